@@ -1,0 +1,216 @@
+"""The OpenAPI document: loaded once, checked, compiled; the only list of routes that Echo has."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from echo.contract.schemas import SchemaCompiler, Validator
+from echo.contract.parameters import Parameter
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+ANY_MEDIA_TYPE = "*/*"
+FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Body:
+    """What an operation takes as its request body: a compiled validator for each media type."""
+
+    required: bool
+    media_types: Mapping[str, Validator]
+    schemas: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Response:
+    """What an operation promises for one status; a media type without a schema has no validator."""
+
+    media_types: Mapping[str, Validator | None]
+    required_headers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document, compiled: everything that a request to it needs."""
+
+    id: str
+    controller: str
+    method: str
+    path: str
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    responses: Mapping[int, Response]
+    secured: bool
+    pool: str
+    rate_limits: tuple[str, ...]
+
+    @property
+    def handler_name(self) -> str:
+        """The dotted name of the handler function; also Connexion's id of the operation."""
+        return f"{self.controller}.{self.id}"
+
+    @cached_property
+    def success_status(self) -> int:
+        """The status of an answer for which the handler names none: the first 2xx that is declared."""
+        return min(status for status in self.responses if 200 <= status < 300)
+
+
+@dataclass(frozen=True)
+class Match:
+    """The result of routing a path: the operations of the path by method, and the path parameters."""
+
+    operations: Mapping[str, Operation]
+    path_parameters: Mapping[str, str]
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The methods for an `Allow` header: HEAD comes with GET, OPTIONS with everything."""
+        methods = set(self.operations)
+        if "GET" in methods:
+            methods.add("HEAD")
+        return tuple(sorted(methods | {"OPTIONS"}))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The contract as the application uses it.
+
+    `document` is the document as written, its paths sorted so that a static path precedes a templated one:
+    Connexion's security looks at paths in this order, and must never take `/x/secret` for `/x/{id}`.
+    """
+
+    document: dict[str, Any]
+    operations: tuple[Operation, ...] = field(repr=False)
+
+    @classmethod
+    def load(cls, document: Mapping[str, Any]) -> Self:
+        """Compile a document.
+
+        Raises `openapi_spec_validator.validation.exceptions.OpenAPIValidationError` for an invalid one.
+        """
+        checked: dict[str, Any] = json.loads(json.dumps(document))
+        OpenAPIV31SpecValidator(checked).validate()
+        checked["paths"] = dict(sorted(checked["paths"].items(), key=lambda item: path_order(item[0])))
+        compiler = _OperationCompiler(checked)
+        return cls(checked, tuple(compiler.operations()))
+
+    @cached_property
+    def _static_paths(self) -> Mapping[str, Mapping[str, Operation]]:
+        return {path: methods for path, methods in self._by_path.items() if "{" not in path}
+
+    @cached_property
+    def _templates(self) -> tuple[tuple[re.Pattern[str], Mapping[str, Operation]], ...]:
+        return tuple(
+            (template_pattern(path), methods) for path, methods in self._by_path.items() if "{" in path
+        )
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Mapping[str, Operation]]:
+        found: dict[str, dict[str, Operation]] = {}
+        for operation in self.operations:
+            found.setdefault(operation.path, {})[operation.method] = operation
+        return found
+
+    def match(self, path: str) -> Match | None:
+        """The operations at a path, None if there are none.
+
+        A static path wins over a templated one for the methods that it has; the methods of both are allowed.
+        """
+        operations: dict[str, Operation] = dict(self._static_paths.get(path, {}))
+        parameters: dict[str, str] = {}
+        for pattern, methods in self._templates:
+            if found := pattern.fullmatch(path):
+                parameters |= found.groupdict()
+                operations = {**methods, **operations}
+        return Match(operations, parameters) if operations else None
+
+
+def load_contract() -> Contract:
+    """The contract that ships with Echo: beside the package in a checkout, inside it when installed."""
+    checkout = Path(__file__).parents[2] / "openapi.json"
+    installed = resources.files("echo") / "openapi.json"
+    source = installed if installed.is_file() else checkout
+    return Contract.load(json.loads(source.read_text(encoding="utf-8")))
+
+
+def path_order(path: str) -> tuple[tuple[bool, str], ...]:
+    """A sort key that puts static segments before templated ones, level by level."""
+    return tuple(("{" in segment, segment) for segment in path.split("/"))
+
+
+def template_pattern(path: str) -> re.Pattern[str]:
+    """The pattern of a path template; a parameter is any text without a slash, newlines included."""
+    parts = re.split(r"\{([^}]+)\}", path)
+    return re.compile(
+        "".join(
+            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
+        )
+    )
+
+
+class _OperationCompiler:
+    """Turns the path items of a document into `Operation` objects."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._schemas = SchemaCompiler(document)
+
+    def operations(self) -> list[Operation]:
+        return [
+            self._operation(path, method, item[method])
+            for path, item in self._document["paths"].items()
+            for method in METHODS
+            if method in item
+        ]
+
+    def _operation(self, path: str, method: str, raw: dict[str, Any]) -> Operation:
+        return Operation(
+            id=raw["operationId"],
+            controller=raw["x-openapi-router-controller"],
+            method=method.upper(),
+            path=path,
+            parameters=tuple(
+                Parameter.compile(self._schemas.resolve(item), self._schemas)
+                for item in raw.get("parameters", [])
+            ),
+            body=self._body(raw),
+            responses={
+                int(status): self._response(self._schemas.resolve(response))
+                for status, response in raw["responses"].items()
+            },
+            secured=bool(raw.get("security", self._document.get("security"))),
+            pool=raw.get("x-echo-pool", "default"),
+            rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
+        )
+
+    def _body(self, raw: dict[str, Any]) -> Body | None:
+        if "requestBody" not in raw:
+            return None
+        body = self._schemas.resolve(raw["requestBody"])
+        schemas = {
+            name: self._schemas.resolve(media.get("schema", {})) for name, media in body["content"].items()
+        }
+        return Body(
+            required=body.get("required", False),
+            media_types={name: self._schemas.compile(schema) for name, schema in schemas.items()},
+            schemas=schemas,
+        )
+
+    def _response(self, raw: dict[str, Any]) -> Response:
+        media_types = {
+            name: self._schemas.compile(media["schema"]) if "schema" in media else None
+            for name, media in raw.get("content", {}).items()
+        }
+        headers = (
+            name.lower()
+            for name, header in raw.get("headers", {}).items()
+            if self._schemas.resolve(header).get("required")
+        )
+        return Response(media_types, tuple(headers))

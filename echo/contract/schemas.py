@@ -1,0 +1,85 @@
+"""JSON Schema 2020-12, compiled once: the validators of requests and responses."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from echo.errors import FieldError
+
+MAX_FIELD_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class Validator:
+    """A compiled schema, formats checked."""
+
+    compiled: jsonschema_rs.Draft202012Validator
+
+    def is_valid(self, instance: Any) -> bool:
+        """Whether the instance fits the schema."""
+        return self.compiled.is_valid(instance)
+
+    def field_errors(self, instance: Any) -> tuple[FieldError, ...]:
+        """What is wrong and where, for people: at most twenty, never the schema or the value itself."""
+        found = []
+        for error in self.compiled.iter_errors(instance):
+            found.append(FieldError(_field_name(error), _explain(error)))
+            if len(found) == MAX_FIELD_ERRORS:
+                break
+        return tuple(found)
+
+    def details(self, instance: Any) -> list[str]:
+        """What is wrong in full, for the log of the server only."""
+        return [str(error) for error in self.compiled.iter_errors(instance)]
+
+
+class SchemaCompiler:
+    """Compiles the schemas of one document; `$ref`s point into its components."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+
+    def compile(self, schema: Mapping[str, Any]) -> Validator:
+        """A validator for a schema that may refer to the document's components."""
+        root = {**schema, "components": self._document.get("components", {})}
+        return Validator(jsonschema_rs.Draft202012Validator(root, validate_formats=True))
+
+    def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object itself, or what its `$ref` points to."""
+        while "$ref" in node:
+            target: Any = self._document
+            for part in str(node["$ref"]).removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
+
+
+def _field_name(error: jsonschema_rs.ValidationError) -> str:
+    path: Iterable[str | int] = error.instance_path
+    name = ".".join(str(part) for part in path)
+    missing = getattr(error.kind, "property", None) if error.kind.name == "required" else None
+    return ".".join(part for part in (name, missing) if part) or "body"
+
+
+_EXPLANATIONS = {
+    "required": "is required",
+    "type": "has the wrong type",
+    "enum": "is not one of the allowed values",
+    "const": "is not the allowed value",
+    "format": "is not in the right format",
+    "pattern": "does not match the pattern",
+    "minLength": "is too short",
+    "maxLength": "is too long",
+    "minimum": "is too small",
+    "maximum": "is too large",
+    "minItems": "has too few items",
+    "maxItems": "has too many items",
+    "additionalProperties": "has a property that is not allowed",
+}
+
+
+def _explain(error: jsonschema_rs.ValidationError) -> str:
+    """A sentence of ours: a validator's own message would repeat the schema and what was sent."""
+    return _EXPLANATIONS.get(error.kind.name, "is not valid")

@@ -1,0 +1,217 @@
+"""The errors that reach a client, and the one place where they become a response body.
+
+Every error response of Echo has the same JSON body: `message` for people (the floor contract promises it),
+a stable `code` for programs, the HTTP `status`, and for invalid requests the list of `errors` by field.
+Handlers and services raise; nobody builds an error body by hand.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import orjson
+
+from storage import errors as storage_errors
+
+RETRY_AFTER_SECONDS = 2
+BEARER_CHALLENGE = 'Bearer realm="echo"'
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field; `field` is a dotted path such as `files.0.file_id`."""
+
+    field: str
+    message: str
+
+
+class ApiError(Exception):
+    """An error that is answered to the client as it stands.
+
+    Subclasses fix the HTTP status and the default code and message; an instance may be more specific.
+    """
+
+    status: ClassVar[int] = 500
+    default_code: ClassVar[str] = "internal_error"
+    default_message: ClassVar[str] = "Something went wrong on our side."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        errors: tuple[FieldError, ...] = (),
+    ) -> None:
+        self.message = message or self.default_message
+        self.code = code or self.default_code
+        self.headers = dict(headers or {})
+        self.errors = errors
+        super().__init__(f"{self.status} {self.code}: {self.message}")
+
+
+class BadRequest(ApiError):
+    """The request cannot be read: malformed JSON, a broken cursor, a body where none can be."""
+
+    status = 400
+    default_code = "bad_request"
+    default_message = "The request could not be understood."
+
+
+class InvalidRequest(ApiError):
+    """The request was read but does not fit the contract; `errors` says where."""
+
+    status = 400
+    default_code = "validation_failed"
+    default_message = "The request does not fit the contract."
+
+
+class Unauthorized(ApiError):
+    """No credentials, or none that are valid. Carries `WWW-Authenticate` (RFC 9110, section 11.6.1)."""
+
+    status = 401
+    default_code = "unauthorized"
+    default_message = "Unauthorized"
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        super().__init__(message, code=code, headers={"WWW-Authenticate": BEARER_CHALLENGE})
+
+
+class Forbidden(ApiError):
+    """The server understood, and the answer is no."""
+
+    status = 403
+    default_code = "forbidden"
+    default_message = "That is not allowed."
+
+
+class NotFound(ApiError):
+    """There is no such thing, or it is not the caller's: the answer is the same."""
+
+    status = 404
+    default_code = "not_found"
+    default_message = "Not found"
+
+
+class MethodNotAllowed(ApiError):
+    """The path exists, the method does not; `Allow` lists those that do (RFC 9110, section 15.5.6)."""
+
+    status = 405
+    default_code = "method_not_allowed"
+    default_message = "This path does not have that method."
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(headers={"Allow": ", ".join(allowed)})
+
+
+class Conflict(ApiError):
+    """The request contradicts what is stored."""
+
+    status = 409
+    default_code = "conflict"
+    default_message = "That is already taken."
+
+
+class PayloadTooLarge(ApiError):
+    """The body, or what it unpacks to, is over a limit."""
+
+    status = 413
+    default_code = "payload_too_large"
+    default_message = "That is larger than this server accepts."
+
+
+class UnsupportedMediaType(ApiError):
+    """The content is of a type that the operation does not take."""
+
+    status = 415
+    default_code = "unsupported_media_type"
+    default_message = "This operation does not take that type of content."
+
+
+class Unprocessable(ApiError):
+    """Well formed and valid, but its meaning is refused."""
+
+    status = 422
+    default_code = "unprocessable"
+    default_message = "That cannot be done with this content."
+
+
+class TooManyRequests(ApiError):
+    """A rate limit is used up; `retry_after` is in seconds (RFC 6585, section 4)."""
+
+    status = 429
+    default_code = "rate_limited"
+    default_message = "Too many requests; try again later."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(headers={"Retry-After": str(max(1, retry_after))})
+
+
+class InternalError(ApiError):
+    """A fault of the server; the client learns nothing more."""
+
+
+class BadGateway(ApiError):
+    """A provider that the server asked failed."""
+
+    status = 502
+    default_code = "provider_failed"
+    default_message = "The provider did not give a usable answer."
+
+
+class ServiceUnavailable(ApiError):
+    """Something that the operation needs is not there now; carries `Retry-After` in seconds."""
+
+    status = 503
+    default_code = "service_unavailable"
+    default_message = "This is not available at the moment."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        retry_after: int = RETRY_AFTER_SECONDS,
+    ) -> None:
+        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})
+
+
+def from_exception(exc: Exception) -> ApiError | None:
+    """The error that a client sees for an exception of ours; None if it is none of ours (a fault)."""
+    match exc:
+        case ApiError():
+            return exc
+        case storage_errors.NotFound():
+            return NotFound()
+        case storage_errors.Conflict():
+            return Conflict(code="conflict", errors=(FieldError(exc.field, "already taken"),))
+        case storage_errors.BrokenCursor():
+            return BadRequest("The cursor is not one that this server gave.", code="broken_cursor")
+        case storage_errors.InvalidDocument():
+            return Unprocessable("A value in the request cannot be stored.", code="unstorable")
+        case storage_errors.Unavailable():
+            return ServiceUnavailable("The database is not available.", code="storage_unavailable")
+        case storage_errors.UnknownParent():
+            return Unprocessable("The parent message is not in this conversation.", code="unknown_parent")
+    return None
+
+
+@dataclass(frozen=True)
+class RenderedError:
+    """A complete error response: status, headers (with the content type) and the JSON body."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def render(error: ApiError, *, request_id: str | None = None) -> RenderedError:
+    """The response for an error; the only place that knows the shape of the body."""
+    payload: dict[str, Any] = {"message": error.message, "code": error.code, "status": error.status}
+    if error.errors:
+        payload["errors"] = [{"field": item.field, "message": item.message} for item in error.errors]
+    if request_id:
+        payload["requestId"] = request_id
+    return RenderedError(
+        error.status, {"Content-Type": "application/json", **error.headers}, orjson.dumps(payload)
+    )

@@ -1,0 +1,1 @@
+"""HTTP concerns that no operation needs to know of."""

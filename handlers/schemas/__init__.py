@@ -1,0 +1,1 @@
+"""Marshmallow schemas: the allow-list between MongoDB documents and the contract, one module per resource."""

@@ -1,0 +1,1 @@
+"""Repositories over MongoDB: one per resource, and the only place that imports pymongo."""

@@ -1,0 +1,37 @@
+"""The few errors that a repository raises; a driver's own never leave this package."""
+
+
+class StorageError(Exception):
+    """Base of every error of this package."""
+
+
+class NotFound(StorageError):
+    """There is no such document among the owner's."""
+
+
+class Conflict(StorageError):
+    """A unique value is taken; `field` is its name in the stored document."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"{field} is already taken")
+
+
+class Unavailable(StorageError):
+    """The database cannot be reached, or did not answer in time."""
+
+
+class InvalidDocument(StorageError):
+    """MongoDB cannot store the value; `reason` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class BrokenCursor(StorageError):
+    """A page cursor is not one that `storage.pages` made for this list."""
+
+
+class UnknownParent(StorageError):
+    """The parent of a message is not in the message's conversation."""
