@@ -5,7 +5,7 @@ a stable `code` for programs, the HTTP `status`, and for invalid requests the li
 Handlers and services raise; nobody builds an error body by hand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -176,23 +176,32 @@ class ServiceUnavailable(ApiError):
         super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})
 
 
+_STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiError]] = {
+    storage_errors.NotFound: NotFound,
+    storage_errors.BrokenCursor: lambda: BadRequest(
+        "The cursor is not one that this server gave.", code="broken_cursor"
+    ),
+    storage_errors.InvalidDocument: lambda: Unprocessable(
+        "A value in the request cannot be stored.", code="unstorable"
+    ),
+    storage_errors.Unavailable: lambda: ServiceUnavailable(
+        "The database is not available.", code="storage_unavailable"
+    ),
+    storage_errors.UnknownParent: lambda: Unprocessable(
+        "The parent message is not in this conversation.", code="unknown_parent"
+    ),
+}
+
+
 def from_exception(exc: Exception) -> ApiError | None:
     """The error that a client sees for an exception of ours; None if it is none of ours (a fault)."""
-    match exc:
-        case ApiError():
-            return exc
-        case storage_errors.NotFound():
-            return NotFound()
-        case storage_errors.Conflict():
-            return Conflict(code="conflict", errors=(FieldError(exc.field, "already taken"),))
-        case storage_errors.BrokenCursor():
-            return BadRequest("The cursor is not one that this server gave.", code="broken_cursor")
-        case storage_errors.InvalidDocument():
-            return Unprocessable("A value in the request cannot be stored.", code="unstorable")
-        case storage_errors.Unavailable():
-            return ServiceUnavailable("The database is not available.", code="storage_unavailable")
-        case storage_errors.UnknownParent():
-            return Unprocessable("The parent message is not in this conversation.", code="unknown_parent")
+    if isinstance(exc, ApiError):
+        return exc
+    if isinstance(exc, storage_errors.Conflict):
+        return Conflict(errors=(FieldError(exc.field, "already taken"),))
+    for kind, make in _STORAGE_ERRORS.items():
+        if isinstance(exc, kind):
+            return make()
     return None
 
 

@@ -6,83 +6,116 @@ schemes and builds the Flask application. What stands here instead of its stock 
 - meta-validation: Connexion refuses OpenAPI 3.1; `Contract` has validated the document already;
 - request and response validation: see `echo.contract.requests` and `echo.contract.responses`;
 - the operation: Connexion builds its decorators anew for each call; ours are built once;
+- Flask's router: the gate has routed the request already, and two routers could disagree;
 - the bridge to Flask: see `echo.http.bridge`.
 
 `tests/contract/test_connexion_seams.py` fails when an upgrade moves one of these points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import connexion
+import flask
 from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
 from connexion.operations import AbstractOperation
 from connexion.spec import OpenAPISpecification
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from echo.contract.document import Contract, Operation
-from echo.contract.gate import OPERATION, ContractGate
-from echo.contract.operations import BoundOperation, bind
-from echo.contract.requests import read_arguments
+from echo.contract.gate import ContractGate
+from echo.contract.operations import OPERATION, BoundOperation
+from echo.contract.reader import RequestReader
 from echo.http.bridge import Bridge, Pools
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.services import Services
 
-ARGUMENTS = "echo.arguments"
-SecurityMap = dict[str, Callable[[], Any]]
+SecurityMap = Mapping[str, Callable[[], Any]]
 
 
 def build_application(
-    contract: Contract, services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap
+    services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
 ) -> connexion.FlaskApp:
-    """The Connexion application that serves the contract."""
-    _accept_openapi_31()
+    """The Connexion application that serves the contract.
+
+    Raises `HandlerMismatch` or Connexion's `ResolverError` at its first use (the start of the server) when a
+    handler is missing or does not fit its operation.
+    """
+    contract, settings = services.contract, services.settings
     middlewares = [
         partial(ContractGate, contract=contract),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
-        partial(RequestReader, limiter=limiter),
+        partial(RequestReader, settings=settings, limiter=limiter),
         LifespanMiddleware,
     ]
-    app = EchoFlaskApp(
-        "echo",
-        middlewares=middlewares,
-        security_map=security_map,
-        server_args={"static_folder": None},
-    )
+    app = EchoFlaskApp(services, pools, middlewares=middlewares, security_map=security_map, lifespan=lifespan)
+    accept_openapi_31()
     app.add_api(contract.document, base_path="")
-    app.bind(contract, services, pools)
     return app
 
 
-class RequestReader:
-    """Turns the request into the handler's arguments before Flask is entered; see `read_arguments`."""
-
-    def __init__(self, app: ASGIApp, *, limiter: RateLimiter) -> None:
-        self._app = app
-        self._limiter = limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read, check and pass on."""
-        if scope["type"] == "http":
-            arguments = await read_arguments(scope[OPERATION], scope, receive)
-            await self._limiter.check_arguments(scope[OPERATION], arguments)
-            scope[ARGUMENTS] = arguments
-        await self._app(scope, receive, send)
+def accept_openapi_31() -> None:
+    """Take Connexion's meta-validation away: its schema is that of 3.0, and `Contract` has checked 3.1."""
+    OpenAPISpecification._validate_spec = classmethod(lambda _cls, _spec: None)
 
 
 class EchoFlaskApp(connexion.FlaskApp):
     """Connexion's FlaskApp with our operations and our bridge."""
 
-    _middleware_app: "EchoFlaskASGIApp"
+    def __init__(self, services: Services, pools: Pools, **options: Any) -> None:
+        super().__init__("echo", server_args={"static_folder": None}, **options)
+        # Connexion made its own inner application just now, in a constructor without a hook for ours.
+        self._middleware_app = self.middleware.app = EchoFlaskASGIApp(services, pools)
+        self.app = self._middleware_app.app
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+
+class EchoFlaskASGIApp(FlaskASGIApp):
+    """The inner end: a Flask application reached through the bridge."""
+
+    def __init__(self, services: Services, pools: Pools) -> None:
+        super().__init__("echo", {"static_folder": None})
+        self.app = ContractFlask("echo", static_folder=None)
+        self.app.config["PROPAGATE_EXCEPTIONS"] = True
+        self._services = services
+        self._bridge = Bridge(self.app, pools)
+
+    def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
+        """Register the operations of the document."""
+        api = partial(EchoFlaskApi, services=self._services)(specification, **kwargs)
+        self.app.register_blueprint(api.blueprint, name=name or "echo")
+        return api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose arguments stand in the scope."""
+        await self._bridge(scope, receive, send)
+
+
+class EchoFlaskApi(FlaskApi):
+    """Registers a `BoundOperation` for each operation."""
+
+    def __init__(self, *args: Any, services: Services, **kwargs: Any) -> None:
+        self._services = services
+        self._operations = {operation.handler_name: operation for operation in services.contract.operations}
         super().__init__(*args, **kwargs)
-        self._bindings: dict[str, BoundOperation] = {}
 
-    def bind(self, contract: Contract, services: Services, pools: Pools) -> None:
-        """Give each operation its handler and the services; raises `TypeError` for one that does not fit."""
-        raise NotImplementedError
+    def make_operation(self, operation: AbstractOperation) -> BoundOperation:
+        """The view function of an operation."""
+        ours = self._operations[operation.operation_id]
+        return BoundOperation(ours, operation.function, self._services)
+
+
+class ContractFlask(flask.Flask):
+    """A Flask application that does not route: the contract's gate has done so."""
+
+    def create_url_adapter(self, request: flask.Request | None) -> None:
+        """No router of its own."""
+
+    def dispatch_request(self) -> flask.Response:
+        """Call the view of the operation that the gate found."""
+        operation = flask.request.environ[OPERATION]
+        view = self.view_functions[f"echo.{operation.handler_name.replace('.', '_')}"]
+        response: flask.Response = view()  # type: ignore[assignment]
+        return response

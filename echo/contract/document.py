@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from echo.contract.parameters import Parameter, argument_name
 from echo.contract.schemas import SchemaCompiler, Validator
-from echo.contract.parameters import Parameter
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
@@ -26,6 +26,15 @@ class Body:
     required: bool
     media_types: Mapping[str, Validator]
     schemas: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def arguments(self) -> dict[str, bool]:
+        """The handler's arguments for this body, and whether a valid request always carries them."""
+        if FORM not in self.schemas:
+            return {"body": True}
+        schema = self.schemas[FORM]
+        required = schema.get("required", ())
+        return {argument_name(name): name in required for name in schema.get("properties", {})}
 
 
 @dataclass(frozen=True)
@@ -149,9 +158,7 @@ def template_pattern(path: str) -> re.Pattern[str]:
     """The pattern of a path template; a parameter is any text without a slash, newlines included."""
     parts = re.split(r"\{([^}]+)\}", path)
     return re.compile(
-        "".join(
-            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
-        )
+        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
     )
 
 

@@ -7,7 +7,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from echo.contract.document import Body, FORM
+from echo.contract.document import FORM, Body
 from echo.contract.parameters import argument_name
 from echo.errors import BadRequest, FieldError, InvalidRequest
 from echo.files.upload import Upload
@@ -23,7 +23,11 @@ async def read_form(body: Body, headers: Headers, chunks: AsyncIterator[bytes]) 
     Raises `BadRequest` for a form that cannot be parsed, `InvalidRequest` for one that does not fit.
     """
     parser = MultiPartParser(
-        headers, _as_generator(chunks), max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+        headers,
+        _as_generator(chunks),
+        max_files=MAX_FILES,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
     )
     try:
         form = await parser.parse()
@@ -52,7 +56,9 @@ async def _arguments(body: Body, form: FormData) -> dict[str, Any]:
         if schema is None:
             continue
         if (schema.get("format") == "binary") != isinstance(value, UploadFile):
-            errors.append(FieldError(name, "must be a file" if schema.get("format") == "binary" else "must be text"))
+            errors.append(
+                FieldError(name, "must be a file" if schema.get("format") == "binary" else "must be text")
+            )
             continue
         instance[name] = "" if isinstance(value, UploadFile) else value
         arguments[argument_name(name)] = to_upload(value) if isinstance(value, UploadFile) else value

@@ -5,16 +5,24 @@ and its security follows the first. Here a request is routed once; what is not i
 """
 
 import structlog
+from connexion.exceptions import OAuthProblem
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echo.contract.document import Contract, Operation
+from echo.contract.operations import OPERATION, REQUEST_ID
 from echo.contract.responses import CheckedSend, send_rendered
-from echo.errors import ApiError, InternalError, MethodNotAllowed, NotFound, from_exception, render
+from echo.errors import (
+    ApiError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+    from_exception,
+    render,
+)
 
 log = structlog.get_logger(__name__)
-
-OPERATION = "echo.operation"
 
 
 class ContractGate:
@@ -56,11 +64,13 @@ class ContractGate:
             await self._answer_error(scope, CheckedSend(send, operation, scope), to_api_error(exc))
 
     async def _answer_error(self, scope: Scope, send: Send, error: ApiError) -> None:
-        await send_rendered(send, render(error, request_id=scope.get("echo.request_id")))
+        await send_rendered(send, render(error, request_id=scope.get(REQUEST_ID)))
 
 
 def to_api_error(exc: Exception) -> ApiError:
     """The error to answer with; a fault of ours is logged in full and answered with nothing."""
+    if isinstance(exc, OAuthProblem):
+        return Unauthorized()
     error = from_exception(exc)
     if error is None:
         log.error("unhandled exception", exc_info=exc)

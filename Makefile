@@ -1,0 +1,45 @@
+# Everything runs in a virtual environment of the checkout's own. PYTHON may name another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve check test fuzz docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(BIN)/python
+	$(INSTALL) -e '.[embedded,speech]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(INSTALL) -e '.[embedded,speech,dev]'
+	@touch $@ $(VENV)/.serve
+
+install: $(VENV)/.serve ## Make the virtual environment with all that serving needs
+
+serve: $(VENV)/.serve ## Serve on http://127.0.0.1:3080 with the embedded database
+	@exec $(BIN)/echo-api serve
+
+check: $(VENV)/.dev ## Lint and types: ruff, mypy and the project's own rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m tests.lint
+
+test: $(VENV)/.dev ## Run all tests, with branch coverage
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+
+fuzz: $(VENV)/.dev ## Fuzz a running Echo for long: MINUTES=20 make fuzz
+	$(BIN)/python -m tests.contract.fuzz --minutes $(or $(MINUTES),20)
+
+clean: ## Remove the virtual environment and what tools leave behind
+	rm -rf $(VENV) dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m echo`."""
+
+from echo.cli import main
+
+main(prog_name="echo-api")

@@ -1,0 +1,136 @@
+"""The composition root: the only place that knows how the parts fit together."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from echo.auth.security import Security
+from echo.auth.service import AuthService
+from echo.auth.sessions import SessionGuard
+from echo.auth.tokens import Tokens
+from echo.contract.application import build_application
+from echo.contract.document import load_contract
+from echo.files import FileStore
+from echo.http.bridge import Pools
+from echo.http.cors import Cors
+from echo.http.edge import Edge
+from echo.http.rate_limits import RateLimiter, open_storage
+from echo.logs import configure_logging
+from echo.providers.catalog import Catalog
+from echo.providers.titles import TitleService
+from echo.services import Services
+from echo.settings import Settings
+from echo.speech import build_transcriber
+from echo.token_count import count_tokens
+from storage.assistants import AssistantRepository
+from storage.conversations import ConversationRepository
+from storage.database import Database
+from storage.errors import Unavailable
+from storage.files import FileRepository
+from storage.messages import MessageRepository
+from storage.presets import PresetRepository
+from storage.sessions import SessionRepository
+from storage.threads import ThreadRepository
+from storage.users import UserRepository
+
+
+@dataclass(frozen=True)
+class Application:
+    """An assembled Echo: the ASGI application, and what a test or a tool may want to reach inside it."""
+
+    asgi: ASGIApp
+    services: Services
+    close: Callable[[], None]
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The ASGI application of one worker process, logging included.
+
+    The settings must be complete: a `mongo_uri`, and both signing keys (see `echo.keys`).
+    """
+    configure_logging(settings)
+    return assemble(settings).asgi
+
+
+def assemble(settings: Settings) -> Application:
+    """Build every part for these settings; nothing is contacted before the first request."""
+    if not (settings.mongo_uri and settings.jwt_secret and settings.jwt_refresh_secret):
+        raise ValueError("the settings lack the database or the signing keys")
+    database = Database(settings.mongo_uri)
+    tokens = Tokens(
+        settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
+    )
+    guard = SessionGuard(SessionRepository(database))
+    services = make_services(settings, database, tokens, guard)
+    pools = Pools(settings.threads)
+
+    def close() -> None:
+        pools.close()
+        database.close()
+
+    limiter = RateLimiter(
+        open_storage(settings.mongo_uri, database.name),
+        settings.rate_limits,
+        enabled=settings.rate_limits_enabled,
+    )
+    connexion_app = build_application(
+        services,
+        pools=pools,
+        limiter=limiter,
+        security_map=Security(tokens, guard).scheme_map,
+        lifespan=_lifespan(close),
+    )
+    cors = Cors(connexion_app, origins=settings.cors_origins)
+    return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
+
+
+def make_services(settings: Settings, database: Database, tokens: Tokens, guard: SessionGuard) -> Services:
+    """What handlers work with."""
+    users, sessions = UserRepository(database), SessionRepository(database)
+    return Services(
+        settings=settings,
+        contract=load_contract(),
+        users=users,
+        conversations=ConversationRepository(database),
+        messages=MessageRepository(database),
+        threads=ThreadRepository(database),
+        presets=PresetRepository(database),
+        files=FileRepository(database),
+        assistants=AssistantRepository(database),
+        auth=AuthService(settings, tokens, users, sessions, guard),
+        catalog=Catalog(settings.providers),
+        titles=TitleService(settings.providers),
+        transcriber=build_transcriber(settings),
+        file_store=FileStore(
+            settings.data_dir / "files",
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_image_pixels,
+        ),
+        count_tokens=count_tokens,
+        readiness=lambda: check_readiness(settings, database),
+    )
+
+
+def check_readiness(settings: Settings, database: Database) -> Mapping[str, bool]:
+    """Whether each dependency answers now."""
+    return {"database": _answers(database), "files": settings.data_dir.is_dir()}
+
+
+def _answers(database: Database) -> bool:
+    try:
+        database.ping()
+    except Unavailable:
+        return False
+    return True
+
+
+def _lifespan(close: Callable[[], None]) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        yield
+        close()
+
+    return lifespan

@@ -1,0 +1,73 @@
+"""The contract's security schemes, in the form in which Connexion asks for them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from connexion.lifecycle import ConnexionRequest
+from connexion.security import NO_VALUE
+
+from echo.auth import cookies
+from echo.auth.sessions import SessionGuard
+from echo.auth.tokens import InvalidToken, Tokens
+from echo.contract.requests import read_cookies
+from echo.errors import Unauthorized
+from echo.services import Caller
+
+Check = Callable[[ConnexionRequest], Awaitable[Any]]
+
+
+class Security:
+    """Checks bearer tokens and the refresh cookie; `scheme_map` goes to Connexion."""
+
+    def __init__(self, tokens: Tokens, guard: SessionGuard) -> None:
+        self._tokens = tokens
+        self._guard = guard
+
+    @property
+    def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
+        """For each kind of scheme what makes its check."""
+        return {
+            "bearer": lambda: SchemeFactory(self.check_bearer),
+            "apiKey": lambda: SchemeFactory(self.check_refresh_cookie),
+        }
+
+    async def check_bearer(self, request: ConnexionRequest) -> Any:
+        """The caller of an access token; raises `Unauthorized`."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return NO_VALUE
+        try:
+            caller = self._tokens.read_access(token.strip())
+        except InvalidToken as error:
+            raise Unauthorized(code="invalid_token") from error
+        await self._check_session(caller.id, caller.session_id)
+        return {"sub": caller.id, "caller": caller}
+
+    async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
+        """The caller of a refresh token in its cookie; raises `Unauthorized`."""
+        token = read_cookies(request.headers).get(cookies.NAME)
+        if not token:
+            return NO_VALUE
+        try:
+            claims = self._tokens.read_refresh(token)
+        except InvalidToken as error:
+            raise Unauthorized(code="invalid_token") from error
+        await self._check_session(claims.owner, claims.session_id)
+        caller = Caller(claims.owner, claims.session_id, email="", username="", provider="", role="")
+        # The handler needs the credential itself: it is exchanged for the next one.
+        return {"sub": caller.id, "caller": caller, "arguments": {"refresh_token": token}}
+
+    async def _check_session(self, owner: str, session_id: str) -> None:
+        if not await self._guard.is_alive(owner, session_id):
+            raise Unauthorized("The session has ended; log in again.", code="session_expired")
+
+
+class SchemeFactory:
+    """What Connexion's `security_map` wants for a scheme: an object that gives the check."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Check:
+        """The check; the document has one scheme of each kind, and none has scopes."""
+        return self._check

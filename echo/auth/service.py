@@ -1,0 +1,154 @@
+"""Registration, login, refresh and logout."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+
+from echo.auth import cookies
+from echo.auth.passwords import check_new_password, hash_password, verify_password
+from echo.auth.sessions import SessionGuard
+from echo.auth.tokens import Tokens, hash_refresh_token
+from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
+from echo.services import Caller, ClientInfo
+from echo.settings import Settings
+from storage import errors as storage_errors
+from storage.sessions import SessionRepository
+from storage.users import UserRepository
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The outcome of a login or a refresh; `cookie` is a `Set-Cookie` value, None if the old one stays."""
+
+    user: dict[str, Any]
+    token: str
+    cookie: str | None
+
+
+class AuthService:
+    """What the operations under `/api/auth` do."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        users: UserRepository,
+        sessions: SessionRepository,
+        guard: SessionGuard,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._users = users
+        self._sessions = sessions
+        self._guard = guard
+
+    def register(self, *, name: str, email: str, username: str | None, password: str) -> dict[str, Any]:
+        """A new user; the first one is the administrator.
+
+        Raises `Forbidden` when registration is closed, `InvalidRequest` for an address or password that is
+        refused, `Conflict` for an address that is taken.
+        """
+        if not self._settings.allow_registration:
+            raise Forbidden("Registration is closed on this server.", code="registration_closed")
+        address = normalize_email(email)
+        check_new_password(password, minimum=self._settings.min_password_length)
+        try:
+            return self._users.create(
+                name=name, email=address, username=username or "", password_hash=hash_password(password)
+            )
+        except storage_errors.Conflict as error:
+            field = FieldError(error.field, "already taken")
+            raise Conflict(
+                f"That {error.field} is already registered.", code="email_taken", errors=(field,)
+            ) from error
+
+    def login(self, email: str, password: str, client: ClientInfo) -> SignedIn:
+        """A new session. Raises `Unauthorized`, with one text and in one time for every failure."""
+        if not self._settings.allow_email_login:
+            raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
+        user = self._users.find_by_email(email.strip().lower())
+        if not verify_password(password, user.get("password") if user else None) or user is None:
+            raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
+        # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
+        owner, session_id = str(user["_id"]), secrets.token_hex(12)
+        refresh_token = self._tokens.make_refresh(owner, session_id)
+        self._sessions.create(
+            owner,
+            refresh_token_hash=hash_refresh_token(refresh_token),
+            expires_at=self._expiry(),
+            session_id=session_id,
+        )
+        return self._signed_in(user, session_id, self._cookie(refresh_token, client))
+
+    def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
+        """A new access token; with a refresh token also a new one of these, which ends the old one.
+
+        Raises `Unauthorized` when the session has ended. A refresh token that was used before ends it (RFC 9700,
+        section 4.14.2).
+        """
+        try:
+            user = self._users.get(caller.id)
+        except storage_errors.NotFound as error:
+            raise Unauthorized(code="session_expired") from error
+        if refresh_token is None:
+            return self._signed_in(user, caller.session_id, None)
+        successor = self._tokens.make_refresh(caller.id, caller.session_id)
+        rotated = self._sessions.rotate(
+            caller.id,
+            caller.session_id,
+            old_hash=hash_refresh_token(refresh_token),
+            new_hash=hash_refresh_token(successor),
+        )
+        if rotated is None:
+            self._end(caller)
+            raise Unauthorized("The session has ended; log in again.", code="session_expired")
+        return self._signed_in(user, caller.session_id, self._cookie(successor, client))
+
+    def logout(self, caller: Caller, client: ClientInfo) -> str:
+        """End the caller's session; the `Set-Cookie` value that takes the cookie away."""
+        self._end(caller)
+        secure = cookies.must_be_secure(client, self._settings.secure_cookies)
+        return cookies.make_cookie("", max_age=0, secure=secure)
+
+    def _end(self, caller: Caller) -> None:
+        self._sessions.delete(caller.id, caller.session_id)
+        self._guard.forget(caller.id, caller.session_id)
+
+    def _expiry(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._settings.refresh_seconds)
+
+    def _cookie(self, refresh_token: str, client: ClientInfo) -> str:
+        secure = cookies.must_be_secure(client, self._settings.secure_cookies)
+        return cookies.make_cookie(refresh_token, max_age=self._settings.refresh_seconds, secure=secure)
+
+    def _signed_in(self, user: dict[str, Any], session_id: str, cookie: str | None) -> SignedIn:
+        return SignedIn(user, self._tokens.make_access(caller_of(user, session_id)), cookie)
+
+
+def caller_of(user: Mapping[str, Any], session_id: str) -> Caller:
+    """The caller that a stored user is in a session; older documents may lack any of the optional fields."""
+    return Caller(
+        id=str(user["_id"]),
+        session_id=session_id,
+        email=user.get("email") or "",
+        username=user.get("username") or "",
+        provider=user.get("provider") or "local",
+        role=user.get("role") or "USER",
+    )
+
+
+def normalize_email(email: str) -> str:
+    """The address in the form in which it is stored and compared: checked, in lower case.
+
+    Raises `InvalidRequest`; no name server is asked.
+    """
+    try:
+        checked = validate_email(email, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        problem = FieldError("email", "is not a valid e-mail address")
+        raise InvalidRequest(errors=(problem,)) from error
+    return checked.normalized.lower()

@@ -1,0 +1,130 @@
+"""Access and refresh tokens: JWTs (RFC 7519) of different type and key, by the rules of RFC 8725.
+
+An access token carries what LibreChat's carries (`id`, `username`, `provider`, `email`) and what Echo needs.
+A refresh token has LibreChat's claims too, so a cookie that LibreChat set is still good after a move.
+"""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from echo.services import Caller
+
+ALGORITHM = "HS256"
+ACCESS_TYPE = "at+jwt"
+ISSUER = "echo-api"
+AUDIENCE = "echo-api"
+
+
+class InvalidToken(Exception):
+    """The token is not one of ours, not of this kind, or has expired."""
+
+
+@dataclass(frozen=True)
+class RefreshClaims:
+    """What a refresh token states."""
+
+    owner: str
+    session_id: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Makes and reads both kinds of token. Times are in seconds."""
+
+    access_key: str
+    refresh_key: str
+    access_seconds: int
+    refresh_seconds: int
+
+    def make_access(self, caller: Caller) -> str:
+        """A signed access token."""
+        now = int(time.time())
+        claims = {
+            "id": caller.id,
+            "username": caller.username,
+            "provider": caller.provider,
+            "email": caller.email,
+            "role": caller.role,
+            "sid": caller.session_id,
+            "sub": caller.id,
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + self.access_seconds,
+        }
+        return jwt.encode(claims, self.access_key, ALGORITHM, headers={"typ": ACCESS_TYPE})
+
+    def read_access(self, token: str) -> Caller:
+        """The caller of a valid access token; raises `InvalidToken`."""
+        claims = _decode(
+            token,
+            self.access_key,
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            required=["exp", "iss", "aud", "sub", "sid"],
+            token_type=ACCESS_TYPE,
+        )
+        return Caller(
+            id=claims["sub"],
+            session_id=claims["sid"],
+            email=claims["email"],
+            username=claims["username"],
+            provider=claims["provider"],
+            role=claims["role"],
+        )
+
+    def make_refresh(self, owner: str, session_id: str) -> str:
+        """A signed refresh token; no two are equal."""
+        now = int(time.time())
+        claims = {
+            "id": owner,
+            "sessionId": session_id,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + self.refresh_seconds,
+        }
+        return jwt.encode(claims, self.refresh_key, ALGORITHM)
+
+    def read_refresh(self, token: str) -> RefreshClaims:
+        """The claims of a valid refresh token; raises `InvalidToken`."""
+        claims = _decode(token, self.refresh_key, required=["exp", "id", "sessionId"])
+        owner, session_id = claims["id"], claims["sessionId"]
+        if not isinstance(owner, str) or not isinstance(session_id, str):
+            raise InvalidToken
+        return RefreshClaims(owner, session_id)
+
+
+def hash_refresh_token(token: str) -> str:
+    """The form in which a refresh token is stored: SHA-256 in hex, as LibreChat stores it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _decode(
+    token: str,
+    key: str,
+    *,
+    required: list[str],
+    issuer: str | None = None,
+    audience: str | None = None,
+    token_type: str | None = None,
+) -> dict[str, Any]:
+    try:
+        decoded = jwt.decode_complete(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer=issuer,
+            audience=audience,
+            options={"require": required},
+        )
+    except (jwt.InvalidTokenError, UnicodeError) as error:
+        raise InvalidToken from error
+    if token_type and decoded["header"].get("typ") != token_type:
+        raise InvalidToken
+    claims: dict[str, Any] = decoded["payload"]
+    return claims

@@ -1,0 +1,154 @@
+"""From ASGI to Flask in one hop between threads.
+
+The request's arguments have been read on the event loop. A worker thread runs Flask once and hands back status,
+headers and body together; only a file is fetched from its thread piece by piece. Each kind of work has a
+pool of its own, so that password hashing or a slow provider never holds the threads that answer reads.
+"""
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import flask
+from starlette.types import Receive, Scope, Send
+
+from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION, STREAM
+from echo.errors import ServiceUnavailable
+
+CHUNK_BYTES = 256 * 1024
+DEFAULT, PASSWORD, SLOW = "default", "password", "slow"
+
+T = TypeVar("T")
+
+
+class Pool:
+    """A few threads with a bounded queue; a full queue is answered with a 503 at once."""
+
+    def __init__(self, name: str, threads: int, *, waiting: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"echo-{name}")
+        self._room = threads + waiting
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The function's result, from a thread of the pool. Raises `ServiceUnavailable` when all is taken."""
+        if self._room <= 0:
+            raise ServiceUnavailable("The server is busy.", code="overloaded")
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        finally:
+            self._room += 1
+
+    def close(self) -> None:
+        """Finish what has begun."""
+        self._executor.shutdown(wait=True)
+
+
+class Pools:
+    """The pools of one process, by the name that an operation gives in `x-echo-pool`."""
+
+    def __init__(self, threads: int) -> None:
+        cores = os.cpu_count() or 1
+        self._pools = {
+            DEFAULT: Pool(DEFAULT, threads, waiting=1000),
+            PASSWORD: Pool(PASSWORD, max(1, cores // 2), waiting=200),
+            SLOW: Pool(SLOW, 4, waiting=100),
+        }
+
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
+    def close(self) -> None:
+        """Finish what has begun, in every pool."""
+        for pool in self._pools.values():
+            pool.close()
+
+
+@dataclass
+class Reply:
+    """What Flask answered: the head, and the whole body or (for a file) where to take it from."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    pieces: Iterable[bytes] | None
+
+
+class Bridge:
+    """The ASGI application that runs a Flask application."""
+
+    def __init__(self, app: flask.Flask, pools: Pools) -> None:
+        self._app = app
+        self._pools = pools
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Whatever the handler raises passes through."""
+        pool = self._pools[scope[OPERATION].pool]
+        reply = await pool.run(self._call, make_environ(scope))
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        if reply.pieces is None:
+            await send({"type": "http.response.body", "body": reply.body})
+        else:
+            await send_pieces(reply.pieces, pool, send)
+
+    def _call(self, environ: dict[str, Any]) -> Reply:
+        head: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            head["status"] = int(status[:3])
+            head["headers"] = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
+
+        pieces = self._app.wsgi_app(environ, start_response)
+        if environ.get(STREAM):
+            return Reply(**head, body=b"", pieces=pieces)
+        try:
+            return Reply(**head, body=b"".join(pieces), pieces=None)
+        finally:
+            close_pieces(pieces)
+
+
+async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
+    """Send a body piece by piece; each is read in a thread, and only once the one before it has left."""
+    iterator = iter(pieces)
+    try:
+        while piece := await pool.run(next, iterator, b""):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        close_pieces(pieces)
+
+
+def close_pieces(pieces: Any) -> None:
+    """End a WSGI iterable as PEP 3333 asks."""
+    if hasattr(pieces, "close"):
+        pieces.close()
+
+
+def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The WSGI environment: what Flask itself asks for, and the request as the handler gets it."""
+    return {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": "",
+        "SERVER_NAME": "echo",
+        "SERVER_PORT": "0",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        ARGUMENTS: scope[ARGUMENTS],
+        CALLER: scope[CALLER],
+        CLIENT: scope[CLIENT],
+        OPERATION: scope[OPERATION],
+    }

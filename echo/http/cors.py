@@ -1,0 +1,36 @@
+"""Cross-origin requests: Starlette's middleware, with refusals in the one error body."""
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from echo.errors import BadRequest, render
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "Content-Disposition")
+MAX_AGE_SECONDS = 600
+
+
+class Cors(CORSMiddleware):
+    """CORS for the configured origins; credentials (cookies) only where origins are named one by one."""
+
+    def __init__(self, app: ASGIApp, *, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=METHODS,
+            allow_headers=("*",),
+            allow_credentials="*" not in origins,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=MAX_AGE_SECONDS,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """The answer to a preflight request."""
+        response = super().preflight_response(request_headers)
+        headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        if response.status_code < 400:
+            return Response(status_code=204, headers=headers)
+        refusal = render(BadRequest("This origin or method is not allowed.", code="cors_refused"))
+        return Response(refusal.body, refusal.status, {**headers, **refusal.headers})

@@ -1,0 +1,115 @@
+"""The outermost layer: request ids, the access log, security headers, HEAD, and the last resort.
+
+It knows nothing of the contract. Whatever happens inside, a request ends here with a response and a log line.
+"""
+
+import re
+import time
+import uuid
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from echo.contract.operations import CLIENT, OPERATION, REQUEST_ID
+from echo.contract.responses import send_rendered
+from echo.errors import InternalError, render
+from echo.http.client import read_client
+
+log = structlog.get_logger("echo.access")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+HSTS = "max-age=31536000"
+
+
+class Edge:
+    """ASGI middleware around everything else."""
+
+    def __init__(self, app: ASGIApp, *, trusted_proxies: int) -> None:
+        self._app = app
+        self._trusted_proxies = trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer and log one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send, read_client(dict(scope), self._trusted_proxies))
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            await self._answer(exchange, receive)
+
+    async def _answer(self, exchange: "Exchange", receive: Receive) -> None:
+        try:
+            await self._app(exchange.scope, receive, exchange.send)
+        except Exception:
+            log.exception("request failed outside of the contract")
+            if exchange.status:
+                raise
+            await send_rendered(exchange.send, render(InternalError(), request_id=exchange.request_id))
+        finally:
+            exchange.log()
+
+
+class Exchange:
+    """One request and its response, as the edge sees them."""
+
+    def __init__(self, scope: Scope, send: Send, client: Any) -> None:
+        self.request_id = request_id(Headers(scope=scope))
+        self._method = scope["method"]
+        self.scope = scope
+        scope[REQUEST_ID] = self.request_id
+        scope[CLIENT] = client
+        if self._method == "HEAD":
+            # RFC 9110, section 9.3.2: a HEAD is answered as a GET, without the body.
+            scope["method"] = "GET"
+        self._send = send
+        self._begun = time.perf_counter()
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        """Pass on a message, with the headers that every response has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": list(message.get("headers", []))}
+            self._add_headers(MutableHeaders(raw=message["headers"]))
+        elif self._method == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers["X-Request-Id"] = self.request_id
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        if self.scope[CLIENT].secure:
+            headers["Strict-Transport-Security"] = HSTS
+
+    def log(self) -> None:
+        """The access log's line: never the query string, which holds what people search for."""
+        operation = self.scope.get(OPERATION)
+        log.info(
+            "request",
+            method=self._method,
+            path=self.scope["path"],
+            operation=operation.id if operation else None,
+            status=self.status,
+            ms=round((time.perf_counter() - self._begun) * 1000, 1),
+            client=self.scope[CLIENT].address,
+        )
+
+
+def request_id(headers: Headers) -> str:
+    """The caller's `X-Request-Id` where it is a harmless one, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

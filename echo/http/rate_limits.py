@@ -1,0 +1,94 @@
+"""Rate limits on what is costly, with the `limits` library over the database, so that all workers count together.
+
+The contract says which limits an operation has (`x-echo-rate-limits`), the settings say how much each allows.
+"""
+
+import asyncio
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from limits import RateLimitItemPerSecond
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, MongoDBStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from echo.contract.document import Operation
+from echo.contract.operations import CLIENT, OPERATION
+from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.settings import RateLimit
+
+ADDRESS, ACCOUNT, EMAIL = "address", "account", "email"
+
+
+class RateLimiter:
+    """Counts requests in fixed windows, as LibreChat's limiter does."""
+
+    def __init__(self, storage: Storage, limits: Mapping[str, RateLimit], *, enabled: bool = True) -> None:
+        self._window = FixedWindowRateLimiter(storage)
+        self._limits = dict(limits) if enabled else {}
+
+    async def check_request(self, operation: Operation, address: str, account: str | None) -> None:
+        """Count against the limits by address and by account. Raises `TooManyRequests`."""
+        await self._check(operation, {ADDRESS: address, ACCOUNT: account})
+
+    async def check_arguments(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
+        """Count against the limits by the e-mail address in the body. Raises `TooManyRequests`."""
+        body = arguments.get("body")
+        email = body.get("email") if isinstance(body, dict) else None
+        await self._check(operation, {EMAIL: email.strip().lower() if isinstance(email, str) else None})
+
+    async def _check(self, operation: Operation, keys: Mapping[str, str | None]) -> None:
+        for name in operation.rate_limits:
+            limit = self._limits.get(name)
+            key = keys.get(limit.by) if limit else None
+            if limit and key:
+                await asyncio.to_thread(self._hit, name, limit, key)
+
+    def _hit(self, name: str, limit: RateLimit, key: str) -> None:
+        item = RateLimitItemPerSecond(limit.limit, limit.window_seconds, namespace="echo")
+        # Hashed: an address or e-mail of any length and content makes a key of one kind and is not stored.
+        hashed = hashlib.sha256(key.encode()).hexdigest()[:32]
+        try:
+            if self._window.hit(item, name, hashed):
+                return
+            remaining = self._window.get_window_stats(item, name, hashed).reset_time
+        except StorageError as error:
+            raise ServiceUnavailable("The database is not available.", code="storage_unavailable") from error
+        raise TooManyRequests(seconds_until(remaining))
+
+
+def seconds_until(moment: float) -> int:
+    """Whole seconds from now to a UNIX time, at least one."""
+    return max(1, math.ceil(moment - time.time()))
+
+
+def open_storage(mongo_uri: str | None, database_name: str) -> Storage:
+    """Where the counters are: in the given MongoDB, or (without one) in this process."""
+    if mongo_uri is None:
+        return MemoryStorage()
+    return MongoDBStorage(
+        mongo_uri,
+        database_name=database_name,
+        counter_collection_name="echo_rate_counters",
+        window_collection_name="echo_rate_windows",
+        wrap_exceptions=True,
+    )
+
+
+class RateLimitMiddleware:
+    """Refuses before the body is read: it stands behind the security check, which knows the account."""
+
+    def __init__(self, app: ASGIApp, *, limiter: RateLimiter) -> None:
+        self._app = app
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, then pass on."""
+        if scope["type"] == "http" and scope[OPERATION].rate_limits:
+            context = scope["extensions"].get("connexion_context", {})
+            await self._limiter.check_request(scope[OPERATION], scope[CLIENT].address, context.get("user"))
+        await self._app(scope, receive, send)

@@ -1,0 +1,103 @@
+"""Running Echo: a master process that owns the embedded database and supervises the workers."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import structlog
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from echo.app import create_app
+from echo.keys import with_secrets
+from echo.settings import Settings
+from storage.database import Database
+from storage.embedded import EmbeddedServer
+
+log = structlog.get_logger(__name__)
+
+GRACEFUL_SECONDS = 30
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
+
+    Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started, and
+    `storage.errors.Unavailable` when the configured one does not answer.
+    """
+    if not settings.rate_limits_enabled:
+        log.warning("rate limits are off; never run a public server like this")
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with database_for(settings) as (complete, embedded):
+        prepare(complete)
+        run_workers(complete, embedded)
+
+
+@contextmanager
+def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer | None]]:
+    """The settings completed with a database and keys; an embedded server lives as long as the context."""
+    if settings.mongo_uri:
+        yield with_secrets(settings), None
+        return
+    server = EmbeddedServer(settings.data_dir / "mongodb")
+    uri = server.start()
+    try:
+        yield with_secrets(replace(settings, mongo_uri=uri)), server
+    finally:
+        server.stop()
+
+
+def prepare(settings: Settings) -> None:
+    """Make what the workers expect to be there: the indexes."""
+    database = Database(str(settings.mongo_uri))
+    try:
+        database.ensure_indexes()
+    finally:
+        database.close()
+
+
+def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
+    """Start the workers and watch over them and the database until a signal ends it."""
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    listener = config.bind_socket()
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info(
+        "Echo is listening", url=f"http://{address}:{listener.getsockname()[1]}", workers=settings.workers
+    )
+    Supervisor(config, sockets=[listener], embedded=embedded).run()
+    log.info("Echo has stopped")
+
+
+class Supervisor(Multiprocess):
+    """Uvicorn's supervisor of worker processes, which looks after the embedded database too.
+
+    The database must be restarted from the thread that lives as long as the master does, and that is this one: the
+    kernel's parent-death signal follows the thread that started the process.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, sockets: list[socket.socket], embedded: EmbeddedServer | None
+    ) -> None:
+        super().__init__(config, sockets)
+        self._embedded = embedded
+
+    def keep_subprocess_alive(self) -> None:
+        """Called twice a second by the supervisor's loop."""
+        if self._embedded and not self.should_exit.is_set() and self._embedded.restart_if_dead():
+            log.error("the embedded database had died and was started again")
+        super().keep_subprocess_alive()

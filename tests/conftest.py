@@ -1,0 +1,234 @@
+"""One real mongod and one assembled Echo for the whole run; fresh users for each test."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from echo.app import Application, assemble
+from echo.auth.passwords import hash_password
+from echo.auth.service import caller_of
+from echo.auth.tokens import Tokens, hash_refresh_token
+from echo.services import Services
+from echo.settings import Settings, load_settings
+from storage.database import Database
+from storage.embedded import EmbeddedServer
+from storage.sessions import SessionRepository
+from tests.support.contract import ContractChecker
+from tests.support.database import named_database
+
+PASSWORD = "correct horse 1 battery"
+MakeApplication = Callable[..., Application]
+
+
+@pytest.fixture(scope="session")
+def mongo_uri() -> Iterator[str]:
+    """The deployment under test: TEST_MONGO_URI, or an embedded server of this run's own."""
+    if uri := os.environ.get("TEST_MONGO_URI"):
+        yield uri
+        return
+    with tempfile.TemporaryDirectory(prefix="echo-test-") as directory:
+        server = EmbeddedServer(Path(directory) / "mongodb")
+        yield server.start()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def checker() -> ContractChecker:
+    return ContractChecker.of_the_project()
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def application_uri(mongo_uri: str) -> Iterator[str]:
+    with named_database(mongo_uri, "echo_app") as uri:
+        yield uri
+
+
+def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
+    """Settings as the command line would read them from such an environment."""
+    return load_settings(
+        {
+            "MONGO_URI": uri,
+            "ECHO_DATA_DIR": str(data_dir),
+            "JWT_SECRET": "tests-only-" + "a1B2" * 8,
+            "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8,
+            "ECHO_RATE_LIMITS": "off",
+            **environ,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_settings(application_uri, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def application(settings: Settings) -> Iterator[Application]:
+    database = Database(str(settings.mongo_uri))
+    database.ensure_indexes()
+    database.close()
+    yield assemble(settings)
+
+
+@pytest.fixture(scope="session")
+def running(application: Application) -> Iterator[TestClient]:
+    """The application, started; faults of ours are answered (and then noticed), as in production."""
+    with TestClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def services(application: Application) -> Services:
+    return application.services
+
+
+class Client:
+    """A client whose every response is held against the contract."""
+
+    def __init__(self, http: TestClient, checker: ContractChecker, token: str | None = None) -> None:
+        self._http = http
+        self._checker = checker
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        headers = {**self.headers, **options.pop("headers", {})}
+        self._http.cookies.clear()
+        response = self._http.request(method, path, headers=headers, **options)
+        self._checker.check(method, path, response)
+        return response
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Any:
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Any:
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Any:
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        return self.request("DELETE", path, **options)
+
+
+@dataclass
+class Signup:
+    """What a test knows of a user that it made."""
+
+    user: dict[str, Any]
+    session_id: str
+    refresh_token: str
+
+
+class UserClient(Client):
+    """A client with a bearer token of its own user."""
+
+    def __init__(self, http: TestClient, checker: ContractChecker, token: str, signup: Signup) -> None:
+        super().__init__(http, checker, token)
+        self.id = str(signup.user["_id"])
+        self.email = signup.user["email"]
+        self.session_id = signup.session_id
+        self.refresh_token = signup.refresh_token
+        self.password = PASSWORD
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user as the contract shows it."""
+        return self.get("/api/user").json()
+
+
+@pytest.fixture
+def api(running: TestClient, checker: ContractChecker) -> Client:
+    return Client(running, checker)
+
+
+@pytest.fixture(scope="session")
+def tokens(settings: Settings) -> Tokens:
+    return Tokens(
+        str(settings.jwt_secret),
+        str(settings.jwt_refresh_secret),
+        settings.session_seconds,
+        settings.refresh_seconds,
+    )
+
+
+@pytest.fixture(scope="session")
+def session_repository(settings: Settings) -> Iterator[SessionRepository]:
+    database = Database(str(settings.mongo_uri))
+    yield SessionRepository(database)
+    database.close()
+
+
+MakeUser = Callable[[str], UserClient]
+
+
+@pytest.fixture
+def make_user(
+    running: TestClient,
+    services: Services,
+    tokens: Tokens,
+    checker: ContractChecker,
+    session_repository: SessionRepository,
+    password_hash: str,
+) -> MakeUser:
+    """Makes a user and a session without the cost of hashing; the operations for it have tests of their own."""
+
+    def make(name: str) -> UserClient:
+        email = f"{name}-{secrets.token_hex(6)}@example.com"
+        user = services.users.create(name=name, email=email, username=name, password_hash=password_hash)
+        owner, session_id = str(user["_id"]), secrets.token_hex(12)
+        refresh_token = tokens.make_refresh(owner, session_id)
+        session_repository.create(
+            owner,
+            refresh_token_hash=hash_refresh_token(refresh_token),
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            session_id=session_id,
+        )
+        token = tokens.make_access(caller_of(user, session_id))
+        return UserClient(running, checker, token, Signup(user, session_id, refresh_token))
+
+    return make
+
+
+@pytest.fixture
+def ada(make_user: MakeUser) -> UserClient:
+    return make_user("ada")
+
+
+@pytest.fixture
+def bob(make_user: MakeUser) -> UserClient:
+    return make_user("bob")
+
+
+@pytest.fixture
+def make_application(
+    application_uri: str, tmp_path: Path, checker: ContractChecker
+) -> Iterator[Callable[..., Client]]:
+    """Makes another Echo with other settings, given as environment variables; answers its anonymous client."""
+    started: list[TestClient] = []
+
+    def make(**environ: str) -> Client:
+        application = assemble(make_settings(application_uri, tmp_path, **environ))
+        http = TestClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+        http.__enter__()
+        started.append(http)
+        return Client(http, checker)
+
+    yield make
+    for http in started:
+        http.__exit__(None, None, None)

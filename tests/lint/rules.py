@@ -1,0 +1,111 @@
+"""The project's own rules, over its syntax trees and its document. Each finding is one line for people."""
+
+import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+# What each layer may import besides the standard library and itself; `echo` reaches handlers by the contract only.
+FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
+    "storage": ("echo", "handlers", "flask", "connexion", "marshmallow", "starlette", "tests"),
+    "handlers": ("pymongo", "bson", "flask", "connexion", "requests", "starlette", "limits", "tests"),
+    "echo": ("handlers", "pymongo", "bson", "tests"),
+}
+# Handlers meet storage only through the services; its errors are the one thing that they may name.
+HANDLERS_STORAGE = ("storage.errors",)
+# The login must find a user before there is an owner, and a registration makes the owner.
+WITHOUT_OWNER = {("UserRepository", "create"), ("UserRepository", "find_by_email"), ("UserRepository", "count")}
+
+
+def check_project(root: Path) -> list[str]:
+    """Every finding in the project at `root`."""
+    document = json.loads((root / "openapi.json").read_text(encoding="utf-8"))
+    findings = [*check_paths_sorted(document["paths"]), *check_handlers(document, root / "handlers")]
+    for layer in FORBIDDEN_IMPORTS:
+        for path in sorted((root / layer).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            findings += (f"{path.relative_to(root)}:{text}" for text in check_module(layer, tree))
+    return findings
+
+
+def check_module(layer: str, tree: ast.Module) -> Iterator[str]:
+    """Findings in one module, as `line: text`."""
+    yield from check_imports(layer, tree)
+    if layer == "storage":
+        yield from check_owner_first(tree)
+    if layer == "handlers":
+        yield from check_no_try(tree)
+
+
+def check_paths_sorted(paths: Iterable[str]) -> Iterator[str]:
+    """Static paths come before templated ones, level by level: Connexion's security depends on it."""
+    keys = [tuple(("{" in segment, segment) for segment in path.split("/")) for path in paths]
+    for (before, after), path in zip(pairwise(keys), list(paths)[1:], strict=False):
+        if before > after:
+            yield f"openapi.json: {path} is out of order"
+
+
+def check_handlers(document: Mapping[str, Any], directory: Path) -> Iterator[str]:
+    """Each operation has its handler, and each public function of a handler module its operation."""
+    declared = {
+        (operation["x-openapi-router-controller"], operation["operationId"])
+        for item in document["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict)
+    }
+    found = {
+        (f"handlers.{path.stem}", node.name)
+        for path in directory.glob("*.py")
+        if path.stem not in ("__init__", "paging")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+    yield from (f"openapi.json: {'.'.join(name)} has no handler" for name in sorted(declared - found))
+    yield from (f"handlers: {'.'.join(name)} has no operation" for name in sorted(found - declared))
+
+
+def check_imports(layer: str, tree: ast.Module) -> Iterator[str]:
+    """No import across the layers."""
+    for line, name in imported_names(tree):
+        top = name.partition(".")[0]
+        if top in FORBIDDEN_IMPORTS[layer]:
+            yield f"{line}: {layer} must not import {name}"
+        elif layer == "handlers" and top == "storage" and not name.startswith(HANDLERS_STORAGE):
+            yield f"{line}: handlers must not import {name}"
+
+
+def imported_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The line and full name of everything that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def check_owner_first(tree: ast.Module) -> Iterator[str]:
+    """Every public method of a repository takes the owner first, and uses it."""
+    for cls in (node for node in tree.body if isinstance(node, ast.ClassDef) and is_repository(node)):
+        for method in (node for node in cls.body if isinstance(node, ast.FunctionDef)):
+            if method.name.startswith("_") or (cls.name, method.name) in WITHOUT_OWNER:
+                continue
+            arguments = [argument.arg for argument in method.args.args]
+            used = {node.id for node in ast.walk(method) if isinstance(node, ast.Name)}
+            if arguments[1:2] != ["owner"]:
+                yield f"{method.lineno}: {cls.name}.{method.name} does not take the owner first"
+            elif "owner" not in used:
+                yield f"{method.lineno}: {cls.name}.{method.name} does not use the owner"
+
+
+def is_repository(node: ast.ClassDef) -> bool:
+    """Whether a class is one of the repositories by its name."""
+    return node.name.endswith("Repository") and node.name != "Repository"
+
+
+def check_no_try(tree: ast.Module) -> Iterator[str]:
+    """A handler raises and lets raise; there is one renderer of errors."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try):
+            yield f"{node.lineno}: a handler must not catch"

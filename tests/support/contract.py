@@ -1,0 +1,86 @@
+"""Holds a response against openapi.json, with nothing of the product's own checking: plain `jsonschema`."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
+
+DOCUMENT = Path(__file__).parents[2] / "openapi.json"
+
+
+class ContractChecker:
+    """Finds the operation of a response and checks status, media type, headers and body."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._patterns = sorted(
+            ((re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))), path) for path in document["paths"]),
+            key=lambda item: "{" in item[1],
+        )
+        self._validator = cache(self._make_validator)
+
+    @classmethod
+    def of_the_project(cls) -> "ContractChecker":
+        return cls(json.loads(DOCUMENT.read_text(encoding="utf-8")))
+
+    def check(self, method: str, url: str, response: Any) -> None:
+        """Assert that the contract allows the response."""
+        path = url.partition("?")[0]
+        template = self._template(path, method.lower())
+        if response.status_code >= 400:
+            self._check_error(response)
+        if template is None:
+            assert response.status_code in (204, 400, 404, 405), response.text
+            return
+        operation = self.document["paths"][template][method.lower()]
+        status = str(response.status_code)
+        assert status in operation["responses"], f"{method} {template}: {status} is not declared: {response.text}"
+        self._check_response(template, method.lower(), status, response)
+
+    def _template(self, path: str, method: str) -> str | None:
+        matches = [template for pattern, template in self._patterns if pattern.fullmatch(path)]
+        return next((one for one in matches if method in self.document["paths"][one]), None)
+
+    def _check_response(self, template: str, method: str, status: str, response: Any) -> None:
+        declared = self._resolve(self.document["paths"][template][method]["responses"][status])
+        for name, header in declared.get("headers", {}).items():
+            assert name in response.headers or not self._resolve(header).get("required"), f"{name} is missing"
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        content = declared.get("content", {})
+        if not content:
+            assert response.content == b""
+            return
+        assert media_type in content or "*/*" in content, f"{method} {template}: {media_type} is not declared"
+        if media_type == "application/json" and media_type in content:
+            self._validator(template, method, status).validate(response.json())
+
+    def _check_error(self, response: Any) -> None:
+        body = response.json()
+        assert body["status"] == response.status_code
+        assert body["message"]
+        assert re.fullmatch(r"[a-z0-9_]+", body["code"])
+        assert set(body) <= {"message", "code", "status", "errors", "requestId"}
+        if response.status_code == 401:
+            assert response.headers["www-authenticate"].startswith("Bearer")
+        if response.status_code in (429, 503):
+            assert int(response.headers["retry-after"]) >= 1
+
+    def _make_validator(self, template: str, method: str, status: str) -> Any:
+        response = self._resolve(self.document["paths"][template][method]["responses"][status])
+        schema = response["content"]["application/json"].get("schema", {})
+        root = {**schema, "components": self.document["components"]}
+        return validator_for(root, Draft202012Validator)(
+            root, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+
+    def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in node:
+            target: Any = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
