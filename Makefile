@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## Lint and types: ruff, mypy and the project's own rules
 
 test: $(VENV)/.dev ## Run all tests, with branch coverage
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 

@@ -16,6 +16,7 @@ from echo.keys import with_secrets
 from echo.settings import Settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.indexes import ensure_indexes
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ def prepare(settings: Settings) -> None:
     """Make what the workers expect to be there: the indexes."""
     database = Database(str(settings.mongo_uri))
     try:
-        database.ensure_indexes()
+        ensure_indexes(database)
     finally:
         database.close()
 

@@ -20,6 +20,7 @@ from echo.services import Services
 from echo.settings import Settings, load_settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.indexes import ensure_indexes
 from storage.sessions import SessionRepository
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
@@ -78,7 +79,7 @@ def settings(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def application(settings: Settings) -> Iterator[Application]:
     database = Database(str(settings.mongo_uri))
-    database.ensure_indexes()
+    ensure_indexes(database)
     database.close()
     yield assemble(settings)
 

@@ -16,7 +16,11 @@ FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
 # Handlers meet storage only through the services; its errors are the one thing that they may name.
 HANDLERS_STORAGE = ("storage.errors",)
 # The login must find a user before there is an owner, and a registration makes the owner.
-WITHOUT_OWNER = {("UserRepository", "create"), ("UserRepository", "find_by_email"), ("UserRepository", "count")}
+WITHOUT_OWNER = {
+    ("UserRepository", "create"),
+    ("UserRepository", "find_by_email"),
+    ("UserRepository", "count"),
+}
 
 
 def check_project(root: Path) -> list[str]:

@@ -62,7 +62,9 @@ class TestOwner:
             class PresetRepository:
                 def get(self, preset_id): ...
         """)
-        assert list(rules.check_owner_first(tree)) == ["3: PresetRepository.get does not take the owner first"]
+        assert list(rules.check_owner_first(tree)) == [
+            "3: PresetRepository.get does not take the owner first"
+        ]
 
     def test_an_owner_that_is_not_used_is_found(self) -> None:
         tree = module("""

@@ -18,7 +18,10 @@ class ContractChecker:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self._patterns = sorted(
-            ((re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))), path) for path in document["paths"]),
+            (
+                (re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))), path)
+                for path in document["paths"]
+            ),
             key=lambda item: "{" in item[1],
         )
         self._validator = cache(self._make_validator)
@@ -38,7 +41,9 @@ class ContractChecker:
             return
         operation = self.document["paths"][template][method.lower()]
         status = str(response.status_code)
-        assert status in operation["responses"], f"{method} {template}: {status} is not declared: {response.text}"
+        assert status in operation["responses"], (
+            f"{method} {template}: {status} is not declared: {response.text}"
+        )
         self._check_response(template, method.lower(), status, response)
 
     def _template(self, path: str, method: str) -> str | None:

@@ -1,0 +1,41 @@
+"""The name under which a file is shown. It is never used as a path."""
+
+import re
+import unicodedata
+
+MAX_NAME_BYTES = 255
+MAX_SUFFIX_BYTES = 32
+UNNAMED = "file"
+
+# Marks that make a name read in another order than it is stored: "gpj.exe" shown for "exe.jpg" (CVE-2021-42574).
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Control characters, lone surrogates, and the two separators that some programs take for the end of a line.
+_UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def shown_name(sent: str) -> str:
+    """What is kept of the name that a client sent: its last part, in NFC, without what cannot be seen.
+
+    At most 255 bytes of UTF-8, the most that a file system takes, so that whoever downloads the file can save it;
+    a longer name loses its middle and keeps its suffix. A name of which nothing is left becomes "file".
+    """
+    last = re.split(r"[/\\]", sent)[-1]
+    seen = "".join(character for character in last if unicodedata.category(character) not in _UNSHOWN)
+    name = unicodedata.normalize("NFC", _DIRECTION.sub("", seen)).strip()
+    return UNNAMED if name.strip(".") == "" else _shortened(name)
+
+
+def suffix_of(name: str) -> str:
+    """What follows the last dot of a name, in lower case and without the dot; a name without one is its own suffix."""
+    return name.rpartition(".")[2].lower()
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    tail = dot + suffix
+    if not stem or len(tail.encode()) > MAX_SUFFIX_BYTES:
+        stem, tail = name, ""
+    room = MAX_NAME_BYTES - len(tail.encode())
+    return stem.encode()[:room].decode(errors="ignore") + tail

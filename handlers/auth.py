@@ -1,0 +1,46 @@
+"""Registration, login, refresh and logout."""
+
+from typing import Any
+
+from echo.services import Caller, ClientInfo, Services
+from handlers.schemas import auth as schemas
+from handlers.schemas import users
+
+Json = dict[str, Any]
+Headers = dict[str, str]
+
+
+def register(services: Services, *, body: Json) -> Json:
+    """Create an account; the first one is the administrator's."""
+    fields = schemas.registration.load(body)
+    del fields["confirm_password"]
+    return users.user.dump_one(services.auth.register(**fields))
+
+
+def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
+    """Begin a session: an access token in the body, a refresh token in a cookie."""
+    credentials = schemas.login.load(body)
+    signed_in = services.auth.login(credentials["email"], credentials["password"], client)
+    return _tokens(signed_in), 200, _cookie(signed_in.cookie)
+
+
+def refresh_token(
+    services: Services, caller: Caller, client: ClientInfo, *, refresh_token: str | None = None
+) -> tuple[Json, int, Headers]:
+    """A new access token for a session; a refresh token that was sent is exchanged for its successor."""
+    signed_in = services.auth.refresh(caller, refresh_token, client)
+    return _tokens(signed_in), 200, _cookie(signed_in.cookie)
+
+
+def logout(services: Services, caller: Caller, client: ClientInfo) -> tuple[Json, int, Headers]:
+    """End the session: its access tokens and its refresh token are dead."""
+    cookie = services.auth.logout(caller, client)
+    return {"message": "Logout successful"}, 200, _cookie(cookie)
+
+
+def _tokens(signed_in: Any) -> Json:
+    return {"token": signed_in.token, "user": users.user.dump_one(signed_in.user)}
+
+
+def _cookie(cookie: str | None) -> Headers:
+    return {} if cookie is None else {"Set-Cookie": cookie}

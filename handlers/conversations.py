@@ -1,0 +1,76 @@
+"""Conversations: list, read, rename, archive, title, fork, delete."""
+
+from typing import Any
+
+from echo.services import Caller, Services
+from handlers.paging import clamp, page_body
+from handlers.schemas import conversations as schemas
+from handlers.schemas import messages as message_schemas
+
+Json = dict[str, Any]
+
+
+def list_conversations(
+    services: Services,
+    caller: Caller,
+    *,
+    limit: int,
+    order: str,
+    cursor: str | None = None,
+    is_archived: bool = False,
+    search: str | None = None,
+) -> Json:
+    """One page of the caller's conversations, by default the newest that are not archived."""
+    page = services.conversations.list_page(
+        caller.id,
+        limit=clamp(limit),
+        cursor=cursor,
+        archived=is_archived,
+        newest_first=order == "desc",
+        search=search,
+    )
+    return page_body("conversations", schemas.conversation, page)
+
+
+def get_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
+    """One conversation."""
+    return schemas.conversation.dump_one(services.conversations.get(caller.id, conversation_id))
+
+
+def delete_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
+    """Delete a conversation and its messages."""
+    return dict(services.threads.delete_conversation(caller.id, conversation_id))
+
+
+def update_conversation(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Rename, archive or restore a conversation; what the body does not name stays."""
+    change = schemas.change.load(body)
+    conversation_id = change.pop("conversation_id")
+    if not change:
+        return get_conversation(services, caller, conversation_id=conversation_id)
+    return schemas.conversation.dump_one(services.conversations.update(caller.id, conversation_id, **change))
+
+
+def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Give a conversation a title made from how it began."""
+    conversation = services.conversations.get(caller.id, body["conversationId"])
+    conversation_id = conversation["conversationId"]
+    messages = services.messages.list_conversation(caller.id, conversation_id)
+    question, answer = message_schemas.opening(messages)
+    if question is None:
+        return {"title": schemas.conversation.dump_one(conversation)["title"]}
+    title = services.titles.title_for(question, answer)
+    services.conversations.update(caller.id, conversation_id, title=title)
+    return {"title": title}
+
+
+def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Copy a conversation up to one of its messages into a new one."""
+    target = schemas.fork.load(body)
+    conversation, messages = services.threads.fork(
+        caller.id, target.pop("conversation_id"), target.pop("message_id"), **target
+    )
+    return {
+        "conversation": schemas.conversation.dump_one(conversation),
+        "messages": message_schemas.message.dump_all(messages),
+    }

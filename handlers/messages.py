@@ -1,0 +1,63 @@
+"""Messages: list, search, read, post, edit, delete."""
+
+from typing import Any
+
+from echo.services import Caller, Services
+from handlers.paging import clamp, page_body
+from handlers.schemas import messages as schemas
+
+Json = dict[str, Any]
+
+
+def list_messages(
+    services: Services,
+    caller: Caller,
+    *,
+    page_size: int,
+    cursor: str | None = None,
+    conversation_id: str | None = None,
+    search: str | None = None,
+) -> Json:
+    """One page of the caller's messages, the newest first."""
+    page = services.messages.list_page(
+        caller.id, limit=clamp(page_size), cursor=cursor, conversation_id=conversation_id, search=search
+    )
+    return page_body("messages", schemas.message, page)
+
+
+def list_conversation_messages(services: Services, caller: Caller, *, conversation_id: str) -> list[Json]:
+    """All messages of a conversation, the oldest first."""
+    return schemas.message.dump_all(services.messages.list_conversation(caller.id, conversation_id))
+
+
+def create_message(services: Services, caller: Caller, *, conversation_id: str, body: Json) -> Json:
+    """Post a message; a conversation that is not there yet begins with it."""
+    fields = schemas.new_message.load(body)
+    message = services.threads.post(
+        caller.id, conversation_id, token_count=services.count_tokens(fields["text"]), **fields
+    )
+    return schemas.message.dump_one(message)
+
+
+def get_message(services: Services, caller: Caller, *, conversation_id: str, message_id: str) -> Json:
+    """One message."""
+    return schemas.message.dump_one(services.messages.get(caller.id, conversation_id, message_id))
+
+
+def update_message(
+    services: Services, caller: Caller, *, conversation_id: str, message_id: str, body: Json
+) -> Json:
+    """Edit a message's text; a body without one changes nothing."""
+    if "text" not in body:
+        return get_message(services, caller, conversation_id=conversation_id, message_id=message_id)
+    text = body["text"]
+    message = services.threads.edit(
+        caller.id, conversation_id, message_id, text=text, token_count=services.count_tokens(text)
+    )
+    return schemas.message.dump_one(message)
+
+
+def delete_message(services: Services, caller: Caller, *, conversation_id: str, message_id: str) -> Json:
+    """Delete a message; its children hang on its parent from then on."""
+    services.threads.delete_message(caller.id, conversation_id, message_id)
+    return {"messageId": message_id}

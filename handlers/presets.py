@@ -1,0 +1,27 @@
+"""Presets: named sets of parameters for new conversations."""
+
+from typing import Any
+
+from echo.services import Caller, Services
+from handlers.schemas import presets as schemas
+
+Json = dict[str, Any]
+
+
+def list_presets(services: Services, caller: Caller) -> list[Json]:
+    """All presets of the caller."""
+    return schemas.preset.dump_all(services.presets.list(caller.id))
+
+
+def create_preset(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Keep a preset."""
+    return schemas.preset.dump_one(services.presets.create(caller.id, schemas.new_preset.load(body)))
+
+
+def delete_presets(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Delete the named preset, or without a name all of the caller's, as LibreChat does."""
+    if "presetId" in body:
+        deleted = services.presets.delete(caller.id, body["presetId"])
+    else:
+        deleted = services.presets.delete_all(caller.id)
+    return {"acknowledged": True, "deletedCount": deleted}

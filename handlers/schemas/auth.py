@@ -1,0 +1,34 @@
+"""Bodies of registration and login."""
+
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+
+from handlers.schemas.base import Input, Text
+
+
+class RegistrationSchema(Input):
+    """Who registers; the two passwords must be the same."""
+
+    name = Text(required=True)
+    email = Text(required=True)
+    username = Text(load_default=None)
+    password = Text(required=True)
+    confirm_password = Text(required=True)
+
+    @validates_schema
+    def check_confirmation(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse a confirmation that differs."""
+        if data["password"] != data["confirm_password"]:
+            raise ValidationError("does not equal the password", "confirm_password")
+
+
+class LoginSchema(Input):
+    """Who logs in."""
+
+    email = Text(required=True)
+    password = Text(required=True)
+
+
+registration = RegistrationSchema()
+login = LoginSchema()

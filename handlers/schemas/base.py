@@ -1,0 +1,158 @@
+"""What all schemas share: two base classes, one for each direction, and fields that old documents cannot break.
+
+A document may have been written by any version of LibreChat: fields can be missing, null or of another type.
+On the way out such a value is left out, because the contract promises types, and few fields are required.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
+
+from echo.errors import FieldError, InvalidRequest
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+# RFC 3986: a scheme that a client may be sent to, a host by name, and the characters that each part may hold.
+_CHARACTERS = r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=?-]|%[0-9A-Fa-f]{2})*"
+_WEB_ADDRESS = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:[/?]{_CHARACTERS})?(?:#{_CHARACTERS})?")
+# RFC 5321, section 4.1.2, without quoted local parts, which nobody has.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}$){_ATOM}(?:\.{_ATOM})*@{_HOST}")
+
+
+class Output(Schema):
+    """Documents to contract objects: only what is declared leaves, and a null is left out.
+
+    A field's `data_key` is its name in the contract and, unless `attribute` says otherwise, in the document.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # What dumping needs, gathered once: walking marshmallow's own layers for each value takes twice as long,
+        # and lists of messages are most of what a server of chats sends.
+        self._plan = tuple(
+            (field.data_key or name, field.attribute or name, field.dump_default, field._serialize)
+            for name, field in self.dump_fields.items()
+        )
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Read the document under the contract's name."""
+        if field_obj.attribute is None:
+            field_obj.attribute = field_obj.data_key or field_name
+
+    def dump_one(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The contract's object for a document."""
+        dumped = {}
+        for key, attribute, default, serialize in self._plan:
+            value = document.get(attribute)
+            if value is None:
+                value = default
+            if value is not missing and (value := serialize(value, attribute, document)) is not missing:
+                dumped[key] = value
+        return dumped
+
+    def dump_all(self, documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The contract's objects for documents, in their order."""
+        return [self.dump_one(document) for document in documents]
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """As marshmallow's `dump`, without its hooks."""
+        return self.dump_all(obj) if many else self.dump_one(obj)
+
+
+class Input(Schema):
+    """Request bodies to a handler's arguments or a document's fields: what is not declared is dropped.
+
+    Loading keeps absent fields absent, so a change names only what it changes. The body has passed the contract;
+    what a field still refuses raises `InvalidRequest`.
+    """
+
+    class Meta:
+        """Options that marshmallow reads."""
+
+        unknown = EXCLUDE
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> NoReturn:
+        """Raise the error of ours."""
+        raise InvalidRequest(errors=tuple(_field_errors(error))) from error
+
+
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    messages = error.messages_dict
+    return [FieldError(str(name), " ".join(map(str, found))) for name, found in messages.items()]
+
+
+class Text(fields.String):
+    """A string."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value if isinstance(value, str) else missing
+
+
+class Identifier(fields.Field[str]):
+    """An ObjectId, as the 24 hexadecimal digits that stand for it."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return str(value)
+
+
+class Email(Text):
+    """An e-mail address; one that the contract's format would refuse is left out."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value if isinstance(value, str) and _EMAIL.fullmatch(value) else missing
+
+
+class WebAddress(Text):
+    """An absolute http or https URI; anything else, such as a path on another server, is left out."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value if isinstance(value, str) and _WEB_ADDRESS.fullmatch(value) else missing
+
+
+class Whole(fields.Integer):
+    """An integer."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return int(value) if _is_finite(value) else missing
+
+
+class Number(fields.Float):
+    """A number."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value if _is_finite(value) else missing
+
+
+class Flag(fields.Boolean):
+    """A boolean."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value is True
+
+
+class Texts(fields.List[str]):
+    """A list of strings; LibreChat's lists may hold nulls, which are left out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(fields.String(), **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return (
+            [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else missing
+        )
+
+
+class Moment(fields.Field[datetime]):
+    """An aware UTC time, as RFC 3339 with milliseconds: MongoDB stores no more, JavaScript prints no less."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return f"{value.isoformat(timespec='milliseconds')[:-6]}Z" if isinstance(value, datetime) else missing
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,132 @@
+"""Which messages a fork copies, and what the copies look like; pure functions over message documents.
+
+The rules are LibreChat's: `directPath` takes the target and its ancestors, `includeBranches` also the other
+children of those ancestors, `targetLevel` every message down to the target's depth. With `split_at_target` the copy begins at
+the target's depth, and its messages become roots.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+
+from storage.database import Document
+from storage.errors import NotFound
+from storage.messages import NO_PARENT
+
+DIRECT_PATH, INCLUDE_BRANCHES, TARGET_LEVEL = "directPath", "includeBranches", "targetLevel"
+
+
+def select(
+    messages: Sequence[Document], target_id: str, *, option: str = TARGET_LEVEL, split_at_target: bool = False
+) -> list[Document]:
+    """The messages to copy, in the order given. Raises `NotFound` when the target is not among them."""
+    tree = Tree(messages)
+    if target_id not in tree.by_id:
+        raise NotFound
+    if split_at_target:
+        messages = tree.from_depth(tree.depth(target_id))
+        tree = Tree(messages)
+        target_id = tree.latest_below(target_id)
+    if option == DIRECT_PATH:
+        chosen = set(tree.path(target_id))
+    elif option == INCLUDE_BRANCHES:
+        ancestors = set(tree.path(target_id)) - {target_id}
+        chosen = {target_id} | ancestors | {child for parent in ancestors for child in tree.children(parent)}
+    else:
+        deepest = tree.depth(target_id)
+        chosen = {name for name in tree.by_id if tree.depth(name) <= deepest}
+    return [message for message in messages if message["messageId"] in chosen]
+
+
+class Tree:
+    """The messages of a conversation as a forest; a parent that is not there makes a root, a cycle ends."""
+
+    def __init__(self, messages: Iterable[Document]) -> None:
+        self.by_id = {message["messageId"]: message for message in messages}
+        self._children: dict[str, list[str]] = {}
+        for name in self.by_id:
+            parent = self.parent(name)
+            if parent is not None:
+                self._children.setdefault(parent, []).append(name)
+        self._depths = self._measure()
+
+    def parent(self, message_id: str) -> str | None:
+        """The parent, None for a root."""
+        parent = self.by_id[message_id].get("parentMessageId")
+        return parent if parent in self.by_id and parent != message_id else None
+
+    def children(self, message_id: str) -> list[str]:
+        """The answers to a message, in order."""
+        return self._children.get(message_id, [])
+
+    def path(self, message_id: str) -> list[str]:
+        """The message and its ancestors, up to the root."""
+        path: dict[str, None] = {}
+        current: str | None = message_id
+        while current is not None and current not in path:
+            path[current] = None
+            current = self.parent(current)
+        return list(path)
+
+    def depth(self, message_id: str) -> int:
+        """How far below its root a message is; a root is at 0."""
+        return self._depths.get(message_id, 0)
+
+    def _measure(self) -> dict[str, int]:
+        level = [name for name in self.by_id if self.parent(name) is None]
+        depths: dict[str, int] = {}
+        while level:
+            depths |= dict.fromkeys(level, max(depths.values(), default=-1) + 1)
+            level = [child for name in level for child in self.children(name) if child not in depths]
+        return depths
+
+    def from_depth(self, depth: int) -> list[Document]:
+        """The messages at a depth and below; those at the depth itself as roots."""
+        return [
+            {**message, "parentMessageId": NO_PARENT} if self.depth(name) == depth else message
+            for name, message in self.by_id.items()
+            if self.depth(name) >= depth
+        ]
+
+    def latest_below(self, message_id: str) -> str:
+        """The newest message among a message and its descendants."""
+        below, open_ends = {message_id}, [message_id]
+        while open_ends:
+            new = [child for name in open_ends for child in self.children(name) if child not in below]
+            below.update(new)
+            open_ends = new
+        return max(below, key=lambda name: (self.by_id[name]["createdAt"], self.by_id[name]["_id"]))
+
+
+def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> list[Document]:
+    """New documents with the same tree: new ids, own parents, times that keep every parent before its child."""
+    new_ids = {message["messageId"]: str(uuid.uuid4()) for message in messages}
+    made = []
+    latest: dict[str, datetime] = {}
+    for message in in_tree_order(messages):
+        parent = new_ids.get(message.get("parentMessageId") or NO_PARENT, NO_PARENT)
+        created = message["createdAt"]
+        if parent in latest and created <= latest[parent]:
+            # LibreChat does the same: its client sorts by time, and an answer must not precede its question.
+            created = latest[parent] + timedelta(milliseconds=1)
+        copy = {
+            **{name: value for name, value in message.items() if name not in ("_meiliIndex", "expiredAt")},
+            "_id": ObjectId(),
+            "messageId": new_ids[message["messageId"]],
+            "conversationId": conversation_id,
+            "parentMessageId": parent,
+            "user": owner,
+            "createdAt": created,
+            "updatedAt": created,
+        }
+        latest[copy["messageId"]] = created
+        made.append(copy)
+    return made
+
+
+def in_tree_order(messages: Sequence[Mapping[str, object]]) -> list[Document]:
+    """The messages with every parent before its children, otherwise in the order given."""
+    tree = Tree([dict(message) for message in messages])
+    return sorted(tree.by_id.values(), key=lambda message: tree.depth(message["messageId"]))

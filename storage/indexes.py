@@ -1,0 +1,26 @@
+"""The indexes of every collection, as their repositories declare them."""
+
+from storage.assistants import AssistantRepository
+from storage.conversations import ConversationRepository
+from storage.database import Database
+from storage.files import FileRepository
+from storage.messages import MessageRepository
+from storage.presets import PresetRepository
+from storage.repository import Repository
+from storage.sessions import SessionRepository
+from storage.users import UserRepository
+
+REPOSITORIES: tuple[type[Repository], ...] = (
+    AssistantRepository,
+    ConversationRepository,
+    FileRepository,
+    MessageRepository,
+    PresetRepository,
+    SessionRepository,
+    UserRepository,
+)
+
+
+def ensure_indexes(database: Database) -> None:
+    """Create every index that is not there; nothing is dropped. Safe with several processes at once."""
+    database.ensure_indexes({each.collection_name: each.indexes for each in REPOSITORIES})

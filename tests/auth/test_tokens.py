@@ -1,0 +1,91 @@
+import time
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+
+from echo.auth.tokens import InvalidToken, RefreshClaims, Tokens
+from echo.services import Caller
+
+ACCESS_KEY, REFRESH_KEY = "a" * 40, "b" * 40
+TOKENS = Tokens(ACCESS_KEY, REFRESH_KEY, access_seconds=60, refresh_seconds=600)
+CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
+
+
+def claims_of(token: str, key: str) -> dict[str, Any]:
+    return jwt.decode(token, key, algorithms=["HS256"], audience="echo-api")
+
+
+def forge(key: str = ACCESS_KEY, *, algorithm: str = "HS256", kind: str = "at+jwt", **changes: Any) -> str:
+    claims = claims_of(TOKENS.make_access(CALLER), ACCESS_KEY) | changes
+    claims = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(claims, key, algorithm, headers={"typ": kind})
+
+
+class TestAccessToken:
+    def test_states_the_caller(self) -> None:
+        assert TOKENS.read_access(TOKENS.make_access(CALLER)) == CALLER
+
+    def test_carries_what_librechat_carries(self) -> None:
+        claims = claims_of(TOKENS.make_access(CALLER), ACCESS_KEY)
+        assert {name: claims[name] for name in ("id", "username", "provider", "email")} == {
+            "id": CALLER.id,
+            "username": "ada",
+            "provider": "local",
+            "email": "ada@example.com",
+        }
+        assert claims["exp"] - claims["iat"] == 60
+
+    def test_forged_as_the_control_is_accepted(self) -> None:
+        assert TOKENS.read_access(forge()) == CALLER
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "",
+            "a.b.c",
+            "é",
+            TOKENS.make_refresh(CALLER.id, CALLER.session_id),
+            forge(key="c" * 40),
+            forge(kind="JWT"),
+            forge(iss="somebody"),
+            forge(aud="somebody"),
+            forge(exp=int(time.time()) - 1),
+            forge(exp=None),
+            forge(sid=None),
+            forge(key="d" * 64, algorithm="HS512"),
+            jwt.encode({"id": CALLER.id, "sub": CALLER.id}, None, algorithm="none"),
+        ],
+    )
+    def test_of_another_kind_is_refused(self, token: str) -> None:
+        with pytest.raises(InvalidToken):
+            TOKENS.read_access(token)
+
+
+class TestRefreshToken:
+    def test_states_owner_and_session(self) -> None:
+        token = TOKENS.make_refresh(CALLER.id, CALLER.session_id)
+        assert TOKENS.read_refresh(token) == RefreshClaims(CALLER.id, CALLER.session_id)
+
+    def test_is_never_the_same_twice(self) -> None:
+        made = {TOKENS.make_refresh(CALLER.id, CALLER.session_id) for _ in range(10)}
+        assert len(made) == 10
+
+    def test_of_librechat_is_accepted(self) -> None:
+        claims = {"id": CALLER.id, "sessionId": "1" * 24, "iat": 1, "exp": int(time.time()) + 60}
+        token = jwt.encode(claims, REFRESH_KEY, "HS256")
+        assert TOKENS.read_refresh(token).session_id == "1" * 24
+
+    def test_an_access_token_is_refused_even_with_one_key(self) -> None:
+        same_key = replace(TOKENS, refresh_key=ACCESS_KEY)
+        with pytest.raises(InvalidToken):
+            same_key.read_refresh(TOKENS.make_access(CALLER))
+
+    @pytest.mark.parametrize(
+        "claims", [{"id": 1, "sessionId": "x"}, {"id": "x", "sessionId": {}}, {"id": "x"}]
+    )
+    def test_with_claims_of_other_types_is_refused(self, claims: dict[str, Any]) -> None:
+        token = jwt.encode({**claims, "exp": int(time.time()) + 60}, REFRESH_KEY, "HS256")
+        with pytest.raises(InvalidToken):
+            TOKENS.read_refresh(token)

@@ -1,0 +1,137 @@
+"""Schemathesis against a running Echo, over HTTP, with two users: the engine of the test and of `make fuzz`.
+
+`python -m tests.contract.fuzz --minutes 20`
+"""
+
+import argparse
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.server import PASSWORD, RunningServer, start_server
+
+ROOT = Path(__file__).parents[2]
+OWN_DOCUMENT = ROOT / "openapi.json"
+SEED_DOCUMENT = ROOT / "tests" / "contract" / "seed-openapi.json"
+USERS = ("ada", "bob")
+
+# What the checks cannot know from the document. A request that is valid by its schema may still be refused: a cursor that no
+# page gave (400), a file whose content is not what it should be (413, 415, 422), a text that cannot be stored (422), a
+# password that is too common (400), a parent in another conversation (422), no speech recogniser (503).
+REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 503]
+ACCEPTED = ["2xx", *REFUSALS]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    exit_code: int
+    report: str
+
+    @property
+    def summary(self) -> str:
+        """The report's last part, with the counts."""
+        return self.report[-4000:]
+
+
+def fuzz(document: Path, *, seconds: int, seed: int | None = None, exclude: tuple[str, ...] = ()) -> Outcome:
+    """Start a server of its own, run every phase and check against it for so long, and stop it."""
+    with tempfile.TemporaryDirectory(prefix="echo-fuzz-") as directory:
+        # Tokens outlive the run; the fuzzer logs out now and then, and logs in again by itself.
+        environ = {"SESSION_EXPIRY": "86400000", "ECHO_STT": "off"}
+        server = start_server(Path(directory), workers=2, environ=environ)
+        try:
+            for name in USERS:
+                server.sign_up(name)
+            outcome = run_schemathesis(server, document, Path(directory), seconds, seed, exclude)
+            assert server.healthy(), "the server did not survive"
+            assert "unhandled exception" not in server.log.read_text()
+            assert "breaks the contract" not in server.log.read_text()
+            return outcome
+        finally:
+            server.stop(signal.SIGTERM)
+
+
+def run_schemathesis(
+    server: RunningServer, document: Path, directory: Path, seconds: int, seed: int | None, exclude: tuple[str, ...]
+) -> Outcome:
+    """Run the command line as anyone would."""
+    (directory / "users.json").write_text(json.dumps({"auth": [login_of(name) for name in USERS]}))
+    (directory / "schemathesis.toml").write_text(configuration(directory / "users.json"))
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),
+        *("run", str(document), "--url", server.url, "--checks", "all", "--max-time", str(seconds)),
+        *("--continue-on-failure", "--workers", "2", "--request-timeout", "30"),
+        *(("--exclude-checks", ",".join(exclude)) if exclude else ()),
+    ]
+    if seed is not None:
+        command += ["--seed", str(seed)]
+    run = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    return Outcome(run.returncode, run.stdout + run.stderr)
+
+
+def login_of(name: str) -> dict[str, Any]:
+    """How a user logs in, in the Web Fuzzing Commons form."""
+    return {
+        "name": name,
+        "loginEndpointAuth": {
+            "endpoint": "/api/auth/login",
+            "verb": "POST",
+            "contentType": "application/json",
+            "payloadRaw": json.dumps({"email": f"{name}@example.com", "password": PASSWORD}),
+            "token": {
+                "extractFrom": "body",
+                "extractSelector": "/token",
+                "sendIn": "header",
+                "sendName": "Authorization",
+                "sendTemplate": "Bearer {token}",
+            },
+        },
+    }
+
+
+def configuration(users: Path) -> str:
+    """The configuration file."""
+    peers = json.dumps(list(USERS))
+    return f"""
+color = false
+[auth.wfc]
+path = {json.dumps(str(users))}
+peers = {peers}
+refresh_interval = 60
+[checks.positive_data_acceptance]
+expected-statuses = {json.dumps(ACCEPTED)}
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 503]
+[checks.negative_data_rejection]
+expected-statuses = {json.dumps([*REFUSALS, 405])}
+"""
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--document", choices=("own", "seed"), default="own")
+    options = parser.parse_args()
+    seed_run = options.document == "seed"
+    outcome = fuzz(
+        SEED_DOCUMENT if seed_run else OWN_DOCUMENT,
+        seconds=int(options.minutes * 60),
+        seed=options.seed,
+        exclude=("status_code_conformance",) if seed_run else (),
+    )
+    sys.stdout.write(re.sub(r"http://[^ ]*:\d+", "http://echo", outcome.report))
+    sys.exit(outcome.exit_code)
+
+
+if __name__ == "__main__":
+    main()

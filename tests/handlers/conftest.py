@@ -1,0 +1,24 @@
+"""What tests of handlers need besides a client: the database itself, to put in what other programs wrote."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
+
+from echo.settings import Settings
+from tests.support.contract import ContractChecker
+
+
+@pytest.fixture(scope="session")
+def stored(settings: Settings) -> Iterator[MongoDatabase[dict[str, Any]]]:
+    """The application's database, for documents that no operation of ours would write."""
+    with MongoClient[dict[str, Any]](str(settings.mongo_uri), tz_aware=True) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture(scope="session")
+def contract_document(checker: ContractChecker) -> dict[str, Any]:
+    """openapi.json as it stands in the project."""
+    return checker.document

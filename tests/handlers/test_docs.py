@@ -1,0 +1,81 @@
+import re
+from collections.abc import Callable
+
+import pytest
+
+from echo import docs
+from echo.errors import NotFound
+from tests.conftest import Client
+
+
+class TestGetOpenapi:
+    def test_answers_anyone_with_the_contract(
+        self, api: Client, contract_document: dict[str, object]
+    ) -> None:
+        served = api.get("/openapi.json").json()
+        assert served["openapi"].startswith("3.1")
+        assert served["paths"] == contract_document["paths"]
+
+    def test_the_servers_own_address_comes_first(self, make_application: Callable[..., Client]) -> None:
+        server = make_application(DOMAIN_SERVER="https://chat.example.com")
+        addresses = [entry["url"] for entry in server.get("/openapi.json").json()["servers"]]
+        assert addresses[0] == "https://chat.example.com"
+        assert len(addresses) == len(set(addresses))
+
+    def test_an_address_that_the_document_knows_is_listed_once(self) -> None:
+        document = {"servers": [{"url": "http://one"}, {"url": "http://two"}]}
+        served = docs.with_server(document, "http://two")
+        assert [entry["url"] for entry in served["servers"]] == ["http://two", "http://one"]
+        assert [entry["url"] for entry in document["servers"]] == ["http://one", "http://two"]
+
+
+class TestGetDocs:
+    def test_answers_anyone_with_a_page(self, api: Client) -> None:
+        response = api.get("/docs")
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/html")
+
+    def test_everything_that_the_page_loads_is_served_here(self, api: Client) -> None:
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', api.get("/docs").text)
+        assert len(addresses) >= 6
+        for address in addresses:
+            assert "//" not in address
+            assert api.get(f"/{address}").status_code == 200
+
+    def test_nothing_in_the_page_runs_inline(self, api: Client) -> None:
+        page = api.get("/docs").text
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+        assert not re.search(r"\son\w+=|<style", page)
+
+    def test_the_policy_allows_only_the_servers_own_scripts(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        server = make_application(DOMAIN_SERVER="https://chat.example.com/echo")
+        policy = server.get("/docs").headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "connect-src 'self' https://chat.example.com;" in policy
+
+
+class TestGetDocsAsset:
+    @pytest.mark.parametrize("name", [*docs.OWN_ASSETS, *docs.SWAGGER_UI_ASSETS])
+    def test_answers_anyone_with_the_file(self, api: Client, name: str) -> None:
+        response = api.get(f"/docs/assets/{name}")
+        assert response.status_code == 200
+        assert len(response.content) == int(response.headers["content-length"]) > 100
+        assert "no-store" not in response.headers["cache-control"]
+
+    def test_types_are_right(self, api: Client) -> None:
+        types = {
+            name: api.get(f"/docs/assets/{name}").headers["content-type"].partition(";")[0]
+            for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png", "echo.js")
+        }
+        assert list(types.values()) == ["text/javascript", "text/css", "image/png", "text/javascript"]
+
+    @pytest.mark.parametrize("name", ["page.html", "__init__.py", "%2e%2e%2fserve.py", "LICENSE", "x"])
+    def test_any_other_file_is_not_there(self, api: Client, name: str) -> None:
+        assert api.get(f"/docs/assets/{name}").status_code in (400, 404)
+
+    def test_no_name_leads_elsewhere(self) -> None:
+        for name in ("../serve.py", "/etc/passwd", "", "echo.js/"):
+            with pytest.raises(NotFound):
+                docs.find_asset(name)

@@ -1,0 +1,83 @@
+"""Limits on what is costly, by address, account and e-mail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import PASSWORD, Client
+
+Make = Callable[..., Client]
+COUNTED: dict[str, str] = {"ECHO_RATE_LIMITS": "on", "TRUST_PROXY": "1"}
+
+
+def fresh_address(number: int) -> dict[str, str]:
+    return {"X-Forwarded-For": f"2001:db8::{number:x}"}
+
+
+def login(client: Client, email: str, address: int) -> Any:
+    body = {"email": email, "password": "not the password"}
+    return client.post("/api/auth/login", json=body, headers=fresh_address(address))
+
+
+class TestLogin:
+    def test_is_limited_by_address(self, make_application: Make) -> None:
+        client = make_application(**COUNTED, LOGIN_MAX="3", LOGIN_WINDOW="5")
+        statuses = [login(client, f"a{number}@example.com", 1).status_code for number in range(5)]
+        assert statuses == [401, 401, 401, 429, 429]
+        assert login(client, "other@example.com", 2).status_code == 401
+
+    def test_is_limited_by_account_from_any_address(self, make_application: Make) -> None:
+        client = make_application(**COUNTED, LOGIN_MAX="3", LOGIN_WINDOW="5")
+        spellings = ["victim@example.com", "Victim@Example.com", " victim@example.com", "victim@example.com"]
+        statuses = [login(client, email, 100 + number).status_code for number, email in enumerate(spellings)]
+        assert statuses[-1] == 429
+        assert 429 not in statuses[:3]
+
+    def test_says_when_to_come_back(self, make_application: Make) -> None:
+        client = make_application(**COUNTED, LOGIN_MAX="1", LOGIN_WINDOW="5")
+        login(client, "b@example.com", 3)
+        refused = login(client, "b@example.com", 3)
+        assert refused.json()["code"] == "rate_limited"
+        assert 1 <= int(refused.headers["retry-after"]) <= 301
+
+    def test_is_counted_by_all_processes_together(self, make_application: Make) -> None:
+        first, second = (make_application(**COUNTED, LOGIN_MAX="2", LOGIN_WINDOW="5") for _ in range(2))
+        assert login(first, "c@example.com", 4).status_code == 401
+        assert login(second, "c@example.com", 4).status_code == 401
+        assert login(first, "c@example.com", 4).status_code == 429
+
+    def test_off_is_off(self, make_application: Make) -> None:
+        client = make_application(LOGIN_MAX="1", LOGIN_WINDOW="5", TRUST_PROXY="1")
+        assert {login(client, "d@example.com", 5).status_code for _ in range(4)} == {401}
+
+
+def test_a_forged_address_does_not_escape_the_limit(make_application: Make) -> None:
+    client = make_application(ECHO_RATE_LIMITS="on", REGISTER_MAX="2", REGISTER_WINDOW="60")
+    body = {"name": "x", "email": "x", "password": PASSWORD, "confirm_password": PASSWORD}
+    statuses = [
+        client.post("/api/auth/register", json=body, headers=fresh_address(900 + number)).status_code
+        for number in range(4)
+    ]
+    assert statuses[-1] == 429
+
+
+@pytest.mark.parametrize(
+    ("variable", "method", "path", "body"),
+    [
+        ("FORK_USER_MAX", "POST", "/api/convos/fork", {"conversationId": "none", "messageId": "none"}),
+        ("MESSAGE_USER_MAX", "POST", "/api/convos/gen_title", {"conversationId": "none"}),
+    ],
+)
+def test_costly_operations_are_limited_by_account(
+    make_application: Make, variable: str, method: str, path: str, body: dict[str, str]
+) -> None:
+    client = make_application(ECHO_RATE_LIMITS="on", LOGIN_MAX="50", REGISTER_MAX="50", **{variable: "2"})
+    email = f"{variable.lower()}@example.com"
+    registration = {"name": "x", "email": email, "password": PASSWORD, "confirm_password": PASSWORD}
+    assert client.post("/api/auth/register", json=registration).status_code == 201
+    token = client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    statuses = [client.request(method, path, json=body, headers=headers).status_code for _ in range(4)]
+    assert statuses[:2] == [404, 404]
+    assert statuses[-1] == 429

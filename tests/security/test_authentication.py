@@ -1,0 +1,136 @@
+"""No operation that the contract secures answers without a valid access token."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+
+from echo.auth.tokens import Tokens
+from echo.settings import Settings
+from tests.conftest import Client, UserClient
+from tests.security.conftest import send
+from tests.support.operations import DOCUMENT, OPERATIONS, Op
+
+SECURED = [op for op in OPERATIONS if op.secured]
+IDS = {"id": "asst_x", "userId": "0" * 24}
+ANYONE = {
+    "get_health",
+    "get_ready",
+    "login",
+    "register",
+    "get_config",
+    "get_openapi",
+    "get_docs",
+    "get_docs_asset",
+}
+
+
+def test_only_these_are_open_to_anyone() -> None:
+    assert {op.id for op in OPERATIONS if not op.secured} == ANYONE
+
+
+@pytest.mark.parametrize("op", SECURED, ids=lambda op: op.id)
+class TestEverySecuredOperation:
+    def test_refuses_the_anonymous(self, op: Op, api: Client) -> None:
+        response = send(api, op, IDS)
+        assert response.status_code == 401
+        assert response.json()["code"] == "unauthorized"
+
+    @pytest.mark.parametrize(
+        "value", ["Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer \xe9", "bearer null", ""]
+    )
+    def test_refuses_what_is_no_token(self, op: Op, api: Client, value: str) -> None:
+        headers = {"Authorization": value.encode("latin-1")}
+        assert send(api, op, IDS, headers=headers).status_code == 401
+
+    def test_refuses_a_refresh_token_as_access_token(self, op: Op, api: Client, ada: UserClient) -> None:
+        headers = {"Authorization": f"Bearer {ada.refresh_token}"}
+        assert send(api, op, IDS, headers=headers).status_code == 401
+
+    def test_refuses_a_token_of_an_ended_session(self, op: Op, ada: UserClient) -> None:
+        assert ada.post("/api/auth/logout").is_success
+        response = send(ada, op, IDS)
+        assert response.status_code == 401
+        assert response.json()["code"] == "session_expired"
+
+
+class TestForgedTokens:
+    @pytest.fixture
+    def claims(self, ada: UserClient) -> dict[str, Any]:
+        token = ada.headers["Authorization"].removeprefix("Bearer ")
+        return jwt.decode(token, options={"verify_signature": False})
+
+    def _status(self, api: Client, token: str) -> int:
+        return int(api.get("/api/user", headers={"Authorization": f"Bearer {token}"}).status_code)
+
+    def test_the_control_passes(self, api: Client, claims: dict[str, Any], settings: Settings) -> None:
+        token = jwt.encode(claims, str(settings.jwt_secret), "HS256", headers={"typ": "at+jwt"})
+        assert self._status(api, token) == 200
+
+    def test_without_a_signature(self, api: Client, claims: dict[str, Any]) -> None:
+        assert self._status(api, jwt.encode(claims, None, "none", headers={"typ": "at+jwt"})) == 401
+
+    @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+    def test_by_another_algorithm(
+        self, api: Client, claims: dict[str, Any], settings: Settings, algorithm: str
+    ) -> None:
+        key = str(settings.jwt_secret) + "x" * 64
+        assert self._status(api, jwt.encode(claims, key, algorithm, headers={"typ": "at+jwt"})) == 401
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"iss": "other"},
+            {"aud": "other"},
+            {"exp": int(time.time()) - 5},
+            {"sid": "f" * 24},
+            {"sub": "f" * 24},
+        ],
+    )
+    def test_of_another_service_session_or_time(
+        self, api: Client, claims: dict[str, Any], settings: Settings, change: dict[str, Any]
+    ) -> None:
+        token = jwt.encode({**claims, **change}, str(settings.jwt_secret), "HS256", headers={"typ": "at+jwt"})
+        assert self._status(api, token) == 401
+
+    def test_an_access_token_is_no_refresh_cookie(self, api: Client, ada: UserClient) -> None:
+        token = ada.headers["Authorization"].removeprefix("Bearer ")
+        assert api.post("/api/auth/refresh", headers={"Cookie": f"refreshToken={token}"}).status_code == 401
+
+
+class TestRefreshTokens:
+    def _refresh(self, api: Client, token: str) -> Any:
+        return api.post("/api/auth/refresh", headers={"Cookie": f"refreshToken={token}"})
+
+    def _cookie(self, response: Any) -> str:
+        return str(response.headers["set-cookie"]).partition("=")[2].partition(";")[0]
+
+    def test_rotate(self, api: Client, ada: UserClient) -> None:
+        first = self._refresh(api, ada.refresh_token)
+        assert first.status_code == 200
+        assert self._cookie(first) != ada.refresh_token
+        assert self._refresh(api, self._cookie(first)).status_code == 200
+
+    def test_used_twice_end_the_session(self, api: Client, ada: UserClient) -> None:
+        successor = self._cookie(self._refresh(api, ada.refresh_token))
+        assert self._refresh(api, ada.refresh_token).status_code == 401
+        assert self._refresh(api, successor).status_code == 401
+        assert ada.get("/api/user").status_code == 401
+
+    def test_an_expired_access_token_does_not_stand_in_the_way(
+        self, api: Client, ada: UserClient, tokens: Tokens, settings: Settings
+    ) -> None:
+        expired = jwt.encode({"exp": 1}, str(settings.jwt_secret), "HS256", headers={"typ": "at+jwt"})
+        headers = {"Authorization": f"Bearer {expired}", "Cookie": f"refreshToken={ada.refresh_token}"}
+        assert api.post("/api/auth/refresh", headers=headers).status_code == 200
+
+    def test_expired_are_refused(self, api: Client, ada: UserClient, tokens: Tokens) -> None:
+        old = replace(tokens, refresh_seconds=-5).make_refresh(ada.id, ada.session_id)
+        assert self._refresh(api, old).status_code == 401
+
+    def test_are_stored_hashed_only(self, ada: UserClient, session_repository: Any) -> None:
+        stored = repr(session_repository.get(ada.id, ada.session_id))
+        assert ada.refresh_token not in stored

@@ -1,0 +1,110 @@
+"""Another user's object answers exactly like one that does not exist, for every operation that takes an id."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from storage.database import Database
+from tests.conftest import MakeUser
+from tests.security.conftest import Belongings, faceless, furnish, send
+from tests.support.operations import OPERATIONS, Op, id_fields
+
+Furnished = Callable[[str], Belongings]
+
+# Ids that the caller makes up: a conversation begins with the first message posted to it.
+TAKES_ID = [
+    op for op in OPERATIONS if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
+]
+ID_QUERY = [
+    (op, parameter["name"])
+    for op in OPERATIONS
+    for parameter in op.parameters("query")
+    if re.search(r"(Id|_id|after|before)$", parameter["name"])
+]
+
+
+def snapshot(database: Database, owner: str) -> dict[str, Any]:
+    """Everything that is stored of a user."""
+    found = {}
+    for name in ("conversations", "messages", "presets", "files", "assistants", "users"):
+        rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
+        found[name] = sorted(rows)
+    return found
+
+
+@pytest.fixture(scope="session")
+def app_database(application_uri: str) -> Any:
+    database = Database(application_uri)
+    yield database
+    database.close()
+
+
+class TestEveryOperationWithAnId:
+    def test_is_known_here_by_its_ids(self, make_user: MakeUser) -> None:
+        names = {str(place[-1]) for op in TAKES_ID for place in id_fields(op.json_schema or {})}
+        names |= {parameter["name"] for op in TAKES_ID for parameter in op.parameters("path")}
+        assert names <= set(furnish(make_user("ada")).ids), "give furnish() an object for the new id"
+        assert len(TAKES_ID) >= 15
+
+    @pytest.mark.parametrize("op", TAKES_ID, ids=lambda op: op.id)
+    def test_answers_another_owner_like_a_missing_one(
+        self, op: Op, furnished: Furnished, app_database: Database
+    ) -> None:
+        ada, bob = furnished("ada"), furnished("bob")
+        before = snapshot(app_database, ada.owner.id)
+        missing = ada.missing
+        foreign = faceless(send(bob.owner, op, ada.ids), ada.ids, missing)
+        nothing = faceless(send(bob.owner, op, missing), ada.ids, missing)
+        assert foreign == nothing
+        assert "private" not in foreign[1]
+        assert snapshot(app_database, ada.owner.id) == before
+
+    @pytest.mark.parametrize("op", TAKES_ID, ids=lambda op: op.id)
+    def test_refuses_or_serves_its_owner_differently(self, op: Op, furnished: Furnished) -> None:
+        """The control: with the caller's own ids the same request succeeds."""
+        ada = furnished("ada")
+        assert send(ada.owner, op, ada.ids).is_success
+
+    @pytest.mark.parametrize("op", TAKES_ID, ids=lambda op: op.id)
+    def test_checks_each_of_several_ids(self, op: Op, furnished: Furnished, app_database: Database) -> None:
+        """The caller's own conversation with another's message, and so on (CVE-2024-41703)."""
+        names = [p["name"] for p in op.parameters("path")]
+        names += [str(place[-1]) for place in id_fields(op.json_schema or {})]
+        if len(set(names)) < 2:
+            return
+        ada, bob = furnished("ada"), furnished("bob")
+        before, missing = snapshot(app_database, ada.owner.id), ada.missing
+        for name in set(names):
+            foreign = faceless(
+                send(bob.owner, op, {**bob.ids, name: ada.ids[name]}), ada.ids, bob.ids, missing
+            )
+            nothing = faceless(
+                send(bob.owner, op, {**bob.ids, name: missing[name]}), ada.ids, bob.ids, missing
+            )
+            assert foreign == nothing, name
+        assert snapshot(app_database, ada.owner.id) == before
+
+
+@pytest.mark.parametrize(("op", "name"), ID_QUERY, ids=lambda value: getattr(value, "id", value))
+def test_an_id_in_the_query_shows_nothing_of_another(op: Op, name: str, furnished: Furnished) -> None:
+    ada, bob = furnished("ada"), furnished("bob")
+    value = {"after": ada.ids["id"], "before": ada.ids["id"]}.get(name) or ada.ids[name]
+    absent = {"after": ada.missing["id"], "before": ada.missing["id"]}.get(name) or ada.missing[name]
+    foreign = send(bob.owner, op, bob.ids, params={name: value})
+    nothing = send(bob.owner, op, bob.ids, params={name: absent})
+    assert faceless(foreign) == faceless(nothing)
+
+
+def test_a_cursor_of_another_user_shows_only_ones_own(make_user: MakeUser) -> None:
+    ada, bob = make_user("ada"), make_user("bob")
+    for user in (ada, bob):
+        for number in range(3):
+            user.post(
+                f"/api/messages/{user.id}-{number}", json={"text": f"{user.email} {number}", "sender": "user"}
+            )
+    cursor = ada.get("/api/convos", params={"limit": 1}).json()["nextCursor"]
+    answer = bob.get("/api/convos", params={"limit": 10, "cursor": cursor})
+    assert ada.email not in answer.text
+    assert ada.id not in answer.text

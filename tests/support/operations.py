@@ -1,0 +1,121 @@
+"""The document's operations as requests that a test can send, change and send again."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DOCUMENT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "openapi.json").read_text(encoding="utf-8")
+)
+METHODS = ("get", "put", "post", "delete", "patch")
+JSON, FORM = "application/json", "multipart/form-data"
+
+
+def resolve(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node itself, or what its `$ref` points to."""
+    while "$ref" in node:
+        target: Any = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation."""
+
+    method: str
+    path: str
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        return str(self.raw["operationId"])
+
+    @property
+    def secured(self) -> bool:
+        return bool(self.raw.get("security", DOCUMENT.get("security")))
+
+    def parameters(self, location: str) -> list[Mapping[str, Any]]:
+        return [p for p in map(resolve, self.raw.get("parameters", ())) if p["in"] == location]
+
+    @property
+    def media(self) -> Mapping[str, Mapping[str, Any]]:
+        return resolve(self.raw["requestBody"])["content"] if "requestBody" in self.raw else {}
+
+    @property
+    def json_schema(self) -> Mapping[str, Any] | None:
+        return resolve(self.media[JSON]["schema"]) if JSON in self.media else None
+
+    def example_body(self) -> Any:
+        """The first example of the JSON body."""
+        media = self.media[JSON]
+        if "example" in media:
+            return copy.deepcopy(media["example"])
+        return copy.deepcopy(resolve(next(iter(media["examples"].values())))["value"])
+
+    def example_parameter(self, parameter: Mapping[str, Any]) -> Any:
+        """An example of a parameter."""
+        schema = resolve(parameter["schema"])
+        if "example" in parameter:
+            return parameter["example"]
+        if "examples" in parameter:
+            return resolve(next(iter(parameter["examples"].values())))["value"]
+        if "enum" in schema:
+            return schema["enum"][0]
+        return {"integer": 3, "boolean": True}.get(schema["type"], "some-id")
+
+
+OPERATIONS = [
+    Op(method.upper(), path, item[method])
+    for path, item in DOCUMENT["paths"].items()
+    for method in METHODS
+    if method in item
+]
+
+
+def id_fields(
+    schema: Mapping[str, Any], prefix: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Where in a body of this schema the ids are."""
+    for name, raw in resolve(schema).get("properties", {}).items():
+        child = resolve(raw)
+        if name == "id" or name.endswith(("Id", "_id")):
+            yield (*prefix, name)
+        if child.get("type") == "object":
+            yield from id_fields(child, (*prefix, name))
+        if child.get("type") == "array":
+            yield from id_fields(child["items"], (*prefix, name, 0))
+
+
+def all_fields(
+    schema: Mapping[str, Any], prefix: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a body of this schema."""
+    for name, raw in resolve(schema).get("properties", {}).items():
+        child = resolve(raw)
+        yield (*prefix, name)
+        if child.get("type") == "object":
+            yield from all_fields(child, (*prefix, name))
+        if child.get("type") == "array":
+            yield (*prefix, name, 0)
+            yield from all_fields(child["items"], (*prefix, name, 0))
+
+
+def with_value(body: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """A copy of the body with the value put in that place; what is missing on the way is made."""
+    if not place:
+        return value
+    head, *rest = place
+    if isinstance(head, int):
+        items = list(body) if isinstance(body, list) else []
+        items += [None] * (head + 1 - len(items))
+        items[head] = with_value(items[head], tuple(rest), value)
+        return items
+    fields = dict(body) if isinstance(body, dict) else {}
+    fields[head] = with_value(fields.get(head), tuple(rest), value)
+    return fields

@@ -1,0 +1,133 @@
+"""A real Echo in processes of its own, for tests of what only those show."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+PASSWORD = "correct horse 1 battery"
+START_SECONDS = 60
+
+
+@dataclass
+class RunningServer:
+    """A started server; `log` is what it wrote to stderr."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def get(self, path: str, token: str, **params: Any) -> requests.Response:
+        return requests.get(
+            self.url + path, params=params, headers={"Authorization": f"Bearer {token}"}, timeout=30
+        )
+
+    def post(self, path: str, token: str | None, body: dict[str, Any]) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.post(self.url + path, json=body, headers=headers, timeout=30)
+
+    def sign_up(self, name: str) -> str:
+        """Register and log in; the access token."""
+        email = f"{name}@example.com"
+        registration = {"name": name, "email": email, "password": PASSWORD, "confirm_password": PASSWORD}
+        answer = self.post("/api/auth/register", None, registration)
+        assert answer.status_code == 201, answer.text
+        login = self.post("/api/auth/login", None, {"email": email, "password": PASSWORD})
+        assert login.status_code == 200, login.text
+        return str(login.json()["token"])
+
+    def all_texts(self, token: str) -> set[str]:
+        """The texts of all messages of a user, page by page."""
+        texts: set[str] = set()
+        cursor: str | None = None
+        while True:
+            params = {"pageSize": 100} | ({"cursor": cursor} if cursor else {})
+            page = self.get("/api/messages", token, **params).json()
+            texts |= {message["text"] for message in page["messages"]}
+            cursor = page.get("nextCursor")
+            if not cursor:
+                return texts
+
+    def healthy(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def stop(self, how: signal.Signals) -> int:
+        """Ask the server to stop; the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+    def workers(self) -> list[int]:
+        return self._children("spawn_main")
+
+    def databases(self) -> list[int]:
+        return self._children("mongod")
+
+    def _children(self, needle: str) -> list[int]:
+        found = subprocess.run(
+            ["ps", "-o", "pid=,stat=,args=", "--ppid", str(self.process.pid)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        rows = [line.split(maxsplit=2) for line in found.stdout.splitlines()]
+        return [int(row[0]) for row in rows if needle in row[2] and not row[1].startswith("Z")]
+
+
+def start_server(
+    directory: Path,
+    *,
+    workers: int = 1,
+    environ: dict[str, str] | None = None,
+    command: tuple[str, ...] = (sys.executable, "-m", "echo"),
+) -> RunningServer:
+    """Start `echo-api serve` on a free port with its data under the directory, and wait until it answers."""
+    log = directory / f"echo-{time.monotonic_ns()}.log"
+    inherited = {
+        name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE")
+    }
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [
+                *command,
+                "serve",
+                "--port",
+                "0",
+                "--workers",
+                str(workers),
+                "--data-dir",
+                str(directory / "data"),
+            ],
+            env={**inherited, "ECHO_RATE_LIMITS": "off", "ECHO_LOG_FORMAT": "json", **(environ or {})},
+            cwd=directory,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    server = RunningServer(process, "", log)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r'"url":\s*"(http://[^"]+)"', log.read_text()):
+            server.url = found[1]
+            if server.healthy():
+                return server
+        time.sleep(0.1)
+    server.kill()
+    raise AssertionError(f"the server did not start:\n{log.read_text()}")

@@ -1,0 +1,239 @@
+"""A real `echo-api serve`: processes, signals, and what survives them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.server import RunningServer, start_server
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartServer]:
+    servers: list[RunningServer] = []
+
+    def make(**options: object) -> RunningServer:
+        server = start_server(tmp_path, **options)  # type: ignore[arg-type]
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+def children_of(pid: int) -> set[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return {int(line) for line in found.stdout.split()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class TestStart:
+    def test_serves_out_of_the_box_with_two_workers(self, start: StartServer) -> None:
+        server = start(workers=2)
+        assert requests.get(f"{server.url}/health", timeout=10).text == "OK"
+        ready = requests.get(f"{server.url}/ready", timeout=10)
+        assert ready.status_code == 200
+        assert "database" in ready.text
+
+    def test_keeps_its_keys_private_and_over_a_restart(self, start: StartServer, tmp_path: Path) -> None:
+        first = start()
+        token = first.sign_up("ada")
+        secrets_file = next(tmp_path.rglob("secrets.json"))
+        assert secrets_file.stat().st_mode & 0o077 == 0
+        assert first.stop(signal.SIGTERM) == 0
+        second = start()
+        assert second.get("/api/user", token).json()["email"] == "ada@example.com"
+
+    @pytest.mark.parametrize(
+        ("environ", "named"),
+        [
+            ({"PORT": "many"}, "PORT"),
+            ({"JWT_SECRET": "short"}, "JWT_SECRET"),
+            ({"MONGO_URI": "mongodb://127.0.0.1:1/x"}, "JWT_SECRET"),
+        ],
+    )
+    def test_a_bad_setting_is_named_in_one_sentence(
+        self, environ: dict[str, str], named: str, tmp_path: Path
+    ) -> None:
+        run = subprocess.run(
+            [sys.executable, "-m", "echo", "serve", "--data-dir", str(tmp_path)],
+            env={"PATH": os.environ["PATH"], **environ},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 78
+        assert named in run.stderr
+        assert "Traceback" not in run.stderr
+        assert len(run.stderr.strip().splitlines()) == 1
+
+    def test_a_database_that_does_not_answer_stops_the_start(self, tmp_path: Path) -> None:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "MONGO_URI": "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300",
+            "JWT_SECRET": "q7" * 20,
+            "JWT_REFRESH_SECRET": "z9" * 20,
+        }
+        run = subprocess.run(
+            [sys.executable, "-m", "echo", "serve", "--data-dir", str(tmp_path)],
+            env=environ,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 69
+        assert "Traceback" not in run.stderr
+
+
+class TestStop:
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+    def test_finishes_requests_under_way(self, start: StartServer, how: signal.Signals) -> None:
+        server = start()
+        token = server.sign_up("ada")
+        sent = threading.Event()
+
+        def slowly() -> Iterator[bytes]:
+            yield b'{"text": "begun'
+            sent.set()
+            time.sleep(1.5)
+            yield b' and finished", "sender": "user"}'
+
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(
+                requests.post,
+                f"{server.url}/api/messages/slow-one",
+                data=slowly(),
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+                timeout=30,
+            )
+            sent.wait(10)
+            time.sleep(0.3)
+            assert server.stop(how) == 0
+            assert answer.result().status_code in (200, 201)
+
+    def test_leaves_no_process_behind_and_no_traceback(self, start: StartServer) -> None:
+        server = start(workers=2)
+        processes = children_of(server.process.pid)
+        assert len(processes) >= 3
+        assert server.stop(signal.SIGTERM) == 0
+        assert eventually(lambda: not any(alive(pid) for pid in processes))
+        assert "Traceback" not in server.log.read_text()
+
+
+class TestKill:
+    def test_of_echo_under_load_loses_no_acknowledged_write(self, start: StartServer) -> None:
+        server = start(workers=2)
+        token = server.sign_up("ada")
+        acknowledged: list[str] = []
+        stop = threading.Event()
+
+        def write(number: int) -> None:
+            count = 0
+            while not stop.is_set():
+                text = f"writer {number} message {count}"
+                try:
+                    answer = server.post(
+                        f"/api/messages/thread-{number}", token, {"text": text, "sender": "user"}
+                    )
+                except requests.RequestException:
+                    return
+                if answer.ok:
+                    acknowledged.append(text)
+                count += 1
+
+        with ThreadPoolExecutor(6) as pool:
+            for number in range(6):
+                pool.submit(write, number)
+            assert eventually(lambda: len(acknowledged) > 60)
+            orphans = children_of(server.process.pid)
+            os.killpg(server.process.pid, signal.SIGKILL)
+            stop.set()
+        server.process.wait()
+        assert eventually(lambda: not any(alive(pid) for pid in orphans)), "a worker or the database lives on"
+        again = start()
+        stored = again.all_texts(token)
+        assert len(acknowledged) > 60
+        assert set(acknowledged) <= stored
+
+    def test_of_a_worker_is_noticed(self, start: StartServer) -> None:
+        server = start(workers=1)
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert eventually(lambda: bool(set(server.workers()) - set(before)))
+        assert eventually(lambda: server.healthy())
+
+    def test_of_the_database_is_noticed(self, start: StartServer) -> None:
+        server = start(workers=1)
+        token = server.sign_up("ada")
+        [database] = server.databases()
+        os.kill(database, signal.SIGKILL)
+        assert eventually(lambda: server.databases() not in ([], [database]))
+        assert eventually(lambda: server.get("/api/convos", token).ok)
+
+
+class TestTwoProcesses:
+    def test_logging_out_ends_both_tokens_in_every_process(self, start: StartServer) -> None:
+        server = start(workers=2)
+        token = server.sign_up("ada")
+        headers = {"Authorization": f"Bearer {token}"}
+        # Connections are opened anew, so that both workers have seen the session alive.
+        seen = [
+            requests.get(f"{server.url}/api/user", headers=headers, timeout=10).status_code for _ in range(20)
+        ]
+        assert set(seen) == {200}
+        assert requests.post(f"{server.url}/api/auth/logout", headers=headers, timeout=10).ok
+        time.sleep(5)
+        after = [
+            requests.get(f"{server.url}/api/user", headers=headers, timeout=10).status_code for _ in range(20)
+        ]
+        assert set(after) == {401}
+
+    def test_logs_are_json_with_request_ids_and_no_secrets(self, start: StartServer) -> None:
+        server = start()
+        token = server.sign_up("ada")
+        requests.get(
+            f"{server.url}/api/user",
+            headers={"Authorization": f"Bearer {token}", "X-Request-Id": "look-for-me"},
+            timeout=10,
+        )
+        server.stop(signal.SIGTERM)
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        assert any(line.get("request_id") == "look-for-me" and line.get("status") == 200 for line in lines)
+        text = server.log.read_text()
+        assert token not in text
+        assert "correct horse" not in text
