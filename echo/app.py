@@ -102,7 +102,7 @@ def make_services(settings: Settings, database: Database, tokens: Tokens, guard:
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
         catalog=Catalog(settings.providers),
-        titles=TitleService(settings.providers),
+        titles=TitleService(settings.providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
         file_store=FileStore(
             settings.data_dir / "files",

@@ -172,8 +172,9 @@ class ServiceUnavailable(ApiError):
         *,
         code: str | None = None,
         retry_after: int = RETRY_AFTER_SECONDS,
+        errors: tuple[FieldError, ...] = (),
     ) -> None:
-        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)})
+        super().__init__(message, code=code, headers={"Retry-After": str(retry_after)}, errors=errors)
 
 
 _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiError]] = {

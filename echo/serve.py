@@ -65,6 +65,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
+        lifespan="on",
         host=settings.host,
         port=settings.port,
         workers=settings.workers,

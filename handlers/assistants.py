@@ -16,7 +16,14 @@ def list_assistants(
     documents, has_more = services.assistants.list_page(
         caller.id, limit=clamp(limit), after=after, newest_first=order == "desc"
     )
-    return {"data": schemas.assistant.dump_all(documents), "has_more": has_more}
+    data = schemas.assistant.dump_all(documents)
+    return {
+        "object": "list",
+        "data": data,
+        "has_more": has_more,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }
 
 
 def create_assistant(services: Services, caller: Caller, *, body: Json) -> Json:

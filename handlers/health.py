@@ -1,7 +1,6 @@
 """Is the process alive, and can it work?"""
 
-from typing import Any
-
+from echo.errors import FieldError, ServiceUnavailable
 from echo.services import Services
 
 
@@ -10,8 +9,10 @@ def get_health() -> str:
     return "OK"
 
 
-def get_ready(services: Services) -> tuple[dict[str, Any], int]:
-    """200 when all that the server depends on answers, else 503; says which does."""
-    dependencies = dict(services.readiness())
-    is_ready = all(dependencies.values())
-    return {"ready": is_ready, "dependencies": dependencies}, 200 if is_ready else 503
+def get_ready(services: Services) -> str:
+    """One line for each dependency; raises `ServiceUnavailable` naming those that do not answer."""
+    dependencies = services.readiness()
+    if missing := [name for name, answers in dependencies.items() if not answers]:
+        errors = tuple(FieldError(name, "does not answer") for name in missing)
+        raise ServiceUnavailable("Not ready.", code="not_ready", errors=errors)
+    return "".join(f"{name}: ok\n" for name in dependencies)

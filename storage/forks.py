@@ -1,8 +1,8 @@
 """Which messages a fork copies, and what the copies look like; pure functions over message documents.
 
 The rules are LibreChat's: `directPath` takes the target and its ancestors, `includeBranches` also the other
-children of those ancestors, `targetLevel` every message down to the target's depth. With `split_at_target` the copy begins at
-the target's depth, and its messages become roots.
+children of those ancestors, `targetLevel` every message down to the target's depth. With `split_at_target` the
+copy begins at the target's depth, and its messages become roots.
 """
 
 import uuid

@@ -104,8 +104,8 @@ class TestStart:
         environ = {
             "PATH": os.environ["PATH"],
             "MONGO_URI": "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300",
-            "JWT_SECRET": "q7" * 20,
-            "JWT_REFRESH_SECRET": "z9" * 20,
+            "JWT_SECRET": "q7Wz0pLk" * 5,
+            "JWT_REFRESH_SECRET": "z9Xy1mNb" * 5,
         }
         run = subprocess.run(
             [sys.executable, "-m", "echo", "serve", "--data-dir", str(tmp_path)],

@@ -40,8 +40,7 @@ def build_application(
 ) -> connexion.FlaskApp:
     """The Connexion application that serves the contract.
 
-    Raises `HandlerMismatch` or Connexion's `ResolverError` at its first use (the start of the server) when a
-    handler is missing or does not fit its operation.
+    Raises `HandlerMismatch`, or Connexion's `ResolverError`, when a handler is missing or does not fit its operation.
     """
     contract, settings = services.contract, services.settings
     middlewares = [
@@ -54,7 +53,13 @@ def build_application(
     app = EchoFlaskApp(services, pools, middlewares=middlewares, security_map=security_map, lifespan=lifespan)
     accept_openapi_31()
     app.add_api(contract.document, base_path="")
+    build_now(app)
     return app
+
+
+def build_now(app: connexion.FlaskApp) -> None:
+    """Put the middlewares together; Connexion would do so at the first request, when it is too late to refuse to start."""
+    app.middleware.app, app.middleware.middleware_stack = app.middleware._build_middleware_stack()
 
 
 def accept_openapi_31() -> None:

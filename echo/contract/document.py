@@ -210,7 +210,7 @@ class _OperationCompiler:
             schemas=schemas,
         )
 
-    def _response(self, raw: dict[str, Any]) -> Response:
+    def _response(self, raw: Mapping[str, Any]) -> Response:
         media_types = {
             name: self._schemas.compile(media["schema"]) if "schema" in media else None
             for name, media in raw.get("content", {}).items()

@@ -10,47 +10,89 @@ for anything that begins alike, takes any ZIP archive for a Word document and Ma
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from echo.errors import UnsupportedMediaType
-from echo.files.containers import ole_type, zip_type
+from echo.files.containers import OLE_TYPES, ZIP_TYPES, ole_type, zip_type
 from echo.files.text import TEXT_TYPES, is_text, text_type
 
 HEAD_BYTES = 4096
 IMAGE_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
-# What a file begins with; `.` stands for any byte. The first that fits holds.
+# The third byte of an MPEG frame header (ISO 11172-3) that names neither a forbidden bit rate nor sample rate.
+_RATES = re.escape(bytes(byte for byte in range(0x10, 0xF0) if byte & 0x0C != 0x0C))
+# EBML header with its DocType (RFC 8794, section 11.2.4).
+_EBML = rb"\x1aE\xdf\xa3.{1,60}\x42\x82."
+
+# What a file begins with; the first that fits holds.
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), media_type)
     for pattern, media_type in (
+        (rb"%PDF-[12]\.[0-9]", "application/pdf"),
         (rb"\x89PNG\r\n\x1a\n", "image/png"),
         (rb"\xff\xd8\xff", "image/jpeg"),
         (rb"GIF8[79]a", "image/gif"),
         (rb"RIFF....WEBP", "image/webp"),
         (rb"RIFF....WAVE", "audio/wav"),
         (rb"RIFF....AVI ", "video/x-msvideo"),
-        (rb"OggS\x00.{0,200}\x80theora", "video/ogg"),
+        (rb"OggS\x00.{0,300}\x80theora", "video/ogg"),
         (rb"OggS\x00", "audio/ogg"),
         (rb"fLaC", "audio/flac"),
         (rb"ID3[\x02-\x04]", "audio/mpeg"),
-        # A frame header of MPEG layer III (ISO 11172-3): any version but the reserved, a bit rate, a sample rate.
-        (rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef](?<=[^\x0c-\x0f])", "audio/mpeg"),
+        (rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + _RATES + rb"]", "audio/mpeg"),
         # ADTS (ISO 13818-7): sync word, layer 0.
         (rb"\xff[\xf0\xf1\xf8\xf9]", "audio/aac"),
         (rb"....ftypM4[AB] ", "audio/mp4"),
         (rb"....ftypqt  ", "video/quicktime"),
-        (rb"....ftyp(?:isom|iso[2-9]|mp4[12]|avc1|dash|M4V |MSNV|3gp\d)", "video/mp4"),
-        (rb"\x1aE\xdf\xa3.{1,60}\x42\x82.webm(?=.*A_)(?!.*V_)", "audio/webm"),
-        (rb"\x1aE\xdf\xa3.{1,60}\x42\x82.webm", "video/webm"),
-        (rb"\x1aE\xdf\xa3.{1,60}\x42\x82.matroska", "video/x-matroska"),
+        (rb"....ftyp(?:isom|iso[2-9]|mp4[12]|avc1|dash|M4V |MSNV|3gp[0-9])", "video/mp4"),
+        # Of a WebM file the track list, which names the codecs, comes early: one that names sound only is sound.
+        (_EBML + rb"webm(?=.*A_)(?!.*V_)", "audio/webm"),
+        (_EBML + rb"webm", "video/webm"),
+        (_EBML + rb"matroska", "video/x-matroska"),
         (rb".{257}ustar[\x00 ]", "application/x-tar"),
         (rb"PAR1", "application/vnd.apache.parquet"),
     )
 )
-_PDF = re.compile(rb"%PDF-[12]\.\d")
-_CONTAINERS: Mapping[bytes, str] = {
-    b"PK\x03\x04": "zip",
-    b"PK\x05\x06": "zip",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "ole",
+_CONTAINERS: Mapping[bytes, Callable[[BinaryIO], str | None]] = {
+    b"PK\x03\x04": zip_type,
+    b"PK\x05\x06": zip_type,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ole_type,
 }
+ALLOWED_TYPES = TEXT_TYPES | ZIP_TYPES | OLE_TYPES | {media_type for _, media_type in _SIGNATURES}
+
+
+def find_type(stream: BinaryIO, name: str) -> str:
+    """The media type of what the stream holds from its start; the name tells kinds of text apart only.
+
+    Raises `UnsupportedMediaType` (`unsupported_file`) for anything that is not recognised as an allowed type.
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    if not head.startswith(b"%PDF-") and is_text(stream):
+        return text_type(head, name)
+    found = next((kind for pattern, kind in _SIGNATURES if pattern.match(head)), None)
+    for magic, look_inside in _CONTAINERS.items():
+        if head.startswith(magic):
+            found = look_inside(stream)
+    if found is None:
+        raise unsupported()
+    return found
+
+
+def unsupported(message: str | None = None) -> UnsupportedMediaType:
+    """The error for a file of a type that is not allowed, or that is broken."""
+    return UnsupportedMediaType(
+        message or "Files of this type are not accepted; text must be in UTF-8.", code="unsupported_file"
+    )
+
+
+def served_type(recorded: str) -> str:
+    """The `Content-Type` to send for a stored file of this recorded type.
+
+    Text of every kind goes out as plain text, so that markup is never run, and what we do not know as plain bytes:
+    LibreChat records whatever type the browser named.
+    """
+    if recorded in TEXT_TYPES or recorded.startswith("text/"):
+        return "text/plain; charset=utf-8"
+    return recorded if recorded in ALLOWED_TYPES else "application/octet-stream"

@@ -26,8 +26,8 @@ def shown_name(sent: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """What follows the last dot of a name, in lower case and without the dot; a name without one is its own suffix."""
-    return name.rpartition(".")[2].lower()
+    """What follows the last dot of a name, in lower case and without the dot; "" if there is none."""
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def _shortened(name: str) -> str:

@@ -60,7 +60,12 @@ def fuzz(document: Path, *, seconds: int, seed: int | None = None, exclude: tupl
 
 
 def run_schemathesis(
-    server: RunningServer, document: Path, directory: Path, seconds: int, seed: int | None, exclude: tuple[str, ...]
+    server: RunningServer,
+    document: Path,
+    directory: Path,
+    seconds: int,
+    seed: int | None,
+    exclude: tuple[str, ...],
 ) -> Outcome:
     """Run the command line as anyone would."""
     (directory / "users.json").write_text(json.dumps({"auth": [login_of(name) for name in USERS]}))

@@ -37,6 +37,13 @@ class TestSeams:
         assert isinstance(app._middleware_app, FlaskASGIApp), SEAMS
         assert app.middleware.app is app._middleware_app, SEAMS
 
+    def test_the_stack_can_be_built_at_once(self) -> None:
+        middleware = FlaskApp("seams").middleware
+        outermost, stack = middleware._build_middleware_stack()
+        assert callable(outermost), SEAMS
+        assert middleware.middleware_stack is None, SEAMS
+        assert list(stack), SEAMS
+
     def test_the_flask_api_asks_for_an_operation(self) -> None:
         assert "make_operation" in vars(FlaskApi), SEAMS
 

@@ -21,7 +21,13 @@ def client_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("client")
     command = [
         *(str(Path(sys.executable).with_name("openapi-python-client")), "generate", "--meta", "none"),
-        *("--path", str(ROOT / "openapi.json"), "--output-path", str(directory / PACKAGE), "--fail-on-warning"),
+        *(
+            "--path",
+            str(ROOT / "openapi.json"),
+            "--output-path",
+            str(directory / PACKAGE),
+            "--fail-on-warning",
+        ),
     ]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr

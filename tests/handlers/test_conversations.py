@@ -57,7 +57,8 @@ class TestListConversations:
         assert response.status_code == 400 or ids_of(response) == []
 
     @pytest.mark.parametrize(
-        "params", [{"limit": "many"}, {"order": "up"}, {"isArchived": "perhaps"}, {"limit": "1.5"}]
+        "params",
+        [{"limit": "many"}, {"order": "up"}, {"isArchived": "perhaps"}, {"limit": "1.5"}, {"limit": "101"}],
     )
     def test_a_wrong_parameter_is_named(self, ada: UserClient, params: dict[str, str]) -> None:
         response = ada.get("/api/convos", params=params)
@@ -94,7 +95,7 @@ class TestListConversations:
         assert [len(page) for page in found] == [2, 2, 1]
         assert sorted(itertools.chain(*found)) == sorted(made)
 
-    @pytest.mark.parametrize(("limit", "size"), [(-5, 1), (0, 1), (1, 1), (2, 2), (100, 3), (100000, 3)])
+    @pytest.mark.parametrize(("limit", "size"), [(-5, 1), (0, 1), (1, 1), (2, 2), (100, 3)])
     def test_a_limit_out_of_range_is_clamped(self, ada: UserClient, limit: int, size: int) -> None:
         for _ in range(3):
             begin(ada)
@@ -108,7 +109,7 @@ class TestListConversations:
             {"conversationId": str(uuid.uuid4()), "user": ada.id, "endpoint": None, "updatedAt": now}
             for _ in range(102)
         )
-        assert len(ids_of(ada.get("/api/convos", params={"limit": 1000}))) == 100
+        assert len(ids_of(ada.get("/api/convos", params={"limit": 100}))) == 100
         assert len(ids_of(ada.get("/api/convos"))) == 20
 
     @pytest.mark.parametrize("search", ["ЛИС", "лис", "a.c*", "hello wor", "LO WOR"])

@@ -23,10 +23,11 @@ class TestGetReady:
     def test_answers_anyone_and_names_each_dependency(self, api: Client) -> None:
         response = api.get("/ready")
         assert response.status_code == 200
-        assert response.json() == {"ready": True, "dependencies": {"database": True, "files": True}}
+        assert response.text == "database: ok\nfiles: ok\n"
 
     def test_is_503_when_the_database_does_not_answer(self, make_application: Callable[..., Client]) -> None:
         lonely = make_application(MONGO_URI="mongodb://127.0.0.1:9/none?serverSelectionTimeoutMS=50")
         response = lonely.get("/ready")
         assert response.status_code == 503
-        assert response.json()["dependencies"]["database"] is False
+        assert response.json()["code"] == "not_ready"
+        assert [error["field"] for error in response.json()["errors"]] == ["database"]

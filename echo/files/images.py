@@ -1,0 +1,60 @@
+"""Pictures: opened and decoded once before they are kept, under a limit of pixels."""
+
+import threading
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image
+
+from echo.errors import PayloadTooLarge
+from echo.files.kinds import unsupported
+
+# EXIF 2.32, tag 0x0112: with these values a viewer turns the picture by a quarter.
+_ORIENTATION, _TURNED = 0x0112, frozenset({5, 6, 7, 8})
+_FORMATS = ("GIF", "JPEG", "PNG", "WEBP")
+# A picture at the limit takes some 160 MB when decoded; one at a time bounds what a process needs.
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """The size of a picture in pixels as a viewer shows it, turned as its EXIF orientation says."""
+
+    width: int
+    height: int
+
+
+def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
+    """The dimensions of a picture that can be decoded whole (of an animation: its first frame).
+
+    Raises `PayloadTooLarge` (`image_too_large`) for one of more pixels, before anything is decoded, and
+    `UnsupportedMediaType` (`unsupported_file`) for one that is cut off or broken.
+    """
+    stream.seek(0)
+    try:
+        with _one_at_a_time, Image.open(stream, formats=_FORMATS) as image:
+            _check_pixels(image, max_pixels)
+            image.load()
+            return _dimensions(image)
+    except PayloadTooLarge:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(max_pixels) from error
+    except Exception as error:
+        # Decoders raise whatever they run into in broken data: OSError, SyntaxError, ValueError, struct.error, ...
+        raise unsupported("The image is broken or incomplete.") from error
+
+
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_large(max_pixels)
+
+
+def _too_large(max_pixels: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"Images may have at most {max_pixels} pixels.", code="image_too_large")
+
+
+def _dimensions(image: Image.Image) -> Dimensions:
+    if image.getexif().get(_ORIENTATION) in _TURNED:
+        return Dimensions(image.height, image.width)
+    return Dimensions(image.width, image.height)

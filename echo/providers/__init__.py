@@ -1,0 +1,1 @@
+"""The providers of models: which there are, and what Echo asks of them."""

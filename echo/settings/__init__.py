@@ -1,0 +1,7 @@
+"""Settings: from the environment and `.env`, under LibreChat's names where it has one."""
+
+from echo.settings.load import load_settings
+from echo.settings.model import ProviderSettings, RateLimit, Settings, SpeechSettings
+from echo.settings.reader import SettingsError
+
+__all__ = ["ProviderSettings", "RateLimit", "Settings", "SettingsError", "SpeechSettings", "load_settings"]

@@ -1,0 +1,123 @@
+"""From variables to `Settings`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+
+from echo.settings.model import RateLimit, Settings, SpeechSettings
+from echo.settings.providers import USER_PROVIDED, read_providers
+from echo.settings.reader import Reader, SettingsError
+from echo.settings.secrets import read_keys
+
+MIB = 1024 * 1024
+MINUTE = 60
+# Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat
+# (the last one is ours). An account's login limit shares the address's variables.
+RATE_LIMITS = (
+    ("login_ip", "address", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
+    ("login_account", "email", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
+    ("register_ip", "address", "REGISTER_MAX", 5, "REGISTER_WINDOW", 60),
+    ("fork_ip", "address", "FORK_IP_MAX", 30, "FORK_IP_WINDOW", 1),
+    ("fork_user", "account", "FORK_USER_MAX", 7, "FORK_USER_WINDOW", 1),
+    ("upload_ip", "address", "FILE_UPLOAD_IP_MAX", 100, "FILE_UPLOAD_IP_WINDOW", 15),
+    ("upload_user", "account", "FILE_UPLOAD_USER_MAX", 50, "FILE_UPLOAD_USER_WINDOW", 15),
+    ("stt_ip", "address", "STT_IP_MAX", 100, "STT_IP_WINDOW", 1),
+    ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
+    ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
+    ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
+    ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
+)
+
+
+def load_settings(environ: Mapping[str, str], *, env_file: Path | None = None) -> Settings:
+    """The settings of an environment, and of a `.env` file for what the environment does not set.
+
+    Raises `SettingsError` with one sentence that names the variable.
+    """
+    values = (
+        {name: value or "" for name, value in dotenv_values(env_file, interpolate=False).items()}
+        if env_file
+        else {}
+    )
+    return read_settings(Reader({**values, **environ}))
+
+
+def read_settings(reader: Reader) -> Settings:
+    """The settings that a reader finds."""
+    mongo_uri = _mongo_uri(reader)
+    jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
+    data_dir = reader.text("ECHO_DATA_DIR")
+    domain = "http://localhost:3080"
+    return Settings(
+        host=reader.text("HOST", "127.0.0.1"),
+        port=reader.whole("PORT", 3080, minimum=0, maximum=65535),
+        workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
+        threads=reader.whole("ECHO_THREADS", 4, minimum=1, maximum=64),
+        mongo_uri=mongo_uri,
+        data_dir=Path(data_dir).expanduser().absolute() if data_dir else user_data_path("echo-api"),
+        app_title=reader.text("APP_TITLE", "Echo"),
+        domain_server=_address(reader, "DOMAIN_SERVER", domain),
+        domain_client=_address(reader, "DOMAIN_CLIENT", domain),
+        production=reader.text("NODE_ENV", "") == "production",
+        trust_proxy=reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10),
+        allow_registration=reader.flag("ALLOW_REGISTRATION", True),
+        allow_email_login=reader.flag("ALLOW_EMAIL_LOGIN", True),
+        min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
+        jwt_secret=jwt_secret,
+        jwt_refresh_secret=jwt_refresh_secret,
+        session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
+        refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
+        secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
+        rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
+        rate_limits=dict(_rate_limits(reader)),
+        log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
+        log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
+        cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),
+        max_body_bytes=reader.whole("ECHO_MAX_BODY_BYTES", 3 * MIB, minimum=1),
+        max_upload_bytes=reader.whole("ECHO_MAX_UPLOAD_BYTES", 20 * MIB, minimum=1),
+        max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
+        title_conversations=reader.flag("TITLE_CONVO", True),
+        providers=read_providers(reader),
+        speech=_speech(reader),
+    )
+
+
+def _mongo_uri(reader: Reader) -> str | None:
+    uri: str | None = reader.text("MONGO_URI")
+    if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
+    return uri
+
+
+def _address(reader: Reader, name: str, default: str) -> str:
+    address: str = reader.text(name, default)
+    if not address.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} must begin with http:// or https://.")
+    return address.rstrip("/")
+
+
+def _rate_limits(reader: Reader) -> list[tuple[str, RateLimit]]:
+    return [
+        (
+            name,
+            RateLimit(
+                reader.whole(maximum, requests, minimum=1),
+                reader.whole(window, minutes, minimum=1) * MINUTE,
+                by,
+            ),
+        )
+        for name, by, maximum, requests, window, minutes in RATE_LIMITS
+    ]
+
+
+def _speech(reader: Reader) -> SpeechSettings:
+    key = reader.text("STT_API_KEY")
+    return SpeechSettings(
+        mode=reader.text("ECHO_STT", "auto", one_of=("auto", "offline", "off")),
+        url=_address(reader, "ECHO_STT_URL", "https://api.openai.com/v1/audio/transcriptions"),
+        model=reader.text("ECHO_STT_MODEL", "whisper-1"),
+        api_key=None if key == USER_PROVIDED else key,
+    )

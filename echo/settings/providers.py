@@ -1,0 +1,96 @@
+"""The providers of models, under LibreChat's variables; `user_provided` as a key means that the server has none."""
+
+from dataclasses import dataclass
+
+from echo.settings.model import ProviderSettings
+from echo.settings.reader import Reader
+
+USER_PROVIDED = "user_provided"
+
+
+@dataclass(frozen=True)
+class _Known:
+    name: str
+    type: str
+    key: str
+    models_variable: str
+    models: tuple[str, ...]
+    base_url_variable: str | None = None
+    base_url: str | None = None
+    title_model_variable: str | None = None
+
+
+_OPENAI_MODELS = (
+    "gpt-5",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "gpt-4.1",
+    "gpt-4.1-mini",
+    "gpt-4o",
+    "gpt-4o-mini",
+    "o3",
+    "o4-mini",
+)
+
+KNOWN = (
+    _Known(
+        "openAI",
+        "openai",
+        "OPENAI_API_KEY",
+        "OPENAI_MODELS",
+        _OPENAI_MODELS,
+        "OPENAI_REVERSE_PROXY",
+        "https://api.openai.com/v1",
+        "OPENAI_TITLE_MODEL",
+    ),
+    _Known(
+        "azureOpenAI", "azure", "AZURE_API_KEY", "AZURE_OPENAI_MODELS", ("gpt-4.1", "gpt-4o", "gpt-4o-mini")
+    ),
+    _Known(
+        "anthropic",
+        "anthropic",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_MODELS",
+        ("claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5"),
+        "ANTHROPIC_REVERSE_PROXY",
+        "https://api.anthropic.com",
+        "ANTHROPIC_TITLE_MODEL",
+    ),
+    _Known(
+        "google",
+        "google",
+        "GOOGLE_KEY",
+        "GOOGLE_MODELS",
+        ("gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite"),
+        "GOOGLE_REVERSE_PROXY",
+        "https://generativelanguage.googleapis.com",
+        "GOOGLE_TITLE_MODEL",
+    ),
+    _Known("assistants", "assistants", "ASSISTANTS_API_KEY", "ASSISTANTS_MODELS", _OPENAI_MODELS),
+    _Known(
+        "bedrock",
+        "bedrock",
+        "BEDROCK_AWS_SECRET_ACCESS_KEY",
+        "BEDROCK_AWS_MODELS",
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-pro-v1:0"),
+    ),
+)
+
+
+def read_providers(reader: Reader) -> tuple[ProviderSettings, ...]:
+    """The providers that `ENDPOINTS` allows, all by default, in its order."""
+    found = {known.name: _read_provider(reader, known) for known in KNOWN}
+    wanted = reader.texts("ENDPOINTS", tuple(found))
+    return tuple(found[name] for name in wanted if name in found)
+
+
+def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:
+    key = reader.text(known.key)
+    return ProviderSettings(
+        name=known.name,
+        type=known.type,
+        models=reader.texts(known.models_variable, known.models),
+        api_key=None if key == USER_PROVIDED else key,
+        base_url=reader.text(known.base_url_variable, known.base_url) if known.base_url_variable else None,
+        title_model=reader.text(known.title_model_variable) if known.title_model_variable else None,
+    )

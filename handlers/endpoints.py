@@ -1,0 +1,12 @@
+"""The AI endpoints that this server offers."""
+
+from typing import Any
+
+from echo.services import Caller, Services
+from handlers.schemas import endpoints as schemas
+
+
+def list_endpoints(services: Services, caller: Caller) -> list[dict[str, Any]]:
+    """Every endpoint, and whether the server has a key for it."""
+    dumped: list[dict[str, Any]] = schemas.endpoint.dump(services.catalog.endpoints(), many=True)
+    return dumped

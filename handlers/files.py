@@ -1,0 +1,51 @@
+"""Files: keep, list, download, delete."""
+
+from typing import Any
+
+from echo.errors import NotFound
+from echo.files import Upload
+from echo.files.downloads import Download, download
+from echo.services import Caller, Services
+from handlers.schemas import files as schemas
+
+Json = dict[str, Any]
+
+
+def list_files(services: Services, caller: Caller) -> list[Json]:
+    """All files of the caller, the last changed first."""
+    return schemas.file.dump_all(services.files.list(caller.id))
+
+
+def upload_file(services: Services, caller: Caller, *, file: Upload, metadata: str | None = None) -> Json:
+    """Keep a file of any allowed type; the contract takes `metadata`, and LibreChat has no use for it."""
+    with services.file_store.received(caller.id, file) as stored:
+        document = services.files.insert(caller.id, stored.record)
+    return schemas.file.dump_one(document)
+
+
+def upload_image(services: Services, caller: Caller, *, file: Upload) -> Json:
+    """Keep a picture."""
+    with services.file_store.received(caller.id, file, image=True) as stored:
+        document = services.files.insert(caller.id, stored.record)
+    return schemas.file.dump_one(document)
+
+
+def delete_files(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Delete those of the named files that are the caller's; the others are answered as if they were not named."""
+    deleted = sum(_delete(services, caller.id, file_id) for file_id in schemas.named(body))
+    return {"message": "Files deleted successfully", "deletedCount": deleted}
+
+
+def download_file(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Download:
+    """The content of a file of the caller, as an attachment."""
+    if user_id != caller.id:
+        raise NotFound
+    return download(services.file_store, services.files.get(caller.id, file_id))
+
+
+def _delete(services: Services, owner: str, file_id: str) -> bool:
+    # The record goes first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
+    document = services.files.delete(owner, file_id)
+    if document is not None:
+        services.file_store.delete(document)
+    return document is not None
