@@ -17,7 +17,7 @@ from echo.files import FileStore
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
-from echo.http.rate_limits import RateLimiter, open_storage
+from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
 from echo.providers.catalog import Catalog
 from echo.providers.titles import TitleService
@@ -72,7 +72,7 @@ def assemble(settings: Settings) -> Application:
         database.close()
 
     limiter = RateLimiter(
-        open_storage(settings.mongo_uri, database.name),
+        SharedMongoStorage(database.client, database.name),
         settings.rate_limits,
         enabled=settings.rate_limits_enabled,
     )

@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
-from pymongo.write_concern import WriteConcern
 
 from storage.translation import translated
 
@@ -20,28 +19,41 @@ log = logging.getLogger(__name__)
 Document = dict[str, Any]
 T = TypeVar("T")
 DEFAULT_NAME = "LibreChat"
-# MongoDB's codes for an index that exists with another name or other options.
+# MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
+# What tells one index from another, besides its keys; `background` and versions mean nothing any more.
+INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
 
 
 class Database:
     """A database on a deployment. Not fork-safe: each process makes its own.
 
-    Every write is journaled before it is acknowledged, whatever the URI says; on a replica set, by the majority.
+    Every write is journaled before it is acknowledged, whatever the URI says; on a replica set by the majority,
+    unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
+    contacted before the first call.
     """
 
     def __init__(self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000) -> None:
-        options = parse_uri(uri)["options"]
-        self._client: MongoClient[Document] = MongoClient(
-            uri,
-            appname=app_name,
-            tz_aware=True,
-            serverSelectionTimeoutMS=options.get("serverselectiontimeoutms", timeout_ms),
-            journal=True,
-        )
-        self.name = parse_uri(uri)["database"] or DEFAULT_NAME
-        concern = self._client.write_concern.document | {"j": True}
-        self._database = self._client.get_database(self.name, write_concern=WriteConcern(**concern))
+        with translated():
+            parsed = parse_uri(uri)
+            options = parsed["options"]
+            self._client: MongoClient[Document] = MongoClient(
+                uri,
+                appname=app_name,
+                tz_aware=True,
+                uuidRepresentation="standard",
+                serverSelectionTimeoutMS=options.get("serverselectiontimeoutms", timeout_ms),
+                # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
+                w=options.get("w") or "majority",
+                journal=True,
+            )
+        self.name: str = parsed["database"] or DEFAULT_NAME
+        self._database = self._client.get_database(self.name)
+
+    @property
+    def client(self) -> MongoClient[Document]:
+        """The driver's client, for a library that counts in this database too."""
+        return self._client
 
     def collection(self, name: str) -> Collection[Document]:
         """A collection of this database."""
@@ -71,7 +83,11 @@ class Database:
         return "setName" in hello or hello.get("msg") == "isdbgrid"
 
     def ensure_indexes(self, wanted: Mapping[str, Iterable[IndexModel]]) -> None:
-        """Create the indexes that are not there. An existing one with other options is left as it is, and logged."""
+        """Create the indexes that are not there, and drop none; several processes may do so at once.
+
+        An equal one under another name serves as well. One with other options, or documents that a unique one does
+        not allow, are left as they are, and logged. Raises `Unavailable`.
+        """
         for name, models in wanted.items():
             for model in models:
                 self._ensure_index(name, model)
@@ -80,11 +96,27 @@ class Database:
         with translated():
             try:
                 self._database[name].create_indexes([model])
+            except DuplicateKeyError:
+                # The error itself holds the values, which are none of a log's business.
+                log.error("unique index %s.%s cannot be made: doubles exist", name, model.document["name"])
             except OperationFailure as error:
                 if error.code not in INDEX_CONFLICTS:
                     raise
-                log.warning("index %s.%s exists with other options", name, model.document["name"])
+                if not self._has_equal_index(name, model.document):
+                    log.warning("index %s.%s exists with other options", name, model.document["name"])
+
+    def _has_equal_index(self, name: str, wanted: Mapping[str, Any]) -> bool:
+        shapes = (index_shape(existing) for existing in self._database[name].list_indexes())
+        return index_shape(wanted) in shapes
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+
+def index_shape(index: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
+    """What makes two indexes equal whatever their names."""
+    options = {name: index.get(name) for name in INDEX_OPTIONS}
+    return list(index["key"].items()), {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }

@@ -38,9 +38,9 @@ class FileRepository(Repository):
         return document
 
     def list(self, owner: str) -> list[Document]:
-        """All records, the last changed first."""
+        """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
         with translated():
-            rows = self._collection.find({"user": owner_id(owner)})
+            rows = self._collection.find({"user": owner_id(owner)}, {"text": 0})
             return list(rows.sort([("updatedAt", -1), ("_id", -1)]))
 
     def get(self, owner: str, file_id: str) -> Document:

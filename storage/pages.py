@@ -1,7 +1,6 @@
 """Keyset pagination: a cursor carries sort value and `_id` of the last row, so ties neither repeat nor drop."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -63,7 +62,9 @@ class Keyset:
         return Page(rows[:limit], self._encode(rows[limit - 1]))
 
     def _encode(self, row: Mapping[str, Any]) -> str:
-        milliseconds = (row[self.sort_key] - _EPOCH) // _MILLISECOND
+        moment = row.get(self.sort_key)
+        # No program of ours or LibreChat's leaves the date out. Where one is missing the list ends early, but well.
+        milliseconds = (moment - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else 0
         payload = json.dumps([milliseconds, str(row["_id"]), self._fingerprint()], separators=(",", ":"))
         return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
@@ -71,12 +72,12 @@ class Keyset:
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             milliseconds, row_id, fingerprint = json.loads(base64.b64decode(padded, b"-_", validate=True))
+            if type(milliseconds) is not int or type(row_id) is not str or fingerprint != self._fingerprint():
+                raise BrokenCursor
             moment = _EPOCH + milliseconds * _MILLISECOND
             object_id = ObjectId(row_id)
-        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, InvalidId) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, InvalidId) as error:
             raise BrokenCursor from error
-        if fingerprint != self._fingerprint():
-            raise BrokenCursor
         return moment, object_id
 
     def _fingerprint(self) -> str:

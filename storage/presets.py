@@ -11,6 +11,8 @@ from storage.database import Document
 from storage.repository import Repository, now
 from storage.translation import translated
 
+# LibreChat's place in the list for a preset that has no `order`.
+UNORDERED = 10_000
 # Made by the server; what a client calls so is never stored.
 OWN_FIELDS = {"_id", "presetId", "user", "createdAt", "updatedAt", "__v", "tenantId"}
 
@@ -25,9 +27,10 @@ class PresetRepository(Repository):
     )
 
     def list(self, owner: str) -> list[Document]:
-        """All presets, the last changed first."""
+        """All presets in LibreChat's order: by `order` (its default preset has 0), then the last changed first."""
         with translated():
-            return list(self._collection.find({"user": owner}).sort([("updatedAt", -1), ("_id", -1)]))
+            rows = list(self._collection.find({"user": owner}).sort([("updatedAt", -1), ("_id", -1)]))
+        return sorted(rows, key=_position)
 
     def create(self, owner: str, fields: Mapping[str, Any]) -> Document:
         """Insert a preset with these fields."""
@@ -53,3 +56,8 @@ class PresetRepository(Repository):
         """Delete every preset of the owner; how many there were."""
         with translated():
             return self._collection.delete_many({"user": owner}).deleted_count
+
+
+def _position(preset: Document) -> float:
+    order = preset.get("order")
+    return order if isinstance(order, int | float) else UNORDERED

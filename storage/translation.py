@@ -1,10 +1,12 @@
 """The one place where a driver's error becomes one of ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bson.errors import BSONError
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
@@ -18,12 +20,16 @@ from pymongo.errors import (
 
 from storage.errors import Conflict, InvalidDocument, Unavailable
 
+DUPLICATE_KEY = 11000
 # The fields that say whose a document is: a conflict is never about them.
 OWNER_FIELDS = {"user", "tenantId", "_id"}
-# MongoDB's codes for a document that the server refuses: too large, bad value, malformed BSON, type mismatch.
-REFUSED = {2, 9, 14, 22, 10334, 17280, 17419, 17420}
+# MongoDB's codes for a document that the server refuses: too large, too deep, bad value, malformed BSON, type
+# mismatch, a key that may not be (52 to 57), a change of `_id` (66).
+REFUSED = {2, 9, 14, 15, 22, *range(52, 58), 66, 10334, 17280, 17419, 17420}
 # InterruptedAtShutdown, PrimarySteppedDown, NotWritablePrimary and the like: come back later.
 TRANSIENT = {11600, 11602, 10107, 13435, 13436, 189, 91, 112, 251, 24}
+# Unauthorized, AuthenticationFailed, and Atlas's own: a database that does not let us in is none that serves.
+LOCKED_OUT = {13, 18, 8000}
 
 
 @contextmanager
@@ -33,7 +39,8 @@ def translated() -> Iterator[None]:
         yield
     except DuplicateKeyError as error:
         raise Conflict(conflicting_field(error)) from error
-    except (DocumentTooLarge, BSONError, OverflowError, UnicodeEncodeError) as error:
+    # Deep nesting: below the interpreter's limit the server refuses it, above the encoder gives up.
+    except (DocumentTooLarge, BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidDocument(str(error)) from error
     except (
         ConnectionFailure,
@@ -49,15 +56,33 @@ def translated() -> Iterator[None]:
 
 def translate_failure(error: OperationFailure) -> Exception:
     """What a refusal of the server means; one that means nothing to us stays as it is."""
+    if isinstance(error, BulkWriteError):
+        return translate_bulk(error)
     if error.code in REFUSED:
         return InvalidDocument(str(error))
-    if error.code in TRANSIENT or error.has_error_label("TransientTransactionError"):
+    if error.code in TRANSIENT | LOCKED_OUT or error.has_error_label("TransientTransactionError"):
         return Unavailable(str(error))
     return error
 
 
+def translate_bulk(error: BulkWriteError) -> Exception:
+    """What the first refused document of several means."""
+    details = error.details
+    failures = details.get("writeErrors") or details.get("writeConcernErrors") or []
+    if not failures:
+        return error
+    first = failures[0]
+    if first.get("code") == DUPLICATE_KEY:
+        return Conflict(field_of(first))
+    return translate_failure(OperationFailure(str(first.get("errmsg")), first.get("code"), first))
+
+
 def conflicting_field(error: PyMongoError) -> str:
-    """The field of the violated unique index, as the server names it in `keyPattern`."""
-    details = getattr(error, "details", None) or {}
+    """The field of the violated unique index."""
+    return field_of(getattr(error, "details", None) or {})
+
+
+def field_of(details: Mapping[str, Any]) -> str:
+    """The field of a violated unique index, as the server names it in `keyPattern`."""
     fields = [name for name in details.get("keyPattern", {}) if name not in OWNER_FIELDS]
     return fields[0] if fields else "_id"

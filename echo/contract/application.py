@@ -58,7 +58,7 @@ def build_application(
 
 
 def build_now(app: connexion.FlaskApp) -> None:
-    """Put the middlewares together; Connexion would do so at the first request, when it is too late to refuse to start."""
+    """Put the middlewares together; Connexion would only at the first request, too late to refuse to start."""
     app.middleware.app, app.middleware.middleware_stack = app.middleware._build_middleware_stack()
 
 

@@ -47,7 +47,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"....ftypqt  ", "video/quicktime"),
         (rb"....ftyp(?:isom|iso[2-9]|mp4[12]|avc1|dash|M4V |MSNV|3gp[0-9])", "video/mp4"),
         # Of a WebM file the track list, which names the codecs, comes early: one that names sound only is sound.
-        (_EBML + rb"webm(?=.*A_)(?!.*V_)", "audio/webm"),
+        (_EBML + rb"webm(?=.*A_)(?!.*V_(?:VP|AV1))", "audio/webm"),
         (_EBML + rb"webm", "video/webm"),
         (_EBML + rb"matroska", "video/x-matroska"),
         (rb".{257}ustar[\x00 ]", "application/x-tar"),

@@ -8,11 +8,11 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, MongoDBStorage, Storage
+from limits.storage import MongoDBStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -66,17 +66,27 @@ def seconds_until(moment: float) -> int:
     return max(1, math.ceil(moment - time.time()))
 
 
-def open_storage(mongo_uri: str | None, database_name: str) -> Storage:
-    """Where the counters are: in the given MongoDB, or (without one) in this process."""
-    if mongo_uri is None:
-        return MemoryStorage()
-    return MongoDBStorage(
-        mongo_uri,
-        database_name=database_name,
-        counter_collection_name="echo_rate_counters",
-        window_collection_name="echo_rate_windows",
-        wrap_exceptions=True,
-    )
+class SharedMongoStorage(MongoDBStorage):
+    """The library's counters in MongoDB, over the client that the process has already."""
+
+    # Not to be found by a URI: it is made of a client.
+    STORAGE_SCHEME: ClassVar[list[str]] = []
+
+    def __init__(self, client: Any, database_name: str) -> None:
+        super().__init__(
+            "mongodb://",
+            database_name=database_name,
+            counter_collection_name="echo_rate_counters",
+            window_collection_name="echo_rate_windows",
+            wrap_exceptions=True,
+        )
+        self._client = client
+
+    def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:
+        return self._client
+
+    def __del__(self) -> None:
+        """Leave the client open: it belongs to the database."""
 
 
 class RateLimitMiddleware:

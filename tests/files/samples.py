@@ -7,14 +7,19 @@ import wave
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import av
 from PIL import Image
 
-from echo.files.upload import Upload
+from echo.files import StoredFile, Upload
 
-CONTENT_TYPES = b'<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+ADA, BOB = "a" * 24, "b" * 24
+TEXT = b"some words\n"
+CONTENT_TYPES = (
+    b'<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+)
 OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
@@ -23,6 +28,15 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 def upload(content: bytes, name: str = "sent.bin", content_type: str = "application/octet-stream") -> Upload:
     return Upload(stream=io.BytesIO(content), filename=name, content_type=content_type, size=len(content))
+
+
+def record_of(stored: StoredFile, owner: str = ADA) -> dict[str, Any]:
+    """The record of a file as the database gives it back."""
+    return {"user": owner, **stored.record}
+
+
+def files_below(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir())
 
 
 def picture(kind: str, size: tuple[int, int] = (8, 6), *, mode: str = "RGB", **options: Any) -> bytes:
@@ -70,7 +84,9 @@ def open_document(kind: str) -> bytes:
 def compound(stream: str) -> bytes:
     """As much of a compound file (MS-CFB) as tells its kind: header, and a directory that names a stream."""
     header = bytes.fromhex("d0cf11e0a1b11ae1").ljust(512, b"\x00")
-    return header + "Root Entry".encode("utf-16-le").ljust(128, b"\x00") + stream.encode("utf-16-le") + bytes(64)
+    return (
+        header + "Root Entry".encode("utf-16-le").ljust(128, b"\x00") + stream.encode("utf-16-le") + bytes(64)
+    )
 
 
 def tarball() -> bytes:

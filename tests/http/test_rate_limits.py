@@ -29,7 +29,7 @@ class TestLogin:
 
     def test_is_limited_by_account_from_any_address(self, make_application: Make) -> None:
         client = make_application(**COUNTED, LOGIN_MAX="3", LOGIN_WINDOW="5")
-        spellings = ["victim@example.com", "Victim@Example.com", " victim@example.com", "victim@example.com"]
+        spellings = ["victim@example.com", "Victim@Example.com", "VICTIM@example.com", "victim@example.com"]
         statuses = [login(client, email, 100 + number).status_code for number, email in enumerate(spellings)]
         assert statuses[-1] == 429
         assert 429 not in statuses[:3]

@@ -27,7 +27,7 @@ HOSTILE: list[Any] = [
     "\x00",
     "a\x00b",
     "\u202eevil",
-    "\ud83d\ude00" * 100,
+    "\U0001f600" * 100,
     "\r\nSet-Cookie: a=b",
     "\x1b[31mred",
     "../../../../etc/passwd",
