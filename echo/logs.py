@@ -47,10 +47,17 @@ def _renderers(log_format: str) -> list[Any]:
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if console:
         # repr keeps line breaks and terminal escapes of a client out of the log.
-        return [remove_meta, escape_controls, structlog.dev.ConsoleRenderer()]
+        return [
+            remove_meta,
+            escape_controls,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
     return [
         remove_meta,
-        structlog.processors.dict_tracebacks,
+        # Without the values of variables, which can be a user's or a secret.
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
         structlog.processors.JSONRenderer(serializer=_dumps),
     ]
 

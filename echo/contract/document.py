@@ -8,11 +8,13 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from echo.contract.parameters import Parameter, argument_name
 from echo.contract.schemas import SchemaCompiler, Validator
+from echo.errors import BadRequest
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
@@ -128,17 +130,26 @@ class Contract:
         return found
 
     def match(self, path: str) -> Match | None:
-        """The operations at a path, None if there are none.
+        """The operations at a path as it was sent (percent-encoded), None if there are none.
 
-        A static path wins over a templated one for the methods that it has; the methods of both are allowed.
+        A static path wins over a templated one for the methods that it has; the methods of both are allowed. An
+        encoded slash belongs to its parameter. Raises `BadRequest` for a parameter that is not UTF-8.
         """
         operations: dict[str, Operation] = dict(self._static_paths.get(path, {}))
         parameters: dict[str, str] = {}
         for pattern, methods in self._templates:
             if found := pattern.fullmatch(path):
-                parameters |= found.groupdict()
+                parameters |= {name: decode(value) for name, value in found.groupdict().items()}
                 operations = {**methods, **operations}
         return Match(operations, parameters) if operations else None
+
+
+def decode(segment: str) -> str:
+    """A percent-encoded segment as text; raises `BadRequest` if it is not UTF-8."""
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("The path is not valid UTF-8.", code="malformed_path") from error
 
 
 def load_contract() -> Contract:
@@ -155,7 +166,7 @@ def path_order(path: str) -> tuple[tuple[bool, str], ...]:
 
 
 def template_pattern(path: str) -> re.Pattern[str]:
-    """The pattern of a path template; a parameter is any text without a slash, newlines included."""
+    """The pattern of a path template; a parameter is any text without a slash."""
     parts = re.split(r"\{([^}]+)\}", path)
     return re.compile(
         "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))

@@ -4,6 +4,8 @@ Connexion's own routing asks two routers (its own by document order, Flask's by 
 and its security follows the first. Here a request is routed once; what is not in the contract goes no further.
 """
 
+from urllib.parse import quote
+
 import structlog
 from connexion.exceptions import OAuthProblem
 from connexion.middleware.abstract import ROUTING_CONTEXT
@@ -14,6 +16,7 @@ from echo.contract.operations import OPERATION, REQUEST_ID
 from echo.contract.responses import CheckedSend, send_rendered
 from echo.errors import (
     ApiError,
+    BadRequest,
     InternalError,
     MethodNotAllowed,
     NotFound,
@@ -37,7 +40,11 @@ class ContractGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        match = self._contract.match(scope["path"])
+        try:
+            match = self._contract.match(sent_path(scope))
+        except BadRequest as error:
+            await self._answer_error(scope, send, error)
+            return
         if match is None:
             await self._answer_error(scope, send, NotFound(code="no_such_path"))
         elif scope["method"] == "OPTIONS":
@@ -65,6 +72,12 @@ class ContractGate:
 
     async def _answer_error(self, scope: Scope, send: Send, error: ApiError) -> None:
         await send_rendered(send, render(error, request_id=scope.get(REQUEST_ID)))
+
+
+def sent_path(scope: Scope) -> str:
+    """The path as the client sent it, still percent-encoded."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.decode("latin-1")
 
 
 def to_api_error(exc: Exception) -> ApiError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -18,17 +19,19 @@ class Validator:
     compiled: jsonschema_rs.Draft202012Validator
 
     def is_valid(self, instance: Any) -> bool:
-        """Whether the instance fits the schema."""
-        return self.compiled.is_valid(instance)
+        """Whether the instance fits the schema; what is nested too deeply to be looked at does not."""
+        try:
+            return self.compiled.is_valid(instance)
+        except ValueError:
+            return False
 
     def field_errors(self, instance: Any) -> tuple[FieldError, ...]:
         """What is wrong and where, for people: at most twenty, never the schema or the value itself."""
-        found = []
-        for error in self.compiled.iter_errors(instance):
-            found.append(FieldError(_field_name(error), _explain(error)))
-            if len(found) == MAX_FIELD_ERRORS:
-                break
-        return tuple(found)
+        try:
+            errors = islice(self.compiled.iter_errors(instance), MAX_FIELD_ERRORS)
+            return tuple(FieldError(_field_name(error), _explain(error)) for error in errors)
+        except ValueError:
+            return (FieldError("body", "is nested too deeply"),)
 
     def details(self, instance: Any) -> list[str]:
         """What is wrong in full, for the log of the server only."""

@@ -33,11 +33,15 @@ class Places:
         self.data.mkdir(exist_ok=True, mode=PRIVATE)
 
     def choose_socket(self) -> None:
+        """For a new owner: settle where the socket will be; raises as `claim_socket` does."""
+        self.socket = socket_path(self.directory)
+        self.claim_socket()
+
+    def claim_socket(self) -> None:
         """For the owner: make the directory of the socket, and note its path for others.
 
         Raises `EmbeddedUnavailable` for a directory that somebody else could have prepared, `OSError`.
         """
-        self.socket = socket_path(self.directory)
         directory = self.socket.parent
         directory.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
         found = directory.lstat()

@@ -77,7 +77,8 @@ class EmbeddedServer:
         if self._process is not None:
             log.error("the embedded database ended with %s", self._process.returncode)
         try:
-            self._places.choose_socket()
+            # The same as before: its path is in the URI that the workers have.
+            self._places.claim_socket()
             self._run()
         except (EmbeddedUnavailable, OSError) as error:
             log.error("the embedded database did not start again: %s", error)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PASSWORD, Client
+from echo.logs import QUIET
+from tests.conftest import Client
 from tests.security.conftest import send
 from tests.support.operations import OPERATIONS
 
+PASSWORD = "canary password 0815"
 CANARIES = {
     "OPENAI_API_KEY": "sk-canary-openai-0123456789",
     "ANTHROPIC_API_KEY": "sk-canary-anthropic-0123456789",
@@ -44,6 +46,8 @@ def test_canaries_never_leave(
     make_application: Callable[..., Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    for name in QUIET:
+        caplog.set_level(logging.WARNING, name)
     client = make_application(**CANARIES)
     email = "canary@example.com"
     registration = {"name": "c", "email": email, "password": PASSWORD, "confirm_password": PASSWORD}
