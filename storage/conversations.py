@@ -1,15 +1,16 @@
 """The `conversations` collection. What also touches messages is in `storage.threads`."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
-from storage.messages import MessageRepository
+from storage.messages import MessageRepository, visible
 from storage.pages import Keyset, Page
 from storage.repository import Repository, found, now
-from storage.search import contains, is_searchable
+from storage.search import contains
 from storage.translation import translated
 
 # LibreChat's title of a conversation that has none yet.
@@ -26,8 +27,8 @@ SHOWN = {
     "tags": 1,
     "user": 1,
 }
-# LibreChat hides temporary conversations, which carry a date of expiry, and those of its subagents.
-LISTED: Document = {"expiredAt": None, "subagentThread": {"$exists": False}}
+# LibreChat's subagents keep records of their own in this collection, which its lists leave out.
+OF_PEOPLE: Document = {"subagentThread": {"$exists": False}}
 
 
 class ConversationRepository(Repository):
@@ -67,17 +68,15 @@ class ConversationRepository(Repository):
         Raises `BrokenCursor`.
         """
         keyset = Keyset("updatedAt", newest_first, f"conversations|{archived}|{search or ''}")
-        query: Document = {
-            "user": owner,
-            "isArchived": True if archived else {"$in": [False, None]},
-            **LISTED,
-        }
-        conditions = [keyset.after(cursor)]
+        conditions = [keyset.after(cursor), visible(now()), OF_PEOPLE]
         if search:
-            if not is_searchable(search):
-                return Page([], None)
             conditions.append(self._matching(owner, search))
-        query["$and"] = conditions
+        query = {
+            "user": owner,
+            # Older documents have no `isArchived`. Two points of the index, unlike `$ne`, keep its order.
+            "isArchived": True if archived else {"$in": [False, None]},
+            "$and": conditions,
+        }
         with translated():
             rows = self._collection.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
             return keyset.page(list(rows), limit)
@@ -94,19 +93,19 @@ class ConversationRepository(Repository):
     def update(
         self, owner: str, conversation_id: str, *, title: str | None = None, archived: bool | None = None
     ) -> Document:
-        """Rename, archive or restore; None leaves as it is. Raises `NotFound`."""
-        moment = now()
-        changes: Document = {"updatedAt": moment}
-        if title is not None:
-            changes["title"] = title
-        if archived is not None:
-            # LibreChat sorts its archive by this date.
-            changes |= {"isArchived": archived, "archivedAt": moment if archived else None}
+        """Rename, archive or restore; None leaves as it is. Raises `NotFound`, `InvalidDocument`.
+
+        A new title counts as a change of the conversation. To archive one does not: it keeps its place, as in
+        LibreChat.
+        """
+        update = changes(now(), title, archived)
+        if not update:
+            return self.get(owner, conversation_id)
         with translated():
             return found(
                 self._collection.find_one_and_update(
                     self._mine(owner, conversation_id),
-                    {"$set": changes},
+                    update,
                     projection=SHOWN,
                     return_document=ReturnDocument.AFTER,
                 )
@@ -114,4 +113,18 @@ class ConversationRepository(Repository):
 
     @staticmethod
     def _mine(owner: str, conversation_id: str) -> Document:
-        return {"conversationId": conversation_id, "user": owner}
+        return {"user": owner, "conversationId": conversation_id}
+
+
+def changes(moment: datetime, title: str | None, archived: bool | None) -> Document:
+    """The update that sets what is not None; an empty one changes nothing."""
+    update: Document = {}
+    fields: Document = {}
+    if title is not None:
+        # LibreChat's search, where it is in use, reads again what is not marked as read.
+        fields |= {"title": title, "_meiliIndex": False}
+        update["$max"] = {"updatedAt": moment}
+    if archived is not None:
+        # LibreChat sorts its archive by this date.
+        fields |= {"isArchived": archived, "archivedAt": moment if archived else None}
+    return update | {"$set": fields} if fields else {}

@@ -2,11 +2,12 @@
 
 The rules are LibreChat's: `directPath` takes the target and its ancestors, `includeBranches` also the other
 children of those ancestors, `targetLevel` every message down to the target's depth. With `split_at_target` the
-copy begins at the target's depth, and its messages become roots.
+copy begins at the target's depth: the messages there become roots, and the option applies to the newest message
+below the target, in whose place LibreChat's client names the one that it shows last.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bson import ObjectId
@@ -14,6 +15,7 @@ from bson import ObjectId
 from storage.database import Document
 from storage.errors import NotFound
 from storage.messages import NO_PARENT
+from storage.repository import now
 
 DIRECT_PATH, INCLUDE_BRANCHES, TARGET_LEVEL = "directPath", "includeBranches", "targetLevel"
 
@@ -54,7 +56,7 @@ class Tree:
 
     def parent(self, message_id: str) -> str | None:
         """The parent, None for a root."""
-        parent = self.by_id[message_id].get("parentMessageId")
+        parent: str | None = self.by_id[message_id].get("parentMessageId")
         return parent if parent in self.by_id and parent != message_id else None
 
     def children(self, message_id: str) -> list[str]:
@@ -75,11 +77,12 @@ class Tree:
         return self._depths.get(message_id, 0)
 
     def _measure(self) -> dict[str, int]:
-        level = [name for name in self.by_id if self.parent(name) is None]
+        level, depth = [name for name in self.by_id if self.parent(name) is None], 0
         depths: dict[str, int] = {}
         while level:
-            depths |= dict.fromkeys(level, max(depths.values(), default=-1) + 1)
-            level = [child for name in level for child in self.children(name) if child not in depths]
+            depths |= dict.fromkeys(level, depth)
+            level = [child for name in level for child in self.children(name)]
+            depth += 1
         return depths
 
     def from_depth(self, depth: int) -> list[Document]:
@@ -91,42 +94,53 @@ class Tree:
         ]
 
     def latest_below(self, message_id: str) -> str:
-        """The newest message among a message and its descendants."""
+        """The newest message among a message and its descendants; of equally new ones, the last in order."""
         below, open_ends = {message_id}, [message_id]
         while open_ends:
-            new = [child for name in open_ends for child in self.children(name) if child not in below]
-            below.update(new)
-            open_ends = new
-        return max(below, key=lambda name: (self.by_id[name]["createdAt"], self.by_id[name]["_id"]))
+            open_ends = [child for name in open_ends for child in self.children(name) if child not in below]
+            below.update(open_ends)
+        # `max` keeps the first of equals.
+        return max((name for name in reversed(self.by_id) if name in below), key=self._moment)
+
+    def _moment(self, message_id: str) -> datetime:
+        return created(self.by_id[message_id])
 
 
 def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> list[Document]:
-    """New documents with the same tree: new ids, own parents, times that keep every parent before its child."""
+    """New documents with the same tree: new ids, own parents, the oldest first.
+
+    Contents and times stay. Only a message that is not newer than its parent becomes so by a millisecond: LibreChat
+    does the same, since an answer must not be listed before its question.
+    """
     new_ids = {message["messageId"]: str(uuid.uuid4()) for message in messages}
-    made = []
-    latest: dict[str, datetime] = {}
+    made: dict[str, Document] = {}
     for message in in_tree_order(messages):
-        parent = new_ids.get(message.get("parentMessageId") or NO_PARENT, NO_PARENT)
-        created = message["createdAt"]
-        if parent in latest and created <= latest[parent]:
-            # LibreChat does the same: its client sorts by time, and an answer must not precede its question.
-            created = latest[parent] + timedelta(milliseconds=1)
-        copy = {
-            **{name: value for name, value in message.items() if name not in ("_meiliIndex", "expiredAt")},
+        parent = made.get(new_ids.get(message.get("parentMessageId"), NO_PARENT))
+        moment = created(message)
+        if parent is not None:
+            moment = max(moment, parent["createdAt"] + timedelta(milliseconds=1))
+        message_id = new_ids[message["messageId"]]
+        made[message_id] = {
+            **message,
             "_id": ObjectId(),
-            "messageId": new_ids[message["messageId"]],
+            "messageId": message_id,
             "conversationId": conversation_id,
-            "parentMessageId": parent,
+            "parentMessageId": NO_PARENT if parent is None else parent["messageId"],
             "user": owner,
-            "createdAt": created,
-            "updatedAt": created,
+            "createdAt": moment,
+            "updatedAt": max(moment, message.get("updatedAt") or moment),
+            "_meiliIndex": False,
         }
-        latest[copy["messageId"]] = created
-        made.append(copy)
-    return made
+    return sorted(made.values(), key=lambda copy: (copy["createdAt"], copy["_id"]))
 
 
-def in_tree_order(messages: Sequence[Mapping[str, object]]) -> list[Document]:
+def in_tree_order(messages: Iterable[Document]) -> list[Document]:
     """The messages with every parent before its children, otherwise in the order given."""
-    tree = Tree([dict(message) for message in messages])
+    tree = Tree(messages)
     return sorted(tree.by_id.values(), key=lambda message: tree.depth(message["messageId"]))
+
+
+def created(message: Document) -> datetime:
+    """When a message was written; one without a date counts as new, as in LibreChat."""
+    moment = message.get("createdAt")
+    return moment if isinstance(moment, datetime) else now()

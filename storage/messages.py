@@ -1,14 +1,15 @@
 """The `messages` collection: reading. What also touches the conversation is in `storage.threads`."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
-from storage.database import Document
+from storage.database import Database, Document
 from storage.pages import Keyset, Page
-from storage.repository import Repository, found
-from storage.search import contains, is_searchable
+from storage.repository import Repository, found, now
+from storage.search import contains
 from storage.translation import translated
 
 # LibreChat's parent of a message that has none.
@@ -55,6 +56,10 @@ class MessageRepository(Repository):
         IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
     )
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._conversations = database.collection("conversations")
+
     def list_page(
         self,
         owner: str,
@@ -64,39 +69,42 @@ class MessageRepository(Repository):
         conversation_id: str | None = None,
         search: str | None = None,
     ) -> Page:
-        """Some messages, the newest first; raises `BrokenCursor`."""
+        """Some messages, the newest first: of one conversation, or of all that are not temporary.
+
+        Raises `BrokenCursor`.
+        """
         keyset = Keyset("createdAt", True, f"messages|{conversation_id or ''}|{search or ''}")
-        query: Document = {"user": owner, "expiredAt": None}
-        conditions = [keyset.after(cursor)]
-        if conversation_id is not None:
-            query["conversationId"] = conversation_id
+        conditions = [
+            keyset.after(cursor),
+            visible(now()) if conversation_id is None else {"conversationId": conversation_id},
+        ]
         if search:
-            if not is_searchable(search):
-                return Page([], None)
             conditions.append(text_contains(search))
-        query["$and"] = conditions
         with translated():
+            query = {"user": owner, "$and": conditions}
             rows = self._collection.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
             return keyset.page(list(rows), limit)
 
     def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
-        """All messages of a conversation, the oldest first."""
+        """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
+        query = {"user": owner, "conversationId": conversation_id}
         with translated():
-            rows = self._collection.find({"conversationId": conversation_id, "user": owner}, SHOWN)
-            return list(rows.sort(OLDEST_FIRST))
+            messages = list(self._collection.find(query, SHOWN).sort(OLDEST_FIRST))
+            if not messages:
+                found(self._conversations.find_one(query, {"_id": 1}))
+        return messages
 
     def get(self, owner: str, conversation_id: str, message_id: str) -> Document:
         """One message; raises `NotFound`."""
-        query = {"messageId": message_id, "conversationId": conversation_id, "user": owner}
+        query = {"user": owner, "conversationId": conversation_id, "messageId": message_id}
         with translated():
             return found(self._collection.find_one(query, SHOWN))
 
     def conversations_containing(self, owner: str, search: str) -> list[str]:
         """The ids of the conversations in which a message contains the text."""
+        query = {"user": owner, **text_contains(search)}
         with translated():
-            ids: list[str] = self._collection.distinct(
-                "conversationId", {"user": owner, **text_contains(search)}
-            )
+            ids: list[str] = self._collection.distinct("conversationId", query)
         return ids
 
 
@@ -104,3 +112,16 @@ def text_contains(search: str) -> Document:
     """The filter for messages that contain the text: in `text`, or in the parts of newer answers."""
     fields = ("text", "content.text", "content.text.value")
     return {"$or": [contains(field, search) for field in fields]}
+
+
+def visible(moment: datetime) -> Document:
+    """The filter for what a list shows: LibreChat hides temporary chats, and what has expired.
+
+    A date of expiry alone made a document temporary before `isTemporary` was there; now a policy may set it for all.
+    """
+    return {
+        "$or": [
+            {"expiredAt": None, "isTemporary": {"$ne": True}},
+            {"expiredAt": {"$gt": moment}, "isTemporary": False},
+        ]
+    }

@@ -132,16 +132,15 @@ class Contract:
     def match(self, path: str) -> Match | None:
         """The operations at a path as it was sent (percent-encoded), None if there are none.
 
-        A static path wins over a templated one for the methods that it has; the methods of both are allowed. An
-        encoded slash belongs to its parameter. Raises `BadRequest` for a parameter that is not UTF-8.
+        A static path wins over a templated one, with all its methods (OpenAPI 3.1, Paths Object). An encoded
+        slash belongs to its parameter. Raises `BadRequest` for a parameter that is not UTF-8.
         """
-        operations: dict[str, Operation] = dict(self._static_paths.get(path, {}))
-        parameters: dict[str, str] = {}
+        if methods := self._static_paths.get(path):
+            return Match(methods, {})
         for pattern, methods in self._templates:
             if found := pattern.fullmatch(path):
-                parameters |= {name: decode(value) for name, value in found.groupdict().items()}
-                operations = {**methods, **operations}
-        return Match(operations, parameters) if operations else None
+                return Match(methods, {name: decode(value) for name, value in found.groupdict().items()})
+        return None
 
 
 def decode(segment: str) -> str:

@@ -83,7 +83,7 @@ class RunningServer:
 
     def _children(self, needle: str) -> list[int]:
         found = subprocess.run(
-            ["ps", "-o", "pid=,stat=,args=", "--ppid", str(self.process.pid)],
+            ["ps", "-ww", "-o", "pid=,stat=,args=", "--ppid", str(self.process.pid)],
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,25 @@
+"""A fresh database for each test, on the deployment of this run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage.database import Database
+from storage.indexes import ensure_indexes
+from tests.support.database import named_database
+
+
+@pytest.fixture
+def empty_database(mongo_uri: str) -> Iterator[Database]:
+    """A database with nothing in it, not even indexes."""
+    with named_database(mongo_uri, "echo_storage") as uri:
+        database = Database(uri)
+        yield database
+        database.close()
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """A database as `echo-api serve` prepares it."""
+    ensure_indexes(empty_database)
+    return empty_database
