@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
 
+from storage.errors import Unavailable
 from storage.translation import translated
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 Document = dict[str, Any]
 T = TypeVar("T")
 DEFAULT_NAME = "LibreChat"
+SELECTION_TIMEOUT = "serverSelectionTimeoutMS"
 # MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
 # What tells one index from another, besides its keys; `background` and versions mean nothing any more.
@@ -34,21 +36,9 @@ class Database:
     """
 
     def __init__(self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000) -> None:
-        with translated():
-            parsed = parse_uri(uri)
-            options = parsed["options"]
-            self._client: MongoClient[Document] = MongoClient(
-                uri,
-                appname=app_name,
-                tz_aware=True,
-                uuidRepresentation="standard",
-                serverSelectionTimeoutMS=options.get("serverselectiontimeoutms", timeout_ms),
-                # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
-                w=options.get("w") or "majority",
-                journal=True,
-            )
-        self.name: str = parsed["database"] or DEFAULT_NAME
-        self._database = self._client.get_database(self.name)
+        self._client = connect(uri, app_name, timeout_ms)
+        self._database = self._client.get_default_database(DEFAULT_NAME)
+        self.name = self._database.name
 
     @property
     def client(self) -> MongoClient[Document]:
@@ -112,6 +102,26 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+
+def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
+    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
+    try:
+        with translated():
+            options = parse_uri(uri)["options"]
+            patience = {} if SELECTION_TIMEOUT in options else {SELECTION_TIMEOUT: timeout_ms}
+            return MongoClient(
+                uri,
+                appname=app_name,
+                tz_aware=True,
+                uuidRepresentation="standard",
+                # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
+                w=options.get("w") or "majority",
+                journal=True,
+                **patience,
+            )
+    except ValueError as error:
+        raise Unavailable(str(error)) from error
 
 
 def index_shape(index: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:

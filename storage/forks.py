@@ -46,7 +46,7 @@ class Tree:
     """The messages of a conversation as a forest; a parent that is not there makes a root, a cycle ends."""
 
     def __init__(self, messages: Iterable[Document]) -> None:
-        self.by_id = {message["messageId"]: message for message in messages}
+        self.by_id: dict[str, Document] = {message["messageId"]: message for message in messages}
         self._children: dict[str, list[str]] = {}
         for name in self.by_id:
             parent = self.parent(name)
@@ -100,10 +100,15 @@ class Tree:
             open_ends = [child for name in open_ends for child in self.children(name) if child not in below]
             below.update(open_ends)
         # `max` keeps the first of equals.
-        return max((name for name in reversed(self.by_id) if name in below), key=self._moment)
+        candidates = [name for name in reversed(self.by_id) if name in below]
+        return max(candidates, key=self._moment)
 
     def _moment(self, message_id: str) -> datetime:
         return created(self.by_id[message_id])
+
+    def parents_first(self) -> list[str]:
+        """All messages, each after its parent, otherwise in the order given."""
+        return sorted(self.by_id, key=self.depth)
 
 
 def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> list[Document]:
@@ -112,18 +117,18 @@ def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> li
     Contents and times stay. Only a message that is not newer than its parent becomes so by a millisecond: LibreChat
     does the same, since an answer must not be listed before its question.
     """
-    new_ids = {message["messageId"]: str(uuid.uuid4()) for message in messages}
+    tree = Tree(messages)
     made: dict[str, Document] = {}
-    for message in in_tree_order(messages):
-        parent = made.get(new_ids.get(message.get("parentMessageId"), NO_PARENT))
+    for name in tree.parents_first():
+        message = tree.by_id[name]
+        parent = made.get(tree.parent(name) or NO_PARENT)
         moment = created(message)
         if parent is not None:
             moment = max(moment, parent["createdAt"] + timedelta(milliseconds=1))
-        message_id = new_ids[message["messageId"]]
-        made[message_id] = {
+        made[name] = {
             **message,
             "_id": ObjectId(),
-            "messageId": message_id,
+            "messageId": str(uuid.uuid4()),
             "conversationId": conversation_id,
             "parentMessageId": NO_PARENT if parent is None else parent["messageId"],
             "user": owner,
@@ -132,12 +137,6 @@ def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> li
             "_meiliIndex": False,
         }
     return sorted(made.values(), key=lambda copy: (copy["createdAt"], copy["_id"]))
-
-
-def in_tree_order(messages: Iterable[Document]) -> list[Document]:
-    """The messages with every parent before its children, otherwise in the order given."""
-    tree = Tree(messages)
-    return sorted(tree.by_id.values(), key=lambda message: tree.depth(message["messageId"]))
 
 
 def created(message: Document) -> datetime:

@@ -7,9 +7,6 @@ dies between them.
 """
 
 import uuid
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, TypeVar
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -17,18 +14,14 @@ from pymongo.errors import DuplicateKeyError
 
 from storage import forks
 from storage.conversations import SHOWN as CONVERSATION_SHOWN
-from storage.conversations import UNTITLED
 from storage.database import Database, Document
 from storage.errors import Conflict, UnknownParent
 from storage.messages import NO_PARENT, OLDEST_FIRST
 from storage.messages import SHOWN as MESSAGE_SHOWN
 from storage.repository import found, now
+from storage.shapes import INHERITED, edited, forked_conversation, new_conversation, new_message
 
-T = TypeVar("T")
 Session = ClientSession | None
-USER = "user"
-# LibreChat's display names for the two sides of a conversation.
-SENDERS = {USER: "User", "assistant": "Assistant"}
 ATTEMPTS = 10
 NEWEST_FIRST = [(name, -direction) for name, direction in OLDEST_FIRST]
 
@@ -178,83 +171,3 @@ class ThreadRepository:
             return {name: conversation[name] for name in CONVERSATION_SHOWN if name in conversation}, made
 
         return self._database.atomically(copy)
-
-
-# What a message takes over from its conversation; the last two say how long both are kept.
-INHERITED = {"endpoint": 1, "isTemporary": 1, "expiredAt": 1}
-
-
-def new_message(
-    mine: Document, parent: str, sender: str, fields: Document, conversation: Mapping[str, Any]
-) -> Document:
-    """A document of `messages`, with everything that LibreChat gives one."""
-    moment = now()
-    return {
-        **mine,
-        **fields,
-        "messageId": str(uuid.uuid4()),
-        "parentMessageId": parent,
-        "sender": SENDERS[sender],
-        "isCreatedByUser": sender == USER,
-        "endpoint": conversation.get("endpoint"),
-        "unfinished": False,
-        "error": False,
-        "isTemporary": bool(conversation.get("isTemporary")),
-        "expiredAt": conversation.get("expiredAt"),
-        "_meiliIndex": False,
-        "createdAt": moment,
-        "updatedAt": moment,
-        "__v": 0,
-    }
-
-
-def edited(text: str, token_count: int, moment: datetime) -> Document:
-    """The fields of an edited message, for an update by pipeline; the literals keep `$` in a text harmless.
-
-    LibreChat shows the parts of an answer that has some, not its `text`: those of text are replaced as well.
-    """
-    is_text = {"$eq": ["$$part.type", "text"]}
-    others = {"$filter": {"input": "$content", "as": "part", "cond": {"$not": [is_text]}}}
-    part = {"type": "text", "text": {"$literal": text}}
-    return {
-        "text": {"$literal": text},
-        "tokenCount": token_count,
-        "updatedAt": moment,
-        "_meiliIndex": False,
-        "content": {
-            "$cond": [{"$isArray": ["$content"]}, {"$concatArrays": [others, [part]]}, "$$REMOVE"],
-        },
-    }
-
-
-def new_conversation(message: Document) -> Document:
-    """What a conversation begins with, besides the filter's fields and what each message sets."""
-    return {
-        "title": UNTITLED,
-        "endpoint": message["endpoint"],
-        "isArchived": False,
-        "isTemporary": False,
-        "expiredAt": None,
-        "tags": [],
-        "files": [],
-        "createdAt": message["createdAt"],
-        "_meiliIndex": False,
-        "__v": 0,
-    }
-
-
-def forked_conversation(original: Document, messages: list[Document]) -> Document:
-    """A conversation with the original's title and settings, and these messages; not archived, even if that is."""
-    moment = now()
-    # LibreChat's state of a subagent or of an event's actor belongs to one conversation only.
-    left = ("_id", "archivedAt", "subagent", "agentEvent")
-    return {
-        **{name: value for name, value in original.items() if not name.startswith(left)},
-        "conversationId": messages[0]["conversationId"],
-        "title": original.get("title") or UNTITLED,
-        "messages": [message["_id"] for message in messages],
-        "isArchived": False,
-        "_meiliIndex": False,
-        "createdAt": moment,
-        "updatedAt": moment,
-    }

@@ -15,6 +15,7 @@ from pymongo.errors import (
     InvalidOperation,
     OperationFailure,
     PyMongoError,
+    WriteError,
     WTimeoutError,
 )
 
@@ -23,9 +24,11 @@ from storage.errors import Conflict, InvalidDocument, Unavailable
 DUPLICATE_KEY = 11000
 # The fields that say whose a document is: a conflict is never about them.
 OWNER_FIELDS = {"user", "tenantId", "_id"}
-# MongoDB's codes for a document that the server refuses: too large, too deep, bad value, malformed BSON, type
-# mismatch, a key that may not be (52 to 57), a change of `_id` (66).
-REFUSED = {2, 9, 14, 15, 22, *range(52, 58), 66, 10334, 17280, 17419, 17420}
+# MongoDB's codes for a document that the server refuses: too deep, malformed BSON, a key that may not be (52 to 57),
+# a change of `_id` (66), too large.
+REFUSED = {15, 22, *range(52, 58), 66, 10334, 17280, 17419, 17420}
+# Bad value, cannot parse, type mismatch: of a write they speak of the document; of a query, of a mistake of ours.
+REFUSED_WRITE = REFUSED | {2, 9, 14}
 # InterruptedAtShutdown, PrimarySteppedDown, NotWritablePrimary and the like: come back later.
 TRANSIENT = {11600, 11602, 10107, 13435, 13436, 189, 91, 112, 251, 24}
 # Unauthorized, AuthenticationFailed, and Atlas's own: a database that does not let us in is none that serves.
@@ -58,7 +61,7 @@ def translate_failure(error: OperationFailure) -> Exception:
     """What a refusal of the server means; one that means nothing to us stays as it is."""
     if isinstance(error, BulkWriteError):
         return translate_bulk(error)
-    if error.code in REFUSED:
+    if error.code in (REFUSED_WRITE if isinstance(error, WriteError) else REFUSED):
         return InvalidDocument(str(error))
     if error.code in TRANSIENT | LOCKED_OUT or error.has_error_label("TransientTransactionError"):
         return Unavailable(str(error))
@@ -74,7 +77,7 @@ def translate_bulk(error: BulkWriteError) -> Exception:
     first = failures[0]
     if first.get("code") == DUPLICATE_KEY:
         return Conflict(field_of(first))
-    return translate_failure(OperationFailure(str(first.get("errmsg")), first.get("code"), first))
+    return translate_failure(WriteError(str(first.get("errmsg")), first.get("code"), first))
 
 
 def conflicting_field(error: PyMongoError) -> str:

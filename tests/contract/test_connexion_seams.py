@@ -1,5 +1,6 @@
 """The points at which Echo reaches into Connexion; an upgrade that moves one must fail here, loudly."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -63,7 +64,8 @@ class TestSeams:
 
     async def _verify(self, *results: Any) -> dict[str, Any]:
         class Request:
-            context: dict[str, Any] = {}
+            def __init__(self) -> None:
+                self.context: dict[str, Any] = {}
 
         async def check(result: Any) -> Any:
             if isinstance(result, Exception):
@@ -76,14 +78,10 @@ class TestSeams:
         return request.context
 
     def test_the_second_scheme_counts_when_the_first_fails(self) -> None:
-        import asyncio
-
         context = asyncio.run(self._verify(ValueError("expired"), {"sub": "ada"}))
         assert context == {"user": "ada", "token_info": {"sub": "ada"}}, SEAMS
 
     def test_no_credentials_are_an_oauth_problem(self) -> None:
-        import asyncio
-
         with pytest.raises(OAuthProblem):
             asyncio.run(self._verify(NO_VALUE))
 

@@ -80,31 +80,32 @@ class TestHeaders:
         assert "max-age" in response.headers["strict-transport-security"]
 
 
-class TestCors:
-    ORIGIN = {"Origin": "https://chat.example"}
-    PREFLIGHT = {
-        **ORIGIN,
-        "Access-Control-Request-Method": "PATCH",
-        "Access-Control-Request-Headers": "authorization",
-    }
+ORIGIN = {"Origin": "https://chat.example"}
+PREFLIGHT = {
+    **ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization",
+}
 
+
+class TestCors:
     def test_any_origin_by_default_without_credentials(self, api: Client) -> None:
-        response = api.get("/api/user", headers=self.ORIGIN)
+        response = api.get("/api/user", headers=ORIGIN)
         assert response.status_code == 401
         assert response.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in response.headers
 
     def test_preflight(self, api: Client) -> None:
-        response = api.request("OPTIONS", "/api/assistants", headers=self.PREFLIGHT)
+        response = api.request("OPTIONS", "/api/assistants", headers=PREFLIGHT)
         assert response.status_code == 204
         assert "PATCH" in response.headers["access-control-allow-methods"]
 
     def test_named_origins_only(self, make_application: Callable[..., Client]) -> None:
         named = make_application(ECHO_CORS_ORIGINS="https://chat.example")
-        allowed = named.request("OPTIONS", "/api/user", headers=self.PREFLIGHT)
+        allowed = named.request("OPTIONS", "/api/user", headers=PREFLIGHT)
         assert allowed.headers["access-control-allow-origin"] == "https://chat.example"
         assert allowed.headers["access-control-allow-credentials"] == "true"
-        other = {**self.PREFLIGHT, "Origin": "https://evil.example"}
+        other = {**PREFLIGHT, "Origin": "https://evil.example"}
         refused = named.request("OPTIONS", "/api/user", headers=other)
         assert refused.status_code == 400
         assert refused.json()["code"] == "cors_refused"

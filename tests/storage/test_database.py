@@ -1,6 +1,7 @@
 """The client's guarantees, the driver's errors as ours, transactions, and indexes beside LibreChat's."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -115,6 +116,12 @@ class TestConnecting:
             ensure_indexes(database)
         database.close()
 
+    @pytest.mark.parametrize(("options", "seconds"), [("", 5.0), ("?serverSelectionTimeoutMS=200", 0.2)])
+    def test_looks_for_a_server_as_long_as_the_uri_says(self, options: str, seconds: float) -> None:
+        database = Database(f"mongodb://127.0.0.1:1/x{options}")
+        assert database.collection("x").database.client.options.server_selection_timeout == seconds
+        database.close()
+
     def test_a_closed_client_is_unavailable(self, empty_database: Database) -> None:
         empty_database.ping()
         empty_database.close()
@@ -170,18 +177,22 @@ class TestErrors:
         with pytest.raises(InvalidDocument), translated():
             things.update_one({"_id": 1}, {"$set": {name: 1}})
 
-    @pytest.mark.parametrize("many", [False, True])
+    @pytest.mark.parametrize(
+        "insert",
+        [
+            lambda things: things.insert_one({"user": 1, "name": "a"}),
+            lambda things: things.insert_many([{"user": 1, "name": "b"}, {"user": 1, "name": "a"}]),
+        ],
+        ids=["one", "many"],
+    )
     def test_a_taken_value_is_a_conflict_on_its_field_and_not_the_owners(
-        self, empty_database: Database, many: bool
+        self, empty_database: Database, insert: Callable[[Any], Any]
     ) -> None:
         things = empty_database.collection("things")
         things.create_index([("user", ASCENDING), ("name", ASCENDING), ("tenantId", ASCENDING)], unique=True)
         things.insert_one({"user": 1, "name": "a"})
         with pytest.raises(Conflict) as caught, translated():
-            if many:
-                things.insert_many([{"user": 1, "name": "b"}, {"user": 1, "name": "a"}])
-            else:
-                things.insert_one({"user": 1, "name": "a"})
+            insert(things)
         assert caught.value.field == "name"
 
     def test_a_taken_id_is_a_conflict_on_it(self, empty_database: Database) -> None:

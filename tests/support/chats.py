@@ -20,7 +20,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 THREADS = 8
 T = TypeVar("T")
 
-# Eight messages that the fork rules tell apart; in the order of their times.
+# Nine messages that the fork rules tell apart; in the order of their times.
 #   a - b - d - g
 #     |   `- e
 #     `- c - f

@@ -50,8 +50,8 @@ class ContractChecker:
         self._check_response(template, method.lower(), status, response)
 
     def _template(self, path: str, method: str) -> str | None:
-        matches = [template for pattern, template in self._patterns if pattern.fullmatch(path)]
-        return next((one for one in matches if method in self.document["paths"][one]), None)
+        template = next((template for pattern, template in self._patterns if pattern.fullmatch(path)), None)
+        return template if template and method in self.document["paths"][template] else None
 
     def _check_response(self, template: str, method: str, status: str, response: Any) -> None:
         declared = self._resolve(self.document["paths"][template][method]["responses"][status])

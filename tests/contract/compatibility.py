@@ -1,0 +1,238 @@
+"""Structural comparison of two OpenAPI documents: what the older one accepts and promises must hold in the newer.
+
+Requests may only become wider: every value that the floor accepts, the current document accepts too. Responses may
+only become narrower: every value that the current document allows, the floor allows too, and every property of the
+floor is still there. A keyword that the comparison does not know counts as a difference, so that it fails closed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+Json = Mapping[str, Any]
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+TYPES = frozenset({"null", "boolean", "object", "array", "number", "string"})
+LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
+ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
+UNDERSTOOD = {
+    *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
+    *("type", "enum", "required", "properties", "additionalProperties", "items"),
+}
+
+
+class Difference(NamedTuple):
+    """A broken promise: of which operation, where in it, and by which rule."""
+
+    operation: str
+    place: str
+    rule: str
+
+
+Found = Iterator[tuple[str, str]]
+
+
+class Comparison:
+    """Compares the current document with the floor."""
+
+    def __init__(self, floor: Json, current: Json) -> None:
+        self._floor = floor
+        self._current = current
+
+    def differences(self) -> set[Difference]:
+        """Every place where the current document breaks the floor."""
+        found = {
+            Difference(f"{method.upper()} {path}", place, rule)
+            for path, item in self._floor["paths"].items()
+            for method in METHODS
+            if method in item
+            for place, rule in self._operation(item[method], self._current["paths"].get(path, {}).get(method))
+        }
+        for name, scheme in self._floor.get("components", {}).get("securitySchemes", {}).items():
+            ours = self._current.get("components", {}).get("securitySchemes", {}).get(name, {})
+            found |= {
+                Difference("*", f"security.{name}", key)
+                for key in scheme
+                if key != "description" and ours.get(key) != scheme[key]
+            }
+        return found
+
+    def _operation(self, old: Json, new: Json | None) -> Found:
+        if new is None:
+            yield "operation", "removed"
+            return
+        yield from self._security(old, new)
+        yield from self._parameters(old, new)
+        yield from self._request_body(old, new)
+        yield from self._responses(old, new)
+
+    def _security(self, old: Json, new: Json) -> Found:
+        before = old.get("security", self._floor.get("security", []))
+        after = new.get("security", self._current.get("security", []))
+        if bool(before) != bool(after) or any(alternative not in after for alternative in before):
+            yield "security", "changed"
+
+    def _parameters(self, old: Json, new: Json) -> Found:
+        before, after = parameters(self._floor, old), parameters(self._current, new)
+        for key, parameter in before.items():
+            if key not in after:
+                yield ".".join(key), "removed"
+                continue
+            if after[key].get("required", False) and not parameter.get("required", False):
+                yield ".".join(key), "required"
+            yield from self._accepts(parameter.get("schema", {}), after[key].get("schema", {}), ".".join(key))
+        for key in after.keys() - before.keys():
+            if after[key].get("required", False):
+                yield ".".join(key), "required"
+            # The floor ignores what it does not declare, whatever text it is.
+            yield from self._accepts({"type": "string"}, after[key].get("schema", {}), ".".join(key))
+
+    def _request_body(self, old: Json, new: Json) -> Found:
+        before = resolve(self._floor, old.get("requestBody", {}))
+        after = resolve(self._current, new.get("requestBody", {}))
+        if after.get("required", False) and not before.get("required", False):
+            yield "body", "required"
+        for media_type, media in before.get("content", {}).items():
+            if media_type not in after.get("content", {}):
+                yield "body", f"media type {media_type} removed"
+                continue
+            yield from self._accepts(
+                media.get("schema", {}), after["content"][media_type].get("schema", {}), "body"
+            )
+
+    def _accepts(self, old: Json, new: Json, place: str) -> Found:
+        yield from Inclusion(self._floor, self._current).excess(old, new, place)
+        yield from self._defaults(old, new, place)
+
+    def _defaults(self, old: Json, new: Json, place: str) -> Found:
+        old, new = resolve(self._floor, old), resolve(self._current, new)
+        if "default" in old and new.get("default") != old["default"]:
+            yield place, "default"
+        for name, schema in old.get("properties", {}).items():
+            yield from self._defaults(schema, new.get("properties", {}).get(name, {}), f"{place}.{name}")
+
+    def _responses(self, old: Json, new: Json) -> Found:
+        for status, raw in old["responses"].items():
+            if status not in new["responses"]:
+                yield status, "removed"
+                continue
+            before = resolve(self._floor, raw)
+            after = resolve(self._current, new["responses"][status])
+            for name in before.get("headers", {}).keys() - after.get("headers", {}).keys():
+                yield f"{status}.{name}", "removed"
+            yield from self._contents(before.get("content", {}), after.get("content", {}), status)
+
+    def _contents(self, old: Json, new: Json, status: str) -> Found:
+        for media_type in old.keys() - new.keys():
+            yield status, f"media type {media_type} removed"
+        if old:
+            for media_type in new.keys() - old.keys():
+                yield status, f"media type {media_type} added"
+        for media_type in old.keys() & new.keys():
+            before, after = old[media_type].get("schema", {}), new[media_type].get("schema", {})
+            yield from Inclusion(self._current, self._floor).excess(after, before, status)
+            yield from self._lost(before, after, status)
+
+    def _lost(self, old: Json, new: Json, place: str) -> Found:
+        old, new = resolve(self._floor, old), resolve(self._current, new)
+        for name, schema in old.get("properties", {}).items():
+            if name not in new.get("properties", {}):
+                yield f"{place}.{name}", "removed"
+            else:
+                yield from self._lost(schema, new["properties"][name], f"{place}.{name}")
+        if isinstance(old.get("items"), Mapping):
+            yield from self._lost(old["items"], new.get("items", {}), f"{place}[]")
+
+
+class Inclusion:
+    """Whether one schema's values are all values of another; each schema has its document for `$ref`s."""
+
+    def __init__(self, inner_document: Json, outer_document: Json) -> None:
+        self._inner_document = inner_document
+        self._outer_document = outer_document
+
+    def excess(self, inner: Any, outer: Any, place: str) -> Found:
+        """Place and keyword of everything by which the outer schema refuses what the inner one allows."""
+        inner, outer = as_object(inner), as_object(outer)
+        inner, outer = resolve(self._inner_document, inner), resolve(self._outer_document, outer)
+        for keyword in sorted((inner.keys() | outer.keys()) - UNDERSTOOD):
+            if not keyword.startswith("x-"):
+                yield place, f"{keyword} is not understood"
+        yield from ((place, rule) for rule in scalar_excess(inner, outer))
+        for name in sorted(set(outer.get("required", ())) - set(inner.get("required", ()))):
+            yield f"{place}.{name}", "required"
+        yield from self._properties(inner, outer, place)
+        if outer.get("items", True) is not True:
+            yield from self.excess(inner.get("items", {}), outer["items"], f"{place}[]")
+
+    def _properties(self, inner: Json, outer: Json, place: str) -> Found:
+        # What a schema does not name, it allows as its `additionalProperties` say: without one, anything.
+        inner_rest, outer_rest = (
+            inner.get("additionalProperties", True),
+            outer.get("additionalProperties", True),
+        )
+        inner_named, outer_named = inner.get("properties", {}), outer.get("properties", {})
+        for name, schema in outer_named.items():
+            if (allowed := inner_named.get(name, inner_rest)) is not False:
+                yield from self.excess(allowed, schema, f"{place}.{name}")
+        if outer_rest is True:
+            return
+        rest = {"additionalProperties": inner_rest} | {
+            name: schema for name, schema in inner_named.items() if name not in outer_named
+        }
+        for name, schema in rest.items():
+            if schema is False:
+                continue
+            if outer_rest is False:
+                yield place, "additionalProperties"
+            else:
+                yield from self.excess(schema, outer_rest, f"{place}.{name}")
+
+
+def scalar_excess(inner: Json, outer: Json) -> Iterator[str]:
+    """The keywords without subschemas by which `outer` refuses what `inner` allows."""
+    if not types(inner) <= types(outer):
+        yield "type"
+    if "enum" in outer and not ("enum" in inner and set(inner["enum"]) <= set(outer["enum"])):
+        yield "enum"
+    for keyword in LOWER_BOUNDS:
+        if keyword in outer and not (keyword in inner and inner[keyword] >= outer[keyword]):
+            yield keyword
+    for keyword in UPPER_BOUNDS:
+        if keyword in outer and not (keyword in inner and inner[keyword] <= outer[keyword]):
+            yield keyword
+    for keyword in EXACT:
+        if keyword in outer and inner.get(keyword) != outer[keyword]:
+            yield keyword
+
+
+def types(schema: Json) -> frozenset[str]:
+    """The types of a schema's values; numbers include integers."""
+    declared = schema.get("type", TYPES)
+    named = {declared} if isinstance(declared, str) else set(declared)
+    return frozenset(named | ({"integer"} if "number" in named else set()))
+
+
+def as_object(schema: Any) -> Json:
+    """A boolean schema as the object that means the same."""
+    if isinstance(schema, bool):
+        return {} if schema else {"enum": []}
+    found: Json = schema
+    return found
+
+
+def parameters(document: Json, operation: Json) -> dict[tuple[str, str], Json]:
+    """The operation's parameters by place and name."""
+    resolved = (resolve(document, raw) for raw in operation.get("parameters", ()))
+    return {(parameter["in"], parameter["name"]): parameter for parameter in resolved}
+
+
+def resolve(document: Json, node: Json) -> Json:
+    """The node itself, or what its `$ref` points to."""
+    while "$ref" in node:
+        target: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node

@@ -1,0 +1,414 @@
+"""openapi.json is complete and true: what each operation must say, and that what it says fits the code."""
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from echo import errors
+from echo.contract.document import Contract, load_contract
+from echo.settings.load import RATE_LIMITS
+from tests.conftest import Client
+from tests.support.operations import DOCUMENT, FORM, JSON, METHODS, OPERATIONS, Op, resolve
+
+ROOT = Path(__file__).parents[2]
+# Modules of handlers/ that help handlers and handle nothing themselves.
+HELPERS = {"handlers.paging"}
+EACH = pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.id)
+BY_ID = {op.id: op for op in OPERATIONS}
+ERROR = {"$ref": "#/components/schemas/Error"}
+
+
+@cache
+def contract() -> Contract:
+    return load_contract()
+
+
+def walk(node: Any, place: str = "#") -> Iterator[tuple[str, Any]]:
+    """Every object of the document with its place."""
+    if isinstance(node, Mapping):
+        yield place, node
+        for name, child in node.items():
+            yield from walk(child, f"{place}/{name}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from walk(child, f"{place}/{index}")
+
+
+def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    root = {**schema, "components": DOCUMENT["components"]}
+    return Draft202012Validator(root, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def responses(op: Op) -> dict[int, Mapping[str, Any]]:
+    return {int(status): resolve(response) for status, response in op.raw["responses"].items()}
+
+
+def examples(media: Mapping[str, Any]) -> list[Any]:
+    return [resolve(example)["value"] for example in media.get("examples", {}).values()]
+
+
+def media_with_schemas(op: Op) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The JSON and text media of an operation's request and of all its responses."""
+    for name, media in op.media.items():
+        if name != FORM:
+            yield f"request {name}", media
+    for status, response in responses(op).items():
+        for name, media in response.get("content", {}).items():
+            if "schema" in media:
+                yield f"{status} {name}", media
+
+
+class TestTheWhole:
+    def test_is_valid_openapi_31(self) -> None:
+        assert DOCUMENT["openapi"].startswith("3.1.")
+        OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+    def test_paths_come_in_the_order_in_which_they_are_matched(self) -> None:
+        keys = [[("{" in part, part) for part in path.split("/")] for path in DOCUMENT["paths"]]
+        assert all(before < after for before, after in pairwise(keys))
+
+    def test_operation_ids_are_unique(self) -> None:
+        assert len(BY_ID) == len(OPERATIONS) >= 32
+
+    def test_every_method_is_known_to_these_tests(self) -> None:
+        assert {method for item in DOCUMENT["paths"].values() for method in item} <= set(METHODS)
+
+    def test_every_reference_resolves_and_stands_alone(self) -> None:
+        references = [(place, node) for place, node in walk(DOCUMENT) if "$ref" in node]
+        assert len(references) > 100
+        for place, node in references:
+            assert list(node) == ["$ref"], place
+            assert resolve(node), place
+
+    def test_every_component_is_used(self) -> None:
+        used = {node["$ref"] for _, node in walk(DOCUMENT) if "$ref" in node}
+        declared = {
+            f"#/components/{kind}/{name}"
+            for kind, named in DOCUMENT["components"].items()
+            if kind != "securitySchemes"
+            for name in named
+        }
+        assert declared == used
+
+    def test_no_schema_contains_itself(self) -> None:
+        schemas = DOCUMENT["components"]["schemas"]
+        uses = {
+            name: {node["$ref"].rpartition("/")[2] for _, node in walk(schema) if "$ref" in node}
+            for name, schema in schemas.items()
+        }
+        while leaves := [name for name, used in uses.items() if not used & uses.keys()]:
+            for name in leaves:
+                del uses[name]
+        assert not uses, "these refer to each other in a circle"
+
+    def test_tags_are_declared_and_used(self) -> None:
+        declared = [tag["name"] for tag in DOCUMENT["tags"]]
+        assert set(declared) == {tag for op in OPERATIONS for tag in op.raw["tags"]}
+
+    def test_every_rate_limit_of_the_settings_is_used(self) -> None:
+        used = {name for op in OPERATIONS for name in op.raw.get("x-echo-rate-limits", ())}
+        assert used == {name for name, *_ in RATE_LIMITS}
+
+
+class TestHandlers:
+    def test_operations_and_public_handlers_are_the_same(self) -> None:
+        declared = {(op.raw["x-openapi-router-controller"], op.id) for op in OPERATIONS}
+        modules = {f"handlers.{path.stem}" for path in (ROOT / "handlers").glob("[!_]*.py")} - HELPERS
+        written = {
+            (name, function)
+            for name in modules
+            for function, value in vars(importlib.import_module(name)).items()
+            if inspect.isfunction(value) and value.__module__ == name and not function.startswith("_")
+        }
+        assert written == declared
+
+
+@EACH
+class TestEachOperation:
+    def test_says_what_it_is(self, op: Op) -> None:
+        for key in ("summary", "description", "tags"):
+            assert op.raw[key], key
+        for parameter in map(resolve, op.raw.get("parameters", ())):
+            assert parameter["description"], parameter["name"]
+        for status, response in responses(op).items():
+            assert response["description"], status
+
+    def test_shows_examples(self, op: Op) -> None:
+        answers = (media for status, media in media_with_schemas(op) if status.startswith(("request", "2")))
+        for media in answers:
+            assert examples(media), media
+        assert [status for status in responses(op) if 200 <= status < 300]
+
+    def test_examples_fit_their_schemas(self, op: Op) -> None:
+        for place, media in media_with_schemas(op):
+            for example in examples(media):
+                found = [error.message for error in validator(media["schema"]).iter_errors(example)]
+                assert not found, place
+        for parameter in map(resolve, op.raw.get("parameters", ())):
+            if "example" in parameter:
+                validator(parameter["schema"]).validate(parameter["example"])
+
+    def test_defaults_fit_their_schemas(self, op: Op) -> None:
+        schemas = [resolve(parameter["schema"]) for parameter in map(resolve, op.raw.get("parameters", ()))]
+        schemas += [schema for media in op.media.values() for _, schema in walk(resolve(media["schema"]))]
+        for schema in schemas:
+            if "default" in schema:
+                validator(schema).validate(schema["default"])
+
+    def test_declares_the_errors_that_every_operation_of_its_kind_has(self, op: Op) -> None:
+        needed = {500}
+        needed |= {401} if op.secured else set()
+        needed |= {429} if op.raw.get("x-echo-rate-limits") else set()
+        needed |= {400, 413, 415} if op.media else set()
+        needed |= {400} if op.raw.get("parameters") else set()
+        assert needed <= responses(op).keys()
+
+    def test_errors_have_the_one_body(self, op: Op) -> None:
+        schema = resolve(ERROR)
+        assert {"message", "code", "status"} <= set(schema["required"])
+        failures = {status: response for status, response in responses(op).items() if status >= 400}
+        assert failures
+        for status, response in failures.items():
+            assert list(response["content"]) == [JSON]
+            assert response["content"][JSON]["schema"] == ERROR
+            assert examples(response["content"][JSON])
+            assert {example["status"] for example in examples(response["content"][JSON])} == {status}
+
+    def test_errors_carry_the_headers_that_their_status_needs(self, op: Op) -> None:
+        for status, name in {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}.items():
+            if status in responses(op):
+                assert resolve(responses(op)[status]["headers"][name])["required"]
+
+    def test_declares_every_parameter_of_its_path(self, op: Op) -> None:
+        named = {parameter["name"] for parameter in op.parameters("path")}
+        assert named == set(re.findall(r"\{([^}]+)\}", op.path))
+
+    def test_its_extensions_mean_something(self, op: Op) -> None:
+        known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits"}
+        assert {key for key in op.raw if key.startswith("x-")} <= known
+        assert op.raw.get("x-echo-pool", "password") in {"password", "slow"}
+
+
+LINKS = [
+    (op, status, name, link)
+    for op in OPERATIONS
+    for status, response in responses(op).items()
+    for name, link in response.get("links", {}).items()
+]
+
+
+class TestLinks:
+    def test_there_are_some(self) -> None:
+        assert len(LINKS) > 20
+
+    @pytest.mark.parametrize(("op", "status", "name", "link"), LINKS, ids=lambda value: str(value)[:40])
+    def test_each_leads_somewhere(self, op: Op, status: int, name: str, link: Mapping[str, Any]) -> None:
+        target = BY_ID[link["operationId"]]
+        given = set(link.get("parameters", {}))
+        declared = {parameter["name"] for parameter in map(resolve, target.raw.get("parameters", ()))}
+        assert given <= declared
+        assert {parameter["name"] for parameter in target.parameters("path")} <= given
+        schema = responses(op)[status]["content"][JSON]["schema"]
+        for expression in expressions(link):
+            assert has_place(schema, expression.removeprefix("$response.body#/").split("/")), expression
+        if "requestBody" in link:
+            assert set(link["requestBody"]) <= set((target.json_schema or {})["properties"])
+
+
+def expressions(link: Mapping[str, Any]) -> list[str]:
+    """The runtime expressions of a link; those here all point into the response's body."""
+    texts = [value for _, node in walk(link) for value in node.values() if isinstance(value, str)]
+    found = [text for text in texts if text.startswith("$")]
+    assert found
+    assert all(text.startswith("$response.body#/") for text in found)
+    return found
+
+
+def has_place(schema: Mapping[str, Any], parts: list[str]) -> bool:
+    """Whether values of the schema have this place."""
+    schema = resolve(schema)
+    if not parts:
+        return True
+    head, *rest = parts
+    if head.isdigit():
+        return "items" in schema and has_place(schema["items"], rest)
+    return head in schema.get("properties", {}) and has_place(schema["properties"][head], rest)
+
+
+UNKNOWN_PATHS = (
+    *("/", "/api", "/api/", "/api/convos/", "/api/users", "/api/auth", "/api/convos/c/m/x", "/health/"),
+    *(
+        "/swagger.json",
+        "/openapi.yaml",
+        "/openapi.json/",
+        "/ui",
+        "/ui/",
+        "/static/x",
+        "/docs/",
+        "/docs/assets",
+    ),
+    *("/API/convos", "//health", "/api/files/images/x/y", "/metrics", "/.env", "/favicon.ico"),
+)
+
+
+class TestServedRoutes:
+    @pytest.mark.parametrize("path", UNKNOWN_PATHS)
+    def test_a_path_that_the_contract_does_not_have_is_not_served(self, path: str, api: Client) -> None:
+        assert contract().match(path) is None
+        for method in ("GET", "POST"):
+            response = api.request(method, path)
+            assert (response.status_code, response.json()["code"]) == (404, "no_such_path")
+
+    @pytest.mark.parametrize("path", DOCUMENT["paths"])
+    def test_a_path_has_the_methods_of_the_contract_and_no_other(self, path: str, api: Client) -> None:
+        address = re.sub(r"\{[^}]+\}", "x", path)
+        declared = {op.method for op in OPERATIONS if matches(op.path, address)}
+        allowed = declared | {"OPTIONS"} | ({"HEAD"} if "GET" in declared else set())
+        answer = api.request("OPTIONS", address)
+        assert answer.status_code == 204
+        assert set(answer.headers["allow"].split(", ")) == allowed
+        for method in {"GET", "PUT", "POST", "PATCH", "DELETE", "TRACE"} - allowed:
+            refused = api.request(method, address)
+            assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+            assert set(refused.headers["allow"].split(", ")) == allowed
+
+    @EACH
+    def test_every_operation_is_served(self, op: Op, api: Client) -> None:
+        response = api.request(op.method, re.sub(r"\{[^}]+\}", "x", op.path))
+        assert response.status_code != 405
+        if response.status_code == 404:
+            assert response.json()["code"] == "not_found"
+
+
+def matches(template: str, path: str) -> bool:
+    parts, segments = template.split("/"), path.split("/")
+    return len(parts) == len(segments) and all(
+        part.startswith("{") or part == segment for part, segment in zip(parts, segments, strict=True)
+    )
+
+
+class TestTableOfCodes:
+    def test_it_is_exactly_what_the_code_can_answer(self) -> None:
+        assert documented_codes() == codes_in_the_source()
+
+    def test_each_line_says_what_its_code_means(self) -> None:
+        text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+        assert len(code_rows(text)) == len(documented_codes()), "a code is listed twice"
+
+    def test_every_example_of_the_contract_shows_one_of_them(self) -> None:
+        shown = {
+            (example["code"], example["status"])
+            for op in OPERATIONS
+            for status, response in responses(op).items()
+            if status >= 400
+            for example in examples(response["content"][JSON])
+        }
+        assert shown
+        assert shown <= documented_codes()
+
+
+def code_rows(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^\| `([a-z0-9_]+)` \| (\d{3}) \| \S.* \|$", text, re.MULTILINE)
+
+
+def documented_codes() -> set[tuple[str, int]]:
+    text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    return {(code, int(status)) for code, status in code_rows(text)}
+
+
+def codes_in_the_source() -> set[tuple[str, int]]:
+    """Every code with its status: the classes' own, and what is passed as `code=`, directly or through a helper."""
+    found = {(kind.default_code, kind.status) for kind in error_classes().values()}
+    for layer in ("echo", "handlers", "storage"):
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            found |= set(codes_of_module(ast.parse(path.read_text(encoding="utf-8")), path))
+    return found
+
+
+def error_classes() -> dict[str, type[errors.ApiError]]:
+    return {
+        name: value
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.ApiError)
+    }
+
+
+def codes_of_module(tree: ast.Module, path: Path) -> Iterator[tuple[str, int]]:
+    helpers = {}
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        names = [argument.arg for argument in function.args.args]
+        passed_on = [call for call in error_calls(function) if is_name(code_argument(call), "code")]
+        if "code" in names and passed_on:
+            helpers[function.name] = (names.index("code"), status_of(passed_on[0]))
+    for call in error_calls(tree):
+        code = code_argument(call)
+        if isinstance(code, ast.Constant):
+            yield str(code.value), status_of(call)
+        else:
+            assert is_name(code, "code"), f"{path}:{call.lineno}: a code that cannot be read from the source"
+    for call in calls(tree, helpers.__contains__):
+        index, status = helpers[str(name_of(call))]
+        code = call.args[index]
+        assert isinstance(code, ast.Constant), (
+            f"{path}:{call.lineno}: a code that cannot be read from the source"
+        )
+        yield str(code.value), status
+
+
+def calls(tree: ast.AST, wanted: Callable[[str], object]) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and wanted(str(name_of(node))):
+            yield node
+
+
+def error_calls(tree: ast.AST) -> Iterator[ast.Call]:
+    """Calls of the error classes that name a code."""
+    for call in calls(tree, error_classes().__contains__):
+        if code_argument(call) is not None:
+            yield call
+
+
+def name_of(call: ast.Call) -> str | None:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", None)
+
+
+def code_argument(call: ast.Call) -> ast.expr | None:
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "code"), None)
+
+
+def is_name(node: ast.expr | None, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def status_of(call: ast.Call) -> int:
+    return error_classes()[str(name_of(call))].status
+
+
+class TestReadingTheSource:
+    """The collection of codes itself: it must see each way of giving one."""
+
+    def read(self, source: str) -> set[tuple[str, int]]:
+        return set(codes_of_module(ast.parse(source), Path("module.py")))
+
+    def test_sees_a_code_given_to_an_error(self) -> None:
+        assert self.read('raise errors.NotFound("text", code="gone")') == {("gone", 404)}
+
+    def test_sees_a_code_given_through_a_helper(self) -> None:
+        source = 'def refuse(why, code):\n    return Conflict(why, code=code)\nraise refuse("text", "taken")'
+        assert self.read(source) == {("taken", 409)}
+
+    def test_refuses_a_code_that_is_computed(self) -> None:
+        with pytest.raises(AssertionError, match="cannot be read"):
+            self.read('raise NotFound(code=f"no_{thing}")')
