@@ -6,6 +6,7 @@ floor is still there. A keyword that the comparison does not know counts as a di
 """
 
 from collections.abc import Iterator, Mapping
+from operator import eq, ge, le
 from typing import Any, NamedTuple
 
 Json = Mapping[str, Any]
@@ -196,15 +197,10 @@ def scalar_excess(inner: Json, outer: Json) -> Iterator[str]:
         yield "type"
     if "enum" in outer and not ("enum" in inner and set(inner["enum"]) <= set(outer["enum"])):
         yield "enum"
-    for keyword in LOWER_BOUNDS:
-        if keyword in outer and not (keyword in inner and inner[keyword] >= outer[keyword]):
-            yield keyword
-    for keyword in UPPER_BOUNDS:
-        if keyword in outer and not (keyword in inner and inner[keyword] <= outer[keyword]):
-            yield keyword
-    for keyword in EXACT:
-        if keyword in outer and inner.get(keyword) != outer[keyword]:
-            yield keyword
+    for keywords, is_within in ((LOWER_BOUNDS, ge), (UPPER_BOUNDS, le), (EXACT, eq)):
+        for keyword in keywords:
+            if keyword in outer and not (keyword in inner and is_within(inner[keyword], outer[keyword])):
+                yield keyword
 
 
 def types(schema: Json) -> frozenset[str]:

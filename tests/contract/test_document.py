@@ -144,9 +144,9 @@ class TestEachOperation:
             assert response["description"], status
 
     def test_shows_examples(self, op: Op) -> None:
-        answers = (media for status, media in media_with_schemas(op) if status.startswith(("request", "2")))
-        for media in answers:
-            assert examples(media), media
+        for place, media in media_with_schemas(op):
+            if not place.endswith(" text/html"):
+                assert examples(media), place
         assert [status for status in responses(op) if 200 <= status < 300]
 
     def test_examples_fit_their_schemas(self, op: Op) -> None:
@@ -272,7 +272,7 @@ class TestServedRoutes:
     @pytest.mark.parametrize("path", DOCUMENT["paths"])
     def test_a_path_has_the_methods_of_the_contract_and_no_other(self, path: str, api: Client) -> None:
         address = re.sub(r"\{[^}]+\}", "x", path)
-        declared = {op.method for op in OPERATIONS if matches(op.path, address)}
+        declared = {op.method for op in OPERATIONS if op.path == path}
         allowed = declared | {"OPTIONS"} | ({"HEAD"} if "GET" in declared else set())
         answer = api.request("OPTIONS", address)
         assert answer.status_code == 204
@@ -288,13 +288,6 @@ class TestServedRoutes:
         assert response.status_code != 405
         if response.status_code == 404:
             assert response.json()["code"] == "not_found"
-
-
-def matches(template: str, path: str) -> bool:
-    parts, segments = template.split("/"), path.split("/")
-    return len(parts) == len(segments) and all(
-        part.startswith("{") or part == segment for part, segment in zip(parts, segments, strict=True)
-    )
 
 
 class TestTableOfCodes:

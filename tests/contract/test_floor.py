@@ -1,4 +1,4 @@
-"""openapi.json keeps what the seed document accepted and promised, but for the exceptions that docs/contract.md names."""
+"""openapi.json keeps what the seed accepted and promised, but for the exceptions that docs/contract.md names."""
 
 import copy
 import json

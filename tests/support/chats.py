@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from bson import ObjectId
 
 from storage.database import Database, Document
+from storage.indexes import ensure_indexes
 from storage.pages import Page
 from storage.threads import ThreadRepository
+from tests.support.database import named_database
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +38,41 @@ TREE: Mapping[str, str | None] = {
     "r": None,
     "h": "r",
 }
+
+
+# Indexes of LibreChat's that a query of ours could take by mistake.
+LIBRECHAT_INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "conversations": (
+        ("conversationId",),
+        ("user",),
+        ("createdAt", "updatedAt"),
+        ("user", "_id"),
+        ("user", "isArchived", "-archivedAt", "-createdAt", "-_id"),
+        ("user", "pinned", "-updatedAt", "-_id"),
+        ("user", "isTemporary", "expiredAt"),
+    ),
+    "messages": (
+        ("messageId",),
+        ("conversationId",),
+        ("user",),
+        ("createdAt",),
+        ("conversationId", "user", "createdAt"),
+    ),
+}
+
+
+@contextmanager
+def shared_database(mongo_uri: str) -> Iterator[Database]:
+    """One prepared database for many tests, each with owners of its own; LibreChat has been there before."""
+    with named_database(mongo_uri, "echo_storage") as uri:
+        database = Database(uri)
+        for name, indexes in LIBRECHAT_INDEXES.items():
+            for keys in indexes:
+                directed = [(key.lstrip("-"), -1 if key.startswith("-") else 1) for key in keys]
+                database.collection(name).create_index(directed)
+        ensure_indexes(database)
+        yield database
+        database.close()
 
 
 def new_owner() -> str:

@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from echo.settings import SettingsError, load_settings
+from echo.settings.load import read_settings
+from echo.settings.reader import Reader
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"JWT_SECRET": "k1Qw9xZe" * 5, "JWT_REFRESH_SECRET": "p7Lm3vTr" * 5}
+URI = "mongodb://localhost/LibreChat"
+
+
+class TestDefaults:
+    def test_load_from_an_empty_environment(self) -> None:
+        settings = load_settings({})
+        assert (settings.host, settings.port, settings.workers >= 1) == ("127.0.0.1", 3080, True)
+        assert settings.mongo_uri is None
+        assert settings.jwt_secret is None
+        assert settings.session_seconds == 900
+        assert settings.refresh_seconds == 7 * 24 * 3600
+        assert settings.rate_limits["login_ip"].limit == 7
+        assert settings.rate_limits["login_ip"].window_seconds == 300
+        assert settings.rate_limits_enabled
+
+    def test_unset_and_empty_are_the_same(self) -> None:
+        assert load_settings({"PORT": "", "APP_TITLE": " "}) == load_settings({})
+
+
+class TestExampleFile:
+    def test_names_every_setting_and_no_other(self) -> None:
+        reader = Reader({})
+        read_settings(reader)
+        assert set(dotenv_values(ROOT / ".env.example")) == set(reader.known)
+
+    def test_states_the_defaults(self) -> None:
+        example = {name: value or "" for name, value in dotenv_values(ROOT / ".env.example").items()}
+        assert load_settings(example) == load_settings({})
+
+    def test_is_explained_in_the_docs(self) -> None:
+        text = (ROOT / "docs" / "settings.md").read_text()
+        missing = [name for name in dotenv_values(ROOT / ".env.example") if f"`{name}`" not in text]
+        assert missing == []
+
+
+class TestEnvFile:
+    def test_is_read_for_what_the_environment_does_not_set(self, tmp_path: Path) -> None:
+        file = tmp_path / ".env"
+        file.write_text("PORT=4000\nAPP_TITLE='From ${HOME}'\n")
+        settings = load_settings({"PORT": "5000"}, env_file=file)
+        assert (settings.port, settings.app_title) == (5000, "From ${HOME}")
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        ("value", "seconds"),
+        [
+            ("900000", 900),
+            ("1000 * 60 * 15", 900),
+            ("(1000 * 60 * 60 * 24) * 7", 604800),
+            ("1000*60 + 500*2", 61),
+            ("60000 / 2", 30),
+        ],
+    )
+    def test_are_arithmetic_in_milliseconds(self, value: str, seconds: int) -> None:
+        assert load_settings({"SESSION_EXPIRY": value}).session_seconds == seconds
+
+    @pytest.mark.parametrize(
+        "value",
+        ["soon", "1000 * x", "__import__('os')", "9**9**9", "1/0", "0", "-5000", "1000,", "'a'*9", "(" * 300, "1e400"],
+    )
+    def test_that_are_none_are_refused(self, value: str) -> None:
+        with pytest.raises(SettingsError, match="SESSION_EXPIRY"):
+            load_settings({"SESSION_EXPIRY": value})
+
+
+class TestBadValues:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("PORT", "many"),
+            ("PORT", "70000"),
+            ("ECHO_WORKERS", "0"),
+            ("ALLOW_REGISTRATION", "perhaps"),
+            ("MIN_PASSWORD_LENGTH", "3"),
+            ("LOGIN_MAX", "0"),
+            ("ECHO_RATE_LIMITS", "maybe"),
+            ("ECHO_LOG_LEVEL", "loud"),
+            ("ECHO_STT", "cloud"),
+            ("DOMAIN_SERVER", "example.com"),
+            ("MONGO_URI", "postgres://x"),
+            ("ECHO_STT_URL", "ftp://x"),
+        ],
+    )
+    def test_are_named_in_one_sentence(self, name: str, value: str) -> None:
+        with pytest.raises(SettingsError) as refused:
+            load_settings({name: value})
+        text = str(refused.value)
+        assert text.startswith(f"{name} ")
+        assert text.endswith(".")
+        assert "\n" not in text
+
+
+class TestKeys:
+    def test_are_needed_with_a_database_of_ones_own(self) -> None:
+        with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
+            load_settings({"MONGO_URI": URI})
+        with pytest.raises(SettingsError, match="JWT_REFRESH_SECRET must be set"):
+            load_settings({"MONGO_URI": URI, "JWT_SECRET": KEYS["JWT_SECRET"]})
+        assert load_settings({"MONGO_URI": URI, **KEYS}).jwt_secret == KEYS["JWT_SECRET"]
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "short",
+            "x" * 31,
+            "a" * 64,
+            "abababababababababababababababababababab",
+            "changeme-changeme-changeme-changeme-1234",
+            # In LibreChat's example configuration.
+            "16f8c0ef4a5d391b26034086c628469d3f9f497f08163ab9b40137092f2909ef",
+            "EAA5191F2914E30B9387FD84E254E4BA6FC51B4654968A9B0803B456A54B8418",
+        ],
+    )
+    def test_that_are_weak_are_refused_and_not_repeated(self, key: str) -> None:
+        with pytest.raises(SettingsError) as refused:
+            load_settings({**KEYS, "JWT_SECRET": key})
+        assert "JWT_SECRET" in str(refused.value)
+        assert key not in str(refused.value)
+
+    def test_must_differ(self) -> None:
+        with pytest.raises(SettingsError, match="must not equal"):
+            load_settings({**KEYS, "JWT_REFRESH_SECRET": KEYS["JWT_SECRET"]})
+
+    def test_do_not_show(self) -> None:
+        environ = {**KEYS, "MONGO_URI": "mongodb://u:pass-canary@h/x", "OPENAI_API_KEY": "sk-canary", "STT_API_KEY": "canary"}
+        text = repr(load_settings(environ))
+        assert "canary" not in text
+        assert KEYS["JWT_SECRET"] not in text
+
+
+class TestProviders:
+    def test_are_available_with_a_key(self) -> None:
+        settings = load_settings({"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "user_provided"})
+        available = {each.name: each.available for each in settings.providers}
+        assert available["openAI"] is True
+        assert available["anthropic"] is False
+        assert available["google"] is False
+
+    def test_models_can_be_listed(self) -> None:
+        settings = load_settings({"OPENAI_MODELS": "one, two ,,three"})
+        assert settings.providers[0].models == ("one", "two", "three")
+
+    def test_endpoints_are_restricted_and_ordered(self) -> None:
+        settings = load_settings({"ENDPOINTS": "google, openAI, gptPlugins"})
+        assert [each.name for each in settings.providers] == ["google", "openAI"]

@@ -1,0 +1,32 @@
+import dataclasses
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from echo.keys import with_secrets
+from echo.settings import Settings, load_settings
+
+
+def settings_in(directory: Path) -> Settings:
+    return load_settings({"ECHO_DATA_DIR": str(directory)})
+
+
+class TestKeys:
+    def test_are_made_once_and_kept_private(self, tmp_path: Path) -> None:
+        settings = settings_in(tmp_path / "new")
+        first, second = with_secrets(settings), with_secrets(settings)
+        assert first.jwt_secret
+        assert first.jwt_secret == second.jwt_secret
+        assert first.jwt_refresh_secret not in (None, first.jwt_secret)
+        mode = (tmp_path / "new" / "secrets.json").stat().st_mode
+        assert stat.S_IMODE(mode) == 0o600
+
+    def test_are_the_same_for_all_who_start_at_once(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(with_secrets, [settings_in(tmp_path)] * 8))
+        assert len({each.jwt_secret for each in made}) == 1
+
+    def test_that_are_configured_stay(self, tmp_path: Path) -> None:
+        settings = dataclasses.replace(settings_in(tmp_path), jwt_secret="a", jwt_refresh_secret="b")
+        assert with_secrets(settings) == settings
+        assert list(tmp_path.iterdir()) == []
