@@ -109,7 +109,7 @@ def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
     try:
         with translated():
             options = parse_uri(uri)["options"]
-            patience = {} if SELECTION_TIMEOUT in options else {SELECTION_TIMEOUT: timeout_ms}
+            patience: dict[str, Any] = {} if SELECTION_TIMEOUT in options else {SELECTION_TIMEOUT: timeout_ms}
             return MongoClient(
                 uri,
                 appname=app_name,

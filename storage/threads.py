@@ -159,6 +159,7 @@ class ThreadRepository:
     ) -> tuple[Document, list[Document]]:
         """Copy a part of a conversation into a new one; see `storage.forks`. Raises `NotFound`."""
         mine = {"user": owner, "conversationId": conversation_id}
+        shown = ("_id", *CONVERSATION_SHOWN)
 
         def copy(session: Session) -> tuple[Document, list[Document]]:
             original = found(self._conversations.find_one(mine, {"messages": 0}, session=session))
@@ -168,6 +169,6 @@ class ThreadRepository:
             conversation = forked_conversation(original, made)
             self._messages.insert_many(made, session=session)
             self._conversations.insert_one(conversation, session=session)
-            return {name: conversation[name] for name in CONVERSATION_SHOWN if name in conversation}, made
+            return {name: conversation[name] for name in shown if name in conversation}, made
 
         return self._database.atomically(copy)

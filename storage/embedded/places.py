@@ -68,6 +68,12 @@ class Places:
         with contextlib.suppress(OSError):
             self.socket.unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Remove the socket and its directory. The note of its path stays, and does no harm."""
+        self.remove_socket()
+        with contextlib.suppress(OSError):
+            self.socket.parent.rmdir()
+
     def wait_for_predecessor(self, seconds: float) -> None:
         """Wait until no server uses the data.
 

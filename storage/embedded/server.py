@@ -92,7 +92,7 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is not None:
             end(process)
-            self._places.remove_socket()
+            self._places.tidy()
         self._lock.release()
 
     def _start_or_join(self) -> None:

@@ -145,7 +145,7 @@ class TestEachOperation:
 
     def test_shows_examples(self, op: Op) -> None:
         for place, media in media_with_schemas(op):
-            if not place.endswith(" text/html"):
+            if place.endswith((JSON, "text/plain")):
                 assert examples(media), place
         assert [status for status in responses(op) if 200 <= status < 300]
 
@@ -200,7 +200,7 @@ class TestEachOperation:
 
 
 LINKS = [
-    (op, status, name, link)
+    pytest.param(op, status, link, id=f"{op.id}-{name}")
     for op in OPERATIONS
     for status, response in responses(op).items()
     for name, link in response.get("links", {}).items()
@@ -211,8 +211,8 @@ class TestLinks:
     def test_there_are_some(self) -> None:
         assert len(LINKS) > 20
 
-    @pytest.mark.parametrize(("op", "status", "name", "link"), LINKS, ids=lambda value: str(value)[:40])
-    def test_each_leads_somewhere(self, op: Op, status: int, name: str, link: Mapping[str, Any]) -> None:
+    @pytest.mark.parametrize(("op", "status", "link"), LINKS)
+    def test_each_leads_somewhere(self, op: Op, status: int, link: Mapping[str, Any]) -> None:
         target = BY_ID[link["operationId"]]
         given = set(link.get("parameters", {}))
         declared = {parameter["name"] for parameter in map(resolve, target.raw.get("parameters", ()))}

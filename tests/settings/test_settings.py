@@ -68,7 +68,19 @@ class TestTimes:
 
     @pytest.mark.parametrize(
         "value",
-        ["soon", "1000 * x", "__import__('os')", "9**9**9", "1/0", "0", "-5000", "1000,", "'a'*9", "(" * 300, "1e400"],
+        [
+            "soon",
+            "1000 * x",
+            "__import__('os')",
+            "9**9**9",
+            "1/0",
+            "0",
+            "-5000",
+            "1000,",
+            "'a'*9",
+            "(" * 300,
+            "1e400",
+        ],
     )
     def test_that_are_none_are_refused(self, value: str) -> None:
         with pytest.raises(SettingsError, match="SESSION_EXPIRY"):
@@ -134,7 +146,12 @@ class TestKeys:
             load_settings({**KEYS, "JWT_REFRESH_SECRET": KEYS["JWT_SECRET"]})
 
     def test_do_not_show(self) -> None:
-        environ = {**KEYS, "MONGO_URI": "mongodb://u:pass-canary@h/x", "OPENAI_API_KEY": "sk-canary", "STT_API_KEY": "canary"}
+        environ = {
+            **KEYS,
+            "MONGO_URI": "mongodb://u:pass-canary@h/x",
+            "OPENAI_API_KEY": "sk-canary",
+            "STT_API_KEY": "canary",
+        }
         text = repr(load_settings(environ))
         assert "canary" not in text
         assert KEYS["JWT_SECRET"] not in text

@@ -1,5 +1,6 @@
 """The embedded server: one for a directory, private, gone with its owner, and no write lost."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -47,6 +48,13 @@ def runs(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def open_files(pid: int) -> Iterator[str]:
+    """What the file descriptors of a process stand for."""
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(link)
 
 
 def answers(uri: str) -> bool:
@@ -131,12 +139,7 @@ class TestStart:
 
     def test_is_private(self, server: EmbeddedServer, directory: Path) -> None:
         pid = server_pid(server.uri)
-        sockets = {
-            os.readlink(link)
-            for link in Path(f"/proc/{pid}/fd").iterdir()
-            if os.readlink(link).startswith("socket:")
-        }
-        inodes = {name.removeprefix("socket:[").removesuffix("]") for name in sockets}
+        inodes = {name.removeprefix("socket:[").removesuffix("]") for name in open_files(pid)}
         for table in ("tcp", "tcp6", "udp", "udp6"):
             rows = Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii").splitlines()[1:]
             assert not [row for row in rows if row.split()[9] in inodes], "it listens on the network"
@@ -228,7 +231,7 @@ class TestStop:
         server.stop()
         assert not server.alive
         assert not runs(pid)
-        assert not server._places.socket.exists()
+        assert not server._places.socket.parent.exists()
         server.stop()
 
     def test_a_server_that_does_not_listen_to_it_is_killed(

@@ -1,0 +1,48 @@
+"""A process that changes conversations as fast as it can, for tests that kill it: `python -m tests.support.writer`.
+
+Each line that it prints is a fact that the database has acknowledged: `there <conversation> <message>`, or
+`gone <conversation> <message>`.
+"""
+
+import sys
+import threading
+
+from storage.database import Database
+from storage.threads import ThreadRepository
+from tests.support.chats import new_id, say
+
+WRITERS = 4
+
+
+def tell(*words: str) -> None:
+    """One line in one write, so that no other thread's comes between."""
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+def work(threads: ThreadRepository, owner: str) -> None:
+    """Conversations of four messages, one of which is deleted, and a fork of each."""
+    while True:
+        conversation_id = new_id()
+        made = []
+        for number in range(4):
+            made.append(say(threads, owner, conversation_id, str(number))["messageId"])
+            tell("there", conversation_id, made[-1])
+        threads.delete_message(owner, conversation_id, made[1])
+        tell("gone", conversation_id, made[1])
+        fork, copies = threads.fork(
+            owner, conversation_id, made[3], option="directPath", split_at_target=False
+        )
+        for copy in copies:
+            tell("there", fork["conversationId"], copy["messageId"])
+
+
+def main(uri: str, owner: str, app_name: str) -> None:
+    """Work until killed."""
+    threads = ThreadRepository(Database(uri, app_name=app_name))
+    for _ in range(WRITERS):
+        threading.Thread(target=work, args=(threads, owner)).start()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
