@@ -77,11 +77,11 @@ def settings(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def application(settings: Settings) -> Iterator[Application]:
+def application(settings: Settings) -> Application:
     database = Database(str(settings.mongo_uri))
     ensure_indexes(database)
     database.close()
-    yield assemble(settings)
+    return assemble(settings)
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +179,7 @@ MakeUser = Callable[[str], UserClient]
 
 
 @pytest.fixture
-def make_user(
+def make_user(  # noqa: PLR0917 - pytest gives them by name
     running: TestClient,
     services: Services,
     tokens: Tokens,

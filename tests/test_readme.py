@@ -17,7 +17,9 @@ def test_the_session_runs(tmp_path: Path) -> None:
     [session] = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     server = start_server(tmp_path)
     try:
-        script = session.replace("http://127.0.0.1:3080", server.url).replace("curl -s", "curl -sS --fail-with-body")
+        script = session.replace("http://127.0.0.1:3080", server.url).replace(
+            "curl -s", "curl -sS --fail-with-body"
+        )
         run = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
     finally:
         server.kill()

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -195,7 +194,7 @@ class TestKill:
         before = server.workers()
         os.kill(before[0], signal.SIGKILL)
         assert eventually(lambda: bool(set(server.workers()) - set(before)))
-        assert eventually(lambda: server.healthy())
+        assert eventually(server.healthy)
 
     def test_of_the_database_is_noticed(self, start: StartServer) -> None:
         server = start(workers=1)

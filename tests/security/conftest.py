@@ -75,7 +75,7 @@ def send(client: Any, op: Op, ids: dict[str, str], **changes: Any) -> Any:
     elif JSON in op.media:
         options["json"] = body_for(op, ids)
     elif FORM in op.media:
-        options["files"] = {name: ("pixel.png", PNG, "image/png") for name in file_parts(op)}
+        options["files"] = dict.fromkeys(file_parts(op), ("pixel.png", PNG, "image/png"))
     if "headers" in changes:
         options["headers"] = changes["headers"]
     return client.request(op.method, path, params=changes.get("params"), **options)

@@ -1,7 +1,6 @@
 """No operation that the contract secures answers without a valid access token."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from echo.auth.tokens import Tokens
 from echo.settings import Settings
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
-from tests.support.operations import DOCUMENT, OPERATIONS, Op
+from tests.support.operations import OPERATIONS, Op
 
 SECURED = [op for op in OPERATIONS if op.secured]
 IDS = {"id": "asst_x", "userId": "0" * 24}

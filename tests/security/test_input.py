@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, UserClient
-from tests.security.conftest import Belongings, body_for, furnish, send
-from tests.support.operations import DOCUMENT, JSON, OPERATIONS, Op, all_fields, with_value
+from tests.security.conftest import body_for, furnish, send
+from tests.support.operations import JSON, OPERATIONS, Op, all_fields, with_value
 
 WITH_JSON = [op for op in OPERATIONS if JSON in op.media]
 WITH_PARAMETERS = [op for op in OPERATIONS if op.parameters("query") or op.parameters("path")]

@@ -1,8 +1,7 @@
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from echo.errors import ApiError, PayloadTooLarge
 from echo.files.upload import Upload
@@ -18,8 +17,8 @@ def upload(content: bytes) -> Upload:
 
 
 @pytest.fixture(scope="module")
-def offline() -> Iterator[OfflineTranscriber]:
-    yield OfflineTranscriber()
+def offline() -> OfflineTranscriber:
+    return OfflineTranscriber()
 
 
 class TestFormats:
@@ -72,9 +71,7 @@ class TestBadRecordings:
             decode(io.BytesIO(sound.silence(3)))
         assert refused.value.code == "audio_too_long"
 
-    def test_a_picture_is_no_recording(self, tmp_path: Path) -> None:
-        from PIL import Image
-
+    def test_a_picture_is_no_recording(self) -> None:
         picture = io.BytesIO()
         Image.new("RGB", (4, 4)).save(picture, "PNG")
         with pytest.raises(ApiError) as refused:
