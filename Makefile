@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz clean
+.PHONY: help install serve check test fuzz bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ test: $(VENV)/.dev ## Run all tests, with branch coverage
 
 fuzz: $(VENV)/.dev ## Fuzz a running Echo for long: MINUTES=20 make fuzz
 	$(BIN)/python -m tests.contract.fuzz --minutes $(or $(MINUTES),20)
+
+bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS="--help" make bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## Remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,10 +1,10 @@
 import dataclasses
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from echo.keys import with_secrets
 from echo.settings import Settings, load_settings
+from tests.support.threads import started_pool
 
 
 def settings_in(directory: Path) -> Settings:
@@ -22,7 +22,7 @@ class TestKeys:
         assert stat.S_IMODE(mode) == 0o600
 
     def test_are_the_same_for_all_who_start_at_once(self, tmp_path: Path) -> None:
-        with ThreadPoolExecutor(8) as pool:
+        with started_pool(8) as pool:
             made = list(pool.map(with_secrets, [settings_in(tmp_path)] * 8))
         assert len({each.jwt_secret for each in made}) == 1
 

@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.support.server import RunningServer, start_server
+from tests.support.threads import started_pool
 
 StartServer = Callable[..., RunningServer]
 
@@ -132,7 +132,7 @@ class TestStop:
             time.sleep(1.5)
             yield b' and finished", "sender": "user"}'
 
-        with ThreadPoolExecutor(1) as pool:
+        with started_pool(1) as pool:
             answer = pool.submit(
                 requests.post,
                 f"{server.url}/api/messages/slow-one",
@@ -175,7 +175,7 @@ class TestKill:
                     acknowledged.append(text)
                 count += 1
 
-        with ThreadPoolExecutor(6) as pool:
+        with started_pool(6) as pool:
             for number in range(6):
                 pool.submit(write, number)
             assert eventually(lambda: len(acknowledged) > 60)

@@ -45,14 +45,18 @@ class BoundOperation:
         check_signature(operation, handler)
 
     def __call__(self) -> flask.Response:
-        """Call the handler with the arguments that stand in the WSGI environment."""
+        """Answer the request whose arguments stand in the WSGI environment."""
         environ = flask.request.environ
-        arguments = dict(environ[ARGUMENTS])
+        return self._respond(self.handle(environ), environ)
+
+    def handle(self, request: Mapping[str, Any]) -> Any:
+        """The handler's reply for the arguments, the caller and the client that stand in the request."""
+        arguments = dict(request[ARGUMENTS])
         if self._wants_caller:
-            arguments["caller"] = environ[CALLER]
+            arguments["caller"] = request[CALLER]
         if self._wants_client:
-            arguments["client"] = environ[CLIENT]
-        return self._respond(self._handler(**self._services, **arguments), environ)
+            arguments["client"] = request[CLIENT]
+        return self._handler(**self._services, **arguments)
 
     def _respond(self, reply: Any, environ: dict[str, Any]) -> flask.Response:
         body, status, headers = unpack(reply, self.operation.success_status)

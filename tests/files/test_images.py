@@ -2,7 +2,6 @@ import io
 import threading
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -10,6 +9,7 @@ from PIL import Image
 from echo.errors import PayloadTooLarge, UnsupportedMediaType
 from echo.files.images import Dimensions, measure
 from tests.files import samples
+from tests.support.threads import started_pool
 
 LIMIT = 10_000
 
@@ -122,6 +122,6 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Image.Image, "load", counting)
     content = samples.picture("GIF", (90, 90))
-    with ThreadPoolExecutor(8) as pool:
+    with started_pool(8) as pool:
         list(pool.map(measured, [content] * 8))
     assert most == 1

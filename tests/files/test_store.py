@@ -4,9 +4,7 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from echo.errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from echo.files import FileStore, StoredFile, Upload
 from tests.files import samples
 from tests.files.samples import ADA, BOB, TEXT, files_below, record_of, upload
+from tests.support.threads import started_pool, together
 
 
 class TestSave:
@@ -92,7 +91,7 @@ class TestSave:
         def save(number: int) -> tuple[int, StoredFile]:
             return number, store.save(ADA, upload(f"text {number}".encode(), "same.txt"))
 
-        with ThreadPoolExecutor(8) as pool:
+        with started_pool(8) as pool:
             saved = list(pool.map(save, range(40)))
         assert len(files_below(root)) == 40
         for number, stored in saved:
@@ -276,11 +275,7 @@ class TestLeftovers:
         directory.mkdir(parents=True)
         for number in range(200):
             (directory / f".{number}.part").write_bytes(b"")
-        threads = [threading.Thread(target=store.remove_leftovers, args=(-60,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        together(lambda _: store.remove_leftovers(-60), 4)
         assert files_below(root) == []
 
 

@@ -6,7 +6,8 @@ from bson import ObjectId
 from storage.assistants import AssistantRepository
 from storage.database import Database
 from storage.errors import InvalidDocument, NotFound
-from tests.support.chats import START, THREADS, new_owner, together
+from tests.support.chats import START, new_owner
+from tests.support.threads import THREADS, together
 
 FIELDS = {"name": "Tutor", "model": "gpt-4o", "instructions": "Teach.", "description": "Patient"}
 

@@ -23,8 +23,8 @@ from tests.support.chats import (
     put_conversation,
     put_message,
     shared_database,
-    together,
 )
+from tests.support.threads import together
 
 
 @pytest.fixture(scope="module")

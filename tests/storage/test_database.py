@@ -14,7 +14,7 @@ from storage.database import Database, Document
 from storage.errors import Conflict, InvalidDocument, StorageError, Unavailable
 from storage.indexes import REPOSITORIES, ensure_indexes
 from storage.translation import translated
-from tests.support.chats import together
+from tests.support.threads import together
 
 NOWHERE = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=200"
 

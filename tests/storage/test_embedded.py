@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from pymongo.errors import PyMongoError
 from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, places
 from storage.embedded.binary import find_mongod
+from tests.support.threads import started_pool
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -367,7 +367,7 @@ class TestKill:
                 acknowledged.append(f"{number}-{count}")
             database.close()
 
-        with ThreadPoolExecutor(8) as pool:
+        with started_pool(8) as pool:
             writers = [pool.submit(write, number) for number in range(8)]
             try:
                 for _ in range(3):

@@ -8,7 +8,8 @@ from bson import ObjectId
 from storage.database import Database, Document
 from storage.errors import InvalidDocument, NotFound
 from storage.files import FileRepository
-from tests.support.chats import THREADS, new_owner, together
+from tests.support.chats import new_owner
+from tests.support.threads import THREADS, together
 
 IMPOSSIBLE_IDS = ["", "nothing", "\0", str(uuid.uuid4())]
 

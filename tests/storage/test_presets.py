@@ -9,7 +9,8 @@ import pytest
 from storage.database import Database
 from storage.errors import InvalidDocument
 from storage.presets import PresetRepository
-from tests.support.chats import START, THREADS, new_owner, together
+from tests.support.chats import START, new_owner
+from tests.support.threads import THREADS, together
 
 
 @pytest.fixture

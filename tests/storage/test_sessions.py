@@ -9,7 +9,8 @@ from bson import ObjectId
 from storage.database import Database
 from storage.errors import Conflict, NotFound
 from storage.sessions import SessionRepository
-from tests.support.chats import THREADS, new_owner, together
+from tests.support.chats import new_owner
+from tests.support.threads import THREADS, together
 
 HOUR = timedelta(hours=1)
 IMPOSSIBLE_IDS = ["", "1", "x" * 24, "\ud800", "\0", "0" * 24]

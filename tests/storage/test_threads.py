@@ -27,9 +27,9 @@ from tests.support.chats import (
     say,
     shape,
     shared_database,
-    together,
 )
 from tests.support.single_server import single_server
+from tests.support.threads import together
 
 # Documents that MongoDB, or the driver before it, does not take.
 REFUSED = ["\ud800", "x" * (17 << 20)]

@@ -8,7 +8,8 @@ from bson import ObjectId
 from storage.database import Database, Document
 from storage.errors import Conflict, InvalidDocument, NotFound
 from storage.users import UserRepository
-from tests.support.chats import START, THREADS, together
+from tests.support.chats import START
+from tests.support.threads import THREADS, together
 
 
 @pytest.fixture

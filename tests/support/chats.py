@@ -3,11 +3,9 @@
 import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any
 
 from bson import ObjectId
 
@@ -19,8 +17,6 @@ from tests.support.database import named_database
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
 START = datetime(2026, 1, 1, tzinfo=UTC)
-THREADS = 8
-T = TypeVar("T")
 
 # Nine messages that the fork rules tell apart; in the order of their times.
 #   a - b - d - g
@@ -164,18 +160,6 @@ def shape(messages: list[Document]) -> dict[str, str | None]:
         else texts[message["parentMessageId"]]
         for message in messages
     }
-
-
-def together(work: Callable[[int], T]) -> list[T]:
-    """Run `work` in 8 threads that begin at once; what each of them gave."""
-    barrier = Barrier(THREADS)
-
-    def begin(number: int) -> T:
-        barrier.wait(timeout=30)
-        return work(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(begin, range(THREADS)))
 
 
 def every_page(read: Callable[[str | None], Page]) -> Iterator[list[Document]]:
