@@ -78,8 +78,8 @@ class ConversationRepository(Repository):
             "$and": conditions,
         }
         with translated():
-            rows = self._collection.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page(list(rows), limit)
+            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            return keyset.page(rows.to_list(), limit)
 
     def _matching(self, owner: str, search: str) -> Document:
         in_messages = self._messages.conversations_containing(owner, search)

@@ -82,14 +82,14 @@ class MessageRepository(Repository):
             conditions.append(text_contains(search))
         with translated():
             query = {"user": owner, "$and": conditions}
-            rows = self._collection.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page(list(rows), limit)
+            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            return keyset.page(rows.to_list(), limit)
 
     def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
         with translated():
-            messages = list(self._collection.find(query, SHOWN).sort(OLDEST_FIRST))
+            messages = self._lists.find(query, SHOWN).sort(OLDEST_FIRST).to_list()
             if not messages:
                 found(self._conversations.find_one(query, {"_id": 1}))
         return messages

@@ -64,7 +64,9 @@ class Keyset:
     def _encode(self, row: Mapping[str, Any]) -> str:
         moment = row.get(self.sort_key)
         # No program of ours or LibreChat's leaves the date out. Where one is missing the list ends early, but well.
-        milliseconds = (moment - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else 0
+        milliseconds = (
+            (moment.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else 0
+        )
         payload = json.dumps([milliseconds, str(row["_id"]), self._fingerprint()], separators=(",", ":"))
         return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 

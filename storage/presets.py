@@ -23,7 +23,7 @@ class PresetRepository(Repository):
     collection_name: ClassVar[str] = "presets"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
         IndexModel([("presetId", ASCENDING), ("tenantId", ASCENDING)], unique=True, background=True),
-        IndexModel([("user", ASCENDING), ("updatedAt", DESCENDING)], background=True),
+        IndexModel([("user", ASCENDING), ("updatedAt", DESCENDING), ("_id", DESCENDING)], background=True),
     )
 
     def list(self, owner: str) -> list[Document]:

@@ -25,6 +25,14 @@ class InvalidToken(Exception):
 
 
 @dataclass(frozen=True)
+class AccessClaims:
+    """What an access token states; `expires_at` is in seconds since 1970."""
+
+    caller: Caller
+    expires_at: int
+
+
+@dataclass(frozen=True)
 class RefreshClaims:
     """What a refresh token states."""
 
@@ -59,8 +67,8 @@ class Tokens:
         }
         return jwt.encode(claims, self.access_key, ALGORITHM, headers={"typ": ACCESS_TYPE})
 
-    def read_access(self, token: str) -> Caller:
-        """The caller of a valid access token; raises `InvalidToken`."""
+    def read_access(self, token: str) -> AccessClaims:
+        """The claims of a valid access token; raises `InvalidToken`."""
         claims = _decode(
             token,
             self.access_key,
@@ -69,7 +77,7 @@ class Tokens:
             required=["exp", "iss", "aud", "sub", "sid"],
             token_type=ACCESS_TYPE,
         )
-        return Caller(
+        caller = Caller(
             id=claims["sub"],
             session_id=claims["sid"],
             email=claims["email"],
@@ -77,6 +85,7 @@ class Tokens:
             provider=claims["provider"],
             role=claims["role"],
         )
+        return AccessClaims(caller, int(claims["exp"]))
 
     def make_refresh(self, owner: str, session_id: str) -> str:
         """A signed refresh token; no two are equal."""

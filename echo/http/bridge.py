@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,7 +40,9 @@ class Pool:
             raise ServiceUnavailable("The server is busy.", code="overloaded")
         self._room -= 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+            # In the caller's context, so that what is logged there carries the request's id.
+            run = copy_context().run
+            return await asyncio.get_running_loop().run_in_executor(self._executor, run, function, *arguments)
         finally:
             self._room += 1
 

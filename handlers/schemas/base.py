@@ -148,10 +148,11 @@ class Texts(fields.List[str]):
 
 
 class Moment(fields.Field[datetime]):
-    """An aware UTC time, as RFC 3339 with milliseconds: MongoDB stores no more, JavaScript prints no less."""
+    """A time in UTC, as RFC 3339 with milliseconds: MongoDB stores no more, JavaScript prints no less."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return f"{value.isoformat(timespec='milliseconds')[:-6]}Z" if isinstance(value, datetime) else missing
+        # The first 23 characters end before a time zone, if there is one.
+        return f"{value.isoformat('T', 'milliseconds')[:23]}Z" if isinstance(value, datetime) else missing
 
 
 def _is_finite(value: Any) -> bool:

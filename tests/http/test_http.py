@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.conftest import Client, UserClient
 
@@ -191,20 +192,15 @@ class TestFaults:
         assert response.json()["code"] == "internal_error"
         assert "canary" not in response.text
 
-    def test_an_answer_that_breaks_the_contract_is_a_500(
-        self,
-        ada: UserClient,
-        services: Any,
-        monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture,
+    def test_an_answer_that_breaks_the_contract_is_a_500_and_logged_in_full(
+        self, ada: UserClient, services: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Settings:
-            def __getattr__(self, name: str) -> Any:
-                return {"canary": name}
-
-        monkeypatch.setattr("handlers.presets.list_presets", None)
-        monkeypatch.setattr(type(services.catalog), "endpoints", lambda *_: "canary", raising=False)
-        monkeypatch.setattr(type(services.catalog), "models", lambda *_: "canary", raising=False)
-        response = ada.get("/api/models")
+        monkeypatch.setattr(type(services.catalog), "models", lambda _: {"openAI": "canary"})
+        with structlog.testing.capture_logs() as logged:
+            response = ada.get("/api/models")
         assert response.status_code == 500
+        assert response.json()["code"] == "internal_error"
         assert "canary" not in response.text
+        [line] = [line for line in logged if line["log_level"] == "error"]
+        assert (line["event"], line["status"]) == ("response breaks the contract", 200)
+        assert b"canary" in line["answer"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 
 from echo.logs import QUIET
 from tests.conftest import Client
@@ -55,10 +56,12 @@ def test_canaries_never_leave(
     login = client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).json()
     client.headers = {"Authorization": f"Bearer {login['token']}"}
     recording = Recording(client)
-    for op in OPERATIONS:
-        if op.id not in ("logout", "login", "refresh_token"):
-            send(recording, op, {"userId": login["user"]["id"]})
-    text = recording.seen.getvalue() + caplog.text
+    with structlog.testing.capture_logs() as logged:
+        for op in OPERATIONS:
+            if op.id not in ("logout", "login", "refresh_token"):
+                send(recording, op, {"userId": login["user"]["id"]})
+    assert len([line for line in logged if line["event"] == "request"]) >= 30
+    text = recording.seen.getvalue() + caplog.text + repr(logged)
     assert len(text) > 5000
     for secret in [
         *(value for value in CANARIES.values() if "canary" in value),

@@ -168,8 +168,8 @@ class TestListPage:
             "messageId": message_id,
             "conversationId": conversation_id,
             "parentMessageId": "00000000-0000-0000-0000-000000000000",
-            "createdAt": START,
-            "updatedAt": START,
+            "createdAt": START.replace(tzinfo=None),
+            "updatedAt": START.replace(tzinfo=None),
             **shown,
             "content": [{"type": "tool_call"}, {"type": "text", "text": "So."}],
         }

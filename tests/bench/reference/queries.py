@@ -11,15 +11,8 @@ CONVERSATION = dict.fromkeys(
 )
 MESSAGE = dict.fromkeys(
     (
-        "messageId",
-        "conversationId",
-        "parentMessageId",
-        "isCreatedByUser",
-        "text",
-        "model",
-        "tokenCount",
-        "createdAt",
-        "updatedAt",
+        *("messageId", "conversationId", "parentMessageId", "isCreatedByUser", "text", "model", "tokenCount"),
+        *("createdAt", "updatedAt"),
     ),
     1,
 )
