@@ -1,4 +1,4 @@
-"""The lists of the smaller collections are read by an index, in its order; the larger ones' tests say so themselves."""
+"""The lists of the smaller collections are read by an index, in its order; see also the tests of the larger ones."""
 
 import pytest
 
