@@ -95,5 +95,6 @@ def _encode(_logger: Any, _name: str, line: str) -> bytes:
     return line.encode(errors="backslashreplace")
 
 
-def _decode(_logger: Any, _name: str, line: bytes) -> str:
-    return line.decode()
+def _decode(_logger: Any, _name: str, line: Any) -> str:
+    text: str = line.decode()
+    return text
