@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.contract.schemathesis_hooks import REPLACED
 from tests.support.server import PASSWORD, RunningServer, start_server
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,6 @@ ACCEPTED = ["2xx", *REFUSALS]
 NOT_WITH_THE_SEED = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
 # Checks of our own stand for these.
 HOOKS = "tests.contract.schemathesis_hooks"
-REPLACED = ("use_after_free",)
 
 
 @dataclass(frozen=True)

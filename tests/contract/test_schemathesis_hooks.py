@@ -1,73 +1,133 @@
-"""What our own check of deleted conversations lets pass, and what it does not."""
+"""Which findings our own checks take back, and which stand."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from schemathesis.openapi.checks import UseAfterFree
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
 
-from tests.contract import schemathesis_hooks
-from tests.contract.schemathesis_hooks import POST_A_MESSAGE, use_after_delete
+from tests.contract import schemathesis_hooks as hooks
 
 
-def case(name: str, label: str, conversation_id: str) -> Any:
+def case(name: str, label: str, conversation_id: str = "c", status: int = 200) -> Any:
     return SimpleNamespace(
         id=name,
         operation=SimpleNamespace(label=label),
         path_parameters={"conversationId": conversation_id},
-        status=200,
+        status=status,
+        media_type=None,
     )
 
 
-DELETED = case("1", "DELETE /api/convos/{conversationId}", "c")
-POSTED = case("2", POST_A_MESSAGE, "c")
-READ = case("3", "GET /api/convos/{conversationId}", "c")
+DELETED = case("1", hooks.DELETE_A_CONVERSATION)
+POSTED = case("2", hooks.POST_A_MESSAGE)
+READ = case("3", "GET /api/convos/{conversationId}")
 
 
-def check(*cases: Any) -> bool | None:
-    """Run the check on the last of these cases; the first is the deletion."""
+def check(checked: Callable[..., Any], *cases: Any) -> bool | None:
+    """Run a check on the last of these cases; the first is its parent."""
 
     class Internals:
         def find_all_cases(self) -> Any:
             return iter(cases)
 
+        def find_parent(self, *, case_id: str) -> Any:
+            return cases[0]
+
         def find_response(self, *, case_id: str) -> Any:
             [status] = [each.status for each in cases if each.id == case_id]
             return SimpleNamespace(status_code=status)
 
-    context: Any = SimpleNamespace(internals=Internals())
-    response: Any = SimpleNamespace(status_code=200)
-    return use_after_delete(context, response, cases[-1])
+    response = SimpleNamespace(status_code=200)
+    result: bool | None = checked(SimpleNamespace(internals=Internals()), response, cases[-1])
+    return result
 
 
-@pytest.fixture(autouse=True)
-def found_by_schemathesis(monkeypatch: pytest.MonkeyPatch) -> None:
-    def finds(_context: Any, _response: Any, read: Any) -> None:
-        raise UseAfterFree(
-            operation=DELETED.operation.label,
-            message="still there",
-            free="DELETE",
-            usage="GET",
-            deleted_case_id=DELETED.id,
-        )
+@pytest.fixture
+def find(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let Schemathesis find something."""
 
-    monkeypatch.setattr(schemathesis_hooks, "use_after_free", finds)
+    def set_up(name: str, failure: Exception) -> None:
+        def finds(*_: Any) -> None:
+            raise failure
 
+        monkeypatch.setattr(hooks, name, finds)
 
-def test_a_message_creates_the_conversation_anew() -> None:
-    assert check(DELETED, POSTED, READ) is None
+    return set_up
 
 
-@pytest.mark.parametrize(
-    "cases",
-    [
-        (DELETED, READ),
-        (POSTED, DELETED, READ),
-        (DELETED, case("2", POST_A_MESSAGE, "another"), READ),
-        (DELETED, case("2", "PUT /api/messages/{conversationId}/{messageId}", "c"), READ),
-        (DELETED, SimpleNamespace(**vars(POSTED) | {"status": 422}), READ),
-    ],
-)
-def test_without_one_the_finding_stands(cases: tuple[Any, ...]) -> None:
-    with pytest.raises(UseAfterFree):
-        check(*cases)
+class TestUseAfterDelete:
+    @pytest.fixture(autouse=True)
+    def found(self, find: Callable[..., None]) -> None:
+        options = {"operation": "DELETE", "message": "there", "free": "DELETE", "usage": "GET"}
+        find("use_after_free", UseAfterFree(**options, deleted_case_id=DELETED.id))
+
+    def test_a_message_creates_the_conversation_anew(self) -> None:
+        assert check(hooks.use_after_delete, DELETED, POSTED, READ) is None
+
+    @pytest.mark.parametrize(
+        "cases",
+        [
+            (DELETED, READ),
+            (POSTED, DELETED, READ),
+            (DELETED, case("2", hooks.POST_A_MESSAGE, "another"), READ),
+            (DELETED, case("2", "PUT /api/messages/{conversationId}/{messageId}"), READ),
+            (DELETED, case("2", hooks.POST_A_MESSAGE, status=422), READ),
+        ],
+    )
+    def test_without_one_the_finding_stands(self, cases: tuple[Any, ...]) -> None:
+        with pytest.raises(UseAfterFree):
+            check(hooks.use_after_delete, *cases)
+
+
+class TestCreatedIsThere:
+    READ = case("4", "GET /api/messages/{conversationId}/{messageId}")
+    DELETED = case("3", hooks.DELETE_A_CONVERSATION)
+
+    @pytest.fixture(autouse=True)
+    def found(self, find: Callable[..., None]) -> None:
+        options = {"message": "gone", "created_with": "POST", "not_available_with": "GET"}
+        find("ensure_resource_availability", EnsureResourceAvailability(operation="POST", **options))
+
+    def test_a_conversation_takes_its_messages_with_it(self) -> None:
+        assert check(hooks.created_is_there, POSTED, self.DELETED, self.READ) is None
+
+    @pytest.mark.parametrize(
+        "cases",
+        [
+            (POSTED, READ),
+            (POSTED, case("3", hooks.DELETE_A_CONVERSATION, "another"), READ),
+            (POSTED, case("3", hooks.DELETE_A_CONVERSATION, status=404), READ),
+        ],
+    )
+    def test_otherwise_the_finding_stands(self, cases: tuple[Any, ...]) -> None:
+        with pytest.raises(EnsureResourceAvailability):
+            check(hooks.created_is_there, *cases)
+
+
+class TestInvalidIsRefused:
+    MUTATION = "Invalid component: in body - violates `type` at /properties/metadata (was {}, became boolean)"
+
+    @pytest.mark.parametrize(
+        ("media_type", "was", "stands"),
+        [
+            ("multipart/form-data", "string", False),
+            ("multipart/form-data", "integer", True),
+            ("application/json", "string", True),
+        ],
+    )
+    def test_a_text_of_a_form_is_a_text(
+        self, find: Callable[..., None], media_type: str, was: str, stands: bool
+    ) -> None:
+        message = self.MUTATION.format(was)
+        options = {"message": message, "status_code": 201, "expected_statuses": ["400"]}
+        find("negative_data_rejection", AcceptedNegativeData(operation="POST", **options))
+        sent = case("1", "POST /api/files")
+        sent.media_type = media_type
+        if stands:
+            with pytest.raises(AcceptedNegativeData):
+                check(hooks.invalid_is_refused, sent)
+        else:
+            assert check(hooks.invalid_is_refused, sent) is None
