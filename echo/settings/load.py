@@ -1,8 +1,10 @@
 """From variables to `Settings`."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -14,6 +16,8 @@ from echo.settings.secrets import read_keys
 
 MIB = 1024 * 1024
 MINUTE = 60
+# A host of a MongoDB URI that is this machine; the last form is a socket file's.
+THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat
 # (the last one is ours). An account's login limit shares the address's variables.
 RATE_LIMITS = (
@@ -55,7 +59,7 @@ def read_settings(reader: Reader) -> Settings:
         host=reader.text("HOST", "127.0.0.1"),
         port=reader.whole("PORT", 3080, minimum=0, maximum=65535),
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
-        threads=reader.whole("ECHO_THREADS", 4, minimum=1, maximum=64),
+        threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
         data_dir=Path(data_dir).expanduser().absolute() if data_dir else user_data_path("echo-api"),
         app_title=reader.text("APP_TITLE", "Echo"),
@@ -90,6 +94,17 @@ def _mongo_uri(reader: Reader) -> str | None:
     if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
     return uri
+
+
+def _threads(mongo_uri: str | None) -> int:
+    """Enough threads that one always runs: with the database at hand two; more only contend for the interpreter.
+
+    A database across a network is waited for much longer.
+    """
+    if mongo_uri is None:
+        return 2
+    hosts = urlsplit(mongo_uri).netloc.rpartition("@")[2].split(",")
+    return 2 if all(THIS_MACHINE.match(host) for host in hosts) else 8
 
 
 def _address(reader: Reader, name: str, default: str) -> str:

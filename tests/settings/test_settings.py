@@ -114,6 +114,26 @@ class TestBadValues:
         assert "\n" not in text
 
 
+class TestThreads:
+    @pytest.mark.parametrize(
+        ("uri", "threads"),
+        [
+            ("mongodb://127.0.0.1:27017/x", 2),
+            ("mongodb://u:p%40q@localhost,127.0.0.1:3/x?w=1", 2),
+            ("mongodb://%2Ftmp%2Fmongodb.sock/x", 2),
+            ("mongodb://db.example.com/x", 8),
+            ("mongodb://localhost,db.example.com/x", 8),
+            ("mongodb+srv://localhost.example.com/x", 8),
+        ],
+    )
+    def test_are_more_for_a_database_that_is_far_away(self, uri: str, threads: int) -> None:
+        assert load_settings({"MONGO_URI": uri, **KEYS}).threads == threads
+
+    def test_are_few_for_the_embedded_one_unless_set(self) -> None:
+        assert load_settings({}).threads == 2
+        assert load_settings({"ECHO_THREADS": "5"}).threads == 5
+
+
 class TestKeys:
     def test_are_needed_with_a_database_of_ones_own(self) -> None:
         with pytest.raises(SettingsError, match="JWT_SECRET must be set"):
