@@ -1,6 +1,7 @@
 """Running Echo: a master process that owns the embedded database and supervises the workers."""
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from functools import partial
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from echo.app import create_app
 from echo.keys import with_secrets
 from echo.settings import Settings
 from storage.database import Database
@@ -21,6 +22,13 @@ from storage.indexes import ensure_indexes
 log = structlog.get_logger(__name__)
 
 GRACEFUL_SECONDS = 30
+# For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
+# uploads of 1 MB at a time keeps 20 MB more. Elsewhere nobody reads these variables.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(128 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(128 * 1024),
+}
 
 
 def serve(settings: Settings) -> None:
@@ -63,7 +71,7 @@ def prepare(settings: Settings) -> None:
 def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     """Start the workers and watch over them and the database until a signal ends it."""
     config = uvicorn.Config(
-        partial(create_app, settings),
+        partial(worker_app, settings),
         factory=True,
         lifespan="on",
         host=settings.host,
@@ -81,8 +89,18 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     log.info(
         "Echo is listening", url=f"http://{address}:{listener.getsockname()[1]}", workers=settings.workers
     )
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
     Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
+
+
+def worker_app(settings: Settings) -> ASGIApp:
+    """The application of one worker process."""
+    # Imported here: the master, which only watches, would hold 30 MB that it never uses.
+    from echo.app import create_app  # noqa: PLC0415
+
+    return create_app(settings)
 
 
 class Supervisor(Multiprocess):

@@ -3,7 +3,7 @@
 What Connexion does: it reads the document, resolves each `operationId` to its handler, runs the security
 schemes and builds the Flask application. What stands here instead of its stock parts, and why:
 
-- meta-validation: Connexion refuses OpenAPI 3.1; `Contract` has validated the document already;
+- meta-validation: Connexion refuses OpenAPI 3.1; the tests hold the document against it;
 - request and response validation: see `echo.contract.requests` and `echo.contract.responses`;
 - the operation: Connexion builds its decorators anew for each call; ours are built once;
 - Flask's router: the gate has routed the request already, and two routers could disagree;
@@ -63,7 +63,7 @@ def build_now(app: connexion.FlaskApp) -> None:
 
 
 def accept_openapi_31() -> None:
-    """Take Connexion's meta-validation away: its schema is that of 3.0, and `Contract` has checked 3.1."""
+    """Take Connexion's meta-validation away: its schema is that of 3.0, and the tests have checked 3.1."""
     OpenAPISpecification._validate_spec = classmethod(lambda _cls, _spec: None)
 
 

@@ -2,12 +2,13 @@
 
 import threading
 from dataclasses import dataclass
-from typing import BinaryIO
-
-from PIL import Image
+from typing import TYPE_CHECKING, BinaryIO
 
 from echo.errors import PayloadTooLarge
 from echo.files.kinds import unsupported
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # EXIF 2.32, tag 0x0112: with these values a viewer turns the picture by a quarter.
 _ORIENTATION, _TURNED = 0x0112, frozenset({5, 6, 7, 8})
@@ -30,6 +31,9 @@ def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
     Raises `PayloadTooLarge` (`image_too_large`) for one of more pixels, before anything is decoded, and
     `UnsupportedMediaType` (`unsupported_file`) for one that is cut off or broken.
     """
+    # Imported on first use: many processes never see a picture.
+    from PIL import Image  # noqa: PLC0415
+
     stream.seek(0)
     try:
         with _one_at_a_time, Image.open(stream, formats=_FORMATS) as image:
@@ -45,7 +49,7 @@ def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
         raise unsupported("The image is broken or incomplete.") from error
 
 
-def _check_pixels(image: Image.Image, max_pixels: int) -> None:
+def _check_pixels(image: "Image.Image", max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise _too_large(max_pixels)
 
@@ -54,7 +58,7 @@ def _too_large(max_pixels: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"Images may have at most {max_pixels} pixels.", code="image_too_large")
 
 
-def _dimensions(image: Image.Image) -> Dimensions:
+def _dimensions(image: "Image.Image") -> Dimensions:
     if image.getexif().get(_ORIENTATION) in _TURNED:
         return Dimensions(image.height, image.width)
     return Dimensions(image.width, image.height)

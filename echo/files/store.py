@@ -18,7 +18,7 @@ from echo.files.kinds import IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
 from echo.files.upload import Upload
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 128 * 1024
 PARTIAL_SUFFIX = ".part"
 # Longer than any upload takes, so that the leftovers of a killed process are told from the work of a living one.
 LEFTOVER_SECONDS = 24 * 3600

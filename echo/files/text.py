@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from echo.files.names import suffix_of
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 128 * 1024
 PLAIN = "text/plain"
 
 # LibreChat's `codeTypeMapping`, of which everything that it calls plain text is left out.

@@ -38,6 +38,7 @@ def run(given: argparse.Namespace, results: Results) -> None:
             for workers in sorted({1, cores}):
                 measure.compare_reads(bench, results, workers)
         if "rest" in parts:
+            measure.scaling(bench, results)
             measure.out_of_the_box(bench, results, cores)
         if "logins" in parts:
             measure.logins(bench, results, cores)

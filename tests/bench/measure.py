@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bcrypt
@@ -42,6 +42,11 @@ class Bench:
         log = self.directory / f"{name.replace(' ', '-')}-{workers}.log"
         return stack.enter_context(servers.started(name, workers, self.environ, log))
 
+    def as_installed(self) -> "Bench":
+        """The bench with the access log that Echo writes by default; services beside it write none."""
+        environ = {name: value for name, value in self.environ.items() if name != "ECHO_LOG_LEVEL"}
+        return replace(self, environ=environ)
+
     def user(self, server: Server, name: str) -> User:
         """A seeded user, logged in."""
         email = getattr(self.seeded, name)["email"]
@@ -64,7 +69,7 @@ class Bench:
 
     def _one(self, server: Server, scenario: Scenario, seconds: float) -> Row:
         server_before, database_before = server.cpu_seconds(), servers.cpu_seconds(self.database)
-        outcome = drive(server.url, scenario.requests, seconds=seconds)
+        outcome = drive(server.url, scenario.requests, seconds=seconds, connections=scenario.connections)
         used = server.cpu_seconds() - server_before, servers.cpu_seconds(self.database) - database_before
         return row_of(server, scenario, outcome, used)
 
@@ -120,8 +125,19 @@ def compare_reads(bench: Bench, results: Results, workers: int) -> None:
         bench.measure(results, running, scenarios.reads(running[0].url, user))
 
 
+def scaling(bench: Bench, results: Results) -> None:
+    """What one worker does of that which needs little or no database; `out_of_the_box` has it with one per core."""
+    with ExitStack() as stack:
+        server = bench.as_installed().start(stack, ECHO, 1)
+        results.facts["MB after start, one worker (master, worker)"] = server.memory_mb()
+        light = ("health", "user", "config")
+        todo = scenarios.others(server.url, bench.user(server, "user"))
+        bench.measure(results, [server], [each for each in todo if each.name in light])
+
+
 def out_of_the_box(bench: Bench, results: Results, workers: int) -> None:
-    """Everything else, on Echo."""
+    """Everything else, on Echo with its own defaults."""
+    bench = bench.as_installed()
     with ExitStack() as stack:
         running = [bench.start(stack, name, workers) for name in (ECHO, ECHO_ASYNC)]
         url = running[0].url
@@ -186,5 +202,5 @@ def target(results: Results, url: str, user: User, seconds: float) -> None:
     """The same requests on any server of the same API."""
     server = Server(name=url, workers=0, url=url, process=None, start_seconds=0)
     for scenario in [*scenarios.reads(url, user), *scenarios.others(url, user)]:
-        outcome = drive(url, scenario.requests, seconds=seconds)
+        outcome = drive(url, scenario.requests, seconds=seconds, connections=scenario.connections)
         results.rows.append(row_of(server, scenario, outcome, (0, 0)))

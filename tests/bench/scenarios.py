@@ -44,6 +44,7 @@ class Scenario:
     name: str
     requests: tuple[Request, ...]
     writes: bool = False
+    connections: int = 16
 
 
 def get(user: User, *paths: str) -> tuple[Request, ...]:
@@ -104,8 +105,9 @@ def others(url: str, user: User) -> list[Scenario]:
         Scenario("health", get(user, "/health")),
         Scenario("user", get(user, "/api/user")),
         Scenario("config", get(user, "/api/config")),
-        Scenario("message search", get(user, f"/api/messages?pageSize={PAGE}&search={RARE}")),
-        Scenario("conversation search", get(user, f"/api/convos?limit={PAGE}&search={RARE}")),
+        # One person at a time: what counts here is how long that one waits.
+        Scenario("message search", get(user, f"/api/messages?pageSize={PAGE}&search={RARE}"), connections=1),
+        Scenario("conversation search", get(user, f"/api/convos?limit={PAGE}&search={RARE}"), connections=1),
         Scenario("rename", tuple(rename(user, each) for each in ids), writes=True),
         Scenario("new message", tuple(new_message(user, each) for each in ids), writes=True),
         Scenario("mixed", mixed(user, ids), writes=True),
