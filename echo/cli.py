@@ -35,6 +35,7 @@ def main() -> None:
 def serve(**options: Any) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
     # Imported here: the other commands need neither the server nor the database.
+    from echo.listening import AddressUnavailable  # noqa: PLC0415
     from echo.serve import serve as run  # noqa: PLC0415
     from storage.embedded import EmbeddedUnavailable  # noqa: PLC0415
     from storage.errors import Unavailable  # noqa: PLC0415
@@ -44,6 +45,8 @@ def serve(**options: Any) -> None:
     try:
         run(settings)
     except EmbeddedUnavailable as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+    except AddressUnavailable as error:
         fail(str(error), EXIT_UNAVAILABLE)
     except Unavailable:
         fail("The database at MONGO_URI does not answer.", EXIT_UNAVAILABLE)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from echo.keys import with_secrets
+from echo.listening import bind
 from echo.settings import Settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -34,8 +35,8 @@ MALLOC = {
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
-    Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started, and
-    `storage.errors.Unavailable` when the configured one does not answer.
+    Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
+    `storage.errors.Unavailable` when the configured one does not answer, and `echo.listening.AddressUnavailable`.
     """
     if not settings.rate_limits_enabled:
         log.warning("rate limits are off; never run a public server like this")
@@ -84,7 +85,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    listener = config.bind_socket()
+    listener = bind(settings.host, settings.port)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info(
         "Echo is listening", url=f"http://{address}:{listener.getsockname()[1]}", workers=settings.workers

@@ -99,6 +99,20 @@ class TestStart:
         assert "Traceback" not in run.stderr
         assert len(run.stderr.strip().splitlines()) == 1
 
+    def test_a_taken_port_is_named_in_one_sentence(self, start: StartServer, tmp_path: Path) -> None:
+        port = start().url.rpartition(":")[2]
+        run = subprocess.run(
+            [sys.executable, "-m", "echo", "serve", "--port", port, "--data-dir", str(tmp_path / "second")],
+            env={"PATH": os.environ["PATH"], "ECHO_LOG_LEVEL": "error"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 69
+        assert run.stderr == f"echo-api: Port {port} on 127.0.0.1 cannot be used: Address already in use.\n"
+
     def test_a_database_that_does_not_answer_stops_the_start(self, tmp_path: Path) -> None:
         environ = {
             "PATH": os.environ["PATH"],

@@ -1,6 +1,7 @@
 """Measuring: which servers run, what they are sent, in which order."""
 
 import secrets
+import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -66,12 +67,26 @@ class Bench:
                 [self._one(server, scenario, seconds) for server in running] for _ in range(self.rounds)
             ]
             results.rows += [middle(list(rows)) for rows in zip(*rounds, strict=True)]
+            results.facts |= ratios(rounds)
 
     def _one(self, server: Server, scenario: Scenario, seconds: float) -> Row:
         server_before, database_before = server.cpu_seconds(), servers.cpu_seconds(self.database)
         outcome = drive(server.url, scenario.requests, seconds=seconds, connections=scenario.connections)
         used = server.cpu_seconds() - server_before, servers.cpu_seconds(self.database) - database_before
         return row_of(server, scenario, outcome, used)
+
+
+def ratios(rounds: list[list[Row]]) -> dict[str, float]:
+    """Echo's throughput by that of each other server: the median of the rounds' ratios, as they saw the same machine."""
+    by_server = [{row.server: row for row in rows} for rows in rounds]
+    first = rounds[0][0]
+    return {
+        f"{first.scenario}, {first.workers} workers: echo / {name}": round(
+            statistics.median(rows[ECHO].per_second / rows[name].per_second for rows in by_server), 2
+        )
+        for name in by_server[0]
+        if name != ECHO
+    }
 
 
 def row_of(server: Server, scenario: Scenario, outcome: Outcome, used: tuple[float, float]) -> Row:
