@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import flask
 import orjson
+from werkzeug.wsgi import FileWrapper
 
 from echo.contract.document import Operation
 from echo.http.file_body import FileBody
@@ -20,7 +21,7 @@ CALLER = "echo.caller"
 CLIENT = "echo.client"
 OPERATION = "echo.operation"
 REQUEST_ID = "echo.request_id"
-STREAM = "echo.stream"
+CHUNK_BYTES = 256 * 1024
 
 _INJECTED = {"services", "caller", "client"}
 
@@ -46,8 +47,7 @@ class BoundOperation:
 
     def __call__(self) -> flask.Response:
         """Answer the request whose arguments stand in the WSGI environment."""
-        environ = flask.request.environ
-        return self._respond(self.handle(environ), environ)
+        return self._respond(self.handle(flask.request.environ))
 
     def handle(self, request: Mapping[str, Any]) -> Any:
         """The handler's reply for the arguments, the caller and the client that stand in the request."""
@@ -58,10 +58,9 @@ class BoundOperation:
             arguments["client"] = request[CLIENT]
         return self._handler(**self._services, **arguments)
 
-    def _respond(self, reply: Any, environ: dict[str, Any]) -> flask.Response:
+    def _respond(self, reply: Any) -> flask.Response:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, FileBody):
-            environ[STREAM] = True
             return file_response(body, status, headers)
         content, content_type = encode(body)
         return flask.Response(content, status, {"Content-Type": content_type, **headers})
@@ -84,7 +83,7 @@ def encode(body: Any) -> tuple[bytes, str]:
 
 def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> flask.Response:
     """A response that streams the file. The name is given in RFC 6266's extended form, so any script works."""
-    stream = body.path.open("rb")
+    stream = FileWrapper(body.path.open("rb"), CHUNK_BYTES)
     response = flask.Response(stream, status, headers, direct_passthrough=True)
     response.headers["Content-Type"] = body.content_type
     response.headers["Content-Length"] = str(body.path.stat().st_size)

@@ -19,10 +19,9 @@ from typing import Any, TypeVar
 import flask
 from starlette.types import Receive, Scope, Send
 
-from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION, STREAM
+from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.errors import ServiceUnavailable
 
-CHUNK_BYTES = 256 * 1024
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # Writes wait for the disk: with two threads a worker posts 530 messages a second, with eight 680.
 WRITE_THREADS = 8
@@ -95,10 +94,10 @@ class Reply:
 
 
 class Bridge:
-    """The ASGI application that runs a Flask application."""
+    """The ASGI application that runs a Flask application; `answer` takes a WSGI environment."""
 
-    def __init__(self, app: flask.Flask, pools: Pools) -> None:
-        self._app = app
+    def __init__(self, answer: Callable[[dict[str, Any]], flask.Response], pools: Pools) -> None:
+        self._answer = answer
         self._pools = pools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,21 +111,13 @@ class Bridge:
             await send_pieces(reply.pieces, pool, send)
 
     def _call(self, environ: dict[str, Any]) -> Reply:
-        head: dict[str, Any] = {}
-
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            head["status"] = int(status[:3])
-            head["headers"] = [
-                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
-            ]
-
-        pieces = self._app.wsgi_app(environ, start_response)
-        if environ.get(STREAM):
-            return Reply(**head, body=b"", pieces=pieces)
-        try:
-            return Reply(**head, body=b"".join(pieces), pieces=None)
-        finally:
-            close_pieces(pieces)
+        response = self._answer(environ)
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
+        ]
+        if response.direct_passthrough:
+            return Reply(response.status_code, headers, b"", response.response)
+        return Reply(response.status_code, headers, response.get_data(), None)
 
 
 async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:

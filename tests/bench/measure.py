@@ -77,7 +77,7 @@ class Bench:
 
 
 def ratios(rounds: list[list[Row]]) -> dict[str, float]:
-    """Echo's throughput by that of each other server: the median of the rounds' ratios, as they saw the same machine."""
+    """Echo's throughput by that of each other server: the median over the rounds, since the machine changes."""
     by_server = [{row.server: row for row in rows} for rows in rounds]
     first = rounds[0][0]
     return {
