@@ -116,7 +116,8 @@ class Bridge:
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
         ]
         if response.direct_passthrough:
-            return Reply(response.status_code, headers, b"", response.response)
+            pieces: Any = response.response
+            return Reply(response.status_code, headers, b"", pieces)
         return Reply(response.status_code, headers, response.get_data(), None)
 
 
