@@ -54,9 +54,11 @@ def main() -> int:
     except WrkMissing as error:
         print(error, file=sys.stderr)
         return 2
-    print(results.table())
-    if given.save:
-        results.save(given.save)
+    finally:
+        # What was measured before something went wrong is worth keeping.
+        print(results.table())
+        if given.save:
+            results.save(given.save)
     if given.compare:
         print(results.compare(given.compare))
     return 0

@@ -64,7 +64,10 @@ class Outcome:
 
 
 def drive(url: str, requests: Sequence[Request], *, seconds: float, connections: int = 16) -> Outcome:
-    """Send the requests in turn over so many connections, each waiting for its answer. Raises `WrkMissing`."""
+    """Send the requests in turn over so many connections, each waiting for its answer.
+
+    wrk knows whole seconds only. Raises `WrkMissing`.
+    """
     if not (wrk := shutil.which("wrk")):
         raise WrkMissing("The benchmark needs wrk: apt-get install wrk")
     host = urlsplit(url).netloc
@@ -73,7 +76,13 @@ def drive(url: str, requests: Sequence[Request], *, seconds: float, connections:
             wire = request.wire(host)
             file.write(str(len(wire)).encode() + b"\n" + wire)
         file.flush()
-        command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", f"--timeout={TIMEOUT_SECONDS}s"]
+        command = [
+            wrk,
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            f"--timeout={TIMEOUT_SECONDS}s",
+        ]
         run = subprocess.run(
             [*command, "-s", str(SCRIPT), url, "--", file.name], capture_output=True, text=True, check=True
         )

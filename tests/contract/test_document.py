@@ -1,10 +1,9 @@
 """openapi.json is complete and true: what each operation must say, and that what it says fits the code."""
 
-import ast
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +13,20 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from echo import errors
 from echo.contract.document import Contract, load_contract
 from echo.settings.load import RATE_LIMITS
 from tests.conftest import Client
-from tests.support.operations import DOCUMENT, FORM, JSON, METHODS, OPERATIONS, Op, resolve
+from tests.support.operations import (
+    DOCUMENT,
+    FORM,
+    JSON,
+    METHODS,
+    OPERATIONS,
+    Op,
+    examples,
+    resolve,
+    responses,
+)
 
 ROOT = Path(__file__).parents[2]
 # Modules of handlers/ that help handlers and handle nothing themselves.
@@ -47,14 +55,6 @@ def walk(node: Any, place: str = "#") -> Iterator[tuple[str, Any]]:
 def validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     root = {**schema, "components": DOCUMENT["components"]}
     return Draft202012Validator(root, format_checker=Draft202012Validator.FORMAT_CHECKER)
-
-
-def responses(op: Op) -> dict[int, Mapping[str, Any]]:
-    return {int(status): resolve(response) for status, response in op.raw["responses"].items()}
-
-
-def examples(media: Mapping[str, Any]) -> list[Any]:
-    return [resolve(example)["value"] for example in media.get("examples", {}).values()]
 
 
 def media_with_schemas(op: Op) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -288,120 +288,3 @@ class TestServedRoutes:
         assert response.status_code != 405
         if response.status_code == 404:
             assert response.json()["code"] == "not_found"
-
-
-class TestTableOfCodes:
-    def test_it_is_exactly_what_the_code_can_answer(self) -> None:
-        assert documented_codes() == codes_in_the_source()
-
-    def test_each_line_says_what_its_code_means(self) -> None:
-        text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
-        assert len(code_rows(text)) == len(documented_codes()), "a code is listed twice"
-
-    def test_every_example_of_the_contract_shows_one_of_them(self) -> None:
-        shown = {
-            (example["code"], example["status"])
-            for op in OPERATIONS
-            for status, response in responses(op).items()
-            if status >= 400
-            for example in examples(response["content"][JSON])
-        }
-        assert shown
-        assert shown <= documented_codes()
-
-
-def code_rows(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^\| `([a-z0-9_]+)` \| (\d{3}) \| \S.* \|$", text, re.MULTILINE)
-
-
-def documented_codes() -> set[tuple[str, int]]:
-    text = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
-    return {(code, int(status)) for code, status in code_rows(text)}
-
-
-def codes_in_the_source() -> set[tuple[str, int]]:
-    """Every code with its status: the classes' own, and what is passed as `code=`, directly or through a helper."""
-    found = {(kind.default_code, kind.status) for kind in error_classes().values()}
-    for layer in ("echo", "handlers", "storage"):
-        for path in sorted((ROOT / layer).rglob("*.py")):
-            found |= set(codes_of_module(ast.parse(path.read_text(encoding="utf-8")), path))
-    return found
-
-
-def error_classes() -> dict[str, type[errors.ApiError]]:
-    return {
-        name: value
-        for name, value in vars(errors).items()
-        if isinstance(value, type) and issubclass(value, errors.ApiError)
-    }
-
-
-def codes_of_module(tree: ast.Module, path: Path) -> Iterator[tuple[str, int]]:
-    helpers = {}
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        names = [argument.arg for argument in function.args.args]
-        passed_on = [call for call in error_calls(function) if is_name(code_argument(call), "code")]
-        if "code" in names and passed_on:
-            helpers[function.name] = (names.index("code"), status_of(passed_on[0]))
-    for call in error_calls(tree):
-        code = code_argument(call)
-        if isinstance(code, ast.Constant):
-            yield str(code.value), status_of(call)
-        else:
-            assert is_name(code, "code"), f"{path}:{call.lineno}: a code that cannot be read from the source"
-    for call in calls(tree, helpers.__contains__):
-        index, status = helpers[str(name_of(call))]
-        code = call.args[index]
-        assert isinstance(code, ast.Constant), (
-            f"{path}:{call.lineno}: a code that cannot be read from the source"
-        )
-        yield str(code.value), status
-
-
-def calls(tree: ast.AST, wanted: Callable[[str], object]) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and wanted(str(name_of(node))):
-            yield node
-
-
-def error_calls(tree: ast.AST) -> Iterator[ast.Call]:
-    """Calls of the error classes that name a code."""
-    for call in calls(tree, error_classes().__contains__):
-        if code_argument(call) is not None:
-            yield call
-
-
-def name_of(call: ast.Call) -> str | None:
-    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", None)
-
-
-def code_argument(call: ast.Call) -> ast.expr | None:
-    return next((keyword.value for keyword in call.keywords if keyword.arg == "code"), None)
-
-
-def is_name(node: ast.expr | None, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def status_of(call: ast.Call) -> int:
-    return error_classes()[str(name_of(call))].status
-
-
-class TestReadingTheSource:
-    """The collection of codes itself: it must see each way of giving one."""
-
-    def read(self, source: str) -> set[tuple[str, int]]:
-        return set(codes_of_module(ast.parse(source), Path("module.py")))
-
-    def test_sees_a_code_given_to_an_error(self) -> None:
-        assert self.read('raise errors.NotFound("text", code="gone")') == {("gone", 404)}
-
-    def test_sees_a_code_given_through_a_helper(self) -> None:
-        source = 'def refuse(why, code):\n    return Conflict(why, code=code)\nraise refuse("text", "taken")'
-        assert self.read(source) == {("taken", 409)}
-
-    def test_refuses_a_code_that_is_computed(self) -> None:
-        with pytest.raises(AssertionError, match="cannot be read"):
-            self.read('raise NotFound(code=f"no_{thing}")')

@@ -1,4 +1,4 @@
-"""The rules of a fork, over trees in memory; `test_threads.py` forks in the database."""
+"""The rules of a fork, over trees in memory; `threads/test_forking.py` forks in the database."""
 
 from collections import Counter
 from datetime import timedelta

@@ -119,3 +119,11 @@ def with_value(body: Any, place: tuple[str | int, ...], value: Any) -> Any:
     fields = dict(body) if isinstance(body, dict) else {}
     fields[head] = with_value(fields.get(head), tuple(rest), value)
     return fields
+
+
+def responses(op: Op) -> dict[int, Mapping[str, Any]]:
+    return {int(status): resolve(response) for status, response in op.raw["responses"].items()}
+
+
+def examples(media: Mapping[str, Any]) -> list[Any]:
+    return [resolve(example)["value"] for example in media.get("examples", {}).values()]

@@ -1,0 +1,42 @@
+"""Every test of `storage.threads` runs with transactions and without."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage.database import Database
+from storage.embedded.binary import EmbeddedUnavailable
+from storage.threads import ThreadRepository
+from tests.support.chats import (
+    new_owner,
+    shared_database,
+)
+from tests.support.single_server import single_server
+
+
+@pytest.fixture(scope="package", params=["deployment", "single server"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    if request.param == "deployment":
+        with shared_database(request.getfixturevalue("mongo_uri")) as database:
+            yield database
+        return
+    try:
+        with single_server() as uri, shared_database(uri) as database:
+            yield database
+    except EmbeddedUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def threads(database: Database) -> ThreadRepository:
+    return ThreadRepository(database)
+
+
+@pytest.fixture
+def ada() -> str:
+    return new_owner()
+
+
+@pytest.fixture
+def bob() -> str:
+    return new_owner()
