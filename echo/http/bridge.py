@@ -23,7 +23,7 @@ from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.errors import ServiceUnavailable
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
-# Writes wait for the disk: with two threads a worker posts 530 messages a second, with eight 680.
+# Writes wait for the disk: two workers store 530 messages a second with two threads each, 680 with eight.
 WRITE_THREADS = 8
 POLITE_NICENESS = 10
 

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -103,7 +102,7 @@ def _threads(mongo_uri: str | None) -> int:
     """
     if mongo_uri is None:
         return 2
-    hosts = urlsplit(mongo_uri).netloc.rpartition("@")[2].split(",")
+    hosts = mongo_uri.partition("//")[2].partition("/")[0].rpartition("@")[2].split(",")
     return 2 if all(THIS_MACHINE.match(host) for host in hosts) else 8
 
 

@@ -124,6 +124,8 @@ class TestThreads:
             ("mongodb://db.example.com/x", 8),
             ("mongodb://localhost,db.example.com/x", 8),
             ("mongodb+srv://localhost.example.com/x", 8),
+            ("mongodb://[::1]:27017", 2),
+            ("mongodb://[::1", 8),
         ],
     )
     def test_are_more_for_a_database_that_is_far_away(self, uri: str, threads: int) -> None:
