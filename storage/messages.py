@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
@@ -83,22 +84,22 @@ class MessageRepository(Repository):
         with translated():
             query = {"user": owner, "$and": conditions}
             rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page(rows.to_list(), limit)
+            return keyset.page([identified(row) for row in rows], limit)
 
     def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
         with translated():
-            messages = self._lists.find(query, SHOWN).sort(OLDEST_FIRST).to_list()
+            messages = [identified(row) for row in self._lists.find(query, SHOWN).sort(OLDEST_FIRST)]
             if not messages:
                 found(self._conversations.find_one(query, {"_id": 1}))
         return messages
 
     def get(self, owner: str, conversation_id: str, message_id: str) -> Document:
         """One message; raises `NotFound`."""
-        query = {"user": owner, "conversationId": conversation_id, "messageId": message_id}
+        query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
         with translated():
-            return found(self._collection.find_one(query, SHOWN))
+            return identified(found(self._collection.find_one(query, SHOWN)))
 
     def conversations_containing(self, owner: str, search: str) -> list[str]:
         """The ids of the conversations in which a message contains the text."""
@@ -106,6 +107,21 @@ class MessageRepository(Repository):
         with translated():
             ids: list[str] = self._collection.distinct("conversationId", query)
         return ids
+
+
+def identified(message: Document) -> Document:
+    """The message with an id. LibreChat's API takes messages without one; they go by their `_id`."""
+    if message.get("messageId") is None:
+        message["messageId"] = str(message["_id"])
+    return message
+
+
+def by_id(message_id: str) -> Document:
+    """The filter for an id as `identified` gives it."""
+    query: Document = {"messageId": message_id}
+    if not ObjectId.is_valid(message_id):
+        return query
+    return {"$or": [query, {"_id": ObjectId(message_id), "messageId": None}]}
 
 
 def text_contains(search: str) -> Document:

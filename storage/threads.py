@@ -16,7 +16,7 @@ from storage import forks
 from storage.conversations import SHOWN as CONVERSATION_SHOWN
 from storage.database import Database, Document
 from storage.errors import Conflict, UnknownParent
-from storage.messages import NO_PARENT, OLDEST_FIRST
+from storage.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.messages import SHOWN as MESSAGE_SHOWN
 from storage.repository import found, now
 from storage.shapes import INHERITED, edited, forked_conversation, new_conversation, new_message
@@ -72,10 +72,11 @@ class ThreadRepository:
     def _parent(self, mine: Document, parent_message_id: str | None, session: Session) -> str:
         if parent_message_id == NO_PARENT:
             return NO_PARENT
-        query = mine if parent_message_id is None else {**mine, "messageId": parent_message_id}
+        query = mine if parent_message_id is None else {**mine, **by_id(parent_message_id)}
         parent = self._messages.find_one(query, {"messageId": 1}, sort=NEWEST_FIRST, session=session)
         if parent is not None:
-            return parent["messageId"] or NO_PARENT
+            name: str = identified(parent)["messageId"]
+            return name
         if parent_message_id is None:
             return NO_PARENT
         raise UnknownParent
@@ -107,7 +108,7 @@ class ThreadRepository:
             moment = now()
             message = found(
                 self._messages.find_one_and_update(
-                    {**mine, "messageId": message_id},
+                    {**mine, **by_id(message_id)},
                     [{"$set": edited(text, token_count, moment)}],
                     projection=MESSAGE_SHOWN,
                     return_document=ReturnDocument.AFTER,
@@ -115,7 +116,7 @@ class ThreadRepository:
                 )
             )
             self._conversations.update_one(mine, {"$max": {"updatedAt": moment}}, session=session)
-            return message
+            return identified(message)
 
         return self._database.atomically(change)
 
@@ -124,7 +125,7 @@ class ThreadRepository:
         mine = {"user": owner, "conversationId": conversation_id}
 
         def remove(session: Session) -> None:
-            query = {**mine, "messageId": message_id}
+            query = {**mine, **by_id(message_id)}
             message = found(self._messages.find_one(query, {"parentMessageId": 1}, session=session))
             # The children first: they are never without a parent that is there.
             self._messages.update_many(
@@ -163,7 +164,9 @@ class ThreadRepository:
 
         def copy(session: Session) -> tuple[Document, list[Document]]:
             original = found(self._conversations.find_one(mine, {"messages": 0}, session=session))
-            messages = list(self._messages.find(mine, session=session).sort(OLDEST_FIRST))
+            messages = [
+                identified(each) for each in self._messages.find(mine, session=session).sort(OLDEST_FIRST)
+            ]
             chosen = forks.select(messages, message_id, option=option, split_at_target=split_at_target)
             made = forks.copies(chosen, owner, str(uuid.uuid4()))
             conversation = forked_conversation(original, made)
