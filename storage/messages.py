@@ -111,7 +111,7 @@ class MessageRepository(Repository):
 
 def identified(message: Document) -> Document:
     """The message with an id. LibreChat's API takes messages without one; they go by their `_id`."""
-    if message.get("messageId") is None:
+    if not message.get("messageId"):
         message["messageId"] = str(message["_id"])
     return message
 
@@ -121,7 +121,7 @@ def by_id(message_id: str) -> Document:
     query: Document = {"messageId": message_id}
     if not ObjectId.is_valid(message_id):
         return query
-    return {"$or": [query, {"_id": ObjectId(message_id), "messageId": None}]}
+    return {"$or": [query, {"_id": ObjectId(message_id), "messageId": {"$in": [None, ""]}}]}
 
 
 def text_contains(search: str) -> Document:

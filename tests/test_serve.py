@@ -57,6 +57,20 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
     return False
 
 
+def run_serve(directory: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `echo-api serve` where it will not start, with this environment only."""
+    directory.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "echo", "serve", "--data-dir", str(directory)],
+        env={"PATH": os.environ["PATH"], **environ},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 class TestStart:
     def test_serves_out_of_the_box_with_two_workers(self, start: StartServer) -> None:
         server = start(workers=2)
@@ -85,15 +99,7 @@ class TestStart:
     def test_a_bad_setting_is_named_in_one_sentence(
         self, environ: dict[str, str], named: str, tmp_path: Path
     ) -> None:
-        run = subprocess.run(
-            [sys.executable, "-m", "echo", "serve", "--data-dir", str(tmp_path)],
-            env={"PATH": os.environ["PATH"], **environ},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        run = run_serve(tmp_path, environ)
         assert run.returncode == 78
         assert named in run.stderr
         assert "Traceback" not in run.stderr
@@ -101,34 +107,17 @@ class TestStart:
 
     def test_a_taken_port_is_named_in_one_sentence(self, start: StartServer, tmp_path: Path) -> None:
         port = start().url.rpartition(":")[2]
-        run = subprocess.run(
-            [sys.executable, "-m", "echo", "serve", "--port", port, "--data-dir", str(tmp_path / "second")],
-            env={"PATH": os.environ["PATH"], "ECHO_LOG_LEVEL": "error"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        run = run_serve(tmp_path / "second", {"ECHO_LOG_LEVEL": "error", "PORT": port})
         assert run.returncode == 69
         assert run.stderr == f"echo-api: Port {port} on 127.0.0.1 cannot be used: Address already in use.\n"
 
     def test_a_database_that_does_not_answer_stops_the_start(self, tmp_path: Path) -> None:
         environ = {
-            "PATH": os.environ["PATH"],
             "MONGO_URI": "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300",
             "JWT_SECRET": "q7Wz0pLk" * 5,
             "JWT_REFRESH_SECRET": "z9Xy1mNb" * 5,
         }
-        run = subprocess.run(
-            [sys.executable, "-m", "echo", "serve", "--data-dir", str(tmp_path)],
-            env=environ,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        run = run_serve(tmp_path, environ)
         assert run.returncode == 69
         assert "Traceback" not in run.stderr
 

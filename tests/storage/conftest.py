@@ -1,4 +1,4 @@
-"""A fresh database for each test, on the deployment of this run."""
+"""A fresh database for each test, on the deployment of this run, and two owners."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from storage.database import Database
 from storage.indexes import ensure_indexes
+from tests.support.chats import new_owner
 from tests.support.database import named_database
 
 
@@ -23,3 +24,15 @@ def database(empty_database: Database) -> Database:
     """A database as `echo-api serve` prepares it."""
     ensure_indexes(empty_database)
     return empty_database
+
+
+@pytest.fixture
+def ada() -> str:
+    """An owner with nothing yet."""
+    return new_owner()
+
+
+@pytest.fixture
+def bob() -> str:
+    """Another one."""
+    return new_owner()

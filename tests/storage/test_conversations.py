@@ -38,16 +38,6 @@ def conversations(database: Database) -> ConversationRepository:
     return ConversationRepository(database)
 
 
-@pytest.fixture
-def ada() -> str:
-    return new_owner()
-
-
-@pytest.fixture
-def bob() -> str:
-    return new_owner()
-
-
 def ids(page: Page) -> list[str]:
     return [item["conversationId"] for item in page.items]
 

@@ -37,16 +37,6 @@ def messages(database: Database) -> MessageRepository:
     return MessageRepository(database)
 
 
-@pytest.fixture
-def ada() -> str:
-    return new_owner()
-
-
-@pytest.fixture
-def bob() -> str:
-    return new_owner()
-
-
 def texts(page: Page) -> list[str]:
     return [item["text"] for item in page.items]
 
@@ -173,6 +163,16 @@ class TestListPage:
             **shown,
             "content": [{"type": "tool_call"}, {"type": "text", "text": "So."}],
         }
+
+    @pytest.mark.parametrize("missing", [None, ""])
+    def test_one_without_an_id_goes_by_that_of_its_document(
+        self, messages: MessageRepository, database: Database, ada: str, missing: str | None
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        put_message(database, ada, conversation_id, messageId=missing)
+        (item,) = messages.list_page(ada, limit=1).items
+        assert item["messageId"] == str(item["_id"])
+        assert messages.get(ada, conversation_id, item["messageId"])["_id"] == item["_id"]
 
     @pytest.mark.parametrize("one_conversation", [True, False])
     def test_reads_no_more_than_it_shows(

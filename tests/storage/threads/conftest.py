@@ -8,7 +8,6 @@ from storage.database import Database
 from storage.embedded.binary import EmbeddedUnavailable
 from storage.threads import ThreadRepository
 from tests.support.chats import (
-    new_owner,
     shared_database,
 )
 from tests.support.single_server import single_server
@@ -30,13 +29,3 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 @pytest.fixture
 def threads(database: Database) -> ThreadRepository:
     return ThreadRepository(database)
-
-
-@pytest.fixture
-def ada() -> str:
-    return new_owner()
-
-
-@pytest.fixture
-def bob() -> str:
-    return new_owner()

@@ -15,9 +15,7 @@ from tests.support.chats import (
     say,
     shape,
 )
-from tests.support.stored import messages_of, stored
-
-REFUSED = ["\ud800", "x" * (17 << 20)]
+from tests.support.stored import REFUSED, messages_of, stored
 
 
 class TestEdit:

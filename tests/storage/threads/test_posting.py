@@ -22,10 +22,8 @@ from tests.support.chats import (
     say,
     shape,
 )
-from tests.support.stored import is_empty, messages_of, stored
+from tests.support.stored import REFUSED, is_empty, messages_of, stored
 from tests.support.threads import together
-
-REFUSED = ["\ud800", "x" * (17 << 20)]
 
 
 class TestPost:
