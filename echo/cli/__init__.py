@@ -1,0 +1,15 @@
+"""The command line: `echo-api`. Each module holds the commands of one subject."""
+
+import click
+
+from echo import __version__
+from echo.cli.serving import serve
+
+
+@click.group()
+@click.version_option(__version__, prog_name="echo-api")
+def main() -> None:
+    """Echo, a contract-first chat backend."""
+
+
+main.add_command(serve)

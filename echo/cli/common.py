@@ -1,0 +1,87 @@
+"""What the commands have in common: settings, exit codes, a database to work on."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from echo.settings import Settings, SettingsError, load_settings
+
+# sysexits.h, where it has a name for the case; 1 is "done, and the answer is no", 2 is click's for a wrong call.
+EXIT_NO = 1
+EXIT_UNAVAILABLE = 69
+EXIT_CONFIG = 78
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the embedded database, files and keys are kept (ECHO_DATA_DIR).",
+)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--json` of every command that shows something."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON for programs instead of a table.")(
+        command
+    )
+
+
+def read_settings(options: dict[str, Any]) -> Settings:
+    """The settings of the environment and of `.env`, with the command line's options over them."""
+    env_file = Path(".env")
+    try:
+        settings = load_settings(os.environ, env_file=env_file if env_file.is_file() else None)
+    except SettingsError as error:
+        fail(str(error), EXIT_CONFIG)
+    given = {name: value for name, value in options.items() if value is not None}
+    if "data_dir" in given:
+        given["data_dir"] = given["data_dir"].absolute()
+    return replace(settings, **given)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say why and stop."""
+    click.echo(f"echo-api: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def unavailable_ends() -> Iterator[None]:
+    """Stop with one sentence where a database or an address is not to be had."""
+    # Imported here: `--help` and `--version` need none of them.
+    from echo.listening import AddressUnavailable  # noqa: PLC0415
+    from storage.embedded import EmbeddedUnavailable  # noqa: PLC0415
+    from storage.errors import Unavailable  # noqa: PLC0415
+
+    try:
+        yield
+    except (EmbeddedUnavailable, AddressUnavailable) as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+    except Unavailable:
+        fail("The database at MONGO_URI does not answer.", EXIT_UNAVAILABLE)
+
+
+@contextmanager
+def opened(data_dir: Path | None) -> Iterator[tuple[Settings, Any]]:
+    """Complete settings and an open `storage.database.Database`, indexes made, for one command.
+
+    Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
+    one that lives as long as the command.
+    """
+    from echo.serve import database_for, prepare  # noqa: PLC0415
+    from storage.database import Database  # noqa: PLC0415
+
+    settings = read_settings({"data_dir": data_dir})
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with unavailable_ends(), database_for(settings) as (complete, _):
+        prepare(complete)
+        database = Database(str(complete.mongo_uri))
+        try:
+            yield complete, database
+        finally:
+            database.close()

@@ -1,0 +1,24 @@
+"""`echo-api serve`."""
+
+from typing import Any
+
+import click
+
+from echo.cli.common import data_dir_option, read_settings, unavailable_ends
+from echo.logs import configure_logging
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (HOST; default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (PORT; default 3080; 0: any).")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (default: one per core).")
+@data_dir_option
+def serve(**options: Any) -> None:
+    """Serve the API until SIGTERM or Ctrl-C."""
+    # Imported here: the other commands need no server.
+    from echo.serve import serve as run  # noqa: PLC0415
+
+    settings = read_settings(options)
+    configure_logging(settings)
+    with unavailable_ends():
+        run(settings)
