@@ -67,8 +67,8 @@ def unavailable_ends() -> Iterator[None]:
 
 
 @contextmanager
-def opened(data_dir: Path | None) -> Iterator[tuple[Settings, Any]]:
-    """Complete settings and an open `storage.database.Database`, indexes made, for one command.
+def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple[Settings, Any]]:
+    """Complete settings and an open `storage.database.Database` for one command; `indexes` makes those that lack.
 
     Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
     one that lives as long as the command.
@@ -79,7 +79,8 @@ def opened(data_dir: Path | None) -> Iterator[tuple[Settings, Any]]:
     settings = read_settings({"data_dir": data_dir})
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with unavailable_ends(), database_for(settings) as (complete, _):
-        prepare(complete)
+        if indexes:
+            prepare(complete)
         database = Database(str(complete.mongo_uri))
         try:
             yield complete, database

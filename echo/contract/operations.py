@@ -10,6 +10,7 @@ import orjson
 from werkzeug.wsgi import FileWrapper
 
 from echo.contract.document import Operation
+from echo.http.event_stream import EventStream, EventStreamResponse
 from echo.http.file_body import FileBody
 from echo.services import Services
 
@@ -62,6 +63,8 @@ class BoundOperation:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, FileBody):
             return file_response(body, status, headers)
+        if isinstance(body, EventStream):
+            return EventStreamResponse(body, status, dict(headers))
         content, content_type = encode(body)
         return flask.Response(content, status, {"Content-Type": content_type, **headers})
 

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.errors import ServiceUnavailable
+from echo.http.event_stream import EventStreamResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # Writes wait for the disk: two workers store 530 messages a second with two threads each, 680 with eight.
@@ -85,12 +86,13 @@ class Pools:
 
 @dataclass
 class Reply:
-    """What Flask answered: the head, and the whole body or (for a file) where to take it from."""
+    """What Flask answered: the head, and the whole body or (for a file, for events) where to take it from."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
-    pieces: Iterable[bytes] | None
+    pieces: Iterable[bytes] | None = None
+    frames: AsyncIterator[bytes] | None = None
 
 
 class Bridge:
@@ -105,20 +107,24 @@ class Bridge:
         pool = self._pools[scope[OPERATION].pool]
         reply = await pool.run(self._call, make_environ(scope))
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-        if reply.pieces is None:
-            await send({"type": "http.response.body", "body": reply.body})
-        else:
+        if reply.frames is not None:
+            await send_frames(reply.frames, receive, send)
+        elif reply.pieces is not None:
             await send_pieces(reply.pieces, pool, send)
+        else:
+            await send({"type": "http.response.body", "body": reply.body})
 
     def _call(self, environ: dict[str, Any]) -> Reply:
         response = self._answer(environ)
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
         ]
+        if isinstance(response, EventStreamResponse):
+            return Reply(response.status_code, headers, b"", frames=response.frames)
         if response.direct_passthrough:
             pieces: Any = response.response
             return Reply(response.status_code, headers, b"", pieces)
-        return Reply(response.status_code, headers, response.get_data(), None)
+        return Reply(response.status_code, headers, response.get_data())
 
 
 async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
@@ -130,6 +136,35 @@ async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
         await send({"type": "http.response.body", "body": b""})
     finally:
         close_pieces(pieces)
+
+
+async def send_frames(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send events as they come, on the event loop, until they end or the client goes away."""
+    sending = asyncio.ensure_future(_send_each(frames, send))
+    leaving = asyncio.ensure_future(_client_leaves(receive))
+    try:
+        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+        await asyncio.gather(sending, leaving, return_exceptions=True)
+
+
+async def _send_each(frames: AsyncIterator[bytes], send: Send) -> None:
+    try:
+        async for frame in frames:
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if hasattr(frames, "aclose"):
+            await frames.aclose()
+
+
+async def _client_leaves(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def close_pieces(pieces: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,24 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
+class AzureDeployment:
+    """Where Azure OpenAI has one model."""
+
+    base_url: str
+    api_version: str
+    api_key: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class ProviderSettings:
-    """One provider of models: its key, its models, and where it is reached."""
+    """One endpoint of models: its key, its models, and where and how it is reached.
+
+    `type` is "openai", "azure", "anthropic", "google", "custom" (anything that speaks OpenAI's protocol),
+    "assistants" or "bedrock". With `user_provides_key` and `user_provides_url` each user brings their own.
+    `fetch_models` asks the provider for its models, with `models` for when it does not answer. Parameters named in
+    `drop_parameters` are not sent, those of `add_parameters` always.
+    """
 
     name: str
     type: str
@@ -24,11 +41,21 @@ class ProviderSettings:
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     title_model: str | None = None
+    title_conversations: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fetch_models: bool = False
+    user_provides_key: bool = False
+    user_provides_url: bool = False
+    model_display_label: str | None = None
+    icon_url: str | None = None
+    drop_parameters: tuple[str, ...] = ()
+    add_parameters: Mapping[str, Any] = field(default_factory=dict)
+    deployments: Mapping[str, AzureDeployment] = field(default_factory=dict)
 
     @property
     def available(self) -> bool:
         """Whether the server has a key for it."""
-        return self.api_key is not None
+        return self.api_key is not None or bool(self.deployments)
 
 
 @dataclass(frozen=True)

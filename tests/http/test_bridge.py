@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 
 import pytest
 import structlog
+from starlette.types import Message
 
 from echo.errors import ServiceUnavailable
-from echo.http.bridge import Pool
+from echo.http.bridge import Pool, send_frames
 
 
 class TestPool:
@@ -46,3 +48,51 @@ class TestPool:
             assert await pool.run(int) == 0
 
         asyncio.run(ask())
+
+
+class TestEvents:
+    def test_are_sent_as_they_come_and_end_with_the_body(self) -> None:
+        async def frames() -> AsyncIterator[bytes]:
+            yield b"data: 1\n\n"
+            yield b"data: 2\n\n"
+
+        sent = asyncio.run(collect(frames(), leaves_after=None))
+        assert [message["body"] for message in sent] == [b"data: 1\n\n", b"data: 2\n\n", b""]
+        assert [message.get("more_body", False) for message in sent] == [True, True, False]
+
+    def test_are_closed_when_the_client_leaves(self) -> None:
+        closed = []
+
+        async def frames() -> AsyncIterator[bytes]:
+            try:
+                yield b"data: 1\n\n"
+                await asyncio.sleep(60)
+            finally:
+                closed.append(True)
+
+        sent = asyncio.run(collect(frames(), leaves_after=0.05))
+        assert [message["body"] for message in sent] == [b"data: 1\n\n"]
+        assert closed == [True]
+
+    def test_what_they_raise_passes_through(self) -> None:
+        async def frames() -> AsyncIterator[bytes]:
+            yield b"data: 1\n\n"
+            raise ValueError("broken")
+
+        with pytest.raises(ValueError, match="broken"):
+            asyncio.run(collect(frames(), leaves_after=None))
+
+
+async def collect(frames: AsyncIterator[bytes], leaves_after: float | None) -> list[Message]:
+    """What is sent to a client that leaves after so many seconds, or stays."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(3600 if leaves_after is None else leaves_after)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await send_frames(frames, receive, send)
+    return sent
