@@ -11,6 +11,7 @@ from echo.auth.security import Security
 from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
+from echo.background import Background
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
 from echo.files import FileStore
@@ -81,7 +82,7 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=limiter,
         security_map=Security(tokens, guard).scheme_map,
-        lifespan=_lifespan(close),
+        lifespan=_lifespan(services.background, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
     return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
@@ -110,6 +111,7 @@ def make_services(settings: Settings, database: Database, tokens: Tokens, guard:
             max_pixels=settings.max_image_pixels,
         ),
         count_tokens=count_tokens,
+        background=Background(),
         readiness=lambda: check_readiness(settings, database),
     )
 
@@ -127,10 +129,12 @@ def _answers(database: Database) -> bool:
     return True
 
 
-def _lifespan(close: Callable[[], None]) -> Any:
+def _lifespan(background: Background, close: Callable[[], None]) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
+        background.begin()
         yield
+        await background.close()
         close()
 
     return lifespan

@@ -15,6 +15,7 @@ from storage.users import UserRepository
 
 if TYPE_CHECKING:
     from echo.auth.service import AuthService
+    from echo.background import Background
     from echo.contract.document import Contract
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
@@ -61,5 +62,6 @@ class Services:
     titles: "TitleService"
     transcriber: "Transcriber"
     file_store: "FileStore"
+    background: "Background"
     count_tokens: Callable[[str], int]
     readiness: Callable[[], Mapping[str, bool]]
