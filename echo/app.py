@@ -109,6 +109,7 @@ def make_services(settings: Settings, database: Database, tokens: Tokens, guard:
             settings.data_dir / "files",
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_image_pixels,
+            librechat=settings.librechat_dir,
         ),
         count_tokens=count_tokens,
         background=Background(),
