@@ -12,10 +12,10 @@ from pymongo import MongoClient
 from starlette.testclient import TestClient
 
 from echo.app import assemble
+from echo.serve import prepare
 from echo.settings import Settings
-from storage.database import Database
-from storage.indexes import ensure_indexes
 from tests.conftest import Client, make_settings
+from tests.librechat.models import Models, install
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
@@ -109,9 +109,7 @@ def moved(librechat_uri: str, librechat_dir: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def anonymous(moved: Settings, checker: ContractChecker) -> Iterator[Client]:
     """A client of an Echo on the copy."""
-    database = Database(str(moved.mongo_uri))
-    ensure_indexes(database)
-    database.close()
+    prepare(moved)
     with TestClient(assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
         yield Client(http, checker)
 
@@ -127,3 +125,50 @@ def log_in(anonymous: Client) -> Callable[..., Client]:
         return anonymous.with_token(answer.json()["token"])
 
     return login
+
+
+@pytest.fixture(scope="session")
+def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a database on which only an Echo has ever worked, with something of everything that it writes."""
+    directory = tmp_path_factory.mktemp("written")
+    with named_database(mongo_uri, "echo_written") as uri:
+        settings = make_settings(uri, directory)
+        prepare(settings)
+        with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
+            write_everything(Client(http, ContractChecker.of_the_project()))
+        yield uri
+
+
+def write_everything(anonymous: Client) -> None:
+    account = {"name": "Wanda", "email": "Wanda@example.test", "username": "Wanda"}
+    secret = {"password": "correct horse 1 battery", "confirm_password": "correct horse 1 battery"}
+    anonymous.post("/api/auth/register", json={**account, **secret})
+    anonymous.post("/api/auth/register", json={**account, **secret, "email": "second@example.test"})
+    login = anonymous.post(
+        "/api/auth/login", json={"email": account["email"], "password": secret["password"]}
+    )
+    client = anonymous.with_token(login.json()["token"])
+    first = client.post("/api/messages/a-first-one", json={"text": "Why?", "sender": "user"}).json()
+    for text in ("Because.", "Just so."):
+        body = {"text": text, "sender": "assistant", "parentMessageId": first["messageId"], "model": "gpt-5"}
+        client.post("/api/messages/a-first-one", json=body)
+    client.put(f"/api/messages/a-first-one/{first['messageId']}", json={"text": "Why not?"})
+    client.post("/api/messages/a-second-one", json={"text": "Hm", "sender": "user"})
+    client.post("/api/convos/gen_title", json={"conversationId": "a-first-one"})
+    client.post("/api/convos/fork", json={"conversationId": "a-first-one", "messageId": first["messageId"]})
+    for archived in (True, False):
+        client.post("/api/convos/update", json={"conversationId": "a-second-one", "isArchived": archived})
+    client.post("/api/convos/update", json={"conversationId": "a-first-one", "isArchived": True})
+    preset = {"title": "Mine", "endpoint": "openAI", "model": "gpt-5", "promptPrefix": "Be brief."}
+    client.post("/api/presets", json={**preset, "temperature": 0.5, "top_p": 1, "maxOutputTokens": 100})
+    client.post("/api/files", files={"file": ("note.txt", b"a note", "text/plain")})
+    image = next((HERE / "files" / "images").rglob("*.png")).read_bytes()
+    client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
+    assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
+    client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
+
+
+@pytest.fixture(scope="session")
+def models(request: pytest.FixtureRequest) -> Models:
+    """LibreChat's published models."""
+    return install(Path(request.config.cache.mkdir("librechat-models")))
