@@ -3,6 +3,8 @@
 import click
 
 from echo import __version__
+from echo.cli.checking import check
+from echo.cli.migrating import migrate
 from echo.cli.serving import serve
 
 
@@ -12,4 +14,6 @@ def main() -> None:
     """Echo, a contract-first chat backend."""
 
 
+main.add_command(check)
+main.add_command(migrate)
 main.add_command(serve)

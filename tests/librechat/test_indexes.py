@@ -1,5 +1,6 @@
 """Echo's indexes and LibreChat's, on one database: neither stands in the other's way, and none is dropped."""
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from pymongo import MongoClient
 
 from storage.database import Database
 from storage.indexes import REPOSITORIES, ensure_indexes
-from tests.librechat.models import Models
+from tests.librechat.models import NODE, Models
 from tests.support.database import named_database
 from tests.support.librechat import Document
 
@@ -119,3 +120,10 @@ class TestWithThePublishedModels:
         before = indexes_of(empty_uri)
         assert models.run("indexes", empty_uri) == {}
         assert without_any(before, indexes_of(empty_uri)) == []
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    packages = json.loads((NODE / "package-lock.json").read_text())["packages"]
+    assert len(packages) > 100
+    assert [name for name, package in packages.items() if "resolved" in package] == []
+    assert all("integrity" in package for name, package in packages.items() if name)
