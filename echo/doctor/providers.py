@@ -55,8 +55,9 @@ def models_request(provider: ProviderSettings) -> tuple[str, dict[str, str]] | N
 
 def probe(about: str, url: str, headers: Mapping[str, str], *, setting: str) -> Finding:
     """Ask an address, without following it elsewhere; what it says besides the status is not read."""
-    host = urlsplit(url).hostname or "its address"
+    host = "its address"
     try:
+        host = urlsplit(url).hostname or host
         with requests.Session() as session:
             session.trust_env = False
             with session.get(
