@@ -1,7 +1,7 @@
 """One MongoDB deployment: the client with the guarantees that Echo needs, transactions, indexes."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
 
+from storage.commands import CommandWatch, Watcher
 from storage.errors import Unavailable
 from storage.translation import translated
 
@@ -32,11 +33,13 @@ class Database:
 
     Every write is journaled before it is acknowledged, whatever the URI says; on a replica set by the majority,
     unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
-    contacted before the first call.
+    contacted before the first call. `watchers` are told of every command.
     """
 
-    def __init__(self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000) -> None:
-        self._client = connect(uri, app_name, timeout_ms)
+    def __init__(
+        self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000, watchers: Sequence[Watcher] = ()
+    ) -> None:
+        self._client = connect(uri, app_name, timeout_ms, watchers)
         self._database = self._client.get_default_database(DEFAULT_NAME)
         self.name = self._database.name
 
@@ -104,7 +107,9 @@ class Database:
         self._client.close()
 
 
-def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
+def connect(
+    uri: str, app_name: str, timeout_ms: int, watchers: Sequence[Watcher] = ()
+) -> MongoClient[Document]:
     """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
     try:
         with translated():
@@ -118,6 +123,7 @@ def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
                 # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
                 w=options.get("w") or "majority",
                 journal=True,
+                event_listeners=[CommandWatch(watchers)] if watchers else [],
                 **patience,
             )
     except ValueError as error:

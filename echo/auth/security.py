@@ -1,8 +1,9 @@
 """The contract's security schemes, in the form in which Connexion asks for them."""
 
+import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from connexion.lifecycle import ConnexionRequest
@@ -44,32 +45,44 @@ class CheckedTokens:
 
 
 class Security:
-    """Checks bearer tokens and the refresh cookie; `scheme_map` goes to Connexion."""
+    """Checks bearer tokens, the refresh cookie and the secret of the metrics; `scheme_map` goes to Connexion."""
 
-    def __init__(self, tokens: Tokens, guard: SessionGuard) -> None:
+    def __init__(self, tokens: Tokens, guard: SessionGuard, *, metrics_secret: str | None = None) -> None:
         self._tokens = tokens
         self._checked = CheckedTokens(tokens)
         self._guard = guard
+        self._metrics_secret = metrics_secret
 
     @property
     def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
         """For each kind of scheme what makes its check."""
         return {
-            "bearer": lambda: SchemeFactory(self.check_bearer),
-            "apiKey": lambda: SchemeFactory(self.check_refresh_cookie),
+            "bearer": lambda: SchemeFactory(
+                {"JWT": self.check_bearer, "METRICS_SECRET": self.check_metrics_secret}
+            ),
+            "apiKey": lambda: SchemeFactory({None: self.check_refresh_cookie}),
         }
 
     async def check_bearer(self, request: ConnexionRequest) -> Any:
         """The caller of an access token; raises `Unauthorized`."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
+        if (token := bearer_token(request)) is None:
             return NO_VALUE
         try:
-            caller = self._checked.read(token.strip())
+            caller = self._checked.read(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
         await self._check_session(caller.id, caller.session_id)
         return {"sub": caller.id, "caller": caller}
+
+    async def check_metrics_secret(self, request: ConnexionRequest) -> Any:
+        """Nobody, who may see the metrics; raises `Unauthorized`, as LibreChat does also where no secret is set."""
+        if (token := bearer_token(request)) is None:
+            return NO_VALUE
+        secret = self._metrics_secret
+        # The header's text is its bytes, one by one (ASGI), whatever they meant to the sender.
+        if not secret or not hmac.compare_digest(token.encode("latin-1", "replace"), secret.encode()):
+            raise Unauthorized(code="invalid_token")
+        return {}
 
     async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
         """The caller of a refresh token in its cookie; raises `Unauthorized`."""
@@ -90,12 +103,21 @@ class Security:
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
 
 
-class SchemeFactory:
-    """What Connexion's `security_map` wants for a scheme: an object that gives the check."""
+def bearer_token(request: ConnexionRequest) -> str | None:
+    """What stands after "Bearer" in the `Authorization` header; None where there is no such header."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
+
+class SchemeFactory:
+    """What Connexion's `security_map` wants for a kind of scheme: an object that gives the check.
+
+    Of several schemes of one kind the `bearerFormat` tells which is meant.
+    """
+
+    def __init__(self, checks: Mapping[str | None, Check]) -> None:
+        self._checks = checks
 
     def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Check:
-        """The check; the document has one scheme of each kind, and none has scopes."""
-        return self._check
+        """The check of the scheme, none of which has scopes. Raises `KeyError` for one that has none."""
+        return self._checks[security_scheme.get("bearerFormat")]

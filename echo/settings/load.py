@@ -34,6 +34,20 @@ RATE_LIMITS = (
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
+# What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the
+# environment only.
+TRACING = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
+)
+
 
 def load_settings(environ: Mapping[str, str], *, env_file: Path | None = None) -> Settings:
     """The settings of an environment, and of a `.env` file for what the environment does not set.
@@ -79,6 +93,8 @@ def read_settings(reader: Reader) -> Settings:
         rate_limits=dict(_rate_limits(reader)),
         log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
+        metrics_secret=reader.text("METRICS_SECRET"),
+        tracing={name: value for name in TRACING if (value := reader.text(name))},
         cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),
         max_body_bytes=reader.whole("ECHO_MAX_BODY_BYTES", 3 * MIB, minimum=1),
         max_upload_bytes=reader.whole("ECHO_MAX_UPLOAD_BYTES", 20 * MIB, minimum=1),
