@@ -1,8 +1,7 @@
-"""Metrics and traces of one process, put together for the composition root: all off unless the settings ask for them."""
+"""Metrics and traces of one process, put together for the composition root; off unless the settings ask for them."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observation:
-    """What observes: a meter for requests, watchers for the database, what goes round the application, what runs on."""
+    """A meter for requests, watchers for the database, what goes around the application, what runs beside it."""
 
     meter: RequestMeter | None = None
     watchers: tuple[Watcher, ...] = ()
@@ -46,20 +45,21 @@ def observe(settings: Settings) -> Observation:
 
 
 class CommandMeter:
-    """Counts and times MongoDB's commands, with each combination of labels looked up once."""
+    """Counts and times MongoDB's commands; what there is to count of a command is looked up once."""
 
     def __init__(self, instruments: "Instruments") -> None:
         self._commands = instruments.commands
-        self._children: dict[tuple[str, str, bool], Any] = {}
+        self._ended: dict[Command, Ended] = {}
 
     def __call__(self, command: Command) -> Ended:
         """See `storage.commands.Watcher`."""
-        return partial(self._ended, command)
+        ended = self._ended.get(command)
+        if ended is None:
+            succeeded = self._commands.batched(*command, metrics.OK).observe
+            failed = self._commands.batched(*command, metrics.FAILED).observe
 
-    def _ended(self, command: Command, seconds: float, error: str | None) -> None:
-        key = (command.name, command.collection, error is None)
-        child = self._children.get(key)
-        if child is None:
-            outcome = metrics.OK if error is None else metrics.FAILED
-            child = self._children[key] = self._commands.labels(command.name, command.collection, outcome)
-        child.observe(seconds)
+            def ended(seconds: float, error: str | None) -> None:
+                (failed if error else succeeded)(seconds)
+
+            self._ended[command] = ended
+        return ended

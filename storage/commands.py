@@ -1,16 +1,14 @@
 """Watching the commands that go to MongoDB: which, on which collection, how long. Never what they say."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import monitoring
 
 NO_COLLECTION = "none"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command by its name and collection, both of which stand in our code: neither is ever a client's word."""
 
     name: str
@@ -32,7 +30,8 @@ class CommandWatch(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """A command is sent."""
-        command = Command(event.command_name, collection_of(event))
+        name: str = event.command_name
+        command = Command(name, collection_of(name, event.command))
         self._under_way[event.request_id] = [watch(command) for watch in self._watchers]
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
@@ -41,15 +40,16 @@ class CommandWatch(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """It was refused, or the connection broke."""
-        self._end(event.request_id, event.duration_micros, str(event.failure.get("codeName") or "NetworkError"))
+        self._end(
+            event.request_id, event.duration_micros, str(event.failure.get("codeName") or "NetworkError")
+        )
 
     def _end(self, request_id: int, microseconds: int, error: str | None) -> None:
         for ended in self._under_way.pop(request_id, ()):
             ended(microseconds / 1e6, error)
 
 
-def collection_of(event: monitoring.CommandStartedEvent) -> str:
-    """The collection that a command is about; most name it as their first value, `getMore` apart."""
-    command: Any = event.command
-    name = command.get("collection") if event.command_name == "getMore" else command.get(event.command_name)
-    return name if isinstance(name, str) else NO_COLLECTION
+def collection_of(name: str, command: Any) -> str:
+    """The collection that a command is about; it stands under the command's own name, except in a `getMore`."""
+    collection = command.get("collection" if name == "getMore" else name)
+    return collection if isinstance(collection, str) else NO_COLLECTION

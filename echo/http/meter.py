@@ -1,5 +1,6 @@
 """Counting requests: how many, how long, how many at the moment."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +24,9 @@ class RequestMeter:
     def __init__(self, instruments: "Instruments") -> None:
         self._instruments = instruments
         self._durations: dict[tuple[str, str, int | None], Any] = {}
-        self._in_flight: dict[str, Any] = {}
+        # Plain numbers of the event loop, written to the shared counts now and then: twice per request costs more.
+        self._in_flight: Counter[tuple[str, str, str]] = Counter()
+        instruments.before_sampling(self._write_in_flight)
 
     def ended(self, operation: Operation | None, method: str, status: int | None, seconds: float) -> None:
         """Count an answered request; `method` is the client's own, HEAD included."""
@@ -31,24 +34,18 @@ class RequestMeter:
         key = (operation.id, method, status) if operation else (UNKNOWN, UNKNOWN, status)
         child = self._durations.get(key)
         if child is None:
-            labels = _labels(operation, method)
-            child = self._instruments.requests.labels(*labels, status or CLIENT_CLOSED)
+            path = operation.path if operation else UNKNOWN
+            child = self._instruments.requests.batched(key[0], path, key[1], str(status or CLIENT_CLOSED))
             self._durations[key] = child
         child.observe(seconds)
 
-    def in_flight(self, operation: Operation) -> Any:
-        """The gauge of an operation's requests under way."""
-        child = self._in_flight.get(operation.id)
-        if child is None:
-            child = self._instruments.in_flight.labels(*_labels(operation, operation.method))
-            self._in_flight[operation.id] = child
-        return child
+    def changed(self, operation: Operation, by: int) -> None:
+        """Count a request that begins (1) or has ended (-1)."""
+        self._in_flight[operation.id, operation.path, operation.method] += by
 
-
-def _labels(operation: Operation | None, method: str) -> tuple[str, str, str]:
-    if operation is None:
-        return UNKNOWN, UNKNOWN, UNKNOWN
-    return operation.id, operation.path, method
+    def _write_in_flight(self) -> None:
+        for labels, requests in tuple(self._in_flight.items()):
+            self._instruments.in_flight.labels(*labels).set(requests)
 
 
 class InFlight:
@@ -63,9 +60,8 @@ class InFlight:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        gauge = self._meter.in_flight(scope[OPERATION])
-        gauge.inc()
+        self._meter.changed(scope[OPERATION], 1)
         try:
             await self._app(scope, receive, send)
         finally:
-            gauge.dec()
+            self._meter.changed(scope[OPERATION], -1)

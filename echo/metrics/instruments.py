@@ -4,14 +4,22 @@ import asyncio
 import os
 import resource
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from echo.metrics.batches import BatchedHistogram
 from echo.metrics.shared import DIRECTORY
 
 # Seconds. A read takes a millisecond, a login a third of a second, a stream as long as a model writes.
@@ -19,8 +27,8 @@ REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 COMMAND_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 PROVIDER_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 JOB_SECONDS = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600)
-# How often a worker writes down its own memory and processor time.
-SAMPLE_SECONDS = 5.0
+# How often a worker writes down its memory, processor time and requests under way.
+SAMPLE_SECONDS = 2.0
 DURATION, TOTAL = "http_request_duration_seconds", "http_requests"
 _STATM = Path("/proc/self/statm")
 
@@ -32,7 +40,7 @@ class Instruments:
         disable_created_metrics()
         self.registry = CollectorRegistry()
         self._shared = os.environ.get(DIRECTORY)
-        self.requests = self._histogram(
+        self.requests = self._batched(
             DURATION,
             "Time from a request's first byte to its answer's last, by operation of the contract.",
             ("operation", "path", "method", "status"),
@@ -44,7 +52,7 @@ class Instruments:
         self.refusals = self._counter(
             "echo_rate_limit_refusals", "Requests refused by a rate limit.", ("limit",)
         )
-        self.commands = self._histogram(
+        self.commands = self._batched(
             "echo_mongodb_command_duration_seconds",
             "Time of a MongoDB command, the network included.",
             ("command", "collection", "outcome"),
@@ -66,7 +74,9 @@ class Instruments:
             "echo_job_duration_seconds", "Time of a job, by how it ended.", ("job", "outcome"), JOB_SECONDS
         )
         self.jobs_running = self._gauge("echo_jobs_running", "Jobs that are running.", ("job",))
-        self.job_items = self._counter("echo_job_items", "What jobs have got done, in their own units.", ("job",))
+        self.job_items = self._counter(
+            "echo_job_items", "What jobs have got done, in their own units.", ("job",)
+        )
         self._add_process()
 
     def _add_process(self) -> None:
@@ -76,15 +86,25 @@ class Instruments:
             registry=self.registry,
             multiprocess_mode="liveall",
         )
-        self.cpu = self._counter("process_cpu_seconds", "Processor time of the workers, those that ended included.")
+        self.cpu = self._counter(
+            "process_cpu_seconds", "Processor time of the workers, those that ended included."
+        )
         self._cpu_counted = 0.0
+        self._before_sampling: list[Callable[[], None]] = []
         self._sampling = threading.Lock()
         self._gauge("echo_workers", "Workers that are running.").inc()
         self._counter("echo_worker_starts", "Workers that were started.").inc()
         self.sample()
 
-    def _histogram(self, name: str, text: str, labels: Iterable[str], buckets: tuple[float, ...]) -> Histogram:
+    def _histogram(
+        self, name: str, text: str, labels: Iterable[str], buckets: tuple[float, ...]
+    ) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def _batched(
+        self, name: str, text: str, labels: Iterable[str], buckets: tuple[float, ...]
+    ) -> BatchedHistogram:
+        return BatchedHistogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def _counter(self, name: str, text: str, labels: Iterable[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -92,9 +112,15 @@ class Instruments:
     def _gauge(self, name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode="livesum")
 
+    def before_sampling(self, write: Callable[[], None]) -> None:
+        """Call this from any thread before each sample, to write what is not written at once."""
+        self._before_sampling.append(write)
+
     def sample(self) -> None:
-        """Write down this process's memory and processor time."""
+        """Write down this process's memory and processor time, and what was asked for by `before_sampling`."""
         with self._sampling:
+            for write in (*self._before_sampling, self.requests.flush, self.commands.flush):
+                write()
             used = resource.getrusage(resource.RUSAGE_SELF)
             seconds = used.ru_utime + used.ru_stime
             self.cpu.inc(max(0.0, seconds - self._cpu_counted))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import structlog
 
 from echo.errors import BadGateway, ServiceUnavailable
+from echo.providers.calls import calling
 from echo.providers.http import post
 from echo.settings import ProviderSettings
 
@@ -40,7 +41,8 @@ class TitleService:
         if self._provider is not None:
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
             try:
-                asked = _ASK[self._provider.type](self._provider, excerpt)
+                with calling(self._provider.name, "title"):
+                    asked = _ASK[self._provider.type](self._provider, excerpt)
             except (BadGateway, ServiceUnavailable) as error:
                 log.warning("a title could not be asked for", provider=self._provider.name, code=error.code)
             else:

@@ -43,6 +43,10 @@ class Tracing:
         self._on_close()
         self._provider.shutdown()
 
+    def flush(self) -> None:
+        """Send what waits to be sent."""
+        self._provider.force_flush()
+
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application with a span for each request."""
         return TraceRequests(app, self.tracer)
@@ -112,7 +116,9 @@ class TraceRequests:
             await self._app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else UNKNOWN_METHOD
-        carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in CARRIED}
+        carrier = {
+            name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in CARRIED
+        }
         with self._tracer.start_as_current_span(
             method,
             context=_w3c.extract(carrier),
