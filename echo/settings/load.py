@@ -66,7 +66,7 @@ def read_settings(reader: Reader) -> Settings:
     """The settings that a reader finds."""
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
-    data_dir, librechat_dir = reader.text("ECHO_DATA_DIR"), reader.text("ECHO_LIBRECHAT_DIR")
+    librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     domain = "http://localhost:3080"
     return Settings(
         host=reader.text("HOST", "127.0.0.1"),
@@ -74,7 +74,7 @@ def read_settings(reader: Reader) -> Settings:
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
-        data_dir=Path(data_dir).expanduser().absolute() if data_dir else user_data_path("echo-api"),
+        data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
@@ -110,6 +110,14 @@ def _mongo_uri(reader: Reader) -> str | None:
     if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
     return uri
+
+
+def _data_dir(reader: Reader) -> Path:
+    given = reader.text("ECHO_DATA_DIR")
+    try:
+        return Path(given).expanduser().absolute() if given else user_data_path("echo-api")
+    except RuntimeError as error:
+        raise SettingsError("ECHO_DATA_DIR must be set: this user has no home directory.") from error
 
 
 def _threads(mongo_uri: str | None) -> int:
