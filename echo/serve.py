@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -101,6 +102,8 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
 
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process."""
+    # Connexion imports Starlette's test client, which says on stderr what only tests need to know.
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
     # Imported here: the master, which only watches, would hold 30 MB that it never uses.
     from echo.app import create_app  # noqa: PLC0415
 

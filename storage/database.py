@@ -24,6 +24,8 @@ DEFAULT_NAME = "LibreChat"
 SELECTION_TIMEOUT = "serverSelectionTimeoutMS"
 # MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
+# MongoDB's code for an index that cannot be, such as a unique one on a sharded collection without the shard key first.
+CANNOT_CREATE_INDEX = 67
 # What tells one index from another, besides its keys; `background` and versions mean nothing any more.
 INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
 
@@ -78,8 +80,8 @@ class Database:
     def ensure_indexes(self, wanted: Mapping[str, Iterable[IndexModel]]) -> None:
         """Create the indexes that are not there, and drop none; several processes may do so at once.
 
-        An equal one under another name serves as well. One with other options, or documents that a unique one does
-        not allow, are left as they are, and logged. Raises `Unavailable`.
+        An equal one under another name serves as well. One with other options, documents that a unique one does not
+        allow, and a sharding that does not, are left as they are, and logged. Raises `Unavailable`.
         """
         for name, models in wanted.items():
             for model in models:
@@ -93,6 +95,9 @@ class Database:
                 # The error itself holds the values, which are none of a log's business.
                 log.error("unique index %s.%s cannot be made: doubles exist", name, model.document["name"])
             except OperationFailure as error:
+                if error.code == CANNOT_CREATE_INDEX:
+                    log.warning("index %s.%s cannot be made here", name, model.document["name"])
+                    return
                 if error.code not in INDEX_CONFLICTS:
                     raise
                 if not self._has_equal_index(name, model.document):

@@ -3,7 +3,7 @@
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from connexion.lifecycle import ConnexionRequest
@@ -19,6 +19,8 @@ from echo.services import Caller
 Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
+# The `bearerFormat` of the document's schemes that are sent alike: by it an operation says which it takes.
+ACCESS_TOKEN, METRICS_SECRET = "JWT", "METRICS_SECRET"
 
 
 class CheckedTokens:
@@ -56,16 +58,15 @@ class Security:
     @property
     def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
         """For each kind of scheme what makes its check."""
+        bearers = {ACCESS_TOKEN: self.check_bearer, METRICS_SECRET: self.check_metrics_secret}
         return {
-            "bearer": lambda: SchemeFactory(
-                {"JWT": self.check_bearer, "METRICS_SECRET": self.check_metrics_secret}
-            ),
-            "apiKey": lambda: SchemeFactory({None: self.check_refresh_cookie}),
+            "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
+            "apiKey": lambda: SchemeFactory(lambda _scheme: self.check_refresh_cookie),
         }
 
     async def check_bearer(self, request: ConnexionRequest) -> Any:
         """The caller of an access token; raises `Unauthorized`."""
-        if (token := bearer_token(request)) is None:
+        if (token := bearer_of(request)) is None:
             return NO_VALUE
         try:
             caller = self._checked.read(token)
@@ -76,7 +77,7 @@ class Security:
 
     async def check_metrics_secret(self, request: ConnexionRequest) -> Any:
         """Nobody, who may see the metrics; raises `Unauthorized`, as LibreChat does also where no secret is set."""
-        if (token := bearer_token(request)) is None:
+        if (token := bearer_of(request)) is None:
             return NO_VALUE
         secret = self._metrics_secret
         # The header's text is its bytes, one by one (ASGI), whatever they meant to the sender.
@@ -103,21 +104,18 @@ class Security:
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
 
 
-def bearer_token(request: ConnexionRequest) -> str | None:
-    """What stands after "Bearer" in the `Authorization` header; None where there is no such header."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else None
-
-
 class SchemeFactory:
-    """What Connexion's `security_map` wants for a kind of scheme: an object that gives the check.
+    """What Connexion's `security_map` wants for a kind of scheme: an object that gives the check of each scheme."""
 
-    Of several schemes of one kind the `bearerFormat` tells which is meant.
-    """
-
-    def __init__(self, checks: Mapping[str | None, Check]) -> None:
-        self._checks = checks
+    def __init__(self, check_of: Callable[[dict[str, Any]], Check]) -> None:
+        self._check_of = check_of
 
     def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Check:
-        """The check of the scheme, none of which has scopes. Raises `KeyError` for one that has none."""
-        return self._checks[security_scheme.get("bearerFormat")]
+        """The check of a scheme of the document; none has scopes."""
+        return self._check_of(security_scheme)
+
+
+def bearer_of(request: ConnexionRequest) -> str | None:
+    """What a request bears; None where it bears nothing."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
