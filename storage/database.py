@@ -24,7 +24,7 @@ DEFAULT_NAME = "LibreChat"
 SELECTION_TIMEOUT = "serverSelectionTimeoutMS"
 # MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
-# MongoDB's code for an index that cannot be, such as a unique one on a sharded collection without the shard key first.
+# MongoDB's code for an index that cannot be: on a sharded collection a unique one without the shard key first.
 CANNOT_CREATE_INDEX = 67
 # What tells one index from another, besides its keys; `background` and versions mean nothing any more.
 INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
