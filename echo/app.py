@@ -85,7 +85,6 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=limiter,
         security_map=Security(tokens, guard, metrics_secret=settings.metrics_secret).scheme_map,
-        meter=observation.meter,
         lifespan=_lifespan(services.background, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)

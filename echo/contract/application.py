@@ -29,7 +29,6 @@ from echo.contract.gate import ContractGate
 from echo.contract.operations import OPERATION, BoundOperation
 from echo.contract.reader import RequestReader
 from echo.http.bridge import Bridge, Pools
-from echo.http.meter import InFlight, RequestMeter
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.services import Services
 
@@ -37,13 +36,7 @@ SecurityMap = Mapping[str, Callable[[], Any]]
 
 
 def build_application(
-    services: Services,
-    *,
-    pools: Pools,
-    limiter: RateLimiter,
-    security_map: SecurityMap,
-    meter: RequestMeter | None = None,
-    lifespan: Any = None,
+    services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
 ) -> connexion.FlaskApp:
     """The Connexion application that serves the contract.
 
@@ -52,7 +45,6 @@ def build_application(
     contract, settings = services.contract, services.settings
     middlewares = [
         partial(ContractGate, contract=contract),
-        *([partial(InFlight, meter=meter)] if meter else []),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
         partial(RequestReader, settings=settings, limiter=limiter),

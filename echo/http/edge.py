@@ -50,6 +50,8 @@ class Edge:
             return
         exchange = Exchange(scope, send, read_client(dict(scope), self._trusted_proxies))
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            if self._meter:
+                self._meter.began(scope)
             await self._answer(exchange, receive)
 
     async def _answer(self, exchange: "Exchange", receive: Receive) -> None:
@@ -102,7 +104,7 @@ class Exchange:
         operation = self.scope.get(OPERATION)
         seconds = time.perf_counter() - self._begun
         if meter:
-            meter.ended(operation, self._method, self.status, seconds)
+            meter.ended(self.scope, self._method, self.status, seconds)
         log.info(
             "request",
             method=self._method,

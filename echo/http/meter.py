@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from echo.contract.document import Operation
 from echo.contract.operations import OPERATION
@@ -24,12 +24,18 @@ class RequestMeter:
     def __init__(self, instruments: "Instruments") -> None:
         self._instruments = instruments
         self._durations: dict[tuple[str, str, int | None], Any] = {}
-        # Plain numbers of the event loop, written to the shared counts now and then: twice per request costs more.
-        self._in_flight: Counter[tuple[str, str, str]] = Counter()
-        instruments.before_sampling(self._write_in_flight)
+        self._under_way: dict[int, Scope] = {}
+        self._shown: set[tuple[str, str, str]] = set()
+        instruments.before_sampling(self._write_under_way)
 
-    def ended(self, operation: Operation | None, method: str, status: int | None, seconds: float) -> None:
+    def began(self, scope: Scope) -> None:
+        """Take note of a request; what it is for will stand in its scope."""
+        self._under_way[id(scope)] = scope
+
+    def ended(self, scope: Scope, method: str, status: int | None, seconds: float) -> None:
         """Count an answered request; `method` is the client's own, HEAD included."""
+        self._under_way.pop(id(scope), None)
+        operation: Operation | None = scope.get(OPERATION)
         # The method is the client's word too, unless it has led to an operation.
         key = (operation.id, method, status) if operation else (UNKNOWN, UNKNOWN, status)
         child = self._durations.get(key)
@@ -39,29 +45,10 @@ class RequestMeter:
             self._durations[key] = child
         child.observe(seconds)
 
-    def changed(self, operation: Operation, by: int) -> None:
-        """Count a request that begins (1) or has ended (-1)."""
-        self._in_flight[operation.id, operation.path, operation.method] += by
-
-    def _write_in_flight(self) -> None:
-        for labels, requests in tuple(self._in_flight.items()):
-            self._instruments.in_flight.labels(*labels).set(requests)
-
-
-class InFlight:
-    """Middleware behind the gate that counts the requests of each operation while they last."""
-
-    def __init__(self, app: ASGIApp, *, meter: RequestMeter) -> None:
-        self._app = app
-        self._meter = meter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count and pass on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        self._meter.changed(scope[OPERATION], 1)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._meter.changed(scope[OPERATION], -1)
+    def _write_under_way(self) -> None:
+        # Counted now and then: two writes to shared memory for each request would cost more than all the rest.
+        operations = (scope.get(OPERATION) for scope in list(self._under_way.values()))
+        counts = Counter((each.id, each.path, each.method) for each in operations if each is not None)
+        self._shown |= counts.keys()
+        for labels in self._shown:
+            self._instruments.in_flight.labels(*labels).set(counts[labels])
