@@ -20,6 +20,7 @@ from echo.http.cors import Cors
 from echo.http.edge import Edge
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
+from echo.observation import Observation, observe
 from echo.providers.catalog import Catalog
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
@@ -61,7 +62,8 @@ def assemble(settings: Settings) -> Application:
     """Build every part for these settings; nothing is contacted before the first request."""
     if not (settings.mongo_uri and settings.jwt_secret and settings.jwt_refresh_secret):
         raise ValueError("the settings lack the database or the signing keys")
-    database = Database(settings.mongo_uri)
+    observation = observe(settings)
+    database = Database(settings.mongo_uri, watchers=observation.watchers)
     tokens = Tokens(
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
@@ -73,6 +75,7 @@ def assemble(settings: Settings) -> Application:
     def close() -> None:
         pools.close()
         database.close()
+        observation.close()
 
     limiter = RateLimiter(
         SharedMongoStorage(database.client, database.name),
@@ -83,11 +86,12 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=limiter,
-        security_map=Security(tokens, guard).scheme_map,
-        lifespan=_lifespan(services.background, providers, close),
+        security_map=Security(tokens, guard, metrics_secret=settings.metrics_secret).scheme_map,
+        lifespan=_lifespan(services.background, providers, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
-    return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
+    edge = Edge(cors, trusted_proxies=settings.trust_proxy, meter=observation.meter)
+    return Application(observation.around(edge), services, close)
 
 
 def make_services(
@@ -139,10 +143,17 @@ def _answers(database: Database) -> bool:
     return True
 
 
-def _lifespan(background: Background, providers: ProviderRegistry, close: Callable[[], None]) -> Any:
+def _lifespan(
+    background: Background,
+    providers: ProviderRegistry,
+    observation: Observation,
+    close: Callable[[], None],
+) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         background.begin()
+        if observation.running:
+            background.submit(observation.running())
         yield
         await background.close()
         await providers.close()

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from echo.keys import with_secrets
 from echo.listening import bind
+from echo.metrics.shared import forget_worker, shared_counts
 from echo.settings import Settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -93,12 +95,15 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     )
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
-    Supervisor(config, sockets=[listener], embedded=embedded).run()
+    with shared_counts(enabled=settings.metrics_secret is not None):
+        Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
 
 
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process."""
+    # Connexion imports Starlette's test client, which says on stderr what only tests need to know.
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
     # Imported here: the master, which only watches, would hold 30 MB that it never uses.
     from echo.app import create_app  # noqa: PLC0415
 
@@ -122,4 +127,17 @@ class Supervisor(Multiprocess):
         """Called twice a second by the supervisor's loop."""
         if self._embedded and not self.should_exit.is_set() and self._embedded.restart_if_dead():
             log.error("the embedded database had died and was started again")
-        super().keep_subprocess_alive()
+        with self._noticing_ends():
+            super().keep_subprocess_alive()
+
+    def handle_signals(self) -> None:
+        """Called likewise; SIGHUP replaces the workers one after the other, SIGTTOU ends one."""
+        with self._noticing_ends():
+            super().handle_signals()
+
+    @contextmanager
+    def _noticing_ends(self) -> Iterator[None]:
+        before = {process.pid for process in self.processes}
+        yield
+        for pid in before - {process.pid for process in self.processes}:
+            forget_worker(pid)

@@ -1,7 +1,7 @@
 """One MongoDB deployment: the client with the guarantees that Echo needs, transactions, indexes."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
 
+from storage.commands import CommandWatch, Watcher
 from storage.errors import Unavailable
 from storage.translation import translated
 
@@ -23,6 +24,8 @@ DEFAULT_NAME = "LibreChat"
 SELECTION_TIMEOUT = "serverSelectionTimeoutMS"
 # MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
+# MongoDB's code for an index that cannot be: on a sharded collection a unique one without the shard key first.
+CANNOT_CREATE_INDEX = 67
 # What tells one index from another, besides its keys; `background` and versions mean nothing any more.
 INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
 
@@ -32,11 +35,13 @@ class Database:
 
     Every write is journaled before it is acknowledged, whatever the URI says; on a replica set by the majority,
     unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
-    contacted before the first call.
+    contacted before the first call. `watchers` are told of every command.
     """
 
-    def __init__(self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000) -> None:
-        self._client = connect(uri, app_name, timeout_ms)
+    def __init__(
+        self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000, watchers: Sequence[Watcher] = ()
+    ) -> None:
+        self._client = connect(uri, app_name, timeout_ms, watchers)
         self._database = self._client.get_default_database(DEFAULT_NAME)
         self.name = self._database.name
 
@@ -75,8 +80,8 @@ class Database:
     def ensure_indexes(self, wanted: Mapping[str, Iterable[IndexModel]]) -> None:
         """Create the indexes that are not there, and drop none; several processes may do so at once.
 
-        An equal one under another name serves as well. One with other options, or documents that a unique one does
-        not allow, are left as they are, and logged. Raises `Unavailable`.
+        An equal one under another name serves as well. One with other options, documents that a unique one does not
+        allow, and a sharding that does not, are left as they are, and logged. Raises `Unavailable`.
         """
         for name, models in wanted.items():
             for model in models:
@@ -90,6 +95,9 @@ class Database:
                 # The error itself holds the values, which are none of a log's business.
                 log.error("unique index %s.%s cannot be made: doubles exist", name, model.document["name"])
             except OperationFailure as error:
+                if error.code == CANNOT_CREATE_INDEX:
+                    log.warning("index %s.%s cannot be made here", name, model.document["name"])
+                    return
                 if error.code not in INDEX_CONFLICTS:
                     raise
                 if not self._has_equal_index(name, model.document):
@@ -104,7 +112,9 @@ class Database:
         self._client.close()
 
 
-def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
+def connect(
+    uri: str, app_name: str, timeout_ms: int, watchers: Sequence[Watcher] = ()
+) -> MongoClient[Document]:
     """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
     try:
         with translated():
@@ -118,6 +128,7 @@ def connect(uri: str, app_name: str, timeout_ms: int) -> MongoClient[Document]:
                 # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
                 w=options.get("w") or "majority",
                 journal=True,
+                event_listeners=[CommandWatch(watchers)] if watchers else [],
                 **patience,
             )
     except ValueError as error:

@@ -239,3 +239,13 @@ class TestTwoProcesses:
         text = server.log.read_text()
         assert token not in text
         assert "correct horse" not in text
+
+
+class TestHangup:
+    def test_replaces_the_workers_and_serves_on(self, start: StartServer) -> None:
+        server = start(workers=2)
+        before = set(server.workers())
+        server.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: len(server.workers()) == 2 and not before & set(server.workers()))
+        assert server.healthy()
+        assert server.stop(signal.SIGTERM) == 0

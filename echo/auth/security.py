@@ -1,5 +1,6 @@
 """The contract's security schemes, in the form in which Connexion asks for them."""
 
+import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ from echo.services import Caller
 Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
+# The `bearerFormat` of the document's schemes that are sent alike: by it an operation says which it takes.
+ACCESS_TOKEN, METRICS_SECRET = "JWT", "METRICS_SECRET"
 
 
 class CheckedTokens:
@@ -44,32 +47,43 @@ class CheckedTokens:
 
 
 class Security:
-    """Checks bearer tokens and the refresh cookie; `scheme_map` goes to Connexion."""
+    """Checks bearer tokens, the refresh cookie and the secret of the metrics; `scheme_map` goes to Connexion."""
 
-    def __init__(self, tokens: Tokens, guard: SessionGuard) -> None:
+    def __init__(self, tokens: Tokens, guard: SessionGuard, *, metrics_secret: str | None = None) -> None:
         self._tokens = tokens
         self._checked = CheckedTokens(tokens)
         self._guard = guard
+        self._metrics_secret = metrics_secret
 
     @property
     def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
         """For each kind of scheme what makes its check."""
+        bearers = {ACCESS_TOKEN: self.check_bearer, METRICS_SECRET: self.check_metrics_secret}
         return {
-            "bearer": lambda: SchemeFactory(self.check_bearer),
-            "apiKey": lambda: SchemeFactory(self.check_refresh_cookie),
+            "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
+            "apiKey": lambda: SchemeFactory(lambda _scheme: self.check_refresh_cookie),
         }
 
     async def check_bearer(self, request: ConnexionRequest) -> Any:
         """The caller of an access token; raises `Unauthorized`."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
+        if (token := bearer_of(request)) is None:
             return NO_VALUE
         try:
-            caller = self._checked.read(token.strip())
+            caller = self._checked.read(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
         await self._check_session(caller.id, caller.session_id)
         return {"sub": caller.id, "caller": caller}
+
+    async def check_metrics_secret(self, request: ConnexionRequest) -> Any:
+        """Nobody, who may see the metrics; raises `Unauthorized`, as LibreChat does also where no secret is set."""
+        if (token := bearer_of(request)) is None:
+            return NO_VALUE
+        secret = self._metrics_secret
+        # The header's text is its bytes, one by one (ASGI), whatever they meant to the sender.
+        if not secret or not hmac.compare_digest(token.encode("latin-1", "replace"), secret.encode()):
+            raise Unauthorized(code="invalid_token")
+        return {}
 
     async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
         """The caller of a refresh token in its cookie; raises `Unauthorized`."""
@@ -91,11 +105,17 @@ class Security:
 
 
 class SchemeFactory:
-    """What Connexion's `security_map` wants for a scheme: an object that gives the check."""
+    """What Connexion's `security_map` wants for a kind of scheme: an object that gives the check of each scheme."""
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
+    def __init__(self, check_of: Callable[[dict[str, Any]], Check]) -> None:
+        self._check_of = check_of
 
     def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Check:
-        """The check; the document has one scheme of each kind, and none has scopes."""
-        return self._check
+        """The check of a scheme of the document; none has scopes."""
+        return self._check_of(security_scheme)
+
+
+def bearer_of(request: ConnexionRequest) -> str | None:
+    """What a request bears; None where it bears nothing."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None

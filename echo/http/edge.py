@@ -16,6 +16,7 @@ from echo.contract.operations import CLIENT, OPERATION, REQUEST_ID
 from echo.contract.responses import send_rendered
 from echo.errors import InternalError, render
 from echo.http.client import read_client
+from echo.http.meter import RequestMeter
 
 log = structlog.get_logger("echo.access")
 
@@ -34,9 +35,10 @@ HSTS = "max-age=31536000"
 class Edge:
     """ASGI middleware around everything else."""
 
-    def __init__(self, app: ASGIApp, *, trusted_proxies: int) -> None:
+    def __init__(self, app: ASGIApp, *, trusted_proxies: int, meter: RequestMeter | None = None) -> None:
         self._app = app
         self._trusted_proxies = trusted_proxies
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and log one request."""
@@ -48,6 +50,8 @@ class Edge:
             return
         exchange = Exchange(scope, send, read_client(dict(scope), self._trusted_proxies))
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            if self._meter:
+                self._meter.began(scope)
             await self._answer(exchange, receive)
 
     async def _answer(self, exchange: "Exchange", receive: Receive) -> None:
@@ -59,7 +63,7 @@ class Edge:
                 raise
             await send_rendered(exchange.send, render(InternalError(), request_id=exchange.request_id))
         finally:
-            exchange.log()
+            exchange.end(self._meter)
 
 
 class Exchange:
@@ -95,16 +99,19 @@ class Exchange:
         if self.scope[CLIENT].secure:
             headers["Strict-Transport-Security"] = HSTS
 
-    def log(self) -> None:
+    def end(self, meter: RequestMeter | None) -> None:
         """The access log's line: never the query string, which holds what people search for."""
         operation = self.scope.get(OPERATION)
+        seconds = time.perf_counter() - self._begun
+        if meter:
+            meter.ended(self.scope, self._method, self.status, seconds)
         log.info(
             "request",
             method=self._method,
             path=self.scope["path"],
             operation=operation.id if operation else None,
             status=self.status,
-            ms=round((time.perf_counter() - self._begun) * 1000, 1),
+            ms=round(seconds * 1000, 1),
             client=self.scope[CLIENT].address,
         )
 

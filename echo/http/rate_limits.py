@@ -16,6 +16,7 @@ from limits.storage import MongoDBStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echo import metrics
 from echo.contract.document import Operation
 from echo.contract.operations import CLIENT, OPERATION
 from echo.errors import ServiceUnavailable, TooManyRequests
@@ -58,6 +59,7 @@ class RateLimiter:
             remaining = self._window.get_window_stats(item, name, hashed).reset_time
         except StorageError as error:
             raise ServiceUnavailable("The database is not available.", code="storage_unavailable") from error
+        metrics.count_refusal(name)
         raise TooManyRequests(seconds_until(remaining))
 
 

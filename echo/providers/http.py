@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from echo import tracing
 from echo.errors import BadGateway, ServiceUnavailable
 
 CONNECT_SECONDS = 3.0
@@ -36,7 +37,7 @@ def post(
             session.trust_env = False
             with session.post(
                 url,
-                headers=dict(headers),
+                headers={**tracing.outgoing_headers(), **headers},
                 json=json_body,
                 data=data,
                 files=files,

@@ -1,6 +1,7 @@
 """One endpoint over HTTP: what all kinds of provider have in common. What differs is a `Dialect`."""
 
 import re
+import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from echo import metrics
 from echo.errors import ApiError, Unprocessable
+from echo.providers.calls import calling
 from echo.providers.chat import (
     ChatRequest,
     Credentials,
@@ -29,6 +32,7 @@ from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
 
+CHAT = "chat"
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -143,12 +147,15 @@ class HttpProvider:
         call = self._dialect.chat(request, self._access(credentials))
         limits = self._transport.limits
         attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        with self._asking("chat"):
+        asked = time.perf_counter()
+        with self._asking(CHAT):
             while True:
                 try:
                     async with aclosing(self._events(call)) as events:
                         async for event in events:
-                            begun = begun or not isinstance(event, Usage)
+                            if not begun and not isinstance(event, Usage):
+                                begun = True
+                                metrics.observe_first_chunk(self._settings.name, time.perf_counter() - asked)
                             yield event
                     return
                 except ProviderFailure as failure:
@@ -194,9 +201,11 @@ class HttpProvider:
 
         `call` is "chat", "title" or "models". It is also the one place to time and count them.
         """
-        try:
-            yield
-        except ProviderFailure as failure:
-            code, name = failure.error.code, self._settings.name
-            log.warning("a provider failed", provider=name, call=call, code=code, kind=failure.kind)
-            raise failure.error from None
+        name = self._settings.name
+        with calling(name, call, current=call != CHAT):
+            try:
+                yield
+            except ProviderFailure as failure:
+                code = failure.error.code
+                log.warning("a provider failed", provider=name, call=call, code=code, kind=failure.kind)
+                raise failure.error from None

@@ -17,7 +17,7 @@ import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 
-from echo import __version__
+from echo import __version__, tracing
 from echo.providers.addresses import AddressGuard, AddressRefused, address_refused
 from echo.providers.constants import (
     DRAIN_SECONDS,
@@ -94,7 +94,7 @@ class Transport:
                 return await self._session(call.guarded).request(
                     "GET" if body is None else "POST",
                     call.url,
-                    headers=call.headers,
+                    headers={**tracing.outgoing_headers(), **call.headers},
                     data=body,
                     allow_redirects=False,
                 )

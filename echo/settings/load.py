@@ -34,6 +34,20 @@ RATE_LIMITS = (
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
+# What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the
+# environment only.
+TRACING = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
+)
+
 
 def load_settings(environ: Mapping[str, str], *, env_file: Path | None = None) -> Settings:
     """The settings of an environment, and of a `.env` file for what the environment does not set.
@@ -52,7 +66,7 @@ def read_settings(reader: Reader) -> Settings:
     """The settings that a reader finds."""
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
-    data_dir, librechat_dir = reader.text("ECHO_DATA_DIR"), reader.text("ECHO_LIBRECHAT_DIR")
+    librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     domain = "http://localhost:3080"
     return Settings(
         host=reader.text("HOST", "127.0.0.1"),
@@ -60,7 +74,7 @@ def read_settings(reader: Reader) -> Settings:
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
-        data_dir=Path(data_dir).expanduser().absolute() if data_dir else user_data_path("echo-api"),
+        data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
@@ -79,6 +93,8 @@ def read_settings(reader: Reader) -> Settings:
         rate_limits=dict(_rate_limits(reader)),
         log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
+        metrics_secret=reader.text("METRICS_SECRET"),
+        tracing={name: value for name in TRACING if (value := reader.text(name))},
         cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),
         max_body_bytes=reader.whole("ECHO_MAX_BODY_BYTES", 3 * MIB, minimum=1),
         max_upload_bytes=reader.whole("ECHO_MAX_UPLOAD_BYTES", 20 * MIB, minimum=1),
@@ -95,6 +111,14 @@ def _mongo_uri(reader: Reader) -> str | None:
     if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
     return uri
+
+
+def _data_dir(reader: Reader) -> Path:
+    given = reader.text("ECHO_DATA_DIR")
+    try:
+        return Path(given).expanduser().absolute() if given else user_data_path("echo-api")
+    except RuntimeError as error:
+        raise SettingsError("ECHO_DATA_DIR must be set: this user has no home directory.") from error
 
 
 def _threads(mongo_uri: str | None) -> int:

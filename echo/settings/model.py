@@ -116,6 +116,8 @@ class Settings:
     rate_limits: Mapping[str, RateLimit]
     log_level: str
     log_format: str
+    metrics_secret: str | None = field(repr=False)
+    tracing: Mapping[str, str] = field(repr=False)
     cors_origins: tuple[str, ...]
     max_body_bytes: int
     max_upload_bytes: int

@@ -2,10 +2,13 @@
 
 from echo.errors import BadGateway
 from echo.files.upload import Upload
+from echo.providers.calls import calling
 from echo.providers.http import post
 from echo.settings import SpeechSettings
 
 READ_SECONDS = 60.0
+# As metrics and traces call the service.
+PROVIDER = "stt"
 MAX_TEXT = 200_000
 # The service goes by the suffix; what the client called its file is nobody's business.
 SUFFIXES = {
@@ -31,13 +34,14 @@ class RemoteTranscriber:
         """What the service understood. Raises `BadGateway`, `ServiceUnavailable`."""
         media_type = upload.content_type.partition(";")[0].strip().lower()
         upload.stream.seek(0)
-        answer = post(
-            self._settings.url,
-            headers={"Authorization": f"Bearer {self._settings.api_key}"},
-            seconds=READ_SECONDS,
-            data={"model": self._settings.model, "response_format": "json"},
-            files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},
-        )
+        with calling(PROVIDER, "speech"):
+            answer = post(
+                self._settings.url,
+                headers={"Authorization": f"Bearer {self._settings.api_key}"},
+                seconds=READ_SECONDS,
+                data={"model": self._settings.model, "response_format": "json"},
+                files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},
+            )
         text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
             raise BadGateway

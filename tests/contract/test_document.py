@@ -257,7 +257,7 @@ UNKNOWN_PATHS = (
         "/docs/",
         "/docs/assets",
     ),
-    *("/API/convos", "//health", "/api/files/images/x/y", "/metrics", "/.env", "/favicon.ico"),
+    *("/API/convos", "//health", "/api/files/images/x/y", "/metrics/", "/.env", "/favicon.ico"),
 )
 
 

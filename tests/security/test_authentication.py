@@ -14,6 +14,8 @@ from tests.security.conftest import send
 from tests.support.operations import OPERATIONS, Op
 
 SECURED = [op for op in OPERATIONS if op.secured]
+# The metrics are the operator's: no user's token is for them, of a living session or an ended one.
+BY_TOKEN = [op for op in SECURED if op.id != "get_metrics"]
 IDS = {"id": "asst_x", "userId": "0" * 24}
 ANYONE = {
     "get_health",
@@ -49,11 +51,13 @@ class TestEverySecuredOperation:
         headers = {"Authorization": f"Bearer {ada.refresh_token}"}
         assert send(api, op, IDS, headers=headers).status_code == 401
 
-    def test_refuses_a_token_of_an_ended_session(self, op: Op, ada: UserClient) -> None:
-        assert ada.post("/api/auth/logout").is_success
-        response = send(ada, op, IDS)
-        assert response.status_code == 401
-        assert response.json()["code"] == "session_expired"
+
+@pytest.mark.parametrize("op", BY_TOKEN, ids=lambda op: op.id)
+def test_a_token_of_an_ended_session_is_refused(op: Op, ada: UserClient) -> None:
+    assert ada.post("/api/auth/logout").is_success
+    response = send(ada, op, IDS)
+    assert response.status_code == 401
+    assert response.json()["code"] == "session_expired"
 
 
 class TestForgedTokens:

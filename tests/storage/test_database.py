@@ -321,6 +321,18 @@ class TestIndexes:
         # The others were made all the same.
         assert "email_1_tenantId_1" in indexes_of(empty_database, "users")
 
+    def test_one_that_cannot_be_is_logged_and_keeps_nobody_from_starting(
+        self, empty_database: Database, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # The code that a sharded collection has for a unique index without its shard key, got with a direction of 0.
+        impossible, possible = IndexModel([("user", 0)], unique=True), IndexModel([("user", ASCENDING)])
+        with caplog.at_level(logging.WARNING, "storage"):
+            empty_database.ensure_indexes({"messages": [impossible, possible]})
+        assert [record.getMessage() for record in caplog.records] == [
+            "index messages.user_0 cannot be made here"
+        ]
+        assert "user_1" in indexes_of(empty_database, "messages")
+
     def test_doubles_in_the_data_are_logged_without_their_values(
         self, empty_database: Database, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -1,0 +1,36 @@
+"""One set of counts for all workers: each writes files of its own in a directory that the master made for them."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# The library looks at it when it is first imported: it must stand in the environment before a worker is started.
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@contextmanager
+def shared_counts(*, enabled: bool) -> Iterator[None]:
+    """A fresh, private directory in the environment of the workers to come; gone at the end.
+
+    Fresh, because what an earlier Echo counted would be counted again. Where metrics are off there is none.
+    """
+    os.environ.pop(DIRECTORY, None)
+    if not enabled:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="echo-metrics-") as directory:
+        os.environ[DIRECTORY] = directory
+        try:
+            yield
+        finally:
+            del os.environ[DIRECTORY]
+
+
+def forget_worker(pid: int | None) -> None:
+    """Take out what only a living worker has: its memory, its requests under way. Its counts stay."""
+    if pid is not None and DIRECTORY in os.environ:
+        # Imported here: the master needs it only when a worker has ended.
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+        mark_process_dead(pid)
