@@ -7,10 +7,12 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from echo.auth.api_keys import ApiKeyGuard, ApiKeyService
 from echo.auth.security import Security
 from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
+from echo.auth.user_keys import KeyService, make_cipher
 from echo.background import Background
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
@@ -26,11 +28,13 @@ from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
 from echo.token_count import count_tokens
+from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.files import FileRepository
+from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.sessions import SessionRepository
@@ -65,7 +69,8 @@ def assemble(settings: Settings) -> Application:
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
     guard = SessionGuard(SessionRepository(database))
-    services = make_services(settings, database, tokens, guard)
+    api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database))
+    services = make_services(settings, database, tokens, guard, api_keys)
     pools = Pools(settings.threads)
 
     def close() -> None:
@@ -81,14 +86,16 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=limiter,
-        security_map=Security(tokens, guard).scheme_map,
+        security_map=Security(tokens, guard, api_keys).scheme_map,
         lifespan=_lifespan(services.background, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
     return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
 
 
-def make_services(settings: Settings, database: Database, tokens: Tokens, guard: SessionGuard) -> Services:
+def make_services(
+    settings: Settings, database: Database, tokens: Tokens, guard: SessionGuard, api_keys: ApiKeyGuard
+) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
     return Services(
@@ -102,6 +109,8 @@ def make_services(settings: Settings, database: Database, tokens: Tokens, guard:
         files=FileRepository(database),
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
+        api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
+        keys=KeyService(KeyRepository(database), settings.providers, make_cipher(settings)),
         catalog=Catalog(settings.providers),
         titles=TitleService(settings.providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),

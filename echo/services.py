@@ -14,7 +14,9 @@ from storage.threads import ThreadRepository
 from storage.users import UserRepository
 
 if TYPE_CHECKING:
+    from echo.auth.api_keys import ApiKeyService
     from echo.auth.service import AuthService
+    from echo.auth.user_keys import KeyService
     from echo.background import Background
     from echo.contract.document import Contract
     from echo.files import FileStore
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caller:
-    """The authenticated user of a request, as the access token states it."""
+    """The authenticated user of a request; with an API key `session_id` is empty."""
 
     id: str
     session_id: str
@@ -58,6 +60,8 @@ class Services:
     files: FileRepository
     assistants: AssistantRepository
     auth: "AuthService"
+    api_keys: "ApiKeyService"
+    keys: "KeyService"
     catalog: "Catalog"
     titles: "TitleService"
     transcriber: "Transcriber"

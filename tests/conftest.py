@@ -65,6 +65,8 @@ def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
             "ECHO_DATA_DIR": str(data_dir),
             "JWT_SECRET": "tests-only-" + "a1B2" * 8,
             "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8,
+            "CREDS_KEY": "c0" * 32,
+            "CREDS_IV": "d1" * 16,
             "ECHO_RATE_LIMITS": "off",
             **environ,
         }

@@ -9,6 +9,7 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.security import NO_VALUE
 
 from echo.auth import cookies
+from echo.auth.api_keys import KEY_PREFIX, ApiKeyGuard
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import AccessClaims, InvalidToken, Tokens
 from echo.contract.requests import read_cookies
@@ -18,6 +19,8 @@ from echo.services import Caller
 Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
+# The `bearerFormat` of the document's two schemes that are sent alike: by it an operation says which it takes.
+ACCESS_TOKEN, API_KEY = "JWT", "API key"
 
 
 class CheckedTokens:
@@ -44,31 +47,45 @@ class CheckedTokens:
 
 
 class Security:
-    """Checks bearer tokens and the refresh cookie; `scheme_map` goes to Connexion."""
+    """Checks access tokens, API keys and the refresh cookie; `scheme_map` goes to Connexion."""
 
-    def __init__(self, tokens: Tokens, guard: SessionGuard) -> None:
+    def __init__(self, tokens: Tokens, guard: SessionGuard, api_keys: ApiKeyGuard) -> None:
         self._tokens = tokens
+        self._api_keys = api_keys
         self._checked = CheckedTokens(tokens)
         self._guard = guard
 
     @property
     def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
         """For each kind of scheme what makes its check."""
+        bearers = {ACCESS_TOKEN: self.check_access_token, API_KEY: self.check_api_key}
         return {
-            "bearer": lambda: SchemeFactory(self.check_bearer),
-            "apiKey": lambda: SchemeFactory(self.check_refresh_cookie),
+            "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
+            "apiKey": lambda: SchemeFactory(lambda _scheme: self.check_refresh_cookie),
         }
 
-    async def check_bearer(self, request: ConnexionRequest) -> Any:
-        """The caller of an access token; raises `Unauthorized`."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
+    async def check_access_token(self, request: ConnexionRequest) -> Any:
+        """The caller of an access token; raises `Unauthorized`. An API key is none."""
+        token = bearer_of(request)
+        if token is None or token.startswith(KEY_PREFIX):
             return NO_VALUE
         try:
-            caller = self._checked.read(token.strip())
+            caller = self._checked.read(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
         await self._check_session(caller.id, caller.session_id)
+        return {"sub": caller.id, "caller": caller}
+
+    async def check_api_key(self, request: ConnexionRequest) -> Any:
+        """The caller of an API key; raises `Unauthorized`. An access token is none."""
+        token = bearer_of(request)
+        if token is None or not token.startswith(KEY_PREFIX):
+            return NO_VALUE
+        caller = await self._api_keys.caller(token)
+        if caller is None:
+            raise Unauthorized(
+                "The API key is not one of this server's, or has expired.", code="invalid_api_key"
+            )
         return {"sub": caller.id, "caller": caller}
 
     async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
@@ -91,11 +108,17 @@ class Security:
 
 
 class SchemeFactory:
-    """What Connexion's `security_map` wants for a scheme: an object that gives the check."""
+    """What Connexion's `security_map` wants for a kind of scheme: an object that gives the check of each scheme."""
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
+    def __init__(self, check_of: Callable[[dict[str, Any]], Check]) -> None:
+        self._check_of = check_of
 
     def get_fn(self, security_scheme: dict[str, Any], required_scopes: list[str]) -> Check:
-        """The check; the document has one scheme of each kind, and none has scopes."""
-        return self._check
+        """The check of a scheme of the document; none has scopes."""
+        return self._check_of(security_scheme)
+
+
+def bearer_of(request: ConnexionRequest) -> str | None:
+    """What a request bears; None where it bears nothing."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None

@@ -65,12 +65,14 @@ class BoundOperation:
             return file_response(body, status, headers)
         if isinstance(body, EventStream):
             return EventStreamResponse(body, status, dict(headers))
+        if body is None:
+            return empty_response(status, headers)
         content, content_type = encode(body)
         return flask.Response(content, status, {"Content-Type": content_type, **headers})
 
 
 def unpack(reply: Any, default_status: int) -> tuple[Any, int, Mapping[str, str]]:
-    """A handler's reply is a body, or a body with a status, or a body with status and headers."""
+    """A handler's reply is a body, or a body with a status, or a body with status and headers; None is no body."""
     if not isinstance(reply, tuple):
         return reply, default_status, {}
     body, status, *rest = reply
@@ -82,6 +84,13 @@ def encode(body: Any) -> tuple[bytes, str]:
     if isinstance(body, str):
         return body.encode(), "text/plain; charset=utf-8"
     return orjson.dumps(body), "application/json"
+
+
+def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A response without a body, which has no media type either."""
+    response = flask.Response(b"", status, headers)
+    response.headers.remove("Content-Type")
+    return response
 
 
 def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> flask.Response:

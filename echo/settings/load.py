@@ -11,7 +11,7 @@ from platformdirs import user_data_path
 from echo.settings.model import RateLimit, Settings, SpeechSettings
 from echo.settings.providers import USER_PROVIDED, read_providers
 from echo.settings.reader import Reader, SettingsError
-from echo.settings.secrets import read_keys
+from echo.settings.secrets import read_credentials_keys, read_keys
 
 MIB = 1024 * 1024
 MINUTE = 60
@@ -52,6 +52,7 @@ def read_settings(reader: Reader) -> Settings:
     """The settings that a reader finds."""
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
+    creds_key, creds_iv = read_credentials_keys(reader)
     data_dir = reader.text("ECHO_DATA_DIR")
     domain = "http://localhost:3080"
     return Settings(
@@ -71,6 +72,8 @@ def read_settings(reader: Reader) -> Settings:
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
         jwt_secret=jwt_secret,
         jwt_refresh_secret=jwt_refresh_secret,
+        creds_key=creds_key,
+        creds_iv=creds_iv,
         session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
         refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),

@@ -88,6 +88,8 @@ class Settings:
     min_password_length: int
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
+    creds_key: str | None = field(repr=False)
+    creds_iv: str | None = field(repr=False)
     session_seconds: int
     refresh_seconds: int
     secure_cookies: bool | None

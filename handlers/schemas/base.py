@@ -7,7 +7,7 @@ On the way out such a value is left out, because the contract promises types, an
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
@@ -153,6 +153,19 @@ class Moment(fields.Field[datetime]):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         # The first 23 characters end before a time zone, if there is one.
         return f"{value.isoformat('T', 'milliseconds')[:23]}Z" if isinstance(value, datetime) else missing
+
+
+class Time(fields.Field[datetime | None]):
+    """A time that a client sends, RFC 3339 or near it; without a zone it is UTC, and empty is no time."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime | None:
+        if value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise ValidationError("is not a time") from error
 
 
 def _is_finite(value: Any) -> bool:
