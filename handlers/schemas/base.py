@@ -155,17 +155,15 @@ class Moment(fields.Field[datetime]):
         return f"{value.isoformat('T', 'milliseconds')[:23]}Z" if isinstance(value, datetime) else missing
 
 
-class Time(fields.Field[datetime | None]):
-    """A time that a client sends, RFC 3339 or near it; without a zone it is UTC, and empty is no time."""
+class Time(fields.AwareDateTime):
+    """A time that a client sends, in RFC 3339; without a zone it is UTC, and an empty text is no time."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime | None:
-        if value == "":
-            return None
-        try:
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise ValidationError("is not a time") from error
+    def __init__(self, **kwargs: Any) -> None:
+        words = dict.fromkeys(("invalid", "format"), "is not a time")
+        super().__init__("iso", default_timezone=UTC, error_messages=words, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return None if value == "" else super()._deserialize(value, attr, data, **kwargs)
 
 
 def _is_finite(value: Any) -> bool:
