@@ -21,6 +21,7 @@ from echo.http.edge import Edge
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
 from echo.providers.catalog import Catalog
+from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
 from echo.services import Services
 from echo.settings import Settings
@@ -65,7 +66,8 @@ def assemble(settings: Settings) -> Application:
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
     guard = SessionGuard(SessionRepository(database))
-    services = make_services(settings, database, tokens, guard)
+    providers = build_providers(settings.providers, settings.provider_limits)
+    services = make_services(settings, database, tokens, guard, providers)
     pools = Pools(settings.threads)
 
     def close() -> None:
@@ -82,13 +84,19 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=limiter,
         security_map=Security(tokens, guard).scheme_map,
-        lifespan=_lifespan(services.background, close),
+        lifespan=_lifespan(services.background, providers, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
     return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
 
 
-def make_services(settings: Settings, database: Database, tokens: Tokens, guard: SessionGuard) -> Services:
+def make_services(
+    settings: Settings,
+    database: Database,
+    tokens: Tokens,
+    guard: SessionGuard,
+    providers: ProviderRegistry,
+) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
     return Services(
@@ -103,6 +111,7 @@ def make_services(settings: Settings, database: Database, tokens: Tokens, guard:
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
         catalog=Catalog(settings.providers),
+        providers=providers,
         titles=TitleService(settings.providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
         file_store=FileStore(
@@ -129,12 +138,13 @@ def _answers(database: Database) -> bool:
     return True
 
 
-def _lifespan(background: Background, close: Callable[[], None]) -> Any:
+def _lifespan(background: Background, providers: ProviderRegistry, close: Callable[[], None]) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         background.begin()
         yield
         await background.close()
+        await providers.close()
         close()
 
     return lifespan

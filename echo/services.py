@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from echo.contract.document import Contract
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
+    from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
 
@@ -59,6 +60,7 @@ class Services:
     assistants: AssistantRepository
     auth: "AuthService"
     catalog: "Catalog"
+    providers: "Providers"
     titles: "TitleService"
     transcriber: "Transcriber"
     file_store: "FileStore"
