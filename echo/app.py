@@ -23,6 +23,7 @@ from echo.http.edge import Edge
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
 from echo.providers.catalog import Catalog
+from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
 from echo.services import Services
 from echo.settings import Settings
@@ -70,7 +71,8 @@ def assemble(settings: Settings) -> Application:
     )
     guard = SessionGuard(SessionRepository(database))
     api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database))
-    services = make_services(settings, database, tokens, guard, api_keys)
+    providers = build_providers(settings.providers, settings.provider_limits)
+    services = make_services(settings, database, tokens, guard, api_keys, providers)
     pools = Pools(settings.threads)
 
     def close() -> None:
@@ -87,14 +89,19 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=limiter,
         security_map=Security(tokens, guard, api_keys).scheme_map,
-        lifespan=_lifespan(services.background, close),
+        lifespan=_lifespan(services.background, providers, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
     return Application(Edge(cors, trusted_proxies=settings.trust_proxy), services, close)
 
 
 def make_services(
-    settings: Settings, database: Database, tokens: Tokens, guard: SessionGuard, api_keys: ApiKeyGuard
+    settings: Settings,
+    database: Database,
+    tokens: Tokens,
+    guard: SessionGuard,
+    api_keys: ApiKeyGuard,
+    providers: ProviderRegistry,
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
@@ -112,6 +119,7 @@ def make_services(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=KeyService(KeyRepository(database), settings.providers, make_cipher(settings)),
         catalog=Catalog(settings.providers),
+        providers=providers,
         titles=TitleService(settings.providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
         file_store=FileStore(
@@ -138,12 +146,13 @@ def _answers(database: Database) -> bool:
     return True
 
 
-def _lifespan(background: Background, close: Callable[[], None]) -> Any:
+def _lifespan(background: Background, providers: ProviderRegistry, close: Callable[[], None]) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         background.begin()
         yield
         await background.close()
+        await providers.close()
         close()
 
     return lifespan

@@ -147,6 +147,13 @@ class TooManyRequests(ApiError):
         super().__init__(headers={"Retry-After": str(max(1, retry_after))})
 
 
+class ProviderLimited(TooManyRequests):
+    """A provider's own limit is used up, under the server's key or the user's; its `Retry-After` is passed on."""
+
+    default_code = "provider_limited"
+    default_message = "The provider's limit is reached; try again later."
+
+
 class InternalError(ApiError):
     """A fault of the server; the client learns nothing more."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from echo.contract.document import Contract
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
+    from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
 
@@ -63,6 +64,7 @@ class Services:
     api_keys: "ApiKeyService"
     keys: "KeyService"
     catalog: "Catalog"
+    providers: "Providers"
     titles: "TitleService"
     transcriber: "Transcriber"
     file_store: "FileStore"

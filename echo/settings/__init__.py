@@ -1,7 +1,23 @@
 """Settings: from the environment and `.env`, under LibreChat's names where it has one."""
 
 from echo.settings.load import load_settings
-from echo.settings.model import ProviderSettings, RateLimit, Settings, SpeechSettings
+from echo.settings.model import (
+    AzureDeployment,
+    ProviderLimits,
+    ProviderSettings,
+    RateLimit,
+    Settings,
+    SpeechSettings,
+)
 from echo.settings.reader import SettingsError
 
-__all__ = ["ProviderSettings", "RateLimit", "Settings", "SettingsError", "SpeechSettings", "load_settings"]
+__all__ = [
+    "AzureDeployment",
+    "ProviderLimits",
+    "ProviderSettings",
+    "RateLimit",
+    "Settings",
+    "SettingsError",
+    "SpeechSettings",
+    "load_settings",
+]

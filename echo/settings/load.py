@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from platformdirs import user_data_path
 
 from echo.settings.model import RateLimit, Settings, SpeechSettings
-from echo.settings.providers import USER_PROVIDED, read_providers
+from echo.settings.providers import USER_PROVIDED, read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
 
@@ -87,6 +87,7 @@ def read_settings(reader: Reader) -> Settings:
         max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
         title_conversations=reader.flag("TITLE_CONVO", True),
         providers=read_providers(reader),
+        provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
     )
 

@@ -59,6 +59,26 @@ class ProviderSettings:
 
 
 @dataclass(frozen=True)
+class ProviderLimits:
+    """How long a provider may take, and how much it may send, before it is given up.
+
+    `first_seconds` runs until the first byte of an answer, connecting included; `chunk_seconds` between two pieces
+    of it; `stream_seconds` over all of it; `short_seconds` over a whole short answer, such as a title or a list of
+    models. `attempts` count the first one; before each further one `pause_seconds` pass, doubling. A user's own base
+    URL may not lead to a private address, unless it is one of `allowed_addresses`, as `host:port`.
+    """
+
+    connect_seconds: float = 10.0
+    first_seconds: float = 180.0
+    chunk_seconds: float = 90.0
+    stream_seconds: float = 1800.0
+    short_seconds: float = 10.0
+    attempts: int = 3
+    pause_seconds: float = 0.5
+    allowed_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SpeechSettings:
     """Speech to text: `mode` is "auto", "offline" or "off"; with a key, a service that speaks OpenAI's protocol."""
 
@@ -103,4 +123,5 @@ class Settings:
     max_image_pixels: int
     title_conversations: bool
     providers: tuple[ProviderSettings, ...]
+    provider_limits: ProviderLimits
     speech: SpeechSettings

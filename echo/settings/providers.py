@@ -1,11 +1,15 @@
 """The providers of models, under LibreChat's variables; `user_provided` as a key means that the server has none."""
 
+import re
 from dataclasses import dataclass
 
-from echo.settings.model import ProviderSettings
-from echo.settings.reader import Reader
+from echo.settings.model import ProviderLimits, ProviderSettings
+from echo.settings.reader import Reader, SettingsError
 
 USER_PROVIDED = "user_provided"
+# As LibreChat's `allowedAddresses`: a host, and always a port.
+ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):[1-9][0-9]{0,4}")
+HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,21 @@ def read_providers(reader: Reader) -> tuple[ProviderSettings, ...]:
     found = {known.name: _read_provider(reader, known) for known in KNOWN}
     wanted = reader.texts("ENDPOINTS", tuple(found))
     return tuple(found[name] for name in wanted if name in found)
+
+
+def read_provider_limits(reader: Reader) -> ProviderLimits:
+    """How long providers may take; the rest is fixed."""
+    allowed = reader.texts("ECHO_ALLOWED_ADDRESSES", ())
+    if not all(ADDRESS.fullmatch(address) for address in allowed):
+        raise SettingsError("ECHO_ALLOWED_ADDRESSES must be host:port, or several separated by commas.")
+    return ProviderLimits(
+        connect_seconds=reader.whole("ECHO_PROVIDER_CONNECT_SECONDS", 10, minimum=1, maximum=HOUR),
+        first_seconds=reader.whole("ECHO_PROVIDER_FIRST_SECONDS", 180, minimum=1, maximum=HOUR),
+        chunk_seconds=reader.whole("ECHO_PROVIDER_CHUNK_SECONDS", 90, minimum=1, maximum=HOUR),
+        stream_seconds=reader.whole("ECHO_PROVIDER_STREAM_SECONDS", 1800, minimum=1, maximum=24 * HOUR),
+        attempts=reader.whole("ECHO_PROVIDER_ATTEMPTS", 3, minimum=1, maximum=10),
+        allowed_addresses=allowed,
+    )
 
 
 def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:

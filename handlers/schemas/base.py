@@ -159,7 +159,7 @@ class Time(fields.AwareDateTime):
     """A time that a client sends, in RFC 3339; without a zone it is UTC, and an empty text is no time."""
 
     def __init__(self, **kwargs: Any) -> None:
-        words = dict.fromkeys(("invalid", "format"), "is not a time")
+        words: dict[str, Any] = {"invalid": "is not a time", "format": "is not a time"}
         super().__init__("iso", default_timezone=UTC, error_messages=words, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,17 @@ from typing import Any
 # What each layer may import besides the standard library and itself; `echo` reaches handlers by the contract only.
 FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
     "storage": ("echo", "handlers", "flask", "connexion", "marshmallow", "starlette", "tests"),
-    "handlers": ("pymongo", "bson", "flask", "connexion", "requests", "starlette", "limits", "tests"),
+    "handlers": (
+        "aiohttp",
+        "bson",
+        "connexion",
+        "flask",
+        "limits",
+        "pymongo",
+        "requests",
+        "starlette",
+        "tests",
+    ),
     "echo": ("handlers", "pymongo", "bson", "tests"),
 }
 # Handlers meet storage only through the services; its errors are the one thing that they may name.

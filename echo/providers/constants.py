@@ -1,0 +1,28 @@
+"""Bounds on what a provider may send; generous for any true answer, and deadly to an endless one."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# A line of an event stream, and the data of one event. Google's hold whole paragraphs, an inline picture some MiB.
+MAX_LINE_BYTES = 8 * MIB
+MAX_EVENT_BYTES = 8 * MIB
+# One stream in all, and the text taken from it: MongoDB keeps no document of more than 16 MiB.
+MAX_STREAM_BYTES = 128 * MIB
+MAX_TEXT_CHARS = 2_000_000
+# An answer that is no stream, and of an error only what may tell its kind.
+MAX_ANSWER_BYTES = 4 * MIB
+MAX_ERROR_BYTES = 16 * KIB
+ERROR_SECONDS = 2.0
+# What may still come after the reason for which the model ended: the usage, and the end itself.
+ENDING_SECONDS = 5.0
+
+# The longest that a request waits before it is tried again; a longer `Retry-After` is passed on instead.
+MAX_PAUSE_SECONDS = 5.0
+DEFAULT_RETRY_AFTER = 60
+MAX_RETRY_AFTER = 3600
+
+MODELS_SECONDS = 300.0
+MODELS_FAILED_SECONDS = 30.0
+MAX_MODELS = 2000
+MAX_MODEL_NAME = 256
+MAX_REMEMBERED = 256

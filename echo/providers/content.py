@@ -1,0 +1,43 @@
+"""What goes into a request, in whatever provider's form: turns, pictures, text files."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from echo.providers.chat import Attachment, Turn
+
+MAX_FILENAME = 255
+
+
+def alternating(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns from the first one of the user's on: not every provider lets the model begin."""
+    first = next((index for index, turn in enumerate(turns) if turn.role == "user"), len(turns))
+    return list(turns[first:])
+
+
+def pictures(turn: Turn) -> list[Attachment]:
+    """The attached pictures; those of the model's own turns are not sent, as no provider takes them."""
+    return [each for each in turn.attachments if is_picture(each)] if turn.role == "user" else []
+
+
+def full_text(turn: Turn) -> str:
+    """The text of a turn with its text files before it, each marked with its name."""
+    files = (file_text(each) for each in turn.attachments if not is_picture(each))
+    return "\n\n".join(part for part in (*files, turn.text) if part)
+
+
+def is_picture(attachment: Attachment) -> bool:
+    """Whether an attachment is sent as a picture; everything else is text."""
+    return attachment.media_type.startswith("image/")
+
+
+def file_text(attachment: Attachment) -> str:
+    """A text file as models read it well; its name cannot end the mark."""
+    name = escape("".join(filter(str.isprintable, attachment.filename))[:MAX_FILENAME])
+    text = attachment.content.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\n")
+    return f'<file name="{name}">\n{text}\n</file>'
+
+
+def in_base64(attachment: Attachment) -> str:
+    """The bytes of a picture as text."""
+    return base64.b64encode(attachment.content).decode("ascii")

@@ -1,0 +1,93 @@
+"""What goes wrong with a provider, as an error of ours; the provider's own words end here."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from echo.errors import ApiError, BadGateway, ProviderLimited, ServiceUnavailable, Unprocessable
+from echo.providers.constants import DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER
+
+# An error's kind as providers name them, such as `insufficient_quota`; whatever else it may be is not repeated.
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+class ProviderFailure(Exception):
+    """A request failed: the `error` for the client, whether trying again may help, and what the log may say.
+
+    `retry_after` is what the provider asked for, in seconds; `kind` is its own name of the error, if harmless.
+    """
+
+    def __init__(
+        self, error: ApiError, *, transient: bool = False, retry_after: float | None = None, kind: str = ""
+    ) -> None:
+        self.error = error
+        self.transient = transient
+        self.retry_after = retry_after
+        self.kind = kind
+        super().__init__(f"{error.code} {kind}".strip())
+
+
+def unusable(kind: str = "", *, transient: bool = False) -> ProviderFailure:
+    """The answer is none, or not one that can be used."""
+    return ProviderFailure(BadGateway(), transient=transient, kind=kind)
+
+
+def of_status(status: int, headers: Mapping[str, str], kind: str = "") -> ProviderFailure:
+    """The failure that an answer with another status than 200 tells."""
+    wait = read_retry_after(headers)
+    if status == 429:
+        seconds = DEFAULT_RETRY_AFTER if wait is None else min(int(wait + 0.999), MAX_RETRY_AFTER)
+        # Without a time to wait it is as likely a quota that is used up: trying at once would not help.
+        return ProviderFailure(
+            ProviderLimited(seconds), transient=wait is not None, retry_after=wait, kind=kind
+        )
+    if status in (401, 403):
+        return ProviderFailure(refused_key(), kind=kind)
+    if status in (503, 529):
+        return ProviderFailure(overloaded(), transient=True, retry_after=wait, kind=kind)
+    if status in (408, 409, 425) or status >= 500:
+        return ProviderFailure(BadGateway(), transient=True, retry_after=wait, kind=kind)
+    if 400 <= status < 500:
+        return ProviderFailure(refused(), kind=kind)
+    return unusable(f"status_{status}")
+
+
+def of_error(error: Any, statuses: Mapping[str, int]) -> ProviderFailure:
+    """The failure that an error object in the middle of a stream tells; `statuses` are of the provider's kinds."""
+    kinds = kinds_of(error)
+    code = error.get("code") if isinstance(error, dict) else None
+    status = next((statuses[kind] for kind in kinds if kind in statuses), None)
+    if status is None:
+        status = code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return of_status(status, {}, kinds[0] if kinds else "")
+
+
+def kinds_of(error: Any) -> list[str]:
+    """The names that an error object gives itself, most special first; only those that are harmless to repeat."""
+    fields = (error.get(name) for name in ("code", "type", "status")) if isinstance(error, dict) else ()
+    return [value for value in fields if isinstance(value, str) and KIND.fullmatch(value)]
+
+
+def refused_key() -> BadGateway:
+    """The provider does not take the key, or not for this."""
+    return BadGateway("The provider did not accept the key.", code="provider_refused_key")
+
+
+def refused() -> Unprocessable:
+    """The provider will not do what was asked."""
+    return Unprocessable(
+        "The provider refused the request; it may be too long, or the model unknown.", code="provider_refused"
+    )
+
+
+def overloaded() -> ServiceUnavailable:
+    """The provider cannot answer now."""
+    return ServiceUnavailable("The provider is overloaded; try again later.", code="provider_busy")
+
+
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds to wait that an answer names, if sensible; OpenAI also gives milliseconds. Dates are not read."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value := headers.get(name, "").strip(), re.ASCII):
+            return float(value) / unit
+    return None

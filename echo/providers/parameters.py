@@ -1,0 +1,23 @@
+"""The parameters of a request, with what the operator adds to them and takes away."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from echo.settings import ProviderSettings
+
+# One thing under several names: LibreChat's own and each provider's.
+SAME: Mapping[str, tuple[str, ...]] = {
+    "max_tokens": ("max_completion_tokens", "maxOutputTokens"),
+    "max_completion_tokens": ("max_tokens",),
+    "maxTokens": ("max_tokens", "max_completion_tokens", "maxOutputTokens"),
+    "top_p": ("topP",),
+    "topP": ("top_p",),
+    "stop": ("stop_sequences", "stopSequences"),
+}
+
+
+def adjusted(parameters: Mapping[str, Any], settings: ProviderSettings) -> dict[str, Any]:
+    """The parameters that are set, without the dropped ones, with the added ones."""
+    dropped = {name for each in settings.drop_parameters for name in (each, *SAME.get(each, ()))}
+    kept = {name: value for name, value in parameters.items() if value is not None and name not in dropped}
+    return {**kept, **settings.add_parameters}

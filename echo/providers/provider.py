@@ -1,0 +1,221 @@
+"""One endpoint over HTTP: what all kinds of provider have in common. What differs is a `Dialect`."""
+
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from echo.errors import ApiError, Unprocessable
+from echo.providers.chat import (
+    ChatRequest,
+    Credentials,
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    Usage,
+)
+from echo.providers.constants import MAX_TEXT_CHARS
+from echo.providers.failures import ProviderFailure, refused_key, unusable
+from echo.providers.models import ModelList
+from echo.providers.retries import Attempts
+from echo.providers.sse import EventParser, ServerEvent, TooLarge
+from echo.providers.transport import Body, Call, Transport
+from echo.settings import ProviderSettings
+
+log = structlog.get_logger(__name__)
+
+# What can stand in a header; a key with a line break in it would be two headers.
+KEY = re.compile(r"[\x21-\x7e]{1,4096}")
+
+Observe = Callable[[str, str, str, float], None]
+
+
+def observe_nothing(_provider: str, _operation: str, _outcome: str, _seconds: float) -> None:
+    """What is called after each request, where nobody counts: endpoint, what was asked, code or "ok", seconds."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a request goes and with which key; `own_url` if the address is the user's, not the operator's."""
+
+    api_key: str = field(repr=False)
+    base_url: str
+    own_url: bool = False
+
+
+class EventReader(Protocol):
+    """Makes events of ours from one stream of a provider's.
+
+    `finish` is why the model ended, once that was told; `done` that the stream has said that it is over.
+    """
+
+    finish: FinishReason | None
+    done: bool
+
+    def read(self, event: ServerEvent) -> Sequence[Event]:
+        """The events that one of the provider's holds; never `Finished`. Raises `ProviderFailure`."""
+
+
+class Dialect(Protocol):
+    """A provider's protocol. Nothing here does input or output."""
+
+    def chat(self, request: ChatRequest, access: Access) -> Call:
+        """The request for an answer as a stream."""
+
+    def short(self, request: ChatRequest, access: Access) -> Call:
+        """The request for an answer in one piece."""
+
+    def models(self, access: Access) -> Call | None:
+        """The request for the models, where the provider lists them."""
+
+    def reader(self) -> EventReader:
+        """A reader of one stream."""
+
+    def read_text(self, answer: Any) -> str:
+        """The text of an answer in one piece."""
+
+    def read_models(self, answer: Any) -> list[Any]:
+        """The names of models in an answer, not yet checked."""
+
+
+class EventSource:
+    """The provider's events, as the pieces of the body complete them."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._parser = EventParser()
+
+    async def next(self, finish: FinishReason | None) -> list[ServerEvent] | None:
+        """The events of the next piece, None at the end. Raises `ProviderFailure`.
+
+        Once the model has finished, nothing that happens to the connection takes the answer away again.
+        """
+        try:
+            chunk = await self._body.read(ending=finish is not None)
+            return self._parser.feed(chunk) if chunk else None
+        except ProviderFailure:
+            if finish is None:
+                raise
+        except TooLarge:
+            if finish is None:
+                raise unusable("too_large") from None
+        return None
+
+
+class HttpProvider:
+    """A `ChatProvider` that speaks one dialect to one endpoint."""
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        dialect: Dialect,
+        transport: Transport,
+        observe: Observe = observe_nothing,
+    ) -> None:
+        self._settings = settings
+        self._dialect = dialect
+        self._transport = transport
+        self._observe = observe
+        self._models = ModelList()
+
+    async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
+        """The models on offer: asked of the provider where that is configured, else the configured list."""
+        if not self._settings.fetch_models:
+            return self._settings.models
+        access = self._access(credentials)
+        call = self._dialect.models(access)
+        if call is None:
+            return self._settings.models
+        names = await self._models.get((access.base_url, access.api_key), lambda: self._fetch_models(call))
+        return names or self._settings.models
+
+    async def _fetch_models(self, call: Call) -> list[Any]:
+        with self._observed("models"):
+            return self._dialect.read_models(await self._transport.json(call))
+
+    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
+        """The whole text of a short answer, asked once only."""
+        call = self._dialect.short(request, self._access(credentials))
+        with self._observed("complete"):
+            return self._dialect.read_text(await self._transport.json(call))
+
+    async def stream(
+        self, request: ChatRequest, credentials: Credentials | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The answer as it comes; see `ChatProvider`."""
+        call = self._dialect.chat(request, self._access(credentials))
+        limits = self._transport.limits
+        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
+        with self._observed("stream"):
+            while True:
+                try:
+                    async with aclosing(self._events(call)) as events:
+                        async for event in events:
+                            begun = begun or not isinstance(event, Usage)
+                            yield event
+                    return
+                except ProviderFailure as failure:
+                    if begun:
+                        raise
+                    await attempts.wait(failure)
+
+    async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
+        """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
+        reader, left = self._dialect.reader(), MAX_TEXT_CHARS
+        async with self._transport.stream(call) as body:
+            source = EventSource(body)
+            while not reader.done and (received := await source.next(reader.finish)) is not None:
+                for each in received:
+                    for event in reader.read(each):
+                        if isinstance(event, TextDelta | ReasoningDelta):
+                            left -= len(event.text)
+                        yield event
+                if left < 0:
+                    raise unusable("too_large")
+        if reader.finish is None:
+            raise unusable("early_end", transient=True)
+        yield Finished(reader.finish)
+
+    def _access(self, credentials: Credentials | None) -> Access:
+        """Where to and with which key. The server's key never goes to an address of a user's."""
+        key, url, own_url = self._settings.api_key, self._settings.base_url, False
+        if credentials is not None:
+            key = credentials.api_key
+            if self._settings.user_provides_url and credentials.base_url:
+                url, own_url = str(self._transport.guard.check_url(credentials.base_url)), True
+        if self._settings.deployments and not own_url:
+            key, url = key or "", url or ""
+        elif not key or not url:
+            raise Unprocessable("This endpoint needs a key of your own.", code="provider_key_missing")
+        if key and not KEY.fullmatch(key):
+            raise refused_key()
+        return Access(key or "", (url or "").rstrip("/"), own_url)
+
+    @contextmanager
+    def _observed(self, operation: str) -> Iterator[None]:
+        """The one place where requests are timed and counted, and failures become errors of ours."""
+        begun, outcome = time.monotonic(), "cancelled"
+        try:
+            yield
+            outcome = "ok"
+        except ProviderFailure as failure:
+            outcome = failure.error.code
+            log.warning(
+                "a provider failed",
+                provider=self._settings.name,
+                asked=operation,
+                code=outcome,
+                kind=failure.kind,
+            )
+            raise failure.error from None
+        except ApiError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._observe(self._settings.name, operation, outcome, time.monotonic() - begun)

@@ -1,0 +1,203 @@
+"""HTTP to providers: one set of reused connections per event loop, everything bounded in time and size.
+
+No cookies, no redirects, no proxy or .netrc from the environment: a key goes to the address that was set, and nowhere
+else. What a user's own base URL leads to is reached by connections of their own, whose every address is checked.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp.resolver import ThreadedResolver
+
+from echo import __version__
+from echo.providers.addresses import AddressGuard, AddressRefused, address_refused
+from echo.providers.constants import (
+    ENDING_SECONDS,
+    ERROR_SECONDS,
+    MAX_ANSWER_BYTES,
+    MAX_ERROR_BYTES,
+    MAX_STREAM_BYTES,
+)
+from echo.providers.failures import ProviderFailure, kinds_of, of_status, unusable
+from echo.settings import ProviderLimits
+
+EVENT_STREAM = "text/event-stream"
+USER_AGENT = f"echo-api/{__version__}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to a provider; `guarded` if its URL is a user's own."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(default=None, repr=False)
+    guarded: bool = False
+
+
+class Transport:
+    """The connections of one process to all providers."""
+
+    def __init__(self, limits: ProviderLimits, guard: AddressGuard | None = None) -> None:
+        self.limits = limits
+        self.guard = guard or AddressGuard(limits.allowed_addresses)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    @asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator["Body"]:
+        """The body of an answer that is an event stream, as it comes. Raises `ProviderFailure`."""
+        deadline = asyncio.get_running_loop().time() + self.limits.first_seconds
+        response = await self._answer(call, deadline)
+        try:
+            if response.content_type != EVENT_STREAM:
+                raise unusable("no_event_stream")
+            yield Body(response, self.limits, deadline)
+        finally:
+            # Not drained: closing is what tells the provider to stop. After a proper end this keeps the connection.
+            response.release() if response.content.at_eof() else response.close()
+
+    async def json(self, call: Call) -> Any:
+        """The JSON of a whole, short answer, `None` as the body asking by GET. Raises `ProviderFailure`."""
+        deadline = asyncio.get_running_loop().time() + self.limits.short_seconds
+        response = await self._answer(call, deadline)
+        try:
+            return orjson.loads(await _read_all(response, deadline, MAX_ANSWER_BYTES))
+        except orjson.JSONDecodeError as error:
+            raise unusable("no_json") from error
+        finally:
+            response.release() if response.content.at_eof() else response.close()
+
+    async def _answer(self, call: Call, deadline: float) -> aiohttp.ClientResponse:
+        """The answer with its headers; another status than 200 is a failure."""
+        response = await self._send(call, deadline)
+        if response.status == 200:
+            return response
+        try:
+            raise of_status(response.status, response.headers, await _kind_of_error(response))
+        finally:
+            response.close()
+
+    async def _send(self, call: Call, deadline: float) -> aiohttp.ClientResponse:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._session(call.guarded).request(
+                    "GET" if call.body is None else "POST",
+                    call.url,
+                    headers=call.headers,
+                    data=None if call.body is None else orjson.dumps(call.body),
+                    allow_redirects=False,
+                )
+        except AddressRefused as error:
+            raise ProviderFailure(address_refused()) from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise unusable("connect_timeout", transient=True) from error
+        except TimeoutError as error:
+            raise unusable("timeout") from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, AddressRefused):
+                raise ProviderFailure(address_refused()) from error
+            raise unusable("connect", transient=not isinstance(error.os_error, ssl.SSLError)) from error
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise unusable("disconnected", transient=True) from error
+        except (aiohttp.ClientError, OSError, ValueError, TypeError) as error:
+            raise unusable(type(error).__name__) from error
+
+    def _session(self, guarded: bool) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._sessions = loop, {}
+        if guarded not in self._sessions:
+            self._sessions[guarded] = self._new_session(guarded)
+        return self._sessions[guarded]
+
+    def _new_session(self, guarded: bool) -> aiohttp.ClientSession:
+        inner = ThreadedResolver()
+        connector = aiohttp.TCPConnector(
+            resolver=self.guard.resolver(inner) if guarded else inner,
+            limit=0,
+            ttl_dns_cache=60,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=self.limits.connect_seconds, connect=self.limits.connect_seconds
+            ),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+
+class Body:
+    """The body of an answer, read piece by piece under the limits of time and size."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, limits: ProviderLimits, first_deadline: float
+    ) -> None:
+        self._content = response.content
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._first: float | None = first_deadline
+        self._end = first_deadline - limits.first_seconds + limits.stream_seconds
+        self._size = 0
+
+    async def read(self, *, ending: bool = False) -> bytes:
+        """The next piece, empty at the end; `ending` waits but shortly. Raises `ProviderFailure`."""
+        if not (chunk := self._content.read_nowait()):
+            chunk = await self._wait(ending)
+        self._first = None
+        self._size += len(chunk)
+        if self._size > MAX_STREAM_BYTES:
+            raise unusable("too_large")
+        return chunk
+
+    async def _wait(self, ending: bool) -> bytes:
+        now = self._loop.time()
+        deadline = self._first or now + (ENDING_SECONDS if ending else self._limits.chunk_seconds)
+        try:
+            async with asyncio.timeout_at(min(deadline, self._end)):
+                return await self._content.readany()
+        except TimeoutError as error:
+            raise unusable("timeout") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise unusable("broken_off", transient=True) from error
+
+
+async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:
+    content = b""
+    try:
+        async with asyncio.timeout_at(deadline):
+            while chunk := await response.content.readany():
+                content += chunk
+                if len(content) > most:
+                    raise unusable("too_large")
+    except TimeoutError as error:
+        raise unusable("timeout") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise unusable("broken_off", transient=True) from error
+    return content
+
+
+async def _kind_of_error(response: aiohttp.ClientResponse) -> str:
+    """The provider's name of its error, where it gives one in time; for the log."""
+    deadline = asyncio.get_running_loop().time() + ERROR_SECONDS
+    try:
+        answer = orjson.loads(await _read_all(response, deadline, MAX_ERROR_BYTES))
+    except (ProviderFailure, orjson.JSONDecodeError):
+        return ""
+    answer = answer[0] if isinstance(answer, list) and answer else answer
+    kinds = kinds_of(answer.get("error")) if isinstance(answer, dict) else []
+    return kinds[0] if kinds else ""

@@ -1,0 +1,134 @@
+"""A server that speaks OpenAI's chat completions, as its API reference writes them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tests.support.providers.replies import Behaviour, Reply, Script, mixed
+from tests.support.providers.server import (
+    CUT,
+    Answer,
+    ProviderServer,
+    Received,
+    event_stream,
+    json_answer,
+    serving,
+)
+
+MODELS = ("gpt-4.1", "gpt-4.1-mini", "o3", "text-embedding-3-small", "gpt-4o-realtime-preview")
+DONE = b"data: [DONE]\n\n"
+# The kinds of error with their statuses, as the guide on error codes has them.
+STATUSES = {
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "invalid_api_key": 401,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "server_error": 500,
+}
+
+
+def openai_server(
+    *behaviours: Behaviour, models: Sequence[str] = MODELS, key: str | None = None
+) -> AbstractContextManager[ProviderServer]:
+    """A running server, its address with `/v1`; each chat takes the next behaviour. With `key` it takes no other."""
+    script = Script(behaviours, render)
+
+    def respond(received: Received) -> Answer:
+        authorization = received.headers.get("authorization", "")
+        if not authorization.startswith("Bearer ") or key not in (None, authorization[7:]):
+            return error_answer("invalid_api_key")
+        if (received.method, received.path) == ("GET", "/v1/models"):
+            return json_answer({"object": "list", "data": [model(name) for name in models]})
+        if (received.method, received.path) == ("POST", "/v1/chat/completions"):
+            return script.next(received)
+        return error_answer("invalid_request_error", 404)
+
+    return serving(respond, "/v1")
+
+
+def model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 1_686_935_002, "owned_by": "openai"}
+
+
+def error_body(kind: str, text: str = "The provider's own words.") -> dict[str, Any]:
+    return {"error": {"message": text, "type": "invalid_request_error", "param": None, "code": kind}}
+
+
+def error_answer(kind: str, status: int | None = None, **headers: str) -> Answer:
+    """An error instead of an answer."""
+    return json_answer(error_body(kind), status or STATUSES[kind], **headers)
+
+
+def render(reply: Reply, received: Received) -> Answer:
+    """The reply in the form that was asked for."""
+    if received.json.get("stream"):
+        return event_stream(*stream(reply, received.json))
+    return json_answer(completion(reply, received.json))
+
+
+def completion(reply: Reply, request: dict[str, Any]) -> dict[str, Any]:
+    message = {"role": "assistant", "content": reply.whole, "refusal": None, "annotations": []}
+    return {
+        "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
+        "object": "chat.completion",
+        "created": 1_741_569_952,
+        "model": request["model"],
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}],
+        "usage": usage(reply),
+        "service_tier": "default",
+    }
+
+
+def usage(reply: Reply) -> dict[str, Any]:
+    prompt, answer = reply.usage
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": answer,
+        "total_tokens": prompt + answer,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+def chunk(request: dict[str, Any], choices: list[dict[str, Any]], **more: Any) -> bytes:
+    """One event of a stream."""
+    body = {
+        "id": "chatcmpl-123",
+        "object": "chat.completion.chunk",
+        "created": 1_694_268_190,
+        "model": request.get("model", "gpt-4o-mini"),
+        "system_fingerprint": "fp_44709d6fcb",
+        "choices": choices,
+        **more,
+    }
+    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+
+
+def delta(finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"index": 0, "delta": fields, "logprobs": None, "finish_reason": finish}
+
+
+def events(reply: Reply, request: dict[str, Any]) -> Iterator[bytes]:
+    """The events of a stream up to where it ends well."""
+    counted = (request.get("stream_options") or {}).get("include_usage")
+    no_usage = {"usage": None} if counted else {}
+    yield chunk(request, [delta(role="assistant", content="", refusal=None)], **no_usage)
+    for part in reply.reasoning:
+        yield chunk(request, [delta(reasoning_content=part)], **no_usage)
+    for part in reply.text:
+        yield chunk(request, [delta(content=part)], **no_usage)
+    if reply.error or reply.cut:
+        return
+    yield chunk(request, [delta(reply.finish)], **no_usage)
+    if counted:
+        yield chunk(request, [], usage=usage(reply))
+
+
+def stream(reply: Reply, request: dict[str, Any]) -> list[Any]:
+    """All pieces of a stream."""
+    pieces = mixed(list(events(reply, request)), reply.between)
+    if reply.error:
+        return [*pieces, f"data: {json.dumps(error_body(reply.error))}\n\n".encode()]
+    return [*pieces, CUT] if reply.cut else [*pieces, DONE]
