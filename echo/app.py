@@ -72,7 +72,9 @@ def assemble(settings: Settings) -> Application:
     guard = SessionGuard(SessionRepository(database))
     api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database))
     providers = build_providers(settings.providers, settings.provider_limits)
-    services = make_services(settings, database, tokens, guard, api_keys, providers)
+    services = make_services(
+        settings, database, tokens=tokens, guard=guard, api_keys=api_keys, providers=providers
+    )
     pools = Pools(settings.threads)
 
     def close() -> None:
@@ -98,6 +100,7 @@ def assemble(settings: Settings) -> Application:
 def make_services(
     settings: Settings,
     database: Database,
+    *,
     tokens: Tokens,
     guard: SessionGuard,
     api_keys: ApiKeyGuard,

@@ -12,6 +12,7 @@ from werkzeug.wsgi import FileWrapper
 from echo.contract.document import Operation
 from echo.http.event_stream import EventStream, EventStreamResponse
 from echo.http.file_body import FileBody
+from echo.http.pending import Pending, PendingResponse
 from echo.services import Services
 
 Handler = Callable[..., Any]
@@ -63,6 +64,8 @@ class BoundOperation:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, FileBody):
             return file_response(body, status, headers)
+        if isinstance(body, Pending):
+            return PendingResponse(body, self._respond)
         if isinstance(body, EventStream):
             return EventStreamResponse(body, status, dict(headers))
         if body is None:
