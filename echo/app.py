@@ -14,6 +14,9 @@ from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
 from echo.auth.user_keys import KeyService, make_cipher
 from echo.background import Background
+from echo.completions.keeping import Keeper
+from echo.completions.models import Models
+from echo.completions.service import CompletionService
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
 from echo.files import FileStore
@@ -34,6 +37,7 @@ from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.exchanges import ExchangeRepository
 from storage.files import FileRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
@@ -108,6 +112,9 @@ def make_services(
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
+    keys = KeyService(KeyRepository(database), settings.providers, make_cipher(settings))
+    titles = TitleService(settings.providers, enabled=settings.title_conversations)
+    background = Background()
     return Services(
         settings=settings,
         contract=load_contract(),
@@ -120,10 +127,23 @@ def make_services(
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
-        keys=KeyService(KeyRepository(database), settings.providers, make_cipher(settings)),
+        keys=keys,
+        completions=CompletionService(
+            Models(providers, settings.providers, keys),
+            Keeper(
+                ExchangeRepository(database),
+                MessageRepository(database),
+                ConversationRepository(database),
+                titles,
+                background,
+                count_tokens,
+            ),
+            count_tokens,
+            most_open=settings.open_completions,
+        ),
         catalog=Catalog(settings.providers),
         providers=providers,
-        titles=TitleService(settings.providers, enabled=settings.title_conversations),
+        titles=titles,
         transcriber=build_transcriber(settings),
         file_store=FileStore(
             settings.data_dir / "files",
@@ -131,7 +151,7 @@ def make_services(
             max_pixels=settings.max_image_pixels,
         ),
         count_tokens=count_tokens,
-        background=Background(),
+        background=background,
         readiness=lambda: check_readiness(settings, database),
     )
 

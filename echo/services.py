@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from echo.auth.service import AuthService
     from echo.auth.user_keys import KeyService
     from echo.background import Background
+    from echo.completions.service import CompletionService
     from echo.contract.document import Contract
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
@@ -63,6 +64,7 @@ class Services:
     auth: "AuthService"
     api_keys: "ApiKeyService"
     keys: "KeyService"
+    completions: "CompletionService"
     catalog: "Catalog"
     providers: "Providers"
     titles: "TitleService"

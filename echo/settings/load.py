@@ -18,7 +18,7 @@ MINUTE = 60
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat
-# (the last one is ours). An account's login limit shares the address's variables.
+# (the last three are ours). An account's login limit shares the address's variables.
 RATE_LIMITS = (
     ("login_ip", "address", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
     ("login_account", "email", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
@@ -31,6 +31,8 @@ RATE_LIMITS = (
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
+    ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
+    ("api_user", "account", "ECHO_API_USER_MAX", 120, "ECHO_API_USER_WINDOW", 1),
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
@@ -79,6 +81,7 @@ def read_settings(reader: Reader) -> Settings:
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
+        open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
         log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
         cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),

@@ -115,6 +115,7 @@ class Settings:
     secure_cookies: bool | None
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
+    open_completions: int
     log_level: str
     log_format: str
     cors_origins: tuple[str, ...]
