@@ -112,7 +112,7 @@ def make_services(
         auth=AuthService(settings, tokens, users, sessions, guard),
         catalog=Catalog(settings.providers),
         providers=providers,
-        titles=TitleService(settings.providers, enabled=settings.title_conversations),
+        titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
         file_store=FileStore(
             settings.data_dir / "files",
