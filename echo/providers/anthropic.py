@@ -15,6 +15,7 @@ from echo.providers.sse import ServerEvent
 from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
+# The version before 2026-10-21: from that one on no model takes a temperature any more, also those that knew it.
 API_VERSION = "2023-06-01"
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
 # `max_tokens` must be given. As much as a model can write at most, below some bound of sense: thinking counts too.
