@@ -113,7 +113,7 @@ def make_services(
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
     keys = KeyService(KeyRepository(database), settings.providers, make_cipher(settings))
-    titles = TitleService(settings.providers, enabled=settings.title_conversations)
+    titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
     background = Background()
     return Services(
         settings=settings,

@@ -59,7 +59,8 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
     question, answer = message_schemas.opening(messages)
     if question is None:
         return {"title": schemas.conversation.dump_one(conversation)["title"]}
-    title = services.titles.title_for(question, answer)
+    endpoint, model = conversation.get("endpoint"), conversation.get("model")
+    title = services.titles.wait_for(services.background, question, answer, endpoint=endpoint, model=model)
     services.conversations.update(caller.id, conversation_id, title=title)
     return {"title": title}
 

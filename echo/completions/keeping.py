@@ -65,7 +65,7 @@ class Keeper:
         if question.conversation_id is None:
             begin = self.exchanges.begin
             made = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
-            self.background.submit(self._title(owner, made, question.turns[0].text, answer))
+            self.background.submit(self._title(owner, made, question.turns[0].text, answer, chosen))
             return made
         conversation_id = question.conversation_id
         add = self.exchanges.add
@@ -75,8 +75,14 @@ class Keeper:
     def _said(self, sender: str, text: str) -> Said:
         return Said(sender, text, self.count_tokens(text))
 
-    async def _title(self, owner: str, conversation_id: str, first: str, answer: str) -> None:
-        title = await asyncio.to_thread(self.titles.title_for, first, answer)
+    async def _title(self, owner: str, conversation_id: str, first: str, answer: str, chosen: Chosen) -> None:
+        title = await self.titles.title_for(
+            first,
+            answer,
+            endpoint=chosen.endpoint.name,
+            model=chosen.model,
+            credentials=chosen.credentials,
+        )
         try:
             await asyncio.to_thread(self.conversations.update, owner, conversation_id, title=title)
         except StorageError as error:

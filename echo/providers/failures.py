@@ -1,7 +1,8 @@
 """What goes wrong with a provider, as an error of ours; the provider's own words end here."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from echo.errors import ApiError, BadGateway, ProviderLimited, ServiceUnavailable, Unprocessable
@@ -9,6 +10,10 @@ from echo.providers.constants import DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER
 
 # An error's kind as providers name them, such as `insufficient_quota`; whatever else it may be is not repeated.
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+# Google's way to say so comes with status 400.
+BAD_KEY = "API_KEY_INVALID"
+DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s", re.ASCII)
+MAX_DETAILS = 20
 
 
 class ProviderFailure(Exception):
@@ -32,40 +37,55 @@ def unusable(kind: str = "", *, transient: bool = False) -> ProviderFailure:
     return ProviderFailure(BadGateway(), transient=transient, kind=kind)
 
 
-def of_status(status: int, headers: Mapping[str, str], kind: str = "") -> ProviderFailure:
-    """The failure that an answer with another status than 200 tells."""
-    wait = read_retry_after(headers)
+def of_status(
+    status: int, headers: Mapping[str, str], kinds: Sequence[str] = (), wait: float | None = None
+) -> ProviderFailure:
+    """The failure that an answer with another status than 200 tells; `kinds` and `wait` are from its body."""
+    kind = kinds[0] if kinds else f"status_{status}"
+    retry_after = read_retry_after(headers)
+    wait = wait if retry_after is None else retry_after
     if status == 429:
-        seconds = DEFAULT_RETRY_AFTER if wait is None else min(int(wait + 0.999), MAX_RETRY_AFTER)
+        seconds = DEFAULT_RETRY_AFTER if wait is None else min(math.ceil(wait), MAX_RETRY_AFTER)
         # Without a time to wait it is as likely a quota that is used up: trying at once would not help.
-        return ProviderFailure(
-            ProviderLimited(seconds), transient=wait is not None, retry_after=wait, kind=kind
-        )
-    if status in (401, 403):
+        error: ApiError = ProviderLimited(seconds)
+        return ProviderFailure(error, transient=wait is not None, retry_after=wait, kind=kind)
+    if status in (401, 403) or BAD_KEY in kinds:
         return ProviderFailure(refused_key(), kind=kind)
     if status in (503, 529):
         return ProviderFailure(overloaded(), transient=True, retry_after=wait, kind=kind)
     if status in (408, 409, 425) or status >= 500:
         return ProviderFailure(BadGateway(), transient=True, retry_after=wait, kind=kind)
-    if 400 <= status < 500:
-        return ProviderFailure(refused(), kind=kind)
-    return unusable(f"status_{status}")
+    return ProviderFailure(refused(), kind=kind) if status >= 400 else unusable(kind)
 
 
 def of_error(error: Any, statuses: Mapping[str, int]) -> ProviderFailure:
-    """The failure that an error object in the middle of a stream tells; `statuses` are of the provider's kinds."""
-    kinds = kinds_of(error)
+    """The failure that an error object in a stream tells; `statuses` are of the provider's kinds, 500 is the rest."""
+    kinds, wait = describe(error)
     code = error.get("code") if isinstance(error, dict) else None
-    status = next((statuses[kind] for kind in kinds if kind in statuses), None)
-    if status is None:
-        status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return of_status(status, {}, kinds[0] if kinds else "")
+    told = code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return of_status(next((statuses[kind] for kind in kinds if kind in statuses), told), {}, kinds, wait)
 
 
-def kinds_of(error: Any) -> list[str]:
-    """The names that an error object gives itself, most special first; only those that are harmless to repeat."""
-    fields = (error.get(name) for name in ("code", "type", "status")) if isinstance(error, dict) else ()
-    return [value for value in fields if isinstance(value, str) and KIND.fullmatch(value)]
+def describe(error: Any) -> tuple[list[str], float | None]:
+    """The names that an error object gives itself, most special first, and the seconds to wait that it asks for.
+
+    Only names that are harmless to repeat. Google gives both among its details.
+    """
+    if not isinstance(error, dict):
+        return [], None
+    details = [each for each in _list(error.get("details"))[:MAX_DETAILS] if isinstance(each, dict)]
+    names = [each.get("reason") for each in details] + [
+        error.get(name) for name in ("code", "type", "status")
+    ]
+    delays = [
+        DELAY.fullmatch(each["retryDelay"]) for each in details if isinstance(each.get("retryDelay"), str)
+    ]
+    wait = next((float(delay[1]) for delay in delays if delay), None)
+    return [name for name in names if isinstance(name, str) and KIND.fullmatch(name)], wait
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def refused_key() -> BadGateway:

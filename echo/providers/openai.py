@@ -52,6 +52,8 @@ class OpenAIDialect:
     """OpenAI itself; others speak nearly the same."""
 
     max_tokens_name: ClassVar[str] = "max_completion_tokens"
+    # Whether a model's name tells that it takes fewer parameters.
+    knows_models: ClassVar[bool] = True
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
@@ -78,7 +80,7 @@ class OpenAIDialect:
         return json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access)
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
-        reasoning = REASONING.match(request.model) is not None
+        reasoning = self.knows_models and REASONING.match(request.model) is not None
         return {
             self.max_tokens_name: request.max_tokens,
             "temperature": None if reasoning else request.temperature,
@@ -162,12 +164,23 @@ class ChunkReader:
         # `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself.
         reasoning = text_at(delta, "reasoning_content") or text_at(delta, "reasoning")
         text = text_at(delta, "content") or text_at(delta, "refusal")
+        if isinstance(content := dig(delta, "content"), list):
+            text, reasoning = _parts(content)
         events: list[Event] = []
         if reasoning and (whole := self._reasoning.join(reasoning)):
             events.append(ReasoningDelta(whole))
         if text and (whole := self._text.join(text)):
             events.append(TextDelta(whole))
         return events
+
+
+def _parts(content: list[Any]) -> tuple[str, str]:
+    """Text and reasoning of a content in parts, as Mistral's reasoning models send it."""
+    text = "".join(text_at(part, "text") for part in content)
+    thoughts = (dig(part, "thinking") for part in content)
+    return text, "".join(
+        text_at(each, "text") for thought in thoughts if isinstance(thought, list) for each in thought
+    )
 
 
 def _usage(value: Any) -> list[Usage]:

@@ -1,15 +1,14 @@
 """One endpoint over HTTP: what all kinds of provider have in common. What differs is a `Dialect`."""
 
 import re
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 
-from echo.errors import ApiError, Unprocessable
+from echo.errors import Unprocessable
 from echo.providers.chat import (
     ChatRequest,
     Credentials,
@@ -33,19 +32,14 @@ log = structlog.get_logger(__name__)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
-Observe = Callable[[str, str, str, float], None]
-
-
-def observe_nothing(_provider: str, _operation: str, _outcome: str, _seconds: float) -> None:
-    """What is called after each request, where nobody counts: endpoint, what was asked, code or "ok", seconds."""
-
 
 @dataclass(frozen=True)
 class Access:
-    """Where a request goes and with which key; `own_url` if the address is the user's, not the operator's."""
+    """Where a request goes and with which key; `own_key` and `own_url` if they are the user's, not the operator's."""
 
     api_key: str = field(repr=False)
     base_url: str
+    own_key: bool = False
     own_url: bool = False
 
 
@@ -111,17 +105,10 @@ class EventSource:
 class HttpProvider:
     """A `ChatProvider` that speaks one dialect to one endpoint."""
 
-    def __init__(
-        self,
-        settings: ProviderSettings,
-        dialect: Dialect,
-        transport: Transport,
-        observe: Observe = observe_nothing,
-    ) -> None:
+    def __init__(self, settings: ProviderSettings, dialect: Dialect, transport: Transport) -> None:
         self._settings = settings
         self._dialect = dialect
         self._transport = transport
-        self._observe = observe
         self._models = ModelList()
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
@@ -136,13 +123,13 @@ class HttpProvider:
         return names or self._settings.models
 
     async def _fetch_models(self, call: Call) -> list[Any]:
-        with self._observed("models"):
+        with self._asking("models"):
             return self._dialect.read_models(await self._transport.json(call))
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
         """The whole text of a short answer, asked once only."""
         call = self._dialect.short(request, self._access(credentials))
-        with self._observed("complete"):
+        with self._asking("title"):
             return self._dialect.read_text(await self._transport.json(call))
 
     async def stream(
@@ -152,7 +139,7 @@ class HttpProvider:
         call = self._dialect.chat(request, self._access(credentials))
         limits = self._transport.limits
         attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        with self._observed("stream"):
+        with self._asking("chat"):
             while True:
                 try:
                     async with aclosing(self._events(call)) as events:
@@ -189,33 +176,22 @@ class HttpProvider:
             key = credentials.api_key
             if self._settings.user_provides_url and credentials.base_url:
                 url, own_url = str(self._transport.guard.check_url(credentials.base_url)), True
-        if self._settings.deployments and not own_url:
-            key, url = key or "", url or ""
-        elif not key or not url:
+        # With deployments each model has an address and, where the settings have it, a key of its own.
+        if not self._settings.deployments and not (key and url):
             raise Unprocessable("This endpoint needs a key of your own.", code="provider_key_missing")
         if key and not KEY.fullmatch(key):
             raise refused_key()
-        return Access(key or "", (url or "").rstrip("/"), own_url)
+        return Access(key or "", (url or "").rstrip("/"), credentials is not None, own_url)
 
     @contextmanager
-    def _observed(self, operation: str) -> Iterator[None]:
-        """The one place where requests are timed and counted, and failures become errors of ours."""
-        begun, outcome = time.monotonic(), "cancelled"
+    def _asking(self, call: str) -> Iterator[None]:
+        """Around each request, whatever for, to its very end: here failures become errors of ours.
+
+        `call` is "chat", "title" or "models". It is also the one place to time and count them.
+        """
         try:
             yield
-            outcome = "ok"
         except ProviderFailure as failure:
-            outcome = failure.error.code
-            log.warning(
-                "a provider failed",
-                provider=self._settings.name,
-                asked=operation,
-                code=outcome,
-                kind=failure.kind,
-            )
+            code, name = failure.error.code, self._settings.name
+            log.warning("a provider failed", provider=name, call=call, code=code, kind=failure.kind)
             raise failure.error from None
-        except ApiError as error:
-            outcome = error.code
-            raise
-        finally:
-            self._observe(self._settings.name, operation, outcome, time.monotonic() - begun)

@@ -3,14 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from echo.providers.addresses import AddressGuard
+from echo.providers.anthropic import AnthropicDialect
+from echo.providers.azure import AzureDialect
 from echo.providers.chat import ChatProvider, Providers
+from echo.providers.custom import CustomDialect
+from echo.providers.google import GoogleDialect
 from echo.providers.openai import OpenAIDialect
-from echo.providers.provider import Dialect, HttpProvider, Observe, observe_nothing
+from echo.providers.provider import Dialect, HttpProvider
 from echo.providers.transport import Transport
 from echo.settings import ProviderLimits, ProviderSettings
 
 DIALECTS: Mapping[str, Callable[[ProviderSettings], Dialect]] = {
     "openai": OpenAIDialect,
+    "anthropic": AnthropicDialect,
+    "google": GoogleDialect,
+    "azure": AzureDialect,
+    "custom": CustomDialect,
 }
 
 
@@ -35,24 +43,30 @@ class ProviderRegistry(Mapping[str, ChatProvider]):
         await self._transport.close()
 
 
+def can_chat(settings: ProviderSettings) -> bool:
+    """Whether the endpoint is of a kind that chats, with a key and an address of the server's or of each user's."""
+    key = settings.available or settings.user_provides_key
+    address = settings.base_url or settings.deployments or settings.user_provides_url
+    return settings.type in DIALECTS and key and bool(address)
+
+
 def build_providers(
     settings: Sequence[ProviderSettings],
     limits: ProviderLimits | None = None,
     *,
     guard: AddressGuard | None = None,
-    observe: Observe = observe_nothing,
 ) -> ProviderRegistry:
-    """Every endpoint that can chat: of a kind that does, with a key of the server's or of each user's.
+    """Every endpoint that can chat.
 
-    Nothing is contacted before the first request. `guard` checks users' own addresses, by default with the limits'
-    allowed ones; `observe` is told of each request.
+    Nothing is contacted before the first request. `guard` checks users' own addresses; by default it lets only the
+    limits' `allowed_addresses` be private.
     """
     transport = Transport(limits or ProviderLimits(), guard)
     return ProviderRegistry(
         {
-            each.name: HttpProvider(each, DIALECTS[each.type](each), transport, observe)
+            each.name: HttpProvider(each, DIALECTS[each.type](each), transport)
             for each in settings
-            if each.type in DIALECTS and (each.available or each.user_provides_key)
+            if can_chat(each)
         },
         transport,
     )

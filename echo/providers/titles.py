@@ -2,14 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import structlog
 
-from echo.errors import BadGateway, ServiceUnavailable
-from echo.providers.http import post
+from echo.background import Background
+from echo.errors import ApiError
+from echo.providers.chat import ChatRequest, Credentials, Providers, Turn
 from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
@@ -18,35 +18,94 @@ UNTITLED = "New Chat"
 MAX_FALLBACK = 40
 MAX_TITLE = 80
 MAX_EXCERPT = 2000
-MAX_TOKENS = 40
+# Far more than a title needs: models that think spend most of it on that.
+MAX_TOKENS = 1000
+# For a thread to wait; the transport's own limit comes first, unless the event loop is late.
+WAIT_SECONDS = 20.0
+# LibreChat's word for the model that the conversation is held with.
+CURRENT_MODEL = "current_model"
 INSTRUCTION = (
     "Write a title of at most five words for the following conversation, in its own language. "
     "Answer with the title only, without quotation marks."
 )
 
-Ask = Callable[[ProviderSettings, str], Any]
-
 
 class TitleService:
     """Makes titles; never fails: what a provider does not give is made from the first message."""
 
-    def __init__(self, providers: Sequence[ProviderSettings], *, enabled: bool = True) -> None:
-        self._provider = next(
-            (each for each in providers if enabled and each.available and each.type in _ASK), None
-        )
+    def __init__(
+        self, settings: Sequence[ProviderSettings], providers: Providers, *, enabled: bool = True
+    ) -> None:
+        self._settings = {each.name: each for each in settings if each.name in providers}
+        self._silent = {each.name for each in settings if not (enabled and each.title_conversations)}
+        self._providers = providers
 
-    def title_for(self, first_user_message: str, first_answer: str | None = None) -> str:
-        """A short title of one line."""
-        if self._provider is not None:
+    async def title_for(
+        self,
+        first_user_message: str,
+        first_answer: str | None = None,
+        *,
+        endpoint: str | None = None,
+        model: str | None = None,
+        credentials: Credentials | None = None,
+    ) -> str:
+        """A short title of one line.
+
+        Asked of the provider of the conversation's endpoint, under the user's `credentials` if there are some, else
+        of the first that the server has a key for. Where titles are off for the endpoint, nobody is asked.
+        """
+        chosen = self._choose(endpoint, credentials)
+        if chosen is not None:
+            own = chosen.name == endpoint
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
-            try:
-                asked = _ASK[self._provider.type](self._provider, excerpt)
-            except (BadGateway, ServiceUnavailable) as error:
-                log.warning("a title could not be asked for", provider=self._provider.name, code=error.code)
-            else:
-                if title := clean(asked, MAX_TITLE).strip("\"'“”«» "):
-                    return title
-        return clean(first_user_message, MAX_FALLBACK) or UNTITLED
+            asked = await self._ask(chosen, excerpt, model if own else None, credentials if own else None)
+            if title := clean(asked, MAX_TITLE).strip("\"'“”«» "):
+                return title
+        return made_of(first_user_message)
+
+    def wait_for(
+        self,
+        background: Background,
+        first_user_message: str,
+        first_answer: str | None = None,
+        *,
+        endpoint: str | None = None,
+        model: str | None = None,
+    ) -> str:
+        """The same for a thread, which waits for no longer than a provider may take."""
+        work = self.title_for(first_user_message, first_answer, endpoint=endpoint, model=model)
+        try:
+            return background.wait(work, WAIT_SECONDS)
+        except (TimeoutError, ApiError):
+            return made_of(first_user_message)
+
+    def _choose(self, endpoint: str | None, credentials: Credentials | None) -> ProviderSettings | None:
+        if endpoint in self._silent:
+            return None
+        own = self._settings.get(endpoint or "")
+        if own is not None and (own.available or credentials is not None):
+            return own
+        others = (each for name, each in self._settings.items() if name not in self._silent)
+        return next((each for each in others if each.available), None)
+
+    async def _ask(
+        self, chosen: ProviderSettings, excerpt: str, model: str | None, credentials: Credentials | None
+    ) -> str:
+        wanted = model if chosen.title_model == CURRENT_MODEL else chosen.title_model
+        wanted = wanted or next(iter(chosen.models), model)
+        if not wanted:
+            return ""
+        request = ChatRequest(wanted, [Turn("user", excerpt)], system=INSTRUCTION, max_tokens=MAX_TOKENS)
+        try:
+            return await self._providers[chosen.name].complete(request, credentials)
+        except ApiError as error:
+            log.warning("a title could not be asked for", provider=chosen.name, code=error.code)
+            return ""
+
+
+def made_of(text: str) -> str:
+    """A title from the first words of a text."""
+    return clean(text, MAX_FALLBACK) or UNTITLED
 
 
 def clean(text: Any, longest: int) -> str:
@@ -59,59 +118,3 @@ def clean(text: Any, longest: int) -> str:
         return line
     head, space, _ = line[: longest + 1].rpartition(" ")
     return f"{head if space and len(head) > longest // 2 else line[: longest - 1]}…"
-
-
-def _ask_openai(provider: ProviderSettings, excerpt: str) -> Any:
-    answer = post(
-        f"{provider.base_url}/chat/completions",
-        headers={"Authorization": f"Bearer {provider.api_key}"},
-        json_body={
-            "model": provider.title_model or provider.models[0],
-            "max_completion_tokens": MAX_TOKENS,
-            "messages": [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": excerpt}],
-        },
-    )
-    return dig(answer, "choices", 0, "message", "content")
-
-
-def _ask_anthropic(provider: ProviderSettings, excerpt: str) -> Any:
-    answer = post(
-        f"{provider.base_url}/v1/messages",
-        headers={"x-api-key": str(provider.api_key), "anthropic-version": "2023-06-01"},
-        json_body={
-            "model": provider.title_model or provider.models[0],
-            "max_tokens": MAX_TOKENS,
-            "system": INSTRUCTION,
-            "messages": [{"role": "user", "content": excerpt}],
-        },
-    )
-    return dig(answer, "content", 0, "text")
-
-
-def _ask_google(provider: ProviderSettings, excerpt: str) -> Any:
-    model = quote(provider.title_model or provider.models[0], safe="")
-    answer = post(
-        f"{provider.base_url}/v1beta/models/{model}:generateContent",
-        headers={"x-goog-api-key": str(provider.api_key)},
-        json_body={
-            "systemInstruction": {"parts": [{"text": INSTRUCTION}]},
-            "contents": [{"role": "user", "parts": [{"text": excerpt}]}],
-            "generationConfig": {"maxOutputTokens": MAX_TOKENS},
-        },
-    )
-    return dig(answer, "candidates", 0, "content", "parts", 0, "text")
-
-
-_ASK: Mapping[str, Ask] = {"openai": _ask_openai, "anthropic": _ask_anthropic, "google": _ask_google}
-
-
-def dig(value: Any, *path: str | int) -> Any:
-    """What stands at a path in parsed JSON, None where there is nothing."""
-    for step in path:
-        if isinstance(step, str) and isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and len(value) > step:
-            value = value[step]
-        else:
-            return None
-    return value

@@ -24,7 +24,7 @@ from echo.providers.constants import (
     MAX_ERROR_BYTES,
     MAX_STREAM_BYTES,
 )
-from echo.providers.failures import ProviderFailure, kinds_of, of_status, unusable
+from echo.providers.failures import ProviderFailure, describe, of_status, unusable
 from echo.settings import ProviderLimits
 
 EVENT_STREAM = "text/event-stream"
@@ -80,7 +80,7 @@ class Transport:
         if response.status == 200:
             return response
         try:
-            raise of_status(response.status, response.headers, await _kind_of_error(response))
+            raise of_status(response.status, response.headers, *await _described(response))
         finally:
             response.close()
 
@@ -191,13 +191,13 @@ async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int
     return content
 
 
-async def _kind_of_error(response: aiohttp.ClientResponse) -> str:
-    """The provider's name of its error, where it gives one in time; for the log."""
+async def _described(response: aiohttp.ClientResponse) -> tuple[list[str], float | None]:
+    """What the provider says of its error, where it does so in time."""
     deadline = asyncio.get_running_loop().time() + ERROR_SECONDS
     try:
         answer = orjson.loads(await _read_all(response, deadline, MAX_ERROR_BYTES))
     except (ProviderFailure, orjson.JSONDecodeError):
-        return ""
+        return [], None
+    # Google's streams give it in a list.
     answer = answer[0] if isinstance(answer, list) and answer else answer
-    kinds = kinds_of(answer.get("error")) if isinstance(answer, dict) else []
-    return kinds[0] if kinds else ""
+    return describe(answer.get("error")) if isinstance(answer, dict) else ([], None)

@@ -1,15 +1,20 @@
 """Titles against small servers that speak each provider's protocol, well and badly."""
 
+import asyncio
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
-from echo.providers import http
+from echo.background import Background
+from echo.providers.chat import Credentials
+from echo.providers.registry import build_providers
 from echo.providers.titles import TitleService, clean
-from echo.settings import load_settings
+from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
 from tests.support.loopback import Answer, Provider, answer_with, provider
+from tests.support.providers import Reply, openai_server
 
 OPENAI = {"choices": [{"message": {"role": "assistant", "content": "Contracts Explained"}}]}
 ANTHROPIC = {"content": [{"type": "text", "text": "Contracts Explained"}]}
@@ -17,12 +22,34 @@ GOOGLE = {"candidates": [{"content": {"parts": [{"text": "Contracts Explained"}]
 QUESTION = "What is a contract, and who keeps it?"
 
 
-def service(environ: dict[str, str]) -> TitleService:
+LIMITS = ProviderLimits(short_seconds=0.5)
+
+
+class Titles:
+    """A title service with providers of its own for each title."""
+
+    def __init__(self, *settings: ProviderSettings, enabled: bool = True) -> None:
+        self._settings = settings
+        self._enabled = enabled
+
+    def title_for(self, *said: str, **more: Any) -> str:
+        async def ask() -> str:
+            providers = build_providers(self._settings, LIMITS)
+            try:
+                titles = TitleService(self._settings, providers, enabled=self._enabled)
+                return await titles.title_for(*said, **more)
+            finally:
+                await providers.close()
+
+        return asyncio.run(ask())
+
+
+def service(environ: dict[str, str]) -> Titles:
     settings = load_settings(environ)
-    return TitleService(settings.providers, enabled=settings.title_conversations)
+    return Titles(*settings.providers, enabled=settings.title_conversations)
 
 
-def openai(running: Provider, **extra: str) -> TitleService:
+def openai(running: Provider, **extra: str) -> Titles:
     return service({"OPENAI_API_KEY": "sk-1", "OPENAI_REVERSE_PROXY": running.url, **extra})
 
 
@@ -97,9 +124,7 @@ BAD: dict[str, Answer] = {
 
 class TestBadAnswers:
     @pytest.mark.parametrize("answer", BAD.values(), ids=list(BAD))
-    def test_fall_back_to_the_first_words(self, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(http, "READ_SECONDS", 0.5)
-        monkeypatch.setattr(http.post, "__kwdefaults__", {**http.post.__kwdefaults__, "seconds": 0.5})
+    def test_fall_back_to_the_first_words(self, answer: Answer) -> None:
         with provider(answer) as running:
             assert openai(running).title_for("Short question") == "Short question"
         assert len(running.requests) == 1
@@ -120,6 +145,58 @@ class TestBadAnswers:
         answer: Any = {"choices": [{"message": {"content": given}}]}
         with provider(answer_with(answer)) as running:
             assert openai(running).title_for(QUESTION) == title
+
+
+class TestChoice:
+    """Who is asked: the endpoint of the conversation if it can, else the first with a key of the server's."""
+
+    def test_the_endpoint_of_the_conversation(self) -> None:
+        with openai_server(Reply(["First"])) as first, openai_server(Reply(["Second"])) as second:
+            titles = Titles(custom("one", first.url), custom("two", second.url))
+            assert titles.title_for(QUESTION, endpoint="two") == "Second"
+            assert titles.title_for(QUESTION, endpoint="gone") == "First"
+            assert titles.title_for(QUESTION) == "First"
+
+    def test_nobody_where_titles_are_off_for_the_endpoint(self) -> None:
+        with openai_server(Reply(["First"])) as first, openai_server() as second:
+            silent = replace(custom("two", second.url), title_conversations=False)
+            titles = Titles(silent, custom("one", first.url))
+            assert titles.title_for("Short question", endpoint="two") == "Short question"
+            assert titles.title_for("Short question") == "First"
+            assert second.requests == []
+
+    def test_another_where_the_endpoint_needs_a_key_of_the_user(self) -> None:
+        with openai_server(Reply(["First"])) as first, openai_server(Reply(["Own"]), key="mine") as second:
+            keyless = replace(custom("two", second.url), api_key=None, user_provides_key=True)
+            titles = Titles(keyless, custom("one", first.url))
+            assert titles.title_for(QUESTION, endpoint="two") == "First"
+            assert titles.title_for(QUESTION, endpoint="two", credentials=Credentials("mine")) == "Own"
+
+    def test_the_model_of_the_conversation_where_the_operator_says_so(self) -> None:
+        with openai_server(Reply(["T"])) as server:
+            current = replace(custom("one", server.url), title_model="current_model")
+            Titles(current).title_for(QUESTION, endpoint="one", model="large")
+            Titles(current).title_for(QUESTION, endpoint="other", model="large")
+            assert [request.json["model"] for request in server.chats] == ["large", "small"]
+
+    def test_azure_by_its_deployments(self) -> None:
+        with openai_server(Reply(["T"])) as server:
+            deployed = AzureDeployment(server.url, "2024-10-21", "k")
+            azure = ProviderSettings("az", "azure", ("gpt-4o",), deployments={"gpt-4o": deployed})
+            assert Titles(azure).title_for("Short question", endpoint="az") == "Short question"
+        assert [request.path for request in server.requests] == [
+            "/v1/chat/completions?api-version=2024-10-21"
+        ]
+
+
+class TestWaiting:
+    def test_before_the_start_makes_one_from_the_words(self) -> None:
+        titles = TitleService((), build_providers(()))
+        assert titles.wait_for(Background(), "Short question") == "Short question"
+
+
+def custom(name: str, url: str) -> ProviderSettings:
+    return ProviderSettings(name, "custom", ("small",), api_key="sk", base_url=url)
 
 
 class TestFallback:

@@ -1,0 +1,167 @@
+"""A server that speaks Anthropic's messages, as its API reference and its page on streaming write them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tests.support.providers.replies import Behaviour, Reply, Script, mixed
+from tests.support.providers.server import (
+    CUT,
+    Answer,
+    ProviderServer,
+    Received,
+    event_stream,
+    json_answer,
+    serving,
+)
+
+MODELS = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
+STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "overloaded_error": 529,
+}
+VERSIONS = ("2023-06-01", "2026-10-21")
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+def anthropic_server(
+    *behaviours: Behaviour, models: Sequence[str] = MODELS, key: str | None = None
+) -> AbstractContextManager[ProviderServer]:
+    """A running server; each message takes the next behaviour. With `key` it takes no other."""
+    script = Script(behaviours, render)
+
+    def respond(received: Received) -> Answer:
+        # The newer clients send it as a bearer token.
+        given = received.headers.get("x-api-key") or received.headers.get("authorization", "")[7:]
+        if not given or key not in (None, given):
+            return error_answer("authentication_error")
+        if received.headers.get("anthropic-version") not in VERSIONS:
+            return error_answer("invalid_request_error")
+        if received.method == "GET" and received.path.partition("?")[0] == "/v1/models":
+            return json_answer(model_list(models))
+        if received.path != "/v1/messages":
+            return error_answer("not_found_error")
+        if refusal := refused(received.json):
+            return json_answer(error_body("invalid_request_error", refusal), 400)
+        return script.next(received)
+
+    return serving(respond)
+
+
+def refused(request: dict[str, Any]) -> str | None:
+    """What the API refuses of what a client could easily get wrong."""
+    if not isinstance(request.get("max_tokens"), int):
+        return "max_tokens: Field required"
+    if not request["messages"] or request["messages"][0]["role"] != "user":
+        return "messages: first message must use the user role"
+    if request["model"].startswith("claude-sonnet-4-5") and {"temperature", "top_p"} <= set(request):
+        return "`temperature` and `top_p` cannot both be specified for this model."
+    for message in request["messages"]:
+        for block in message["content"] if isinstance(message["content"], list) else ():
+            if block["type"] == "text" and not block["text"].strip():
+                return "messages: text content blocks must be non-empty"
+    return None
+
+
+def model_list(models: Sequence[str]) -> dict[str, Any]:
+    data = [
+        {"type": "model", "id": name, "display_name": name.title(), "created_at": "2025-09-29T00:00:00Z"}
+        for name in models
+    ]
+    return {"data": data, "has_more": False, "first_id": models[0], "last_id": models[-1]}
+
+
+def error_body(kind: str, text: str = "The provider's own words.") -> dict[str, Any]:
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": text},
+        "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy",
+    }
+
+
+def error_answer(kind: str, **headers: str) -> Answer:
+    """An error instead of an answer."""
+    return json_answer(error_body(kind), STATUSES[kind], **headers)
+
+
+def render(reply: Reply, received: Received) -> Answer:
+    """The reply in the form that was asked for."""
+    if received.json.get("stream"):
+        return event_stream(*stream(reply, received.json))
+    return json_answer(message(reply, received.json, blocks(reply), STOP_REASONS[reply.finish], reply.usage))
+
+
+def blocks(reply: Reply) -> list[dict[str, Any]]:
+    text = {"type": "text", "text": reply.whole}
+    thinking = {
+        "type": "thinking",
+        "thinking": "".join(reply.reasoning),
+        "signature": "EqQBCgIYAhIM1gbcDa9GJwZA2b3h",
+    }
+    return [thinking, text] if reply.reasoning else [text]
+
+
+def message(
+    reply: Reply, request: dict[str, Any], content: list[Any], reason: str | None, usage: tuple[int, int]
+) -> dict[str, Any]:
+    return {
+        "id": "msg_1nZdL29xx5MUA1yADyHTEsnR8uuvGzszyY",
+        "type": "message",
+        "role": "assistant",
+        "content": content,
+        "model": request["model"],
+        "stop_reason": reason,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": usage[0],
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "output_tokens": usage[1],
+        },
+    }
+
+
+def event(kind: str, **fields: Any) -> bytes:
+    """One event of a stream."""
+    body = json.dumps({"type": kind, **fields}, ensure_ascii=False)
+    return f"event: {kind}\ndata: {body}\n\n".encode()
+
+
+def events(reply: Reply, request: dict[str, Any]) -> Iterator[bytes]:
+    """The events of a stream up to the last block."""
+    yield event("message_start", message=message(reply, request, [], None, (reply.usage[0], 1)))
+    index = 0
+    if reply.reasoning:
+        empty = {"type": "thinking", "thinking": "", "signature": ""}
+        yield event("content_block_start", index=0, content_block=empty)
+        for part in reply.reasoning:
+            yield event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": part})
+        signature = {"type": "signature_delta", "signature": "EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}
+        yield event("content_block_delta", index=0, delta=signature)
+        yield event("content_block_stop", index=0)
+        index = 1
+    yield event("content_block_start", index=index, content_block={"type": "text", "text": ""})
+    yield PING
+    for part in reply.text:
+        yield event("content_block_delta", index=index, delta={"type": "text_delta", "text": part})
+    if not (reply.error or reply.cut):
+        yield event("content_block_stop", index=index)
+
+
+def stream(reply: Reply, request: dict[str, Any]) -> list[Any]:
+    """All pieces of a stream."""
+    pieces = mixed(list(events(reply, request)), reply.between)
+    if reply.error:
+        return [*pieces, f"event: error\ndata: {json.dumps(error_body(reply.error))}\n\n".encode()]
+    if reply.cut:
+        return [*pieces, CUT]
+    ending = {"stop_reason": STOP_REASONS[reply.finish], "stop_sequence": None}
+    last = event("message_delta", delta=ending, usage={"output_tokens": reply.usage[1]})
+    return [*pieces, last, event("message_stop")]
