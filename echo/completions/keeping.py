@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from echo.background import Background
 from echo.completions.asking import Question
 from echo.completions.models import Chosen
+from echo.errors import ServiceUnavailable
 from echo.message_text import is_from_user, message_text, newest_branch
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
@@ -65,7 +67,9 @@ class Keeper:
         if question.conversation_id is None:
             begin = self.exchanges.begin
             made = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
-            self.background.submit(self._title(owner, made, question.turns[0].text, answer, chosen))
+            with suppress(ServiceUnavailable):
+                # Not when the server stops at this moment: the exchange is kept, titled or not.
+                self.background.submit(self._title(owner, made, question.turns[0].text, answer, chosen))
             return made
         conversation_id = question.conversation_id
         add = self.exchanges.add
