@@ -50,6 +50,7 @@ def furnish(user: UserClient) -> Belongings:
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
+        "conversation_id": conversation_id,
         "messageId": message.json()["messageId"],
         "parentMessageId": message.json()["messageId"],
         "presetId": preset.json()["presetId"],
