@@ -8,7 +8,7 @@ rebinding) gains nothing. Numbers are those of IANA's special-purpose registries
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -16,6 +16,11 @@ from yarl import URL
 from echo.errors import Unprocessable
 
 MAX_URL = 2048
+# A scheme, a host with neither user nor escapes, printable ASCII without a query, a fragment or a backslash.
+SHAPE = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[^\x00-\x20?#\\\x7f-\U0010ffff]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 # A label of a host name as DNS has them, plus the underscore that some private zones use.
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 # What a browser, libc or curl would read as an IPv4 address: decimal, octal, hexadecimal, of one to four parts.
@@ -69,9 +74,11 @@ class AddressGuard:
     def check_url(self, text: str) -> URL:
         """The base URL as it may be used, without a slash at its end. Raises `Unprocessable` (`base_url_refused`)."""
         url = _parse(text)
-        if url is None or url.host is None or url.port is None:
+        # As it goes over the wire: `xn--...` and not what that stands for.
+        host, port = (url.raw_host, url.port) if url else (None, None)
+        if url is None or not host or not port:
             raise address_refused()
-        if not (self.allows(url.host, url.port) or (_is_open_port(url.port) and _is_public_host(url.host))):
+        if not (self.allows(host, port) or (_is_open_port(port) and _is_public_host(host))):
             raise address_refused()
         return url
 
@@ -126,22 +133,18 @@ def is_public(address: str) -> bool:
 
 def _parse(text: str) -> URL | None:
     """The URL, if it is one of http or https with a plain host and nothing that could hide another."""
-    if len(text) > MAX_URL or not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
-        return None
+    shaped = SHAPE.fullmatch(text) if len(text) <= MAX_URL else None
     try:
-        url = URL(text.rstrip("/"))
-        port = url.port
+        url = URL(text.rstrip("/")) if shaped else None
+        return url if url is not None and url.port else None
     except ValueError:
         return None
-    if url.scheme not in ("http", "https") or not url.host or not port or "@" in url.raw_authority:
-        return None
-    return None if "?" in text or "#" in text else url
 
 
 def _is_public_host(host: str) -> bool:
     if ":" in host:
         return is_public(host)
-    labels: Sequence[str] = host.split(".")
+    labels = host.split(".")
     if NUMERIC.fullmatch(labels[-1]):
         return _is_canonical(host) and is_public(host)
     # A name of one label, such as `localhost` or a container's, is of the operator's own network.

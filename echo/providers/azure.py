@@ -23,12 +23,12 @@ class AzureDialect(OpenAIDialect):
 
     def _deployment(self, request: ChatRequest, access: Access) -> AzureDeployment | None:
         """The deployment of a model. Raises `Unprocessable` where the settings name others only."""
-        deployments = self._settings.deployments
-        if access.own_url or not deployments:
-            return None
-        if request.model not in deployments:
+        deployments = {} if access.own_url else self._settings.deployments
+        # Without deployments the name becomes a part of the path, where these mean another part.
+        known = request.model in deployments if deployments else request.model not in {"", ".", ".."}
+        if not known:
             raise Unprocessable("There is no deployment of that model.", code="provider_refused")
-        return deployments[request.model]
+        return deployments.get(request.model)
 
     def _url(self, request: ChatRequest, access: Access) -> str:
         found = self._deployment(request, access)

@@ -15,6 +15,7 @@ MAX_ERROR_BYTES = 16 * KIB
 ERROR_SECONDS = 2.0
 # What may still come after the reason for which the model ended: the usage, and the end itself.
 ENDING_SECONDS = 5.0
+DRAIN_SECONDS = 0.25
 
 # The longest that a request waits before it is tried again; a longer `Retry-After` is passed on instead.
 MAX_PAUSE_SECONDS = 5.0

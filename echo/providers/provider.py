@@ -165,9 +165,10 @@ class HttpProvider:
                         yield event
                 if left < 0:
                     raise unusable("too_large")
-        if reader.finish is None:
-            raise unusable("early_end", transient=True)
-        yield Finished(reader.finish)
+            if reader.finish is None:
+                raise unusable("early_end", transient=True)
+            yield Finished(reader.finish)
+            await body.drain()
 
     def _access(self, credentials: Credentials | None) -> Access:
         """Where to and with which key. The server's key never goes to an address of a user's."""

@@ -7,7 +7,7 @@ else. What a user's own base URL leads to is reached by connections of their own
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiohttp.resolver import ThreadedResolver
 from echo import __version__
 from echo.providers.addresses import AddressGuard, AddressRefused, address_refused
 from echo.providers.constants import (
+    DRAIN_SECONDS,
     ENDING_SECONDS,
     ERROR_SECONDS,
     MAX_ANSWER_BYTES,
@@ -156,24 +157,32 @@ class Body:
 
     async def read(self, *, ending: bool = False) -> bytes:
         """The next piece, empty at the end; `ending` waits but shortly. Raises `ProviderFailure`."""
-        if not (chunk := self._content.read_nowait()):
-            chunk = await self._wait(ending)
+        try:
+            # What has come already needs no timer.
+            chunk = self._content.read_nowait() or await self._wait(ending)
+        except TimeoutError as error:
+            raise unusable("timeout") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise unusable("broken_off", transient=True) from error
         self._first = None
         self._size += len(chunk)
         if self._size > MAX_STREAM_BYTES:
             raise unusable("too_large")
         return chunk
 
+    async def drain(self) -> None:
+        """Read what is left of a body that has said all, for a moment, so that its connection can be used again."""
+        deadline = self._loop.time() + DRAIN_SECONDS
+        with suppress(TimeoutError, aiohttp.ClientError, OSError, ValueError):
+            async with asyncio.timeout_at(deadline):
+                while self._size < MAX_STREAM_BYTES and (chunk := await self._content.readany()):
+                    self._size += len(chunk)
+
     async def _wait(self, ending: bool) -> bytes:
         now = self._loop.time()
         deadline = self._first or now + (ENDING_SECONDS if ending else self._limits.chunk_seconds)
-        try:
-            async with asyncio.timeout_at(min(deadline, self._end)):
-                return await self._content.readany()
-        except TimeoutError as error:
-            raise unusable("timeout") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise unusable("broken_off", transient=True) from error
+        async with asyncio.timeout_at(min(deadline, self._end)):
+            return await self._content.readany()
 
 
 async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:

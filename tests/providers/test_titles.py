@@ -22,7 +22,7 @@ GOOGLE = {"candidates": [{"content": {"parts": [{"text": "Contracts Explained"}]
 QUESTION = "What is a contract, and who keeps it?"
 
 
-LIMITS = ProviderLimits(short_seconds=0.5)
+LIMITS = ProviderLimits(short_seconds=0.3)
 
 
 class Titles:

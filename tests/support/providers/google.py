@@ -72,7 +72,7 @@ def embedding() -> dict[str, Any]:
 
 def error_body(status: str, details: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     error: dict[str, Any] = {
-        "code": STATUSES[status],
+        "code": STATUSES.get(status, 500),
         "message": "The provider's own words.",
         "status": status,
     }

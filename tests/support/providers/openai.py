@@ -27,6 +27,12 @@ STATUSES = {
     "insufficient_quota": 429,
     "server_error": 500,
 }
+# The type of an error; its code is more special.
+GROUPS = {
+    "context_length_exceeded": "invalid_request_error",
+    "invalid_api_key": "invalid_request_error",
+    "rate_limit_exceeded": "requests",
+}
 
 
 def openai_server(
@@ -53,7 +59,8 @@ def model(name: str) -> dict[str, Any]:
 
 
 def error_body(kind: str, text: str = "The provider's own words.") -> dict[str, Any]:
-    return {"error": {"message": text, "type": "invalid_request_error", "param": None, "code": kind}}
+    group = GROUPS.get(kind, kind)
+    return {"error": {"message": text, "type": group, "param": None, "code": None if group == kind else kind}}
 
 
 def error_answer(kind: str, status: int | None = None, **headers: str) -> Answer:

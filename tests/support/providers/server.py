@@ -72,6 +72,7 @@ class ProviderServer:
     url: str = ""
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
+    faults: list[Exception] = field(default_factory=list)
 
     @property
     def chats(self) -> list[Received]:
@@ -113,6 +114,8 @@ def serving(respond: Respond, path: str = "") -> Iterator[ProviderServer]:
                 loop.run_until_complete(task)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+    for fault in server.faults:
+        raise fault
 
 
 class _Connections:
@@ -129,6 +132,9 @@ class _Connections:
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
+        except Exception as fault:
+            # The script's own: raised where the test can see it.
+            self._server.faults.append(fault)
         finally:
             writer.close()
 
@@ -156,7 +162,10 @@ class _Writer:
         self._received = received
 
     async def answer(self, answer: Answer) -> bool:
-        """Write the answer; whether the connection can be used again."""
+        """Write the answer; whether the connection can be used again. One that begins with a cut has no headers."""
+        if answer.pieces and answer.pieces[0] is CUT:
+            self._writer.transport.abort()
+            return False
         chunked = "Content-Length" not in answer.headers
         lines = [
             f"HTTP/1.1 {answer.status} Said",
