@@ -3,6 +3,7 @@
 import click
 
 from echo import __version__
+from echo.cli.chatting import chat
 from echo.cli.serving import serve
 
 
@@ -12,4 +13,5 @@ def main() -> None:
     """Echo, a contract-first chat backend."""
 
 
+main.add_command(chat)
 main.add_command(serve)

@@ -1,14 +1,13 @@
 """OpenAI's own client drives `/v1`: what it makes of answers, streams and errors."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from tests.completions.conftest import User
+from tests.completions.conftest import User, eventually
 from tests.support.providers import ProviderServer
 from tests.support.server import RunningServer
 
@@ -236,12 +235,3 @@ class TestAtOnce:
         for stream in streams:
             stream.close()
         assert eventually(lambda: ada.ask().status_code == 200)
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
