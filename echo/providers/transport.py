@@ -25,7 +25,7 @@ from echo.providers.constants import (
     MAX_ERROR_BYTES,
     MAX_STREAM_BYTES,
 )
-from echo.providers.failures import ProviderFailure, describe, of_status, unusable
+from echo.providers.failures import ProviderFailure, describe, of_status, refused, unusable
 from echo.settings import ProviderLimits
 
 EVENT_STREAM = "text/event-stream"
@@ -86,13 +86,14 @@ class Transport:
             response.close()
 
     async def _send(self, call: Call, deadline: float) -> aiohttp.ClientResponse:
+        body = None if call.body is None else _dumped(call.body)
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._session(call.guarded).request(
-                    "GET" if call.body is None else "POST",
+                    "GET" if body is None else "POST",
                     call.url,
                     headers=call.headers,
-                    data=None if call.body is None else orjson.dumps(call.body),
+                    data=body,
                     allow_redirects=False,
                 )
         except AddressRefused as error:
@@ -183,6 +184,14 @@ class Body:
         deadline = self._first or now + (ENDING_SECONDS if ending else self._limits.chunk_seconds)
         async with asyncio.timeout_at(min(deadline, self._end)):
             return await self._content.readany()
+
+
+def _dumped(body: Any) -> bytes:
+    """The JSON of a body; a number beyond 64 bits or half a character in it would be refused anyway."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise ProviderFailure(refused(), kind="no_json") from None
 
 
 async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:
