@@ -9,9 +9,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import aiohttp
+import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 
@@ -96,8 +98,6 @@ class Transport:
                     data=body,
                     allow_redirects=False,
                 )
-        except AddressRefused as error:
-            raise ProviderFailure(address_refused()) from error
         except aiohttp.ConnectionTimeoutError as error:
             raise unusable("connect_timeout", transient=True) from error
         except TimeoutError as error:
@@ -123,6 +123,7 @@ class Transport:
         inner = ThreadedResolver()
         connector = aiohttp.TCPConnector(
             resolver=self.guard.resolver(inner) if guarded else inner,
+            ssl=_authorities(),
             limit=0,
             ttl_dns_cache=60,
         )
@@ -184,6 +185,14 @@ class Body:
         deadline = self._first or now + (ENDING_SECONDS if ending else self._limits.chunk_seconds)
         async with asyncio.timeout_at(min(deadline, self._end)):
             return await self._content.readany()
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's certificate authorities, where an operator adds his own, and Mozilla's where it has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def _dumped(body: Any) -> bytes:

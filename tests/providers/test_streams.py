@@ -297,6 +297,20 @@ class TestTime:
     def test_to_the_first_byte_is_limited(self) -> None:
         assert self.too_long(Answer([threading.Event()], headers={"Content-Type": "text/event-stream"}))
 
+    def test_to_connect_is_limited(self) -> None:
+        with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            # Nobody accepts, and the queue is full: Linux answers no further connection.
+            for waiting in (first, second):
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            begun = time.monotonic()
+            settings = settings_of("openai", f"http://127.0.0.1:{full.getsockname()[1]}")
+            said = listen(settings, limits=replace(LIMITS, connect_seconds=0.05, attempts=2))
+        assert said.error.code == "provider_failed"
+        assert 0.1 <= time.monotonic() - begun < 1.5
+
     def test_to_the_headers_is_limited(self) -> None:
         never = threading.Event()
 
@@ -387,6 +401,14 @@ class TestSize:
 
 
 class TestHostileContent:
+    def test_a_line_of_many_megabytes_is_given_up(self) -> None:
+        said = raw(said_in("Hi"), b"data: ", b"x" * (constants.MAX_LINE_BYTES + 1))
+        assert (said.text, said.error.code) == ("Hi", "provider_failed")
+
+    def test_a_line_of_many_megabytes_after_the_end_changes_nothing(self) -> None:
+        said = raw(said_in("Hi"), END, b"data: ", b"x" * (constants.MAX_LINE_BYTES + 1))
+        assert (said.text, said.error) == ("Hi", None)
+
     @pytest.mark.parametrize(
         "data",
         [
