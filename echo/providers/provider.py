@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from echo.errors import Unprocessable
+from echo.errors import ApiError, Unprocessable
 from echo.providers.chat import (
     ChatRequest,
     Credentials,
@@ -112,12 +112,16 @@ class HttpProvider:
         self._models = ModelList()
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
-        """The models on offer: asked of the provider where that is configured, else the configured list."""
-        if not self._settings.fetch_models:
-            return self._settings.models
-        access = self._access(credentials)
-        call = self._dialect.models(access)
-        if call is None:
+        """The models on offer: asked of the provider where that is configured, else the configured list.
+
+        Never fails: without a key, or where the provider does not tell, it is the configured list too.
+        """
+        try:
+            access = self._access(credentials) if self._settings.fetch_models else None
+        except ApiError:
+            access = None
+        call = self._dialect.models(access) if access else None
+        if access is None or call is None:
             return self._settings.models
         names = await self._models.get((access.base_url, access.api_key), lambda: self._fetch_models(call))
         return names or self._settings.models
@@ -174,7 +178,7 @@ class HttpProvider:
         """Where to and with which key. The server's key never goes to an address of a user's."""
         key, url, own_url = self._settings.api_key, self._settings.base_url, False
         if credentials is not None:
-            key = credentials.api_key
+            key = credentials.api_key.strip()
             if self._settings.user_provides_url and credentials.base_url:
                 url, own_url = str(self._transport.guard.check_url(credentials.base_url)), True
         # With deployments each model has an address and, where the settings have it, a key of its own.

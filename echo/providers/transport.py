@@ -9,9 +9,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import aiohttp
+import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 
@@ -25,7 +27,7 @@ from echo.providers.constants import (
     MAX_ERROR_BYTES,
     MAX_STREAM_BYTES,
 )
-from echo.providers.failures import ProviderFailure, describe, of_status, unusable
+from echo.providers.failures import ProviderFailure, describe, of_status, refused, unusable
 from echo.settings import ProviderLimits
 
 EVENT_STREAM = "text/event-stream"
@@ -86,17 +88,16 @@ class Transport:
             response.close()
 
     async def _send(self, call: Call, deadline: float) -> aiohttp.ClientResponse:
+        body = None if call.body is None else _dumped(call.body)
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._session(call.guarded).request(
-                    "GET" if call.body is None else "POST",
+                    "GET" if body is None else "POST",
                     call.url,
                     headers=call.headers,
-                    data=None if call.body is None else orjson.dumps(call.body),
+                    data=body,
                     allow_redirects=False,
                 )
-        except AddressRefused as error:
-            raise ProviderFailure(address_refused()) from error
         except aiohttp.ConnectionTimeoutError as error:
             raise unusable("connect_timeout", transient=True) from error
         except TimeoutError as error:
@@ -122,6 +123,7 @@ class Transport:
         inner = ThreadedResolver()
         connector = aiohttp.TCPConnector(
             resolver=self.guard.resolver(inner) if guarded else inner,
+            ssl=_authorities(),
             limit=0,
             ttl_dns_cache=60,
         )
@@ -183,6 +185,22 @@ class Body:
         deadline = self._first or now + (ENDING_SECONDS if ending else self._limits.chunk_seconds)
         async with asyncio.timeout_at(min(deadline, self._end)):
             return await self._content.readany()
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's certificate authorities, where an operator adds his own, and Mozilla's where it has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _dumped(body: Any) -> bytes:
+    """The JSON of a body; a number beyond 64 bits or half a character in it would be refused anyway."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise ProviderFailure(refused(), kind="no_json") from None
 
 
 async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:

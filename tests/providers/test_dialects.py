@@ -436,6 +436,18 @@ class TestModels:
             assert ask(settings_of("openai", server.url), lambda it: it.models()) == ("m",)
         assert server.requests == []
 
+    def test_are_the_configured_ones_without_a_key(self) -> None:
+        settings = settings_of(
+            "custom",
+            "http://127.0.0.1:1",
+            api_key=None,
+            fetch_models=True,
+            user_provides_key=True,
+            user_provides_url=True,
+        )
+        assert ask(settings, lambda it: it.models()) == ("m",)
+        assert ask(settings, lambda it: it.models(Credentials("k", "http://localhost"))) == ("m",)
+
     def test_are_remembered_for_each_key(self) -> None:
         async def both(provider: Any) -> Any:
             return [await provider.models(Credentials(key)) for key in ("mine", "other", "mine")]

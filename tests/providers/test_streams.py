@@ -4,10 +4,11 @@ import asyncio
 import gzip
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -261,6 +262,31 @@ class TestRetrying:
         said = listen(settings_of("openai", "http://127.0.0.1:1"))
         assert (said.error.status, said.error.code) == (502, "provider_failed")
 
+    def test_a_server_without_tls_is_not_asked_again_for_it(self) -> None:
+        accepted = []
+        with socket.create_server(("127.0.0.1", 0)) as plain:
+
+            def answer() -> None:
+                with suppress(OSError):
+                    while True:
+                        connection, _ = plain.accept()
+                        accepted.append(connection)
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                        connection.close()
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            said = listen(settings_of("openai", f"https://127.0.0.1:{plain.getsockname()[1]}"))
+            plain.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        assert (said.error.code, len(accepted)) == ("provider_failed", 1)
+
+    @pytest.mark.parametrize("chat", [{"max_tokens": 2**70}, {"system": "half \ud83d"}])
+    def test_what_no_json_can_hold_is_refused_here(self, chat: dict[str, Any]) -> None:
+        with openai_server() as server:
+            said = listen(settings_of("openai", server.url), request(**chat))
+        assert (said.error.status, said.error.code, server.connections) == (422, "provider_refused", 0)
+
     def test_a_short_answer_is_asked_for_once(self) -> None:
         with openai_server(json_answer({}, 500)) as server, pytest.raises(ApiError):
             ask(settings_of("openai", server.url), lambda it: it.complete(request()))
@@ -271,11 +297,25 @@ class TestTime:
     def test_to_the_first_byte_is_limited(self) -> None:
         assert self.too_long(Answer([threading.Event()], headers={"Content-Type": "text/event-stream"}))
 
+    def test_to_connect_is_limited(self) -> None:
+        with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            # Nobody accepts, and the queue is full: Linux answers no further connection.
+            for waiting in (first, second):
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            begun = time.monotonic()
+            settings = settings_of("openai", f"http://127.0.0.1:{full.getsockname()[1]}")
+            said = listen(settings, limits=replace(LIMITS, connect_seconds=0.05, attempts=2))
+        assert said.error.code == "provider_failed"
+        assert 0.1 <= time.monotonic() - begun < 1.5
+
     def test_to_the_headers_is_limited(self) -> None:
         never = threading.Event()
 
         def slow(_received: Any) -> Answer:
-            never.wait(1)
+            never.wait(0.15)
             return event_stream()
 
         assert self.too_long(slow)
@@ -361,6 +401,14 @@ class TestSize:
 
 
 class TestHostileContent:
+    def test_a_line_of_many_megabytes_is_given_up(self) -> None:
+        said = raw(said_in("Hi"), b"data: ", b"x" * (constants.MAX_LINE_BYTES + 1))
+        assert (said.text, said.error.code) == ("Hi", "provider_failed")
+
+    def test_a_line_of_many_megabytes_after_the_end_changes_nothing(self) -> None:
+        said = raw(said_in("Hi"), END, b"data: ", b"x" * (constants.MAX_LINE_BYTES + 1))
+        assert (said.text, said.error) == ("Hi", None)
+
     @pytest.mark.parametrize(
         "data",
         [

@@ -1,7 +1,9 @@
 """Titles against small servers that speak each provider's protocol, well and badly."""
 
 import asyncio
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -14,7 +16,7 @@ from echo.providers.registry import build_providers
 from echo.providers.titles import TitleService, clean
 from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
 from tests.support.loopback import Answer, Provider, answer_with, provider
-from tests.support.providers import Reply, openai_server
+from tests.support.providers import Reply, event_stream, openai_server
 
 OPENAI = {"choices": [{"message": {"role": "assistant", "content": "Contracts Explained"}}]}
 ANTHROPIC = {"content": [{"type": "text", "text": "Contracts Explained"}]}
@@ -189,7 +191,44 @@ class TestChoice:
         ]
 
 
+@pytest.fixture
+def background() -> Iterator[Background]:
+    """A started event loop in a thread of its own."""
+    background, loop = Background(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    loop.call_soon(background.begin)
+    thread.start()
+    yield background
+    asyncio.run_coroutine_threadsafe(background.close(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
 class TestWaiting:
+    """A handler's thread waits for what runs on the event loop."""
+
+    def test_gets_what_the_provider_says(self, background: Background) -> None:
+        with openai_server(Reply(["A Title"])) as server:
+            settings = [custom("one", server.url)]
+            providers = build_providers(settings, LIMITS)
+            titles = TitleService(settings, providers)
+            assert titles.wait_for(background, QUESTION, endpoint="one", model="m") == "A Title"
+            background.wait(providers.close(), 5)
+
+    def test_ends_when_the_loop_does_not_come_to_it(
+        self, background: Background, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("echo.providers.titles.WAIT_SECONDS", 0.05)
+        never = threading.Event()
+        with openai_server(event_stream(never)) as server:
+            settings = [custom("one", server.url)]
+            providers = build_providers(settings)
+            assert (
+                TitleService(settings, providers).wait_for(background, "Short question") == "Short question"
+            )
+            background.wait(providers.close(), 5)
+
     def test_before_the_start_makes_one_from_the_words(self) -> None:
         titles = TitleService((), build_providers(()))
         assert titles.wait_for(Background(), "Short question") == "Short question"

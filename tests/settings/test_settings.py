@@ -104,6 +104,12 @@ class TestBadValues:
             ("DOMAIN_SERVER", "example.com"),
             ("MONGO_URI", "postgres://x"),
             ("ECHO_STT_URL", "ftp://x"),
+            ("ECHO_PROVIDER_FIRST_SECONDS", "0"),
+            ("ECHO_PROVIDER_ATTEMPTS", "many"),
+            ("ECHO_ALLOWED_ADDRESSES", "localhost"),
+            ("ECHO_ALLOWED_ADDRESSES", "http://localhost:80"),
+            ("ECHO_ALLOWED_ADDRESSES", "10.0.0.0/8:80"),
+            ("ECHO_ALLOWED_ADDRESSES", "::1:80"),
         ],
     )
     def test_are_named_in_one_sentence(self, name: str, value: str) -> None:
@@ -181,6 +187,10 @@ class TestKeys:
 
 
 class TestProviders:
+    def test_may_be_at_allowed_addresses(self) -> None:
+        settings = load_settings({"ECHO_ALLOWED_ADDRESSES": "localhost:11434, [::1]:80"})
+        assert settings.provider_limits.allowed_addresses == ("localhost:11434", "[::1]:80")
+
     def test_are_available_with_a_key(self) -> None:
         settings = load_settings({"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "user_provided"})
         available = {each.name: each.available for each in settings.providers}

@@ -210,7 +210,7 @@ class _Writer:
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        if self._reader.at_eof():
+        if self._reader.at_eof() or self._reader.exception() or self._writer.is_closing():
             raise ConnectionResetError
 
 
