@@ -13,6 +13,8 @@ from echo.providers.chat import Event, Finished, FinishReason, ReasoningDelta, T
 
 Json = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
+# A comment (HTML standard, section 9.2.6), which clients pass over.
+SILENT = b": still working\n\n"
 
 
 @dataclass

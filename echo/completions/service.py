@@ -10,7 +10,8 @@ from typing import Any
 from echo.completions.asking import Question
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
-from echo.completions.objects import DONE, Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.contract.gate import to_api_error
 from echo.errors import BadGateway, TooManyRequests
 from echo.http.event_stream import EventStream
@@ -57,12 +58,19 @@ class CompletionService:
     """What the operations under `/v1` do; an account may have `most_open` completions at once."""
 
     def __init__(
-        self, models: Models, keeper: Keeper, count_tokens: Callable[[str], int], *, most_open: int
+        self,
+        models: Models,
+        keeper: Keeper,
+        count_tokens: Callable[[str], int],
+        *,
+        most_open: int,
+        pulse_seconds: float = PULSE_SECONDS,
     ) -> None:
         self._models = models
         self._keeper = keeper
         self._count = count_tokens
         self._open = OpenCompletions(most_open)
+        self._pulse_seconds = pulse_seconds
 
     def models(self, owner: str) -> Pending:
         """The models that the owner reaches."""
@@ -97,17 +105,20 @@ class CompletionService:
 
     async def _stream(self, job: Job) -> EventStream:
         frames = self._frames(job)
-        # Up to the first event: what goes wrong before has a status of its own.
+        # Up to the first event, or a first while: what goes wrong before has a status of its own.
         await anext(frames)
         return EventStream(frames)
 
     async def _frames(self, job: Job) -> AsyncGenerator[bytes, None]:
-        """The frames of a stream, after an empty one as soon as the model has begun."""
-        async with self._asking(job) as (chosen, request, events):
-            first = await anext(events, None)
+        """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed."""
+        async with (
+            self._asking(job) as (chosen, request, events),
+            aclosing(with_pulse(events, self._pulse_seconds)) as beats,
+        ):
+            first = await anext(beats, OVER)
             yield b""
             try:
-                async with aclosing(self._chunks(job, chosen, request, first, events)) as chunks:
+                async with aclosing(self._chunks(job, chosen, request, first, beats)) as chunks:
                     async for each in chunks:
                         yield each
             except Exception as exc:
@@ -119,15 +130,17 @@ class CompletionService:
         job: Job,
         chosen: Chosen,
         request: ChatRequest,
-        event: Event | None,
-        events: AsyncIterator[Event],
+        event: Event | Signal,
+        beats: AsyncIterator[Event | Silence],
     ) -> AsyncGenerator[bytes, None]:
         answer, completion = Answer(), Completion(job.question.model)
         yield completion.chunk({"role": "assistant", "content": ""})
-        while event is not None:
-            if delta := answer.take(event):
+        while event is not OVER:
+            if isinstance(event, Signal):
+                yield SILENT
+            elif delta := answer.take(event):
                 yield completion.chunk(delta)
-            event = await anext(events, None)
+            event = await anext(beats, OVER)
         kept = await self._keep(job, chosen, answer)
         yield completion.chunk({}, answer.finish_reason, kept)
         if job.question.include_usage:
