@@ -18,6 +18,9 @@ from echo.settings import ProviderSettings
 
 OWNER = "0" * 24
 
+# Its end closes the database under the services.
+pytestmark = pytest.mark.usefixtures("running")
+
 
 class Slow:
     """Answers after some seconds; `closed` counts the streams that have ended."""
