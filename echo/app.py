@@ -149,6 +149,7 @@ def make_services(
             settings.data_dir / "files",
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_image_pixels,
+            librechat=settings.librechat_dir,
         ),
         count_tokens=count_tokens,
         background=background,

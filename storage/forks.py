@@ -133,7 +133,7 @@ def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> li
             "parentMessageId": NO_PARENT if parent is None else parent["messageId"],
             "user": owner,
             "createdAt": moment,
-            "updatedAt": max(moment, message.get("updatedAt") or moment),
+            "updatedAt": max(moment, updated(message) or moment),
             "_meiliIndex": False,
         }
     return sorted(made.values(), key=lambda copy: (copy["createdAt"], copy["_id"]))
@@ -143,3 +143,9 @@ def created(message: Document) -> datetime:
     """When a message was written; one without a date counts as new, as in LibreChat."""
     moment = message.get("createdAt")
     return moment if isinstance(moment, datetime) else now()
+
+
+def updated(message: Document) -> datetime | None:
+    """When a message was last changed, if it says so."""
+    moment = message.get("updatedAt")
+    return moment if isinstance(moment, datetime) else None

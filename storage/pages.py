@@ -15,6 +15,7 @@ from storage.errors import BrokenCursor
 
 Document = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -49,11 +50,14 @@ class Keyset:
             return {}
         moment, row_id = self._decode(cursor)
         operator = "$lt" if self.descending else "$gt"
+        ties = {self.sort_key: moment, "_id": {operator: row_id}}
+        # MongoDB sorts rows without a date before all others, and compares dates with dates only.
+        if moment is None:
+            return ties if self.descending else {"$or": [ties, {self.sort_key: {"$gte": _FIRST}}]}
+        undated: list[Document] = [{self.sort_key: None}] if self.descending else []
         # The outer bound lets MongoDB seek in the index; the `$or` alone would scan from the start.
-        return {
-            self.sort_key: {f"{operator}e": moment},
-            "$or": [{self.sort_key: {operator: moment}}, {self.sort_key: moment, "_id": {operator: row_id}}],
-        }
+        bound = {"$not": {"$gt": moment}} if self.descending else {"$gte": moment}
+        return {self.sort_key: bound, "$or": [{self.sort_key: {operator: moment}}, ties, *undated]}
 
     def page(self, rows: list[Document], limit: int) -> Page:
         """The page for `limit + 1` rows that were read: the last one only shows that there is more."""
@@ -63,20 +67,21 @@ class Keyset:
 
     def _encode(self, row: Mapping[str, Any]) -> str:
         moment = row.get(self.sort_key)
-        # No program of ours or LibreChat's leaves the date out. Where one is missing the list ends early, but well.
         milliseconds = (
-            (moment.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else 0
+            (moment.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else None
         )
         payload = json.dumps([milliseconds, str(row["_id"]), self._fingerprint()], separators=(",", ":"))
         return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
-    def _decode(self, cursor: str) -> tuple[datetime, ObjectId]:
+    def _decode(self, cursor: str) -> tuple[datetime | None, ObjectId]:
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             milliseconds, row_id, fingerprint = json.loads(base64.b64decode(padded, b"-_", validate=True))
-            if type(milliseconds) is not int or type(row_id) is not str or fingerprint != self._fingerprint():
+            if type(row_id) is not str or fingerprint != self._fingerprint():
                 raise BrokenCursor
-            moment = _EPOCH + milliseconds * _MILLISECOND
+            if milliseconds is not None and type(milliseconds) is not int:
+                raise BrokenCursor
+            moment = None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND
             object_id = ObjectId(row_id)
         except (ValueError, TypeError, OverflowError, RecursionError, InvalidId) as error:
             raise BrokenCursor from error

@@ -53,8 +53,9 @@ def edited(text: str, token_count: int, moment: datetime) -> Document:
         "tokenCount": token_count,
         "updatedAt": moment,
         "_meiliIndex": False,
+        # What is no list, or not there, stays so.
         "content": {
-            "$cond": [{"$isArray": ["$content"]}, {"$concatArrays": [others, [part]]}, "$$REMOVE"],
+            "$cond": [{"$isArray": ["$content"]}, {"$concatArrays": [others, [part]]}, "$content"],
         },
     }
 

@@ -123,6 +123,10 @@ class Client:
         self._checker = checker
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
+    def with_token(self, token: str) -> "Client":
+        """The same server, for whom the token is."""
+        return Client(self._http, self._checker, token)
+
     def request(self, method: str, path: str, **options: Any) -> Any:
         headers = {**self.headers, **options.pop("headers", {})}
         self._http.cookies.clear()

@@ -4,6 +4,8 @@ import click
 
 from echo import __version__
 from echo.cli.chatting import chat
+from echo.cli.checking import check
+from echo.cli.migrating import migrate
 from echo.cli.serving import serve
 
 
@@ -14,4 +16,6 @@ def main() -> None:
 
 
 main.add_command(chat)
+main.add_command(check)
+main.add_command(migrate)
 main.add_command(serve)

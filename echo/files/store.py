@@ -23,6 +23,11 @@ PARTIAL_SUFFIX = ".part"
 # Longer than any upload takes, so that the leftovers of a killed process are told from the work of a living one.
 LEFTOVER_SECONDS = 24 * 3600
 UPLOADS, IMAGES = "uploads", "images"
+# Where LibreChat has them, below its own directory; its compose file keeps both beside itself.
+LIBRECHAT_PLACES: Mapping[str, tuple[str, ...]] = {
+    UPLOADS: ("uploads",),
+    IMAGES: ("client/public/images", "images"),
+}
 MAX_PATH_PART_BYTES = 255
 
 _OWNER = re.compile(r"[0-9a-f]{24}")
@@ -62,8 +67,8 @@ class StoredFile:
 class FileStore:
     """Keeps, finds and removes files below `root`, in `uploads/<owner>/` and `images/<owner>/`.
 
-    `max_bytes` limits each file, `max_pixels` each picture. `librechat_uploads` and `librechat_images` are
-    directories that a LibreChat wrote, in which its files are found too.
+    `max_bytes` limits each file, `max_pixels` each picture. `librechat` is the directory of a LibreChat, whose files
+    are found where it put them; new ones never go there.
     """
 
     def __init__(
@@ -72,15 +77,14 @@ class FileStore:
         *,
         max_bytes: int,
         max_pixels: int,
-        librechat_uploads: Path | None = None,
-        librechat_images: Path | None = None,
+        librechat: Path | None = None,
     ) -> None:
         self._root = root
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._places: Mapping[str, tuple[Path, ...]] = {
-            UPLOADS: tuple(filter(None, (root / UPLOADS, librechat_uploads))),
-            IMAGES: tuple(filter(None, (root / IMAGES, librechat_images))),
+            place: (root / place, *(librechat / path for path in LIBRECHAT_PLACES[place] if librechat))
+            for place in (UPLOADS, IMAGES)
         }
         self._swept = False
         self._sweeping = threading.Lock()

@@ -55,7 +55,7 @@ def read_settings(reader: Reader) -> Settings:
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
     creds_key, creds_iv = read_credentials_keys(reader)
-    data_dir = reader.text("ECHO_DATA_DIR")
+    data_dir, librechat_dir = reader.text("ECHO_DATA_DIR"), reader.text("ECHO_LIBRECHAT_DIR")
     domain = "http://localhost:3080"
     return Settings(
         host=reader.text("HOST", "127.0.0.1"),
@@ -64,6 +64,7 @@ def read_settings(reader: Reader) -> Settings:
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
         data_dir=Path(data_dir).expanduser().absolute() if data_dir else user_data_path("echo-api"),
+        librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
         domain_client=_address(reader, "DOMAIN_CLIENT", domain),

@@ -98,6 +98,7 @@ class Settings:
     threads: int
     mongo_uri: str | None = field(repr=False)
     data_dir: Path
+    librechat_dir: Path | None
     app_title: str
     domain_server: str
     domain_client: str

@@ -29,6 +29,11 @@ class OfflineTranscriber:
 
         return Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
 
+    def load(self) -> None:
+        """Load the model now; raises whatever keeps it from working."""
+        with self._lock:
+            _ = self._decoder
+
     def transcribe(self, upload: Upload) -> str:
         """What is said; empty where nobody speaks. Raises as `decode` does."""
         samples = decode(upload.stream)

@@ -112,7 +112,8 @@ class TestFilesOfLibreChat:
 
     @pytest.fixture
     def theirs(self, tmp_path: Path) -> dict[str, Path]:
-        places = {"uploads": tmp_path / "app" / "uploads", "images": tmp_path / "app" / "public" / "images"}
+        app = tmp_path / "app"
+        places = {"uploads": app / "uploads", "images": app / "client" / "public" / "images"}
         for place, directory in places.items():
             (directory / ADA).mkdir(parents=True)
             (directory / ADA / f"23aa9fc4-cf25-410f-98bf-e7093bf62d9f__{place}.bin").write_text(place)
@@ -120,13 +121,14 @@ class TestFilesOfLibreChat:
 
     @pytest.fixture
     def store(self, root: Path, theirs: dict[str, Path]) -> FileStore:
-        return FileStore(
-            root,
-            max_bytes=1000,
-            max_pixels=1000,
-            librechat_uploads=theirs["uploads"],
-            librechat_images=theirs["images"],
-        )
+        return FileStore(root, max_bytes=1000, max_pixels=1000, librechat=theirs["uploads"].parent)
+
+    def test_are_found_beside_the_compose_file_too(
+        self, store: FileStore, tmp_path: Path, theirs: dict[str, Path]
+    ) -> None:
+        theirs["images"].rename(tmp_path / "app" / "images")
+        name = "23aa9fc4-cf25-410f-98bf-e7093bf62d9f__images.bin"
+        assert store.path({"user": ADA, "filepath": f"/images/{ADA}/{name}"}).read_text() == "images"
 
     @pytest.mark.parametrize("place", ["uploads", "images"])
     def test_are_found(self, store: FileStore, place: str) -> None:

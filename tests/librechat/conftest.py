@@ -1,6 +1,8 @@
 """A database that LibreChat wrote (`database.json`, extended JSON with made-up content), and Echo on it."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +12,71 @@ from pymongo import MongoClient
 from starlette.testclient import TestClient
 
 from echo.app import assemble
-from storage.database import Database
-from storage.indexes import ensure_indexes
+from echo.serve import prepare
+from echo.settings import Settings
 from tests.conftest import Client, make_settings
+from tests.librechat.models import Models, install
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
+from tests.support.librechat import Document, Documents
 
-Documents = dict[str, dict[Any, dict[str, Any]]]
+HERE = Path(__file__).parent
 PASSWORDS = {"ada": "password-ada1", "bob": "password-bob1"}
 
 
 @pytest.fixture(scope="session")
 def dump() -> dict[str, Any]:
-    text = Path(__file__).with_name("database.json").read_text(encoding="utf-8")
+    text = (HERE / "database.json").read_text(encoding="utf-8")
     collections: dict[str, Any] = json_util.loads(text)["collections"]
     return collections
 
 
-@pytest.fixture
-def librechat_uri(mongo_uri: str, dump: dict[str, Any]) -> Iterator[str]:
-    """The URI of a fresh copy, indexes included."""
+@pytest.fixture(scope="session")
+def restored_uri(mongo_uri: str, dump: dict[str, Any]) -> Iterator[str]:
+    """The URI of a copy, indexes included. To make the indexes takes seconds, so there is one copy for all tests."""
     with named_database(mongo_uri, "echo_librechat") as uri, MongoClient[dict[str, Any]](uri) as client:
         raw = client.get_default_database()
         for name, saved in dump.items():
             raw.create_collection(name)
             for index in saved["indexes"]:
                 restore_index(raw[name], index)
-            if saved["documents"]:
-                raw[name].insert_many(saved["documents"])
         yield uri
+
+
+@pytest.fixture
+def librechat_uri(restored_uri: str, dump: dict[str, Any]) -> str:
+    """The URI of the copy, with the documents of the dump and no other."""
+    with MongoClient[dict[str, Any]](restored_uri) as client:
+        raw = client.get_default_database()
+        for name in {*raw.list_collection_names(), *dump}:
+            saved = dump.get(name, {"documents": [], "indexes": []})
+            documents = [each for each in saved["documents"] if not expires(each, saved["indexes"])]
+            if list(raw[name].find().sort("_id")) != sorted(documents, key=lambda each: str(each["_id"])):
+                raw[name].delete_many({})
+                if documents:
+                    raw[name].insert_many(documents)
+    return restored_uri
 
 
 def restore_index(collection: Any, saved: dict[str, Any]) -> None:
     options = {name: value for name, value in saved.items() if name not in {"key", "v", "ns"}}
     if options["name"] != "_id_":
         collection.create_index([tuple(each) for each in saved["key"]], **options)
+
+
+def expires(document: Document, indexes: list[dict[str, Any]]) -> bool:
+    """Whether MongoDB would remove a document in the middle of a test: the dump does not get younger."""
+    soon = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    timed = [
+        (index["key"][0][0], index["expireAfterSeconds"])
+        for index in indexes
+        if "expireAfterSeconds" in index
+    ]
+    return any(
+        isinstance(document.get(field), datetime)
+        and document[field].replace(tzinfo=None) + timedelta(seconds=seconds) < soon
+        for field, seconds in timed
+    )
 
 
 @pytest.fixture
@@ -58,20 +90,85 @@ def content(librechat_uri: str) -> Iterator[Callable[[], Documents]]:
 
 
 @pytest.fixture
-def log_in(librechat_uri: str, tmp_path: Path, checker: ContractChecker) -> Iterator[Callable[[str], Client]]:
-    """Logs a user of LibreChat's in to an Echo on the copy."""
-    settings = make_settings(librechat_uri, tmp_path, SESSION_EXPIRY="3600000")
-    database = Database(librechat_uri)
-    ensure_indexes(database)
-    database.close()
-    with TestClient(
-        assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
-    ) as http:
+def librechat_dir(tmp_path: Path) -> Path:
+    """LibreChat's own directory, with the files of the database's records."""
+    directory = tmp_path / "librechat"
+    shutil.copytree(HERE / "files" / "uploads", directory / "uploads")
+    shutil.copytree(HERE / "files" / "images", directory / "client" / "public" / "images")
+    return directory
 
-        def login(name: str) -> Client:
-            body = {"email": f"{name}@example.test", "password": PASSWORDS[name]}
-            answer = Client(http, checker).post("/api/auth/login", json=body)
-            assert answer.status_code == 200, answer.text
-            return Client(http, checker, answer.json()["token"])
 
-        yield login
+@pytest.fixture
+def moved(librechat_uri: str, librechat_dir: Path, tmp_path: Path) -> Settings:
+    """The settings of an Echo in LibreChat's place."""
+    return make_settings(
+        librechat_uri, tmp_path / "data", SESSION_EXPIRY="3600000", ECHO_LIBRECHAT_DIR=str(librechat_dir)
+    )
+
+
+@pytest.fixture
+def anonymous(moved: Settings, checker: ContractChecker) -> Iterator[Client]:
+    """A client of an Echo on the copy."""
+    prepare(moved)
+    with TestClient(assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
+        yield Client(http, checker)
+
+
+@pytest.fixture
+def log_in(anonymous: Client) -> Callable[..., Client]:
+    """Logs a user of LibreChat's in."""
+
+    def login(name: str, password: str | None = None) -> Client:
+        body = {"email": f"{name}@example.test", "password": password or PASSWORDS[name]}
+        answer = anonymous.post("/api/auth/login", json=body)
+        assert answer.status_code == 200, answer.text
+        return anonymous.with_token(answer.json()["token"])
+
+    return login
+
+
+@pytest.fixture(scope="session")
+def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a database on which only an Echo has ever worked, with something of everything that it writes."""
+    directory = tmp_path_factory.mktemp("written")
+    with named_database(mongo_uri, "echo_written") as uri:
+        settings = make_settings(uri, directory)
+        prepare(settings)
+        with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
+            write_everything(Client(http, ContractChecker.of_the_project()))
+        yield uri
+
+
+def write_everything(anonymous: Client) -> None:
+    account = {"name": "Wanda", "email": "Wanda@example.test", "username": "Wanda"}
+    secret = {"password": "correct horse 1 battery", "confirm_password": "correct horse 1 battery"}
+    anonymous.post("/api/auth/register", json={**account, **secret})
+    anonymous.post("/api/auth/register", json={**account, **secret, "email": "second@example.test"})
+    login = anonymous.post(
+        "/api/auth/login", json={"email": account["email"], "password": secret["password"]}
+    )
+    client = anonymous.with_token(login.json()["token"])
+    first = client.post("/api/messages/a-first-one", json={"text": "Why?", "sender": "user"}).json()
+    for text in ("Because.", "Just so."):
+        body = {"text": text, "sender": "assistant", "parentMessageId": first["messageId"], "model": "gpt-5"}
+        client.post("/api/messages/a-first-one", json=body)
+    client.put(f"/api/messages/a-first-one/{first['messageId']}", json={"text": "Why not?"})
+    client.post("/api/messages/a-second-one", json={"text": "Hm", "sender": "user"})
+    client.post("/api/convos/gen_title", json={"conversationId": "a-first-one"})
+    client.post("/api/convos/fork", json={"conversationId": "a-first-one", "messageId": first["messageId"]})
+    for archived in (True, False):
+        client.post("/api/convos/update", json={"conversationId": "a-second-one", "isArchived": archived})
+    client.post("/api/convos/update", json={"conversationId": "a-first-one", "isArchived": True})
+    preset = {"title": "Mine", "endpoint": "openAI", "model": "gpt-5", "promptPrefix": "Be brief."}
+    client.post("/api/presets", json={**preset, "temperature": 0.5, "top_p": 1, "maxOutputTokens": 100})
+    client.post("/api/files", files={"file": ("note.txt", b"a note", "text/plain")})
+    image = next((HERE / "files" / "images").rglob("*.png")).read_bytes()
+    client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
+    assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
+    client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
+
+
+@pytest.fixture(scope="session")
+def models(request: pytest.FixtureRequest) -> Models:
+    """LibreChat's published models."""
+    return install(Path(request.config.cache.mkdir("librechat-models")))

@@ -1,123 +1,245 @@
-"""What a change through Echo leaves in LibreChat's database: what was meant to change, and nothing else."""
+"""What a change through Echo leaves in LibreChat's database: what was meant to change, and nothing else.
 
-from collections.abc import Callable
+`difference` looks at every field of every document of every collection, so a field that Echo does not know is missed
+as well as any other.
+"""
+
 from typing import Any
 
+import pytest
+
 from tests.conftest import Client
-from tests.librechat.conftest import Documents
+from tests.support.librechat import (
+    Content,
+    Document,
+    Documents,
+    LogIn,
+    added,
+    changed_fields,
+    difference,
+    owned,
+    stored_text,
+    user_id,
+)
 
-LogIn = Callable[[str], Client]
-Content = Callable[[], Documents]
-CHANGED_AT = {"updatedAt"}
-
-
-def difference(before: Documents, after: Documents) -> dict[str, Any]:
-    """By collection: how many documents came and went, and which fields of which others changed."""
-    found: dict[str, Any] = {}
-    for name in before.keys() | after.keys():
-        old, new = before.get(name, {}), after.get(name, {})
-        changed = [
-            {
-                field
-                for field in old[each].keys() | new[each].keys()
-                if old[each].get(field) != new[each].get(field)
-            }
-            for each in old.keys() & new.keys()
-        ]
-        summary = (
-            len(new.keys() - old.keys()),
-            len(old.keys() - new.keys()),
-            [each for each in changed if each],
-        )
-        if summary != (0, 0, []):
-            found[name] = summary
-    return found
+# What a copied message has of its own; `updatedAt` follows `createdAt` where that had to move.
+OF_A_COPY = {"_id", "messageId", "conversationId", "parentMessageId"}
+TIMES = {"createdAt", "updatedAt"}
 
 
-def a_conversation(content: Content, client: Client, least: int) -> dict[str, Any]:
-    """One of the user's with at least so many messages."""
-    owner = client.get("/api/user").json()["id"]
+def a_conversation(content: Content, least: int = 1) -> Document:
+    """One of Ada's with at least so many messages."""
     return next(
         each
-        for each in content()["conversations"].values()
-        if each["user"] == owner and len(each["messages"]) >= least and not each.get("isArchived")
+        for each in owned(content(), "conversations", user_id(content, "ada"))
+        if len(each["messages"]) >= least and not each["isArchived"]
     )
 
 
-def test_rename(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    identifier = a_conversation(content, client, 1)["conversationId"]
-    before = content()
-    answer = client.post("/api/convos/update", json={"conversationId": identifier, "title": "Umbenannt"})
-    assert answer.status_code == 200
-    [changed] = difference(before, content()).pop("conversations")[2]
-    assert changed - {"_meiliIndex"} == {"title", "updatedAt"}
-    assert difference(before, content()).keys() == {"conversations"}
+def with_branches(documents: Documents) -> Document:
+    """A conversation in which a question has several answers, and its answers further questions."""
+    for conversation in documents["conversations"].values():
+        messages = messages_of(documents, conversation)
+        parents = [each.get("parentMessageId") for each in messages]
+        if len(messages) > 6 and any(
+            parents.count(each["messageId"]) > 1 and each["messageId"] for each in messages
+        ):
+            return conversation
+    raise AssertionError("the database has no conversation with branches")
 
 
-def test_archive_and_restore(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    identifier = a_conversation(content, client, 1)["conversationId"]
-    before = content()
-    for archived in (True, False):
-        body = {"conversationId": identifier, "isArchived": archived}
+def messages_of(documents: Documents, conversation: Document) -> list[Document]:
+    mine = [
+        each
+        for each in documents["messages"].values()
+        if (each["conversationId"], each["user"]) == (conversation["conversationId"], conversation["user"])
+    ]
+    return sorted(mine, key=lambda each: (each["createdAt"], each["_id"]))
+
+
+class TestConversation:
+    def test_is_renamed(self, log_in: LogIn, content: Content) -> None:
+        client, identifier = log_in("ada"), a_conversation(content)["conversationId"]
+        before = content()
+        answer = client.post(
+            "/api/convos/update", json={"conversationId": identifier, "title": "Umbenannt 🍲"}
+        )
+        assert answer.status_code == 200
+        # `_meiliIndex` tells LibreChat's search, where it is in use, to read it again.
+        assert difference(before, content()) == {
+            "conversations": (0, 0, [{"title", "updatedAt", "_meiliIndex"}])
+        }
+
+    def test_is_archived_and_restored(self, log_in: LogIn, content: Content) -> None:
+        client, identifier = log_in("ada"), a_conversation(content)["conversationId"]
+        before = content()
+        body = {"conversationId": identifier, "isArchived": True}
         assert client.post("/api/convos/update", json=body).status_code == 200
-    found = difference(before, content())
-    assert all(
-        fields <= {"archivedAt", "_meiliIndex"} for fields in found.pop("conversations", (0, 0, []))[2]
-    )
-    assert found == {}
+        assert difference(before, content()) == {"conversations": (0, 0, [{"isArchived", "archivedAt"}])}
+        assert client.post("/api/convos/update", json={**body, "isArchived": False}).status_code == 200
+        # LibreChat leaves a null there, too.
+        assert difference(before, content()) == {"conversations": (0, 0, [{"archivedAt"}])}
+
+    def test_is_deleted_with_its_messages(self, log_in: LogIn, content: Content) -> None:
+        client, conversation = log_in("ada"), a_conversation(content, 4)
+        before = content()
+        count = len(messages_of(before, conversation))
+        assert client.delete(f"/api/convos/{conversation['conversationId']}").status_code == 200
+        assert difference(before, content()) == {"conversations": (0, 1, []), "messages": (0, count, [])}
+
+    def test_gets_a_title(self, log_in: LogIn, content: Content) -> None:
+        client, identifier = log_in("ada"), a_conversation(content, 2)["conversationId"]
+        before = content()
+        assert client.post("/api/convos/gen_title", json={"conversationId": identifier}).status_code == 200
+        [changed] = difference(before, content()).pop("conversations")[2]
+        assert changed == {"title", "updatedAt", "_meiliIndex"}
 
 
-def test_post_and_edit(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    identifier = a_conversation(content, client, 2)["conversationId"]
-    before = content()
-    posted = client.post(f"/api/messages/{identifier}", json={"text": "One more", "sender": "user"}).json()
-    found = difference(before, content())
-    assert found.pop("messages") == (1, 0, [])
-    [changed] = found.pop("conversations")[2]
-    assert changed - {"_meiliIndex"} == {"messages", "updatedAt"}
-    assert found == {}
-    before = content()
-    path = f"/api/messages/{identifier}/{posted['messageId']}"
-    assert client.put(path, json={"text": "One less"}).status_code == 200
-    found = difference(before, content())
-    [changed] = found.pop("messages")[2]
-    assert changed - {"_meiliIndex", "tokenCount"} == {"text", "updatedAt"}
-    assert [fields - {"_meiliIndex"} for fields in found.pop("conversations")[2]] == [CHANGED_AT]
-    assert found == {}
+class TestMessage:
+    def test_is_posted_and_edited(self, log_in: LogIn, content: Content) -> None:
+        client, identifier = log_in("ada"), a_conversation(content, 2)["conversationId"]
+        before = content()
+        posted = client.post(
+            f"/api/messages/{identifier}", json={"text": "One more", "sender": "user"}
+        ).json()
+        assert difference(before, content()) == {
+            "messages": (1, 0, []),
+            "conversations": (0, 0, [{"messages", "updatedAt"}]),
+        }
+        before = content()
+        path = f"/api/messages/{identifier}/{posted['messageId']}"
+        assert client.put(path, json={"text": "One less, or two"}).status_code == 200
+        assert difference(before, content()) == {
+            "messages": (0, 0, [{"text", "updatedAt", "tokenCount"}]),
+            "conversations": (0, 0, [{"updatedAt"}]),
+        }
+
+    def test_an_answer_in_parts_is_edited(self, log_in: LogIn, content: Content) -> None:
+        client = log_in("ada")
+        stored = next(
+            each
+            for each in owned(content(), "messages", user_id(content, "ada"))
+            if each.get("content") and not each["text"] and each.get("metadata")
+        )
+        before = content()
+        path = f"/api/messages/{stored['conversationId']}/{stored['messageId']}"
+        assert client.put(path, json={"text": "Better so"}).json()["text"] == "Better so"
+        found = difference(before, content())
+        [changed] = found["messages"][2]
+        assert changed - {"tokenCount"} == {"text", "content", "updatedAt"}
+        after = content()["messages"][stored["_id"]]
+        assert after["content"] == [{"type": "text", "text": "Better so"}]
+        assert after["metadata"] == stored["metadata"]
+        assert found["conversations"] == (0, 0, [{"updatedAt"}])
+
+    def test_without_an_id_is_edited_and_deleted(self, log_in: LogIn, content: Content) -> None:
+        client = log_in("ada")
+        [stored] = [each for each in content()["messages"].values() if each["messageId"] is None]
+        path = f"/api/messages/{stored['conversationId']}/{stored['_id']}"
+        before = content()
+        assert client.put(path, json={"text": "now edited"}).json()["text"] == "now edited"
+        assert content()["messages"][stored["_id"]]["messageId"] is None
+        assert client.delete(path).status_code == 200
+        assert difference(before, content())["messages"] == (0, 1, [])
+
+    def test_in_the_middle_of_a_tree_is_deleted(self, log_in: LogIn, content: Content) -> None:
+        client, before = log_in("ada"), content()
+        conversation = with_branches(before)
+        messages = messages_of(before, conversation)
+        parents = [each.get("parentMessageId") for each in messages]
+        target = next(
+            each
+            for each in messages
+            if each["messageId"] in parents and each["parentMessageId"] in [m["messageId"] for m in messages]
+        )
+        children = [each for each in messages if each.get("parentMessageId") == target["messageId"]]
+        before = content()
+        path = f"/api/messages/{conversation['conversationId']}/{target['messageId']}"
+        assert client.delete(path).status_code == 200
+        assert difference(before, content()) == {
+            "messages": (0, 1, [{"parentMessageId"}] * len(children)),
+            "conversations": (0, 0, [{"messages", "updatedAt"}]),
+        }
+        for child in children:
+            after = content()["messages"][child["_id"]]
+            assert after["parentMessageId"] == target["parentMessageId"]
 
 
-def test_a_message_without_an_id_is_edited_and_deleted(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    [stored] = [each for each in content()["messages"].values() if each["messageId"] is None]
-    path = f"/api/messages/{stored['conversationId']}/{stored['_id']}"
-    before = content()
-    assert client.put(path, json={"text": "now edited"}).json()["text"] == "now edited"
-    assert content()["messages"][stored["_id"]]["messageId"] is None
-    assert client.delete(path).status_code == 200
-    assert difference(before, content())["messages"] == (0, 1, [])
+@pytest.mark.parametrize("option", ["directPath", "includeBranches", "targetLevel"])
+@pytest.mark.parametrize("split", [False, True])
+class TestFork:
+    def fork(self, client: Client, documents: Documents, option: str, split: bool) -> Any:
+        conversation = with_branches(documents)
+        messages = messages_of(documents, conversation)
+        body = {
+            "conversationId": conversation["conversationId"],
+            "messageId": messages[len(messages) // 2]["messageId"],
+            "option": option,
+            "splitAtTarget": split,
+        }
+        answer = client.post("/api/convos/fork", json=body)
+        assert answer.status_code == 201
+        return answer.json()
+
+    def test_adds_a_conversation_and_touches_no_other(
+        self, log_in: LogIn, content: Content, option: str, split: bool
+    ) -> None:
+        client, before = log_in("ada"), content()
+        before = content()
+        forked = self.fork(client, before, option, split)
+        assert forked["messages"]
+        assert difference(before, content()) == {
+            "conversations": (1, 0, []),
+            "messages": (len(forked["messages"]), 0, []),
+        }
+
+    def test_copies_every_field_known_or_not(
+        self, log_in: LogIn, content: Content, option: str, split: bool
+    ) -> None:
+        client, before = log_in("ada"), content()
+        self.fork(client, before, option, split)
+        after = content()
+        [made] = added(before, after, "conversations")
+        original = with_branches(before)
+        own = {"_id", "conversationId", "messages", "createdAt", "updatedAt", "_meiliIndex"}
+        assert changed_fields(original, made) <= own
+        originals = messages_of(before, original)
+        copies = added(before, after, "messages")
+        assert {each["_id"] for each in copies} == set(made["messages"])
+        for copy in copies:
+            # The original is the one with the same text; of the same questions any will do.
+            differences = [
+                changed_fields(each, copy)
+                for each in originals
+                if stored_text(each) == stored_text(copy)
+                and each["isCreatedByUser"] == copy["isCreatedByUser"]
+            ]
+            assert any(fields <= OF_A_COPY | TIMES for fields in differences), differences
+
+    def test_leaves_a_tree_without_loose_ends(
+        self, log_in: LogIn, content: Content, option: str, split: bool
+    ) -> None:
+        forked = self.fork(log_in("ada"), content(), option, split)
+        names = {each["messageId"] for each in forked["messages"]}
+        roots = [each for each in forked["messages"] if each["parentMessageId"] not in names]
+        assert roots
+        assert {each["parentMessageId"] for each in roots} == {"00000000-0000-0000-0000-000000000000"}
 
 
-def test_fork(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    conversation = a_conversation(content, client, 4)
-    messages = client.get(f"/api/messages/{conversation['conversationId']}").json()
-    before = content()
-    body = {"conversationId": conversation["conversationId"], "messageId": messages[-1]["messageId"]}
-    forked = client.post("/api/convos/fork", json=body).json()
-    found = difference(before, content())
-    assert found == {"conversations": (1, 0, []), "messages": (len(forked["messages"]), 0, [])}
+class TestPresets:
+    def test_are_created_and_deleted(self, log_in: LogIn, content: Content) -> None:
+        client, before = log_in("ada"), content()
+        before = content()
+        made = client.post("/api/presets", json={"title": "Mine", "endpoint": "openAI", "temperature": 1})
+        assert made.status_code == 201
+        assert difference(before, content()) == {"presets": (1, 0, [])}
+        body = {"presetId": made.json()["presetId"]}
+        assert client.post("/api/presets/delete", json=body).status_code == 201
+        assert difference(before, content()) == {}
 
-
-def test_delete(log_in: LogIn, content: Content) -> None:
-    client = log_in("ada")
-    conversation = a_conversation(content, client, 4)
-    before = content()
-    count = sum(
-        each["conversationId"] == conversation["conversationId"] and each["user"] == conversation["user"]
-        for each in before["messages"].values()
-    )
-    assert client.delete(f"/api/convos/{conversation['conversationId']}").status_code == 200
-    assert difference(before, content()) == {"conversations": (0, 1, []), "messages": (0, count, [])}
+    def test_of_librechats_are_deleted(self, log_in: LogIn, content: Content) -> None:
+        client = log_in("ada")
+        before = content()
+        preset = client.get("/api/presets").json()[0]
+        assert client.post("/api/presets/delete", json={"presetId": preset["presetId"]}).status_code == 201
+        assert difference(before, content()) == {"presets": (0, 1, [])}

@@ -1,111 +1,179 @@
 """All that LibreChat's users have is there, complete and in order, and reading it changes nothing."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import Client
-from tests.librechat.conftest import PASSWORDS, Documents
+from tests.librechat.conftest import PASSWORDS
+from tests.support.librechat import (
+    Content,
+    LogIn,
+    difference,
+    every_conversation,
+    every_message,
+    owned,
+    stored_text,
+    user_id,
+)
 
-LogIn = Callable[[str], Client]
-Content = Callable[[], Documents]
 EACH_USER = pytest.mark.parametrize("name", PASSWORDS)
 
 
-def owner_of(content: Content, name: str) -> Any:
-    [user] = [each for each in content()["users"].values() if each["email"] == f"{name}@example.test"]
-    return user["_id"]
+def by_change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(documents, key=lambda each: (each["updatedAt"], each["_id"]), reverse=True)
 
 
-def all_conversations(client: Client, **params: Any) -> Iterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        page = client.get(
-            "/api/convos", params={"limit": 3, **params, **({"cursor": cursor} if cursor else {})}
-        ).json()
-        yield from page["conversations"]
-        if not (cursor := page["nextCursor"]):
-            return
+def by_age(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(documents, key=lambda each: (each["createdAt"], each["_id"]))
 
 
 @EACH_USER
-@pytest.mark.parametrize("archived", [True, False])
-def test_every_conversation_is_listed_newest_first(
-    log_in: LogIn, content: Content, name: str, archived: bool
-) -> None:
-    client, owner = log_in(name), str(owner_of(content, name))
-    stored = [
-        each
-        for each in content()["conversations"].values()
-        if each["user"] == owner and bool(each.get("isArchived")) is archived
-    ]
-    listed = list(all_conversations(client, isArchived=archived))
-    newest_first = sorted(stored, key=lambda each: (each["updatedAt"], each["_id"]), reverse=True)
-    assert [each["conversationId"] for each in listed] == [each["conversationId"] for each in newest_first]
-    assert [each["title"] for each in listed] == [each["title"] for each in newest_first]
-
-
-@EACH_USER
-def test_every_message_is_read_with_its_place_in_the_tree(log_in: LogIn, content: Content, name: str) -> None:
-    client, owner = log_in(name), str(owner_of(content, name))
-    database = content()
-    for conversation in database["conversations"].values():
-        if conversation["user"] != owner:
-            continue
-        identifier = conversation["conversationId"]
+class TestConversations:
+    @pytest.mark.parametrize("archived", [True, False])
+    def test_are_all_listed_newest_first(
+        self, log_in: LogIn, content: Content, name: str, archived: bool
+    ) -> None:
+        client = log_in(name)
         stored = [
             each
-            for each in database["messages"].values()
-            if each["user"] == owner and each["conversationId"] == identifier
+            for each in owned(content(), "conversations", user_id(content, name))
+            if bool(each.get("isArchived")) is archived
         ]
-        stored.sort(key=lambda each: (each["createdAt"], each["_id"]))
-        read = client.get(f"/api/messages/{identifier}").json() if stored else []
-        assert [each["messageId"] for each in read] == [
+        assert stored
+        listed = every_conversation(client, isArchived=archived)
+        assert [each["conversationId"] for each in listed] == [
+            each["conversationId"] for each in by_change(stored)
+        ]
+        assert [each["title"] for each in listed] == [each["title"] for each in by_change(stored)]
+
+    def test_are_read_one_by_one_as_they_are_listed(self, log_in: LogIn, name: str) -> None:
+        client = log_in(name)
+        for listed in every_conversation(client):
+            assert client.get(f"/api/convos/{listed['conversationId']}").json() == listed
+
+    def test_show_their_fields(self, log_in: LogIn, content: Content, name: str) -> None:
+        client = log_in(name)
+        for stored in owned(content(), "conversations", user_id(content, name)):
+            read = client.get(f"/api/convos/{stored['conversationId']}").json()
+            for field in ("conversationId", "title", "model", "endpoint", "isArchived", "user"):
+                assert read.get(field) == stored.get(field), field
+            assert read["tags"] == [tag for tag in stored["tags"] if tag is not None]
+
+    def test_of_others_are_not_there(self, log_in: LogIn, content: Content, name: str) -> None:
+        client, owner = log_in(name), str(user_id(content, name))
+        for conversation in content()["conversations"].values():
+            if conversation["user"] != owner:
+                answer = client.get(f"/api/convos/{conversation['conversationId']}")
+                assert answer.status_code == 404
+
+
+@EACH_USER
+class TestMessages:
+    def test_are_all_read_with_their_places_in_the_tree(
+        self, log_in: LogIn, content: Content, name: str
+    ) -> None:
+        client, owner = log_in(name), user_id(content, name)
+        database = content()
+        for conversation in owned(database, "conversations", owner):
+            path = f"/api/messages/{conversation['conversationId']}"
+            stored = by_age(
+                [
+                    each
+                    for each in owned(database, "messages", owner)
+                    if each["conversationId"] == conversation["conversationId"]
+                ]
+            )
+            read = client.get(path).json()
+            names = [each["messageId"] or str(each["_id"]) for each in stored]
+            assert [each["messageId"] for each in read] == names
+            for shown, each in zip(read, stored, strict=True):
+                assert shown["text"] == stored_text(each)
+                assert shown.get("parentMessageId") == each.get("parentMessageId")
+                assert (shown["sender"] == "user") is each["isCreatedByUser"]
+                assert client.get(f"{path}/{shown['messageId']}").json() == shown
+
+    def test_are_listed_newest_first_over_all_pages(self, log_in: LogIn, content: Content, name: str) -> None:
+        client = log_in(name)
+        stored = by_age(owned(content(), "messages", user_id(content, name)))[::-1]
+        assert len(stored) > 30
+        listed = every_message(client)
+        assert [each["messageId"] for each in listed] == [
             each["messageId"] or str(each["_id"]) for each in stored
         ]
-        assert [each.get("parentMessageId") for each in read] == [
-            each.get("parentMessageId") for each in stored
+
+
+@EACH_USER
+class TestSearch:
+    @pytest.mark.parametrize(
+        "term",
+        ["python", "PONG W0", "question 1", "rest api?", "travel", "edited", "für", "🍲", "no such thing"],
+    )
+    def test_finds_texts_wherever_they_are_kept(
+        self, log_in: LogIn, content: Content, name: str, term: str
+    ) -> None:
+        client, owner = log_in(name), user_id(content, name)
+        expected = [
+            each for each in owned(content(), "messages", owner) if term.lower() in stored_text(each).lower()
         ]
-        for shown, each in zip(read, stored, strict=True):
-            assert shown["text"] == each.get("text") or each.get("content")
-        for shown in read:
-            one = client.get(f"/api/messages/{identifier}/{shown['messageId']}")
-            assert one.json() == shown
+        found = every_message(client, search=term)
+        assert [each["text"] for each in found] == [stored_text(each) for each in by_age(expected)[::-1]]
+        containing = {each["conversationId"] for each in expected}
+        conversations = [
+            each
+            for each in owned(content(), "conversations", owner)
+            if not each["isArchived"]
+            and (each["conversationId"] in containing or term.lower() in each["title"].lower())
+        ]
+        assert [each["conversationId"] for each in every_conversation(client, search=term)] == [
+            each["conversationId"] for each in by_change(conversations)
+        ]
+
+    def test_is_a_test_of_texts_in_both_places(self, content: Content, log_in: LogIn, name: str) -> None:
+        messages = owned(content(), "messages", user_id(content, name))
+        assert any(each["text"] for each in messages)
+        assert any(not each["text"] and each.get("content") for each in messages)
 
 
 @EACH_USER
-def test_presets_files_and_the_user_are_there(log_in: LogIn, content: Content, name: str) -> None:
-    client, owner = log_in(name), owner_of(content, name)
-    database = content()
-    presets = [each["presetId"] for each in database["presets"].values() if each["user"] == str(owner)]
-    assert sorted(each["presetId"] for each in client.get("/api/presets").json()) == sorted(presets)
-    files = [each["file_id"] for each in database["files"].values() if each["user"] == owner]
-    assert sorted(each["file_id"] for each in client.get("/api/files").json()) == sorted(files)
-    user = client.get("/api/user").json()
-    assert (user["id"], user["email"]) == (str(owner), f"{name}@example.test")
+class TestTheRest:
+    def test_presets_are_there_in_librechats_order(self, log_in: LogIn, content: Content, name: str) -> None:
+        stored = by_change(owned(content(), "presets", user_id(content, name)))
+        stored.sort(key=lambda each: each.get("order", 10_000))
+        shown = log_in(name).get("/api/presets").json()
+        assert [each["presetId"] for each in shown] == [each["presetId"] for each in stored]
+        for preset, each in zip(shown, stored, strict=True):
+            for field in ("title", "model", "endpoint", "promptPrefix", "temperature"):
+                assert preset[field] == each[field]
 
+    def test_files_are_there_the_last_changed_first(self, log_in: LogIn, content: Content, name: str) -> None:
+        stored = by_change(owned(content(), "files", user_id(content, name)))
+        shown = log_in(name).get("/api/files").json()
+        assert [each["file_id"] for each in shown] == [each["file_id"] for each in stored]
+        for file, each in zip(shown, stored, strict=True):
+            for field in ("filename", "bytes", "type", "width", "height"):
+                assert file.get(field) == each.get(field)
 
-@EACH_USER
-def test_nobody_sees_what_is_anothers(log_in: LogIn, content: Content, name: str) -> None:
-    client, owner = log_in(name), str(owner_of(content, name))
-    for conversation in content()["conversations"].values():
-        if conversation["user"] != owner:
-            answer = client.get(f"/api/convos/{conversation['conversationId']}")
-            assert answer.status_code == 404
+    def test_the_user_is_the_user(self, log_in: LogIn, content: Content, name: str) -> None:
+        stored = content()["users"][user_id(content, name)]
+        user = log_in(name).get("/api/user").json()
+        assert user["id"] == str(stored["_id"])
+        assert user["role"] == {"ADMIN": "admin", "USER": "user"}[stored["role"]]
+        for field in ("email", "name", "username"):
+            assert user[field] == stored[field]
 
 
 def test_reading_changes_nothing(log_in: LogIn, content: Content) -> None:
     before = content()
     for name in PASSWORDS:
         client = log_in(name)
-        for conversation in all_conversations(client):
+        for conversation in every_conversation(client):
             client.get(f"/api/messages/{conversation['conversationId']}")
             client.get(f"/api/convos/{conversation['conversationId']}")
-        client.get("/api/messages", params={"search": "the"})
-        client.get("/api/convos", params={"search": "the"})
-    after = content()
+        for path in ("/api/presets", "/api/files", "/api/user"):
+            client.get(path)
+        for file in client.get("/api/files").json():
+            client.get(file["filepath"])
+        every_message(client, search="the")
+        every_conversation(client, search="the")
     # Each login is a session.
-    added = after.pop("sessions").keys() - before.pop("sessions").keys()
-    assert len(added) == len(PASSWORDS)
-    assert {name: after[name] for name in before} == before
+    assert difference(before, content()) == {"sessions": (len(PASSWORDS), 0, [])}

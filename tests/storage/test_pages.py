@@ -74,7 +74,20 @@ class TestPaging:
         seen = [row["_id"] for row in first.items + rest.items]
         assert sorted(seen) == sorted(row["_id"] for row in rows)
 
-    def test_a_row_without_a_date_breaks_nothing(self, empty_database: Database) -> None:
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7])
+    @pytest.mark.parametrize("keyset", [NEWEST_FIRST, OLDEST_FIRST], ids=["newest", "oldest"])
+    def test_rows_without_a_date_count_as_the_oldest(
+        self, empty_database: Database, keyset: Keyset, limit: int
+    ) -> None:
+        undated: list[Document] = [{"_id": ObjectId(), "at": None}, {"_id": ObjectId()}, {"_id": ObjectId()}]
+        dated = [{"_id": ObjectId(), "at": START}, {"_id": ObjectId(), "at": datetime(1, 1, 2, tzinfo=UTC)}]
+        empty_database.collection("things").insert_many([*dated, *undated])
+        pages = list(every_page(lambda cursor: read(empty_database, keyset, limit, cursor)))
+        seen = [row["_id"] for page in pages for row in page]
+        oldest_first = [row["_id"] for row in (*undated, *reversed(dated))]
+        assert seen == (oldest_first[::-1] if keyset.descending else oldest_first)
+
+    def test_a_row_with_something_else_for_a_date_breaks_nothing(self, empty_database: Database) -> None:
         empty_database.collection("things").insert_many([{"at": START}, {"at": None}, {}, {"at": "then"}])
         pages = list(every_page(lambda cursor: read(empty_database, NEWEST_FIRST, 1, cursor)))
         assert pages[0][0]["at"] == START
@@ -119,7 +132,7 @@ class TestCursor:
             (1.5, "0" * 24),
             (True, "0" * 24),
             ("0", "0" * 24),
-            (None, "0" * 24),
+            ("null", "0" * 24),
             ({"$gt": 0}, "0" * 24),
             (0, None),
             (0, "0" * 23),

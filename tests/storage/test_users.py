@@ -31,7 +31,7 @@ class TestCreate:
             "name": "Ada L",
             "username": "ada",
             "email": "ada@example.com",
-            "emailVerified": False,
+            "emailVerified": True,
             "password": "$2b$12$x",
             "avatar": None,
             "provider": "local",

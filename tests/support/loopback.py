@@ -52,7 +52,7 @@ def answer_with(
 
 @contextmanager
 def provider(answer: Answer) -> Iterator[Provider]:
-    """Serve the answer to every POST."""
+    """Serve the answer to every GET and POST."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -63,6 +63,9 @@ def provider(answer: Answer) -> Iterator[Provider]:
                 answer(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

@@ -13,12 +13,12 @@ from storage.embedded.binary import find_mongod, plain_env
 
 
 @contextmanager
-def single_server() -> Iterator[str]:
-    """Its URI, while it runs. Raises `EmbeddedUnavailable` where the binary is not there."""
+def single_server(*more: str) -> Iterator[str]:
+    """Its URI, while it runs with these options as well. Raises `EmbeddedUnavailable` where there is no binary."""
     binary = find_mongod()
     with tempfile.TemporaryDirectory(prefix="echo-single-") as directory:
         socket = Path(directory) / "mongod.sock"
-        options = ("--dbpath", directory, "--bind_ip", str(socket), "--wiredTigerCacheSizeGB", "0.25")
+        options = ("--dbpath", directory, "--bind_ip", str(socket), "--wiredTigerCacheSizeGB", "0.25", *more)
         process = subprocess.Popen(
             [binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=plain_env()
         )

@@ -1,0 +1,92 @@
+"""Settings and signing keys."""
+
+import json
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
+from echo.keys import FILE_NAME
+from echo.settings import Settings, SettingsError, load_settings
+
+KEYS = ("JWT_SECRET", "JWT_REFRESH_SECRET")
+# Each variable is read with what it is set to, then as if it were not set, then with a stand-in.
+MAX_ATTEMPTS = 200
+
+
+def read_all(environ: Mapping[str, str], env_file: Path | None) -> tuple[Settings | None, dict[str, str]]:
+    """The settings without what cannot be used, and by variable what is wrong with that.
+
+    Reading stops at the first problem, so it is repeated without the variable that the problem names.
+    """
+    unusable: dict[str, str] = {}
+    stand_ins: dict[str, list[str]] = {}
+    changed = dict(environ)
+    for _ in range(MAX_ATTEMPTS):
+        try:
+            return load_settings(changed, env_file=env_file), unusable
+        except SettingsError as error:
+            name = str(error).partition(" ")[0]
+            unusable.setdefault(name, str(error))
+            left = stand_ins.setdefault(name, ["", secrets.token_hex(32)])
+            if not left:
+                break
+            changed[name] = left.pop(0)
+        except (OSError, UnicodeError) as error:
+            unusable[str(env_file)] = f"{env_file} cannot be read ({type(error).__name__})."
+            env_file = None
+    return None, unusable
+
+
+def check_settings(examined: Examined) -> Iterator[Finding]:
+    """Every variable that cannot be used, and switches that no public server should have."""
+    source = f"the environment and {examined.env_file.name}" if examined.env_file else "the environment"
+    for problem in examined.unusable.values():
+        yield failed("settings", problem, "docs/settings.md says what may be set.")
+    if not examined.unusable:
+        yield ok("settings", f"all that {source} sets can be used")
+    settings = examined.settings
+    if settings is None:
+        return
+    if not settings.rate_limits_enabled:
+        yield warning(
+            "settings",
+            "ECHO_RATE_LIMITS is off: passwords can be guessed without limit",
+            "Take it out, unless this is a test.",
+        )
+    if settings.secure_cookies is False:
+        yield warning(
+            "settings",
+            "SESSION_COOKIE_SECURE is false: sessions can be overheard",
+            "Serve over TLS and take it out, unless this is a network of your own.",
+        )
+
+
+def check_keys(examined: Examined) -> Iterator[Finding]:
+    """Whether there are signing keys, and that nobody else can read the ones that Echo made."""
+    settings = examined.settings
+    if settings is None or any(name in examined.unusable for name in KEYS):
+        yield skipped("signing keys", "see the settings above")
+    elif settings.jwt_secret and settings.jwt_refresh_secret:
+        yield ok("signing keys", "JWT_SECRET and JWT_REFRESH_SECRET are set, long enough and not well known")
+    else:
+        yield _check_made_keys(settings.data_dir / FILE_NAME)
+
+
+def _check_made_keys(path: Path) -> Finding:
+    about = "signing keys"
+    try:
+        kept = json.loads(path.read_bytes())
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return ok(about, f"will be made at the first start, in {path}")
+    except (OSError, ValueError) as error:
+        todo = "Restore it from a back-up, or remove it: then everyone must log in again."
+        return failed(about, f"{path} cannot be read ({type(error).__name__})", todo)
+    if not isinstance(kept, dict) or not all(kept.get(name.lower()) for name in KEYS):
+        todo = "Restore it from a back-up, or remove it: then everyone must log in again."
+        return failed(about, f"{path} lacks a key", todo)
+    if mode & 0o077:
+        return failed(about, f"others may read {path} (mode {mode:o})", f"chmod 600 {path}")
+    return ok(about, f"are in {path}, which nobody else may read")

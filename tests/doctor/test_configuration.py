@@ -1,0 +1,108 @@
+"""What the doctor says of settings and signing keys."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from echo.doctor import CHECKS, Finding, begin, configuration, examination, examine
+from echo.doctor.configuration import check_keys, check_settings, read_all
+from echo.doctor.findings import Examined
+from echo.keys import with_secrets
+from echo.settings import load_settings
+
+KEYS = {"JWT_SECRET": "tests-only-" + "a1B2" * 8, "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8}
+
+
+def statuses(findings: Iterable[Finding]) -> list[str]:
+    return [str(each.status) for each in findings]
+
+
+class TestReadAll:
+    def test_of_good_settings_are_the_settings(self) -> None:
+        assert read_all(KEYS, None) == (load_settings(KEYS), {})
+
+    def test_names_each_variable_once_and_goes_on_without_it(self) -> None:
+        environ = {"PORT": "x", "ECHO_WORKERS": "0", "MONGO_URI": "http://x", "APP_TITLE": "Mine"}
+        settings, unusable = read_all(environ, None)
+        assert list(unusable) == ["MONGO_URI", "PORT", "ECHO_WORKERS"]
+        assert settings is not None
+        assert (settings.port, settings.app_title, settings.mongo_uri) == (3080, "Mine", None)
+
+    def test_equal_keys_are_one_problem(self) -> None:
+        environ = {"MONGO_URI": "mongodb://h/x", **dict.fromkeys(KEYS, KEYS["JWT_SECRET"])}
+        settings, unusable = read_all(environ, None)
+        assert settings is not None
+        assert list(unusable) == ["JWT_REFRESH_SECRET"]
+
+    def test_the_file_is_read_too(self, tmp_path: Path) -> None:
+        file = tmp_path / ".env"
+        file.write_text("PORT=far too many\n")
+        assert list(read_all({}, file)[1]) == ["PORT"]
+
+    def test_a_file_that_is_no_text_is_a_problem(self, tmp_path: Path) -> None:
+        file = tmp_path / ".env"
+        file.write_bytes(b"\xff\xfe\x00")
+        settings, unusable = read_all({}, file)
+        assert settings == load_settings({})
+        assert list(unusable) == [str(file)]
+
+
+class TestSettings:
+    def test_that_are_good_are_one_line(self) -> None:
+        assert statuses(check_settings(begin({}, None))) == ["ok"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("ECHO_RATE_LIMITS", "off"), ("SESSION_COOKIE_SECURE", "false")]
+    )
+    def test_that_are_dangerous_are_warned_of(self, name: str, value: str) -> None:
+        found = list(check_settings(begin({name: value}, None)))
+        assert statuses(found) == ["ok", "warning"]
+        assert name in found[1].what
+
+
+class TestKeys:
+    def test_of_the_operator(self, tmp_path: Path) -> None:
+        assert statuses(check_keys(begin({**KEYS, "ECHO_DATA_DIR": str(tmp_path)}, None))) == ["ok"]
+
+    @pytest.fixture
+    def made(self, tmp_path: Path) -> Path:
+        with_secrets(load_settings({"ECHO_DATA_DIR": str(tmp_path)}))
+        return tmp_path / "secrets.json"
+
+    def look(self, made: Path) -> Finding:
+        [found] = check_keys(begin({"ECHO_DATA_DIR": str(made.parent)}, None))
+        return found
+
+    def test_that_echo_made(self, made: Path) -> None:
+        assert self.look(made).status == "ok"
+        made.unlink()
+        assert "will be made" in self.look(made).what
+
+    def test_that_others_may_read(self, made: Path) -> None:
+        made.chmod(0o640)
+        found = self.look(made)
+        assert (found.status, found.todo) == ("failed", f"chmod 600 {made}")
+
+    @pytest.mark.parametrize("content", ["", "no JSON", "[]", json.dumps({"jwt_secret": "x"}), "\ud800"])
+    def test_that_are_broken(self, made: Path, content: str) -> None:
+        made.write_bytes(content.encode("utf-8", "surrogatepass"))
+        assert self.look(made).status == "failed"
+
+
+class TestExamine:
+    def test_goes_on_after_a_check_that_breaks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def check_nothing(_: Examined) -> list[Finding]:
+            raise ZeroDivisionError
+
+        first: Callable[[Examined], Iterable[Finding]] = configuration.check_settings
+        monkeypatch.setattr(examination, "CHECKS", (check_nothing, first))
+        found = list(examine(begin({}, None)))
+        assert statuses(found) == ["failed", "ok"]
+        assert found[0].about == "nothing"
+
+    def test_every_check_bears_settings_that_could_not_be_read(self) -> None:
+        for check in CHECKS:
+            found = list(check(Examined(None, {"X": "X is wrong."})))
+            assert {str(each.status) for each in found} <= {"skipped", "failed"}, check

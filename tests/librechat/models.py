@@ -1,0 +1,71 @@
+"""LibreChat's published models, `@librechat/data-schemas`, run by Node."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NODE = Path(__file__).parent / "node"
+FILES = ("package.json", "package-lock.json", ".npmrc", "models.mjs")
+INSTALL_SECONDS = 300
+RUN_SECONDS = 120
+
+
+class Models:
+    """LibreChat's published models, installed in a directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def run(self, command: str, uri: str) -> Any:
+        """The answer of `models.mjs`."""
+        run = subprocess.run(
+            ["node", "models.mjs", command, uri],
+            cwd=self._directory,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        # LibreChat's logger may print as well.
+        return json.loads(run.stdout.splitlines()[-1])
+
+
+def install(cache: Path) -> Models:
+    """The models, from npm; installed once for a lock file. Without Node or npm tests are skipped, but not in CI."""
+    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
+    if missing:
+        give_up(f"LibreChat's models need {' and '.join(missing)}")
+    content = b"".join((NODE / name).read_bytes() for name in FILES)
+    directory = cache / hashlib.sha256(content).hexdigest()[:16]
+    if not directory.exists():
+        draft = directory.with_suffix(f".{os.getpid()}")
+        draft.mkdir(parents=True)
+        for name in FILES:
+            shutil.copy(NODE / name, draft)
+        run = subprocess.run(
+            ["npm", "ci", "--no-progress", "--loglevel=error"],
+            cwd=draft,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+        if run.returncode != 0:
+            shutil.rmtree(draft)
+            give_up(f"LibreChat's models could not be installed: {run.stderr.strip()[-500:]}")
+        draft.rename(directory)
+    return Models(directory)
+
+
+def give_up(reason: str) -> None:
+    """Skip, but not in CI: there it is a failure."""
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)
