@@ -1,6 +1,6 @@
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from pymongo.database import Database as MongoDatabase
 
 from tests.conftest import Client, UserClient
+from tests.support.providers import Reply, openai_server
 
 Stored = MongoDatabase[dict[str, Any]]
 
@@ -279,6 +280,15 @@ class TestGenerateTitle:
         response = ada.post("/api/convos/gen_title", json={"conversationId": conversation_id})
         assert response.status_code == 200
         assert "bake bread" in response.json()["title"]
+
+    def test_with_one_it_is_asked_for(self, ada: UserClient, make_application: Callable[..., Client]) -> None:
+        conversation_id = begin(ada, "How do I bake bread?", "With flour.")
+        with openai_server(Reply(["Baking ", "Bread"])) as server:
+            client = make_application(OPENAI_API_KEY="sk", OPENAI_REVERSE_PROXY=server.url)
+            body = {"conversationId": conversation_id}
+            title = client.post("/api/convos/gen_title", json=body, headers=ada.headers).json()["title"]
+        assert title == "Baking Bread"
+        assert "How do I bake bread?" in server.chats[0].json["messages"][-1]["content"]
 
     def test_the_title_is_stored(self, ada: UserClient) -> None:
         conversation_id = begin(ada, "How do I bake bread?")

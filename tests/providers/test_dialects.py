@@ -2,8 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from echo.providers.chat import Attachment, ChatRequest, Credentials, Finished, 
 from echo.providers.openai import OpenAIDialect
 from echo.settings import AzureDeployment, ProviderSettings
 from tests.support.providers import (
-    ProviderServer,
+    RENDER,
+    SERVERS,
+    Answer,
     Reply,
     anthropic_server,
     azure_server,
@@ -28,14 +30,6 @@ from tests.support.providers import openai as openai_support
 from tests.support.providers.asking import ask, listen, request, settings_of
 from tests.support.providers.server import serving
 
-Server = Callable[..., AbstractContextManager[ProviderServer]]
-SERVERS: dict[str, Server] = {
-    "openai": openai_server,
-    "custom": openai_server,
-    "azure": azure_server,
-    "anthropic": anthropic_server,
-    "google": google_server,
-}
 MODELS = {
     "openai": "gpt-4.1",
     "custom": "llama",
@@ -117,13 +111,17 @@ class TestEveryKind:
         assert server.requests[0].headers["x-team"] == "blue"
 
     def test_uses_a_connection_again(self, kind: str) -> None:
-        async def twice(provider: Any) -> None:
+        async def often(provider: Any) -> None:
             for _ in range(3):
                 async for _event in provider.stream(request(model=MODELS[kind])):
                     pass
 
-        with SERVERS[kind]() as server:
-            ask(settings_of(kind, server.url), twice)
+        def late(received: Any) -> Answer:
+            """Its end is another packet than the last event, as it mostly is."""
+            return event_stream(*RENDER[kind](Reply(), received).pieces, 0.01)
+
+        with SERVERS[kind](late) as server:
+            ask(settings_of(kind, server.url), often)
         assert (len(server.chats), server.connections) == (3, 1)
 
     def test_sends_no_cookies_back(self, kind: str) -> None:

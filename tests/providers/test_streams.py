@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,38 +20,19 @@ from echo.providers import constants, provider, transport
 from echo.providers.chat import Credentials, Finished, TextDelta, Usage
 from tests.support.providers import (
     CUT,
+    RENDER,
+    SERVERS,
     Answer,
-    ProviderServer,
-    Received,
     Reply,
     anthropic_server,
-    azure_server,
     event_stream,
-    google_server,
     json_answer,
     openai_server,
 )
-from tests.support.providers import anthropic as anthropic_support
-from tests.support.providers import azure as azure_support
 from tests.support.providers import google as google_support
 from tests.support.providers import openai as openai_support
 from tests.support.providers.asking import LIMITS, Said, ask, listen, request, settings_of
 
-Server = Callable[..., AbstractContextManager[ProviderServer]]
-SERVERS: dict[str, Server] = {
-    "openai": openai_server,
-    "custom": openai_server,
-    "azure": azure_server,
-    "anthropic": anthropic_server,
-    "google": google_server,
-}
-RENDER: dict[str, Callable[[Reply, Received], Answer]] = {
-    "openai": openai_support.render,
-    "custom": openai_support.render,
-    "azure": azure_support.render,
-    "anthropic": anthropic_support.render,
-    "google": google_support.render,
-}
 OPENAI_ERRORS = {
     "limit": ("rate_limit_exceeded", 429),
     "overload": ("server_error", 502),
@@ -321,8 +302,10 @@ class TestTime:
         assert self.too_long(slow)
 
     def test_between_pieces_is_limited(self) -> None:
+        begun = time.monotonic()
         said = raw(said_in("Hi"), threading.Event(), limits=replace(LIMITS, chunk_seconds=0.05))
         assert (said.text, said.error.code) == ("Hi", "provider_failed")
+        assert time.monotonic() - begun < LIMITS.stream_seconds / 2
 
     def test_of_the_whole_stream_is_limited_though_something_always_comes(self) -> None:
         answer = event_stream(b": alive\n\n", 0.005, endless=True)
@@ -359,9 +342,13 @@ class TestTime:
 
 class TestSize:
     @pytest.fixture(autouse=True)
-    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _small(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(transport, "MAX_STREAM_BYTES", 200_000)
         monkeypatch.setattr(provider, "MAX_TEXT_CHARS", 5_000)
+        begun = time.monotonic()
+        yield
+        # It is the size that ends each of them, not the time.
+        assert time.monotonic() - begun < LIMITS.stream_seconds / 2
 
     def test_of_a_line_is_limited(self) -> None:
         said = hear("openai", event_stream(b"data: " + b"x" * 10_000, b"x" * 10_000, endless=True))
@@ -532,7 +519,8 @@ class TestSecrets:
             ):
                 with openai_server(answer) as server:
                     said = listen(settings_of("openai", server.url, api_key="sk-canary"))
-                assert "canary" not in f"{said.error} {said.error.headers} {said.error.__cause__}"
+                assert "canary" not in f"{said.error} {said.error.headers}"
+                assert said.error.__cause__ is None
         assert len(logged) >= 5
         assert "canary" not in repr(logged) + caplog.text
 
