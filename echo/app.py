@@ -7,11 +7,16 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from echo.auth.api_keys import ApiKeyGuard, ApiKeyService
 from echo.auth.security import Security
 from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
+from echo.auth.user_keys import KeyService, make_cipher
 from echo.background import Background
+from echo.completions.keeping import Keeper
+from echo.completions.models import Models
+from echo.completions.service import CompletionService
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
 from echo.files import FileStore
@@ -28,11 +33,14 @@ from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
 from echo.token_count import count_tokens
+from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.exchanges import ExchangeRepository
 from storage.files import FileRepository
+from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.sessions import SessionRepository
@@ -68,8 +76,11 @@ def assemble(settings: Settings) -> Application:
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
     guard = SessionGuard(SessionRepository(database))
+    api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database))
     providers = build_providers(settings.providers, settings.provider_limits)
-    services = make_services(settings, database, tokens, guard, providers)
+    services = make_services(
+        settings, database, tokens=tokens, guard=guard, api_keys=api_keys, providers=providers
+    )
     pools = Pools(settings.threads)
 
     def close() -> None:
@@ -86,7 +97,7 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=limiter,
-        security_map=Security(tokens, guard, metrics_secret=settings.metrics_secret).scheme_map,
+        security_map=Security(tokens, guard, api_keys, metrics_secret=settings.metrics_secret).scheme_map,
         lifespan=_lifespan(services.background, providers, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
@@ -97,12 +108,17 @@ def assemble(settings: Settings) -> Application:
 def make_services(
     settings: Settings,
     database: Database,
+    *,
     tokens: Tokens,
     guard: SessionGuard,
+    api_keys: ApiKeyGuard,
     providers: ProviderRegistry,
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
+    keys = KeyService(KeyRepository(database), settings.providers, make_cipher(settings))
+    titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
+    background = Background()
     return Services(
         settings=settings,
         contract=load_contract(),
@@ -114,9 +130,24 @@ def make_services(
         files=FileRepository(database),
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
+        api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
+        keys=keys,
+        completions=CompletionService(
+            Models(providers, settings.providers, keys),
+            Keeper(
+                ExchangeRepository(database),
+                MessageRepository(database),
+                ConversationRepository(database),
+                titles,
+                background,
+                count_tokens,
+            ),
+            count_tokens,
+            most_open=settings.open_completions,
+        ),
         catalog=Catalog(settings.providers),
         providers=providers,
-        titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),
+        titles=titles,
         transcriber=build_transcriber(settings),
         file_store=FileStore(
             settings.data_dir / "files",
@@ -125,7 +156,7 @@ def make_services(
             librechat=settings.librechat_dir,
         ),
         count_tokens=count_tokens,
-        background=Background(),
+        background=background,
         readiness=lambda: check_readiness(settings, database),
     )
 

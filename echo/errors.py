@@ -15,6 +15,8 @@ from storage import errors as storage_errors
 
 RETRY_AFTER_SECONDS = 2
 BEARER_CHALLENGE = 'Bearer realm="echo"'
+# Where programs speak to Echo as they speak to OpenAI.
+OPENAI_PATHS = "/v1/"
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,22 @@ def from_exception(exc: Exception) -> ApiError | None:
     return None
 
 
+# OpenAI's name for the kind of error that a status means; every other below 500 is an invalid request.
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def openai_error(error: ApiError) -> dict[str, Any]:
+    """The `error` object of OpenAI's API, which its clients look for."""
+    default = "server_error" if error.status >= 500 else "invalid_request_error"
+    said = "; ".join(f"{item.field} {item.message}" for item in error.errors)
+    return {
+        "message": f"{error.message} ({said})" if said else error.message,
+        "type": _OPENAI_TYPES.get(error.status, default),
+        "param": error.errors[0].field if error.errors else None,
+        "code": error.code,
+    }
+
+
 @dataclass(frozen=True)
 class RenderedError:
     """A complete error response: status, headers (with the content type) and the JSON body."""
@@ -222,13 +240,18 @@ class RenderedError:
     body: bytes = b""
 
 
-def render(error: ApiError, *, request_id: str | None = None) -> RenderedError:
-    """The response for an error; the only place that knows the shape of the body."""
+def render(error: ApiError, *, request_id: str | None = None, path: str = "") -> RenderedError:
+    """The response for an error; the only place that knows the shape of the body.
+
+    Under `/v1` the body says the same once more as OpenAI's clients read it.
+    """
     payload: dict[str, Any] = {"message": error.message, "code": error.code, "status": error.status}
     if error.errors:
         payload["errors"] = [{"field": item.field, "message": item.message} for item in error.errors]
     if request_id:
         payload["requestId"] = request_id
+    if path.startswith(OPENAI_PATHS):
+        payload["error"] = openai_error(error)
     return RenderedError(
         error.status, {"Content-Type": "application/json", **error.headers}, orjson.dumps(payload)
     )

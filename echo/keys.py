@@ -6,39 +6,45 @@ With a database of the operator's own (`MONGO_URI`) they come from the settings;
 import json
 import os
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from echo.settings import Settings
 
 FILE_NAME = "secrets.json"
-KEY_BYTES = 48
+# What is made, and how. The last two are in hexadecimal because LibreChat takes them so.
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "jwt_secret": partial(secrets.token_urlsafe, 48),
+    "jwt_refresh_secret": partial(secrets.token_urlsafe, 48),
+    "creds_key": partial(secrets.token_hex, 32),
+    "creds_iv": partial(secrets.token_hex, 16),
+}
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """The settings with both signing keys: as configured, else from (or newly put into) the data directory."""
-    if settings.jwt_secret and settings.jwt_refresh_secret:
+    """The settings with every key: as configured, else from (or newly put into) the data directory."""
+    missing = [name for name in MAKERS if getattr(settings, name) is None]
+    if not missing:
         return settings
     kept = _load_or_make(settings.data_dir)
-    return replace(
-        settings,
-        jwt_secret=settings.jwt_secret or kept["jwt_secret"],
-        jwt_refresh_secret=settings.jwt_refresh_secret or kept["jwt_refresh_secret"],
-    )
+    found: dict[str, Any] = {name: kept[name] for name in missing}
+    return replace(settings, **found)
 
 
 def _load_or_make(directory: Path) -> dict[str, str]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = directory / FILE_NAME
     with FileLock(directory / f"{FILE_NAME}.lock"):
-        if not path.exists():
-            _write(
-                path,
-                {name: secrets.token_urlsafe(KEY_BYTES) for name in ("jwt_secret", "jwt_refresh_secret")},
-            )
-        kept: dict[str, str] = json.loads(path.read_text())
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        # An earlier version may have made fewer.
+        if lacking := {name: make() for name, make in MAKERS.items() if name not in kept}:
+            kept |= lacking
+            _write(path, kept)
     return kept
 
 

@@ -43,6 +43,8 @@ def serve(settings: Settings) -> None:
     """
     if not settings.rate_limits_enabled:
         log.warning("rate limits are off; never run a public server like this")
+    if settings.mongo_uri and not settings.creds_key:
+        log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with database_for(settings) as (complete, embedded):
         prepare(complete)
@@ -53,7 +55,8 @@ def serve(settings: Settings) -> None:
 def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer | None]]:
     """The settings completed with a database and keys; an embedded server lives as long as the context."""
     if settings.mongo_uri:
-        yield with_secrets(settings), None
+        # What secrets it needs stand in the settings: `load_settings` asks for them.
+        yield settings, None
         return
     server = EmbeddedServer(settings.data_dir / "mongodb")
     uri = server.start()

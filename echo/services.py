@@ -14,8 +14,11 @@ from storage.threads import ThreadRepository
 from storage.users import UserRepository
 
 if TYPE_CHECKING:
+    from echo.auth.api_keys import ApiKeyService
     from echo.auth.service import AuthService
+    from echo.auth.user_keys import KeyService
     from echo.background import Background
+    from echo.completions.service import CompletionService
     from echo.contract.document import Contract
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caller:
-    """The authenticated user of a request, as the access token states it."""
+    """The authenticated user of a request; with an API key `session_id` is empty."""
 
     id: str
     session_id: str
@@ -59,6 +62,9 @@ class Services:
     files: FileRepository
     assistants: AssistantRepository
     auth: "AuthService"
+    api_keys: "ApiKeyService"
+    keys: "KeyService"
+    completions: "CompletionService"
     catalog: "Catalog"
     providers: "Providers"
     titles: "TitleService"

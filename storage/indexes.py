@@ -1,9 +1,11 @@
 """The indexes of every collection, as their repositories declare them."""
 
+from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.files import FileRepository
+from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.repository import Repository
@@ -11,9 +13,11 @@ from storage.sessions import SessionRepository
 from storage.users import UserRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
+    ApiKeyRepository,
     AssistantRepository,
     ConversationRepository,
     FileRepository,
+    KeyRepository,
     MessageRepository,
     PresetRepository,
     SessionRepository,

@@ -24,6 +24,7 @@ from storage.indexes import ensure_indexes
 from storage.sessions import SessionRepository
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
+from tests.support.providers import ProviderServer, openai_server
 
 PASSWORD = "correct horse 1 battery"
 MakeApplication = Callable[..., Application]
@@ -65,6 +66,8 @@ def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
             "ECHO_DATA_DIR": str(data_dir),
             "JWT_SECRET": "tests-only-" + "a1B2" * 8,
             "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8,
+            "CREDS_KEY": "c0" * 32,
+            "CREDS_IV": "d1" * 16,
             "ECHO_RATE_LIMITS": "off",
             **environ,
         }
@@ -72,8 +75,24 @@ def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def settings(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return make_settings(application_uri, tmp_path_factory.mktemp("data"))
+def model_server() -> Iterator[ProviderServer]:
+    """What plays OpenAI for the application."""
+    with openai_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(
+    application_uri: str, model_server: ProviderServer, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    return make_settings(
+        application_uri,
+        tmp_path_factory.mktemp("data"),
+        OPENAI_API_KEY="sk-tests-only",
+        OPENAI_REVERSE_PROXY=model_server.url,
+        # Titles are made from the first message.
+        TITLE_CONVO="false",
+    )
 
 
 @pytest.fixture(scope="session")

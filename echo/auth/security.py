@@ -10,6 +10,7 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.security import NO_VALUE
 
 from echo.auth import cookies
+from echo.auth.api_keys import KEY_PREFIX, ApiKeyGuard
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import AccessClaims, InvalidToken, Tokens
 from echo.contract.requests import read_cookies
@@ -20,7 +21,7 @@ Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
 # The `bearerFormat` of the document's schemes that are sent alike: by it an operation says which it takes.
-ACCESS_TOKEN, METRICS_SECRET = "JWT", "METRICS_SECRET"
+ACCESS_TOKEN, API_KEY, METRICS_SECRET = "JWT", "API key", "METRICS_SECRET"
 
 
 class CheckedTokens:
@@ -47,10 +48,13 @@ class CheckedTokens:
 
 
 class Security:
-    """Checks bearer tokens, the refresh cookie and the secret of the metrics; `scheme_map` goes to Connexion."""
+    """Checks access tokens, API keys, the refresh cookie and the metrics' secret; `scheme_map` goes to Connexion."""
 
-    def __init__(self, tokens: Tokens, guard: SessionGuard, *, metrics_secret: str | None = None) -> None:
+    def __init__(
+        self, tokens: Tokens, guard: SessionGuard, api_keys: ApiKeyGuard, *, metrics_secret: str | None = None
+    ) -> None:
         self._tokens = tokens
+        self._api_keys = api_keys
         self._checked = CheckedTokens(tokens)
         self._guard = guard
         self._metrics_secret = metrics_secret
@@ -58,15 +62,20 @@ class Security:
     @property
     def scheme_map(self) -> dict[str, Callable[[], "SchemeFactory"]]:
         """For each kind of scheme what makes its check."""
-        bearers = {ACCESS_TOKEN: self.check_bearer, METRICS_SECRET: self.check_metrics_secret}
+        bearers = {
+            ACCESS_TOKEN: self.check_access_token,
+            API_KEY: self.check_api_key,
+            METRICS_SECRET: self.check_metrics_secret,
+        }
         return {
             "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
             "apiKey": lambda: SchemeFactory(lambda _scheme: self.check_refresh_cookie),
         }
 
-    async def check_bearer(self, request: ConnexionRequest) -> Any:
-        """The caller of an access token; raises `Unauthorized`."""
-        if (token := bearer_of(request)) is None:
+    async def check_access_token(self, request: ConnexionRequest) -> Any:
+        """The caller of an access token; raises `Unauthorized`. An API key is none."""
+        token = bearer_of(request)
+        if token is None or token.startswith(KEY_PREFIX):
             return NO_VALUE
         try:
             caller = self._checked.read(token)
@@ -84,6 +93,18 @@ class Security:
         if not secret or not hmac.compare_digest(token.encode("latin-1", "replace"), secret.encode()):
             raise Unauthorized(code="invalid_token")
         return {}
+
+    async def check_api_key(self, request: ConnexionRequest) -> Any:
+        """The caller of an API key; raises `Unauthorized`. An access token is none."""
+        token = bearer_of(request)
+        if token is None or not token.startswith(KEY_PREFIX):
+            return NO_VALUE
+        caller = await self._api_keys.caller(token)
+        if caller is None:
+            raise Unauthorized(
+                "The API key is not one of this server's, or has expired.", code="invalid_api_key"
+            )
+        return {"sub": caller.id, "caller": caller}
 
     async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
         """The caller of a refresh token in its cookie; raises `Unauthorized`."""

@@ -3,6 +3,7 @@
 import click
 
 from echo import __version__
+from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.migrating import migrate
 from echo.cli.serving import serve
@@ -14,6 +15,7 @@ def main() -> None:
     """Echo, a contract-first chat backend."""
 
 
+main.add_command(chat)
 main.add_command(check)
 main.add_command(migrate)
 main.add_command(serve)

@@ -71,7 +71,7 @@ class ContractGate:
             await self._answer_error(scope, CheckedSend(send, operation, scope), to_api_error(exc))
 
     async def _answer_error(self, scope: Scope, send: Send, error: ApiError) -> None:
-        await send_rendered(send, render(error, request_id=scope.get(REQUEST_ID)))
+        await send_rendered(send, render(error, request_id=scope.get(REQUEST_ID), path=scope["path"]))
 
 
 def sent_path(scope: Scope) -> str:

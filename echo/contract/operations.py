@@ -12,6 +12,7 @@ from werkzeug.wsgi import FileWrapper
 from echo.contract.document import Operation
 from echo.http.event_stream import EventStream, EventStreamResponse
 from echo.http.file_body import FileBody
+from echo.http.pending import Pending, PendingResponse
 from echo.services import Services
 
 Handler = Callable[..., Any]
@@ -63,14 +64,18 @@ class BoundOperation:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, FileBody):
             return file_response(body, status, headers)
+        if isinstance(body, Pending):
+            return PendingResponse(body, self._respond)
         if isinstance(body, EventStream):
             return EventStreamResponse(body, status, dict(headers))
+        if body is None:
+            return empty_response(status, headers)
         content, content_type = encode(body)
         return flask.Response(content, status, {"Content-Type": content_type, **headers})
 
 
 def unpack(reply: Any, default_status: int) -> tuple[Any, int, Mapping[str, str]]:
-    """A handler's reply is a body, or a body with a status, or a body with status and headers."""
+    """A handler's reply is a body, or a body with a status, or a body with status and headers; None is no body."""
     if not isinstance(reply, tuple):
         return reply, default_status, {}
     body, status, *rest = reply
@@ -82,6 +87,13 @@ def encode(body: Any) -> tuple[bytes, str]:
     if isinstance(body, str):
         return body.encode(), "text/plain; charset=utf-8"
     return orjson.dumps(body), "application/json"
+
+
+def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A response without a body, which has no media type either."""
+    response = flask.Response(b"", status, headers)
+    response.headers.remove("Content-Type")
+    return response
 
 
 def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> flask.Response:

@@ -115,9 +115,8 @@ class CheckedSend:
             status=self._start["status"] if self._start else None,
             answer=b"".join(self._chunks)[:MAX_LOGGED_ANSWER],
         )
-        await send_rendered(
-            self._send, render(InternalError(), request_id=self._scope.get("echo.request_id"))
-        )
+        request_id, path = self._scope.get("echo.request_id"), self._scope["path"]
+        await send_rendered(self._send, render(InternalError(), request_id=request_id, path=path))
 
 
 def _parse(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Settings and signing keys."""
+"""Settings, and the keys that sign and encrypt."""
 
 import json
 import secrets
@@ -9,6 +9,7 @@ from pathlib import Path
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.keys import FILE_NAME
 from echo.settings import Settings, SettingsError, load_settings
+from echo.settings.secrets import CREDENTIALS
 
 KEYS = ("JWT_SECRET", "JWT_REFRESH_SECRET")
 # Each variable is read with what it is set to, then as if it were not set, then with a stand-in.
@@ -72,6 +73,23 @@ def check_keys(examined: Examined) -> Iterator[Finding]:
         yield ok("signing keys", "JWT_SECRET and JWT_REFRESH_SECRET are set, long enough and not well known")
     else:
         yield _check_made_keys(settings.data_dir / FILE_NAME)
+
+
+def check_provider_keys(examined: Examined) -> Iterator[Finding]:
+    """Whether users can keep provider keys of their own."""
+    settings, about = examined.settings, "provider keys of users"
+    if settings is None or any(name in examined.unusable for name in CREDENTIALS):
+        yield skipped(about, "see the settings above")
+    elif settings.creds_key:
+        yield ok(about, "CREDS_KEY and CREDS_IV are set and not well known")
+    elif settings.mongo_uri is None:
+        yield ok(
+            about,
+            f"are encrypted with keys that are made at the first start, in {settings.data_dir / FILE_NAME}",
+        )
+    else:
+        todo = "Set LibreChat's own on its database, else what `openssl rand -hex 32` and `-hex 16` make."
+        yield warning(about, "cannot be kept: CREDS_KEY and CREDS_IV are not set", todo)
 
 
 def _check_made_keys(path: Path) -> Finding:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from echo.doctor.configuration import check_keys, check_settings, read_all
+from echo.doctor.configuration import check_keys, check_provider_keys, check_settings, read_all
 from echo.doctor.databases import check_database
 from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
@@ -16,6 +16,7 @@ Check = Callable[[Examined], Iterable[Finding]]
 CHECKS: tuple[Check, ...] = (
     check_settings,
     check_keys,
+    check_provider_keys,
     check_data_dir,
     check_librechat_dir,
     check_database,

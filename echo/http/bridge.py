@@ -10,8 +10,9 @@ import io
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.errors import ServiceUnavailable
 from echo.http.event_stream import EventStreamResponse
+from echo.http.pending import PendingResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # Writes wait for the disk: two workers store 530 messages a second with two threads each, 680 with eight.
@@ -86,13 +88,17 @@ class Pools:
 
 @dataclass
 class Reply:
-    """What Flask answered: the head, and the whole body or (for a file, for events) where to take it from."""
+    """What Flask answered: the head, and the whole body or (for a file, for events) where to take it from.
+
+    A `pending` one has nothing yet but what will make it.
+    """
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
     pieces: Iterable[bytes] | None = None
-    frames: AsyncIterator[bytes] | None = None
+    frames: AsyncGenerator[bytes, None] | None = None
+    pending: PendingResponse | None = None
 
 
 class Bridge:
@@ -106,25 +112,41 @@ class Bridge:
         """Answer one request. Whatever the handler raises passes through."""
         pool = self._pools[scope[OPERATION].pool]
         reply = await pool.run(self._call, make_environ(scope))
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        if reply.pending is not None:
+            response = await while_client_stays(reply.pending.finish(), receive)
+            if response is None:
+                return
+            reply = make_reply(response)
+        await self._send(reply, pool, receive, send)
+
+    async def _send(self, reply: Reply, pool: Pool, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         if reply.frames is not None:
-            await send_frames(reply.frames, receive, send)
-        elif reply.pieces is not None:
+            async with aclosing(reply.frames):
+                await send(start)
+                await send_frames(reply.frames, receive, send)
+            return
+        await send(start)
+        if reply.pieces is not None:
             await send_pieces(reply.pieces, pool, send)
         else:
             await send({"type": "http.response.body", "body": reply.body})
 
     def _call(self, environ: dict[str, Any]) -> Reply:
-        response = self._answer(environ)
-        headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
-        ]
-        if isinstance(response, EventStreamResponse):
-            return Reply(response.status_code, headers, b"", frames=response.frames)
-        if response.direct_passthrough:
-            pieces: Any = response.response
-            return Reply(response.status_code, headers, b"", pieces)
-        return Reply(response.status_code, headers, response.get_data())
+        return make_reply(self._answer(environ))
+
+
+def make_reply(response: flask.Response) -> Reply:
+    """What there is to send of a response."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if isinstance(response, PendingResponse):
+        return Reply(response.status_code, headers, b"", pending=response)
+    if isinstance(response, EventStreamResponse):
+        return Reply(response.status_code, headers, b"", frames=response.frames)
+    if response.direct_passthrough:
+        pieces: Any = response.response
+        return Reply(response.status_code, headers, b"", pieces)
+    return Reply(response.status_code, headers, response.get_data())
 
 
 async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
@@ -138,28 +160,29 @@ async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
         close_pieces(pieces)
 
 
-async def send_frames(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send events as they come, on the event loop, until they end or the client goes away."""
-    sending = asyncio.ensure_future(_send_each(frames, send))
-    leaving = asyncio.ensure_future(_client_leaves(receive))
-    try:
-        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            sending.result()
-    finally:
-        for task in (sending, leaving):
-            task.cancel()
-        await asyncio.gather(sending, leaving, return_exceptions=True)
+async def send_frames(frames: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+    """Send events as they come, on the event loop, until they end or the client goes away; then they are closed."""
 
-
-async def _send_each(frames: AsyncIterator[bytes], send: Send) -> None:
-    try:
+    async def send_each() -> None:
         async for frame in frames:
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async with aclosing(frames):
+        await while_client_stays(send_each(), receive)
+
+
+async def while_client_stays(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
+    """The result of the work; it is cancelled, and the result None, when the client goes away before."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_client_leaves(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
     finally:
-        if hasattr(frames, "aclose"):
-            await frames.aclose()
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def _client_leaves(receive: Receive) -> None:

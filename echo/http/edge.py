@@ -61,7 +61,10 @@ class Edge:
             log.exception("request failed outside of the contract")
             if exchange.status:
                 raise
-            await send_rendered(exchange.send, render(InternalError(), request_id=exchange.request_id))
+            path = exchange.scope["path"]
+            await send_rendered(
+                exchange.send, render(InternalError(), request_id=exchange.request_id, path=path)
+            )
         finally:
             exchange.end(self._meter)
 

@@ -1,6 +1,6 @@
 """A response body that is a stream of server-sent events (HTML standard, section 9.2)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import flask
@@ -18,10 +18,10 @@ HEADERS = {
 class EventStream:
     """What a handler returns to send events: the frames, made on the event loop, so that waiting holds no thread.
 
-    The iterator is closed when the client goes away.
+    The generator is closed at the end, and when the client goes away.
     """
 
-    frames: AsyncIterator[bytes]
+    frames: AsyncGenerator[bytes, None]
 
 
 class EventStreamResponse(flask.Response):

@@ -11,14 +11,14 @@ from platformdirs import user_data_path
 from echo.settings.model import RateLimit, Settings, SpeechSettings
 from echo.settings.providers import USER_PROVIDED, read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
-from echo.settings.secrets import read_keys
+from echo.settings.secrets import read_credentials_keys, read_keys
 
 MIB = 1024 * 1024
 MINUTE = 60
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat
-# (the last one is ours). An account's login limit shares the address's variables.
+# (the last three are ours). An account's login limit shares the address's variables.
 RATE_LIMITS = (
     ("login_ip", "address", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
     ("login_account", "email", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
@@ -31,6 +31,8 @@ RATE_LIMITS = (
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
+    ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
+    ("api_user", "account", "ECHO_API_USER_MAX", 120, "ECHO_API_USER_WINDOW", 1),
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
@@ -66,6 +68,7 @@ def read_settings(reader: Reader) -> Settings:
     """The settings that a reader finds."""
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
+    creds_key, creds_iv = read_credentials_keys(reader)
     librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     domain = "http://localhost:3080"
     return Settings(
@@ -86,11 +89,14 @@ def read_settings(reader: Reader) -> Settings:
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
         jwt_secret=jwt_secret,
         jwt_refresh_secret=jwt_refresh_secret,
+        creds_key=creds_key,
+        creds_iv=creds_iv,
         session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
         refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
+        open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
         log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
         metrics_secret=reader.text("METRICS_SECRET"),

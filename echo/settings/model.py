@@ -109,11 +109,14 @@ class Settings:
     min_password_length: int
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
+    creds_key: str | None = field(repr=False)
+    creds_iv: str | None = field(repr=False)
     session_seconds: int
     refresh_seconds: int
     secure_cookies: bool | None
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
+    open_completions: int
     log_level: str
     log_format: str
     metrics_secret: str | None = field(repr=False)

@@ -105,11 +105,14 @@ def read_provider_limits(reader: Reader) -> ProviderLimits:
 
 def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:
     key = reader.text(known.key)
+    address = reader.text(known.base_url_variable, known.base_url) if known.base_url_variable else None
     return ProviderSettings(
         name=known.name,
         type=known.type,
         models=reader.texts(known.models_variable, known.models),
         api_key=None if key == USER_PROVIDED else key,
-        base_url=reader.text(known.base_url_variable, known.base_url) if known.base_url_variable else None,
+        base_url=None if address == USER_PROVIDED else address,
         title_model=reader.text(known.title_model_variable) if known.title_model_variable else None,
+        user_provides_key=key == USER_PROVIDED,
+        user_provides_url=address == USER_PROVIDED,
     )

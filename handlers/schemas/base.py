@@ -7,7 +7,7 @@ On the way out such a value is left out, because the contract promises types, an
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
@@ -153,6 +153,17 @@ class Moment(fields.Field[datetime]):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         # The first 23 characters end before a time zone, if there is one.
         return f"{value.isoformat('T', 'milliseconds')[:23]}Z" if isinstance(value, datetime) else missing
+
+
+class Time(fields.AwareDateTime):
+    """A time that a client sends, in RFC 3339; without a zone it is UTC, and an empty text is no time."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        words: dict[str, Any] = {"invalid": "is not a time", "format": "is not a time"}
+        super().__init__("iso", default_timezone=UTC, error_messages=words, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return None if value == "" else super()._deserialize(value, attr, data, **kwargs)
 
 
 def _is_finite(value: Any) -> bool:

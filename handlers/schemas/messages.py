@@ -1,40 +1,15 @@
 """Messages: the contract's enums outside, LibreChat's fields inside."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import fields, missing
 
+from echo.message_text import is_from_user, message_text
 from handlers.schemas.base import Input, Moment, Output, Text, Whole
 
 # LibreChat's ratings; `neutral` of the contract is no rating at all.
 _FEEDBACK = {"thumbsUp": "positive", "thumbsDown": "negative"}
-
-
-def message_text(document: Mapping[str, Any]) -> str:
-    """The text of a message: newer answers of LibreChat hold it in `content`, in parts, and leave `text` empty."""
-    text = document.get("text")
-    if isinstance(text, str) and text:
-        return text
-    content = document.get("content")
-    return "\n".join(_text_parts(content)) if isinstance(content, list) else ""
-
-
-def _text_parts(content: list[Any]) -> Iterator[str]:
-    for part in content:
-        if not isinstance(part, Mapping) or part.get("type") != "text":
-            continue
-        text = part.get("text")
-        # OpenAI's assistants wrap the text once more.
-        text = text.get("value") if isinstance(text, Mapping) else text
-        if isinstance(text, str) and text:
-            yield text
-
-
-def is_from_user(document: Mapping[str, Any]) -> bool:
-    """Whether a person wrote it. LibreChat's `sender` is a display name; `isCreatedByUser` decides."""
-    flag = document.get("isCreatedByUser")
-    return flag if isinstance(flag, bool) else str(document.get("sender")).lower() == "user"
 
 
 def sender_of(document: Mapping[str, Any]) -> str:

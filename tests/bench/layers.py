@@ -86,7 +86,7 @@ class Clock:
 def watch_layers(clock: Clock) -> None:
     """Put the clock at the entrance of each layer."""
     clock.watch(Contract, "match", "routing")
-    clock.watch(Security, "check_bearer", "security")
+    clock.watch(Security, "check_access_token", "security")
     clock.watch(echo.contract.reader, "read_arguments", "request validation")
     clock.watch(Bridge, "__call__", "bridge and Flask")
     clock.watch(echo.contract.operations.BoundOperation, "handle", "handler")

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from echo.doctor import CHECKS, Finding, begin, configuration, examination, examine
-from echo.doctor.configuration import check_keys, check_settings, read_all
+from echo.doctor.configuration import check_keys, check_provider_keys, check_settings, read_all
 from echo.doctor.findings import Examined
 from echo.keys import with_secrets
 from echo.settings import load_settings
@@ -89,6 +90,26 @@ class TestKeys:
     def test_that_are_broken(self, made: Path, content: str) -> None:
         made.write_bytes(content.encode("utf-8", "surrogatepass"))
         assert self.look(made).status == "failed"
+
+
+class TestProviderKeys:
+    CREDS: ClassVar[dict[str, str]] = {"CREDS_KEY": "c0" * 32, "CREDS_IV": "d1" * 16}
+
+    @pytest.mark.parametrize(
+        ("environ", "status"),
+        [
+            (CREDS, "ok"),
+            ({}, "ok"),
+            ({"MONGO_URI": "mongodb://h/x", **KEYS}, "warning"),
+            ({"MONGO_URI": "mongodb://h/x", **KEYS, **CREDS}, "ok"),
+            ({"CREDS_KEY": "short"}, "skipped"),
+            ({"CREDS_IV": "d1" * 16}, "skipped"),
+        ],
+    )
+    def test_can_be_kept_or_not(self, environ: dict[str, str], status: str) -> None:
+        found = list(check_provider_keys(begin(environ, None)))
+        assert statuses(found) == [status]
+        assert not [each for each in self.CREDS.values() if each in repr(found)]
 
 
 class TestExamine:

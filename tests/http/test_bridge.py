@@ -2,14 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
 
 import pytest
 import structlog
 from starlette.types import Message
 
 from echo.errors import ServiceUnavailable
-from echo.http.bridge import Pool, send_frames
+from echo.http.bridge import Pool, send_frames, while_client_stays
 
 
 class TestPool:
@@ -52,7 +53,7 @@ class TestPool:
 
 class TestEvents:
     def test_are_sent_as_they_come_and_end_with_the_body(self) -> None:
-        async def frames() -> AsyncIterator[bytes]:
+        async def frames() -> AsyncGenerator[bytes, None]:
             yield b"data: 1\n\n"
             yield b"data: 2\n\n"
 
@@ -63,7 +64,7 @@ class TestEvents:
     def test_are_closed_when_the_client_leaves(self) -> None:
         closed = []
 
-        async def frames() -> AsyncIterator[bytes]:
+        async def frames() -> AsyncGenerator[bytes, None]:
             try:
                 yield b"data: 1\n\n"
                 await asyncio.sleep(60)
@@ -75,7 +76,7 @@ class TestEvents:
         assert closed == [True]
 
     def test_what_they_raise_passes_through(self) -> None:
-        async def frames() -> AsyncIterator[bytes]:
+        async def frames() -> AsyncGenerator[bytes, None]:
             yield b"data: 1\n\n"
             raise ValueError("broken")
 
@@ -83,7 +84,45 @@ class TestEvents:
             asyncio.run(collect(frames(), leaves_after=None))
 
 
-async def collect(frames: AsyncIterator[bytes], leaves_after: float | None) -> list[Message]:
+class TestWhileClientStays:
+    def run(self, work: Coroutine[Any, Any, Any], leaves_after: float) -> Any:
+        async def receive() -> Message:
+            await asyncio.sleep(leaves_after)
+            return {"type": "http.disconnect"}
+
+        async def both() -> Any:
+            return await while_client_stays(work, receive)
+
+        return asyncio.run(both())
+
+    def test_gives_the_result(self) -> None:
+        async def work() -> int:
+            return 5
+
+        assert self.run(work(), 60) == 5
+
+    def test_passes_on_what_the_work_raises(self) -> None:
+        async def work() -> int:
+            raise ValueError("broken")
+
+        with pytest.raises(ValueError, match="broken"):
+            self.run(work(), 60)
+
+    def test_ends_the_work_when_the_client_leaves(self) -> None:
+        ended = []
+
+        async def work() -> int:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.append(True)
+            return 5
+
+        assert self.run(work(), 0.01) is None
+        assert ended == [True]
+
+
+async def collect(frames: AsyncGenerator[bytes, None], leaves_after: float | None) -> list[Message]:
     """What is sent to a client that leaves after so many seconds, or stays."""
     sent: list[Message] = []
 

@@ -19,6 +19,7 @@ from tests.librechat.models import Models, install
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
+from tests.support.providers import openai_server
 
 HERE = Path(__file__).parent
 PASSWORDS = {"ada": "password-ada1", "bob": "password-bob1"}
@@ -131,8 +132,9 @@ def log_in(anonymous: Client) -> Callable[..., Client]:
 def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of a database on which only an Echo has ever worked, with something of everything that it writes."""
     directory = tmp_path_factory.mktemp("written")
-    with named_database(mongo_uri, "echo_written") as uri:
-        settings = make_settings(uri, directory)
+    with named_database(mongo_uri, "echo_written") as uri, openai_server() as server:
+        address = {"OPENAI_API_KEY": "sk-tests-only", "OPENAI_REVERSE_PROXY": server.url}
+        settings = make_settings(uri, directory, TITLE_CONVO="false", **address)
         prepare(settings)
         with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
             write_everything(Client(http, ContractChecker.of_the_project()))
@@ -166,6 +168,15 @@ def write_everything(anonymous: Client) -> None:
     client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
     assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
     client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
+    for expiry in ("2099-01-01T00:00:00Z", None):
+        client.put("/api/keys", json={"name": f"Fake {expiry}", "value": "sk-fake", "expiresAt": expiry})
+        key = client.post("/api/api-keys", json={"name": "script", "expiresAt": expiry}).json()["key"]
+    asked = {"role": "user", "content": "Why?"}
+    messages = [{"role": "system", "content": "Be brief."}, asked]
+    body = {"model": "openAI/gpt-4o", "messages": messages, "store": True}
+    kept = anonymous.with_token(key).post("/v1/chat/completions", json=body).json()["conversation_id"]
+    again = {**body, "messages": [asked], "conversation_id": kept}
+    assert client.post("/v1/chat/completions", json=again).status_code == 200
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "user": TEXT,
         "messages": LIST,
         "endpoint": (TEXT, NULL),
+        "endpointType": TEXT,
+        "promptPrefix": TEXT,
         "model": TEXT,
         "isArchived": FLAG,
         "archivedAt": (DATE, NULL),
@@ -99,6 +101,16 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "width": NUMBER,
         "height": NUMBER,
     },
+    "keys": {"_id": ID, "__v": NUMBER, "userId": ID, "name": TEXT, "value": TEXT, "expiresAt": DATE},
+    "agentapikeys": {
+        **DATED,
+        "userId": ID,
+        "name": TEXT,
+        "keyHash": TEXT,
+        "keyPrefix": TEXT,
+        "expiresAt": DATE,
+        "lastUsedAt": DATE,
+    },
     "assistants": {
         **DATED,
         "assistant_id": TEXT,
@@ -118,6 +130,8 @@ REQUIRED: Mapping[str, set[str]] = {
     "messages": {"messageId", "conversationId", "user", "isCreatedByUser"},
     "presets": {"presetId", "endpoint"},
     "files": {"user", "file_id", "bytes", "filename", "filepath", "object", "type", "usage"},
+    "keys": {"userId", "name", "value"},
+    "agentapikeys": {"userId", "name", "keyHash", "keyPrefix"},
     "assistants": {"user", "assistant_id"},
 }
 # Fields of Echo's own in LibreChat's collections: LibreChat keeps these at the provider.

@@ -25,8 +25,9 @@ FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
 }
 # Handlers meet storage only through the services; its errors are the one thing that they may name.
 HANDLERS_STORAGE = ("storage.errors",)
-# The login must find a user before there is an owner, and a registration makes the owner.
+# The login must find a user before there is an owner, a registration makes the owner, and an API key tells who it is.
 WITHOUT_OWNER = {
+    ("ApiKeyRepository", "find_by_hash"),
     ("UserRepository", "create"),
     ("UserRepository", "find_by_email"),
     ("UserRepository", "count"),

@@ -32,6 +32,7 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["apiKeyId"] = uuid.uuid4().hex[:24]
         return made
 
 
@@ -43,10 +44,13 @@ def furnish(user: UserClient) -> Belongings:
     preset = user.post("/api/presets", json={"title": "private preset", "endpoint": "openAI"})
     upload = user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")})
     assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
-    for response in (message, preset, upload, assistant):
+    api_key = user.post("/api/api-keys", json={"name": "private key"})
+    provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
+    for response in (message, preset, upload, assistant, api_key, provider_key):
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
+        "conversation_id": conversation_id,
         "messageId": message.json()["messageId"],
         "parentMessageId": message.json()["messageId"],
         "presetId": preset.json()["presetId"],
@@ -54,6 +58,8 @@ def furnish(user: UserClient) -> Belongings:
         "fileId": upload.json()["file_id"],
         "userId": user.id,
         "id": assistant.json()["id"],
+        "apiKeyId": api_key.json()["id"],
+        "name": "private endpoint",
     }
     return Belongings(user, ids)
 

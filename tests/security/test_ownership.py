@@ -28,7 +28,16 @@ ID_QUERY = [
 def snapshot(database: Database, owner: str) -> dict[str, Any]:
     """Everything that is stored of a user."""
     found = {}
-    for name in ("conversations", "messages", "presets", "files", "assistants", "users"):
+    for name in (
+        "conversations",
+        "messages",
+        "presets",
+        "files",
+        "assistants",
+        "users",
+        "keys",
+        "agentapikeys",
+    ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)
     return found

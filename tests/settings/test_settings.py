@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from dotenv import dotenv_values
@@ -204,3 +205,34 @@ class TestProviders:
     def test_endpoints_are_restricted_and_ordered(self) -> None:
         settings = load_settings({"ENDPOINTS": "google, openAI, gptPlugins"})
         assert [each.name for each in settings.providers] == ["google", "openAI"]
+
+
+class TestCredentialsKeys:
+    GOOD: ClassVar[dict[str, str]] = {"CREDS_KEY": "C0" * 32, "CREDS_IV": "d1" * 16}
+
+    def test_are_read_in_hexadecimal(self) -> None:
+        settings = load_settings(self.GOOD)
+        assert (settings.creds_key, settings.creds_iv) == ("c0" * 32, "d1" * 16)
+        assert "c0c0" not in repr(settings)
+
+    def test_are_not_needed_with_a_database_of_ones_own(self) -> None:
+        settings = load_settings({"MONGO_URI": URI, **KEYS})
+        assert (settings.creds_key, settings.creds_iv) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"CREDS_KEY": "c0" * 16}, "CREDS_KEY"),
+            ({"CREDS_KEY": "zz" * 32}, "CREDS_KEY"),
+            ({"CREDS_IV": "d1" * 32}, "CREDS_IV"),
+            ({"CREDS_IV": ""}, "CREDS_IV"),
+            ({"CREDS_KEY": ""}, "CREDS_KEY"),
+            ({"CREDS_KEY": "f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed00c3df97ad2566f0"}, "CREDS_KEY"),
+            ({"CREDS_IV": "E2341419EC3DD3D19B13A1A87FAFCBFB"}, "CREDS_IV"),
+        ],
+    )
+    def test_that_are_unfit_stop_the_start(self, change: dict[str, str], named: str) -> None:
+        environ = self.GOOD | change
+        with pytest.raises(SettingsError, match=named) as refused:
+            load_settings(environ)
+        assert not [value for value in environ.values() if value and value in str(refused.value)]

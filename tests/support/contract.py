@@ -71,7 +71,7 @@ class ContractChecker:
         assert body["status"] == response.status_code
         assert body["message"]
         assert re.fullmatch(r"[a-z0-9_]+", body["code"])
-        assert set(body) <= {"message", "code", "status", "errors", "requestId"}
+        assert set(body) <= {"message", "code", "status", "errors", "requestId", "error"}
         if response.status_code == 401:
             assert response.headers["www-authenticate"].startswith("Bearer")
         if response.status_code in (429, 503):

@@ -6,7 +6,7 @@
 import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
-const NAMES = ['Assistant', 'Conversation', 'File', 'Message', 'Preset', 'Session', 'User'];
+const NAMES = ['AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Session', 'User'];
 const { EJSON } = mongoose.mongo.BSON;
 
 const [command, uri] = process.argv.slice(2);

@@ -1,0 +1,82 @@
+"""Which models a caller reaches, and which one a name means: `endpoint/model`, or a model that one endpoint has."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from echo.auth.user_keys import KeyService
+from echo.errors import ApiError, NotFound
+from echo.providers.chat import ChatProvider, Credentials, Providers
+from echo.settings import ProviderSettings
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One model at one endpoint, with the caller's own key where there is one."""
+
+    provider: ChatProvider
+    endpoint: ProviderSettings
+    model: str
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What one caller reaches."""
+
+    providers: Providers
+    settings: Mapping[str, ProviderSettings]
+    credentials: Mapping[str, Credentials | None]
+
+    async def models(self) -> list[tuple[str, str]]:
+        """Pairs of endpoint and model for everything for which there is a key."""
+        names = [name for name in self.providers if self._has_key(name)]
+        found = await asyncio.gather(*(self._models_of(name) for name in names))
+        return [(name, model) for name, models in zip(names, found, strict=True) for model in models]
+
+    async def choose(self, wanted: str) -> Chosen:
+        """The model of that name. Raises `NotFound`, also for a bare name that several endpoints have."""
+        endpoints = [name for name in self.providers if wanted.startswith(f"{name}/")]
+        # The longest: one endpoint's name may begin like another's.
+        if endpoint := max(endpoints, key=len, default=None):
+            model = wanted.removeprefix(f"{endpoint}/")
+            if model in await self.providers[endpoint].models(self.credentials.get(endpoint)):
+                return self._chosen(endpoint, model)
+        having = [endpoint for endpoint, model in await self.models() if model == wanted]
+        if len(having) > 1:
+            reason = (
+                f"Several endpoints have that model; name it as one of them has it: {having[0]}/{wanted}."
+            )
+            raise NotFound(reason, code="model_not_found")
+        if not having:
+            raise NotFound("There is no such model; GET /v1/models lists them.", code="model_not_found")
+        return self._chosen(having[0], wanted)
+
+    def _chosen(self, endpoint: str, model: str) -> Chosen:
+        return Chosen(
+            self.providers[endpoint], self.settings[endpoint], model, self.credentials.get(endpoint)
+        )
+
+    def _has_key(self, endpoint: str) -> bool:
+        return self.settings[endpoint].available or self.credentials.get(endpoint) is not None
+
+    async def _models_of(self, endpoint: str) -> tuple[str, ...]:
+        try:
+            return await self.providers[endpoint].models(self.credentials.get(endpoint))
+        except ApiError:
+            # One endpoint that cannot be asked does not hide the others.
+            return ()
+
+
+class Models:
+    """Finds out what a caller reaches."""
+
+    def __init__(self, providers: Providers, settings: Sequence[ProviderSettings], keys: KeyService) -> None:
+        self._providers = providers
+        self._settings = {each.name: each for each in settings}
+        self._keys = keys
+
+    def reach_of(self, owner: str) -> Reach:
+        """What the owner reaches; asks the database for the keys that the owner has brought."""
+        credentials = {name: self._keys.credentials(owner, name) for name in self._providers}
+        return Reach(self._providers, self._settings, credentials)

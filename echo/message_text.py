@@ -1,0 +1,44 @@
+"""Reading stored messages, whatever version of LibreChat wrote them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Message = Mapping[str, Any]
+
+
+def message_text(document: Message) -> str:
+    """The text of a message: newer answers of LibreChat hold it in `content`, in parts, and leave `text` empty."""
+    text = document.get("text")
+    if isinstance(text, str) and text:
+        return text
+    content = document.get("content")
+    return "\n".join(_text_parts(content)) if isinstance(content, list) else ""
+
+
+def _text_parts(content: list[Any]) -> Iterator[str]:
+    for part in content:
+        if not isinstance(part, Mapping) or part.get("type") != "text":
+            continue
+        text = part.get("text")
+        # OpenAI's assistants wrap the text once more.
+        text = text.get("value") if isinstance(text, Mapping) else text
+        if isinstance(text, str) and text:
+            yield text
+
+
+def is_from_user(document: Message) -> bool:
+    """Whether a person wrote it. LibreChat's `sender` is a display name; `isCreatedByUser` decides."""
+    flag = document.get("isCreatedByUser")
+    return flag if isinstance(flag, bool) else str(document.get("sender")).lower() == "user"
+
+
+def newest_branch(messages: Sequence[Message]) -> list[Message]:
+    """From messages in the order of their times, the newest with all its ancestors, the oldest first."""
+    remaining = {message["messageId"]: message for message in messages}
+    branch: list[Message] = []
+    wanted = messages[-1]["messageId"] if messages else None
+    # Taken out as they are met: in a damaged tree a message may be its own ancestor.
+    while wanted in remaining:
+        branch.append(remaining.pop(wanted))
+        wanted = branch[-1].get("parentMessageId")
+    return branch[::-1]

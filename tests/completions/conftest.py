@@ -1,0 +1,142 @@
+"""A running Echo between OpenAI's own client and small servers that play the providers."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import openai
+import pytest
+import requests
+
+from tests.support.providers import (
+    Answer,
+    Behaviour,
+    ProviderServer,
+    Received,
+    Reply,
+    anthropic_server,
+    openai_server,
+)
+from tests.support.providers.openai import error_answer
+from tests.support.server import RunningServer, start_server
+
+USER_KEY = "sk-canary-of-a-user"
+SERVER_KEY = "sk-canary-of-the-server"
+BEHAVIOURS: dict[str, Behaviour] = {
+    "limited": error_answer("rate_limit_exceeded", Retry_After="7"),
+    "broken": error_answer("server_error"),
+    "bad key": error_answer("invalid_api_key"),
+    "too long": error_answer("context_length_exceeded"),
+    "dies": Reply(error="server_error"),
+    "ends early": Reply(cut=True),
+    "thinks": Reply(["It ", "is."], reasoning=["Let me ", "see."]),
+    "cut off": Reply(["A long"], finish="length"),
+    "filtered": Reply([""], finish="content_filter"),
+    "slow": Reply(["a"] * 50, between=[0.1]),
+    "very slow": Reply(["a"] * 600, between=[0.1]),
+}
+
+
+def behave(received: Received) -> Reply | Answer:
+    """The behaviour that the last message names; a usual answer for every other."""
+    content = received.json["messages"][-1]["content"]
+    text = content if isinstance(content, str) else content[0].get("text", "")
+    behaviour = BEHAVIOURS.get(text, Reply())
+    assert isinstance(behaviour, Reply | Answer)
+    return behaviour
+
+
+@dataclass
+class User:
+    """An account of the running server with an API key."""
+
+    server: RunningServer
+    token: str
+    api_key: str = field(repr=False)
+
+    @property
+    def openai(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key=self.api_key, max_retries=0)
+
+    def ask(self, **fields: object) -> requests.Response:
+        """A raw request for a completion."""
+        body = {"model": "openAI/gpt-4o", "messages": [{"role": "user", "content": "Hello"}], **fields}
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return requests.post(f"{self.server.url}/v1/chat/completions", json=body, headers=headers, timeout=60)
+
+    def messages(self, conversation_id: str) -> list[dict[str, str]]:
+        answer = self.server.get(f"/api/messages/{conversation_id}", self.token)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json())
+
+    def conversations(self) -> list[dict[str, str]]:
+        return list(self.server.get("/api/convos", self.token).json()["conversations"])
+
+
+@pytest.fixture(scope="package")
+def provider() -> Iterator[ProviderServer]:
+    """What plays OpenAI."""
+    with openai_server(behave) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def server(provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Echo with OpenAI and Anthropic, and Google for those who bring a key."""
+    directory: Path = tmp_path_factory.mktemp("completions")
+    with anthropic_server(Reply(["Claude."])) as other:
+        environ = {
+            "OPENAI_API_KEY": SERVER_KEY,
+            "OPENAI_REVERSE_PROXY": provider.url,
+            "OPENAI_MODELS": "gpt-4o,shared/model",
+            "ANTHROPIC_API_KEY": SERVER_KEY,
+            "ANTHROPIC_REVERSE_PROXY": other.url,
+            "ANTHROPIC_MODELS": "claude,shared/model",
+            "GOOGLE_KEY": "user_provided",
+            "GOOGLE_MODELS": "gemini",
+            "ECHO_PROVIDER_ATTEMPTS": "1",
+            "ECHO_API_CONCURRENT": "3",
+            "ECHO_STT": "off",
+        }
+        running = start_server(directory, environ=environ)
+        yield running
+        running.kill()
+
+
+@pytest.fixture
+def sign_up(server: RunningServer) -> Callable[[], User]:
+    def make() -> User:
+        token = server.sign_up(f"u{secrets.token_hex(6)}")
+        made = server.post("/api/api-keys", token, {"name": "tests"})
+        assert made.status_code == 201, made.text
+        return User(server, token, made.json()["key"])
+
+    return make
+
+
+@pytest.fixture
+def ada(sign_up: Callable[[], User]) -> User:
+    return sign_up()
+
+
+@pytest.fixture
+def bob(sign_up: Callable[[], User]) -> User:
+    return sign_up()
+
+
+def events(response: requests.Response) -> list[object]:
+    """The data of a stream's events, in order; JSON where it is some."""
+    data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ")]
+    return [each if each == "[DONE]" else json.loads(each) for each in data]
+
+
+def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False

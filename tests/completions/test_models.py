@@ -1,0 +1,86 @@
+"""Which model a name means."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from echo.completions.models import Chosen, Reach
+from echo.errors import BadGateway, NotFound
+from echo.providers.chat import ChatRequest, Credentials, Event
+from echo.settings import ProviderSettings
+
+OWN = Credentials("sk-own")
+
+
+class Provider:
+    """A provider that has models, or fails to list them."""
+
+    def __init__(self, *models: str) -> None:
+        self._models = models
+
+    async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
+        if not self._models:
+            raise BadGateway
+        return self._models
+
+    def stream(self, request: ChatRequest, credentials: Credentials | None = None) -> AsyncIterator[Event]:
+        raise NotImplementedError
+
+    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
+        raise NotImplementedError
+
+
+def reach(**credentials: Credentials) -> Reach:
+    providers = {
+        "a": Provider("one", "shared", "b/two"),
+        "a/b": Provider("two"),
+        "mine": Provider("three", "shared"),
+        "down": Provider(),
+    }
+    keys = dict.fromkeys(("a", "a/b", "down"), "sk-server")
+    settings = {name: ProviderSettings(name, "custom", (), api_key=keys.get(name)) for name in providers}
+    return Reach(providers, settings, credentials)
+
+
+def choose(name: str, **credentials: Credentials) -> Chosen:
+    return asyncio.run(reach(**credentials).choose(name))
+
+
+class TestModels:
+    def test_are_those_for_which_there_is_a_key(self) -> None:
+        names = [("a", "one"), ("a", "shared"), ("a", "b/two"), ("a/b", "two")]
+        assert asyncio.run(reach().models()) == names
+        own = [("mine", "three"), ("mine", "shared")]
+        assert asyncio.run(reach(mine=OWN).models()) == names + own
+
+
+class TestChoose:
+    def test_by_endpoint_and_model(self) -> None:
+        chosen = choose("mine/three", mine=OWN)
+        assert (chosen.endpoint.name, chosen.model, chosen.credentials) == ("mine", "three", OWN)
+
+    def test_the_longest_name_of_an_endpoint_counts(self) -> None:
+        assert choose("a/b/two").endpoint.name == "a/b"
+
+    def test_by_a_model_that_one_endpoint_has(self) -> None:
+        assert choose("one").endpoint.name == "a"
+        assert choose("b/two").endpoint.name == "a"
+
+    def test_two_that_have_it_are_one_too_many(self) -> None:
+        assert choose("shared").endpoint.name == "a"
+        with pytest.raises(NotFound) as refused:
+            choose("shared", mine=OWN)
+        assert "a/shared" in refused.value.message
+
+    def test_an_endpoint_that_is_named_need_have_no_key(self) -> None:
+        """So that the provider can say that one is missing."""
+        assert choose("mine/three").credentials is None
+
+    @pytest.mark.parametrize(
+        "name", ["", "/", "a", "a/", "a/two", "b/one", "three", "A/one", "a/one/", "one\0"]
+    )
+    def test_everything_else_is_not_found(self, name: str) -> None:
+        with pytest.raises(NotFound) as refused:
+            choose(name)
+        assert refused.value.code == "model_not_found"

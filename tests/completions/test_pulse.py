@@ -1,0 +1,55 @@
+"""Signs of life between events."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from echo.completions.pulse import SILENCE, with_pulse
+
+
+async def items(*pauses: float) -> AsyncGenerator[int, None]:
+    for number, pause in enumerate(pauses):
+        await asyncio.sleep(pause)
+        yield number
+
+
+async def collect(source: AsyncGenerator[int, None], seconds: float) -> list[object]:
+    return [item async for item in with_pulse(source, seconds)]
+
+
+class TestWithPulse:
+    def test_passes_on_what_comes(self) -> None:
+        assert asyncio.run(collect(items(0, 0, 0), 5)) == [0, 1, 2]
+
+    def test_says_when_nothing_comes_and_loses_nothing(self) -> None:
+        seen = asyncio.run(collect(items(0, 0.25, 0), 0.1))
+        assert [item for item in seen if item is not SILENCE] == [0, 1, 2]
+        assert seen[1:3] == [SILENCE, SILENCE]
+
+    def test_raises_what_the_items_raise(self) -> None:
+        async def broken() -> AsyncGenerator[int, None]:
+            yield 1
+            raise ValueError("broken")
+
+        with pytest.raises(ValueError, match="broken"):
+            asyncio.run(collect(broken(), 5))
+
+    def test_closing_ends_the_waiting(self) -> None:
+        ended = []
+
+        async def endless() -> AsyncGenerator[int, None]:
+            try:
+                yield 1
+                await asyncio.sleep(60)
+            finally:
+                ended.append(True)
+
+        async def leave() -> None:
+            async with aclosing(endless()) as source, aclosing(with_pulse(source, 0.01)) as beats:
+                assert await anext(beats) == 1
+                assert await anext(beats) is SILENCE
+
+        asyncio.run(asyncio.wait_for(leave(), 5))
+        assert ended == [True]
