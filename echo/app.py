@@ -28,10 +28,12 @@ from echo.settings import Settings
 from echo.speech import build_transcriber
 from echo.token_count import count_tokens
 from storage.assistants import AssistantRepository
+from storage.bans import BanRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.files import FileRepository
+from storage.invitations import InvitationRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.sessions import SessionRepository
@@ -109,7 +111,9 @@ def make_services(
         presets=PresetRepository(database),
         files=FileRepository(database),
         assistants=AssistantRepository(database),
-        auth=AuthService(settings, tokens, users, sessions, guard),
+        auth=AuthService(
+            settings, tokens, users, sessions, BanRepository(database), InvitationRepository(database), guard
+        ),
         catalog=Catalog(settings.providers),
         providers=providers,
         titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),

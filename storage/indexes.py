@@ -1,9 +1,11 @@
 """The indexes of every collection, as their repositories declare them."""
 
 from storage.assistants import AssistantRepository
+from storage.bans import BanRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.files import FileRepository
+from storage.invitations import InvitationRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.repository import Repository
@@ -12,8 +14,10 @@ from storage.users import UserRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
     AssistantRepository,
+    BanRepository,
     ConversationRepository,
     FileRepository,
+    InvitationRepository,
     MessageRepository,
     PresetRepository,
     SessionRepository,
