@@ -14,7 +14,7 @@ from echo.auth.tokens import Tokens
 from echo.background import Background
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
-from echo.files import FileStore
+from echo.files import build_file_store
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
@@ -112,18 +112,19 @@ def make_services(
         files=FileRepository(database),
         assistants=AssistantRepository(database),
         auth=AuthService(
-            settings, tokens, users, sessions, BanRepository(database), InvitationRepository(database), guard
+            settings,
+            tokens,
+            users=users,
+            sessions=sessions,
+            bans=BanRepository(database),
+            invitations=InvitationRepository(database),
+            guard=guard,
         ),
         catalog=Catalog(settings.providers),
         providers=providers,
         titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
-        file_store=FileStore(
-            settings.data_dir / "files",
-            max_bytes=settings.max_upload_bytes,
-            max_pixels=settings.max_image_pixels,
-            librechat=settings.librechat_dir,
-        ),
+        file_store=build_file_store(settings),
         count_tokens=count_tokens,
         background=Background(),
         readiness=lambda: check_readiness(settings, database),

@@ -13,7 +13,8 @@ from pymongo import ASCENDING, DESCENDING
 from storage.bans import NAMESPACE, ban_key, end_of
 from storage.database import Database, Document
 from storage.errors import NotFound, StorageError
-from storage.invitations import INVITE, SHOWN as SHOWN_INVITATION, InvitationRepository, valid_invitations
+from storage.invitations import INVITE, InvitationRepository, valid_invitations
+from storage.invitations import SHOWN as SHOWN_INVITATION
 from storage.repository import found, now, owner_id
 from storage.search import contains
 from storage.translation import translated
@@ -21,11 +22,14 @@ from storage.users import ADMIN, USER
 
 # What may be shown of an account. Whatever else a document holds, hashes and secrets among it, is not even read.
 SHOWN = {
-    name: 1
-    for name in (
-        *("email", "name", "username", "role", "provider", "emailVerified", "twoFactorEnabled"),
-        *("createdAt", "updatedAt", "tenantId"),
-    )
+    "email": 1,
+    "name": 1,
+    "username": 1,
+    "role": 1,
+    "provider": 1,
+    "emailVerified": 1,
+    "createdAt": 1,
+    "updatedAt": 1,
 }
 SEARCHED = ("email", "name", "username")
 
@@ -62,9 +66,14 @@ class AccountDirectory:
         raise NotFound
 
     def accounts(
-        self, *, search: str | None = None, role: str | None = None, banned: bool = False, after: str | None = None
+        self,
+        *,
+        search: str | None = None,
+        role: str | None = None,
+        banned: bool = False,
+        after: str | None = None,
     ) -> Iterator[Document]:
-        """Accounts in the order in which they were made, after that of an id; read from the database as they are used.
+        """Accounts in the order in which they were made, after that of an id; read as they are used.
 
         `search` is for a part of address, name or username. Raises `NotFound` for an id that is none.
         """
@@ -131,7 +140,9 @@ class InvitationDirectory:
     def __init__(self, database: Database) -> None:
         self._tokens = database.collection(InvitationRepository.collection_name)
 
-    def create(self, *, email: str, token_hash: str, expires_at: datetime, role: str | None = None) -> Document:
+    def create(
+        self, *, email: str, token_hash: str, expires_at: datetime, role: str | None = None
+    ) -> Document:
         """Insert an invitation; the address must be in lower case."""
         invitation: Document = {
             "_id": ObjectId(),

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from pymongo import ASCENDING
 from pymongo.operations import IndexModel
 
-from storage.database import Document
 from storage.repository import Repository, now
 from storage.translation import translated
 

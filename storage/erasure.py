@@ -17,6 +17,8 @@ from storage.repository import owner_id
 from storage.shared_resources import SharedResources
 from storage.translation import translated
 
+# Where LibreChat has files that are on its disk, or in the database.
+LOCAL = ("local", "text")
 TEXT, ID, MIXED = "text", "id", "mixed"
 BATCH = 1000
 
@@ -103,6 +105,12 @@ class Erasure:
             found += self._shared.count(owner)
         return +found
 
+    def elsewhere(self, owner: str) -> int:
+        """How many files of a user's are with a service, where nobody but LibreChat or the operator removes them."""
+        with translated():
+            files = self._database.collection("files")
+            return files.count_documents({"user": owner_id(owner), "source": {"$nin": [*LOCAL, None]}})
+
     def sweep(self, owner: str) -> Counter[str]:
         """Remove everything but the user and a ban; how many documents went or were changed, by collection.
 
@@ -121,7 +129,7 @@ class Erasure:
         return +gone
 
     def finish(self, owner: str) -> Counter[str]:
-        """Remove the user, what is found by the user's address, and a ban: in one transaction, where there are any."""
+        """Remove the user, what is found by the user's address, and a ban: in one transaction where there are any."""
 
         def remove(session: ClientSession | None) -> Counter[str]:
             collection = self._database.collection
@@ -132,7 +140,7 @@ class Erasure:
                 gone["tokens"] += found.deleted_count
             # Without transactions the user is the last to go: a second run must find them.
             keys = {"key": {"$in": all_keys(owner)}}
-            gone["logs"] += collection("logs").delete_many(keys, session=session).deleted_count
+            collection("logs").delete_many(keys, session=session)
             found = collection("users").delete_one({"_id": owner_id(owner)}, session=session)
             gone["users"] += found.deleted_count
             return +gone
@@ -150,7 +158,9 @@ class Erasure:
             if kind := GRANTED.get(owned.collection):
                 for ids in self._batches(owned.collection, owned.filter(owner), "_id"):
                     grants = {"resourceType": kind, "resourceId": {"$in": ids}}
-                    gone["aclentries"] += self._database.collection("aclentries").delete_many(grants).deleted_count
+                    gone["aclentries"] += (
+                        self._database.collection("aclentries").delete_many(grants).deleted_count
+                    )
 
     def _leave_groups(self, owner: str, gone: Counter[str]) -> None:
         forms = {"$in": both_forms(owner)}

@@ -21,7 +21,7 @@ USER = "user"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing: where it is, what grants call it, and the documents that are parts of it (collection, field)."""
+    """A kind of thing: where it is, what grants call it, and where its parts are (collection, field)."""
 
     collection: str
     types: tuple[str, ...]

@@ -38,6 +38,7 @@ class AuthService:
         self,
         settings: Settings,
         tokens: Tokens,
+        *,
         users: UserRepository,
         sessions: SessionRepository,
         bans: BanRepository,
@@ -107,8 +108,8 @@ class AuthService:
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
         """A new access token; with a refresh token also a new one of these, which ends the old one.
 
-        Raises `Unauthorized` when the session has ended, `Forbidden` for a banned user. A refresh token that was used before ends it (RFC 9700,
-        section 4.14.2).
+        Raises `Unauthorized` when the session has ended, and `Forbidden` for a banned user. A refresh token that was
+        used before ends its session (RFC 9700, section 4.14.2).
         """
         try:
             user = self._users.get(caller.id)
