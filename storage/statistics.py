@@ -1,7 +1,7 @@
 """What there is in the whole database, in figures. For the operator, by the command line only.
 
 Nothing here may take long on a large database: numbers of documents come from the collections' metadata, groups are
-made over indexes, and whether a user was active is looked up by index, user by user, in the server.
+made over indexes, and when a user was active last is looked up by index, user by user, in the server.
 """
 
 from collections.abc import Mapping
@@ -38,21 +38,21 @@ class Statistics:
             found[role] = found.get(role, 0) + row["count"]
         return dict(sorted(found.items()))
 
-    def active_since(self, moment: datetime) -> int:
-        """How many users have begun a session since then, or have a message since then."""
-        born = ObjectId.from_datetime(moment)
+    def active_since(self, moments: Mapping[str, datetime]) -> dict[str, int]:
+        """How many users have begun a session, or have a message, since each of these moments; by their names."""
+        # A session's id says when it began; a refresh leaves no trace.
+        dates = ["$messages.createdAt", {"$toDate": "$sessions._id"}]
         rows = self._aggregate(
             "users",
             [
                 {"$project": {"text": {"$toString": "$_id"}}},
-                _probe("messages", "$text", {"$gte": ["$createdAt", moment]}),
-                # A session's id says when it began; a refresh leaves no trace.
-                _probe("sessions", "$_id", {"$gte": ["$_id", born]}),
-                {"$match": {"$or": [{"messages": {"$ne": []}}, {"sessions": {"$ne": []}}]}},
-                {"$count": "count"},
+                *_latest("messages", "$text", "createdAt"),
+                *_latest("sessions", "$_id", "_id"),
+                {"$project": {"last": {"$max": dates}}},
+                {"$group": {"_id": None, **{name: _sum_since(moment) for name, moment in moments.items()}}},
             ],
         )
-        return int(rows[0]["count"]) if rows else 0
+        return {name: int(rows[0][name]) if rows else 0 for name in moments}
 
     def file_bytes(self) -> int:
         """How many bytes the files have, by their records."""
@@ -131,8 +131,18 @@ class Statistics:
 SIZES = {"data": "dataSize", "storage": "storageSize", "indexes": "indexSize"}
 
 
-def _probe(name: str, owner: str, condition: Document) -> Document:
-    """One document of the user's that fulfils the condition, or none: an index finds it."""
-    own = {"$eq": ["$user", "$$owner"]}
-    steps = [{"$match": {"$expr": {"$and": [own, condition]}}}, {"$limit": 1}, {"$project": {"_id": 1}}]
-    return {"$lookup": {"from": name, "let": {"owner": owner}, "pipeline": steps, "as": name}}
+def _latest(name: str, owner: str, field: str) -> list[Document]:
+    """Steps that join each user with the last of the user's documents, which an index finds."""
+    steps: list[Document] = [
+        {"$match": {"$expr": {"$eq": ["$user", "$$owner"]}}},
+        {"$sort": {field: -1}},
+        {"$limit": 1},
+        {"$project": {field: 1}},
+    ]
+    join = {"from": name, "let": {"owner": owner}, "pipeline": steps, "as": name}
+    return [{"$lookup": join}, {"$set": {name: {"$first": f"${name}"}}}]
+
+
+def _sum_since(moment: datetime) -> Document:
+    # In MongoDB's order a date is above what is missing.
+    return {"$sum": {"$cond": [{"$gte": ["$last", moment]}, 1, 0]}}

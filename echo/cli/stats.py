@@ -10,6 +10,7 @@ from echo.cli.common import data_dir_option, json_option, opened
 from echo.cli.output import print_json, show_one, show_rows
 
 USER_COLUMNS = ("id", "email", "messages", "conversations", "files", "fileBytes")
+ACTIVE_DAYS = (7, 30)
 MONTH_COLUMNS = ("month", "prompt", "completion")
 
 
@@ -36,7 +37,9 @@ def stats(*, users: bool, top: int, months: int, as_json: bool, data_dir: Path |
             **statistics.counts(),
             "roles": statistics.roles(),
             "banned": len(AccountDirectory(database).all_bans()),
-            "active": {f"{days}d": statistics.active_since(now - timedelta(days=days)) for days in (7, 30)},
+            "active": statistics.active_since(
+                {f"{days}d": now - timedelta(days=days) for days in ACTIVE_DAYS}
+            ),
             "fileBytes": statistics.file_bytes(),
             "databaseBytes": statistics.sizes(),
         }
