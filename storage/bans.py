@@ -1,8 +1,8 @@
 """Bans, in the collection `logs` and the form in which LibreChat keeps them.
 
 LibreChat stores a ban through the library Keyv: `key` is a namespace and the user's id, `value` a JSON text with the
-ban itself and the time at which Keyv forgets it, both in milliseconds since 1970. Read in `api/cache/banViolation.js`
-and `packages/api/src/cache/keyvMongo.ts` of v0.8.8-rc1, and seen with Keyv 5.6.
+ban itself and the time at which Keyv forgets it, both in milliseconds since 1970. Read in LibreChat's
+`api/cache/banViolation.js` and `packages/api/src/cache/keyvMongo.ts`, and seen with Keyv 5.6.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Invitations to register, in the collection `tokens` and the form in which LibreChat keeps them.
 
 An invitation is for one e-mail address. Only the SHA-256 of its token is stored, in hex, as LibreChat does
-(`packages/api/src/auth/invite.ts` of v0.8.8-rc1); older versions left `type` out. `userId` is an id of nobody's.
+(`packages/api/src/auth/invite.ts`, whose older versions left `type` out). `userId` is an id of nobody's.
 """
 
 from datetime import UTC, datetime

@@ -81,6 +81,11 @@ def find_account(directory: Any, who: str) -> dict[str, Any]:
     return account
 
 
+def named(account: dict[str, Any]) -> str:
+    """How a question or a refusal names an account."""
+    return f"{for_people(account.get('email'))} ({account['_id']})"
+
+
 class Duration(click.ParamType[timedelta | None]):
     """A length of time such as `30m`, `2h` or `7d`; `permanent`, where it may be, is None."""
 

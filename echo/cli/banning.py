@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from echo.cli.accounts import PERMANENT, Duration, confirm, find_account, user_argument, yes_option
+from echo.cli.accounts import PERMANENT, Duration, confirm, find_account, named, user_argument, yes_option
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
 from echo.cli.output import show_one
 
@@ -34,7 +34,7 @@ def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_di
         if length == timedelta():
             length = timedelta(seconds=settings.ban_seconds)
         until = FOR_EVER if length is None else datetime.now(UTC).replace(microsecond=0) + length
-        confirm(f"Ban {account.get('email')} ({account['_id']})?", yes=yes)
+        confirm(f"Ban {named(account)}?", yes=yes)
         owner = str(account["_id"])
         # In this order: a login of this moment finds the ban, or its session is among those that end.
         BanRepository(database).ban(owner, until=until)
@@ -57,5 +57,5 @@ def unban(*, who: str, as_json: bool, data_dir: Path | None) -> None:
         account = find_account(AccountDirectory(database), who)
         lifted = BanRepository(database).lift(str(account["_id"]))
     if not lifted:
-        fail(f"{account.get('email')} is not banned.", EXIT_NO)
+        fail(f"{named(account)} is not banned.", EXIT_NO)
     show_one({"id": account["_id"], "email": account.get("email"), "bannedUntil": None}, as_json=as_json)

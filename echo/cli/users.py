@@ -10,6 +10,7 @@ import click
 from echo.cli.accounts import (
     confirm,
     find_account,
+    named,
     new_password,
     password_options,
     refusals_end,
@@ -193,7 +194,7 @@ def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | 
         directory = AccountDirectory(database)
         account = find_account(directory, who)
         keep_administrator(directory, account, kept=force)
-        confirm(f"Remove {account.get('email')} ({account['_id']}) and all that is theirs?", yes=yes)
+        confirm(f"Remove {named(account)} and all that is theirs?", yes=yes)
         try:
             erased = AccountEraser(database, build_file_store(settings)).erase(str(account["_id"]))
         except OSError as error:

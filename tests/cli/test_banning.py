@@ -18,7 +18,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def in_the_form_of_keyv(owner: str, until: datetime | None, forgotten: datetime | None) -> dict[str, Any]:
-    """What LibreChat v0.8.8-rc1 with Keyv 5.6 stores for a ban."""
+    """What LibreChat stores for a ban, through Keyv 5.6."""
     ban = {
         "type": "concurrent",
         "violation_count": 20,
