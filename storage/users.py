@@ -41,7 +41,6 @@ class UserRepository(Repository):
         username: str,
         password_hash: str,
         role: str | None = None,
-        email_verified: bool = False,
     ) -> Document:
         """Insert a user; the first of the database is its administrator. Raises `Conflict` for a taken address.
 
@@ -51,7 +50,7 @@ class UserRepository(Repository):
         transactions a crash at that moment can mean none, and the role is then given by hand.
         """
         user = new_user(name=name, email=email, username=username, password_hash=password_hash)
-        user |= {"emailVerified": email_verified, "role": role or USER}
+        user["role"] = role or USER
         if role or not self._is_empty():
             return self._insert(user, None)
         try:

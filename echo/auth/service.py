@@ -166,7 +166,6 @@ def create_account(
     username: str | None,
     password: str,
     role: str | None = None,
-    email_verified: bool = False,
 ) -> dict[str, Any]:
     """Store a new user with a checked address and password; raises `Conflict` for an address that is taken."""
     try:
@@ -176,7 +175,6 @@ def create_account(
             username=username or "",
             password_hash=hash_password(password),
             role=role,
-            email_verified=email_verified,
         )
     except storage_errors.Conflict as error:
         field = FieldError(error.field, "already taken")

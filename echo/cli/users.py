@@ -73,7 +73,6 @@ def create(
             username=username,
             password=password,
             role=role,
-            email_verified=True,
         )
     shown = shown_account(account, {})
     show_one({**shown, **({"password": password} if generate else {})}, as_json=as_json)
