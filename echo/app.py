@@ -19,7 +19,7 @@ from echo.completions.models import Models
 from echo.completions.service import CompletionService
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
-from echo.files import FileStore
+from echo.files import build_file_store
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
@@ -35,11 +35,13 @@ from echo.speech import build_transcriber
 from echo.token_count import count_tokens
 from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
+from storage.bans import BanRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.exchanges import ExchangeRepository
 from storage.files import FileRepository
+from storage.invitations import InvitationRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
@@ -76,7 +78,7 @@ def assemble(settings: Settings) -> Application:
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
     guard = SessionGuard(SessionRepository(database))
-    api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database))
+    api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database), BanRepository(database))
     providers = build_providers(settings.providers, settings.provider_limits)
     services = make_services(
         settings, database, tokens=tokens, guard=guard, api_keys=api_keys, providers=providers
@@ -129,7 +131,15 @@ def make_services(
         presets=PresetRepository(database),
         files=FileRepository(database),
         assistants=AssistantRepository(database),
-        auth=AuthService(settings, tokens, users, sessions, guard),
+        auth=AuthService(
+            settings,
+            tokens,
+            users=users,
+            sessions=sessions,
+            bans=BanRepository(database),
+            invitations=InvitationRepository(database),
+            guard=guard,
+        ),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,
         completions=CompletionService(
@@ -149,12 +159,7 @@ def make_services(
         providers=providers,
         titles=titles,
         transcriber=build_transcriber(settings),
-        file_store=FileStore(
-            settings.data_dir / "files",
-            max_bytes=settings.max_upload_bytes,
-            max_pixels=settings.max_image_pixels,
-            librechat=settings.librechat_dir,
-        ),
+        file_store=build_file_store(settings),
         count_tokens=count_tokens,
         background=background,
         readiness=lambda: check_readiness(settings, database),

@@ -2,9 +2,11 @@
 
 from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
+from storage.bans import BanRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.files import FileRepository
+from storage.invitations import InvitationRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
@@ -15,8 +17,10 @@ from storage.users import UserRepository
 REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
+    BanRepository,
     ConversationRepository,
     FileRepository,
+    InvitationRepository,
     KeyRepository,
     MessageRepository,
     PresetRepository,

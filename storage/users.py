@@ -33,14 +33,25 @@ class UserRepository(Repository):
         # One document whose unique `_id` decides who is first, however many register at once.
         self._claims = database.collection("echo_claims")
 
-    def create(self, *, name: str, email: str, username: str, password_hash: str) -> Document:
+    def create(
+        self,
+        *,
+        name: str,
+        email: str,
+        username: str,
+        password_hash: str,
+        role: str | None = None,
+    ) -> Document:
         """Insert a user; the first of the database is its administrator. Raises `Conflict` for a taken address.
+
+        Another one is a plain user. A `role` that is given is taken instead of both: it must not be a client's.
 
         As in LibreChat, the first is who finds no other. However many register at once, it is one at most: without
         transactions a crash at that moment can mean none, and the role is then given by hand.
         """
         user = new_user(name=name, email=email, username=username, password_hash=password_hash)
-        if not self._is_empty():
+        user["role"] = role or USER
+        if role or not self._is_empty():
             return self._insert(user, None)
         try:
             return self._database.atomically(lambda session: self._insert_first(user, session))

@@ -13,6 +13,7 @@ from echo.auth.service import caller_of
 from echo.errors import FieldError, InvalidRequest, Unprocessable
 from echo.services import Caller
 from storage.api_keys import ApiKeyRepository
+from storage.bans import BanRepository
 from storage.errors import NotFound
 from storage.users import UserRepository
 
@@ -37,13 +38,14 @@ class NewApiKey:
 class ApiKeyGuard:
     """Finds out whose key it is, and remembers that for a few seconds; one per process."""
 
-    def __init__(self, keys: ApiKeyRepository, users: UserRepository) -> None:
+    def __init__(self, keys: ApiKeyRepository, users: UserRepository, bans: BanRepository) -> None:
         self._keys = keys
         self._users = users
+        self._bans = bans
         self._good: OrderedDict[str, tuple[Caller, str, float]] = OrderedDict()
 
     async def caller(self, key: str) -> Caller | None:
-        """Whose the key is; None if it is nobody's. Raises `storage.errors.Unavailable`."""
+        """Whose the key is; None if it is nobody's, or a banned user's. Raises `storage.errors.Unavailable`."""
         hashed = hash_key(key)
         caller, _, until = self._good.get(hashed, (None, "", 0.0))
         if until > time.monotonic():
@@ -63,6 +65,8 @@ class ApiKeyGuard:
         try:
             user = self._users.get(owner)
         except NotFound:
+            return None
+        if self._bans.until(owner):
             return None
         self._keys.mark_used(owner, key_id)
         return caller_of(user, session_id=""), key_id

@@ -11,11 +11,13 @@ from email_validator import EmailNotValidError, validate_email
 from echo.auth import cookies
 from echo.auth.passwords import check_new_password, hash_password, verify_password
 from echo.auth.sessions import SessionGuard
-from echo.auth.tokens import Tokens, hash_refresh_token
+from echo.auth.tokens import Tokens, hash_refresh_token, hash_token
 from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
 from echo.services import Caller, ClientInfo
 from echo.settings import Settings
 from storage import errors as storage_errors
+from storage.bans import FOR_EVER, BanRepository
+from storage.invitations import InvitationRepository
 from storage.sessions import SessionRepository
 from storage.users import UserRepository
 
@@ -36,38 +38,55 @@ class AuthService:
         self,
         settings: Settings,
         tokens: Tokens,
+        *,
         users: UserRepository,
         sessions: SessionRepository,
+        bans: BanRepository,
+        invitations: InvitationRepository,
         guard: SessionGuard,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._users = users
         self._sessions = sessions
+        self._bans = bans
+        self._invitations = invitations
         self._guard = guard
 
-    def register(self, *, name: str, email: str, username: str | None, password: str) -> dict[str, Any]:
-        """A new user; the first one is the administrator.
+    def register(
+        self, *, name: str, email: str, username: str | None, password: str, token: str | None = None
+    ) -> dict[str, Any]:
+        """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
 
-        Raises `Forbidden` when registration is closed, `InvalidRequest` for an address or password that is
-        refused, `Conflict` for an address that is taken.
+        Raises `Forbidden` when registration is closed or the invitation is not valid for this address,
+        `InvalidRequest` for an address or password that is refused, `Conflict` for an address that is taken.
         """
-        if not self._settings.allow_registration:
+        if not token and not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
         address = normalize_email(email)
+        role = self._invited_role(address, token) if token else None
         check_new_password(password, minimum=self._settings.min_password_length)
-        try:
-            return self._users.create(
-                name=name, email=address, username=username or "", password_hash=hash_password(password)
-            )
-        except storage_errors.Conflict as error:
-            field = FieldError(error.field, "already taken")
-            raise Conflict(
-                f"That {error.field} is already registered.", code="email_taken", errors=(field,)
-            ) from error
+        user = create_account(
+            self._users, name=name, email=address, username=username, password=password, role=role
+        )
+        if token:
+            # Now, not before: what fails leaves the invitation good, and an address registers once only.
+            self._invitations.use_up(address)
+        return user
+
+    def _invited_role(self, address: str, token: str) -> str | None:
+        """The role that an invitation names, if any. Raises `Forbidden`, with one text for all that can be wrong."""
+        invitation = self._invitations.find(address, hash_token(token))
+        if invitation is None:
+            raise Forbidden("The invitation is not valid for this e-mail address.", code="invalid_invitation")
+        role = (invitation.get("metadata") or {}).get("role")
+        return role if isinstance(role, str) and role else None
 
     def login(self, email: str, password: str, client: ClientInfo) -> SignedIn:
-        """A new session. Raises `Unauthorized`, with one text and in one time for every failure."""
+        """A new session. Raises `Unauthorized`, with one text and in one time for every failure.
+
+        Only who knows the password learns of a ban: `Forbidden`.
+        """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
         user = self._users.find_by_email(email.strip().lower())
@@ -82,18 +101,21 @@ class AuthService:
             expires_at=self._expiry(),
             session_id=session_id,
         )
+        # After the session is made: who bans ends the sessions that there are, and one of both sees the other.
+        self._refuse_banned(owner, session_id)
         return self._signed_in(user, session_id, self._cookie(refresh_token, client))
 
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
         """A new access token; with a refresh token also a new one of these, which ends the old one.
 
-        Raises `Unauthorized` when the session has ended. A refresh token that was used before ends it (RFC 9700,
-        section 4.14.2).
+        Raises `Unauthorized` when the session has ended, and `Forbidden` for a banned user. A refresh token that was
+        used before ends its session (RFC 9700, section 4.14.2).
         """
         try:
             user = self._users.get(caller.id)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
+        self._refuse_banned(caller.id, caller.session_id)
         if refresh_token is None:
             return self._signed_in(user, caller.session_id, None)
         successor = self._tokens.make_refresh(caller.id, caller.session_id)
@@ -104,19 +126,26 @@ class AuthService:
             new_hash=hash_refresh_token(successor),
         )
         if rotated is None:
-            self._end(caller)
+            self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
         return self._signed_in(user, caller.session_id, self._cookie(successor, client))
 
     def logout(self, caller: Caller, client: ClientInfo) -> str:
         """End the caller's session; the `Set-Cookie` value that takes the cookie away."""
-        self._end(caller)
+        self._end(caller.id, caller.session_id)
         secure = cookies.must_be_secure(client, self._settings.secure_cookies)
         return cookies.make_cookie("", max_age=0, secure=secure)
 
-    def _end(self, caller: Caller) -> None:
-        self._sessions.delete(caller.id, caller.session_id)
-        self._guard.forget(caller.id, caller.session_id)
+    def _end(self, owner: str, session_id: str) -> None:
+        self._sessions.delete(owner, session_id)
+        self._guard.forget(owner, session_id)
+
+    def _refuse_banned(self, owner: str, session_id: str) -> None:
+        """End the session of a banned user; raises `Forbidden`."""
+        if end := self._bans.until(owner):
+            self._end(owner, session_id)
+            until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
+            raise Forbidden(f"This account is banned{until}.", code="account_banned")
 
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.refresh_seconds)
@@ -127,6 +156,31 @@ class AuthService:
 
     def _signed_in(self, user: dict[str, Any], session_id: str, cookie: str | None) -> SignedIn:
         return SignedIn(user, self._tokens.make_access(caller_of(user, session_id)), cookie)
+
+
+def create_account(
+    users: UserRepository,
+    *,
+    name: str,
+    email: str,
+    username: str | None,
+    password: str,
+    role: str | None = None,
+) -> dict[str, Any]:
+    """Store a new user with a checked address and password; raises `Conflict` for an address that is taken."""
+    try:
+        return users.create(
+            name=name,
+            email=email,
+            username=username or "",
+            password_hash=hash_password(password),
+            role=role,
+        )
+    except storage_errors.Conflict as error:
+        field = FieldError(error.field, "already taken")
+        raise Conflict(
+            f"That {error.field} is already registered.", code="email_taken", errors=(field,)
+        ) from error
 
 
 def caller_of(user: Mapping[str, Any], session_id: str) -> Caller:

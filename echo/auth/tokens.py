@@ -110,6 +110,11 @@ class Tokens:
 
 def hash_refresh_token(token: str) -> str:
     """The form in which a refresh token is stored: SHA-256 in hex, as LibreChat stores it."""
+    return hash_token(token)
+
+
+def hash_token(token: str) -> str:
+    """The form in which LibreChat stores a token that is random enough to need no slow hash: SHA-256 in hex."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -5,8 +5,11 @@ import click
 from echo import __version__
 from echo.cli.chatting import chat
 from echo.cli.checking import check
+from echo.cli.invites import invite
 from echo.cli.migrating import migrate
 from echo.cli.serving import serve
+from echo.cli.stats import stats
+from echo.cli.users import user
 
 
 @click.group()
@@ -17,5 +20,8 @@ def main() -> None:
 
 main.add_command(chat)
 main.add_command(check)
+main.add_command(invite)
 main.add_command(migrate)
 main.add_command(serve)
+main.add_command(stats)
+main.add_command(user)

@@ -2,5 +2,16 @@
 
 from echo.files.store import FileStore, StoredFile
 from echo.files.upload import Upload
+from echo.settings import Settings
 
-__all__ = ["FileStore", "StoredFile", "Upload"]
+__all__ = ["FileStore", "StoredFile", "Upload", "build_file_store"]
+
+
+def build_file_store(settings: Settings) -> FileStore:
+    """The place that the settings name."""
+    return FileStore(
+        settings.data_dir / "files",
+        max_bytes=settings.max_upload_bytes,
+        max_pixels=settings.max_image_pixels,
+        librechat=settings.librechat_dir,
+    )

@@ -16,6 +16,7 @@ from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files.images import Dimensions, measure
 from echo.files.kinds import IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
+from echo.files.owner_directories import Removed, remove_directories
 from echo.files.upload import Upload
 
 CHUNK_BYTES = 128 * 1024
@@ -131,6 +132,14 @@ class FileStore:
             self.path(record).unlink(missing_ok=True)
         except NotFound:
             return
+
+    def delete_all(self, owner: str) -> Removed:
+        """Remove all that lies in the owner's directories, recorded or not, and the directories. Raises `OSError`."""
+        if not _OWNER.fullmatch(owner):
+            raise ValueError("an owner is named by 24 hexadecimal digits")
+        # LibreChat puts files on their way through into `temp`.
+        uploads = [base / inner for base in self._places[UPLOADS] for inner in ("", "temp")]
+        return remove_directories(base / owner for base in (*uploads, *self._places[IMAGES]))
 
     def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
         """Remove what uploads of killed processes left half-written so long ago; the number of files."""

@@ -94,6 +94,7 @@ def read_settings(reader: Reader) -> Settings:
         session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
         refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
+        ban_seconds=reader.milliseconds("BAN_DURATION", 2 * 60 * MINUTE),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),

@@ -114,6 +114,7 @@ class Settings:
     session_seconds: int
     refresh_seconds: int
     secure_cookies: bool | None
+    ban_seconds: int
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
     open_completions: int

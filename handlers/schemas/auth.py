@@ -7,6 +7,14 @@ from marshmallow import ValidationError, validates_schema
 from handlers.schemas.base import Input, Text
 
 
+class Invitation(Text):
+    """The token of an invitation; LibreChat's client sends nothing, or this word, where there is none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        token = super()._deserialize(value, attr, data, **kwargs)
+        return None if token in {"", "undefined"} else token
+
+
 class RegistrationSchema(Input):
     """Who registers; the two passwords must be the same."""
 
@@ -15,6 +23,7 @@ class RegistrationSchema(Input):
     username = Text(load_default=None)
     password = Text(required=True)
     confirm_password = Text(required=True)
+    token = Invitation(load_default=None)
 
     @validates_schema
     def check_confirmation(self, data: dict[str, Any], **kwargs: Any) -> None:

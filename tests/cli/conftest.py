@@ -1,14 +1,24 @@
-"""The command line, run in this process in a directory and an environment of its own."""
+"""The command line, run in this process: in an environment of its own, or on a fresh database beside the API."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from dotenv import dotenv_values
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
+from starlette.testclient import TestClient
 
+from echo.app import assemble
 from echo.cli import main
+from tests.conftest import Client, make_settings
+from tests.support.contract import ContractChecker
+from tests.support.database import named_database
 
 Run = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
@@ -27,3 +37,58 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(main, arguments, env=environ)
 
     return invoke
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs `echo-api` in this process."""
+
+    environ: dict[str, str]
+
+    def run(self, *arguments: str, code: int = 0, typed: str | None = None) -> Result:
+        """The outcome, whose exit code must be this one."""
+        result = CliRunner().invoke(main, arguments, input=typed, env=self.environ)
+        assert result.exit_code == code, result.output
+        return result
+
+    def json(self, *arguments: str, typed: str | None = None) -> Any:
+        """What it prints with `--json`."""
+        return json.loads(self.run(*arguments, "--json", typed=typed).stdout)
+
+    def refused(self, *arguments: str, code: int = 1, typed: str | None = None) -> str:
+        """The one sentence on stderr with which it ends."""
+        text = self.run(*arguments, code=code, typed=typed).stderr
+        assert "Traceback" not in text
+        return text
+
+
+@pytest.fixture
+def database_uri(mongo_uri: str) -> Iterator[str]:
+    with named_database(mongo_uri, "echo_cli") as uri:
+        yield uri
+
+
+@pytest.fixture
+def stored(database_uri: str) -> Iterator[MongoDatabase[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](database_uri, tz_aware=True) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture
+def environ(database_uri: str, tmp_path: Path) -> dict[str, str]:
+    return {"MONGO_URI": database_uri, "ECHO_DATA_DIR": str(tmp_path / "data"), **KEYS}
+
+
+@pytest.fixture
+def echo_api(environ: dict[str, str]) -> CommandLine:
+    return CommandLine(environ)
+
+
+@pytest.fixture
+def api(environ: dict[str, str], tmp_path: Path, checker: ContractChecker) -> Iterator[Client]:
+    """An anonymous client of an Echo on that database, in which registration is closed."""
+    settings = make_settings(environ["MONGO_URI"], Path(environ["ECHO_DATA_DIR"]), ALLOW_REGISTRATION="false")
+    with TestClient(
+        assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    ) as http:
+        yield Client(http, checker)

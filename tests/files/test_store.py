@@ -290,3 +290,37 @@ class TestDelete:
         store.delete(record_of(stored))
         store.delete(record_of(stored))
         store.delete({"user": ADA, "filepath": "https://elsewhere.example/a"})
+
+
+class TestDeleteAll:
+    def test_removes_what_is_the_owners_recorded_or_not(self, store: FileStore, root: Path) -> None:
+        for owner in ("a" * 24, "b" * 24):
+            for place in ("uploads", "images", "uploads/temp"):
+                path = root / place / owner / "file"
+                path.parent.mkdir(parents=True)
+                path.write_bytes(b"12345")
+        removed = store.delete_all("a" * 24)
+        assert (removed.files, removed.bytes) == (3, 15)
+        assert not list(root.rglob("a" * 24))
+        assert len(list(root.rglob("file"))) == 3
+        assert store.delete_all("a" * 24).files == 0
+
+    def test_a_directory_that_is_a_link_goes_without_what_it_points_to(
+        self, store: FileStore, root: Path, tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "kept"
+        kept.write_bytes(b"x")
+        (root / "uploads").mkdir(parents=True)
+        (root / "uploads" / ("a" * 24)).symlink_to(tmp_path)
+        store.delete_all("a" * 24)
+        assert kept.is_file()
+        assert not list((root / "uploads").iterdir())
+
+    @pytest.mark.parametrize("owner", ["", "..", ".", "A" * 24, "a" * 25, "a" * 23 + "/"])
+    def test_an_owner_that_is_none_names_no_directory(self, store: FileStore, root: Path, owner: str) -> None:
+        path = root / "uploads" / "x"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        with pytest.raises(ValueError, match="24"):
+            store.delete_all(owner)
+        assert path.is_file()

@@ -83,6 +83,12 @@ class TestRegister:
         assert "tenantId" not in document
         assert document.get("plugins", []) == []
 
+    def test_an_invitation_that_is_not_valid_is_refused_where_anyone_may_register(self, api: Client) -> None:
+        body = a_registration(token="0" * 64)
+        response = api.post("/api/auth/register", json=body)
+        assert (response.status_code, response.json()["code"]) == (403, "invalid_invitation")
+        assert api.post("/api/auth/register", json={**body, "token": ""}).status_code == 201
+
     def test_a_closed_server_refuses(self, make_application: Callable[..., Client]) -> None:
         closed = make_application(ALLOW_REGISTRATION="false")
         response = closed.post("/api/auth/register", json=a_registration())

@@ -25,8 +25,14 @@ FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
 }
 # Handlers meet storage only through the services; its errors are the one thing that they may name.
 HANDLERS_STORAGE = ("storage.errors",)
-# The login must find a user before there is an owner, a registration makes the owner, and an API key tells who it is.
+# What spans all users is for the operator, who has a shell on the server: never for what answers requests.
+OPERATORS_ONLY = ("storage.administration", "storage.statistics")
+OPERATORS = "echo/cli/"
+# The login must find a user before there is an owner, and a registration makes the owner. An invitation is for one
+# who is no user yet: it is found by its address and its token together. An API key tells who it is.
 WITHOUT_OWNER = {
+    ("InvitationRepository", "find"),
+    ("InvitationRepository", "use_up"),
     ("ApiKeyRepository", "find_by_hash"),
     ("UserRepository", "create"),
     ("UserRepository", "find_by_email"),
@@ -41,7 +47,8 @@ def check_project(root: Path) -> list[str]:
     for layer in FORBIDDEN_IMPORTS:
         for path in sorted((root / layer).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            findings += (f"{path.relative_to(root)}:{text}" for text in check_module(layer, tree))
+            name = path.relative_to(root).as_posix()
+            findings += (f"{name}:{text}" for text in (*check_module(layer, tree), *check_reach(name, tree)))
     return findings
 
 
@@ -89,6 +96,14 @@ def check_imports(layer: str, tree: ast.Module) -> Iterator[str]:
             yield f"{line}: {layer} must not import {name}"
         elif layer == "handlers" and top == "storage" and not name.startswith(HANDLERS_STORAGE):
             yield f"{line}: handlers must not import {name}"
+
+
+def check_reach(name: str, tree: ast.Module) -> Iterator[str]:
+    """Outside of the command line nothing imports what is the operator's."""
+    if not name.startswith(OPERATORS):
+        for line, imported in imported_names(tree):
+            if imported.startswith(OPERATORS_ONLY):
+                yield f"{line}: only {OPERATORS} may import {imported}"
 
 
 def imported_names(tree: ast.Module) -> Iterator[tuple[int, str]]:

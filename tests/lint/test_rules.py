@@ -95,3 +95,14 @@ class TestPaths:
 
     def test_the_right_order_is_not(self) -> None:
         assert not list(rules.check_paths_sorted(["/a/b", "/a/{id}", "/b"]))
+
+
+class TestWhatIsTheOperators:
+    @pytest.mark.parametrize("source", ["import storage.statistics", "from storage import administration"])
+    @pytest.mark.parametrize("name", ["echo/auth/service.py", "handlers/users.py", "storage/users.py"])
+    def test_is_not_for_what_answers_requests(self, name: str, source: str) -> None:
+        assert list(rules.check_reach(name, module(source)))
+
+    def test_is_for_the_command_line(self) -> None:
+        tree = module("from storage.administration import AccountDirectory")
+        assert not list(rules.check_reach("echo/cli/users.py", tree))

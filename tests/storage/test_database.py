@@ -37,6 +37,16 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "expiration_1", "key": {"expiration": 1}, "expireAfterSeconds": 0},
         {"name": "tenantId_1", "key": {"tenantId": 1}},
     ],
+    # Keyv's own store for MongoDB makes it; LibreChat's newer one makes none.
+    "logs": [{"name": "key_1", "key": {"key": 1}, "unique": True}],
+    "tokens": [
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {"name": "expiresAt_1", "key": {"expiresAt": 1}, "expireAfterSeconds": 0},
+        {
+            "name": "userId_1_type_1_identifier_1_tenantId_1",
+            "key": {"userId": 1, "type": 1, "identifier": 1, "tenantId": 1},
+        },
+    ],
     "presets": [
         {"name": "presetId_1", "key": {"presetId": 1}},
         {"name": "presetId_1_tenantId_1", "key": {"presetId": 1, "tenantId": 1}, "unique": True},

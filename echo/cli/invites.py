@@ -1,0 +1,97 @@
+"""`echo-api invite ...`: links with which somebody can register where registration is closed."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from echo.cli.accounts import Duration, refusals_end
+from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.output import show_one, show_rows
+from echo.cli.users import check_role
+
+COLUMNS = ("id", "email", "role", "createdAt", "expiresAt")
+TOKEN_BYTES = 32
+
+
+@click.group()
+def invite() -> None:
+    """Invitations: a link for one e-mail address, good for one registration."""
+
+
+@invite.command()
+@click.argument("email")
+@click.option(
+    "--for",
+    "length",
+    type=Duration(permanent=False),
+    default="7d",
+    show_default=True,
+    help="How long it is good: 30m, 2h, 7d.",
+)
+@click.option("--role", help="The role that the user will have, in place of USER.")
+@json_option
+@data_dir_option
+def create(*, email: str, length: timedelta, role: str | None, as_json: bool, data_dir: Path | None) -> None:
+    """Make an invitation and print its link, this once. No mail is sent."""
+    from echo.auth.service import normalize_email  # noqa: PLC0415
+    from echo.auth.tokens import hash_token  # noqa: PLC0415
+    from storage.administration import AccountDirectory, InvitationDirectory  # noqa: PLC0415
+    from storage.users import UserRepository  # noqa: PLC0415
+
+    token = secrets.token_hex(TOKEN_BYTES)
+    with opened(data_dir) as (settings, database), refusals_end():
+        check_role(AccountDirectory(database), role)
+        address = normalize_email(email)
+        if UserRepository(database).find_by_email(address):
+            fail(f"{address} has an account already.", EXIT_NO)
+        invitation = InvitationDirectory(database).create(
+            email=address,
+            token_hash=hash_token(token),
+            expires_at=datetime.now(UTC).replace(microsecond=0) + length,
+            role=role,
+        )
+    link = f"{settings.domain_client}/register?token={token}"
+    show_one({**shown_invitation(invitation), "link": link}, as_json=as_json)
+
+
+@invite.command(name="list")
+@json_option
+@data_dir_option
+def list_invitations(*, as_json: bool, data_dir: Path | None) -> None:
+    """List the invitations that can still be used; their links cannot be shown again."""
+    from storage.administration import InvitationDirectory  # noqa: PLC0415
+
+    with opened(data_dir, indexes=False) as (_, database):
+        invitations = InvitationDirectory(database).list()
+    show_rows([shown_invitation(each) for each in invitations], COLUMNS, as_json=as_json)
+
+
+@invite.command()
+@click.argument("invitation_id", metavar="ID")
+@json_option
+@data_dir_option
+def revoke(*, invitation_id: str, as_json: bool, data_dir: Path | None) -> None:
+    """Take an invitation back, by its id."""
+    from storage.administration import InvitationDirectory  # noqa: PLC0415
+    from storage.errors import NotFound  # noqa: PLC0415
+
+    with opened(data_dir) as (_, database):
+        try:
+            invitation = InvitationDirectory(database).revoke(invitation_id)
+        except NotFound:
+            fail("There is no such invitation.", EXIT_NO)
+    show_one(shown_invitation(invitation), as_json=as_json)
+
+
+def shown_invitation(invitation: dict[str, Any]) -> dict[str, Any]:
+    """What is shown of an invitation: never its token, which only its hash is kept of."""
+    return {
+        "id": str(invitation["_id"]),
+        "email": invitation.get("email"),
+        "role": (invitation.get("metadata") or {}).get("role"),
+        "createdAt": invitation.get("createdAt"),
+        "expiresAt": invitation.get("expiresAt"),
+    }

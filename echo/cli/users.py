@@ -1,0 +1,242 @@
+"""`echo-api user ...`: accounts, for the operator."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from echo.cli.accounts import (
+    confirm,
+    find_account,
+    named,
+    new_password,
+    password_options,
+    refusals_end,
+    user_argument,
+    yes_option,
+)
+from echo.cli.banning import ban, unban
+from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.output import show_one, show_rows, stream_json
+
+COLUMNS = ("id", "email", "name", "username", "role", "createdAt", "bannedUntil")
+PAGE = 500
+
+
+@click.group()
+def user() -> None:
+    """Accounts. A USER is named by e-mail address, by id, or by a username that nobody else has."""
+
+
+user.add_command(ban)
+user.add_command(unban)
+
+
+@user.command()
+@click.argument("email")
+@click.option("--name", help="The name to show; by default what stands before the @.")
+@click.option("--username", default="", help="A short name.")
+@click.option(
+    "--role", help="ADMIN, USER or a role of LibreChat's; by default ADMIN for the first user, else USER."
+)
+@password_options
+@json_option
+@data_dir_option
+def create(
+    *,
+    email: str,
+    name: str | None,
+    username: str,
+    role: str | None,
+    from_stdin: bool,
+    generate: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Make an account, by the rules of a registration, whether registration is open or not."""
+    from echo.auth.passwords import check_new_password  # noqa: PLC0415
+    from echo.auth.service import create_account, normalize_email  # noqa: PLC0415
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.users import UserRepository  # noqa: PLC0415
+
+    password = new_password(from_stdin=from_stdin, generate=generate)
+    with opened(data_dir) as (settings, database), refusals_end():
+        check_role(AccountDirectory(database), role)
+        address = normalize_email(email)
+        check_new_password(password, minimum=settings.min_password_length)
+        account = create_account(
+            UserRepository(database),
+            name=name or address.partition("@")[0],
+            email=address,
+            username=username,
+            password=password,
+            role=role,
+        )
+    shown = shown_account(account, {})
+    show_one({**shown, **({"password": password} if generate else {})}, as_json=as_json)
+
+
+@user.command(name="list")
+@click.option("--search", help="Only users with this in their address, name or username.")
+@click.option("--role", help="Only users with this role.")
+@click.option("--banned", is_flag=True, help="Only users who are banned.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=100, show_default=True, help="At most so many; 0: all."
+)
+@click.option("--after", metavar="ID", help="Begin after the user with this id.")
+@json_option
+@data_dir_option
+def list_users(*, limit: int, as_json: bool, data_dir: Path | None, **wanted: Any) -> None:
+    """List accounts in the order in which they were made."""
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.errors import NotFound  # noqa: PLC0415
+
+    with opened(data_dir, indexes=False) as (_, database):
+        directory = AccountDirectory(database)
+        try:
+            rows = listed(directory, directory.accounts(**wanted), limit)
+            if as_json:
+                stream_json(row for page in rows for row in page)
+            else:
+                for page in rows:
+                    show_rows(page, COLUMNS, as_json=False)
+        except NotFound:
+            fail("--after takes the id of a user.", EXIT_NO)
+
+
+def listed(directory: Any, accounts: Iterator[dict[str, Any]], limit: int) -> Iterator[list[dict[str, Any]]]:
+    """The accounts to show, some at a time; says on stderr how to go on if there are more."""
+    chosen = islice(accounts, limit) if limit else accounts
+    last = None
+    while page := list(islice(chosen, PAGE)):
+        bans = directory.bans([str(account["_id"]) for account in page])
+        yield [shown_account(account, bans) for account in page]
+        last = page[-1]["_id"]
+    if limit and last and next(accounts, None):
+        click.echo(f"There are more: --after {last}", err=True)
+
+
+@user.command()
+@user_argument
+@json_option
+@data_dir_option
+def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
+    """Show an account, and how much is stored for it. Never a password's hash or another secret."""
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.erasure import Erasure  # noqa: PLC0415
+
+    with opened(data_dir, indexes=False) as (_, database):
+        directory = AccountDirectory(database)
+        account = find_account(directory, who)
+        owner = str(account["_id"])
+        counts = dict(sorted(Erasure(database).count(owner).items()))
+        fields = shown_account(account, directory.bans([owner]))
+    show_one({**fields, "documents": counts} if as_json else {**fields, **counts}, as_json=as_json)
+
+
+@user.command()
+@user_argument
+@password_options
+@json_option
+@data_dir_option
+def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Give a user another password. All sessions of the user end."""
+    from echo.auth.passwords import check_new_password, hash_password  # noqa: PLC0415
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.sessions import SessionRepository  # noqa: PLC0415
+
+    password = new_password(from_stdin=from_stdin, generate=generate)
+    with opened(data_dir) as (settings, database), refusals_end():
+        directory = AccountDirectory(database)
+        account = find_account(directory, who)
+        check_new_password(password, minimum=settings.min_password_length)
+        directory.set_password(str(account["_id"]), hash_password(password))
+        ended = SessionRepository(database).delete_all(str(account["_id"]))
+    done = {"id": account["_id"], "email": account.get("email"), "sessionsEnded": ended}
+    show_one({**done, **({"password": password} if generate else {})}, as_json=as_json)
+
+
+@user.command()
+@user_argument
+@click.argument("role")
+@click.option("--force", is_flag=True, help="Even if it is the last administrator.")
+@json_option
+@data_dir_option
+def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Give a user another role: ADMIN, USER, or one of LibreChat's own. Tokens have it from their next refresh on."""
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+
+    with opened(data_dir) as (_, database):
+        directory = AccountDirectory(database)
+        account = find_account(directory, who)
+        check_role(directory, role)
+        keep_administrator(directory, account, kept=force or role == account.get("role"))
+        directory.set_role(str(account["_id"]), role)
+    show_one({"id": account["_id"], "email": account.get("email"), "role": role}, as_json=as_json)
+
+
+@user.command()
+@user_argument
+@yes_option
+@click.option("--force", is_flag=True, help="Even if it is the last administrator.")
+@json_option
+@data_dir_option
+def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Remove a user and everything that is theirs, files included. If it is cut short, run it again."""
+    from echo.erasure import AccountEraser  # noqa: PLC0415
+    from echo.files import build_file_store  # noqa: PLC0415
+    from storage.administration import AccountDirectory  # noqa: PLC0415
+
+    with opened(data_dir) as (settings, database):
+        directory = AccountDirectory(database)
+        account = find_account(directory, who)
+        keep_administrator(directory, account, kept=force)
+        confirm(f"Remove {named(account)} and all that is theirs?", yes=yes)
+        try:
+            erased = AccountEraser(database, build_file_store(settings)).erase(str(account["_id"]))
+        except OSError as error:
+            fail(f"A file cannot be removed, and so the user is still there: {error}.", EXIT_NO)
+    if erased.elsewhere:
+        click.echo(f"echo-api: {erased.elsewhere} files are with a service, and stay there.", err=True)
+    show_erased(account, erased, as_json=as_json)
+
+
+def show_erased(account: dict[str, Any], erased: Any, *, as_json: bool) -> None:
+    """Print what went."""
+    documents = dict(sorted(erased.documents.items()))
+    files = {"files": erased.files.files, "bytes": erased.files.bytes}
+    if as_json:
+        who = {"id": str(account["_id"]), "email": account.get("email")}
+        fields = {**who, "documents": documents, "disk": files, "filesElsewhere": erased.elsewhere}
+        show_one(fields, as_json=True)
+        return
+    rows = [{"what": name, "removed": number} for name, number in documents.items()]
+    rows += [{"what": f"{name} on disk", "removed": number} for name, number in files.items()]
+    show_rows(rows, ("what", "removed"), as_json=False)
+
+
+def check_role(directory: Any, role: str | None) -> None:
+    """Stop for a role that there is not."""
+    roles = directory.roles()
+    if role is not None and role not in roles:
+        fail(f"There is no role {role!r}; there are {', '.join(roles)}.", EXIT_NO)
+
+
+def keep_administrator(directory: Any, account: dict[str, Any], *, kept: bool) -> None:
+    """Stop where nobody would be left to administer; `kept` says that this is no matter."""
+    if not kept and directory.is_last_administrator(str(account["_id"])):
+        fail("That is the last administrator; --force does it nevertheless.", EXIT_NO)
+
+
+def shown_account(account: dict[str, Any], bans: Any) -> dict[str, Any]:
+    """What is shown of an account: names, role, dates, and the end of a ban."""
+    owner = str(account["_id"])
+    return {
+        "id": owner,
+        **{name: account.get(name) for name in ("email", "name", "username")},
+        "role": account.get("role") or "USER",
+        **{name: account.get(name) for name in ("provider", "emailVerified", "createdAt", "updatedAt")},
+        "bannedUntil": bans.get(owner),
+    }

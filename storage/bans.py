@@ -1,0 +1,85 @@
+"""Bans, in the collection `logs` and the form in which LibreChat keeps them.
+
+LibreChat stores a ban through the library Keyv: `key` is a namespace and the user's id, `value` a JSON text with the
+ban itself and the time at which Keyv forgets it, both in milliseconds since 1970. Read in LibreChat's
+`api/cache/banViolation.js` and `packages/api/src/cache/keyvMongo.ts`, and seen with Keyv 5.6.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from pymongo import ASCENDING
+from pymongo.operations import IndexModel
+
+from storage.repository import Repository, now
+from storage.translation import translated
+
+NAMESPACE = "BANS"
+# LibreChat remembers bans that it has met under these, for as long as they last: with and without Redis.
+REMEMBERED = ("ban", "ban:ban_cache:user")
+# What "for ever" is in a form in which everything has an end.
+FOR_EVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class BanRepository(Repository):
+    """Who is banned until when. LibreChat's bans of addresses are in the same collection, and are left alone."""
+
+    collection_name: ClassVar[str] = "logs"
+    # The one that Keyv's own store makes; LibreChat's newer store makes none, and reads the whole collection.
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("key", ASCENDING)], unique=True, background=True),
+    )
+
+    def until(self, owner: str) -> datetime | None:
+        """The end of the user's ban; None for a user who is not banned, or no longer."""
+        with translated():
+            stored = self._collection.find_one({"key": ban_key(owner)}, {"value": 1})
+        return end_of(stored) if stored else None
+
+    def ban(self, owner: str, *, until: datetime) -> None:
+        """Ban the user, in place of a ban that there is. Whose sessions must end too is the caller's business."""
+        moment = now()
+        end, duration = (until - _EPOCH) // _MILLISECOND, (until - moment) // _MILLISECOND
+        ban = {"type": "ban", "violation_count": 0, "duration": duration, "expiresAt": end}
+        value = json.dumps({"value": ban, "expires": end}, separators=(",", ":"))
+        with translated():
+            self._collection.update_one(
+                {"key": ban_key(owner)}, {"$set": {"value": value, "expiresAt": until}}, upsert=True
+            )
+
+    def lift(self, owner: str) -> bool:
+        """End the user's ban, also where LibreChat remembers it; whether there was one."""
+        banned = self.until(owner) is not None
+        with translated():
+            self._collection.delete_many({"key": {"$in": all_keys(owner)}})
+        return banned
+
+
+def ban_key(owner: str) -> str:
+    """Under which key a user's ban is stored."""
+    return f"{NAMESPACE}:{owner}"
+
+
+def all_keys(owner: str) -> list[str]:
+    """Every key under which LibreChat or Echo may have stored a user's ban."""
+    return [ban_key(owner), *(f"{name}:{owner}" for name in REMEMBERED)]
+
+
+def end_of(stored: Mapping[str, Any]) -> datetime | None:
+    """The end of a stored ban that has not ended; None also for what is no ban.
+
+    A ban has two ends, Keyv's and its own, and LibreChat lets it go at the first of them.
+    """
+    try:
+        entry = json.loads(stored["value"])
+        ends = [entry.get("expires"), entry["value"].get("expiresAt")]
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return None
+    latest = (FOR_EVER - _EPOCH) // _MILLISECOND
+    known = [min(end, latest) for end in ends if isinstance(end, int | float) and not isinstance(end, bool)]
+    end = _EPOCH + int(min(known, default=latest)) * _MILLISECOND
+    return end if end > datetime.now(UTC) else None
