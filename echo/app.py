@@ -28,11 +28,14 @@ from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
 from echo.token_count import count_tokens
+from echo.transfer.service import TransferService
 from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
+from storage.exports import ExportRepository
 from storage.files import FileRepository
+from storage.imports import ImportRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.sessions import SessionRepository
@@ -118,6 +121,9 @@ def make_services(
         providers=providers,
         titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
+        transfers=TransferService(
+            ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
+        ),
         file_store=FileStore(
             settings.data_dir / "files",
             max_bytes=settings.max_upload_bytes,

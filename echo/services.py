@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
+    from echo.transfer.service import TransferService
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Services:
     providers: "Providers"
     titles: "TitleService"
     transcriber: "Transcriber"
+    transfers: "TransferService"
     file_store: "FileStore"
     background: "Background"
     count_tokens: Callable[[str], int]

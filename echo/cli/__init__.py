@@ -6,6 +6,7 @@ from echo import __version__
 from echo.cli.checking import check
 from echo.cli.migrating import migrate
 from echo.cli.serving import serve
+from echo.cli.transfer import export, import_
 
 
 @click.group()
@@ -17,3 +18,5 @@ def main() -> None:
 main.add_command(check)
 main.add_command(migrate)
 main.add_command(serve)
+main.add_command(export)
+main.add_command(import_)
