@@ -1,6 +1,7 @@
 """`echo-api import` and `echo-api export`: all conversations of a user, in files of any size."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,9 +145,8 @@ def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[C
 def destination(target: Path) -> Iterator[BinaryIO]:
     """Where to write: stdout for `-`, else a file for its owner's eyes only, which replaces `target` at the end."""
     if str(target) == "-":
-        stream: BinaryIO = click.get_binary_stream("stdout")
-        yield stream
-        stream.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
     temporary = target.with_name(f".{target.name}.part")
     try:

@@ -124,7 +124,7 @@ def _in_background(message: Mapping[str, Any]) -> bool:
     return (
         _role(message) not in ("user", "assistant", "tool")
         or mapping_of(message.get("metadata")).get(HIDDEN) is True
-        or content.get("content_type") in BACKGROUND
+        or text_of(content.get("content_type")) in BACKGROUND
     )
 
 

@@ -122,10 +122,9 @@ class Importer:
         )
 
     def _unknown(self) -> Unprocessable:
-        reason = f" The first thing in it is left out: {self.summary.problems[0]['reason']}."
+        reasons = [f" The first thing in it: {each['reason']}." for each in self.summary.problems[:1]]
         return Unprocessable(
-            "There is no conversation of LibreChat, ChatGPT or Claude in this file."
-            f"{reason if self.summary.problems else ''}",
+            f"There is no conversation of LibreChat, ChatGPT or Claude in this file.{''.join(reasons)}",
             code="unsupported_import",
         )
 

@@ -92,8 +92,8 @@ class _Source:
 
 class _Reader:
     def __init__(self, stream: Readable, limits: Limits) -> None:
-        # A character takes up to six bytes, as an escape twelve; more is no text that could be kept.
-        self._source = _Source(stream, 6 * limits.text)
+        # A character takes up to six bytes, as an escape; a token that is longer is no text that could be kept.
+        self._source = _Source(stream, 6 * limits.text + CHUNK_BYTES)
         self._limits = limits
         self._events: Events = ijson.basic_parse(self._source, buf_size=CHUNK_BYTES)
 
