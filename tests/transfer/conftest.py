@@ -60,9 +60,7 @@ def stored(database: Database) -> Callable[[str], list[Document]]:
         conversations = list(database.collection("conversations").find({"user": owner}).sort("title"))
         for conversation in conversations:
             mine = {"user": owner, "conversationId": conversation["conversationId"]}
-            messages = list(
-                database.collection("messages").find(mine).sort([("createdAt", 1), ("_id", 1)])
-            )
+            messages = list(database.collection("messages").find(mine).sort([("createdAt", 1), ("_id", 1)]))
             assert sorted(conversation["messages"]) == sorted(message["_id"] for message in messages)
             conversation["messages"] = messages
         return conversations

@@ -77,9 +77,10 @@ class TestRefused:
     def test_an_encrypted_one(self) -> None:
         content = archive({"a.json": b"[1]"})
         central = content.index(b"PK\x01\x02")
-        assert self.refusal(
-            content[: central + 8] + struct.pack("<H", 1) + content[central + 10 :]
-        ) == (422, "unreadable_import")
+        assert self.refusal(content[: central + 8] + struct.pack("<H", 1) + content[central + 10 :]) == (
+            422,
+            "unreadable_import",
+        )
 
     def test_what_unpacks_to_more_than_is_allowed(self) -> None:
         content = archive({"a.json": b" " * 10_000_000})

@@ -31,7 +31,11 @@ def a_conversation(number: int, messages: int = 3) -> dict[str, Any]:
         "title": f"Number {number:04d}",
         "endpoint": "openAI",
         "messages": [
-            {"messageId": f"{number}-{place}", "parentMessageId": f"{number}-{place - 1}", "text": f"text {place}"}
+            {
+                "messageId": f"{number}-{place}",
+                "parentMessageId": f"{number}-{place - 1}",
+                "text": f"text {place}",
+            }
             for place in range(messages)
         ],
     }
@@ -83,9 +87,17 @@ class TestWhatIsStored:
         assert answer["feedback"]["rating"] == "thumbsUp"
         assert "another-users-file" not in repr(cat)
 
-    def test_nothing_of_a_file_says_whose_it_is(self, load: Import, stored: Stored, ada: str, bob: str) -> None:
+    def test_nothing_of_a_file_says_whose_it_is(
+        self, load: Import, stored: Stored, ada: str, bob: str
+    ) -> None:
         value = sample("librechat.json")
-        mine = {"user": bob, "_id": "f" * 24, "tenantId": "evil", "expiredAt": "2001-01-01", "isTemporary": True}
+        mine = {
+            "user": bob,
+            "_id": "f" * 24,
+            "tenantId": "evil",
+            "expiredAt": "2001-01-01",
+            "isTemporary": True,
+        }
         for node in (value, value["options"], value["messages"][0]):
             node |= {**mine, "role": "ADMIN", "subagentThread": True, "__v": 99, "chatProjectId": "evil"}
         load(ada, value)
@@ -100,7 +112,9 @@ class TestWhatIsStored:
         load(ada, sample("librechat.json"))
         load(bob, sample("librechat.json"))
         (first,), (second,) = stored(ada), stored(bob)
-        ids = {each["conversationId"] for each in (first, second)} | {sample("librechat.json")["conversationId"]}
+        ids = {each["conversationId"] for each in (first, second)} | {
+            sample("librechat.json")["conversationId"]
+        }
         assert len(ids) == 3
         assert not {each["messageId"] for each in first["messages"]} & {
             each["messageId"] for each in second["messages"]
@@ -234,7 +248,11 @@ class TestOnesOwnExport:
         value = {
             "conversationId": "mine",
             "messages": [
-                {"messageId": first["messageId"], "text": "Hello", "children": [{"messageId": "gone", "text": "Back"}]}
+                {
+                    "messageId": first["messageId"],
+                    "text": "Hello",
+                    "children": [{"messageId": "gone", "text": "Back"}],
+                }
             ],
         }
         assert load(ada, value).completed == 1
@@ -284,7 +302,16 @@ class TestLeftOut:
 class TestRefused:
     @pytest.mark.parametrize(
         "content",
-        [b"[]", b"{}", b"5", b'"text"', b"[1,2,3]", b'[{"id":1}]', b"[" + b"0," * 5000 + b"0]", b"[" + b"[]," * 9 + b"[]]"],
+        [
+            b"[]",
+            b"{}",
+            b"5",
+            b'"text"',
+            b"[1,2,3]",
+            b'[{"id":1}]',
+            b"[" + b"0," * 5000 + b"0]",
+            b"[" + b"[]," * 9 + b"[]]",
+        ],
         ids=lambda content: repr(content[:12]),
     )
     def test_what_has_no_conversation_in_it(self, content: bytes, load: Import, ada: str) -> None:

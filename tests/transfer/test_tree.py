@@ -12,7 +12,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def message(name: str, parent: str | None = None, at: datetime | None = None, **fields: Any) -> ImportedMessage:
+def message(
+    name: str, parent: str | None = None, at: datetime | None = None, **fields: Any
+) -> ImportedMessage:
     return ImportedMessage(name, parent, True, "User", name, created_at=at, **fields)
 
 
@@ -48,9 +50,7 @@ class TestForest:
 
 class TestArranged:
     def test_what_hangs_on_a_node_that_is_passed_over_hangs_on_the_next_above(self) -> None:
-        found = arranged(
-            conversation(message("a"), message("b", "x"), passed_over={"x": "y", "y": "a"}), NOW
-        )
+        found = arranged(conversation(message("a"), message("b", "x"), passed_over={"x": "y", "y": "a"}), NOW)
         assert parents(found) == {"a": None, "b": "a"}
 
     def test_nodes_that_are_passed_over_in_a_circle_are_nobodys(self) -> None:
@@ -79,7 +79,9 @@ class TestArranged:
 
     def test_the_oldest_come_first_and_equals_in_their_order(self) -> None:
         found = arranged(
-            conversation(message("c", None, NOW + MILLISECOND), message("b", None, NOW), message("a", None, NOW)),
+            conversation(
+                message("c", None, NOW + MILLISECOND), message("b", None, NOW), message("a", None, NOW)
+            ),
             NOW,
         )
         assert [each.source_id for each in found] == ["b", "a", "c"]

@@ -49,7 +49,12 @@ class TestPlain:
         assert values.plain({"$where": 1, "a.b": 2, "c\0": 3, "d": 4}) == {"d": 4}
 
     def test_leaves_out_numbers_that_it_cannot_hold(self) -> None:
-        assert values.plain([2**63, -(2**63), Decimal("1e999"), Decimal("1.5")]) == [None, -(2**63), None, 1.5]
+        assert values.plain([2**63, -(2**63), Decimal("1e999"), Decimal("1.5")]) == [
+            None,
+            -(2**63),
+            None,
+            1.5,
+        ]
 
     def test_ends_at_a_depth(self) -> None:
         value: Any = "bottom"
