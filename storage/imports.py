@@ -155,6 +155,9 @@ class _Draft:
                 if name in present:
                     self._keys[name] = present[name]
                     self._present += 1
+                    if name != message.ids[-1]:
+                        # No import made it: whether the conversation names it is not for an import to change.
+                        self._listed.add(present[name])
                     continue
                 fields = {**message.fields, "messageId": name, "parentMessageId": names[message.parent]}
                 document = imported_message(self._mine, fields, endpoint)

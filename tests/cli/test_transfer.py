@@ -105,7 +105,7 @@ class TestImport:
         self, run: Run, environ: dict[str, str], database: Database, tmp_path: Path
     ) -> None:
         file = tmp_path / "export.json"
-        write_export(file, conversations=1500, messages=8)
+        write_export(file, conversations=600, messages=20)
         command = [sys.executable, "-m", "echo", "import", str(file), "--user", "ada@example.com"]
         for stop in (signal.SIGKILL, signal.SIGINT):
             before = counts(database)[1]
@@ -115,16 +115,16 @@ class TestImport:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            wait_for(lambda before=before: counts(database)[1] > before + 1000)
+            wait_for(lambda before=before: counts(database)[1] > before + 900)
             process.send_signal(stop)
             assert process.wait(60) == (-9 if stop == signal.SIGKILL else 130)
         assert 0 < counts(database)[1] < 12_000
         assert run("import", file, "--user", "ada@example.com").returncode == 0
-        assert counts(database) == (1500, 12_000)
+        assert counts(database) == (600, 12_000)
         again = json.loads(run("import", file, "--user", "ada@example.com", "--json").stdout)
-        assert (again["unchanged"], again["messages_added"]) == (1500, 0)
+        assert (again["unchanged"], again["messages_added"]) == (600, 0)
         assert all(
-            len(each["messages"]) == len(set(each["messages"])) == 8
+            len(each["messages"]) == len(set(each["messages"])) == 20
             for each in database.collection("conversations").find()
         )
 
