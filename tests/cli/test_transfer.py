@@ -114,6 +114,8 @@ class TestImport:
                 env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                # A shell's background jobs ignore Ctrl-C, and so would what they start.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
             wait_for(lambda before=before: counts(database)[1] > before + 900)
             process.send_signal(stop)
