@@ -33,6 +33,7 @@ from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
 from echo.token_count import count_tokens
+from echo.transfer.service import TransferService
 from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
 from storage.bans import BanRepository
@@ -40,7 +41,9 @@ from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
 from storage.exchanges import ExchangeRepository
+from storage.exports import ExportRepository
 from storage.files import FileRepository
+from storage.imports import ImportRepository
 from storage.invitations import InvitationRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
@@ -159,6 +162,9 @@ def make_services(
         providers=providers,
         titles=titles,
         transcriber=build_transcriber(settings),
+        transfers=TransferService(
+            ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
+        ),
         file_store=build_file_store(settings),
         count_tokens=count_tokens,
         background=background,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
+    from echo.transfer.service import TransferService
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Services:
     providers: "Providers"
     titles: "TitleService"
     transcriber: "Transcriber"
+    transfers: "TransferService"
     file_store: "FileStore"
     background: "Background"
     count_tokens: Callable[[str], int]

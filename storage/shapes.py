@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bson import ObjectId
+
 from storage.conversations import UNTITLED
 from storage.database import Document
 from storage.repository import now
@@ -90,4 +92,34 @@ def forked_conversation(original: Document, messages: list[Document]) -> Documen
         "_meiliIndex": False,
         "createdAt": moment,
         "updatedAt": moment,
+    }
+
+
+def imported_message(mine: Document, fields: Document, endpoint: str | None) -> Document:
+    """A document of `messages` for one of another program's; `fields` has its ids, texts and dates."""
+    return {
+        "_id": ObjectId(),
+        "endpoint": endpoint,
+        "unfinished": False,
+        "error": False,
+        **fields,
+        **mine,
+        "isTemporary": False,
+        "expiredAt": None,
+        "_meiliIndex": False,
+        "__v": 0,
+    }
+
+
+def imported_conversation(fields: Document) -> Document:
+    """A document of `conversations`, without the filter's fields and the array of its messages."""
+    return {
+        "tags": [],
+        "isArchived": False,
+        **fields,
+        "isTemporary": False,
+        "expiredAt": None,
+        "files": [],
+        "_meiliIndex": False,
+        "__v": 0,
     }

@@ -9,6 +9,7 @@ from echo.cli.invites import invite
 from echo.cli.migrating import migrate
 from echo.cli.serving import serve
 from echo.cli.stats import stats
+from echo.cli.transfer import export, import_
 from echo.cli.users import user
 
 
@@ -23,5 +24,7 @@ main.add_command(check)
 main.add_command(invite)
 main.add_command(migrate)
 main.add_command(serve)
+main.add_command(export)
+main.add_command(import_)
 main.add_command(stats)
 main.add_command(user)

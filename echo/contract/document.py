@@ -59,6 +59,7 @@ class Operation:
     secured: bool
     pool: str
     rate_limits: tuple[str, ...]
+    body_limit: str | None
 
     @property
     def handler_name(self) -> str:
@@ -203,6 +204,7 @@ class _OperationCompiler:
             secured=bool(raw.get("security", self._document.get("security"))),
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
+            body_limit=raw.get("x-echo-body-limit"),
         )
 
     def _body(self, raw: dict[str, Any]) -> Body | None:

@@ -13,6 +13,7 @@ from echo.contract.document import Operation
 from echo.http.event_stream import EventStream, EventStreamResponse
 from echo.http.file_body import FileBody
 from echo.http.pending import Pending, PendingResponse
+from echo.http.stream_body import StreamBody
 from echo.services import Services
 
 Handler = Callable[..., Any]
@@ -64,6 +65,8 @@ class BoundOperation:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, FileBody):
             return file_response(body, status, headers)
+        if isinstance(body, StreamBody):
+            return stream_response(body, status, headers)
         if isinstance(body, Pending):
             return PendingResponse(body, self._respond)
         if isinstance(body, EventStream):
@@ -97,15 +100,28 @@ def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
 
 
 def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response that streams the file. The name is given in RFC 6266's extended form, so any script works."""
+    """A response that streams the file."""
     stream = FileWrapper(body.path.open("rb"), CHUNK_BYTES)
     response = flask.Response(stream, status, headers, direct_passthrough=True)
     response.headers["Content-Type"] = body.content_type
     response.headers["Content-Length"] = str(body.path.stat().st_size)
-    disposition = "inline" if body.inline else "attachment"
-    name = quote(body.filename, safe="")
-    response.headers["Content-Disposition"] = f"{disposition}; filename*=UTF-8''{name}"
+    response.headers["Content-Disposition"] = disposition(
+        "inline" if body.inline else "attachment", body.filename
+    )
     return response
+
+
+def stream_response(body: StreamBody, status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A response that streams what is still to be made; how long it is nobody knows."""
+    response = flask.Response(body.pieces, status, headers, direct_passthrough=True)
+    response.headers["Content-Type"] = body.content_type
+    response.headers["Content-Disposition"] = disposition("attachment", body.filename)
+    return response
+
+
+def disposition(kind: str, filename: str) -> str:
+    """The header's value; the name is given in RFC 6266's extended form, so any script works."""
+    return f"{kind}; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def check_signature(operation: Operation, handler: Handler) -> None:

@@ -14,6 +14,8 @@ from echo.files.upload import Upload
 from echo.http.rate_limits import RateLimiter
 from echo.settings import Settings
 
+# The value of `x-echo-body-limit` for files that are read as a stream.
+IMPORT = "import"
 # Room for the boundaries, part headers and text parts of a form around its file.
 FORM_OVERHEAD_BYTES = 1024 * 1024
 # A client that is still sending when it is refused must be able to read the answer: so much, and so long, is read on.
@@ -52,6 +54,8 @@ class RequestReader:
         await self._app(scope, receive, send)
 
     def _limit(self, operation: Operation) -> int:
+        if operation.body_limit == IMPORT:
+            return self._settings.max_import_bytes + FORM_OVERHEAD_BYTES
         if operation.body and FORM in operation.body.media_types:
             return self._settings.max_upload_bytes + FORM_OVERHEAD_BYTES
         return self._settings.max_body_bytes

@@ -1,8 +1,8 @@
 """From ASGI to Flask in one hop between threads.
 
 The request's arguments have been read on the event loop. A worker thread runs Flask once and hands back status,
-headers and body together; only a file is fetched from its thread piece by piece. Each kind of work has a
-pool of its own, so that a write, password hashing or a slow provider never holds the threads that answer reads.
+headers and body together; only a file and a long answer are fetched from a thread piece by piece. Each kind of work
+has a pool of its own, so that a write, password hashing or a slow provider never holds the threads that answer reads.
 """
 
 import asyncio
@@ -128,7 +128,7 @@ class Bridge:
             return
         await send(start)
         if reply.pieces is not None:
-            await send_pieces(reply.pieces, pool, send)
+            await send_pieces(reply.pieces, pool, receive, send)
         else:
             await send({"type": "http.response.body", "body": reply.body})
 
@@ -149,14 +149,19 @@ def make_reply(response: flask.Response) -> Reply:
     return Reply(response.status_code, headers, response.get_data())
 
 
-async def send_pieces(pieces: Iterable[bytes], pool: Pool, send: Send) -> None:
-    """Send a body piece by piece; each is read in a thread, and only once the one before it has left."""
+async def send_pieces(pieces: Iterable[bytes], pool: Pool, receive: Receive, send: Send) -> None:
+    """Send a body piece by piece; each is made in a thread, and only once the one before it has left.
+
+    Nothing more is made when the client has gone away.
+    """
     iterator = iter(pieces)
+    leaving = asyncio.ensure_future(_client_leaves(receive))
     try:
-        while piece := await pool.run(next, iterator, b""):
+        while not leaving.done() and (piece := await pool.run(next, iterator, b"")):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
+        leaving.cancel()
         close_pieces(pieces)
 
 

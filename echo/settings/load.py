@@ -17,8 +17,8 @@ MIB = 1024 * 1024
 MINUTE = 60
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
-# Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat
-# (the last three are ours). An account's login limit shares the address's variables.
+# Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat,
+# but for those with ECHO_ in front. An account's login limit shares the address's variables.
 RATE_LIMITS = (
     ("login_ip", "address", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
     ("login_account", "email", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
@@ -27,6 +27,10 @@ RATE_LIMITS = (
     ("fork_user", "account", "FORK_USER_MAX", 7, "FORK_USER_WINDOW", 1),
     ("upload_ip", "address", "FILE_UPLOAD_IP_MAX", 100, "FILE_UPLOAD_IP_WINDOW", 15),
     ("upload_user", "account", "FILE_UPLOAD_USER_MAX", 50, "FILE_UPLOAD_USER_WINDOW", 15),
+    ("import_ip", "address", "IMPORT_IP_MAX", 100, "IMPORT_IP_WINDOW", 15),
+    ("import_user", "account", "IMPORT_USER_MAX", 50, "IMPORT_USER_WINDOW", 15),
+    ("export_ip", "address", "ECHO_EXPORT_IP_MAX", 100, "ECHO_EXPORT_IP_WINDOW", 15),
+    ("export_user", "account", "ECHO_EXPORT_USER_MAX", 10, "ECHO_EXPORT_USER_WINDOW", 15),
     ("stt_ip", "address", "STT_IP_MAX", 100, "STT_IP_WINDOW", 1),
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
@@ -105,6 +109,7 @@ def read_settings(reader: Reader) -> Settings:
         cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),
         max_body_bytes=reader.whole("ECHO_MAX_BODY_BYTES", 3 * MIB, minimum=1),
         max_upload_bytes=reader.whole("ECHO_MAX_UPLOAD_BYTES", 20 * MIB, minimum=1),
+        max_import_bytes=reader.whole("CONVERSATION_IMPORT_MAX_FILE_SIZE_BYTES", 250 * MIB, minimum=1),
         max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
         title_conversations=reader.flag("TITLE_CONVO", True),
         providers=read_providers(reader),

@@ -126,6 +126,7 @@ class Settings:
     max_body_bytes: int
     max_upload_bytes: int
     max_image_pixels: int
+    max_import_bytes: int
     title_conversations: bool
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from echo.contract.document import Contract, load_contract
+from echo.contract.reader import IMPORT
 from echo.settings.load import RATE_LIMITS
 from tests.conftest import Client
 from tests.support.operations import (
@@ -194,9 +195,10 @@ class TestEachOperation:
         assert named == set(re.findall(r"\{([^}]+)\}", op.path))
 
     def test_its_extensions_mean_something(self, op: Op) -> None:
-        known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits"}
+        known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits", "x-echo-body-limit"}
         assert {key for key in op.raw if key.startswith("x-")} <= known
         assert op.raw.get("x-echo-pool", "password") in {"password", "slow"}
+        assert op.raw.get("x-echo-body-limit", IMPORT) == IMPORT
 
 
 LINKS = [

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Coroutine
+import time
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import structlog
 from starlette.types import Message
 
 from echo.errors import ServiceUnavailable
-from echo.http.bridge import Pool, send_frames, while_client_stays
+from echo.http.bridge import Pool, send_frames, send_pieces, while_client_stays
 
 
 class TestPool:
@@ -120,6 +121,65 @@ class TestWhileClientStays:
 
         assert self.run(work(), 0.01) is None
         assert ended == [True]
+
+
+class TestPieces:
+    def test_are_sent_one_after_the_other_and_end_with_the_body(self) -> None:
+        sent, _ = asyncio.run(collect_pieces(iter([b"1", b"2"]), leaves_after=None))
+        assert [message["body"] for message in sent] == [b"1", b"2", b""]
+        assert [message.get("more_body", False) for message in sent] == [True, True, False]
+
+    def test_are_made_in_a_thread_of_the_pool(self) -> None:
+        def pieces() -> Iterator[bytes]:
+            yield threading.current_thread().name.encode()
+
+        sent, _ = asyncio.run(collect_pieces(pieces(), leaves_after=None))
+        assert sent[0]["body"].startswith(b"echo-tests")
+
+    def test_no_more_are_made_when_the_client_leaves(self) -> None:
+        made, closed = [], []
+
+        def pieces() -> Iterator[bytes]:
+            try:
+                for number in range(1000):
+                    made.append(number)
+                    time.sleep(0.01)
+                    yield b"x"
+            finally:
+                closed.append(True)
+
+        asyncio.run(collect_pieces(pieces(), leaves_after=0.05))
+        assert 0 < len(made) < 500
+        assert closed == [True]
+
+    def test_what_they_raise_passes_through_and_the_body_has_no_end(self) -> None:
+        def pieces() -> Iterator[bytes]:
+            yield b"1"
+            raise ValueError("broken")
+
+        sent, error = asyncio.run(collect_pieces(pieces(), leaves_after=None))
+        assert isinstance(error, ValueError)
+        assert [message.get("more_body", False) for message in sent] == [True]
+
+
+async def collect_pieces(
+    pieces: Iterator[bytes], leaves_after: float | None
+) -> tuple[list[Message], Exception | None]:
+    """What is sent of a body to a client that leaves after so many seconds, or stays; and how that failed."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(3600 if leaves_after is None else leaves_after)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    try:
+        await send_pieces(pieces, Pool("tests", 1, waiting=1), receive, send)
+    except ValueError as error:
+        return sent, error
+    return sent, None
 
 
 async def collect(frames: AsyncGenerator[bytes, None], leaves_after: float | None) -> list[Message]:

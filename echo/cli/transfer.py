@@ -1,0 +1,162 @@
+"""`echo-api import` and `echo-api export`: all conversations of a user, in files of any size."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.output import show_one, show_rows
+
+# sysexits.h: the data are at fault; no such user; a file cannot be written.
+EXIT_DATA = 65
+EXIT_NO_USER = 67
+EXIT_NOT_WRITTEN = 73
+# What a shell says of a command that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
+
+user_option = click.option("--user", required=True, help="The account: its e-mail address, or its id.")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@user_option
+@json_option
+@data_dir_option
+def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> None:
+    """Add the conversations of an export to an account.
+
+    FILE is an export of LibreChat, Echo, ChatGPT, Claude or Chatbot UI: JSON, or a zip with JSON in it. Nothing is
+    added twice, so an import that was interrupted is simply run again.
+    """
+    # Imported here: the other commands need none of it.
+    from echo.errors import ApiError  # noqa: PLC0415
+    from echo.transfer.importer import Importer  # noqa: PLC0415
+    from echo.transfer.limits import AT_THE_MACHINE  # noqa: PLC0415
+    from storage.imports import ImportRepository  # noqa: PLC0415
+
+    with opened(data_dir) as (_, database), file.open("rb") as stream:
+        importer = Importer(ImportRepository(database), owner_of(database, user), AT_THE_MACHINE)
+        with progress_bar("Importing", file.stat().st_size, in_bytes=True) as show, interruptible():
+            try:
+                importer.run(stream, lambda: show(stream.tell()))
+            except ApiError as error:
+                fail(error.message, EXIT_DATA)
+            finally:
+                show_summary(importer.summary.counts(), as_json=as_json)
+    if importer.summary.skipped:
+        raise SystemExit(EXIT_NO)
+
+
+@click.command()
+@user_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="The file to write; one in .zip holds a file for each conversation; - for stdout. [conversations.json]",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "zip"]), help="The format, where the name is silent."
+)
+@data_dir_option
+def export(user: str, output: Path | None, form: str | None, data_dir: Path | None) -> None:
+    """Write all conversations of an account to a file, in the form of LibreChat's export.
+
+    The file takes its name when it is complete. An export that was interrupted begins anew.
+    """
+    from echo.transfer.export import Export  # noqa: PLC0415
+    from echo.transfer.writing import written  # noqa: PLC0415
+    from storage.exports import ExportRepository  # noqa: PLC0415
+
+    form = form or ("zip" if output and output.suffix.lower() == ".zip" else "json")
+    target = output or Path(f"conversations.{form}")
+    with opened(data_dir, indexes=False) as (_, database):
+        exported = Export(ExportRepository(database), owner_of(database, user))
+        with progress_bar("Exporting", len(exported)) as show, interruptible(), destination(target) as stream:
+            for piece, done in written(exported, form):
+                stream.write(piece)
+                show(done)
+    where = "" if str(target) == "-" else f" to {target}"
+    click.echo(f"{len(exported)} conversations exported{where}.", err=True)
+
+
+def owner_of(database: Any, user: str) -> str:
+    """The id of the account with this e-mail address or id; ends the command where there is none."""
+    from storage.errors import NotFound  # noqa: PLC0415
+    from storage.users import UserRepository  # noqa: PLC0415
+
+    users = UserRepository(database)
+    try:
+        found = users.find_by_email(user) or users.get(user)
+    except NotFound:
+        fail(f"There is no user {user}.", EXIT_NO_USER)
+    return str(found["_id"])
+
+
+def show_summary(counts: dict[str, Any], *, as_json: bool) -> None:
+    """What an import did, and what it left out."""
+    problems = counts.pop("problems")
+    if as_json:
+        show_one({**counts, "problems": problems}, as_json=True)
+        return
+    show_one(counts, as_json=False)
+    if problems:
+        click.echo("\nLeft out, the first of them:")
+        show_rows(problems, ("conversation", "reason"), as_json=False)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End with a sentence at Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("Interrupted. Run the same command again; nothing is there twice.", EXIT_INTERRUPTED)
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal; gives the function that moves it."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    count: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    columns = [TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn()]
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def destination(target: Path) -> Iterator[BinaryIO]:
+    """Where to write: stdout for `-`, else a file for its owner's eyes only, which replaces `target` at the end."""
+    if str(target) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+    except OSError as error:
+        fail(f"{target} cannot be written: {error.strerror}.", EXIT_NOT_WRITTEN)
+    finally:
+        temporary.unlink(missing_ok=True)

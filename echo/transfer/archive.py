@@ -1,0 +1,118 @@
+"""The JSON documents of a file: the file itself, or those in a zip. Names in a zip are names and never paths."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from echo.errors import PayloadTooLarge, Unprocessable
+from echo.transfer.limits import Limits
+from echo.transfer.stream import Readable
+
+SIGNATURE = b"PK\x03\x04"
+# An archive without any file begins with its end.
+EMPTY_ARCHIVE = b"PK\x05\x06"
+# What exports are packed with; others need much memory to unpack, or a password.
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+ENCRYPTED = 0x1
+# What the standard library raises for a broken archive.
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+
+
+class BrokenArchive(Exception):
+    """The zip cannot be read from here on."""
+
+
+def documents(stream: BinaryIO, limits: Limits) -> Iterator[tuple[str | None, Readable]]:
+    """The name (None for a file that is no zip) and the stream of each, to be read before the next is asked for.
+
+    `stream` is seekable and stands at its start. Raises `Unprocessable` for a zip that cannot be read, and
+    `PayloadTooLarge` for one that has too many files or unpacks to too much; reading can raise `BrokenArchive`.
+    """
+    beginning = stream.read(len(SIGNATURE))
+    stream.seek(0)
+    if not beginning:
+        raise Unprocessable("The file is empty.", code="empty_file")
+    if beginning not in (SIGNATURE, EMPTY_ARCHIVE):
+        yield None, stream
+        return
+    with _opened(stream, limits) as archive:
+        room = _Room(limits.unpacked)
+        for member in _members(archive):
+            with _broken_is_ours(), archive.open(member) as unpacked:
+                yield member.filename, _Unpacked(unpacked, room)
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The JSON files, in the order of their names: the parts of a split export are numbered."""
+    named = [each for each in archive.infolist() if each.filename.lower().endswith(".json")]
+    return sorted(
+        (each for each in named if not each.filename.startswith("__MACOSX/")), key=lambda each: each.filename
+    )
+
+
+@contextmanager
+def _opened(stream: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
+    listing: Any = _Listing(stream, limits.directory)
+    try:
+        archive = zipfile.ZipFile(listing)
+    except BROKEN as error:
+        raise Unprocessable("The zip file is broken.", code="unreadable_import") from error
+    listing.limit = None
+    for member in _members(archive):
+        if member.compress_type not in METHODS or member.flag_bits & ENCRYPTED:
+            raise Unprocessable("The zip file is packed in a way that is not read.", code="unreadable_import")
+    with archive:
+        yield archive
+
+
+@contextmanager
+def _broken_is_ours() -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        raise BrokenArchive from error
+
+
+class _Listing:
+    """The file under an archive. The list of members is read in one piece, whose size the archive itself states."""
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self._stream = stream
+        self.limit: int | None = limit
+        self.seek = stream.seek
+        self.tell = stream.tell
+        self.seekable = stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self.limit is not None and size > self.limit:
+            raise PayloadTooLarge("The zip file has too many files in it.")
+        return self._stream.read(size)
+
+
+class _Room:
+    def __init__(self, left: int | None) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0:
+                raise PayloadTooLarge("The zip file unpacks to more than this server accepts.")
+
+
+class _Unpacked:
+    """One file of an archive, as it is unpacked."""
+
+    def __init__(self, unpacked: Readable, room: _Room) -> None:
+        self._unpacked = unpacked
+        self._room = room
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            chunk = self._unpacked.read(size)
+        except BROKEN as error:
+            raise BrokenArchive from error
+        self._room.take(len(chunk))
+        return chunk

@@ -1,0 +1,53 @@
+"""Import and export for the API: what a stranger may ask for, one import of each account at a time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from echo.errors import Conflict, PayloadTooLarge
+from echo.files import Upload
+from echo.http.stream_body import StreamBody
+from echo.transfer.export import Export
+from echo.transfer.importer import Importer, Summary
+from echo.transfer.limits import over_the_network
+from echo.transfer.writing import MEDIA_TYPES, only_bytes, written
+from storage.exports import ExportRepository
+from storage.imports import ImportRepository
+
+
+class TransferService:
+    """The two operations; `max_bytes` bounds an imported file, packed and unpacked."""
+
+    def __init__(self, imports: ImportRepository, exports: ExportRepository, *, max_bytes: int) -> None:
+        self._imports = imports
+        self._exports = exports
+        self._max_bytes = max_bytes
+        self._limits = over_the_network(max_bytes)
+        self._importing: set[str] = set()
+        self._lock = threading.Lock()
+
+    def import_file(self, owner: str, upload: Upload) -> Summary:
+        """Import a file; see `Importer.run` for what it raises, besides `Conflict` while another one runs."""
+        if upload.size > self._max_bytes:
+            raise PayloadTooLarge(f"Files to import may have at most {self._max_bytes} bytes.")
+        with self._alone(owner):
+            return Importer(self._imports, owner, self._limits).run(upload.stream)
+
+    def export(self, owner: str, form: str) -> StreamBody:
+        """All conversations as a file, "json" or "zip". Raises `Unavailable`."""
+        pieces = only_bytes(written(Export(self._exports, owner), form))
+        return StreamBody(pieces, MEDIA_TYPES[form], f"conversations-{datetime.now(UTC):%Y-%m-%d}.{form}")
+
+    @contextmanager
+    def _alone(self, owner: str) -> Iterator[None]:
+        """In this process: an account cannot hold all the threads that slow work has."""
+        with self._lock:
+            if owner in self._importing:
+                raise Conflict("An import of yours is still running.", code="import_running")
+            self._importing.add(owner)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._importing.discard(owner)
