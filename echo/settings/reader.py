@@ -21,6 +21,14 @@ class Reader:
         self._environ = environ
         self.known: list[str] = []
 
+    def value(self, name: str) -> str | None:
+        """The value of any variable, as it stands; None for one that is unset or empty."""
+        return self._environ.get(name) or None
+
+    def unused(self, names: frozenset[str]) -> list[str]:
+        """Which of these names are set, although nobody asked for them."""
+        return sorted(name for name in names - set(self.known) if self._environ.get(name, "").strip())
+
     def text(self, name: str, default: str | None = None, *, one_of: tuple[str, ...] | None = None) -> Any:
         """A text; unset and empty are the same, as in LibreChat."""
         checks = validate.OneOf(one_of, error=f"must be one of {', '.join(one_of)}") if one_of else None
