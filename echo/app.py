@@ -15,6 +15,7 @@ from echo.background import Background
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
 from echo.files import FileStore
+from echo.files.kinds import allowed_types
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
@@ -27,6 +28,7 @@ from echo.providers.titles import TitleService
 from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
+from echo.startup import read_startup
 from echo.token_count import count_tokens
 from storage.assistants import AssistantRepository
 from storage.conversations import ConversationRepository
@@ -102,9 +104,10 @@ def make_services(
     providers: ProviderRegistry,
 ) -> Services:
     """What handlers work with."""
-    users, sessions = UserRepository(database), SessionRepository(database)
+    users, sessions, background = UserRepository(database), SessionRepository(database), Background()
     return Services(
         settings=settings,
+        startup=read_startup(settings),
         contract=load_contract(),
         users=users,
         conversations=ConversationRepository(database),
@@ -114,7 +117,7 @@ def make_services(
         files=FileRepository(database),
         assistants=AssistantRepository(database),
         auth=AuthService(settings, tokens, users, sessions, guard),
-        catalog=Catalog(settings.providers),
+        catalog=Catalog(settings.providers, providers, background),
         providers=providers,
         titles=TitleService(settings.providers, providers, enabled=settings.title_conversations),
         transcriber=build_transcriber(settings),
@@ -122,10 +125,11 @@ def make_services(
             settings.data_dir / "files",
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_image_pixels,
+            media_types=allowed_types(settings.file_rules),
             librechat=settings.librechat_dir,
         ),
         count_tokens=count_tokens,
-        background=Background(),
+        background=background,
         readiness=lambda: check_readiness(settings, database),
     )
 

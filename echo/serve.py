@@ -43,6 +43,8 @@ def serve(settings: Settings) -> None:
     """
     if not settings.rate_limits_enabled:
         log.warning("rate limits are off; never run a public server like this")
+    for notice in settings.notices:
+        log.warning("settings", notice=notice)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with database_for(settings) as (complete, embedded):
         prepare(complete)

@@ -49,12 +49,13 @@ class AuthService:
     def register(self, *, name: str, email: str, username: str | None, password: str) -> dict[str, Any]:
         """A new user; the first one is the administrator.
 
-        Raises `Forbidden` when registration is closed, `InvalidRequest` for an address or password that is
-        refused, `Conflict` for an address that is taken.
+        Raises `Forbidden` when registration is closed, or closed to the address's domain, `InvalidRequest` for an
+        address or password that is refused, `Conflict` for an address that is taken.
         """
         if not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
         address = normalize_email(email)
+        self._check_domain(address)
         check_new_password(password, minimum=self._settings.min_password_length)
         try:
             return self._users.create(
@@ -65,6 +66,12 @@ class AuthService:
             raise Conflict(
                 f"That {error.field} is already registered.", code="email_taken", errors=(field,)
             ) from error
+
+    def _check_domain(self, address: str) -> None:
+        """As LibreChat's `registration.allowedDomains`: the domain itself, and no subdomain of it."""
+        domains = self._settings.allowed_domains
+        if domains and address.rpartition("@")[2].lower() not in domains:
+            raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
     def login(self, email: str, password: str, client: ClientInfo) -> SignedIn:
         """A new session. Raises `Unauthorized`, with one text and in one time for every failure."""

@@ -1,8 +1,10 @@
-"""Settings: from the environment and `.env`, under LibreChat's names where it has one."""
+"""Settings: from the environment, `.env` and `librechat.yaml`, under LibreChat's names where it has one."""
 
 from echo.settings.load import load_settings
 from echo.settings.model import (
     AzureDeployment,
+    ClientSettings,
+    FileRules,
     ProviderLimits,
     ProviderSettings,
     RateLimit,
@@ -13,6 +15,8 @@ from echo.settings.reader import SettingsError
 
 __all__ = [
     "AzureDeployment",
+    "ClientSettings",
+    "FileRules",
     "ProviderLimits",
     "ProviderSettings",
     "RateLimit",

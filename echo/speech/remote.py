@@ -30,6 +30,10 @@ class RemoteTranscriber:
     def __init__(self, settings: SpeechSettings) -> None:
         self._settings = settings
 
+    def _credentials(self) -> dict[str, str]:
+        key = str(self._settings.api_key)
+        return {"api-key": key} if self._settings.azure else {"Authorization": f"Bearer {key}"}
+
     def transcribe(self, upload: Upload) -> str:
         """What the service understood. Raises `BadGateway`, `ServiceUnavailable`."""
         media_type = upload.content_type.partition(";")[0].strip().lower()
@@ -37,7 +41,7 @@ class RemoteTranscriber:
         with calling(PROVIDER, "speech"):
             answer = post(
                 self._settings.url,
-                headers={"Authorization": f"Bearer {self._settings.api_key}"},
+                headers=self._credentials(),
                 seconds=READ_SECONDS,
                 data={"model": self._settings.model, "response_format": "json"},
                 files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},

@@ -30,7 +30,7 @@ def with_endpoints(
             found[name] = _built_in(config, found[name], endpoints.get(name, {}), everywhere)
     if azure := endpoints.get("azureOpenAI"):
         found["azureOpenAI"] = read_azure(config, found["azureOpenAI"], azure)
-        found["azureOpenAI"] = _titled(found["azureOpenAI"], azure, everywhere)
+    found["azureOpenAI"] = _titled(found["azureOpenAI"], azure or {}, everywhere)
     for provider in _customs(config, endpoints.get("custom", []), everywhere):
         found[provider.name] = provider
     return found
