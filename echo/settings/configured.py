@@ -24,6 +24,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         speech=with_speech(config, settings.speech),
         allowed_domains=_domains(config),
         file_rules=rules,
+        model_specs=config.section("modelSpecs").get("list", ()),
         client=read_client(
             config,
             balance=_balance(reader),
@@ -78,9 +79,9 @@ def _balance(reader: Reader) -> Mapping[str, Any]:
 def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator[str]:
     yield from config.warnings
     if settings.client.balance["enabled"]:
-        yield "balance is shown to clients, but Echo does not count or limit what users spend"
+        yield "The balance is shown to clients, but Echo does not count or limit what users spend."
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
-        yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI"
+        yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables):
-        yield f"set, and without effect in Echo: {', '.join(unused)}"
+        yield f"Set, and without effect in Echo: {', '.join(unused)}."

@@ -1,6 +1,6 @@
 """What the settings are, once read; times in seconds, sizes in bytes. Secrets never show in a `repr`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,8 @@ class Settings:
     speech: SpeechSettings
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
+    # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
+    model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     client: ClientSettings = field(default_factory=ClientSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()

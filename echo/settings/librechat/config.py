@@ -72,7 +72,7 @@ class ConfigFile:
         try:
             loaded: Mapping[str, Any] = _SCHEMA.load(data)
         except ValidationError as error:
-            found = sorted(_flat(error.messages, ()), key=lambda each: self._line(each[0]))
+            found = sorted(_flat(error.messages, ()), key=lambda each: (self._line(each[0]), dotted(each[0])))
             for place, text in found:
                 self.refuse(place, text)
             self.check()
@@ -89,12 +89,12 @@ class ConfigFile:
             if key.kind == "ignored":
                 ignored[dotted(tuple(step for step in key.place if isinstance(step, str)))] = None
             else:
-                like = f", did you mean {key.like}?" if key.like else ""
+                like = f"; did you mean {key.like}?" if key.like else ""
                 self.warnings.append(
-                    f"{self._document.where(key.place)} is not a key that is known here{like}"
+                    f"{self._document.where(key.place)} is not a key that is known here{like or '.'}"
                 )
         if ignored:
-            self.warnings.append(f"{self._document.name}: without effect in Echo: {', '.join(ignored)}")
+            self.warnings.append(f"{self._document.name}: without effect in Echo: {', '.join(ignored)}.")
 
 
 def _flat(messages: Any, place: Place) -> Iterator[tuple[Place, str]]:

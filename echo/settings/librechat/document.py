@@ -5,6 +5,7 @@ the library's constructors forget the lines of values and follow aliases without
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_BYTES = 1024 * 1024
 # Values in the file with aliases followed; a file of that size without any has fewer.
 MAX_VALUES = 100_000
 MAX_DEPTH = 50
+# The parser takes seconds for thousands of brackets in a row, before it gives up.
+TOWER = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH}}}")
 MERGE = "<<"
 _TAG = "tag:yaml.org,2002:"
 
@@ -68,6 +71,8 @@ def read_document(path: Path) -> Document:
 
 def parse(text: str, name: str) -> Document:
     """The document in a text; see `read_document`."""
+    if TOWER.search(text):
+        raise SettingsError(f"{name} is nested too deeply.")
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
@@ -135,7 +140,7 @@ class _Builder:
     def _merged(self, node: MappingNode, place: Place) -> Iterator[dict[str, Any]]:
         """What `<<` adds: mappings by their aliases."""
         for name_node, value_node in node.value:
-            if self._key(name_node) != MERGE:
+            if not isinstance(name_node, ScalarNode) or name_node.value != MERGE:
                 continue
             several = isinstance(value_node, SequenceNode)
             for each in value_node.value if several else (value_node,):
