@@ -152,7 +152,7 @@ class _Builder:
 
     def _key(self, node: Node) -> str:
         if isinstance(node, ScalarNode):
-            return str(node.value)
+            return self._text(node)
         self._refuse(node.start_mark.line + 1, "a key must be a word")
         return f"?{node.start_mark.line}"
 
@@ -169,14 +169,22 @@ class _Builder:
             self._refuse(line, "a value has a tag that is not understood")
             return None
         if kind in ("str", "timestamp"):
-            return str(node.value)
+            return self._text(node)
         try:
             value = self._scalars.construct_object(node)
         except (ValueError, IndexError, YAMLError):
             value = math.nan
-        if isinstance(value, float) and not math.isfinite(value):
+        # What does not fit into 64 bits fits into no JSON of ours; nothing is less than NaN.
+        if isinstance(value, int | float) and not abs(value) < 2.0**63:
             self._refuse(line, "a number cannot be used")
         return value
+
+    def _text(self, node: ScalarNode) -> str:
+        text = str(node.value)
+        # An escape can stand for half a character.
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            self._refuse(node.start_mark.line + 1, "a text holds what is no character")
+        return text
 
     def _refuse(self, line: int, text: str) -> None:
         if len(self.errors) < 20:
