@@ -11,11 +11,12 @@ from echo.settings.model import (
     Settings,
     SpeechSettings,
 )
-from echo.settings.reader import SettingsError
+from echo.settings.reader import ConfigFileError, SettingsError
 
 __all__ = [
     "AzureDeployment",
     "ClientSettings",
+    "ConfigFileError",
     "FileRules",
     "ProviderLimits",
     "ProviderSettings",

@@ -14,6 +14,15 @@ class SettingsError(Exception):
     """A setting cannot be used; the text is one sentence that names it, and never shows a secret."""
 
 
+class ConfigFileError(SettingsError):
+    """A file of configuration cannot be used; the text has a sentence on a line of its own for each fault."""
+
+    @property
+    def faults(self) -> list[str]:
+        """The sentences."""
+        return str(self).splitlines()
+
+
 class Reader:
     """Reads an environment; `known` collects the names that were asked for."""
 

@@ -24,15 +24,17 @@ SUFFIXES = {
 }
 
 
+def credentials(settings: SpeechSettings) -> dict[str, str]:
+    """The header that carries the key."""
+    key = str(settings.api_key)
+    return {"api-key": key} if settings.azure else {"Authorization": f"Bearer {key}"}
+
+
 class RemoteTranscriber:
     """Sends the recording as it is."""
 
     def __init__(self, settings: SpeechSettings) -> None:
         self._settings = settings
-
-    def _credentials(self) -> dict[str, str]:
-        key = str(self._settings.api_key)
-        return {"api-key": key} if self._settings.azure else {"Authorization": f"Bearer {key}"}
 
     def transcribe(self, upload: Upload) -> str:
         """What the service understood. Raises `BadGateway`, `ServiceUnavailable`."""
@@ -41,7 +43,7 @@ class RemoteTranscriber:
         with calling(PROVIDER, "speech"):
             answer = post(
                 self._settings.url,
-                headers=self._credentials(),
+                headers=credentials(self._settings),
                 seconds=READ_SECONDS,
                 data={"model": self._settings.model, "response_format": "json"},
                 files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},

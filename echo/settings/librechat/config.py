@@ -10,7 +10,7 @@ from echo.settings.librechat.document import Document, Place, dotted, read_docum
 from echo.settings.librechat.expansion import Expansion, Forbidden, Unset
 from echo.settings.librechat.schema import Config
 from echo.settings.librechat.survey import survey
-from echo.settings.reader import SettingsError
+from echo.settings.reader import ConfigFileError, SettingsError
 
 MAX_ERRORS = 50
 _SCHEMA = Config()
@@ -62,9 +62,9 @@ class ConfigFile:
         return None
 
     def check(self) -> None:
-        """Raise `SettingsError` with every error, a line for each, in the order of the file."""
+        """Raise `ConfigFileError` with every error, a line for each, in the order of the file."""
         if self._errors:
-            raise SettingsError("\n".join(self._errors[:MAX_ERRORS]))
+            raise ConfigFileError("\n".join(self._errors[:MAX_ERRORS]))
 
     def _load(self) -> Mapping[str, Any]:
         data = self._document.data

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from echo.settings.reader import SettingsError
+from echo.settings.reader import ConfigFileError
 
 Place = tuple[str | int, ...]
 
@@ -53,38 +53,38 @@ def dotted(place: Place) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """The document in a file. Raises `SettingsError`: one sentence, with the line where there is one."""
+    """The document in a file. Raises `ConfigFileError`: one sentence, with the line where there is one."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ConfigFileError(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) > MAX_BYTES:
-        raise SettingsError(f"{path} has more than {MAX_BYTES} bytes, which no configuration has.")
+        raise ConfigFileError(f"{path} has more than {MAX_BYTES} bytes, which no configuration has.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise SettingsError(f"{path.name}, line {line}: this is not UTF-8.") from error
+        raise ConfigFileError(f"{path.name}, line {line}: this is not UTF-8.") from error
     return parse(text, path.name)
 
 
 def parse(text: str, name: str) -> Document:
     """The document in a text; see `read_document`."""
     if TOWER.search(text):
-        raise SettingsError(f"{name} is nested too deeply.")
+        raise ConfigFileError(f"{name} is nested too deeply.")
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
-        raise SettingsError(_broken(error, name)) from error
+        raise ConfigFileError(_broken(error, name)) from error
     except RecursionError as error:
-        raise SettingsError(f"{name} is nested too deeply.") from error
+        raise ConfigFileError(f"{name} is nested too deeply.") from error
     builder = _Builder(name)
     data = builder.value(root, ()) if root is not None else {}
     if not isinstance(data, dict):
-        raise SettingsError(f"{name}, line 1: the file must hold keys with values.")
+        raise ConfigFileError(f"{name}, line 1: the file must hold keys with values.")
     if builder.errors:
-        raise SettingsError("\n".join(builder.errors))
+        raise ConfigFileError("\n".join(builder.errors))
     return Document(name, data, builder.lines)
 
 
@@ -111,7 +111,7 @@ class _Builder:
         """The value of a node that stands at a place."""
         self._count += 1
         if self._count > MAX_VALUES or len(place) > MAX_DEPTH:
-            raise SettingsError(f"{self._name} holds too much: aliases make it grow without end.")
+            raise ConfigFileError(f"{self._name} holds too much: aliases make it grow without end.")
         self.lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
             return self._mapping(node, place)
