@@ -32,6 +32,7 @@ from echo.providers.titles import TitleService
 from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
+from echo.startup import read_startup
 from echo.token_count import count_tokens
 from echo.transfer.service import TransferService
 from storage.api_keys import ApiKeyRepository
@@ -126,6 +127,7 @@ def make_services(
     background = Background()
     return Services(
         settings=settings,
+        startup=read_startup(settings),
         contract=load_contract(),
         users=users,
         conversations=ConversationRepository(database),
@@ -158,7 +160,7 @@ def make_services(
             count_tokens,
             most_open=settings.open_completions,
         ),
-        catalog=Catalog(settings.providers),
+        catalog=Catalog(settings.providers, providers, background),
         providers=providers,
         titles=titles,
         transcriber=build_transcriber(settings),

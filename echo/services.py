@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
+    from echo.startup import Startup
     from echo.transfer.service import TransferService
 
 
@@ -54,6 +55,7 @@ class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
     settings: Settings
+    startup: "Startup"
     contract: "Contract"
     users: UserRepository
     conversations: ConversationRepository

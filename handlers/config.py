@@ -1,12 +1,11 @@
-"""What a client needs to know before anyone has logged in."""
+"""What a client needs to know before anyone has logged in, and some more afterwards."""
 
 from typing import Any
 
-from echo.services import Services
+from echo.services import Caller, Services
 from handlers.schemas import config as schemas
 
 
-def get_config(services: Services) -> dict[str, Any]:
-    """What is really switched on."""
-    dumped: dict[str, Any] = schemas.config.dump(services.settings)
-    return dumped
+def get_config(services: Services, caller: Caller | None) -> dict[str, Any]:
+    """What is really switched on; what the interface and the models are like is for those who have logged in."""
+    return schemas.config(services.startup, signed_in=caller is not None)

@@ -90,6 +90,7 @@ def settings(
         tmp_path_factory.mktemp("data"),
         OPENAI_API_KEY="sk-tests-only",
         OPENAI_REVERSE_PROXY=model_server.url,
+        OPENAI_MODELS="gpt-4o,gpt-4o-mini",
         # Titles are made from the first message.
         TITLE_CONVO="false",
     )

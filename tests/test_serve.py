@@ -105,6 +105,30 @@ class TestStart:
         assert "Traceback" not in run.stderr
         assert len(run.stderr.strip().splitlines()) == 1
 
+    def test_every_fault_of_a_librechat_yaml_is_named_in_a_line(self, tmp_path: Path) -> None:
+        (tmp_path / "librechat.yaml").write_text("version: 1.3.5\nbalance: {enabled: yes}\ninterface: 5\n")
+        run = run_serve(tmp_path, {})
+        assert run.returncode == 78
+        assert run.stderr.splitlines() == [
+            "echo-api: librechat.yaml, line 2: balance.enabled must be true or false.",
+            "librechat.yaml, line 3: interface must hold keys with values.",
+        ]
+
+    def test_what_has_no_effect_is_told_once_whatever_the_number_of_workers(
+        self, start: StartServer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
+        (tmp_path / ".env").write_text("MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\n")
+        server = start(workers=2)
+        assert requests.get(f"{server.url}/api/config", timeout=10).json()["appTitle"] == "From the file"
+        assert server.stop(signal.SIGTERM) == 0
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        assert [line["notice"] for line in lines if "notice" in line] == [
+            "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
+            "librechat.yaml: without effect in Echo: cache.",
+            "Set, and without effect in Echo: MEILI_HOST.",
+        ]
+
     def test_a_taken_port_is_named_in_one_sentence(self, start: StartServer, tmp_path: Path) -> None:
         port = start().url.rpartition(":")[2]
         run = run_serve(tmp_path / "second", {"ECHO_LOG_LEVEL": "error", "PORT": port})

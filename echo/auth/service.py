@@ -58,12 +58,14 @@ class AuthService:
     ) -> dict[str, Any]:
         """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
 
-        Raises `Forbidden` when registration is closed or the invitation is not valid for this address,
-        `InvalidRequest` for an address or password that is refused, `Conflict` for an address that is taken.
+        Raises `Forbidden` when registration is closed, also to the address's domain, or the invitation is not valid
+        for this address; `InvalidRequest` for an address or a password that is refused; `Conflict` for an address
+        that is taken.
         """
         if not token and not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
         address = normalize_email(email)
+        self._check_domain(address)
         role = self._invited_role(address, token) if token else None
         check_new_password(password, minimum=self._settings.min_password_length)
         user = create_account(
@@ -81,6 +83,12 @@ class AuthService:
             raise Forbidden("The invitation is not valid for this e-mail address.", code="invalid_invitation")
         role = (invitation.get("metadata") or {}).get("role")
         return role if isinstance(role, str) and role else None
+
+    def _check_domain(self, address: str) -> None:
+        """As LibreChat's `registration.allowedDomains`: the domain itself, and no subdomain of it."""
+        domains = self._settings.allowed_domains
+        if domains and address.rpartition("@")[2].lower() not in domains:
+            raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
     def login(self, email: str, password: str, client: ClientInfo) -> SignedIn:
         """A new session. Raises `Unauthorized`, with one text and in one time for every failure.

@@ -35,7 +35,10 @@ def check(*, offline: bool, data_dir: Path | None, as_json: bool) -> None:
         environ["ECHO_DATA_DIR"] = str(data_dir.absolute())
     env_file = Path(".env")
     findings = []
-    for finding in examine(begin(environ, env_file if env_file.is_file() else None, offline=offline)):
+    examined = begin(
+        environ, env_file if env_file.is_file() else None, Path("librechat.yaml"), offline=offline
+    )
+    for finding in examine(examined):
         findings.append(finding)
         if not as_json:
             show(finding)

@@ -32,10 +32,14 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_settings(options: dict[str, Any]) -> Settings:
-    """The settings of the environment and of `.env`, with the command line's options over them."""
+    """The settings of environment, `.env` and `librechat.yaml`, with the command line's options over them."""
     env_file = Path(".env")
     try:
-        settings = load_settings(os.environ, env_file=env_file if env_file.is_file() else None)
+        settings = load_settings(
+            os.environ,
+            env_file=env_file if env_file.is_file() else None,
+            config_file=Path("librechat.yaml"),
+        )
     except SettingsError as error:
         fail(str(error), EXIT_CONFIG)
     given = {name: value for name, value in options.items() if value is not None}

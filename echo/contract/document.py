@@ -187,6 +187,7 @@ class _OperationCompiler:
         ]
 
     def _operation(self, path: str, method: str, raw: dict[str, Any]) -> Operation:
+        security = raw.get("security", self._document.get("security", ()))
         return Operation(
             id=raw["operationId"],
             controller=raw["x-openapi-router-controller"],
@@ -201,7 +202,7 @@ class _OperationCompiler:
                 int(status): self._response(self._schemas.resolve(response))
                 for status, response in raw["responses"].items()
             },
-            secured=bool(raw.get("security", self._document.get("security"))),
+            secured=bool(security) and {} not in security,
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
             body_limit=raw.get("x-echo-body-limit"),

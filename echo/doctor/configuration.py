@@ -8,7 +8,7 @@ from pathlib import Path
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.keys import FILE_NAME
-from echo.settings import Settings, SettingsError, load_settings
+from echo.settings import ConfigFileError, Settings, SettingsError, load_settings
 from echo.settings.secrets import CREDENTIALS
 
 KEYS = ("JWT_SECRET", "JWT_REFRESH_SECRET")
@@ -16,17 +16,23 @@ KEYS = ("JWT_SECRET", "JWT_REFRESH_SECRET")
 MAX_ATTEMPTS = 200
 
 
-def read_all(environ: Mapping[str, str], env_file: Path | None) -> tuple[Settings | None, dict[str, str]]:
-    """The settings without what cannot be used, and by variable what is wrong with that.
+def read_all(
+    environ: Mapping[str, str], env_file: Path | None, config_file: Path | None = None
+) -> tuple[Settings | None, dict[str, str]]:
+    """The settings without what cannot be used, and by variable (or file) what is wrong with that.
 
-    Reading stops at the first problem, so it is repeated without the variable that the problem names.
+    Reading stops at the first problem, so it is repeated without the variable that the problem names. The faults of
+    a `librechat.yaml` come all at once; it is then left out as a whole.
     """
     unusable: dict[str, str] = {}
     stand_ins: dict[str, list[str]] = {}
     changed = dict(environ)
     for _ in range(MAX_ATTEMPTS):
         try:
-            return load_settings(changed, env_file=env_file), unusable
+            return load_settings(changed, env_file=env_file, config_file=config_file), unusable
+        except ConfigFileError as error:
+            unusable |= {fault: fault for fault in error.faults}
+            changed["CONFIG_PATH"], config_file = "", None
         except SettingsError as error:
             name = str(error).partition(" ")[0]
             unusable.setdefault(name, str(error))
@@ -44,12 +50,14 @@ def check_settings(examined: Examined) -> Iterator[Finding]:
     """Every variable that cannot be used, and switches that no public server should have."""
     source = f"the environment and {examined.env_file.name}" if examined.env_file else "the environment"
     for problem in examined.unusable.values():
-        yield failed("settings", problem, "docs/settings.md says what may be set.")
+        yield failed("settings", problem, "docs/settings.md and docs/librechat-yaml.md say what may be set.")
     if not examined.unusable:
         yield ok("settings", f"all that {source} sets can be used")
     settings = examined.settings
     if settings is None:
         return
+    for notice in settings.notices:
+        yield warning("settings", notice, "")
     if not settings.rate_limits_enabled:
         yield warning(
             "settings",

@@ -25,9 +25,15 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def begin(environ: Mapping[str, str], env_file: Path | None, *, offline: bool = False) -> Examined:
+def begin(
+    environ: Mapping[str, str],
+    env_file: Path | None,
+    config_file: Path | None = None,
+    *,
+    offline: bool = False,
+) -> Examined:
     """Read the settings of an environment as far as that goes; never raises for what is wrong with them."""
-    settings, unusable = read_all(environ, env_file)
+    settings, unusable = read_all(environ, env_file, config_file)
     return Examined(settings, unusable, env_file, offline)
 
 

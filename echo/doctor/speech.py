@@ -10,6 +10,7 @@ from echo.files.upload import Upload
 from echo.settings import SpeechSettings
 from echo.speech.decode import BYTES_PER_SAMPLE, SAMPLE_RATE
 from echo.speech.offline import OfflineTranscriber
+from echo.speech.remote import credentials
 
 ABOUT = "speech"
 INSTALL = 'Install it (pip install "echo-api[speech]"), '
@@ -37,7 +38,7 @@ def check_speech(examined: Examined) -> Iterator[Finding]:
 def _check_service(speech: SpeechSettings, *, offline: bool) -> Finding:
     if offline:
         return skipped(ABOUT, "the service is not asked")
-    found = probe(ABOUT, speech.url, {"Authorization": f"Bearer {speech.api_key}"}, setting="STT_API_KEY")
+    found = probe(ABOUT, speech.url, credentials(speech), setting="STT_API_KEY")
     # It takes recordings, and we send none: that it says so is all that we ask for.
     if found.what.endswith(("answers 400", "answers 404", "answers 405", "answers 415", "answers 422")):
         return ok(ABOUT, f"{found.what.partition(' ')[0]} answers")

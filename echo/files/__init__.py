@@ -1,5 +1,6 @@
 """Files of users: what may be kept, how it is told apart, and where it lies on disk."""
 
+from echo.files.kinds import allowed_types
 from echo.files.store import FileStore, StoredFile
 from echo.files.upload import Upload
 from echo.settings import Settings
@@ -13,5 +14,6 @@ def build_file_store(settings: Settings) -> FileStore:
         settings.data_dir / "files",
         max_bytes=settings.max_upload_bytes,
         max_pixels=settings.max_image_pixels,
+        media_types=allowed_types(settings.file_rules),
         librechat=settings.librechat_dir,
     )

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from echo.errors import UnsupportedMediaType
 from echo.files.containers import OLE_TYPES, ZIP_TYPES, ole_type, zip_type
 from echo.files.text import TEXT_TYPES, is_text, text_type
+from echo.settings import FileRules
 
 HEAD_BYTES = 4096
 IMAGE_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
@@ -60,6 +61,17 @@ _CONTAINERS: Mapping[bytes, Callable[[BinaryIO], str | None]] = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ole_type,
 }
 ALLOWED_TYPES = TEXT_TYPES | ZIP_TYPES | OLE_TYPES | {media_type for _, media_type in _SIGNATURES}
+
+
+def allowed_types(rules: Mapping[str, FileRules]) -> frozenset[str]:
+    """The types that may be uploaded: all that are recognised, or those of them that the "default" rules name.
+
+    As in LibreChat, a pattern may fit anywhere in the name of a type.
+    """
+    patterns = rules.get("default", FileRules()).media_types
+    if patterns is None:
+        return frozenset(ALLOWED_TYPES)
+    return frozenset(kind for kind in ALLOWED_TYPES if any(re.search(pattern, kind) for pattern in patterns))
 
 
 def find_type(stream: BinaryIO, name: str) -> str:

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files.images import Dimensions, measure
-from echo.files.kinds import IMAGE_TYPES, find_type, unsupported
+from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
 from echo.files.owner_directories import Removed, remove_directories
 from echo.files.upload import Upload
@@ -68,8 +68,8 @@ class StoredFile:
 class FileStore:
     """Keeps, finds and removes files below `root`, in `uploads/<owner>/` and `images/<owner>/`.
 
-    `max_bytes` limits each file, `max_pixels` each picture. `librechat` is the directory of a LibreChat, whose files
-    are found where it put them; new ones never go there.
+    `max_bytes` limits each file, `max_pixels` each picture; only `media_types` are kept. `librechat` is the directory
+    of a LibreChat, whose files are found where it put them; new ones never go there.
     """
 
     def __init__(
@@ -78,11 +78,13 @@ class FileStore:
         *,
         max_bytes: int,
         max_pixels: int,
+        media_types: Set[str] = ALLOWED_TYPES,
         librechat: Path | None = None,
     ) -> None:
         self._root = root
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
+        self._media_types = media_types
         self._places: Mapping[str, tuple[Path, ...]] = {
             place: (root / place, *(librechat / path for path in LIBRECHAT_PLACES[place] if librechat))
             for place in (UPLOADS, IMAGES)
@@ -165,6 +167,8 @@ class FileStore:
 
     def _examine(self, stream: BinaryIO, name: str, *, image: bool) -> tuple[str, Dimensions | None]:
         media_type = find_type(stream, name)
+        if media_type not in self._media_types:
+            raise unsupported("Files of this type are not accepted by this server.")
         if media_type in IMAGE_TYPES:
             return media_type, measure(stream, max_pixels=self._max_pixels)
         if image:

@@ -1,9 +1,18 @@
 """Which endpoints and models this server offers."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from echo.background import Background
+from echo.errors import ApiError
+from echo.providers.chat import ChatProvider, Providers
 from echo.settings import ProviderSettings
+
+# How long a client waits for lists of models; a provider that takes longer is asked to its end for the next client.
+LIST_SECONDS = 3.0
+
+Models = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -12,22 +21,64 @@ class Endpoint:
 
     name: str
     type: str
-    models: tuple[str, ...]
+    models: Models
     available: bool
+    order: int
+    user_provides_key: bool
+    user_provides_url: bool
+    model_display_label: str | None
+    icon_url: str | None
 
 
 class Catalog:
-    """The configured providers."""
+    """The configured providers, and their models: the configured ones, or those that the provider lists."""
 
-    def __init__(self, providers: Sequence[ProviderSettings]) -> None:
-        self._endpoints = tuple(
-            Endpoint(each.name, each.type, each.models, each.available) for each in providers
-        )
+    def __init__(
+        self, settings: Sequence[ProviderSettings], providers: Providers, background: Background
+    ) -> None:
+        self._settings = tuple(settings)
+        self._background = background
+        self._listing = {
+            each.name: providers[each.name]
+            for each in settings
+            if each.fetch_models and each.name in providers
+        }
+        self._models: Mapping[str, Models] = {each.name: each.models for each in settings}
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Every endpoint, available or not, in the configured order."""
-        return self._endpoints
+        """Every endpoint, available or not, in the configured order, with the models that are known by now."""
+        return tuple(
+            Endpoint(
+                name=each.name,
+                type="custom" if each.custom else each.type,
+                models=self._models[each.name],
+                available=each.available,
+                order=order,
+                user_provides_key=each.user_provides_key,
+                user_provides_url=each.user_provides_url,
+                model_display_label=each.model_display_label,
+                icon_url=each.icon_url,
+            )
+            for order, each in enumerate(self._settings)
+        )
 
     def models(self) -> dict[str, list[str]]:
-        """The models of every endpoint."""
-        return {endpoint.name: list(endpoint.models) for endpoint in self._endpoints}
+        """The models of every endpoint. Called in a thread; waits some seconds for providers, and never fails."""
+        if self._listing:
+            try:
+                # The providers have their own limit; this one is for an event loop that is late.
+                listed = self._background.wait(self._list(), LIST_SECONDS * 2)
+            except (TimeoutError, ApiError):
+                listed = {}
+            self._models = {**self._models, **listed}
+        return {name: list(models) for name, models in self._models.items()}
+
+    async def _list(self) -> dict[str, Models]:
+        found = await asyncio.gather(*(self._ask(each) for each in self._listing.values()))
+        return {name: models for name, models in zip(self._listing, found, strict=True) if models}
+
+    async def _ask(self, provider: ChatProvider) -> Models:
+        try:
+            return await asyncio.wait_for(provider.models(), LIST_SECONDS)
+        except (TimeoutError, ApiError):
+            return ()

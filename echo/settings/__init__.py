@@ -1,18 +1,23 @@
-"""Settings: from the environment and `.env`, under LibreChat's names where it has one."""
+"""Settings: from the environment, `.env` and `librechat.yaml`, under LibreChat's names where it has one."""
 
 from echo.settings.load import load_settings
 from echo.settings.model import (
     AzureDeployment,
+    ClientSettings,
+    FileRules,
     ProviderLimits,
     ProviderSettings,
     RateLimit,
     Settings,
     SpeechSettings,
 )
-from echo.settings.reader import SettingsError
+from echo.settings.reader import ConfigFileError, SettingsError
 
 __all__ = [
     "AzureDeployment",
+    "ClientSettings",
+    "ConfigFileError",
+    "FileRules",
     "ProviderLimits",
     "ProviderSettings",
     "RateLimit",

@@ -8,8 +8,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 
-from echo.settings.model import RateLimit, Settings, SpeechSettings
-from echo.settings.providers import USER_PROVIDED, read_provider_limits, read_providers
+from echo.settings.configured import configured
+from echo.settings.librechat import read_config
+from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
+from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
 
@@ -55,27 +57,34 @@ TRACING = (
 )
 
 
-def load_settings(environ: Mapping[str, str], *, env_file: Path | None = None) -> Settings:
+def load_settings(
+    environ: Mapping[str, str], *, env_file: Path | None = None, config_file: Path | None = None
+) -> Settings:
     """The settings of an environment, and of a `.env` file for what the environment does not set.
 
-    Raises `SettingsError` with one sentence that names the variable.
+    Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist.
+    Raises `SettingsError` with one sentence that names the variable, or one for each fault of the file.
     """
     values = (
         {name: value or "" for name, value in dotenv_values(env_file, interpolate=False).items()}
         if env_file
         else {}
     )
-    return read_settings(Reader({**values, **environ}))
+    return read_settings(Reader({**values, **environ}), config_file)
 
 
-def read_settings(reader: Reader) -> Settings:
-    """The settings that a reader finds."""
+def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
+    """The settings that a reader finds, as `librechat.yaml` changes them."""
+    config = read_config(reader.text("CONFIG_PATH"), config_file, reader.value)
     mongo_uri = _mongo_uri(reader)
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
     creds_key, creds_iv = read_credentials_keys(reader)
     librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     domain = "http://localhost:3080"
-    return Settings(
+    # LibreChat's two switches for what it writes to its console.
+    level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
+    style = "json" if reader.flag("CONSOLE_JSON", False) else "auto"
+    settings = Settings(
         host=reader.text("HOST", "127.0.0.1"),
         port=reader.whole("PORT", 3080, minimum=0, maximum=65535),
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
@@ -102,8 +111,8 @@ def read_settings(reader: Reader) -> Settings:
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
-        log_level=reader.text("ECHO_LOG_LEVEL", "info", one_of=("debug", "info", "warning", "error")),
-        log_format=reader.text("ECHO_LOG_FORMAT", "auto", one_of=("auto", "json", "console")),
+        log_level=reader.text("ECHO_LOG_LEVEL", level, one_of=("debug", "info", "warning", "error")),
+        log_format=reader.text("ECHO_LOG_FORMAT", style, one_of=("auto", "json", "console")),
         metrics_secret=reader.text("METRICS_SECRET"),
         tracing={name: value for name in TRACING if (value := reader.text(name))},
         cors_origins=reader.texts("ECHO_CORS_ORIGINS", ("*",)),
@@ -112,10 +121,11 @@ def read_settings(reader: Reader) -> Settings:
         max_import_bytes=reader.whole("CONVERSATION_IMPORT_MAX_FILE_SIZE_BYTES", 250 * MIB, minimum=1),
         max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
         title_conversations=reader.flag("TITLE_CONVO", True),
-        providers=read_providers(reader),
+        providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
     )
+    return configured(settings, reader, config)
 
 
 def _mongo_uri(reader: Reader) -> str | None:

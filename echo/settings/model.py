@@ -1,9 +1,12 @@
 """What the settings are, once read; times in seconds, sizes in bytes. Secrets never show in a `repr`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+# As a key or an address: each user brings their own, as in LibreChat.
+USER_PROVIDED = "user_provided"
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class ProviderSettings:
     """One endpoint of models: its key, its models, and where and how it is reached.
 
     `type` is "openai", "azure", "anthropic", "google", "custom" (anything that speaks OpenAI's protocol),
-    "assistants" or "bedrock". With `user_provides_key` and `user_provides_url` each user brings their own.
-    `fetch_models` asks the provider for its models, with `models` for when it does not answer. Parameters named in
-    `drop_parameters` are not sent, those of `add_parameters` always.
+    "assistants" or "bedrock"; `custom` says that the operator added the endpoint, whatever its type. With
+    `user_provides_key` and `user_provides_url` each user brings their own. `fetch_models` asks the provider for its
+    models, with `models` for when it does not answer. Parameters named in `drop_parameters` are not sent, those of
+    `add_parameters` always.
     """
 
     name: str
@@ -49,13 +53,14 @@ class ProviderSettings:
     model_display_label: str | None = None
     icon_url: str | None = None
     drop_parameters: tuple[str, ...] = ()
-    add_parameters: Mapping[str, Any] = field(default_factory=dict)
+    add_parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     deployments: Mapping[str, AzureDeployment] = field(default_factory=dict)
+    custom: bool = False
 
     @property
     def available(self) -> bool:
         """Whether the server has a key for it."""
-        return self.api_key is not None or bool(self.deployments)
+        return self.api_key is not None or any(each.api_key for each in self.deployments.values())
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,42 @@ class ProviderLimits:
 
 @dataclass(frozen=True)
 class SpeechSettings:
-    """Speech to text: `mode` is "auto", "offline" or "off"; with a key, a service that speaks OpenAI's protocol."""
+    """Speech to text: `mode` is "auto", "offline" or "off"; with a key, a service that speaks OpenAI's protocol.
+
+    `azure` says that the service is Azure's, which takes the key in a header of its own.
+    """
 
     mode: str
     url: str
     model: str
     api_key: str | None = field(default=None, repr=False)
+    azure: bool = False
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """What may be uploaded for one endpoint; None for what is not limited. `media_types` are regular expressions."""
+
+    max_files: int | None = None
+    max_bytes: int | None = None
+    max_total_bytes: int | None = None
+    media_types: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
+
+    `interface`, `model_specs` and `balance` are LibreChat's objects, `anyone` the part of `interface` that is shown
+    before a login.
+    """
+
+    interface: Mapping[str, Any] = field(default_factory=dict)
+    anyone: Mapping[str, Any] = field(default_factory=dict)
+    model_specs: Mapping[str, Any] | None = None
+    balance: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
+    custom_footer: str | None = None
+    help_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,3 +166,10 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    allowed_domains: tuple[str, ...] = ()
+    file_rules: Mapping[str, FileRules] = field(default_factory=dict)
+    # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
+    model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    client: ClientSettings = field(default_factory=ClientSettings)
+    # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
+    notices: tuple[str, ...] = ()

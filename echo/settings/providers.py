@@ -1,12 +1,15 @@
 """The providers of models, under LibreChat's variables; `user_provided` as a key means that the server has none."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from echo.settings.model import ProviderLimits, ProviderSettings
+from echo.settings.addresses import AZURE_VERSION, azure_base, base_of, is_web_address
+from echo.settings.librechat import ConfigFile
+from echo.settings.librechat.endpoints import with_endpoints
+from echo.settings.model import USER_PROVIDED, AzureDeployment, ProviderLimits, ProviderSettings
 from echo.settings.reader import Reader, SettingsError
 
-USER_PROVIDED = "user_provided"
 # As LibreChat's `allowedAddresses`: a host, and always a port.
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):[1-9][0-9]{0,4}")
 HOUR = 3600
@@ -22,6 +25,8 @@ class _Known:
     base_url_variable: str | None = None
     base_url: str | None = None
     title_model_variable: str | None = None
+    # As LibreChat: where no models are named, the provider is asked for them.
+    lists_models: bool = False
 
 
 _OPENAI_MODELS = (
@@ -46,6 +51,7 @@ KNOWN = (
         "OPENAI_REVERSE_PROXY",
         "https://api.openai.com/v1",
         "OPENAI_TITLE_MODEL",
+        lists_models=True,
     ),
     _Known(
         "azureOpenAI", "azure", "AZURE_API_KEY", "AZURE_OPENAI_MODELS", ("gpt-4.1", "gpt-4o", "gpt-4o-mini")
@@ -59,6 +65,7 @@ KNOWN = (
         "ANTHROPIC_REVERSE_PROXY",
         "https://api.anthropic.com",
         "ANTHROPIC_TITLE_MODEL",
+        lists_models=True,
     ),
     _Known(
         "google",
@@ -70,7 +77,15 @@ KNOWN = (
         "https://generativelanguage.googleapis.com",
         "GOOGLE_TITLE_MODEL",
     ),
-    _Known("assistants", "assistants", "ASSISTANTS_API_KEY", "ASSISTANTS_MODELS", _OPENAI_MODELS),
+    _Known(
+        "assistants",
+        "assistants",
+        "ASSISTANTS_API_KEY",
+        "ASSISTANTS_MODELS",
+        _OPENAI_MODELS,
+        "ASSISTANTS_BASE_URL",
+        "https://api.openai.com/v1",
+    ),
     _Known(
         "bedrock",
         "bedrock",
@@ -81,11 +96,20 @@ KNOWN = (
 )
 
 
-def read_providers(reader: Reader) -> tuple[ProviderSettings, ...]:
-    """The providers that `ENDPOINTS` allows, all by default, in its order."""
-    found = {known.name: _read_provider(reader, known) for known in KNOWN}
-    wanted = reader.texts("ENDPOINTS", tuple(found))
-    return tuple(found[name] for name in wanted if name in found)
+def read_providers(reader: Reader, config: ConfigFile) -> tuple[ProviderSettings, ...]:
+    """The providers that `ENDPOINTS` allows, all by default, in its order; what `librechat.yaml` says wins.
+
+    Its custom endpoints are always there, in the place that `ENDPOINTS` gives to "custom", else at the end.
+    """
+    known = {known.name: _read_provider(reader, known) for known in KNOWN}
+    known["azureOpenAI"] = _with_azure(reader, known["azureOpenAI"])
+    found = with_endpoints(config, known)
+    customs = tuple(name for name in found if name not in known)
+    wanted = dict.fromkeys(reader.texts("ENDPOINTS", (*known, "custom")))
+    if "custom" not in wanted:
+        wanted["custom"] = None
+    names = (name for each in wanted for name in (customs if each == "custom" else (each,)))
+    return tuple(found[name] for name in names if name in found)
 
 
 def read_provider_limits(reader: Reader) -> ProviderLimits:
@@ -105,14 +129,57 @@ def read_provider_limits(reader: Reader) -> ProviderLimits:
 
 def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:
     key = reader.text(known.key)
-    address = reader.text(known.base_url_variable, known.base_url) if known.base_url_variable else None
-    return ProviderSettings(
+    named = reader.texts(known.models_variable, ())
+    users = key == USER_PROVIDED
+    provider = ProviderSettings(
         name=known.name,
         type=known.type,
-        models=reader.texts(known.models_variable, known.models),
-        api_key=None if key == USER_PROVIDED else key,
-        base_url=None if address == USER_PROVIDED else address,
+        models=named or known.models,
+        api_key=None if users else key,
         title_model=reader.text(known.title_model_variable) if known.title_model_variable else None,
-        user_provides_key=key == USER_PROVIDED,
-        user_provides_url=address == USER_PROVIDED,
+        user_provides_key=users,
+        fetch_models=known.lists_models and not named and key is not None and not users,
+        headers=_organization(reader) if known.name == "openAI" else {},
     )
+    return _with_address(reader, known, provider)
+
+
+def _with_address(reader: Reader, known: _Known, provider: ProviderSettings) -> ProviderSettings:
+    if known.base_url_variable is None:
+        return provider
+    address = str(reader.text(known.base_url_variable, known.base_url))
+    if address == USER_PROVIDED:
+        return replace(provider, base_url=known.base_url, user_provides_url=True)
+    if not is_web_address(address):
+        raise SettingsError(f"{known.base_url_variable} must be an http or https URL.")
+    return replace(provider, base_url=base_of(known.type, address))
+
+
+def _organization(reader: Reader) -> Mapping[str, str]:
+    organization = reader.text("OPENAI_ORGANIZATION")
+    return {"OpenAI-Organization": organization} if organization else {}
+
+
+def _with_azure(reader: Reader, provider: ProviderSettings) -> ProviderSettings:
+    """Azure OpenAI by LibreChat's older variables: one instance, with one deployment or one for each model."""
+    instance = reader.text("AZURE_OPENAI_API_INSTANCE_NAME")
+    base_url = reader.text("AZURE_OPENAI_BASEURL")
+    version = reader.text("AZURE_OPENAI_API_VERSION", AZURE_VERSION)
+    common = reader.text("AZURE_OPENAI_API_DEPLOYMENT_NAME")
+    default = reader.text("AZURE_OPENAI_DEFAULT_MODEL")
+    by_model = reader.flag("AZURE_USE_MODEL_AS_DEPLOYMENT_NAME", common is None)
+    if default and not reader.value("AZURE_OPENAI_MODELS"):
+        provider = replace(provider, models=(default,))
+    key = provider.api_key or ("" if provider.user_provides_key else None)
+    if key is None or not (instance or base_url):
+        return provider
+    deployments = {
+        # Azure's names of deployments had no dots when LibreChat made this rule.
+        model: AzureDeployment(
+            azure_base(base_url, instance or "", model.replace(".", "") if by_model else common or model),
+            version,
+            key,
+        )
+        for model in provider.models
+    }
+    return replace(provider, deployments=deployments)

@@ -14,12 +14,29 @@ class SettingsError(Exception):
     """A setting cannot be used; the text is one sentence that names it, and never shows a secret."""
 
 
+class ConfigFileError(SettingsError):
+    """A file of configuration cannot be used; the text has a sentence on a line of its own for each fault."""
+
+    @property
+    def faults(self) -> list[str]:
+        """The sentences."""
+        return str(self).splitlines()
+
+
 class Reader:
     """Reads an environment; `known` collects the names that were asked for."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.known: list[str] = []
+
+    def value(self, name: str) -> str | None:
+        """The value of any variable, as it stands; None for one that is unset or empty."""
+        return self._environ.get(name) or None
+
+    def unused(self, names: frozenset[str]) -> list[str]:
+        """Which of these names are set, although nobody asked for them."""
+        return sorted(name for name in names - set(self.known) if self._environ.get(name, "").strip())
 
     def text(self, name: str, default: str | None = None, *, one_of: tuple[str, ...] | None = None) -> Any:
         """A text; unset and empty are the same, as in LibreChat."""

@@ -24,6 +24,12 @@ SUFFIXES = {
 }
 
 
+def credentials(settings: SpeechSettings) -> dict[str, str]:
+    """The header that carries the key."""
+    key = str(settings.api_key)
+    return {"api-key": key} if settings.azure else {"Authorization": f"Bearer {key}"}
+
+
 class RemoteTranscriber:
     """Sends the recording as it is."""
 
@@ -37,7 +43,7 @@ class RemoteTranscriber:
         with calling(PROVIDER, "speech"):
             answer = post(
                 self._settings.url,
-                headers={"Authorization": f"Bearer {self._settings.api_key}"},
+                headers=credentials(self._settings),
                 seconds=READ_SECONDS,
                 data={"model": self._settings.model, "response_format": "json"},
                 files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},

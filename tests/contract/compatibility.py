@@ -34,6 +34,11 @@ class Difference(NamedTuple):
 Found = Iterator[tuple[str, str]]
 
 
+def is_open(alternatives: list[Any]) -> bool:
+    """Whether anyone may ask, with credentials or without."""
+    return not alternatives or {} in alternatives
+
+
 class Comparison:
     """Compares the current document with the floor."""
 
@@ -71,7 +76,8 @@ class Comparison:
     def _security(self, old: Json, new: Json) -> Found:
         before = old.get("security", self._floor.get("security", []))
         after = new.get("security", self._current.get("security", []))
-        if bool(before) != bool(after) or any(alternative not in after for alternative in before):
+        # An empty alternative is open to anyone, as no alternatives are.
+        if is_open(before) != is_open(after) or any(alternative not in after for alternative in before):
             yield "security", "changed"
 
     def _parameters(self, old: Json, new: Json) -> Found:

@@ -49,8 +49,36 @@ class TestReadAll:
         assert settings == load_settings({})
         assert list(unusable) == [str(file)]
 
+    def test_every_fault_of_a_librechat_yaml_is_a_problem_of_its_own(self, tmp_path: Path) -> None:
+        file = tmp_path / "librechat.yaml"
+        file.write_text(
+            "version: 1.3.5\nbalance: {enabled: yes}\ninterface: 5\nregistration: {allowedDomains: [a.b]}\n"
+        )
+        for environ, default in (({}, file), ({"CONFIG_PATH": str(file)}, None)):
+            settings, unusable = read_all(environ, None, default)
+            assert settings == load_settings({})
+            assert list(unusable.values()) == [
+                "librechat.yaml, line 2: balance.enabled must be true or false.",
+                "librechat.yaml, line 3: interface must hold keys with values.",
+            ]
+
+    def test_a_librechat_yaml_is_read_too(self, tmp_path: Path) -> None:
+        file = tmp_path / "librechat.yaml"
+        file.write_text("version: 1.3.5\nregistration: {allowedDomains: [a.example]}\n")
+        settings, unusable = read_all({}, None, file)
+        assert settings is not None
+        assert (settings.allowed_domains, unusable) == (("a.example",), {})
+
+    def test_a_url_as_its_path_is_a_problem_of_the_variable(self) -> None:
+        assert list(read_all({"CONFIG_PATH": "https://x.example/y"}, None)[1]) == ["CONFIG_PATH"]
+
 
 class TestSettings:
+    def test_what_has_no_effect_is_warned_of(self) -> None:
+        found = list(check_settings(begin({"MEILI_HOST": "http://meili:7700"}, None)))
+        assert statuses(found) == ["ok", "warning"]
+        assert "MEILI_HOST" in found[1].what
+
     def test_that_are_good_are_one_line(self) -> None:
         assert statuses(check_settings(begin({}, None))) == ["ok"]
 

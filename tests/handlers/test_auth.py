@@ -1,6 +1,7 @@
 import secrets
 from collections.abc import Callable
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,30 @@ class TestRegister:
         response = api.post("/api/auth/register", json=a_registration(email=ada.email.upper()))
         assert response.status_code == 409
         assert response.json()["code"] == "email_taken"
+
+    @pytest.mark.parametrize(
+        ("domain", "status"),
+        [
+            ("library.example", 201),
+            ("LIBRARY.example", 201),
+            ("school.example", 201),
+            ("sub.library.example", 403),
+            ("evillibrary.example", 403),
+            ("library.example.org", 403),
+        ],
+    )
+    def test_may_be_for_some_domains_only(
+        self, make_application: Callable[..., Client], tmp_path: Path, domain: str, status: int
+    ) -> None:
+        path = tmp_path / "librechat.yaml"
+        path.write_text(
+            'version: 1.3.5\nregistration: {allowedDomains: [library.example, "@School.example"]}\n'
+        )
+        client = make_application(CONFIG_PATH=str(path))
+        body = a_registration(email=f"grace-{secrets.token_hex(6)}@{domain}")
+        response = client.post("/api/auth/register", json=body)
+        assert response.status_code == status
+        assert response.json().get("code") == (None if status == 201 else "domain_not_allowed")
 
     def test_passwords_that_differ_are_refused(self, api: Client) -> None:
         response = api.post("/api/auth/register", json=a_registration(confirm_password=PASSWORD + "x"))

@@ -371,3 +371,53 @@ class TestFilesOfLibreChat:
         self.insert(stored, ada.id, source="s3", filepath="https://bucket.example/note.txt")
         (file,) = ada.get("/api/files").json()
         assert ada.get(file["filepath"]).status_code == 404
+
+
+class TestFileConfig:
+    """`fileConfig` of librechat.yaml."""
+
+    @pytest.fixture
+    def limited(self, make_application: Callable[..., Client], tmp_path: Path) -> Callable[[str], Client]:
+        def limited(rules: str) -> Client:
+            path = tmp_path / "librechat.yaml"
+            path.write_text(f"version: 1.3.5\nfileConfig: {rules}\n")
+            return make_application(CONFIG_PATH=str(path))
+
+        return limited
+
+    @pytest.mark.parametrize(
+        "rules", ["{serverFileSizeLimit: 0.001}", "{endpoints: {default: {fileSizeLimit: 0.001}}}"]
+    )
+    def test_limits_sizes(self, limited: Callable[[str], Client], ada: UserClient, rules: str) -> None:
+        client = limited(rules)
+        client.headers = ada.headers
+        assert client.post("/api/files", files=part(b"x" * 1048)).status_code == 201
+        refused = client.post("/api/files", files=part(b"x" * 1049))
+        assert refused.status_code == 413
+        assert refused.json()["code"] == "payload_too_large"
+
+    def test_limits_types_by_what_the_content_is(
+        self, limited: Callable[[str], Client], ada: UserClient
+    ) -> None:
+        client = limited("{endpoints: {default: {supportedMimeTypes: ['^image/png$', 'text/.*']}}}")
+        client.headers = ada.headers
+        png, gif = samples.picture("PNG"), samples.picture("GIF")
+        assert client.post("/api/files", files=part(png, "a.png", "image/png")).status_code == 201
+        assert client.post("/api/files", files=part(TEXT)).status_code == 201
+        for path in ("/api/files", "/api/files/images"):
+            refused = client.post(path, files=part(gif, "a.png", "image/png"))
+            assert refused.status_code == 415
+            assert refused.json()["code"] == "unsupported_file"
+
+    def test_can_refuse_all(self, limited: Callable[[str], Client], ada: UserClient) -> None:
+        client = limited("{endpoints: {default: {disabled: true}}}")
+        client.headers = ada.headers
+        assert client.post("/api/files", files=part(TEXT)).status_code == 415
+
+    def test_what_no_type_of_ours_fits_adds_none(
+        self, limited: Callable[[str], Client], ada: UserClient
+    ) -> None:
+        client = limited("{endpoints: {default: {supportedMimeTypes: ['.*']}}}")
+        client.headers = ada.headers
+        assert client.post("/api/files", files=part(b"MZ\x90\x00\x03", "a.exe")).status_code == 415
+        assert client.post("/api/files", files=part(TEXT)).status_code == 201

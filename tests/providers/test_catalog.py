@@ -1,12 +1,126 @@
-from echo.providers.catalog import Catalog
-from echo.settings import load_settings
+"""Endpoints and their models, against small servers that list models, well and badly."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from echo.background import Background
+from echo.providers.catalog import LIST_SECONDS, Catalog
+from echo.providers.registry import build_providers
+from echo.settings import ProviderLimits, ProviderSettings, load_settings
+from tests.support.providers.server import Answer, Received, json_answer, serving
+
+LISTED = {"data": [{"id": "b-model"}, {"id": "a-model"}]}
+
+
+@contextmanager
+def cataloguing(*settings: ProviderSettings) -> Iterator[Catalog]:
+    """A catalogue whose providers are asked on an event loop in a thread of its own, as in a worker."""
+    loop, background = asyncio.new_event_loop(), Background()
+    stop, started = asyncio.Event(), threading.Event()
+    made: list[Catalog] = []
+
+    async def run() -> None:
+        providers = build_providers(settings, ProviderLimits(short_seconds=2 * LIST_SECONDS))
+        background.begin()
+        made.append(Catalog(settings, providers, background))
+        started.set()
+        await stop.wait()
+        await background.close()
+        await providers.close()
+        # What was asked for the next client ends here too.
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    started.wait(5)
+    try:
+        yield made[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def custom(url: str, name: str = "Own", *, fetch: bool = True) -> ProviderSettings:
+    return ProviderSettings(
+        name=name,
+        type="custom",
+        models=("fallback",),
+        api_key="sk-x",
+        base_url=url,
+        fetch_models=fetch,
+        custom=True,
+    )
 
 
 def test_lists_every_provider_and_who_has_a_key() -> None:
-    catalog = Catalog(load_settings({"GOOGLE_KEY": "x", "GOOGLE_MODELS": "a,b"}).providers)
-    by_name = {endpoint.name: endpoint for endpoint in catalog.endpoints()}
-    assert by_name["google"].available
-    assert by_name["google"].models == ("a", "b")
-    assert not by_name["openAI"].available
-    assert catalog.models()["google"] == ["a", "b"]
-    assert set(catalog.models()) == set(by_name)
+    settings = load_settings({"GOOGLE_KEY": "x", "GOOGLE_MODELS": "a,b", "OPENAI_API_KEY": "user_provided"})
+    with cataloguing(*settings.providers) as catalog:
+        by_name = {endpoint.name: endpoint for endpoint in catalog.endpoints()}
+        assert by_name["google"].available
+        assert by_name["google"].models == ("a", "b")
+        assert not by_name["openAI"].available
+        assert by_name["openAI"].user_provides_key
+        assert [each.order for each in catalog.endpoints()] == list(range(len(by_name)))
+        assert catalog.models()["google"] == ["a", "b"]
+        assert set(catalog.models()) == set(by_name)
+
+
+class TestModels:
+    def test_are_asked_of_the_provider_once(self) -> None:
+        with (
+            serving(lambda _: json_answer(LISTED), "/v1") as server,
+            cataloguing(custom(server.url)) as catalog,
+        ):
+            assert catalog.endpoints()[0].models == ("fallback",)
+            assert catalog.models() == {"Own": ["b-model", "a-model"]}
+            assert catalog.models() == {"Own": ["b-model", "a-model"]}
+            assert catalog.endpoints()[0].models == ("b-model", "a-model")
+        [request] = server.requests
+        assert (request.method, request.path) == ("GET", "/v1/models")
+        assert request.headers["authorization"] == "Bearer sk-x"
+
+    def test_are_not_asked_for_where_nobody_said_so(self) -> None:
+        with serving(lambda _: json_answer(LISTED)) as server:
+            with cataloguing(custom(server.url, fetch=False)) as catalog:
+                assert catalog.models() == {"Own": ["fallback"]}
+            assert server.requests == []
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            json_answer({"error": "no"}, 500),
+            json_answer({"data": []}),
+            json_answer(["x"]),
+            Answer([b"<html>"]),
+            Answer([b"x" * 5_000_000]),
+            json_answer({}, 302, Location="http://127.0.0.1:1/"),
+        ],
+    )
+    def test_that_do_not_come_are_the_configured_ones(self, answer: Answer) -> None:
+        with serving(lambda _: answer) as server, cataloguing(custom(server.url)) as catalog:
+            assert catalog.models() == {"Own": ["fallback"]}
+
+    def test_a_slow_provider_holds_nobody_up_for_long(self) -> None:
+        go = threading.Event()
+
+        def respond(request: Received) -> Answer:
+            return Answer([go]) if request.path.startswith("/slow") else json_answer(LISTED)
+
+        with serving(respond) as server:
+            slow, fast = custom(f"{server.url}/slow", "Slow"), custom(f"{server.url}/fast", "Fast")
+            with cataloguing(slow, fast) as catalog:
+                began = time.monotonic()
+                models = catalog.models()
+                assert time.monotonic() - began < LIST_SECONDS + 1
+                assert models == {"Slow": ["fallback"], "Fast": ["b-model", "a-model"]}
+                go.set()
+
+    def test_without_an_event_loop_are_the_configured_ones(self) -> None:
+        settings = (custom("http://127.0.0.1:9"),)
+        assert Catalog(settings, build_providers(settings), Background()).models() == {"Own": ["fallback"]}

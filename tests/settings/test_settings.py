@@ -4,13 +4,18 @@ from typing import ClassVar
 import pytest
 from dotenv import dotenv_values
 
-from echo.settings import SettingsError, load_settings
+from echo.settings import AzureDeployment, ProviderSettings, SettingsError, load_settings
+from echo.settings.librechat import LIBRECHAT_VARIABLES
 from echo.settings.load import read_settings
 from echo.settings.reader import Reader
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"JWT_SECRET": "k1Qw9xZe" * 5, "JWT_REFRESH_SECRET": "p7Lm3vTr" * 5}
 URI = "mongodb://localhost/LibreChat"
+
+
+def providers(**environ: str) -> dict[str, ProviderSettings]:
+    return {each.name: each for each in load_settings(environ).providers}
 
 
 class TestDefaults:
@@ -110,6 +115,11 @@ class TestBadValues:
             ("ECHO_ALLOWED_ADDRESSES", "http://localhost:80"),
             ("ECHO_ALLOWED_ADDRESSES", "10.0.0.0/8:80"),
             ("ECHO_ALLOWED_ADDRESSES", "::1:80"),
+            ("OPENAI_REVERSE_PROXY", "proxy.example/v1"),
+            ("ANTHROPIC_REVERSE_PROXY", "https://user:pass@proxy.example"),
+            ("LIMIT_MESSAGE_IP", "perhaps"),
+            ("START_BALANCE", "-1"),
+            ("CONFIG_PATH", "https://config.example/librechat.yaml"),
         ],
     )
     def test_are_named_in_one_sentence(self, name: str, value: str) -> None:
@@ -192,19 +202,144 @@ class TestProviders:
         assert settings.provider_limits.allowed_addresses == ("localhost:11434", "[::1]:80")
 
     def test_are_available_with_a_key(self) -> None:
-        settings = load_settings({"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "user_provided"})
-        available = {each.name: each.available for each in settings.providers}
-        assert available["openAI"] is True
-        assert available["anthropic"] is False
-        assert available["google"] is False
+        found = providers(OPENAI_API_KEY="sk-x", ANTHROPIC_API_KEY="user_provided")
+        assert found["openAI"].available
+        assert not found["anthropic"].available
+        assert not found["google"].available
+
+    def test_may_leave_key_and_address_to_users(self) -> None:
+        found = providers(OPENAI_API_KEY="user_provided", OPENAI_REVERSE_PROXY="user_provided")["openAI"]
+        assert (found.user_provides_key, found.user_provides_url, found.api_key) == (True, True, None)
+        assert found.base_url == "https://api.openai.com/v1"
+        assert not providers(OPENAI_API_KEY="sk-x")["openAI"].user_provides_key
 
     def test_models_can_be_listed(self) -> None:
-        settings = load_settings({"OPENAI_MODELS": "one, two ,,three"})
-        assert settings.providers[0].models == ("one", "two", "three")
+        assert providers(OPENAI_MODELS="one, two ,,three")["openAI"].models == ("one", "two", "three")
+
+    def test_that_list_their_models_are_asked_unless_models_are_named(self) -> None:
+        def asked(**environ: str) -> list[str]:
+            return [name for name, each in providers(**environ).items() if each.fetch_models]
+
+        keys = {"OPENAI_API_KEY": "x", "ANTHROPIC_API_KEY": "x", "GOOGLE_KEY": "x", "ASSISTANTS_API_KEY": "x"}
+        assert asked(**keys) == ["openAI", "anthropic"]
+        assert asked(**keys, OPENAI_MODELS="one") == ["anthropic"]
+        assert asked() == []
+        assert asked(OPENAI_API_KEY="user_provided") == []
 
     def test_endpoints_are_restricted_and_ordered(self) -> None:
-        settings = load_settings({"ENDPOINTS": "google, openAI, gptPlugins"})
+        settings = load_settings({"ENDPOINTS": "google, openAI, gptPlugins, agents, google"})
         assert [each.name for each in settings.providers] == ["google", "openAI"]
+
+    @pytest.mark.parametrize(
+        ("variable", "name", "address", "base"),
+        [
+            ("OPENAI_REVERSE_PROXY", "openAI", "https://p.example/v1/", "https://p.example/v1"),
+            (
+                "OPENAI_REVERSE_PROXY",
+                "openAI",
+                "https://p.example/v1/chat/completions",
+                "https://p.example/v1",
+            ),
+            ("OPENAI_REVERSE_PROXY", "openAI", "http://p.example/api/completions", "http://p.example/api"),
+            ("ASSISTANTS_BASE_URL", "assistants", "https://p.example/v1/assistants", "https://p.example/v1"),
+            ("ANTHROPIC_REVERSE_PROXY", "anthropic", "https://p.example/v1/messages", "https://p.example"),
+            ("ANTHROPIC_REVERSE_PROXY", "anthropic", "https://p.example/v1", "https://p.example"),
+            ("ANTHROPIC_REVERSE_PROXY", "anthropic", "https://p.example/claude/", "https://p.example/claude"),
+            ("GOOGLE_REVERSE_PROXY", "google", "https://p.example/v1beta/models", "https://p.example"),
+            ("GOOGLE_REVERSE_PROXY", "google", "https://p.example", "https://p.example"),
+        ],
+    )
+    def test_an_address_of_an_operation_is_one_of_its_base(
+        self, variable: str, name: str, address: str, base: str
+    ) -> None:
+        assert providers(**{variable: address})[name].base_url == base
+
+    def test_an_organization_goes_to_openai(self) -> None:
+        found = providers(OPENAI_ORGANIZATION="org-1")
+        assert found["openAI"].headers == {"OpenAI-Organization": "org-1"}
+        assert found["google"].headers == {}
+
+
+class TestAzure:
+    ENVIRON: ClassVar = {"AZURE_API_KEY": "k", "AZURE_OPENAI_MODELS": "gpt-4.1,gpt-4o"}
+
+    def test_deployments_are_called_as_the_models_without_dots(self) -> None:
+        found = providers(**self.ENVIRON, AZURE_OPENAI_API_INSTANCE_NAME="north")["azureOpenAI"]
+        base = "https://north.openai.azure.com/openai/deployments"
+        assert found.deployments == {
+            "gpt-4.1": AzureDeployment(f"{base}/gpt-41", "2024-10-21", "k"),
+            "gpt-4o": AzureDeployment(f"{base}/gpt-4o", "2024-10-21", "k"),
+        }
+
+    def test_or_all_models_are_one_deployment(self) -> None:
+        found = providers(
+            **self.ENVIRON,
+            AZURE_OPENAI_BASEURL="https://gate.example/${INSTANCE_NAME}/${DEPLOYMENT_NAME}",
+            AZURE_OPENAI_API_INSTANCE_NAME="north",
+            AZURE_OPENAI_API_DEPLOYMENT_NAME="common",
+            AZURE_OPENAI_API_VERSION="2025-01-01",
+        )["azureOpenAI"]
+        expected = AzureDeployment("https://gate.example/north/common", "2025-01-01", "k")
+        assert found.deployments == {"gpt-4.1": expected, "gpt-4o": expected}
+
+    def test_one_switch_decides_between_the_two(self) -> None:
+        found = providers(
+            **self.ENVIRON,
+            AZURE_OPENAI_API_INSTANCE_NAME="north.cognitiveservices.azure.com",
+            AZURE_OPENAI_API_DEPLOYMENT_NAME="common",
+            AZURE_USE_MODEL_AS_DEPLOYMENT_NAME="TRUE",
+        )["azureOpenAI"]
+        assert found.deployments["gpt-4o"].base_url == (
+            "https://north.cognitiveservices.azure.com/openai/deployments/gpt-4o"
+        )
+
+    def test_a_default_model_is_the_only_one_where_none_are_named(self) -> None:
+        assert providers(AZURE_OPENAI_DEFAULT_MODEL="one")["azureOpenAI"].models == ("one",)
+
+    def test_a_key_without_a_place_is_told(self) -> None:
+        [notice] = load_settings(self.ENVIRON).notices
+        assert notice.startswith("AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME")
+
+    def test_users_may_bring_the_key(self) -> None:
+        found = providers(AZURE_API_KEY="user_provided", AZURE_OPENAI_API_INSTANCE_NAME="north")[
+            "azureOpenAI"
+        ]
+        assert (found.user_provides_key, found.available, len(found.deployments)) == (True, False, 3)
+
+
+class TestLibreChatsNames:
+    def test_that_have_no_effect_are_told_in_one_line(self) -> None:
+        environ = {
+            "MEILI_HOST": "http://meili:7700",
+            "PORT": "3080",
+            "GROQ_API_KEY": "x",
+            "SOMETHING": "else",
+            "UID": "1",
+        }
+        assert load_settings(environ).notices == (
+            "Set, and without effect in Echo: GROQ_API_KEY, MEILI_HOST.",
+        )
+
+    def test_that_are_empty_are_not(self) -> None:
+        assert load_settings({"MEILI_HOST": "", "REDIS_URI": " "}).notices == ()
+
+    def test_include_every_name_of_ours_without_a_prefix_but_new_ones(self) -> None:
+        ours = {
+            name for name in dotenv_values(ROOT / ".env.example") if not name.startswith(("ECHO_", "OTEL_"))
+        }
+        assert ours - LIBRECHAT_VARIABLES == set()
+
+    def test_switch_what_is_logged(self) -> None:
+        settings = load_settings({"DEBUG_CONSOLE": "true", "CONSOLE_JSON": "true"})
+        assert (settings.log_level, settings.log_format) == ("debug", "json")
+        ours = load_settings({"DEBUG_CONSOLE": "true", "ECHO_LOG_LEVEL": "error"})
+        assert ours.log_level == "error"
+
+    def test_switch_limits_of_messages_off(self) -> None:
+        assert {"message_ip", "message_user"} <= set(load_settings({}).rate_limits)
+        limits = load_settings({"LIMIT_MESSAGE_IP": "false", "LIMIT_MESSAGE_USER": "false"}).rate_limits
+        assert not {"message_ip", "message_user"} & set(limits)
+        assert "upload_ip" in limits
 
 
 class TestCredentialsKeys:

@@ -4,9 +4,10 @@ import pytest
 
 from echo.errors import BadGateway, ServiceUnavailable
 from echo.files.upload import Upload
-from echo.settings import load_settings
+from echo.settings import SpeechSettings, load_settings
 from echo.speech import Transcriber, build_transcriber
 from echo.speech.offline import OfflineTranscriber
+from echo.speech.remote import RemoteTranscriber
 from tests.support.loopback import Answer, Provider, answer_with, provider
 
 
@@ -28,6 +29,17 @@ class TestService:
         assert b'name="model"\r\n\r\nbig' in request.body
         assert b'filename="audio.mp3"' in request.body
         assert b"secret name" not in request.body
+
+    def test_of_azure_gets_the_key_in_its_own_header(self) -> None:
+        with provider(answer_with({"text": "hello"})) as running:
+            speech = SpeechSettings(
+                "auto", f"{running.url}/d/audio/transcriptions?api-version=v", "m", "az", azure=True
+            )
+            assert RemoteTranscriber(speech).transcribe(upload()) == "hello"
+        [request] = running.requests
+        assert request.headers["api-key"] == "az"
+        assert "Authorization" not in request.headers
+        assert request.path == "/d/audio/transcriptions?api-version=v"
 
     @pytest.mark.parametrize(
         "answer",

@@ -38,7 +38,9 @@ class Op:
 
     @property
     def secured(self) -> bool:
-        return bool(self.raw.get("security", DOCUMENT.get("security")))
+        alternatives = self.raw.get("security", DOCUMENT.get("security"))
+        # An empty alternative lets anyone in, and a token only says who it is.
+        return bool(alternatives) and {} not in alternatives
 
     def parameters(self, location: str) -> list[Mapping[str, Any]]:
         return [p for p in map(resolve, self.raw.get("parameters", ())) if p["in"] == location]

@@ -1,0 +1,87 @@
+"""Settings of the environment as `librechat.yaml` completes them, and what is worth telling about both."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
+from echo.settings.librechat.client import read_client
+from echo.settings.librechat.limits import read_file_rules, with_rate_limits
+from echo.settings.librechat.speech import with_speech
+from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
+from echo.settings.providers import ADDRESS
+from echo.settings.reader import Reader
+
+
+def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
+    """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
+    rules = read_file_rules(config)
+    complete = replace(
+        settings,
+        rate_limits=with_rate_limits(config, _switched(settings.rate_limits, reader)),
+        max_upload_bytes=_upload_bytes(settings, reader, rules),
+        provider_limits=_with_addresses(config, settings.provider_limits),
+        speech=with_speech(config, settings.speech),
+        allowed_domains=_domains(config),
+        file_rules=rules,
+        model_specs=config.section("modelSpecs").get("list", ()),
+        client=read_client(
+            config,
+            balance=_balance(reader),
+            custom_footer=reader.text("CUSTOM_FOOTER"),
+            help_url=reader.text("HELP_AND_FAQ_URL"),
+        ),
+    )
+    config.check()
+    return replace(complete, notices=tuple(_notices(complete, reader, config)))
+
+
+def _switched(limits: Mapping[str, RateLimit], reader: Reader) -> dict[str, RateLimit]:
+    """Without the limits on messages that are switched off."""
+    off = {
+        limit
+        for limit, switch in (("message_ip", "LIMIT_MESSAGE_IP"), ("message_user", "LIMIT_MESSAGE_USER"))
+        if not reader.flag(switch, True)
+    }
+    return {name: limit for name, limit in limits.items() if name not in off}
+
+
+def _upload_bytes(settings: Settings, reader: Reader, rules: Mapping[str, FileRules]) -> int:
+    """The file's limit for any upload; never more than what the environment sets by name."""
+    limit = rules.get("default", FileRules()).max_bytes
+    if limit is None:
+        return settings.max_upload_bytes
+    explicit = reader.value("ECHO_MAX_UPLOAD_BYTES") is not None
+    return max(1, min(limit, settings.max_upload_bytes) if explicit else limit)
+
+
+def _with_addresses(config: ConfigFile, limits: ProviderLimits) -> ProviderLimits:
+    """With the private addresses that users' own base URLs may name."""
+    listed = config.section("endpoints").get("allowedAddresses", [])
+    for index, address in enumerate(listed):
+        if not ADDRESS.fullmatch(address):
+            config.refuse(("endpoints", "allowedAddresses", index), "must be host:port")
+    return replace(limits, allowed_addresses=(*limits.allowed_addresses, *listed))
+
+
+def _domains(config: ConfigFile) -> tuple[str, ...]:
+    listed = config.section("registration").get("allowedDomains", [])
+    return tuple(domain.strip().lower().removeprefix("@") for domain in listed if domain.strip())
+
+
+def _balance(reader: Reader) -> Mapping[str, Any]:
+    """LibreChat's older variables for credits."""
+    start = reader.whole("START_BALANCE", 20000, minimum=0)
+    enabled = reader.flag("CHECK_BALANCE", False)
+    return {"enabled": True, "startBalance": start} if enabled else {"enabled": False}
+
+
+def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator[str]:
+    yield from config.warnings
+    if settings.client.balance["enabled"]:
+        yield "The balance is shown to clients, but Echo does not count or limit what users spend."
+    azure = next((each for each in settings.providers if each.type == "azure"), None)
+    if azure and azure.api_key and not azure.deployments:
+        yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
+    if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables):
+        yield f"Set, and without effect in Echo: {', '.join(unused)}."

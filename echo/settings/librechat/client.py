@@ -1,0 +1,63 @@
+"""What `/api/config` tells clients from `librechat.yaml`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from echo.settings.librechat.config import ConfigFile
+from echo.settings.model import ClientSettings
+
+# What a client may show, unless the operator switches it off.
+OFFERED = {"modelSelect": True, "parameters": True, "presets": True, "multiConvo": True, "feedback": True}
+# Features of LibreChat's that this server does not have: told, so that a client does not show what would fail.
+ABSENT = dict.fromkeys(
+    (
+        *("agents", "bookmarks", "contextCost", "contextUsage", "fileCitations", "fileSearch", "marketplace"),
+        *("mcpServers", "memories", "peoplePicker", "prompts", "remoteAgents", "runCode", "schedules"),
+        *("sharedLinks", "skills", "temporaryChat", "webSearch"),
+    ),
+    False,
+)
+# Shown on the page where one logs in.
+FOR_ANYONE = ("privacyPolicy", "termsOfService")
+# Parts of a preset that steer the model and are the operator's alone, as in LibreChat.
+PRIVATE = frozenset(
+    {"promptPrefix", "instructions", "additional_instructions", "system", "context", "examples"}
+)
+
+
+def read_client(
+    config: ConfigFile, *, balance: Mapping[str, Any], custom_footer: str | None, help_url: str | None
+) -> ClientSettings:
+    """What clients are told. `balance` is for where the file says nothing of it."""
+    own = config.section("interface")
+    specs = config.section("modelSpecs")
+    if specs:
+        _check_specs(config, specs["list"])
+    told = {**OFFERED, **own, **ABSENT}
+    shown = config.section("balance")
+    return ClientSettings(
+        interface=told,
+        anyone={name: own[name] for name in FOR_ANYONE if name in own},
+        model_specs={
+            **specs,
+            "list": [_shown(spec) for spec in specs["list"] if spec.get("showInMenu", True)],
+        }
+        if specs
+        else None,
+        balance=dict(shown) if shown.get("enabled") else {"enabled": False} if shown else balance,
+        custom_footer=custom_footer,
+        help_url=help_url,
+    )
+
+
+def _check_specs(config: ConfigFile, specs: list[Mapping[str, Any]]) -> None:
+    seen: set[str] = set()
+    for index, spec in enumerate(specs):
+        if spec["name"] in seen:
+            config.refuse(("modelSpecs", "list", index, "name"), "stands in the list twice")
+        seen.add(spec["name"])
+
+
+def _shown(spec: Mapping[str, Any]) -> dict[str, Any]:
+    preset = {name: value for name, value in spec["preset"].items() if name not in PRIVATE}
+    return {**spec, "preset": preset}

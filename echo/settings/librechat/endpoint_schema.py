@@ -1,0 +1,167 @@
+"""The section `endpoints` of `librechat.yaml`."""
+
+from echo.settings.librechat.fields import (
+    Flag,
+    Headers,
+    Listed,
+    Mapped,
+    Named,
+    OneOrOther,
+    Part,
+    Section,
+    Text,
+    Version,
+)
+
+# Of every kind of endpoint.
+_COMMON_IGNORED = frozenset(
+    {
+        *("streamRate", "titlePrompt", "titleMethod", "titleEndpoint", "titlePromptTemplate", "titleTiming"),
+        *("activityLabel", "activityModel", "activityEndpoint", "activityPrompt", "activityMaxPerRun"),
+        *("activityCharLimit", "activityPhaseLabel", "activityPhaseModel", "activityPhaseEndpoint"),
+        *("activityPhasePrompt", "activityPhaseMaxPerRun", "reasoningLabel", "reasoningLabelModel"),
+        *(
+            "reasoningLabelEndpoint",
+            "reasoningLabelPrompt",
+            "reasoningLabelMinChars",
+            "reasoningLabelUpdateChars",
+        ),
+        *("reasoningLabelUpdateIntervalMs", "reasoningLabelMaxPerRun", "maxToolResultChars", "apiKeyPreview"),
+        # Of older versions.
+        *("summarize", "summaryModel", "forcePrompt", "plugins"),
+    }
+)
+
+
+class Titles(Section):
+    """What every endpoint can say of titles."""
+
+    ignored = _COMMON_IGNORED
+
+    titleConvo = Flag()
+    titleModel = Text()
+
+
+class All(Titles):
+    """For all endpoints; wins over what they say themselves."""
+
+    headers = Headers()
+
+
+class BuiltIn(All):
+    """OpenAI, Google."""
+
+    baseURL = Text()
+
+
+class Anthropic(BuiltIn):
+    """Anthropic."""
+
+    ignored = _COMMON_IGNORED | {"vertex"}
+
+    models = Listed(Text())
+
+
+class Bedrock(BuiltIn):
+    """Bedrock."""
+
+    ignored = _COMMON_IGNORED | {"availableRegions", "guardrailConfig", "inferenceProfiles"}
+
+    models = Listed(Text())
+
+
+class Model(Section):
+    """A model with a description."""
+
+    ignored = frozenset({"description"})
+
+    name = Text(required=True)
+
+
+class Models(Section):
+    """The models of an endpoint."""
+
+    ignored = frozenset({"userIdQuery"})
+
+    default = Listed(OneOrOther(Text(), Part(Model), expected="must be the name of a model"))
+    fetch = Flag()
+
+
+class Assistants(BuiltIn):
+    """OpenAI's assistants."""
+
+    ignored = _COMMON_IGNORED | {
+        *("disableBuilder", "pollIntervalMs", "timeoutMs", "version", "supportedIds", "excludedIds"),
+        *("privateAssistants", "retrievalModels", "capabilities"),
+    }
+
+    apiKey = Text()
+    models = Part(Models)
+
+
+class AzureModel(Section):
+    """Where a group has one model."""
+
+    ignored = frozenset({"assistants"})
+
+    deploymentName = Text()
+    version = Version()
+
+
+class AzureGroup(Section):
+    """Models of one resource, with one key."""
+
+    ignored = frozenset({"assistants", "addParams", "dropParams", "plugins"})
+
+    group = Text(required=True)
+    apiKey = Text(required=True)
+    models = Named(
+        OneOrOther(Flag(), Part(AzureModel), expected="must be true, or hold deploymentName and version"),
+        required=True,
+        error_messages={"required": "is missing"},
+    )
+    serverless = Flag(load_default=False)
+    instanceName = Text()
+    deploymentName = Text()
+    version = Version()
+    baseURL = Text()
+    additionalHeaders = Headers()
+
+
+class Azure(Titles):
+    """Azure OpenAI."""
+
+    ignored = _COMMON_IGNORED | {"assistants"}
+
+    groups = Listed(Part(AzureGroup), required=True)
+
+
+class Custom(BuiltIn):
+    """An endpoint that the operator adds. LibreChat leaves an incomplete one out, so nothing is required."""
+
+    ignored = _COMMON_IGNORED | {"customParams", "directEndpoint", "titleMessageRole", "tokenConfig"}
+
+    name = Text()
+    apiKey = Text()
+    models = Part(Models)
+    provider = Text(one_of=("anthropic",))
+    iconURL = Text()
+    modelDisplayLabel = Text()
+    addParams = Mapped()
+    dropParams = Listed(Text())
+
+
+class Endpoints(Section):
+    """All endpoints."""
+
+    ignored = frozenset({"agents", "azureAssistants", "gptPlugins"})
+
+    allowedAddresses = Listed(Text())
+    all = Part(All)
+    openAI = Part(BuiltIn)
+    google = Part(BuiltIn)
+    anthropic = Part(Anthropic)
+    azureOpenAI = Part(Azure)
+    assistants = Part(Assistants)
+    bedrock = Part(Bedrock)
+    custom = Listed(Part(Custom))

@@ -1,0 +1,263 @@
+"""The sections of `librechat.yaml`, as LibreChat's own schema has them (`configSchema`, librechat-data-provider).
+
+What Echo uses is declared field by field; what only LibreChat uses stands in `ignored`, so that a misspelt key is
+told from one that merely does nothing here. Endpoints have a module of their own.
+"""
+
+from echo.settings.librechat.endpoint_schema import Endpoints
+from echo.settings.librechat.fields import (
+    MISSING,
+    Flag,
+    Listed,
+    Mapped,
+    Named,
+    Number,
+    OneOrOther,
+    Part,
+    Pattern,
+    Section,
+    Text,
+    Version,
+)
+
+REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
+
+
+class Registration(Section):
+    """Who may register."""
+
+    ignored = frozenset({"socialLogins", "oauthStateTtlMs", "openidDiscovery"})
+
+    allowedDomains = Listed(Text())
+
+
+class Limit(Section):
+    """Requests in a window, by address and by account."""
+
+    ipMax = Number(minimum=1, whole=True)
+    ipWindowInMinutes = Number(minimum=0.02)
+    userMax = Number(minimum=1, whole=True)
+    userWindowInMinutes = Number(minimum=0.02)
+
+
+class RateLimits(Section):
+    """How often what is costly may be asked for."""
+
+    ignored = frozenset({"tts", "mcpApps", "agentEvents", "emailChange", "emailChangeConfirm"})
+
+    fileUploads = Part(Limit)
+    conversationsImport = Part(Limit)
+    stt = Part(Limit)
+
+
+class EndpointFiles(Section):
+    """What may be uploaded for one endpoint; sizes in MB."""
+
+    ignored = frozenset({"defaultLLMDeliveryPath", "legacyFileUploadUX", "textFallbackWithoutTools"})
+
+    disabled = Flag()
+    fileLimit = Number(whole=True)
+    fileSizeLimit = Number()
+    totalSizeLimit = Number()
+    supportedMimeTypes = Listed(Pattern())
+
+
+class FileConfig(Section):
+    """What may be uploaded; sizes in MB."""
+
+    ignored = frozenset(
+        {
+            *("skills", "fileTokenLimit", "fileContextSizeLimit", "fileContextCharLimit", "imageGeneration"),
+            *("clientImageResize", "codeEnvLivenessSafeWindowMs", "ocr", "text", "stt"),
+            *("defaultLLMDeliveryPath", "legacyFileUploadUX", "textFallbackWithoutTools"),
+        }
+    )
+
+    endpoints = Named(Part(EndpointFiles))
+    serverFileSizeLimit = Number()
+    avatarSizeLimit = Number()
+
+
+class SttOpenai(Section):
+    """A service that speaks OpenAI's protocol."""
+
+    ignored = frozenset({"apiKeyPreview"})
+
+    url = Text()
+    apiKey = Text(required=True)
+    model = Text()
+
+
+class SttAzure(Section):
+    """A deployment of Whisper at Azure OpenAI."""
+
+    ignored = frozenset({"apiKeyPreview"})
+
+    instanceName = Text(required=True)
+    apiKey = Text(required=True)
+    deploymentName = Text(required=True)
+    apiVersion = Text(required=True)
+
+
+class Stt(Section):
+    """Speech to text."""
+
+    ignored = frozenset({"allowedAddresses"})
+
+    openai = Part(SttOpenai)
+    azureOpenAI = Part(SttAzure)
+
+
+class Speech(Section):
+    """Speech."""
+
+    ignored = frozenset({"tts", "speechTab"})
+
+    stt = Part(Stt)
+
+
+class Balance(Section):
+    """Credits of users, as a client is told of them."""
+
+    ignored = frozenset({"reservationTtlMs"})
+
+    enabled = Flag(load_default=False)
+    startBalance = Number(load_default=20000)
+    autoRefillEnabled = Flag(load_default=False)
+    refillIntervalValue = Number(load_default=30)
+    refillIntervalUnit = Text(one_of=REFILL_UNITS, load_default="days")
+    refillAmount = Number(load_default=10000)
+
+
+class ModelSpec(Section):
+    """A choice of endpoint, model and parameters under a name."""
+
+    name = Text(required=True)
+    label = Text(required=True)
+    preset = Mapped(required=True, error_messages={"required": MISSING})
+    order = Number(minimum=-(2**31))
+    default = Flag()
+    softDefault = Flag()
+    description = Text()
+    group = Text()
+    groupIcon = Text()
+    showIconInMenu = Flag()
+    showIconInHeader = Flag()
+    showOnLanding = Flag()
+    showInMenu = Flag()
+    conversation_starters = Listed(Text())
+    iconURL = Text()
+    authType = Text()
+    hideBadgeRow = Flag()
+
+    ignored = frozenset(
+        {
+            *("webSearch", "fileSearch", "executeCode", "memory", "askUserQuestion", "runInBackground"),
+            *("describeIntent", "artifacts", "mcpServers", "skills", "subagents"),
+        }
+    )
+
+
+class ModelSpecs(Section):
+    """The choices that users are offered."""
+
+    enforce = Flag(load_default=False)
+    prioritize = Flag(load_default=True)
+    list = Listed(Part(ModelSpec), load_default=[])
+    addedEndpoints = Listed(Text())
+
+
+class PrivacyPolicy(Section):
+    """A link."""
+
+    externalUrl = Text()
+    openNewTab = Flag()
+
+
+class TermsOfService(PrivacyPolicy):
+    """A link, and a text to be agreed to."""
+
+    modalAcceptance = Flag()
+    modalTitle = Text()
+    modalContent = OneOrOther(Text(), Listed(Text()), expected="must be text or a list of texts")
+
+
+class Interface(Section):
+    """What a client shows."""
+
+    # Of features that Echo does not have; `/api/config` says that they are off.
+    ignored = frozenset(
+        {
+            *("agents", "memories", "prompts", "mcpServers", "temporaryChat", "temporaryChatRetention"),
+            *(
+                "generalChatRetention",
+                "retentionMode",
+                "retainAgentFiles",
+                "runCode",
+                "webSearch",
+                "fileSearch",
+            ),
+            *("fileCitations", "contextUsage", "contextCost", "currency", "peoplePicker", "marketplace"),
+            *("remoteAgents", "skills", "sharedLinks", "schedules", "traceViewer", "buildInfo"),
+            *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
+        }
+    )
+
+    privacyPolicy = Part(PrivacyPolicy)
+    termsOfService = Part(TermsOfService)
+    customWelcome = Text()
+    modelSelect = Flag()
+    parameters = Flag()
+    multiConvo = Flag()
+    presets = Flag()
+    bookmarks = Flag()
+    feedback = Flag()
+    autoSubmitFromUrl = Flag()
+    codeHighlightThrottleMs = Number(whole=True)
+
+
+class Config(Section):
+    """The whole file."""
+
+    ignored = frozenset(
+        {
+            *(
+                "cache",
+                "ocr",
+                "webSearch",
+                "langfuse",
+                "memory",
+                "summarization",
+                "skillSync",
+                "secureImageLinks",
+            ),
+            *(
+                "imageOutputType",
+                "includedTools",
+                "filteredTools",
+                "mcpServers",
+                "mcpSettings",
+                "mcpAppSandbox",
+            ),
+            *(
+                "turnstile",
+                "fileStrategy",
+                "fileStrategies",
+                "cloudfront",
+                "actions",
+                "transactions",
+                "filters",
+            ),
+            *("messageFilter", "permissions", "openapi", "emailChange"),
+        }
+    )
+
+    version = Version(required=True, error_messages={"required": MISSING})
+    registration = Part(Registration)
+    endpoints = Part(Endpoints)
+    modelSpecs = Part(ModelSpecs)
+    interface = Part(Interface)
+    fileConfig = Part(FileConfig)
+    rateLimits = Part(RateLimits)
+    speech = Part(Speech)
+    balance = Part(Balance)
