@@ -14,6 +14,7 @@ from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
 from echo.auth.user_keys import KeyService, make_cipher
 from echo.background import Background
+from echo.chat.assembly import ChatParts, build_chat
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
@@ -104,7 +105,7 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=limiter,
         security_map=Security(tokens, guard, api_keys, metrics_secret=settings.metrics_secret).scheme_map,
-        lifespan=_lifespan(services.background, providers, observation, close),
+        lifespan=_lifespan(services, providers, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
     edge = Edge(cors, trusted_proxies=settings.trust_proxy, meter=observation.meter)
@@ -125,6 +126,12 @@ def make_services(
     keys = KeyService(KeyRepository(database), settings.providers, make_cipher(settings))
     titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
     background = Background()
+    file_store = build_file_store(settings)
+    chat = build_chat(
+        settings,
+        database,
+        ChatParts(providers, keys.credentials, titles, file_store, background, count_tokens),
+    )
     return Services(
         settings=settings,
         startup=read_startup(settings),
@@ -161,13 +168,14 @@ def make_services(
             most_open=settings.open_completions,
         ),
         catalog=Catalog(settings.providers, providers, background),
+        chat=chat,
         providers=providers,
         titles=titles,
         transcriber=build_transcriber(settings),
         transfers=TransferService(
             ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
         ),
-        file_store=build_file_store(settings),
+        file_store=file_store,
         count_tokens=count_tokens,
         background=background,
         readiness=lambda: check_readiness(settings, database),
@@ -188,18 +196,20 @@ def _answers(database: Database) -> bool:
 
 
 def _lifespan(
-    background: Background,
+    services: Services,
     providers: ProviderRegistry,
     observation: Observation,
     close: Callable[[], None],
 ) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        background.begin()
+        services.background.begin()
+        services.chat.begin()
         if observation.running:
-            background.submit(observation.running())
+            services.background.submit(observation.running())
         yield
-        await background.close()
+        await services.chat.close()
+        await services.background.close()
         await providers.close()
         close()
 

@@ -145,8 +145,8 @@ class TooManyRequests(ApiError):
     default_code = "rate_limited"
     default_message = "Too many requests; try again later."
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(headers={"Retry-After": str(max(1, retry_after))})
+    def __init__(self, retry_after: int, message: str | None = None, *, code: str | None = None) -> None:
+        super().__init__(message, code=code, headers={"Retry-After": str(max(1, retry_after))})
 
 
 class ProviderLimited(TooManyRequests):

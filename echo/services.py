@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from echo.auth.service import AuthService
     from echo.auth.user_keys import KeyService
     from echo.background import Background
+    from echo.chat.service import ChatService
     from echo.completions.service import CompletionService
     from echo.contract.document import Contract
     from echo.files import FileStore
@@ -69,6 +70,7 @@ class Services:
     keys: "KeyService"
     completions: "CompletionService"
     catalog: "Catalog"
+    chat: "ChatService"
     providers: "Providers"
     titles: "TitleService"
     transcriber: "Transcriber"

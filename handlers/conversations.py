@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.http.pending import Pending
 from echo.services import Caller, Services
 from handlers.paging import clamp, page_body
 from handlers.schemas import conversations as schemas
@@ -63,6 +64,15 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
     title = services.titles.wait_for(services.background, question, answer, endpoint=endpoint, model=model)
     services.conversations.update(caller.id, conversation_id, title=title)
     return {"title": title}
+
+
+def await_title(services: Services, caller: Caller, *, conversation_id: str) -> Pending:
+    """The title of a conversation, once a run has made it."""
+
+    async def wait() -> Json:
+        return {"title": await services.chat.title(caller.id, conversation_id)}
+
+    return Pending(wait)
 
 
 def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json:

@@ -61,3 +61,12 @@ def delete_message(services: Services, caller: Caller, *, conversation_id: str, 
     """Delete a message; its children hang on its parent from then on."""
     services.threads.delete_message(caller.id, conversation_id, message_id)
     return {"messageId": message_id}
+
+
+def give_feedback(
+    services: Services, caller: Caller, *, conversation_id: str, message_id: str, body: Json
+) -> Json:
+    """Say what one thinks of a message, or nothing any more."""
+    feedback = schemas.read_feedback(body)
+    services.messages.give_feedback(caller.id, conversation_id, message_id, feedback)
+    return {"messageId": message_id, "conversationId": conversation_id, "feedback": feedback}

@@ -11,6 +11,7 @@ from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.repository import Repository
+from storage.runs import PieceRepository, RunRepository, WorkerRepository
 from storage.sessions import SessionRepository
 from storage.users import UserRepository
 
@@ -23,9 +24,12 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     InvitationRepository,
     KeyRepository,
     MessageRepository,
+    PieceRepository,
     PresetRepository,
+    RunRepository,
     SessionRepository,
     UserRepository,
+    WorkerRepository,
 )
 
 

@@ -1,10 +1,11 @@
-"""The `messages` collection: reading. What also touches the conversation is in `storage.threads`."""
+"""The `messages` collection: reading, and feedback. What also touches the conversation is in `storage.threads`."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
@@ -100,6 +101,21 @@ class MessageRepository(Repository):
         query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
         with translated():
             return identified(found(self._collection.find_one(query, SHOWN)))
+
+    def give_feedback(
+        self, owner: str, conversation_id: str, message_id: str, feedback: Mapping[str, Any] | None
+    ) -> Document:
+        """Store what the owner thinks of a message, None for nothing any more; the message. Raises `NotFound`."""
+        query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
+        update: Document = {"$unset": {"feedback": ""}}
+        if feedback is not None:
+            named = {name: feedback[name] for name in ("rating", "tag", "text") if name in feedback}
+            update = {"$set": {"feedback": named}}
+        with translated():
+            changed = self._collection.find_one_and_update(
+                query, update, projection=SHOWN, return_document=ReturnDocument.AFTER
+            )
+        return identified(found(changed))
 
     def conversations_containing(self, owner: str, search: str) -> list[str]:
         """The ids of the conversations in which a message contains the text."""

@@ -4,7 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from echo.auth.passwords import hash_password
 from echo.auth.service import caller_of
 from echo.auth.tokens import Tokens, hash_refresh_token
 from echo.services import Services
-from echo.settings import Settings, load_settings
+from echo.settings import ProviderSettings, Settings, load_settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.indexes import ensure_indexes
 from storage.sessions import SessionRepository
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
-from tests.support.providers import ProviderServer, openai_server
+from tests.support.providers import ProviderServer, event_stream, openai_server
 
 PASSWORD = "correct horse 1 battery"
 MakeApplication = Callable[..., Application]
@@ -82,10 +82,21 @@ def model_server() -> Iterator[ProviderServer]:
 
 
 @pytest.fixture(scope="session")
+def patient_server() -> Iterator[ProviderServer]:
+    """A provider that thinks for an hour."""
+    with openai_server(event_stream(3600.0)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def settings(
-    application_uri: str, model_server: ProviderServer, tmp_path_factory: pytest.TempPathFactory
+    application_uri: str,
+    model_server: ProviderServer,
+    patient_server: ProviderServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
-    return make_settings(
+    """Settings with two endpoints that chat: `openAI`, and `Fake`, whose model never comes to an end by itself."""
+    settings = make_settings(
         application_uri,
         tmp_path_factory.mktemp("data"),
         OPENAI_API_KEY="sk-tests-only",
@@ -93,7 +104,12 @@ def settings(
         OPENAI_MODELS="gpt-4o,gpt-4o-mini",
         # Titles are made from the first message.
         TITLE_CONVO="false",
+        LIMIT_CONCURRENT_MESSAGES="false",
     )
+    fake = ProviderSettings(
+        name="Fake", type="custom", models=("gpt-4o",), api_key="sk-tests-only", base_url=patient_server.url
+    )
+    return replace(settings, providers=(*settings.providers, fake))
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
+        runs_at_once=_runs_at_once(reader),
         log_level=reader.text("ECHO_LOG_LEVEL", level, one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", style, one_of=("auto", "json", "console")),
         metrics_secret=reader.text("METRICS_SECRET"),
@@ -173,6 +174,11 @@ def _rate_limits(reader: Reader) -> list[tuple[str, RateLimit]]:
         )
         for name, by, maximum, requests, window, minutes in RATE_LIMITS
     ]
+
+
+def _runs_at_once(reader: Reader) -> int | None:
+    most = reader.whole("CONCURRENT_MESSAGE_MAX", 2, minimum=1)
+    return most if reader.flag("LIMIT_CONCURRENT_MESSAGES", True) else None
 
 
 def _speech(reader: Reader) -> SpeechSettings:

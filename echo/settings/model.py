@@ -153,6 +153,7 @@ class Settings:
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
     open_completions: int
+    runs_at_once: int | None
     log_level: str
     log_format: str
     metrics_secret: str | None = field(repr=False)

@@ -10,6 +10,7 @@ from handlers.schemas.base import Input, Moment, Output, Text, Whole
 
 # LibreChat's ratings; `neutral` of the contract is no rating at all.
 _FEEDBACK = {"thumbsUp": "positive", "thumbsDown": "negative"}
+_RATINGS = {name: rating for rating, name in _FEEDBACK.items()}
 
 
 def sender_of(document: Mapping[str, Any]) -> str:
@@ -72,5 +73,27 @@ class NewMessageSchema(Input):
     model = Text()
 
 
+class FeedbackSchema(Input):
+    """LibreChat's feedback."""
+
+    rating = Text(required=True)
+    tag = Text()
+    text = Text()
+
+
+def read_feedback(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The feedback of a body: LibreChat's object, the contract's enum, or nothing."""
+    feedback = body.get("feedback")
+    if isinstance(feedback, str):
+        return {"rating": _RATINGS[feedback]} if feedback in _RATINGS else None
+    if feedback is None:
+        return None
+    loaded: dict[str, Any] = _feedback.load(
+        {name: each for name, each in feedback.items() if each is not None}
+    )
+    return loaded
+
+
+_feedback = FeedbackSchema()
 message = MessageSchema()
 new_message = NewMessageSchema()

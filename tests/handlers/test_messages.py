@@ -1,6 +1,6 @@
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pymongo.database import Database as MongoDatabase
@@ -400,3 +400,60 @@ class TestDeleteMessage:
         left = ada.get(f"/api/messages/{conversation_id}").json()
         assert [message["messageId"] for message in left] == [first["messageId"], third["messageId"]]
         assert left[1]["parentMessageId"] == first["messageId"]
+
+
+class TestGiveFeedback:
+    GOOD: ClassVar[dict[str, str]] = {"rating": "thumbsUp", "tag": "clear_well_written", "text": "Thanks"}
+
+    def give(self, client: Client, conversation_id: str, message_id: str, **body: Any) -> Any:
+        return client.put(f"/api/messages/{conversation_id}/{message_id}/feedback", json=body)
+
+    def test_anonymous_is_refused(self, api: Client) -> None:
+        assert self.give(api, new_id(), new_id(), feedback=None).status_code == 401
+
+    def test_another_owner_finds_nothing(self, ada: UserClient, bob: UserClient, stored: Stored) -> None:
+        conversation_id = new_id()
+        message_id = post(ada, conversation_id)["messageId"]
+        assert self.give(bob, conversation_id, message_id, feedback=self.GOOD).status_code == 404
+        assert "feedback" not in stored.messages.find_one({"messageId": message_id})  # type: ignore[operator]
+
+    @pytest.mark.parametrize(
+        "feedback", ["great", 5, {}, {"rating": "up"}, {"rating": "thumbsUp", "tag": "x"}, ["thumbsUp"]]
+    )
+    def test_what_is_none_is_refused(self, ada: UserClient, feedback: Any) -> None:
+        conversation_id = new_id()
+        message_id = post(ada, conversation_id)["messageId"]
+        assert self.give(ada, conversation_id, message_id, feedback=feedback).status_code == 400
+
+    def test_librechats_object_is_stored_and_shown(self, ada: UserClient, stored: Stored) -> None:
+        conversation_id = new_id()
+        message_id = post(ada, conversation_id)["messageId"]
+        answer = self.give(ada, conversation_id, message_id, feedback={**self.GOOD, "user": "mallory"})
+        assert answer.json() == {
+            "messageId": message_id,
+            "conversationId": conversation_id,
+            "feedback": self.GOOD,
+        }
+        message = stored.messages.find_one({"messageId": message_id})
+        assert message is not None
+        assert message["feedback"] == self.GOOD
+        assert ada.get(f"/api/messages/{conversation_id}/{message_id}").json()["feedback"] == "positive"
+
+    @pytest.mark.parametrize(
+        ("word", "rating"), [("positive", "thumbsUp"), ("negative", "thumbsDown"), ("neutral", None)]
+    )
+    def test_the_contracts_words_are_understood(self, ada: UserClient, word: str, rating: str | None) -> None:
+        conversation_id = new_id()
+        message_id = post(ada, conversation_id)["messageId"]
+        answer = self.give(ada, conversation_id, message_id, feedback=word).json()
+        assert answer["feedback"] == ({"rating": rating} if rating else None)
+
+    def test_nothing_takes_it_back(self, ada: UserClient, stored: Stored) -> None:
+        conversation_id = new_id()
+        message_id = post(ada, conversation_id)["messageId"]
+        for taken_back in ({"feedback": None}, {}):
+            self.give(ada, conversation_id, message_id, feedback=self.GOOD)
+            assert self.give(ada, conversation_id, message_id, **taken_back).json()["feedback"] is None
+            message = stored.messages.find_one({"messageId": message_id})
+            assert message is not None
+            assert "feedback" not in message

@@ -31,8 +31,10 @@ class Belongings:
         """Ids of the same form that nothing has."""
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
-        made["id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["apiKeyId"] = uuid.uuid4().hex[:24]
+        # The name of an endpoint is nobody's.
+        made["endpoint"] = self.ids["endpoint"]
         return made
 
 
@@ -46,18 +48,28 @@ def furnish(user: UserClient) -> Belongings:
     assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
     api_key = user.post("/api/api-keys", json={"name": "private key"})
     provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
-    for response in (message, preset, upload, assistant, api_key, provider_key):
+    title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
+    chat = user.post(
+        "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
+    )
+    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
         "conversation_id": conversation_id,
         "messageId": message.json()["messageId"],
         "parentMessageId": message.json()["messageId"],
+        "overrideParentMessageId": message.json()["messageId"],
+        "responseMessageId": message.json()["messageId"],
+        "streamId": chat.json()["streamId"],
+        "endpoint": "Fake",
+        "clientRequestId": str(uuid.uuid4()),
         "presetId": preset.json()["presetId"],
         "file_id": upload.json()["file_id"],
         "fileId": upload.json()["file_id"],
         "userId": user.id,
         "id": assistant.json()["id"],
+        "assistant_id": assistant.json()["id"],
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
     }
@@ -93,6 +105,9 @@ def body_for(op: Op, ids: dict[str, str]) -> Any:
     for place in id_fields(op.json_schema or {}):
         if place[-1] in ids:
             body = with_value(body, place, ids[str(place[-1])])
+    if "clientRequestId" in (body or {}):
+        # One that was seen before would start nothing.
+        body["clientRequestId"] = str(uuid.uuid4())
     return body
 
 
@@ -106,7 +121,7 @@ def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     text = response.text
     for value in {value for mapping in ids for value in mapping.values()}:
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text

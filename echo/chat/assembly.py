@@ -1,0 +1,51 @@
+"""How the parts of chats fit together; called by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from echo.background import Background
+from echo.chat.endpoints import Endpoints, FindCredentials
+from echo.chat.hub import RunHub, RunStores
+from echo.chat.preparation import Preparation, Stores
+from echo.chat.service import ChatService
+from echo.files import FileStore
+from echo.providers.chat import Providers
+from echo.providers.titles import TitleService
+from echo.settings import Settings
+from storage.assistants import AssistantRepository
+from storage.chats import ChatRepository
+from storage.database import Database
+from storage.files import FileRepository
+from storage.presets import PresetRepository
+from storage.runs import PieceRepository, RunRepository, WorkerRepository
+
+
+@dataclass(frozen=True)
+class ChatParts:
+    """What chats share with the rest; `credentials` finds a user's own key for an endpoint, by owner and name."""
+
+    providers: Providers
+    credentials: FindCredentials
+    titles: TitleService
+    file_store: FileStore
+    background: Background
+    count_tokens: Callable[[str], int]
+
+
+def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
+    """The service behind the operations of chats; nothing is contacted."""
+    chats = ChatRepository(database)
+    stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
+    reading = Stores(
+        chats,
+        FileRepository(database),
+        parts.file_store,
+        AssistantRepository(database),
+        PresetRepository(database),
+    )
+    endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    hub = RunHub(
+        stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
+    )
+    preparation = Preparation(reading, endpoints, parts.count_tokens, titles=settings.title_conversations)
+    return ChatService(preparation, hub, stores, parts.background)

@@ -1,0 +1,117 @@
+"""Files that go with a message: only its owner's own, as pictures and texts that a model can be sent."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from echo.chat.context import picture_tokens
+from echo.errors import FieldError, NotFound, PayloadTooLarge, Unprocessable
+from echo.files import FileStore
+from echo.files.kinds import IMAGE_TYPES
+from echo.files.text import TEXT_TYPES
+from echo.providers.chat import Attachment
+from storage.errors import NotFound as NotStored
+from storage.files import FileRepository
+
+Record = Mapping[str, Any]
+# In one request to a model, those of earlier messages included. Providers take about as much.
+MAX_FILES = 20
+MAX_BYTES = 20 * 1024 * 1024
+# What a message keeps of each of its files, as LibreChat has it.
+SHOWN = ("type", "file_id", "filepath", "filename", "embedded", "height", "width")
+
+
+class Attachments:
+    """The files of one owner, read for one request."""
+
+    def __init__(self, files: FileRepository, store: FileStore, owner: str) -> None:
+        self._files = files
+        self._store = store
+        self._owner = owner
+        self._left = MAX_BYTES
+        self._count = 0
+
+    def records(self, file_ids: Sequence[str]) -> list[Record]:
+        """The records of files that a new message names. Raises `Unprocessable` for one that is not there."""
+        found: list[Record] = []
+        for index, file_id in enumerate(dict.fromkeys(file_ids)):
+            try:
+                found.append(self._files.get(self._owner, file_id))
+            except NotStored as error:
+                place = FieldError(f"files.{index}.file_id", "names no file")
+                raise Unprocessable(
+                    "A file of the message is not there.", code="unknown_file", errors=(place,)
+                ) from error
+        return found
+
+    def load(self, records: Sequence[Record]) -> tuple[Attachment, ...]:
+        """The contents, for a new message. Raises `Unprocessable` and `PayloadTooLarge`."""
+        loaded = []
+        for record in records:
+            attachment = self._load(record)
+            if attachment is None:
+                raise Unprocessable(
+                    "A model can be sent pictures and text files only.", code="unsupported_attachment"
+                )
+            if not self._take(attachment):
+                raise PayloadTooLarge(
+                    f"A message may have {MAX_FILES} files of {MAX_BYTES} bytes in all.",
+                    code="too_many_attachments",
+                )
+            loaded.append(attachment)
+        return tuple(loaded)
+
+    def load_earlier(self, message: Mapping[str, Any]) -> tuple[Attachment, ...]:
+        """The files of an earlier message, as far as they are still there and there is room."""
+        loaded = []
+        for file_id in ids_in(message.get("files")):
+            try:
+                attachment = self._load(self._files.get(self._owner, file_id))
+            except (NotStored, NotFound, Unprocessable):
+                continue
+            if attachment is not None and self._take(attachment):
+                loaded.append(attachment)
+        return tuple(loaded)
+
+    def _take(self, attachment: Attachment) -> bool:
+        size = len(attachment.content)
+        if self._count >= MAX_FILES or size > self._left:
+            return False
+        self._count, self._left = self._count + 1, self._left - size
+        return True
+
+    def _load(self, record: Record) -> Attachment | None:
+        name, kind = str(record.get("filename") or "file"), str(record.get("type"))
+        text = record.get("text")
+        if record.get("source") == "text" and isinstance(text, str):
+            return Attachment(name, "text/plain", text.encode("utf-8", "replace"))
+        is_text = kind in TEXT_TYPES or kind.startswith("text/")
+        if not is_text and kind not in IMAGE_TYPES:
+            return None
+        try:
+            return Attachment(name, "text/plain" if is_text else kind, self._store.path(record).read_bytes())
+        except (NotFound, OSError) as error:
+            raise Unprocessable("A file of the message is not there.", code="unknown_file") from error
+
+
+def shown(record: Record) -> dict[str, Any]:
+    """What a message keeps of its file."""
+    return {name: record[name] for name in SHOWN if record.get(name) is not None}
+
+
+def ids_in(files: Any) -> Iterable[str]:
+    """The ids of the files of a stored message, which may hold anything."""
+    listed = files if isinstance(files, list) else []
+    ids = (each.get("file_id") for each in listed if isinstance(each, Mapping))
+    return [each for each in ids if isinstance(each, str)][:MAX_FILES]
+
+
+def tokens_of(
+    attachments: Sequence[Attachment], records: Sequence[Record], count: Callable[[str], int]
+) -> int:
+    """What the files of a message cost."""
+    return sum(
+        picture_tokens(record.get("width"), record.get("height"))
+        if attachment.media_type in IMAGE_TYPES
+        else count(attachment.content.decode("utf-8", "replace"))
+        for attachment, record in zip(attachments, records, strict=True)
+    )

@@ -1,0 +1,173 @@
+"""The events of a chat's stream, in the shapes that LibreChat's clients read."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+MESSAGE, ERROR = "message", "error"
+TEXT, THINK = "text", "think"
+KEEP_ALIVE = b": keep-alive\n\n"
+# The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
+COME_BACK = b": the server is stopping\nretry: 2000\n\n"
+# Of a stored conversation, what a client gets: LibreChat sends the whole document.
+CONVERSATION_HIDDEN = ("_meiliIndex", "subagent", "agentEvent", "initial_agent_id", "tenantId")
+
+
+def encode(name: str, payload: Mapping[str, Any]) -> bytes:
+    """The bytes of one event."""
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(payload) + b"\n\n"
+
+
+def milliseconds() -> int:
+    """The time as LibreChat's events have it."""
+    return int(time.time() * 1000)
+
+
+def created(question: Mapping[str, Any], stream_id: str) -> Json:
+    """The first event: the question under the id that it has from now on."""
+    shown = ("messageId", "parentMessageId", "conversationId", "sender", "text", "isCreatedByUser", "files")
+    message = {name: question[name] for name in shown if question.get(name) not in (None, [])}
+    return {"created": True, "message": {"text": "", **message}, "streamId": stream_id}
+
+
+def context_usage(run_id: str, agent_id: str, counts: Mapping[str, int]) -> Json:
+    """How much of the model's context the request takes; see `echo.chat.context.Fit`."""
+    return {"event": "on_context_usage", "data": usage_of_context(run_id, agent_id, counts)}
+
+
+def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> Json:
+    """The same without its envelope, as it is stored with the answer."""
+    system, said, budget = counts["system"], counts["messages"], counts["budget"]
+    return {
+        "runId": run_id,
+        "agentId": agent_id,
+        "breakdown": {
+            "maxContextTokens": counts["window"],
+            "instructionTokens": system,
+            "systemMessageTokens": system,
+            "dynamicInstructionTokens": 0,
+            "toolSchemaTokens": 0,
+            "summaryTokens": 0,
+            "toolCount": 0,
+            "messageCount": counts["count"],
+            "messageTokens": said,
+            "availableForMessages": max(0, budget - system),
+            "toolTokenCounts": {},
+        },
+        "contextBudget": budget,
+        "effectiveInstructionTokens": system,
+        "prePruneContextTokens": counts["before"],
+        "remainingContextTokens": max(0, budget - system - said),
+        "calibrationRatio": 1,
+    }
+
+
+def title(conversation_id: str, text: str) -> Json:
+    """The conversation has a title."""
+    return {"event": "title", "data": {"conversationId": conversation_id, "title": text}}
+
+
+def step(step_id: str, run_id: str, index: int, kind: str) -> Json:
+    """A part of the answer begins: text, or reasoning."""
+    creation = {"message_id": run_id, "content_type": kind}
+    return {
+        "event": "on_run_step",
+        "data": {
+            "stepIndex": index,
+            "id": step_id,
+            "type": "message_creation",
+            "index": index,
+            "stepDetails": {"type": "message_creation", "message_creation": creation},
+            "usage": None,
+            "status": "in_progress",
+            "runId": run_id,
+            "created_at": milliseconds(),
+        },
+    }
+
+
+def step_closed(begun: Mapping[str, Any], status: str) -> Json:
+    """A part of the answer has ended; `begun` is the data of its beginning."""
+    kept = {name: begun[name] for name in ("id", "index", "type", "created_at", "runId", "stepIndex")}
+    return {
+        "event": "on_run_step_closed",
+        "data": {**kept, "status": status, "closed_at": milliseconds()},
+    }
+
+
+def delta(step_id: str, kind: str, text: str) -> Json:
+    """A further piece of a part."""
+    name = "on_message_delta" if kind == TEXT else "on_reasoning_delta"
+    return {"event": name, "data": {"id": step_id, "delta": {"content": [{"type": kind, kind: text}]}}}
+
+
+def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str) -> Json:
+    """What the provider counted: tokens that went in, and that came out."""
+    incoming, outgoing = used
+    return {
+        "event": "on_token_usage",
+        "data": {
+            "input_tokens": incoming,
+            "output_tokens": outgoing,
+            "total_tokens": incoming + outgoing,
+            "model": model,
+            "provider": provider,
+            "runId": run_id,
+            "seq": 1,
+        },
+    }
+
+
+def final(
+    conversation: Mapping[str, Any], question: Mapping[str, Any], answer: Mapping[str, Any], *, aborted: bool
+) -> Json:
+    """The last event: everything is stored."""
+    shown = conversation_of(conversation)
+    return {
+        "final": True,
+        **({"aborted": True} if aborted else {}),
+        "conversation": shown,
+        "title": shown.get("title"),
+        "requestMessage": plain(question),
+        "responseMessage": plain(answer),
+        "generationProtocolVersion": 1,
+    }
+
+
+def failed(message: str, code: str) -> Json:
+    """The last event of a run that failed; `message` is for people, LibreChat's clients show it."""
+    return {"error": message, "code": code}
+
+
+def sync(state: Mapping[str, Any]) -> Json:
+    """The first event for a reader who has been here before."""
+    return {"sync": True, "resumeState": state, "pendingEvents": []}
+
+
+def conversation_of(document: Mapping[str, Any]) -> Json:
+    """A stored conversation as its owner gets it."""
+    shown: Json = plain(
+        {name: value for name, value in document.items() if not name.startswith(CONVERSATION_HIDDEN)}
+    )
+    return shown
+
+
+def plain(value: Any) -> Any:
+    """A stored value as JSON has it: times as LibreChat writes them, ids as text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC) if value.tzinfo else value
+        return f"{moment.isoformat('T', 'milliseconds')[:23]}Z"
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [plain(each) for each in value]
+    return str(value)

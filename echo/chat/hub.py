@@ -1,0 +1,244 @@
+"""The runs of one process: started here, stopped from anywhere, written down for everybody."""
+
+import asyncio
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any, TypeVar
+
+import structlog
+
+from echo.background import Background
+from echo.chat.journal import Journal
+from echo.chat.prepared import Prepared
+from echo.chat.run import Run, Tools
+from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.providers.titles import TitleService
+from storage.chats import ChatRepository
+from storage.errors import StorageError
+from storage.runs import PieceRepository, RunRepository, WorkerRepository
+
+log = structlog.get_logger(__name__)
+
+Json = dict[str, Any]
+T = TypeVar("T")
+# What runs say is written down so often, who wants one to end is asked so often, and that this process is there said.
+WRITE_SECONDS = 0.15
+ASK_SECONDS = 0.4
+BEAT_SECONDS = 2.0
+THREADS = 4
+# At the end, for storing what came so far.
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class RunStores:
+    """Where runs are written down."""
+
+    chats: ChatRepository
+    runs: RunRepository
+    pieces: PieceRepository
+    workers: WorkerRepository
+
+
+class RunHub:
+    """Runs of this process. `start` is for threads; the rest belongs to the event loop."""
+
+    def __init__(
+        self,
+        stores: RunStores,
+        titles: TitleService,
+        background: Background,
+        count_tokens: Callable[[str], int],
+        *,
+        most_at_once: int | None,
+    ) -> None:
+        self.worker = uuid.uuid4().hex
+        self.closing = asyncio.Event()
+        self._stores = stores
+        self._background = background
+        self._most_at_once = most_at_once
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="echo-chat")
+        self._journal = Journal(stores.chats, stores.runs, stores.pieces, self.in_thread)
+        self._tools = Tools(
+            stores.chats, titles, count_tokens, self.in_thread, self._keep_title, self._journal.pause
+        )
+        self._local: dict[str, Run] = {}
+        self._titling: dict[str, asyncio.Task[None]] = {}
+        self._tending: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()
+        self._said_at = 0.0
+
+    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of a function that waits for the database, from a thread of the runs' own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
+
+    def local(self, run_id: str) -> Run | None:
+        """A run of this process that has not ended, or whose end is not yet written down."""
+        return self._local.get(run_id)
+
+    def alive(self, runs: list[Json]) -> list[Json]:
+        """Those runs whose processes are there; for threads."""
+        others = {run["worker"] for run in runs} - {self.worker}
+        there = self._stores.workers.alive(others) | {self.worker} if others else {self.worker}
+        return [
+            run
+            for run in runs
+            if run["worker"] in there and (run["worker"] != self.worker or self._goes_on(run))
+        ]
+
+    def _goes_on(self, run: Json) -> bool:
+        local = self._local.get(run["_id"])
+        return local is not None and not local.transcript.ended
+
+    def start(self, prepared: Prepared) -> Mapping[str, Any]:
+        """Store what begins and run it; the run as it is written down.
+
+        Raises `storage.errors.Conflict` when the client's request has a run already, `TooManyRequests` when its owner
+        has as many as allowed, `storage.errors.NotFound` when the conversation is gone, `ServiceUnavailable`.
+        """
+        if self.closing.is_set():
+            raise ServiceUnavailable("The server is stopping.")
+        self._beat()
+        about = {**prepared.about, "worker": self.worker, "titling": prepared.titling}
+        document = self._stores.runs.insert(
+            prepared.owner,
+            prepared.conversation_id,
+            prepared.run_id,
+            about,
+            request_id=prepared.client_request_id,
+        )
+        run = Run(prepared, document["createdAt"], self._tools)
+        self._local[run.id] = run
+        try:
+            self._check_number(prepared.owner, run.id)
+            self._stores.chats.begin(prepared.owner, prepared.conversation_id, prepared.begun)
+            self._background.submit(self._execute(run))
+        except BaseException:
+            del self._local[run.id]
+            self._stores.runs.delete(prepared.owner, run.id)
+            raise
+        return document
+
+    def _check_number(self, owner: str, run_id: str) -> None:
+        """Of those that begin at the same time, the first ones may."""
+        if self._most_at_once is None:
+            return
+        running = self.alive(self._stores.runs.running(owner))
+        earlier = [run["_id"] for run in running].index(run_id)
+        if earlier >= self._most_at_once:
+            raise TooManyRequests(
+                5, "So many answers at the same time are not allowed.", code="too_many_runs"
+            )
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._said_at >= BEAT_SECONDS:
+            self._stores.workers.beat(self.worker)
+            self._said_at = time.monotonic()
+
+    async def _execute(self, run: Run) -> None:
+        self._journal.watch(run)
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tend())
+        if self.closing.is_set():
+            run.stop("interrupted")
+        await run.execute()
+        self._urgent.set()
+
+    async def _tend(self) -> None:
+        """Write, listen and say that this process is there, as long as there is a run."""
+        asked = 0.0
+        while self._local or not self._journal.is_idle:
+            await self._wait()
+            await self._write()
+            now = time.monotonic()
+            if self._local and now - asked >= ASK_SECONDS:
+                asked = now
+                await self._listen()
+
+    async def _wait(self) -> None:
+        """For the next time to write; an end is written at once."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
+        self._urgent.clear()
+
+    async def _write(self) -> None:
+        for run in await self._journal.write():
+            self._local.pop(run.id, None)
+
+    async def _listen(self) -> None:
+        try:
+            await self.in_thread(self._beat)
+            for run_id in await self.in_thread(self._stores.runs.abort_requests, self.worker):
+                if run := self._local.get(run_id):
+                    run.stop("aborted")
+        except StorageError as error:
+            log.warning("runs of this process cannot be reached", cause=repr(error))
+
+    def _keep_title(self, run: Run, task: asyncio.Task[None]) -> None:
+        """Let a title be made to its end, which may be after the run's."""
+        kept = asyncio.create_task(self._after_title(run, task))
+        self._titling[run.id] = kept
+        kept.add_done_callback(lambda _: self._titling.pop(run.id, None))
+
+    async def _after_title(self, run: Run, task: asyncio.Task[None]) -> None:
+        try:
+            await task
+        except Exception as error:
+            log.warning("a title could not be stored", cause=repr(error))
+        run.titling = False
+        if run.over.is_set():
+            # The end may be written down with the title still to come.
+            while run.id in self._local:
+                await asyncio.sleep(WRITE_SECONDS)
+            await self.in_thread(self._stores.runs.end_titling, run.owner, run.id)
+
+    def begin(self, stop: Callable[[], None]) -> None:
+        """Call `stop` as soon as the process is asked to end.
+
+        Uvicorn waits for open streams before it tells the application, and streams wait for it: so the signal tells.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop, previous = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+        def stopping(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(stop)
+            if callable(previous):
+                previous(number, frame)
+
+        if callable(previous):
+            signal.signal(signal.SIGTERM, stopping)
+
+    def stop(self) -> None:
+        """End the streams of all readers, and the runs; what came so far is kept."""
+        self.closing.set()
+        for run in tuple(self._local.values()):
+            run.stop("interrupted")
+            for wake in tuple(run.transcript.watchers):
+                wake()
+
+    async def close(self) -> None:
+        """Wait until everything is stored and written down."""
+        self.stop()
+        running = [run.over.wait() for run in self._local.values()]
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await asyncio.gather(*running)
+                await self._write()
+        except TimeoutError:
+            log.error("not everything that runs said could be stored", runs=len(self._local))
+        left = [*self._titling.values(), *([self._tending] if self._tending else [])]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        self._threads.shutdown(wait=True)

@@ -1,0 +1,144 @@
+"""Writing down what runs say: all runs of a process together, a few times a second."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from echo.chat.run import Run
+from echo.chat.transcript import Frame, pack
+from storage.chats import ChatRepository, Progress
+from storage.errors import StorageError, Unavailable
+from storage.runs import Piece, PieceRepository, RunEnd, RunRepository
+
+log = structlog.get_logger(__name__)
+
+# An answer under way is stored so often; a very long one (in characters) less often.
+SAVE_SECONDS = 2.0
+SIZE_PER_SECOND = 200_000
+# Followers in other processes have read the last pieces by then; who comes later reads the whole.
+PIECES_KEPT_SECONDS = 10.0
+# What a document has room for; of a longer answer those who come after its end read the message.
+MAX_WHOLE_BYTES = 12 * 1024 * 1024
+
+InThread = Callable[..., Awaitable[Any]]
+
+
+@dataclass
+class Batch:
+    """What is to be written at one time."""
+
+    said: list[tuple[Run, int, list[Frame]]] = field(default_factory=list)
+    progress: list[tuple[Run, Progress]] = field(default_factory=list)
+    ended: list[Run] = field(default_factory=list)
+    old: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.said or self.progress or self.ended or self.old)
+
+
+class Journal:
+    """What other processes, and a later start, know of the runs of this one."""
+
+    def __init__(
+        self, chats: ChatRepository, runs: RunRepository, pieces: PieceRepository, in_thread: InThread
+    ) -> None:
+        self._chats = chats
+        self._runs = runs
+        self._pieces = pieces
+        self._in_thread = in_thread
+        self._changed: dict[str, Run] = {}
+        self._old: list[tuple[float, str]] = []
+        self._batch = Batch()
+        self._writing = asyncio.Lock()
+
+    def watch(self, run: Run) -> None:
+        """Write down what the run says from now on."""
+        run.transcript.watchers.add(lambda: self._changed.setdefault(run.id, run))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing left to write, now or later."""
+        return self._batch.is_empty and not self._changed and not self._old
+
+    async def write(self) -> list[Run]:
+        """Write what is new; the runs that have ended and are written wholly. What fails is tried again next time."""
+        async with self._writing:
+            batch = self._collect()
+            return [] if batch.is_empty else await self._try(batch)
+
+    async def pause(self) -> None:
+        """Wait until nothing is being written: what a run that is finishing stores is not followed by less."""
+        async with self._writing:
+            return
+
+    async def _try(self, batch: Batch) -> list[Run]:
+        try:
+            await self._in_thread(self._write, batch)
+        except Unavailable:
+            log.warning("what runs say could not be written down", runs=len(batch.said))
+            return []
+        except StorageError as error:
+            # One that no second attempt changes: followers elsewhere lose the stream, the answers are stored anyhow.
+            log.error("what runs say cannot be written down", cause=repr(error))
+        now = asyncio.get_running_loop().time()
+        self._old += [(now + PIECES_KEPT_SECONDS, run.id) for run in batch.ended]
+        self._batch = Batch()
+        return batch.ended
+
+    def _collect(self) -> Batch:
+        """What failed before, and what is new."""
+        batch, now = self._batch, asyncio.get_running_loop().time()
+        changed, self._changed = self._changed, {}
+        for run in changed.values():
+            found, run.written = run.transcript.since(run.written)
+            if found:
+                batch.said.append((run, run.pieces, found))
+                run.pieces += 1
+            if run.transcript.ended:
+                batch.ended.append(run)
+            elif self._is_due(run, now):
+                batch.progress += self._progress(run, now)
+        batch.progress = [(run, each) for run, each in batch.progress if not run.finishing]
+        batch.old += [run_id for due, run_id in self._old if due <= now]
+        self._old = [(due, run_id) for due, run_id in self._old if due > now]
+        return batch
+
+    @staticmethod
+    def _is_due(run: Run, now: float) -> bool:
+        return now - run.saved_at >= SAVE_SECONDS + run.saved_size / SIZE_PER_SECOND
+
+    @staticmethod
+    def _progress(run: Run, now: float) -> list[tuple[Run, Progress]]:
+        content = run.transcript.content()
+        size = sum(len(part.get(part["type"], "")) for part in content)
+        run.saved_at, is_new, run.saved_size = now, size > run.saved_size, size
+        if not is_new:
+            return []
+        about = run.prepared.about
+        message_id, conversation_id = str(about["responseMessageId"]), run.prepared.conversation_id
+        return [(run, Progress(run.owner, conversation_id, message_id, {"content": content}))]
+
+    def _write(self, batch: Batch) -> None:
+        if batch.said:
+            self._pieces.append_all(
+                [Piece(run.owner, run.id, number, pack(found)) for run, number, found in batch.said]
+            )
+        if batch.progress:
+            self._chats.save_all([each for _, each in batch.progress])
+        if batch.ended:
+            self._runs.end_all([end_of(run) for run in batch.ended])
+        if batch.old:
+            self._pieces.delete_all(batch.old)
+
+
+def end_of(run: Run) -> RunEnd:
+    """How a run ended, for the other processes."""
+    status, whole = run.ending or "error", run.transcript.everything()
+    return RunEnd(
+        run.owner, run.id, status, whole if len(whole) <= MAX_WHOLE_BYTES else b"", titling=run.titling
+    )

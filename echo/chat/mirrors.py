@@ -1,0 +1,152 @@
+"""Following runs of other processes: one poller for all of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from echo.chat import frames
+from echo.chat.follow import follow
+from echo.chat.transcript import Transcript
+from storage.errors import StorageError
+from storage.runs import RUNNING, Piece, PieceRepository, RunRepository, WorkerRepository
+
+log = structlog.get_logger(__name__)
+
+InThread = Callable[..., Awaitable[Any]]
+POLL_SECONDS = 0.2
+# How often it is asked whether a run whose end has not been read is over, or its process gone.
+CHECK_SECONDS = 1.0
+LOST = frames.failed(
+    "The server that worked on this answer is gone. What came so far is kept.", "interrupted"
+)
+
+
+class Mirror:
+    """A run of another process, as far as it has been read."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.run_id, self.owner = str(document["_id"]), str(document["user"])
+        self.transcript = Transcript(document)
+        self.number = 0
+        self.readers = 0
+        self.ready = asyncio.Event()
+
+    def take(self, piece: Piece) -> None:
+        """Add the next piece; one that is not the next is left for when it is its turn."""
+        if piece.number == self.number and not self.transcript.ended:
+            self.transcript.load(piece.frames)
+            self.number += 1
+
+    def lose(self) -> None:
+        """End the transcript of a run that says nothing any more."""
+        if not self.transcript.ended:
+            self.transcript.add(frames.ERROR, LOST)
+
+
+class Mirrors:
+    """The mirrors of one process; everything belongs to the event loop."""
+
+    def __init__(
+        self,
+        runs: RunRepository,
+        pieces: PieceRepository,
+        workers: WorkerRepository,
+        *,
+        in_thread: InThread,
+        closing: asyncio.Event,
+    ) -> None:
+        self._runs = runs
+        self._pieces = pieces
+        self._workers = workers
+        self._in_thread = in_thread
+        self._closing = closing
+        self._mirrors: dict[str, Mirror] = {}
+        self._polling: asyncio.Task[None] | None = None
+
+    async def follow(
+        self, document: Mapping[str, Any], *, resume: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes of a run's stream for one reader; see `echo.chat.follow`."""
+        if document["status"] != RUNNING:
+            async for each in follow(past(document), self._closing, resume=resume):
+                yield each
+            return
+        mirror = self._mirrors.setdefault(str(document["_id"]), Mirror(document))
+        mirror.readers += 1
+        try:
+            if self._polling is None or self._polling.done():
+                self._polling = asyncio.create_task(self._poll())
+            await mirror.ready.wait()
+            async for each in follow(mirror.transcript, self._closing, resume=resume):
+                yield each
+        finally:
+            mirror.readers -= 1
+            if not mirror.readers:
+                self._mirrors.pop(mirror.run_id, None)
+
+    def stop(self) -> None:
+        """Wake every reader, so that it sees the end."""
+        for mirror in self._mirrors.values():
+            mirror.ready.set()
+            for wake in tuple(mirror.transcript.watchers):
+                wake()
+
+    async def close(self) -> None:
+        """Poll no more."""
+        self.stop()
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        checked = 0.0
+        while self._mirrors:
+            try:
+                await self._read()
+                if time.monotonic() - checked >= CHECK_SECONDS:
+                    checked = time.monotonic()
+                    await self._check()
+            except StorageError as error:
+                log.warning("runs of other processes cannot be read", cause=repr(error))
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _read(self) -> None:
+        mirrors = [each for each in self._mirrors.values() if not each.transcript.ended]
+        positions = [(each.owner, each.run_id, each.number) for each in mirrors]
+        if not positions:
+            return
+        for piece in await self._in_thread(self._pieces.read_all, positions):
+            if mirror := self._mirrors.get(piece.run_id):
+                mirror.take(piece)
+        for mirror in mirrors:
+            mirror.ready.set()
+
+    async def _check(self) -> None:
+        """End the mirrors of runs that are over although their end was not among the pieces."""
+        open_ones = [each for each in self._mirrors.values() if not each.transcript.ended]
+        if not open_ones:
+            return
+        states = await self._in_thread(self._runs.states, [each.run_id for each in open_ones])
+        running = {run_id for run_id, state in states.items() if state["status"] == RUNNING}
+        alive = await self._in_thread(self._workers.alive, [states[each]["worker"] for each in running])
+        await self._read()
+        for mirror in open_ones:
+            if mirror.run_id in running and states[mirror.run_id]["worker"] in alive:
+                continue
+            mirror.lose()
+            if mirror.run_id in running:
+                await self._in_thread(self._runs.end, mirror.owner, mirror.run_id, "interrupted")
+
+
+def past(document: Mapping[str, Any]) -> Transcript:
+    """The transcript of a run that is over; one whose process died has kept none."""
+    transcript = Transcript(document)
+    if document.get("frames"):
+        transcript.load(bytes(document["frames"]))
+    if not transcript.ended:
+        transcript.add(frames.ERROR, LOST)
+    return transcript

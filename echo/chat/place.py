@@ -1,0 +1,104 @@
+"""Where in a conversation a run stands: which question is asked, after which messages, into which answer."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from echo.chat.history import branch_of
+from echo.chat.request import Asked
+from echo.message_text import is_from_user, message_text
+from storage.chats import ChatRepository
+from storage.errors import NotFound, UnknownParent
+from storage.messages import NO_PARENT
+
+Json = dict[str, Any]
+Document = Mapping[str, Any]
+# How clients say that there is no conversation yet.
+NEW = (None, "", "new", "null")
+QUESTION = ("messageId", "parentMessageId", "tokenCount", "files")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A question and the messages before it; `before` has the parts of an answer that goes on."""
+
+    branch: Sequence[Document]
+    question: Json
+    answer_id: str
+    is_new_question: bool
+    before: list[Json] | None = None
+
+
+class Places:
+    """Finds places in one conversation; None for one that begins."""
+
+    def __init__(self, chats: ChatRepository, owner: str, conversation_id: str | None) -> None:
+        self._chats = chats
+        self._owner = owner
+        self._conversation_id = conversation_id
+
+    def find(self, asked: Asked) -> Place:
+        """The place that a request means. Raises `UnknownParent`, `NotFound` for an answer that is to go on."""
+        skeleton = self._chats.skeleton(self._owner, self._conversation_id) if self._conversation_id else []
+        if asked.is_continued:
+            return self._going_on(asked, skeleton)
+        if asked.is_regenerate:
+            return self._once_more(asked, skeleton)
+        parent = asked.parent_message_id or (skeleton[-1]["messageId"] if skeleton else NO_PARENT)
+        branch = branch_of(skeleton, parent)
+        if parent != NO_PARENT and not branch:
+            raise UnknownParent
+        question = {
+            "messageId": str(uuid.uuid4()),
+            "parentMessageId": parent,
+            "sender": "User",
+            "text": asked.text,
+            "isCreatedByUser": True,
+        }
+        return Place(branch, question, str(uuid.uuid4()), is_new_question=True)
+
+    def _once_more(self, asked: Asked, skeleton: Sequence[Document]) -> Place:
+        """Another answer to a question that is there; the question of an answer, where that is named."""
+        branch = branch_of(skeleton, asked.override_parent_message_id or asked.parent_message_id or "")
+        while branch and not is_from_user(branch[-1]):
+            branch.pop()
+        if not branch:
+            raise UnknownParent
+        question = self._question(branch[-1]["messageId"])
+        return Place(branch, question, str(uuid.uuid4()), is_new_question=False)
+
+    def _going_on(self, asked: Asked, skeleton: Sequence[Document]) -> Place:
+        """An answer that goes on where it ended."""
+        branch = branch_of(skeleton, asked.response_message_id or "")
+        if len(branch) < 2 or is_from_user(branch[-1]):
+            raise NotFound
+        answer_id = branch[-1]["messageId"]
+        question, stored = self._question(branch[-2]["messageId"]), self._read(answer_id)
+        return Place(branch, question, answer_id, is_new_question=False, before=parts_of(stored))
+
+    def _question(self, message_id: str) -> Json:
+        stored = self._read(message_id)
+        return {
+            "parentMessageId": NO_PARENT,
+            **{name: stored[name] for name in QUESTION if stored.get(name)},
+            "sender": "User",
+            "text": message_text(stored),
+            "isCreatedByUser": True,
+        }
+
+    def _read(self, message_id: str) -> Document:
+        found = self._chats.contents(self._owner, str(self._conversation_id), [message_id])
+        if message_id not in found:
+            # Deleted a moment ago.
+            raise NotFound
+        return found[message_id]
+
+
+def parts_of(message: Document) -> list[Json]:
+    """The parts of a stored answer."""
+    content = message.get("content")
+    if isinstance(content, list) and content:
+        return [dict(part) for part in content if isinstance(part, Mapping)]
+    text = message_text(message)
+    return [{"type": "text", "text": text}] if text else []

@@ -1,0 +1,270 @@
+"""The runs of chats: which there are, what they have said so far, which processes work on them.
+
+One process works on a run, and every other one can follow it: what the model says is written here in small pieces.
+All of it is of use for some minutes only; the messages themselves are in `messages`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+from pymongo.operations import IndexModel
+
+from storage.database import Database, Document
+from storage.repository import Repository, now
+from storage.translation import DUPLICATE_KEY, translated
+
+RUNNING = "running"
+# How long after its end a run can still be read from its beginning.
+KEPT = timedelta(minutes=5)
+# Whatever happens to its process, a run and its pieces are gone after so long.
+LONGEST = timedelta(hours=2)
+# A process that has not said so for so long is not there any more.
+SILENCE_SECONDS = 10
+# A reader asks for the pieces of so many runs at a time.
+MAX_POSITIONS = 200
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended, and all that it said; `frames` is what `echo.chat` made of it."""
+
+    owner: str
+    run_id: str
+    status: str
+    frames: bytes
+    titling: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a run said since the piece before; `number` counts from 0."""
+
+    owner: str
+    run_id: str
+    number: int
+    frames: bytes
+
+
+class RunRepository(Repository):
+    """Runs; `user` is the owner's id as text. Times are those of the process that started the run."""
+
+    collection_name: ClassVar[str] = "echo_runs"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("user", ASCENDING), ("conversationId", ASCENDING), ("createdAt", DESCENDING)]),
+        IndexModel(
+            [("user", ASCENDING), ("clientRequestId", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"clientRequestId": {"$exists": True}},
+        ),
+        IndexModel([("user", ASCENDING), ("status", ASCENDING)]),
+        IndexModel([("worker", ASCENDING), ("abortRequested", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    )
+
+    def insert(
+        self,
+        owner: str,
+        conversation_id: str,
+        run_id: str,
+        fields: Mapping[str, Any],
+        *,
+        request_id: str | None,
+    ) -> Document:
+        """Insert a run that begins now; raises `Conflict` when the owner has one for this request of a client's."""
+        moment = now()
+        run: Document = {
+            **fields,
+            "_id": run_id,
+            "user": owner,
+            "conversationId": conversation_id,
+            "status": RUNNING,
+            "createdAt": moment,
+            "expiresAt": moment + LONGEST,
+            **({} if request_id is None else {"clientRequestId": request_id}),
+        }
+        with translated():
+            self._collection.insert_one(run)
+        return run
+
+    def of_request(self, owner: str, request_id: str) -> Document | None:
+        """The run that was started for this request of a client's."""
+        return self._newest({"user": owner, "clientRequestId": request_id})
+
+    def newest(
+        self, owner: str, conversation_id: str | None = None, *, created_at: datetime | None = None
+    ) -> Document | None:
+        """The newest run, of one conversation or of all; `created_at` asks for that one and no other."""
+        query: Document = {"user": owner}
+        if conversation_id is not None:
+            query["conversationId"] = conversation_id
+        if created_at is not None:
+            query["createdAt"] = created_at
+        return self._newest(query)
+
+    def _newest(self, query: Document) -> Document | None:
+        with translated():
+            return self._collection.find_one(
+                {**query, "expiresAt": {"$gt": now()}}, sort=[("createdAt", DESCENDING), ("_id", DESCENDING)]
+            )
+
+    def running(self, owner: str) -> list[Document]:
+        """The runs that have not ended as far as they have said, the oldest first; without their frames."""
+        query = {"user": owner, "status": RUNNING, "expiresAt": {"$gt": now()}}
+        with translated():
+            rows = self._collection.find(query, {"frames": 0})
+            return list(rows.sort([("createdAt", ASCENDING), ("_id", ASCENDING)]))
+
+    def request_abort(self, owner: str, run_id: str) -> bool:
+        """Ask the process that works on the run to stop; whether it had not ended."""
+        with translated():
+            changed = self._collection.update_one(
+                {"_id": run_id, "user": owner, "status": RUNNING}, {"$set": {"abortRequested": True}}
+            )
+        return changed.matched_count == 1
+
+    def end(self, owner: str, run_id: str, status: str) -> bool:
+        """Note that a run that is still running is over; whether it was running."""
+        update = {"$set": {"status": status, "titling": False, "expiresAt": now() + KEPT}}
+        with translated():
+            changed = self._collection.update_one({"_id": run_id, "user": owner, "status": RUNNING}, update)
+        return changed.modified_count == 1
+
+    def end_titling(self, owner: str, run_id: str) -> None:
+        """Note that the run's conversation gets no further title."""
+        with translated():
+            self._collection.update_one({"_id": run_id, "user": owner}, {"$set": {"titling": False}})
+
+    def delete(self, owner: str, run_id: str) -> None:
+        """Delete a run, if it is there."""
+        with translated():
+            self._collection.delete_one({"_id": run_id, "user": owner})
+
+    def end_all(self, ends: Sequence[RunEnd]) -> None:
+        """Note the ends of many runs, whoever's they are."""
+        moment = now() + KEPT
+        writes: list[UpdateOne] = [
+            UpdateOne(
+                {"_id": end.run_id, "user": end.owner, "status": RUNNING},
+                {
+                    "$set": {
+                        "status": end.status,
+                        "frames": end.frames,
+                        "titling": end.titling,
+                        "expiresAt": moment,
+                    }
+                },
+            )
+            for end in ends
+        ]
+        with translated():
+            self._collection.bulk_write(writes, ordered=False)
+
+    def abort_requests(self, worker: str) -> list[str]:
+        """The ids of the runs of a process that someone wants to end."""
+        query = {"worker": worker, "abortRequested": True, "status": RUNNING}
+        with translated():
+            return [row["_id"] for row in self._collection.find(query, {"_id": 1})]
+
+    def states(self, run_ids: Sequence[str]) -> dict[str, Document]:
+        """Status and process of many runs, whoever's they are, by their ids."""
+        with translated():
+            rows = self._collection.find({"_id": {"$in": list(run_ids)}}, {"status": 1, "worker": 1})
+            return {row["_id"]: row for row in rows}
+
+
+class PieceRepository(Repository):
+    """What runs said, piece by piece. A piece that is lost with the server costs a follower its stream, no more."""
+
+    collection_name: ClassVar[str] = "echo_run_pieces"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("run", ASCENDING), ("number", ASCENDING)]),
+        IndexModel([("user", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    )
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # Not journaled: it is not worth a wait for the disk.
+        self._quick: Collection[Document] = self._collection.with_options(
+            write_concern=WriteConcern(w=1, j=False)
+        )
+
+    def append_all(self, pieces: Sequence[Piece]) -> None:
+        """Write pieces of many runs, whoever's they are; one that is there already stays as it is."""
+        expires_at = now() + LONGEST
+        rows = [
+            {
+                "_id": f"{piece.run_id}:{piece.number}",
+                "run": piece.run_id,
+                "number": piece.number,
+                "user": piece.owner,
+                "frames": piece.frames,
+                "expiresAt": expires_at,
+            }
+            for piece in pieces
+        ]
+        with translated():
+            try:
+                self._quick.insert_many(rows, ordered=False)
+            except BulkWriteError as error:
+                if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                    raise
+
+    def read(self, owner: str, run_id: str) -> list[Piece]:
+        """All pieces of a run, in their order."""
+        with translated():
+            rows = self._collection.find({"run": run_id, "user": owner}).sort([("number", ASCENDING)])
+            return [as_piece(row) for row in rows]
+
+    def read_all(self, positions: Iterable[tuple[str, str, int]]) -> list[Piece]:
+        """The pieces of many runs from these numbers on, each run's in their order.
+
+        A position is owner, run and number.
+        """
+        wanted = [{"run": run, "user": owner, "number": {"$gte": number}} for owner, run, number in positions]
+        pieces: list[Piece] = []
+        with translated():
+            for start in range(0, len(wanted), MAX_POSITIONS):
+                rows = self._collection.find({"$or": wanted[start : start + MAX_POSITIONS]})
+                pieces += map(as_piece, rows)
+        return sorted(pieces, key=lambda piece: piece.number)
+
+    def delete_all(self, run_ids: Sequence[str]) -> None:
+        """Delete the pieces of many runs, whoever's they are."""
+        with translated():
+            self._quick.delete_many({"run": {"$in": list(run_ids)}})
+
+
+class WorkerRepository(Repository):
+    """Which processes work on runs; no user's. By the server's clock, so that those of the processes may differ."""
+
+    collection_name: ClassVar[str] = "echo_run_workers"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (IndexModel([("at", ASCENDING)], expireAfterSeconds=3600),)
+
+    def beat(self, worker: str) -> None:
+        """Say that a process is there."""
+        with translated():
+            self._collection.find_one_and_update(
+                {"_id": worker},
+                [{"$set": {"at": "$$NOW"}}],
+                {"_id": 1},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+
+    def alive(self, workers: Iterable[str]) -> set[str]:
+        """Those of the processes that have said lately that they are there."""
+        since = {"$subtract": ["$$NOW", SILENCE_SECONDS * 1000]}
+        query = {"_id": {"$in": list(set(workers))}, "$expr": {"$gt": ["$at", since]}}
+        with translated():
+            return {row["_id"] for row in self._collection.find(query, {"_id": 1})}
+
+
+def as_piece(row: Document) -> Piece:
+    """The piece that a document holds."""
+    return Piece(row["user"], row["run"], row["number"], bytes(row["frames"]))

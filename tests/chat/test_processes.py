@@ -1,0 +1,211 @@
+"""Runs and their readers in different processes, on one MongoDB; and what remains of a run whose process is gone."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from storage import runs
+from storage.database import Database
+from tests.chat.conftest import Serve
+from tests.chat.test_runs import WORDS, read_some, slow, until
+from tests.conftest import MakeUser
+from tests.support.providers import ProviderServer, Reply, openai_server
+from tests.support.server import RunningServer, start_server
+from tests.support.streams import Talker, kinds, spoken
+
+
+@dataclass
+class Pair:
+    """One user at two servers with one database, and their provider."""
+
+    here: Talker
+    there: Talker
+    provider: ProviderServer
+
+
+@pytest.fixture
+def pair(serve: Serve, provided: Callable[..., ProviderServer], make_user: MakeUser) -> Callable[..., Pair]:
+    def make(*behaviours: Any) -> Pair:
+        provider, headers = provided(*behaviours), make_user("ada").headers
+        return Pair(Talker(serve(provider), headers), Talker(serve(provider), headers), provider)
+
+    return make
+
+
+class TestAnotherProcess:
+    def test_reads_the_stream_from_the_beginning_to_the_end(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        stream_id = both.here.start()["streamId"]
+        time.sleep(0.3)
+        events = list(both.there.follow(stream_id))
+        assert kinds(events) == [
+            "created",
+            "on_context_usage",
+            "on_run_step",
+            "on_message_delta",
+            "on_token_usage",
+            "on_run_step_closed",
+            "title",
+            "final",
+        ]
+        assert spoken(events) == "".join(WORDS)
+        assert events[-1].data == list(both.here.follow(stream_id))[-1].data
+
+    def test_reads_it_as_it_comes(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        stream_id = both.here.start()["streamId"]
+        stream = both.there.follow(stream_id)
+        events = []
+        while not spoken(events):
+            events.append(next(stream))
+        assert both.here.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is True
+        assert spoken([*events, *stream]) == "".join(WORDS)
+
+    def test_reads_on_where_someone_left(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        stream_id = both.here.start()["streamId"]
+        read_some(both.here, stream_id, 6)
+        events = list(both.there.follow(stream_id, resume="true"))
+        so_far = events[0].data["resumeState"]["aggregatedContent"][0]["text"]
+        assert so_far
+        assert so_far + spoken(events) == "".join(WORDS)
+        assert kinds(events)[-1] == "final"
+
+    def test_ends_it(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        stream_id = both.here.start()["streamId"]
+        stream = both.here.follow(stream_id)
+        next(stream)
+        answer = both.there.abort(stream_id)
+        assert answer.json()["aborted"] == stream_id
+        assert both.there.messages(stream_id)[-1]["text"] != "".join(WORDS)
+        assert list(stream)[-1].data["aborted"] is True
+        assert both.there.abort(stream_id).status_code == 404
+        until(lambda: both.provider.chats[0].left)
+
+    def test_knows_its_state(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        stream_id = both.here.start()["streamId"]
+        state = until(
+            lambda: (
+                (found := both.there.get(f"/api/agents/chat/status/{stream_id}").json()).get(
+                    "aggregatedContent"
+                )
+                and found
+            )
+        )
+        assert "".join(WORDS).startswith(state["aggregatedContent"][0]["text"])
+        assert both.there.get("/api/agents/chat/active").json() == {"activeJobIds": [stream_id]}
+        both.here.abort(stream_id)
+        until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []})
+
+    def test_waits_for_its_title(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow(0.02), Reply(("A title",)))
+        stream_id = both.here.start()["streamId"]
+        assert both.there.get(f"/api/convos/gen_title/{stream_id}").json() == {"title": "A title"}
+
+    def test_counts_its_runs(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow())
+        for talker in (both.here, both.there):
+            talker.start()
+        refused = both.there.request("POST", "/api/agents/chat/openAI", json={"text": "x"})
+        assert refused.json()["code"] == "too_many_runs"
+
+
+@dataclass
+class Killable:
+    """A real server, and its user."""
+
+    server: RunningServer
+    user: Talker
+
+
+@pytest.fixture
+def killable(tmp_path: Path) -> Iterator[Killable]:
+    with ExitStack() as stack:
+        provider = stack.enter_context(openai_server(Reply(WORDS, between=(0.1,))))
+        server = start_server(
+            tmp_path,
+            workers=1,
+            environ={
+                "OPENAI_API_KEY": "sk-test",
+                "OPENAI_REVERSE_PROXY": provider.url,
+                "OPENAI_MODELS": "gpt-4o-mini",
+                "ENDPOINTS": "openAI",
+                "TITLE_CONVO": "false",
+            },
+        )
+        stack.callback(server.kill)
+        token = server.sign_up("ada")
+        yield Killable(server, Talker(server.url, {"Authorization": f"Bearer {token}"}))
+
+
+class TestAProcessThatIsKilled:
+    def test_leaves_what_was_said_some_seconds_before(self, killable: Killable) -> None:
+        user, server = killable.user, killable.server
+        stream_id = user.start("Tell me")["streamId"]
+        stream = user.follow(stream_id)
+        events = []
+        while len(spoken(events)) < len("".join(WORDS[:27])):
+            events.append(next(stream))
+        os.kill(server.workers()[0], signal.SIGKILL)
+        said = spoken(events)
+        with pytest.raises(requests.RequestException):
+            events += stream
+        until(server.healthy)
+        again = Talker(server.url, user.headers)
+        question, answer = again.messages(stream_id)
+        assert question["text"] == "Tell me"
+        # Of one word in a tenth of a second, no more than the last three seconds are missing.
+        assert said.startswith(answer["text"][: len(said)])
+        assert answer["text"].count("w") >= 27 - 25
+        state = until(
+            lambda: (
+                (found := again.get(f"/api/agents/chat/status/{stream_id}").json())["active"] is False
+                and found
+            ),
+            runs.SILENCE_SECONDS + 5,
+        )
+        assert state == {"active": False, "generationProtocolVersion": 1}
+        assert again.get("/api/agents/chat/active").json() == {"activeJobIds": []}
+        gone = list(again.follow(stream_id))
+        assert (gone[-1].name, gone[-1].data["code"]) == ("error", "interrupted")
+        assert spoken(gone)
+        assert kinds(again.ask("Go on", conversationId=stream_id))[-1] == "final"
+
+
+class TestAProcessThatStops:
+    def test_keeps_what_came_and_does_not_wait_for_readers(self, killable: Killable) -> None:
+        user, server = killable.user, killable.server
+        stream_id = user.start("Tell me")["streamId"]
+        stream = user.follow(stream_id)
+        events = []
+        while len(spoken(events)) < len("".join(WORDS[:5])):
+            events.append(next(stream))
+        began = time.monotonic()
+        os.kill(server.workers()[0], signal.SIGTERM)
+        events += stream
+        assert time.monotonic() - began < 5
+        assert "final" not in kinds(events)
+        until(server.healthy)
+        again = Talker(server.url, user.headers)
+        assert again.messages(stream_id)[-1]["text"].startswith(spoken(events))
+        assert again.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is False
+        assert list(again.follow(stream_id))[-1].data["code"] == "interrupted"
+
+
+class TestTheCollections:
+    def test_are_emptied_by_the_database(self, application: Any, application_uri: str) -> None:
+        database = Database(application_uri)
+        for name in ("echo_runs", "echo_run_pieces", "echo_run_workers"):
+            indexes = database.collection(name).list_indexes()
+            assert any("expireAfterSeconds" in index for index in indexes), name
+        database.close()

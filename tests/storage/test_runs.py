@@ -1,0 +1,173 @@
+"""Runs in the database: what each process knows of those of the others."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage.database import Database
+from storage.errors import Conflict
+from storage.runs import KEPT, RUNNING, Piece, PieceRepository, RunEnd, RunRepository, WorkerRepository
+from tests.support.chats import new_id
+
+
+@pytest.fixture
+def runs(database: Database) -> RunRepository:
+    return RunRepository(database)
+
+
+@pytest.fixture
+def pieces(database: Database) -> PieceRepository:
+    return PieceRepository(database)
+
+
+@pytest.fixture
+def workers(database: Database) -> WorkerRepository:
+    return WorkerRepository(database)
+
+
+def insert(runs: RunRepository, owner: str, **fields: str) -> str:
+    """A run that goes on; its id."""
+    run_id = new_id()
+    conversation_id = fields.pop("conversation_id", None) or new_id()
+    request_id = fields.pop("request_id", None)
+    runs.insert(owner, conversation_id, run_id, {"worker": "w", **fields}, request_id=request_id)
+    return run_id
+
+
+class TestRuns:
+    def test_the_newest_of_a_conversation_is_found(self, runs: RunRepository, ada: str) -> None:
+        conversation_id = new_id()
+        first = insert(runs, ada, conversation_id=conversation_id)
+        second = insert(runs, ada, conversation_id=conversation_id)
+        newest = runs.newest(ada, conversation_id)
+        assert newest is not None
+        assert newest["_id"] in (first, second)
+        assert [run["_id"] for run in runs.running(ada)][-1] == newest["_id"]
+
+    def test_one_is_found_by_its_time(self, runs: RunRepository, ada: str) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        found = runs.newest(ada, conversation_id)
+        assert found is not None
+        same = runs.newest(ada, conversation_id, created_at=found["createdAt"])
+        assert same is not None
+        assert same["_id"] == run_id
+        assert runs.newest(ada, conversation_id, created_at=datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+    def test_a_request_has_one_run(self, runs: RunRepository, ada: str, bob: str) -> None:
+        run_id = insert(runs, ada, request_id="r")
+        with pytest.raises(Conflict):
+            insert(runs, ada, request_id="r")
+        insert(runs, bob, request_id="r")
+        found = runs.of_request(ada, "r")
+        assert found is not None
+        assert found["_id"] == run_id
+
+    def test_many_without_a_request_are_no_conflict(self, runs: RunRepository, ada: str) -> None:
+        assert insert(runs, ada) != insert(runs, ada)
+
+    def test_of_others_are_not_there(self, runs: RunRepository, ada: str, bob: str) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        assert runs.newest(bob, conversation_id) is None
+        assert runs.running(bob) == []
+        assert not runs.request_abort(bob, run_id)
+        assert not runs.end(bob, run_id, "interrupted")
+        runs.delete(bob, run_id)
+        runs.end_all([RunEnd(bob, run_id, "complete", b"")])
+        assert [run["status"] for run in runs.running(ada)] == [RUNNING]
+
+    def test_the_process_learns_who_wants_one_to_end(self, runs: RunRepository, ada: str) -> None:
+        worker = new_id()
+        run_id, other = insert(runs, ada, worker=worker), insert(runs, ada, worker=worker)
+        assert runs.request_abort(ada, run_id)
+        assert runs.abort_requests(worker) == [run_id]
+        assert runs.end(ada, run_id, "aborted")
+        assert runs.abort_requests(worker) == []
+        assert not runs.request_abort(ada, run_id)
+        assert [run["_id"] for run in runs.running(ada)] == [other]
+
+    def test_an_end_keeps_what_was_said_for_some_minutes(self, runs: RunRepository, ada: str) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        runs.end_all([RunEnd(ada, run_id, "complete", b"[]", titling=True)])
+        ended = runs.newest(ada, conversation_id)
+        assert ended is not None
+        assert (ended["status"], ended["frames"], ended["titling"]) == ("complete", b"[]", True)
+        assert timedelta(0) < ended["expiresAt"] - datetime.now(UTC) <= KEPT
+        runs.end_titling(ada, run_id)
+        assert (runs.newest(ada, conversation_id) or {})["titling"] is False
+        assert runs.states([run_id])[run_id]["status"] == "complete"
+
+    def test_one_that_expired_is_not_there_even_before_it_is_removed(
+        self, runs: RunRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        database.collection("echo_runs").update_one({"_id": run_id}, {"$set": {"expiresAt": past}})
+        assert runs.newest(ada, conversation_id) is None
+
+
+class TestPieces:
+    def test_come_in_their_order_from_a_number_on(self, pieces: PieceRepository, ada: str) -> None:
+        first, second = new_id(), new_id()
+        said = [
+            Piece(ada, run_id, number, b"%d" % number) for run_id in (first, second) for number in (2, 0, 1)
+        ]
+        pieces.append_all(said)
+        assert [piece.number for piece in pieces.read(ada, first)] == [0, 1, 2]
+        found = pieces.read_all([(ada, first, 1), (ada, second, 2)])
+        assert {(piece.run_id, piece.number) for piece in found} == {(first, 1), (first, 2), (second, 2)}
+        assert [piece.number for piece in found] == sorted(piece.number for piece in found)
+
+    def test_written_twice_are_there_once(self, pieces: PieceRepository, ada: str) -> None:
+        run_id = new_id()
+        pieces.append_all([Piece(ada, run_id, 0, b"a")])
+        pieces.append_all([Piece(ada, run_id, 0, b"a"), Piece(ada, run_id, 1, b"b")])
+        assert [piece.frames for piece in pieces.read(ada, run_id)] == [b"a", b"b"]
+
+    def test_of_others_are_not_read(self, pieces: PieceRepository, ada: str, bob: str) -> None:
+        run_id = new_id()
+        pieces.append_all([Piece(ada, run_id, 0, b"a")])
+        assert pieces.read(bob, run_id) == []
+        assert pieces.read_all([(bob, run_id, 0)]) == []
+
+    def test_of_very_many_runs_are_read_at_once(self, pieces: PieceRepository, ada: str) -> None:
+        run_ids = [new_id() for _ in range(450)]
+        pieces.append_all([Piece(ada, run_id, 0, b"a") for run_id in run_ids])
+        assert len(pieces.read_all([(ada, run_id, 0) for run_id in run_ids])) == 450
+        pieces.delete_all(run_ids)
+        assert pieces.read_all([(ada, run_id, 0) for run_id in run_ids]) == []
+
+
+class TestWorkers:
+    def test_are_there_for_some_seconds_after_saying_so(
+        self, workers: WorkerRepository, database: Database
+    ) -> None:
+        here, gone = new_id(), new_id()
+        for worker in (here, gone):
+            workers.beat(worker)
+        assert workers.alive([here, gone, "never"]) == {here, gone}
+        long_ago = datetime.now(UTC) - timedelta(seconds=60)
+        database.collection("echo_run_workers").update_one({"_id": gone}, {"$set": {"at": long_ago}})
+        assert workers.alive([here, gone]) == {here}
+
+    def test_may_say_so_for_the_first_time_from_two_threads(self, workers: WorkerRepository) -> None:
+        worker = new_id()
+        failures: list[Exception] = []
+
+        def beat() -> None:
+            try:
+                workers.beat(worker)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=beat) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert workers.alive([worker]) == {worker}
