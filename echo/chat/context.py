@@ -105,7 +105,8 @@ def fit(branch: Sequence[Weighed], *, window: int, system: int, reserved: int = 
         cost = sum(each.tokens + MESSAGE_TOKENS for each in turn)
         if kept and cost > left:
             break
-        kept, turn, left = [*kept, *turn], [], left - cost
+        kept += turn
+        turn, left = [], left - cost
     return Fit(
         [each.id for each in reversed(kept)],
         window,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,9 +42,6 @@ def serve(
                     **environ,
                 },
             )
-            if environ.get("OPENAI_API_KEY") == "user_provided":
-                users_own = replace(settings.providers[0], user_provides_key=True)
-                settings = replace(settings, providers=(users_own,))
             return stack.enter_context(listening(assemble(settings)))
 
         yield start
