@@ -1,5 +1,6 @@
 """Running Echo: a master process that owns the embedded database and supervises the workers."""
 
+import gc
 import logging
 import os
 import socket
@@ -25,6 +26,8 @@ from storage.indexes import ensure_indexes
 log = structlog.get_logger(__name__)
 
 GRACEFUL_SECONDS = 30
+# Python's are 700, 10 and 10.
+GC_THRESHOLDS = (10_000, 10, 50)
 # For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
 # uploads of 1 MB at a time keeps 20 MB more. To set the second makes the third fixed as well, at a value that costs
 # each read 5 %, so that one is set too. Elsewhere nobody reads these variables.
@@ -112,7 +115,12 @@ def worker_app(settings: Settings) -> ASGIApp:
     # Imported here: the master, which only watches, would hold 30 MB that it never uses.
     from echo.app import create_app  # noqa: PLC0415
 
-    return create_app(settings)
+    app = create_app(settings)
+    # What is there now stays. To look for garbage among it, and among all that belongs to open streams whenever there
+    # are some more, would stop a worker of a thousand streams for a third of a second each time.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return app
 
 
 class Supervisor(Multiprocess):
