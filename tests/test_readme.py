@@ -1,30 +1,56 @@
-"""The README's session runs as it is printed."""
+"""The README's sessions run as they are printed."""
 
 import json
+import os
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import start_server
+from tests.support.providers import Reply, openai_server
+from tests.support.server import RunningServer, start_server
 
 ROOT = Path(__file__).parents[1]
+ANSWER = ["A promise ", "that is kept."]
+MARK = "-- the session ends here --"
 
 
-@pytest.mark.slow
-def test_the_session_runs(tmp_path: Path) -> None:
-    [session] = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    server = start_server(tmp_path)
-    try:
-        script = session.replace("http://127.0.0.1:3080", server.url).replace(
-            "curl -s", "curl -sS --fail-with-body"
-        )
-        run = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
-    finally:
+def blocks(language: str) -> list[str]:
+    """The README's blocks of code in a language."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with openai_server(Reply(ANSWER)) as provider:
+        environ = {
+            "OPENAI_API_KEY": "sk-tests-only",
+            "OPENAI_REVERSE_PROXY": provider.url,
+            "OPENAI_MODELS": "gpt-4o",
+        }
+        server = start_server(tmp_path_factory.mktemp("readme"), environ=environ)
+        yield server
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def printed(server: RunningServer) -> list[str]:
+    """What the two sessions print, one after the other; and a key for programs."""
+    script = f"\necho '{MARK}'\n".join([*blocks("bash"), "echo $KEY"])
+    script = script.replace("http://127.0.0.1:3080", server.url)
+    for curl in ("curl -sN ", "curl -s "):
+        script = script.replace(curl, f"{curl}-S --fail-with-body ")
+    run = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    decoder, answers, rest = json.JSONDecoder(), [], run.stdout
+    return run.stdout.split(f"{MARK}\n")
+
+
+def test_the_session_runs(printed: list[str]) -> None:
+    decoder, answers, rest = json.JSONDecoder(), [], printed[0].rstrip()
     while rest:
         answer, end = decoder.raw_decode(rest)
         answers.append(answer)
@@ -36,6 +62,27 @@ def test_the_session_runs(tmp_path: Path) -> None:
     assert [each["conversationId"] for each in listed["conversations"]] == ["first"]
     assert found["conversations"] == listed["conversations"]
     assert [each["text"] for each in fork["messages"]] == ["What is a contract?"]
+
+
+def test_the_chat_runs(printed: list[str]) -> None:
+    stream, _, completion = printed[1].rstrip().rpartition("\n")
+    frames = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
+    assert frames[0]["created"] is True
+    final = frames[-1]
+    assert final["final"] is True
+    assert final["responseMessage"]["content"] == [{"type": "text", "text": "".join(ANSWER)}]
+    answer = json.loads(completion)
+    assert answer["choices"][0]["message"]["content"] == "".join(ANSWER)
+    assert answer["conversation_id"]
+
+
+def test_openais_client_runs(server: RunningServer, printed: list[str]) -> None:
+    [program] = blocks("python")
+    environ = {"PATH": os.environ["PATH"], "ECHO": server.url, "KEY": printed[2].strip()}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (run.stdout, run.returncode) == ("".join(ANSWER), 0), run.stderr
 
 
 def test_links_lead_somewhere() -> None:
