@@ -54,6 +54,8 @@ OWNED: tuple[Owned, ...] = (
     Owned("agenttriggerdeliveries", "user", ID),
     Owned("agenttriggerlanesequences", "user", ID),
     Owned("agenttriggeruserpurges", "_id", ID),
+    Owned("echo_run_pieces", "user", TEXT),
+    Owned("echo_runs", "user", TEXT),
     Owned("sharedlinks", "user", TEXT),
     Owned("messages", "user", TEXT),
     Owned("conversations", "user", TEXT),

@@ -11,7 +11,11 @@ from storage.indexes import REPOSITORIES
 from storage.shared_resources import KINDS
 
 # Repositories whose collection is no line of the list, and why.
-BESIDE_THE_LIST = {"users": "the last to go", "logs": "bans, found by key, go with the user"}
+BESIDE_THE_LIST = {
+    "echo_run_workers": "processes are no user's",
+    "users": "the last to go",
+    "logs": "bans, found by key, go with the user",
+}
 
 
 @pytest.fixture
