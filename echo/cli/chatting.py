@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -154,6 +155,8 @@ def converse(talk: Chat) -> None:
     # Gives `input` its line editing and the history of this conversation.
     import readline  # noqa: F401, PLC0415
 
+    # Who started this in the background of a script has Ctrl-C ignored; on a terminal it is the way to stop an answer.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         try:
             text = input("> ")

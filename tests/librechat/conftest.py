@@ -133,7 +133,11 @@ def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The URI of a database on which only an Echo has ever worked, with something of everything that it writes."""
     directory = tmp_path_factory.mktemp("written")
     with named_database(mongo_uri, "echo_written") as uri, openai_server() as server:
-        address = {"OPENAI_API_KEY": "sk-tests-only", "OPENAI_REVERSE_PROXY": server.url}
+        address = {
+            "OPENAI_API_KEY": "sk-tests-only",
+            "OPENAI_REVERSE_PROXY": server.url,
+            "OPENAI_MODELS": "gpt-4o",
+        }
         settings = make_settings(uri, directory, TITLE_CONVO="false", **address)
         prepare(settings)
         with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
