@@ -155,7 +155,7 @@ def converse(talk: Chat) -> None:
     # Gives `input` its line editing and the history of this conversation.
     import readline  # noqa: F401, PLC0415
 
-    # Who started this in the background of a script has Ctrl-C ignored; on a terminal it is the way to stop an answer.
+    # A script that starts this in its background has Ctrl-C ignored; on a terminal it is how to stop an answer.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         try:

@@ -11,7 +11,7 @@ from storage.files import FileRepository
 from tests.support.chats import new_owner
 from tests.support.threads import THREADS, together
 
-IMPOSSIBLE_IDS = ["", "nothing", "\0", str(uuid.uuid4())]
+IMPOSSIBLE_IDS = ["", "nothing", "\0", "0b0e5c2e-6f0e-4f1b-9f4b-0b6f0f6f2a10"]
 
 
 @pytest.fixture
