@@ -12,6 +12,7 @@ from echo.auth.security import Security
 from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
+from echo.auth.two_factor import TwoFactorService
 from echo.auth.user_keys import KeyService, make_cipher
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
@@ -52,6 +53,7 @@ from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.sessions import SessionRepository
 from storage.threads import ThreadRepository
+from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
 
 
@@ -98,6 +100,7 @@ def assemble(settings: Settings) -> Application:
     limiter = RateLimiter(
         SharedMongoStorage(database.client, database.name),
         settings.rate_limits,
+        pending_owner=tokens.pending_owner,
         enabled=settings.rate_limits_enabled,
     )
     connexion_app = build_application(
@@ -123,7 +126,11 @@ def make_services(
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
-    keys = KeyService(KeyRepository(database), settings.providers, make_cipher(settings))
+    cipher = make_cipher(settings)
+    keys = KeyService(KeyRepository(database), settings.providers, cipher)
+    two_factor = TwoFactorService(
+        TwoFactorRepository(database), UsedCodeRepository(database), cipher, issuer=settings.app_title
+    )
     titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
     background = Background()
     file_store = build_file_store(settings)
@@ -151,7 +158,9 @@ def make_services(
             bans=BanRepository(database),
             invitations=InvitationRepository(database),
             guard=guard,
+            two_factor=two_factor,
         ),
+        two_factor=two_factor,
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,
         completions=CompletionService(

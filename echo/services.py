@@ -16,6 +16,7 @@ from storage.users import UserRepository
 if TYPE_CHECKING:
     from echo.auth.api_keys import ApiKeyService
     from echo.auth.service import AuthService
+    from echo.auth.two_factor import TwoFactorService
     from echo.auth.user_keys import KeyService
     from echo.background import Background
     from echo.chat.service import ChatService
@@ -66,6 +67,7 @@ class Services:
     files: FileRepository
     assistants: AssistantRepository
     auth: "AuthService"
+    two_factor: "TwoFactorService"
     api_keys: "ApiKeyService"
     keys: "KeyService"
     completions: "CompletionService"

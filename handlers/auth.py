@@ -1,7 +1,9 @@
-"""Registration, login, refresh and logout."""
+"""Registration, login in one step or two, refresh and logout."""
 
 from typing import Any
 
+from echo.auth.service import HalfSignedIn
+from echo.auth.two_factor import Proof
 from echo.services import Caller, ClientInfo, Services
 from handlers.schemas import auth as schemas
 from handlers.schemas import users
@@ -18,9 +20,20 @@ def register(services: Services, *, body: Json) -> Json:
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
-    """Begin a session: an access token in the body, a refresh token in a cookie."""
+    """Begin a session: an access token in the body, a refresh token in a cookie. Or half of one, and neither."""
     credentials = schemas.login.load(body)
     signed_in = services.auth.login(credentials["email"], credentials["password"], client)
+    if isinstance(signed_in, HalfSignedIn):
+        return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
+    return _tokens(signed_in), 200, _cookie(signed_in.cookie)
+
+
+def verify_two_factor_login(
+    services: Services, client: ClientInfo, *, body: Json
+) -> tuple[Json, int, Headers]:
+    """The other half of a login: by a code of the second factor the session begins."""
+    fields = schemas.second_login.load(body)
+    signed_in = services.auth.login_second(fields.pop("temp_token"), Proof(**fields), client)
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
 
 

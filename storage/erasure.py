@@ -44,6 +44,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("sessions", "user", ID),
     Owned("refreshtokenbridges", "userId", TEXT),
     Owned("tokens", "userId", ID),
+    Owned("echo_used_codes", "user", ID),
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),
     Owned("pluginauths", "userId", TEXT),

@@ -13,6 +13,7 @@ from storage.presets import PresetRepository
 from storage.repository import Repository
 from storage.runs import PieceRepository, RunRepository, WorkerRepository
 from storage.sessions import SessionRepository
+from storage.two_factor import UsedCodeRepository
 from storage.users import UserRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
@@ -28,6 +29,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     PresetRepository,
     RunRepository,
     SessionRepository,
+    UsedCodeRepository,
     UserRepository,
     WorkerRepository,
 )

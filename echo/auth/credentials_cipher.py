@@ -1,6 +1,7 @@
-"""Encryption of the provider keys that users bring, in LibreChat's formats, so that both servers read both's.
+"""Encryption of what users entrust, in LibreChat's formats, so that both servers read both's.
 
-LibreChat has three, all with AES-256 under `CREDS_KEY`; its `keys` collection uses the first:
+LibreChat has three, all with AES-256 under `CREDS_KEY`. Its `keys` collection uses the first, the second factor of
+accounts the last, or in older accounts the second:
 
 1. CBC with the one vector `CREDS_IV`: the ciphertext in hex;
 2. CBC with a vector of its own: `vector:ciphertext`;
@@ -9,6 +10,8 @@ LibreChat has three, all with AES-256 under `CREDS_KEY`; its `keys` collection u
 None of them is authenticated: who can write to the database can change what is decrypted. That is LibreChat's format,
 and the price of sharing its data.
 """
+
+import os
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
@@ -43,6 +46,13 @@ class CredentialsCipher:
         padded = padder.update(text.encode()) + padder.finalize()
         encryptor = Cipher(self._algorithm, CBC(self._vector)).encryptor()
         return (encryptor.update(padded) + encryptor.finalize()).hex()
+
+    def encrypt_newest(self, text: str) -> str:
+        """The text in the third format, which LibreChat uses for the second factor of accounts."""
+        block = os.urandom(BLOCK_BYTES)
+        encryptor = Cipher(self._algorithm, CTR(block)).encryptor()
+        ciphertext = encryptor.update(text.encode()) + encryptor.finalize()
+        return f"{VERSION_3}:{block.hex()}:{ciphertext.hex()}"
 
     def decrypt(self, stored: str) -> str:
         """The text of any of the formats; raises `Undecipherable`."""

@@ -11,7 +11,8 @@ from email_validator import EmailNotValidError, validate_email
 from echo.auth import cookies
 from echo.auth.passwords import check_new_password, hash_password, verify_password
 from echo.auth.sessions import SessionGuard
-from echo.auth.tokens import Tokens, hash_refresh_token, hash_token
+from echo.auth.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
+from echo.auth.two_factor import Proof, TwoFactorService
 from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
 from echo.services import Caller, ClientInfo
 from echo.settings import Settings
@@ -31,6 +32,13 @@ class SignedIn:
     cookie: str | None
 
 
+@dataclass(frozen=True)
+class HalfSignedIn:
+    """The password was right, and the account has a second factor; `token` is for `AuthService.login_second`."""
+
+    token: str
+
+
 class AuthService:
     """What the operations under `/api/auth` do."""
 
@@ -44,6 +52,7 @@ class AuthService:
         bans: BanRepository,
         invitations: InvitationRepository,
         guard: SessionGuard,
+        two_factor: TwoFactorService,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
@@ -52,6 +61,7 @@ class AuthService:
         self._bans = bans
         self._invitations = invitations
         self._guard = guard
+        self._two_factor = two_factor
 
     def register(
         self, *, name: str, email: str, username: str | None, password: str, token: str | None = None
@@ -90,16 +100,37 @@ class AuthService:
         if domains and address.rpartition("@")[2].lower() not in domains:
             raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
-    def login(self, email: str, password: str, client: ClientInfo) -> SignedIn:
-        """A new session. Raises `Unauthorized`, with one text and in one time for every failure.
+    def login(self, email: str, password: str, client: ClientInfo) -> SignedIn | HalfSignedIn:
+        """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
 
-        Only who knows the password learns of a ban: `Forbidden`.
+        Only who knows the password learns of a ban: `Forbidden`; and that there is a second factor, which this server
+        may be unable to check: `ServiceUnavailable`.
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
         user = self._users.find_by_email(email.strip().lower())
         if not verify_password(password, user.get("password") if user else None) or user is None:
             raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
+        if not user.get("twoFactorEnabled"):
+            return self._begin(user, client)
+        owner = str(user["_id"])
+        self._refuse_banned(owner)
+        self._two_factor.require_cipher()
+        return HalfSignedIn(self._tokens.make_pending(owner))
+
+    def login_second(self, token: str, proof: Proof, client: ClientInfo) -> SignedIn:
+        """The other half of a login. Raises `Unauthorized`, with one text for every failure, and as `login`."""
+        wrong = Unauthorized("The code is wrong, or the login took too long.", code="wrong_code")
+        try:
+            user = self._users.get(self._tokens.read_pending(token))
+        except (InvalidToken, storage_errors.NotFound) as error:
+            raise wrong from error
+        if not self._two_factor.prove(str(user["_id"]), proof):
+            raise wrong
+        return self._begin(user, client)
+
+    def _begin(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
+        """A new session of a user who has proved to be that user."""
         # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
         owner, session_id = str(user["_id"]), secrets.token_hex(12)
         refresh_token = self._tokens.make_refresh(owner, session_id)
@@ -148,10 +179,11 @@ class AuthService:
         self._sessions.delete(owner, session_id)
         self._guard.forget(owner, session_id)
 
-    def _refuse_banned(self, owner: str, session_id: str) -> None:
-        """End the session of a banned user; raises `Forbidden`."""
+    def _refuse_banned(self, owner: str, session_id: str | None = None) -> None:
+        """End the session of a banned user, if there is one already; raises `Forbidden`."""
         if end := self._bans.until(owner):
-            self._end(owner, session_id)
+            if session_id is not None:
+                self._end(owner, session_id)
             until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
             raise Forbidden(f"This account is banned{until}.", code="account_banned")
 

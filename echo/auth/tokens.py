@@ -1,7 +1,8 @@
-"""Access and refresh tokens: JWTs (RFC 7519) of different type and key, by the rules of RFC 8725.
+"""Access and refresh tokens, and those of half a login: JWTs (RFC 7519) by the rules of RFC 8725.
 
 An access token carries what LibreChat's carries (`id`, `username`, `provider`, `email`) and what Echo needs.
-A refresh token has LibreChat's claims too, so a cookie that LibreChat set is still good after a move.
+A refresh token has LibreChat's claims too, so a cookie that LibreChat set is still good after a move. They differ in
+key, in type or in audience, so that none passes for another.
 """
 
 import hashlib
@@ -16,8 +17,12 @@ from echo.services import Caller
 
 ALGORITHM = "HS256"
 ACCESS_TYPE = "at+jwt"
+# Of a login that waits for the second factor: five minutes, as in LibreChat.
+PENDING_TYPE = "2fa+jwt"
+PENDING_SECONDS = 5 * 60
 ISSUER = "echo-api"
 AUDIENCE = "echo-api"
+PENDING_AUDIENCE = "echo-api/2fa"
 
 
 class InvalidToken(Exception):
@@ -42,7 +47,7 @@ class RefreshClaims:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Makes and reads both kinds of token. Times are in seconds."""
+    """Makes and reads every kind of token. Times are in seconds."""
 
     access_key: str
     refresh_key: str
@@ -106,6 +111,38 @@ class Tokens:
         if not isinstance(owner, str) or not isinstance(session_id, str):
             raise InvalidToken
         return RefreshClaims(owner, session_id)
+
+    def make_pending(self, owner: str) -> str:
+        """A signed token that says: of this user the password was right, and nothing more. It opens nothing."""
+        now = int(time.time())
+        claims = {
+            "sub": owner,
+            "iss": ISSUER,
+            "aud": PENDING_AUDIENCE,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + PENDING_SECONDS,
+        }
+        return jwt.encode(claims, self.access_key, ALGORITHM, headers={"typ": PENDING_TYPE})
+
+    def read_pending(self, token: str) -> str:
+        """Whose password was right; raises `InvalidToken`."""
+        claims = _decode(
+            token,
+            self.access_key,
+            issuer=ISSUER,
+            audience=PENDING_AUDIENCE,
+            required=["exp", "iss", "aud", "sub"],
+            token_type=PENDING_TYPE,
+        )
+        return str(claims["sub"])
+
+    def pending_owner(self, token: str) -> str | None:
+        """As `read_pending`, None for what is no such token."""
+        try:
+            return self.read_pending(token)
+        except InvalidToken:
+            return None
 
 
 def hash_refresh_token(token: str) -> str:

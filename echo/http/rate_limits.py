@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from limits import RateLimitItemPerSecond
@@ -22,14 +22,25 @@ from echo.contract.operations import CLIENT, OPERATION
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.settings import RateLimit
 
-ADDRESS, ACCOUNT, EMAIL = "address", "account", "email"
+ADDRESS, ACCOUNT, EMAIL, PENDING = "address", "account", "email", "pending"
 
 
 class RateLimiter:
-    """Counts requests in fixed windows, as LibreChat's limiter does."""
+    """Counts requests in fixed windows, as LibreChat's limiter does.
 
-    def __init__(self, storage: Storage, limits: Mapping[str, RateLimit], *, enabled: bool = True) -> None:
+    `pending_owner` says whose half of a login a token is, None if it is none.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        limits: Mapping[str, RateLimit],
+        *,
+        pending_owner: Callable[[str], str | None],
+        enabled: bool = True,
+    ) -> None:
         self._window = FixedWindowRateLimiter(storage)
+        self._pending_owner = pending_owner
         self._limits = dict(limits) if enabled else {}
 
     async def check_request(self, operation: Operation, address: str, account: str | None) -> None:
@@ -37,10 +48,16 @@ class RateLimiter:
         await self._check(operation, {ADDRESS: address, ACCOUNT: account})
 
     async def check_arguments(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
-        """Count against the limits by the e-mail address in the body. Raises `TooManyRequests`."""
+        """Count against the limits by an e-mail address or half a login in the body. Raises `TooManyRequests`."""
         body = arguments.get("body")
-        email = body.get("email") if isinstance(body, dict) else None
-        await self._check(operation, {EMAIL: email.strip().lower() if isinstance(email, str) else None})
+        if not operation.rate_limits or not isinstance(body, dict):
+            return
+        email, token = body.get("email"), body.get("tempToken")
+        keys = {
+            EMAIL: email.strip().lower() if isinstance(email, str) else None,
+            PENDING: self._pending_owner(token) if isinstance(token, str) else None,
+        }
+        await self._check(operation, keys)
 
     async def _check(self, operation: Operation, keys: Mapping[str, str | None]) -> None:
         for name in operation.rate_limits:

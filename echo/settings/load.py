@@ -24,6 +24,10 @@ THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNOR
 RATE_LIMITS = (
     ("login_ip", "address", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
     ("login_account", "email", "LOGIN_MAX", 7, "LOGIN_WINDOW", 5),
+    ("two_factor_ip", "address", "TWO_FACTOR_TEMP_MAX", 7, "TWO_FACTOR_TEMP_WINDOW", 5),
+    ("two_factor_account", "pending", "TWO_FACTOR_TEMP_MAX", 7, "TWO_FACTOR_TEMP_WINDOW", 5),
+    ("two_factor_account_day", "pending", "ECHO_TWO_FACTOR_MAX", 50, "ECHO_TWO_FACTOR_WINDOW", 24 * 60),
+    ("two_factor_user", "account", "ECHO_TWO_FACTOR_MAX", 50, "ECHO_TWO_FACTOR_WINDOW", 24 * 60),
     ("register_ip", "address", "REGISTER_MAX", 5, "REGISTER_WINDOW", 60),
     ("fork_ip", "address", "FORK_IP_MAX", 30, "FORK_IP_WINDOW", 1),
     ("fork_user", "account", "FORK_USER_MAX", 7, "FORK_USER_WINDOW", 1),

@@ -11,7 +11,10 @@ USER_PROVIDED = "user_provided"
 
 @dataclass(frozen=True)
 class RateLimit:
-    """So many requests in so many seconds, counted `by` "address", "account" or "email"."""
+    """So many requests in so many seconds, counted `by` "address", "account", "email" or "pending".
+
+    The last is the account of a login that waits for its second factor.
+    """
 
     limit: int
     window_seconds: int

@@ -1,4 +1,4 @@
-"""Bodies of registration and login."""
+"""Bodies of registration, of login, and of what proves a second factor."""
 
 from typing import Any
 
@@ -39,5 +39,20 @@ class LoginSchema(Input):
     password = Text(required=True)
 
 
+class ProofSchema(Input):
+    """A code of the second factor, as arguments of `Proof`."""
+
+    token = Text(load_default=None)
+    backup_code = Text(data_key="backupCode", load_default=None)
+
+
+class SecondLoginSchema(ProofSchema):
+    """The other half of a login."""
+
+    temp_token = Text(data_key="tempToken", required=True)
+
+
 registration = RegistrationSchema()
 login = LoginSchema()
+proof = ProofSchema()
+second_login = SecondLoginSchema()

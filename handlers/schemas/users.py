@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from handlers.schemas.base import Email, Identifier, Moment, Output, Text, WebAddress
+from handlers.schemas.base import Email, Flag, Identifier, Moment, Output, Text, WebAddress
 
 
 class Role(fields.Field[str]):
@@ -24,6 +24,7 @@ class UserSchema(Output):
     role = Role(dump_default="USER")
     avatar = WebAddress()
     created_at = Moment(data_key="createdAt")
+    two_factor_enabled = Flag(data_key="twoFactorEnabled")
 
 
 user = UserSchema()

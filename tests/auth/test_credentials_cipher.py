@@ -72,3 +72,13 @@ class TestDecrypt:
 def test_keys_of_another_length_are_refused(key: str, vector: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         CredentialsCipher(key, vector)
+
+
+class TestEncryptNewest:
+    def test_is_read_back(self, cipher: CredentialsCipher) -> None:
+        stored = cipher.encrypt_newest("JBSWY3DPEHPK3PXP")
+        assert stored.startswith("v3:")
+        assert cipher.decrypt(stored) == "JBSWY3DPEHPK3PXP"
+
+    def test_never_uses_a_counter_block_twice(self, cipher: CredentialsCipher) -> None:
+        assert len({cipher.encrypt_newest("one text") for _ in range(50)}) == 50

@@ -89,3 +89,44 @@ class TestRefreshToken:
         token = jwt.encode({**claims, "exp": int(time.time()) + 60}, REFRESH_KEY, "HS256")
         with pytest.raises(InvalidToken):
             TOKENS.read_refresh(token)
+
+
+class TestPendingToken:
+    def test_states_whose_password_was_right(self) -> None:
+        assert TOKENS.read_pending(TOKENS.make_pending(CALLER.id)) == CALLER.id
+        assert TOKENS.pending_owner(TOKENS.make_pending(CALLER.id)) == CALLER.id
+
+    def test_is_good_for_five_minutes(self) -> None:
+        claims = jwt.decode(TOKENS.make_pending(CALLER.id), options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == 300
+
+    def test_is_no_access_token_and_no_refresh_token(self) -> None:
+        token = TOKENS.make_pending(CALLER.id)
+        with pytest.raises(InvalidToken):
+            TOKENS.read_access(token)
+        with pytest.raises(InvalidToken):
+            replace(TOKENS, refresh_key=ACCESS_KEY).read_refresh(token)
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "",
+            "a.b.c",
+            "é",
+            TOKENS.make_access(CALLER),
+            TOKENS.make_refresh(CALLER.id, CALLER.session_id),
+            replace(TOKENS, access_key="c" * 40).make_pending(CALLER.id),
+            forge(kind="2fa+jwt"),
+            forge(aud="echo-api/2fa"),
+            forge(aud="echo-api/2fa", kind="2fa+jwt", exp=int(time.time()) - 1),
+            # What LibreChat itself gives.
+            jwt.encode({"userId": CALLER.id, "twoFAPending": True, "exp": int(time.time()) + 60}, ACCESS_KEY),
+        ],
+    )
+    def test_of_another_kind_is_refused(self, token: str) -> None:
+        with pytest.raises(InvalidToken):
+            TOKENS.read_pending(token)
+        assert TOKENS.pending_owner(token) is None
+
+    def test_forged_as_the_control_is_accepted(self) -> None:
+        assert TOKENS.read_pending(forge(aud="echo-api/2fa", kind="2fa+jwt")) == CALLER.id

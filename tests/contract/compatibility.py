@@ -20,6 +20,8 @@ ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprec
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
     *("type", "enum", "required", "properties", "additionalProperties", "items"),
+    # Of the narrower schema only: it allows no more than its branches do.
+    "oneOf",
 }
 
 
@@ -143,6 +145,9 @@ class Comparison:
 
     def _lost(self, old: Json, new: Json, place: str) -> Found:
         old, new = resolve(self._floor, old), resolve(self._current, new)
+        if "oneOf" in new:
+            # The first is the floor's own; the others are for clients that know them.
+            new = resolve(self._current, new["oneOf"][0])
         for name, schema in old.get("properties", {}).items():
             if name not in new.get("properties", {}):
                 yield f"{place}.{name}", "removed"
@@ -163,6 +168,9 @@ class Inclusion:
         """Place and keyword of everything by which the outer schema refuses what the inner one allows."""
         inner, outer = as_object(inner), as_object(outer)
         inner, outer = resolve(self._inner_document, inner), resolve(self._outer_document, outer)
+        if "oneOf" in inner or "oneOf" in outer:
+            yield from self._choice(inner, outer, place)
+            return
         for keyword in sorted((inner.keys() | outer.keys()) - UNDERSTOOD):
             if not keyword.startswith("x-"):
                 yield place, f"{keyword} is not understood"
@@ -172,6 +180,15 @@ class Inclusion:
         yield from self._properties(inner, outer, place)
         if outer.get("items", True) is not True:
             yield from self.excess(inner.get("items", {}), outer["items"], f"{place}[]")
+
+    def _choice(self, inner: Json, outer: Json, place: str) -> Found:
+        if inner == outer and self._inner_document is self._outer_document:
+            return
+        if "oneOf" in outer or inner.keys() - ANNOTATIONS != {"oneOf"}:
+            yield place, "oneOf is not understood"
+            return
+        for branch in inner["oneOf"]:
+            yield from self.excess(branch, outer, place)
 
     def _properties(self, inner: Json, outer: Json, place: str) -> Found:
         # What a schema does not name, it allows as its `additionalProperties` say: without one, anything.

@@ -239,6 +239,8 @@ def expressions(link: Mapping[str, Any]) -> list[str]:
 def has_place(schema: Mapping[str, Any], parts: list[str]) -> bool:
     """Whether values of the schema have this place."""
     schema = resolve(schema)
+    if "oneOf" in schema:
+        return any(has_place(branch, parts) for branch in schema["oneOf"])
     if not parts:
         return True
     head, *rest = parts

@@ -267,6 +267,36 @@ class TestResponses:
 
         assert found(change) == {Difference("GET /api/models", "200.additionalProperties[]", "type")}
 
+    def test_a_second_form_is_held_against_the_floor_too(self) -> None:
+        def branches(document: dict[str, Any]) -> list[dict[str, Any]]:
+            content = operation(document, "post", "/api/auth/login")["responses"]["200"]["content"]
+            listed: list[dict[str, Any]] = content["application/json"]["schema"]["oneOf"]
+            return listed
+
+        assert [each["$ref"].rpartition("/")[2] for each in branches(CURRENT)] == [
+            "Session",
+            "TwoFactorPending",
+        ]
+        wider = {"type": "object", "properties": {"token": {"type": "integer"}}}
+        login = "POST /api/auth/login"
+        assert found(lambda d: branches(d).append(wider)) == {
+            Difference(login, "200.token", "type"),
+            # It does not say what the user would be.
+            *(
+                each
+                for each in found(lambda d: branches(d).append(wider))
+                if each.place.startswith("200.user")
+            ),
+        }
+        assert found(lambda d: branches(d).reverse()) >= {Difference(login, "200.token", "removed")}
+
+    def test_a_choice_where_the_floor_had_none_is_found_in_requests(self) -> None:
+        def change(document: dict[str, Any]) -> None:
+            preset = schema(document, "PresetCreate")
+            preset["oneOf"] = [{"required": ["model"]}, {"required": ["title"]}]
+
+        assert Difference("POST /api/presets", "body", "oneOf is not understood") in found(change)
+
     def test_more_properties_and_more_required_are_fine(self) -> None:
         def change(document: dict[str, Any]) -> None:
             schema(document, "User")["properties"]["theme"] = {"type": "integer"}

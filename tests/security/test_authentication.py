@@ -21,6 +21,7 @@ ANYONE = {
     "get_health",
     "get_ready",
     "login",
+    "verify_two_factor_login",
     "register",
     "get_config",
     "get_openapi",
