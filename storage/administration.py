@@ -28,6 +28,7 @@ SHOWN = {
     "role": 1,
     "provider": 1,
     "emailVerified": 1,
+    "twoFactorEnabled": 1,
     "createdAt": 1,
     "updatedAt": 1,
 }

@@ -14,6 +14,7 @@ from storage.errors import StorageError, Unavailable
 from storage.translation import LOCKED_OUT, translated
 
 WRITE_TIMEOUT_MS = 5000
+COUNT_TIMEOUT_MS = 5000
 UNAUTHORIZED = 13
 
 
@@ -68,6 +69,13 @@ def _kind(hello: Document) -> str:
     if hello.get("msg") == "isdbgrid":
         return "sharded cluster"
     return "replica set" if "setName" in hello else "single server"
+
+
+def count_second_factors(database: Database, *, most: int) -> int:
+    """How many accounts have a second factor, counted up to `most`; raises `Unavailable`."""
+    with translated():
+        users = database.collection("users")
+        return users.count_documents({"twoFactorEnabled": True}, limit=most, maxTimeMS=COUNT_TIMEOUT_MS)
 
 
 def check_writes(database: Database) -> None:

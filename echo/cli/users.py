@@ -19,6 +19,7 @@ from echo.cli.accounts import (
 )
 from echo.cli.banning import ban, unban
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.factors import disable_2fa
 from echo.cli.output import show_one, show_rows, stream_json
 
 COLUMNS = ("id", "email", "name", "username", "role", "createdAt", "bannedUntil")
@@ -32,6 +33,7 @@ def user() -> None:
 
 user.add_command(ban)
 user.add_command(unban)
+user.add_command(disable_2fa)
 
 
 @user.command()
@@ -238,5 +240,6 @@ def shown_account(account: dict[str, Any], bans: Any) -> dict[str, Any]:
         **{name: account.get(name) for name in ("email", "name", "username")},
         "role": account.get("role") or "USER",
         **{name: account.get(name) for name in ("provider", "emailVerified", "createdAt", "updatedAt")},
+        "twoFactorEnabled": bool(account.get("twoFactorEnabled")),
         "bannedUntil": bans.get(owner),
     }

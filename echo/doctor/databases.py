@@ -6,10 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
+from echo.settings.secrets import CREDENTIALS
 from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable
 from storage.errors import StorageError, Unavailable
-from storage.inspection import AccessDenied, Deployment, WriteRefused, check_writes, hosts_of, inspect
+from storage.inspection import (
+    AccessDenied,
+    Deployment,
+    WriteRefused,
+    check_writes,
+    count_second_factors,
+    hosts_of,
+    inspect,
+)
 from storage.migration import plan_indexes
 
 ABOUT = "database"
@@ -18,6 +27,7 @@ TIMEOUT_MS = 5000
 OLDEST_MAINTAINED = 7
 # Sessions and rate limits compare the two clocks.
 CLOCK_SECONDS = 30
+MOST_COUNTED = 1000
 REASONS = (
     ("refused", "nothing listens there"),
     ("timed out", "it does not answer in time"),
@@ -41,6 +51,26 @@ def check_database(examined: Examined) -> Iterator[Finding]:
         yield from check_deployment(settings.mongo_uri, embedded=False)
     else:
         yield from check_embedded(settings.data_dir / "mongodb")
+
+
+def check_second_factors(examined: Examined) -> Iterator[Finding]:
+    """Whether accounts with two-factor authentication can log in: their secrets are encrypted with `CREDS_KEY`."""
+    settings = examined.settings
+    # Without MONGO_URI there is a key, and what is wrong with one or with the database is said elsewhere.
+    if settings is None or settings.creds_key or settings.mongo_uri is None:
+        return
+    if examined.unusable.keys() & {"MONGO_URI", *CREDENTIALS}:
+        return
+    try:
+        with opened(settings.mongo_uri) as database:
+            number = count_second_factors(database, most=MOST_COUNTED)
+    except StorageError:
+        return
+    if number:
+        how_many = f"{number} or more" if number == MOST_COUNTED else str(number)
+        todo = "Set CREDS_KEY and CREDS_IV, on LibreChat's database its own."
+        what = f"accounts that cannot log in, because CREDS_KEY is not set: {how_many}"
+        yield warning("two-factor authentication", what, todo)
 
 
 def check_embedded(directory: Path) -> Iterator[Finding]:

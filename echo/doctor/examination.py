@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from echo.doctor.configuration import check_keys, check_provider_keys, check_settings, read_all
-from echo.doctor.databases import check_database
+from echo.doctor.databases import check_database, check_second_factors
 from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
 from echo.doctor.providers import check_providers
@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     check_data_dir,
     check_librechat_dir,
     check_database,
+    check_second_factors,
     check_providers,
     check_speech,
 )

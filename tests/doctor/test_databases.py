@@ -1,13 +1,14 @@
 """What the doctor says of a database."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pymongo import MongoClient
 
 from echo.doctor import Finding, begin
-from echo.doctor.databases import check_database, check_deployment, check_embedded
+from echo.doctor.databases import check_database, check_deployment, check_embedded, check_second_factors
 from storage.database import Database
 from storage.embedded import binary, server
 from storage.embedded.binary import EmbeddedUnavailable
@@ -96,3 +97,37 @@ class TestTheEmbeddedOne:
         environ = {"MONGO_URI": "http://db", "ECHO_DATA_DIR": str(tmp_path / "data")}
         assert [str(each.status) for each in check_database(begin(environ, None))] == ["skipped"]
         assert not (tmp_path / "data").exists()
+
+
+class TestSecondFactors:
+    CREDS: ClassVar[dict[str, str]] = {"CREDS_KEY": "c0" * 32, "CREDS_IV": "d1" * 16}
+
+    @pytest.fixture
+    def uri(self, mongo_uri: str) -> Iterator[str]:
+        with named_database(mongo_uri, "echo_doctor") as uri, MongoClient[dict[str, Any]](uri) as client:
+            users = client.get_default_database()["users"]
+            users.insert_many([{"twoFactorEnabled": flag} for flag in (True, True, False, None)])
+            yield uri
+
+    def look(self, uri: str, **environ: str) -> list[Finding]:
+        return list(check_second_factors(begin({"MONGO_URI": uri, **KEYS, **environ}, None)))
+
+    def test_that_cannot_be_read_are_counted(self, uri: str) -> None:
+        [found] = self.look(uri)
+        assert found.status == "warning"
+        assert found.what.endswith(": 2")
+        assert "CREDS_KEY" in found.todo
+
+    def test_that_can_be_read_are_no_finding(self, uri: str) -> None:
+        assert self.look(uri, **self.CREDS) == []
+
+    def test_that_there_are_none_of_is_no_finding(self, mongo_uri: str) -> None:
+        with named_database(mongo_uri, "echo_doctor") as uri:
+            assert self.look(uri) == []
+
+    def test_what_the_settings_say_already_is_not_said_again(self, uri: str) -> None:
+        assert self.look(uri, CREDS_KEY="short") == []
+        assert self.look("http://x") == []
+
+    def test_a_database_that_is_not_there_is_said_elsewhere(self) -> None:
+        assert self.look("mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=100") == []

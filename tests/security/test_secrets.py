@@ -3,19 +3,31 @@
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from pymongo import MongoClient
 
 from echo.logs import QUIET
 from echo.settings import load_settings
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
 from tests.support.operations import OPERATIONS
+from tests.support.two_factor import (
+    BACKUP_CODES,
+    SECRET,
+    code_of,
+    encrypt_v3,
+    give_second_factor,
+    librechats_fields,
+    wrong_code,
+)
 
+# What an app would have that was set up and not confirmed.
+WAITING = "KRSXG5CTMVRXEZLU"
 PASSWORD = "canary password 0815"
 CANARIES = {
     "OPENAI_API_KEY": "sk-canary-openai-0123456789",
@@ -79,8 +91,18 @@ class Recording:
         return response
 
 
+@pytest.fixture
+def stored_users(application_uri: str) -> Iterator[Any]:
+    """The collection of users."""
+    with MongoClient[dict[str, Any]](application_uri) as client:
+        yield client.get_default_database()["users"]
+
+
 def test_canaries_never_leave(
-    make_application: Callable[..., Client], caplog: pytest.LogCaptureFixture, tmp_path: Path
+    make_application: Callable[..., Client],
+    stored_users: Any,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "librechat.yaml"
     path.write_text(YAML, encoding="utf-8")
@@ -92,12 +114,20 @@ def test_canaries_never_leave(
     registration = {"name": "c", "email": email, "password": PASSWORD, "confirm_password": PASSWORD}
     client.post("/api/auth/register", json=registration)
     login = client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).json()
+    codes = librechats_fields()["backupCodes"]
+    give_second_factor(stored_users, login["user"]["id"], pendingTotpSecret=encrypt_v3(WAITING))
+    temporary = client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).json()[
+        "tempToken"
+    ]
     client.headers = {"Authorization": f"Bearer {login['token']}"}
     recording = Recording(client)
     with structlog.testing.capture_logs() as logged:
         for op in OPERATIONS:
             if op.id not in ("logout", "login", "refresh_token"):
                 send(recording, op, {"userId": login["user"]["id"]})
+        for proof in ({"token": code_of()}, {"backupCode": BACKUP_CODES[0]}, {"token": wrong_code()}):
+            client.post("/api/auth/2fa/verify-temp", json={"tempToken": temporary, **proof})
+            client.post("/api/auth/2fa/verify", json=proof)
     assert len([line for line in logged if line["event"] == "request"]) >= 30
     text = recording.seen.getvalue() + caplog.text + repr(logged)
     assert len(text) > 5000
@@ -107,6 +137,10 @@ def test_canaries_never_leave(
         PASSWORD,
         login["token"],
         "$2b$",
+        temporary,
+        *(SECRET, WAITING, encrypt_v3(SECRET), encrypt_v3(WAITING)),
+        *BACKUP_CODES,
+        *(each["codeHash"] for each in codes),
     ]:
         assert secret not in text
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 CREDS_KEY = "c0" * 32
 # Of 80 bits, as LibreChat makes them.
 SECRET = "JBSWY3DPEHPK3PXP"
-BACKUP_CODES = ["0a1b2c3d", "deadbeef", "12345678"]
+BACKUP_CODES = ["0a1b2c3d", "deadbeef", "5ca1ab1e"]
 
 
 class _App(pyotp.TOTP):
