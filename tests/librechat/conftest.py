@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from bson import json_util
 from pymongo import MongoClient
@@ -154,6 +155,7 @@ def write_everything(anonymous: Client) -> None:
         "/api/auth/login", json={"email": account["email"], "password": secret["password"]}
     )
     client = anonymous.with_token(login.json()["token"])
+    guard_second(anonymous, secret["password"])
     first = client.post("/api/messages/a-first-one", json={"text": "Why?", "sender": "user"}).json()
     for text in ("Because.", "Just so."):
         body = {"text": text, "sender": "assistant", "parentMessageId": first["messageId"], "model": "gpt-5"}
@@ -181,6 +183,18 @@ def write_everything(anonymous: Client) -> None:
     kept = anonymous.with_token(key).post("/v1/chat/completions", json=body).json()["conversation_id"]
     again = {**body, "messages": [asked], "conversation_id": kept}
     assert client.post("/v1/chat/completions", json=again).status_code == 200
+
+
+def guard_second(anonymous: Client, password: str) -> None:
+    """Let the second user have a second factor, and one more that waits for its confirmation."""
+    login = anonymous.post("/api/auth/login", json={"email": "second@example.test", "password": password})
+    client = anonymous.with_token(login.json()["token"])
+    setup = client.post("/api/auth/2fa/enable").json()
+    app = pyotp.parse_uri(setup["otpauthUrl"])
+    assert isinstance(app, pyotp.TOTP)
+    assert client.post("/api/auth/2fa/confirm", json={"token": app.now()}).status_code == 200
+    again = client.post("/api/auth/2fa/enable", json={"backupCode": setup["backupCodes"][0]})
+    assert again.status_code == 200
 
 
 @pytest.fixture(scope="session")
