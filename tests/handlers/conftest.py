@@ -8,7 +8,11 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
 from echo.settings import Settings
+from tests.conftest import UserClient
 from tests.support.contract import ContractChecker
+from tests.support.two_factor import give_second_factor
+
+Stored = MongoDatabase[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,10 @@ def stored(settings: Settings) -> Iterator[MongoDatabase[dict[str, Any]]]:
 def contract_document(checker: ContractChecker) -> dict[str, Any]:
     """openapi.json as it stands in the project."""
     return checker.document
+
+
+@pytest.fixture
+def guarded(ada: UserClient, stored: Stored) -> UserClient:
+    """A user with a second factor as LibreChat made it."""
+    give_second_factor(stored.users, ada.id)
+    return ada

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from tests.conftest import PASSWORD, Client, UserClient
+
+VERIFY = "/api/auth/2fa/verify-temp"
 # What `tests/conftest.py` gives every Echo, and with what LibreChat wrote the database of tests/librechat.
 CREDS_KEY = "c0" * 32
 # Of 80 bits, as LibreChat makes them.
@@ -71,3 +74,28 @@ def give_second_factor(users: Any, owner: str, **changes: Any) -> None:
     """Let an account have one; `users` is the collection."""
     done = users.update_one({"_id": ObjectId(owner)}, {"$set": {**librechats_fields(), **changes}})
     assert done.matched_count == 1
+
+
+def log_in(api: Client, user: UserClient, **changes: Any) -> Any:
+    return api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD, **changes})
+
+
+def half(api: Client, user: UserClient) -> str:
+    """The temporary token of a login."""
+    answer = log_in(api, user)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["tempToken"])
+
+
+def verify(api: Client, temp_token: str, **proof: str) -> Any:
+    return api.post(VERIFY, json={"tempToken": temp_token, **proof})
+
+
+def account(stored: Any, user: UserClient) -> dict[str, Any]:
+    document = stored.users.find_one({"_id": ObjectId(user.id)})
+    assert document is not None
+    return document
+
+
+def refused(answer: Any, status: int, code: str) -> bool:
+    return (answer.status_code, answer.json()["code"]) == (status, code)
