@@ -1,6 +1,8 @@
 # Everything runs in a virtual environment of the checkout's own. PYTHON may name another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+# Processes that run tests; 0 runs them in one, for a debugger.
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -34,7 +36,7 @@ check: $(VENV)/.dev ## Lint and types: ruff, mypy and the project's own rules
 
 test: $(VENV)/.dev ## Run all tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
 from echo.app import Application, assemble
@@ -25,6 +27,9 @@ from storage.sessions import SessionRepository
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server
+
+# As in production: the standard output belongs to what a command prints.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
 PASSWORD = "correct horse 1 battery"
 MakeApplication = Callable[..., Application]
