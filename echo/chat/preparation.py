@@ -212,6 +212,10 @@ def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatReque
         top_p=settled.top_p,
         max_tokens=settled.max_tokens,
         stop=settled.stop,
+        frequency_penalty=settled.frequency_penalty,
+        presence_penalty=settled.presence_penalty,
+        top_k=settled.top_k,
+        reasoning_effort=settled.reasoning_effort,
     )
 
 

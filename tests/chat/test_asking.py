@@ -153,6 +153,9 @@ class TestParameters:
             "top_p": 0.9,
             "max_tokens": 50,
             "stop": ["END"],
+            "frequency_penalty": 0.5,
+            "presence_penalty": -1,
+            "topK": 40,
         }
         conversation_id, *_ = ids(talk.user.ask("One", **body))
         for number in range(2):
@@ -162,10 +165,19 @@ class TestParameters:
             assert (request["model"], request["temperature"], request["top_p"]) == ("gpt-4", 0.2, 0.9)
             assert request["messages"][0] == {"role": "system", "content": "Be brief."}
             assert request["stop"] == ["END"]
+            assert (request["frequency_penalty"], request["presence_penalty"]) == (0.5, -1)
             assert 50 in (request.get("max_tokens"), request.get("max_completion_tokens"))
         stored = app_database.collection("conversations").find_one({"conversationId": conversation_id})
         assert stored is not None
         assert {name: stored[name] for name in body} == body
+
+    @pytest.mark.parametrize("name", ["reasoning_effort", "effort"])
+    def test_say_how_much_a_model_reasons(self, chat: MakeChat, name: str) -> None:
+        talk = chat(Reply(), OPENAI_MODELS="o3")
+        conversation_id, *_ = ids(talk.user.ask("One", **{name: "low"}))
+        assert sent(talk.provider)["reasoning_effort"] == "low"
+        talk.user.ask("Two", conversationId=conversation_id)
+        assert sent(talk.provider)["reasoning_effort"] == "low"
 
     def test_of_the_request_win_over_the_conversation_the_preset_and_the_assistant(
         self, chat: MakeChat
