@@ -47,5 +47,11 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )
-    preparation = Preparation(reading, endpoints, parts.count_tokens, titles=settings.title_conversations)
+    preparation = Preparation(
+        reading,
+        endpoints,
+        parts.count_tokens,
+        titles=settings.title_conversations,
+        temporary_seconds=settings.temporary_seconds,
+    )
     return ChatService(preparation, hub, stores, parts.background)

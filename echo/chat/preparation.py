@@ -27,8 +27,6 @@ from storage.presets import PresetRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
-# LibreChat's default for how long a temporary conversation is kept.
-TEMPORARY = timedelta(days=30)
 # What a model is told that is to go on with an answer of its own.
 CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 # Of a conversation's own: what it was last held with says nothing about another endpoint.
@@ -65,12 +63,19 @@ class Preparation:
     """Prepares runs. Whatever it raises, nothing has been stored."""
 
     def __init__(
-        self, stores: Stores, endpoints: Endpoints, count_tokens: Callable[[str], int], *, titles: bool
+        self,
+        stores: Stores,
+        endpoints: Endpoints,
+        count_tokens: Callable[[str], int],
+        *,
+        titles: bool,
+        temporary_seconds: int,
     ) -> None:
         self._stores = stores
         self._endpoints = endpoints
         self._count = count_tokens
         self._titles = titles
+        self._temporary = timedelta(seconds=temporary_seconds)
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
@@ -124,7 +129,7 @@ class Preparation:
             owner=talk.owner,
             conversation_id=conversation_id,
             question={**place.question, "conversationId": conversation_id},
-            begun=begun_of(talk, place, about),
+            begun=begun_of(talk, place, about, self._temporary),
             provider=chosen.provider,
             request=request_of(settled, model, turns),
             credentials=chosen.credentials,
@@ -219,8 +224,8 @@ def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatReque
     )
 
 
-def begun_of(talk: Talk, place: Place, about: Document) -> Begun:
-    """What is stored when the run begins."""
+def begun_of(talk: Talk, place: Place, about: Document, temporary: timedelta) -> Begun:
+    """What is stored when the run begins; a new conversation that is temporary is kept for so long."""
     answer = {
         "messageId": place.answer_id,
         "parentMessageId": place.question["messageId"],
@@ -245,5 +250,5 @@ def begun_of(talk: Talk, place: Place, about: Document) -> Begun:
         file_ids=[str(each["file_id"]) for each in talk.records],
         continues=place.before is not None,
         new=is_new,
-        expires_at=datetime.now(UTC) + TEMPORARY if is_temporary and is_new else None,
+        expires_at=datetime.now(UTC) + temporary if is_temporary and is_new else None,
     )

@@ -164,6 +164,8 @@ class Settings:
     max_image_pixels: int
     max_import_bytes: int
     title_conversations: bool
+    # How long a temporary conversation is kept.
+    temporary_seconds: int
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings

@@ -312,6 +312,13 @@ class TestTemporaryConversations:
         more = app_database.collection("messages").find({"conversationId": conversation_id})
         assert {document["isTemporary"] for document in more} == {True}
 
+    def test_expire_when_the_operator_says(self, chat: MakeChat, app_database: Database) -> None:
+        user = chat(Reply(), TEMP_CHAT_RETENTION_HOURS="2").user
+        conversation_id, *_ = ids(user.ask(isTemporary=True))
+        conversation = app_database.collection("conversations").find_one({"conversationId": conversation_id})
+        assert conversation is not None
+        assert timedelta(hours=1) < conversation["expiredAt"] - datetime.now(UTC) <= timedelta(hours=2)
+
     def test_get_no_title(self, chat: MakeChat) -> None:
         user = chat(Reply()).user
         conversation_id, *_ = ids(user.ask(isTemporary=True))
