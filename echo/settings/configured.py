@@ -26,6 +26,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         allowed_domains=_domains(config),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
+        enforce_model_specs=config.section("modelSpecs").get("enforce", False),
         client=read_client(
             config,
             balance=_balance(reader),
