@@ -38,7 +38,8 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     """The service behind the operations of chats; nothing is contacted."""
     chats = ChatRepository(database)
     stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
-    reading = Stores(chats, FileRepository(database), parts.file_store)
+    files = FileRepository(database)
+    reading = Stores(chats, files, parts.file_store)
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
@@ -53,4 +54,4 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
     )
-    return ChatService(preparation, hub, stores, parts.background)
+    return ChatService(preparation, hub, stores, files, parts.background)

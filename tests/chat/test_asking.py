@@ -275,6 +275,23 @@ class TestFiles:
         talk.user.ask("Without", conversationId=conversation_id, resendFiles=False)
         assert said(talk.provider)[0] == "Look"
 
+    def test_of_librechats_are_not_removed_as_unused(self, chat: MakeChat, app_database: Database) -> None:
+        talk = chat(Reply())
+        used, other = (
+            upload(talk.user, "/api/files", name, b"Hm.", "text/plain")["file_id"]
+            for name in ("used.txt", "other.txt")
+        )
+        records = app_database.collection("files")
+        # In a year, so that MongoDB itself stays away.
+        mark = {"expiresAt": datetime.now(UTC) + timedelta(days=365)}
+        records.update_many({"file_id": {"$in": [used, other]}}, {"$set": mark})
+        talk.user.ask("Look", files=[{"file_id": used}])
+        kept, marked = (records.find_one({"file_id": each}) for each in (used, other))
+        assert kept is not None
+        assert marked is not None
+        assert (kept.get("expiresAt"), kept["usage"]) == (None, 1)
+        assert "expiresAt" in marked
+
     def test_alone_are_a_message_too(self, chat: MakeChat) -> None:
         talk = chat(Reply())
         notes = upload(talk.user, "/api/files", "notes.txt", b"Hm.", "text/plain")
