@@ -72,9 +72,12 @@ class TitleService:
         *,
         endpoint: str | None = None,
         model: str | None = None,
+        credentials: Credentials | None = None,
     ) -> str:
         """The same for a thread, which waits for no longer than a provider may take."""
-        work = self.title_for(first_user_message, first_answer, endpoint=endpoint, model=model)
+        work = self.title_for(
+            first_user_message, first_answer, endpoint=endpoint, model=model, credentials=credentials
+        )
         try:
             return background.wait(work, WAIT_SECONDS)
         except (TimeoutError, ApiError):
