@@ -40,6 +40,7 @@ from echo.transfer.service import TransferService
 from storage.api_keys import ApiKeyRepository
 from storage.assistants import AssistantRepository
 from storage.bans import BanRepository
+from storage.chats import ChatRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
 from storage.errors import Unavailable
@@ -167,7 +168,7 @@ def make_services(
             Models(providers, settings.providers, keys),
             Keeper(
                 ExchangeRepository(database),
-                MessageRepository(database),
+                ChatRepository(database),
                 ConversationRepository(database),
                 titles,
                 background,

@@ -1,6 +1,6 @@
 """Reading stored messages, whatever version of LibreChat wrote them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Message = Mapping[str, Any]
@@ -30,15 +30,3 @@ def is_from_user(document: Message) -> bool:
     """Whether a person wrote it. LibreChat's `sender` is a display name; `isCreatedByUser` decides."""
     flag = document.get("isCreatedByUser")
     return flag if isinstance(flag, bool) else str(document.get("sender")).lower() == "user"
-
-
-def newest_branch(messages: Sequence[Message]) -> list[Message]:
-    """From messages in the order of their times, the newest with all its ancestors, the oldest first."""
-    remaining = {message["messageId"]: message for message in messages}
-    branch: list[Message] = []
-    wanted = messages[-1]["messageId"] if messages else None
-    # Taken out as they are met: in a damaged tree a message may be its own ancestor.
-    while wanted in remaining:
-        branch.append(remaining.pop(wanted))
-        wanted = branch[-1].get("parentMessageId")
-    return branch[::-1]

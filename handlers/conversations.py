@@ -61,7 +61,14 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
     if question is None:
         return {"title": schemas.conversation.dump_one(conversation)["title"]}
     endpoint, model = conversation.get("endpoint"), conversation.get("model")
-    title = services.titles.wait_for(services.background, question, answer, endpoint=endpoint, model=model)
+    title = services.titles.wait_for(
+        services.background,
+        question,
+        answer,
+        endpoint=endpoint,
+        model=model,
+        credentials=services.keys.credentials(caller.id, endpoint) if endpoint else None,
+    )
     services.conversations.update(caller.id, conversation_id, title=title)
     return {"title": title}
 

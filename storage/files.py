@@ -1,6 +1,6 @@
 """The `files` collection: what is known of each stored file; the bytes are on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pymongo import ASCENDING, DESCENDING
@@ -47,6 +47,16 @@ class FileRepository(Repository):
         """One record; raises `NotFound`."""
         with translated():
             return found(self._collection.find_one({"file_id": file_id, "user": owner_id(owner)}))
+
+    def use(self, owner: str, file_ids: Sequence[str]) -> None:
+        """Note that a message has these files, as LibreChat does: they are not removed as unused uploads any more."""
+        update = {
+            "$inc": {"usage": 1},
+            "$set": {"updatedAt": now()},
+            "$unset": {"expiresAt": "", "temp_file_id": ""},
+        }
+        with translated():
+            self._collection.update_many({"user": owner_id(owner), "file_id": {"$in": [*file_ids]}}, update)
 
     def delete(self, owner: str, file_id: str) -> Document | None:
         """Delete a record; what it was, None if there was none."""

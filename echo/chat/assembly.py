@@ -8,6 +8,8 @@ from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
 from echo.chat.service import ChatService
+from echo.chat.settling import Settling
+from echo.chat.specs import Specs
 from echo.files import FileStore
 from echo.providers.chat import Providers
 from echo.providers.titles import TitleService
@@ -36,16 +38,20 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     """The service behind the operations of chats; nothing is contacted."""
     chats = ChatRepository(database)
     stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
-    reading = Stores(
-        chats,
-        FileRepository(database),
-        parts.file_store,
-        AssistantRepository(database),
-        PresetRepository(database),
-    )
+    files = FileRepository(database)
+    reading = Stores(chats, files, parts.file_store)
+    specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
+    settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )
-    preparation = Preparation(reading, endpoints, parts.count_tokens, titles=settings.title_conversations)
-    return ChatService(preparation, hub, stores, parts.background)
+    preparation = Preparation(
+        reading,
+        endpoints,
+        settling,
+        parts.count_tokens,
+        titles=settings.title_conversations,
+        temporary_seconds=settings.temporary_seconds,
+    )
+    return ChatService(preparation, hub, stores, files, parts.background)

@@ -13,26 +13,20 @@ from echo.chat.endpoints import Chosen, Endpoints
 from echo.chat.history import History, turns_of
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Prepared
-from echo.chat.request import Asked, Settled, settle
+from echo.chat.request import Asked, Settled
 from echo.chat.senders import agent_id, provider_name, sender_of
+from echo.chat.settling import Settling
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
-from storage.assistants import AssistantRepository
 from storage.chats import Begun, ChatRepository
 from storage.conversations import UNTITLED
-from storage.errors import NotFound
 from storage.files import FileRepository
-from storage.presets import PresetRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
-# LibreChat's default for how long a temporary conversation is kept.
-TEMPORARY = timedelta(days=30)
 # What a model is told that is to go on with an answer of its own.
 CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
-# Of a conversation's own: what it was last held with says nothing about another endpoint.
-OF_ENDPOINT = ("model", "modelLabel", "chatGptLabel", "iconURL")
 
 
 @dataclass(frozen=True)
@@ -42,8 +36,6 @@ class Stores:
     chats: ChatRepository
     files: FileRepository
     file_store: FileStore
-    assistants: AssistantRepository
-    presets: PresetRepository
 
 
 @dataclass(frozen=True)
@@ -65,26 +57,35 @@ class Preparation:
     """Prepares runs. Whatever it raises, nothing has been stored."""
 
     def __init__(
-        self, stores: Stores, endpoints: Endpoints, count_tokens: Callable[[str], int], *, titles: bool
+        self,
+        stores: Stores,
+        endpoints: Endpoints,
+        settling: Settling,
+        count_tokens: Callable[[str], int],
+        *,
+        titles: bool,
+        temporary_seconds: int,
     ) -> None:
         self._stores = stores
         self._endpoints = endpoints
+        self._settling = settling
         self._count = count_tokens
         self._titles = titles
+        self._temporary = timedelta(seconds=temporary_seconds)
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
 
-        Raises `Unprocessable` for an endpoint, model or file that is not there and for a message of nothing,
-        `PayloadTooLarge` for too many files, `storage.errors.NotFound` for a conversation, preset or assistant,
-        `UnknownParent`.
+        Raises `Unprocessable` for an endpoint, model, model spec or file that is not there and for a message of
+        nothing, `PayloadTooLarge` for too many files, `storage.errors.NotFound` for a conversation, preset or
+        assistant, `UnknownParent`.
         """
         chosen = self._endpoints.choose(owner, endpoint)
         is_new = asked.conversation_id in NEW
         conversation: Document = (
             {} if is_new else self._stores.chats.conversation(owner, str(asked.conversation_id))
         )
-        settled = self._settle(owner, chosen.name, asked, conversation)
+        settled = self._settling.settle(owner, chosen.name, asked, conversation)
         model = self._endpoints.model(chosen, settled.model)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
@@ -124,7 +125,7 @@ class Preparation:
             owner=talk.owner,
             conversation_id=conversation_id,
             question={**place.question, "conversationId": conversation_id},
-            begun=begun_of(talk, place, about),
+            begun=begun_of(talk, place, about, self._temporary),
             provider=chosen.provider,
             request=request_of(settled, model, turns),
             credentials=chosen.credentials,
@@ -140,34 +141,6 @@ class Preparation:
         is_temporary = talk.conversation.get("isTemporary") if talk.conversation else talk.asked.is_temporary
         is_untitled = talk.conversation.get("title") in (None, "", UNTITLED)
         return self._titles and talk.chosen.settings.title_conversations and is_untitled and not is_temporary
-
-    def _settle(self, owner: str, endpoint: str, asked: Asked, conversation: Document) -> Settled:
-        stays = conversation.get("endpoint") in (None, endpoint)
-        of_conversation = {
-            name: value for name, value in conversation.items() if stays or name not in OF_ENDPOINT
-        }
-        others: list[Document] = [of_conversation, self._preset(owner, asked.preset_id)]
-        named = asked.parameters.get("assistant_id")
-        if assistant_id := named or of_conversation.get("assistant_id"):
-            others.append(self._assistant(owner, str(assistant_id), is_named=bool(named)))
-        return settle(asked.parameters, others)
-
-    def _preset(self, owner: str, preset_id: str | None) -> Document:
-        if not preset_id:
-            return {}
-        found = [each for each in self._stores.presets.list(owner) if each.get("presetId") == preset_id]
-        if not found:
-            raise NotFound
-        return found[0]
-
-    def _assistant(self, owner: str, assistant_id: str, *, is_named: bool) -> Document:
-        try:
-            found = self._stores.assistants.get(owner, assistant_id)
-        except NotFound:
-            if is_named:
-                raise
-            return {}
-        return {name: found.get(name) for name in ("model", "instructions")}
 
     def _context(
         self, talk: Talk, place: Place, conversation_id: str
@@ -212,11 +185,15 @@ def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatReque
         top_p=settled.top_p,
         max_tokens=settled.max_tokens,
         stop=settled.stop,
+        frequency_penalty=settled.frequency_penalty,
+        presence_penalty=settled.presence_penalty,
+        top_k=settled.top_k,
+        reasoning_effort=settled.reasoning_effort,
     )
 
 
-def begun_of(talk: Talk, place: Place, about: Document) -> Begun:
-    """What is stored when the run begins."""
+def begun_of(talk: Talk, place: Place, about: Document, temporary: timedelta) -> Begun:
+    """What is stored when the run begins; a new conversation that is temporary is kept for so long."""
     answer = {
         "messageId": place.answer_id,
         "parentMessageId": place.question["messageId"],
@@ -241,5 +218,5 @@ def begun_of(talk: Talk, place: Place, about: Document) -> Begun:
         file_ids=[str(each["file_id"]) for each in talk.records],
         continues=place.before is not None,
         new=is_new,
-        expires_at=datetime.now(UTC) + TEMPORARY if is_temporary and is_new else None,
+        expires_at=datetime.now(UTC) + temporary if is_temporary and is_new else None,
     )

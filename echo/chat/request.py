@@ -14,6 +14,8 @@ from storage.chats import SETTINGS
 # LibreChat's names of one thing at different providers, the one that wins first.
 SYSTEM = ("promptPrefix", "system", "instructions")
 TOP_P = ("top_p", "topP")
+TOP_K = ("topK", "top_k")
+EFFORT = ("reasoning_effort", "effort")
 MAX_TOKENS = ("max_tokens", "maxOutputTokens", "maxTokens")
 LABEL = ("modelLabel", "chatGptLabel")
 MAX_STOPS = 16
@@ -49,6 +51,10 @@ class Settled:
     stop: tuple[str, ...]
     max_context_tokens: int | None
     resend_files: bool
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    top_k: int | None
+    reasoning_effort: str | None
     label: str | None
     icon_url: str | None
     kept: Mapping[str, Any]
@@ -66,6 +72,10 @@ def settle(asked: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Set
         stop=stops(layers),
         max_context_tokens=whole(layers, ("maxContextTokens",)),
         resend_files=first(layers, ("resendFiles",)) is not False,
+        frequency_penalty=number(layers, ("frequency_penalty",), -2, 2),
+        presence_penalty=number(layers, ("presence_penalty",), -2, 2),
+        top_k=whole(layers, TOP_K),
+        reasoning_effort=text(layers, EFFORT),
         label=text(layers, LABEL),
         icon_url=text(layers, ("iconURL",)),
         kept={name: asked[name] for name in SETTINGS if asked.get(name) is not None},

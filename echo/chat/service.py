@@ -16,6 +16,7 @@ from echo.chat.transcript import Transcript
 from echo.errors import NotFound
 from storage.conversations import UNTITLED
 from storage.errors import Conflict
+from storage.files import FileRepository
 from storage.runs import RUNNING
 
 Json = dict[str, Any]
@@ -29,9 +30,15 @@ class ChatService:
     """Starting, following and ending runs, for their owners only. What is `async` belongs to the event loop."""
 
     def __init__(
-        self, preparation: Preparation, hub: RunHub, stores: RunStores, background: Background
+        self,
+        preparation: Preparation,
+        hub: RunHub,
+        stores: RunStores,
+        files: FileRepository,
+        background: Background,
     ) -> None:
         self._preparation = preparation
+        self._files = files
         self._hub = hub
         self._stores = stores
         self._background = background
@@ -44,6 +51,9 @@ class ChatService:
         if found := self._already(owner, asked):
             return found
         prepared = self._preparation.prepare(owner, endpoint, asked)
+        if prepared.begun.file_ids:
+            # Before the run: a file that is kept without need is better than a message that loses its own.
+            self._files.use(owner, prepared.begun.file_ids)
         try:
             return started(self._hub.start(prepared), "started")
         except Conflict:

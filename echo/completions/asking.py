@@ -28,6 +28,9 @@ class Parameters:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Question:
             top_p=given.top_p,
             max_tokens=given.max_tokens,
             stop=given.stop,
+            frequency_penalty=given.frequency_penalty,
+            presence_penalty=given.presence_penalty,
+            reasoning_effort=given.reasoning_effort,
         )
 
 

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import structlog
 
 from echo.background import Background
+from echo.chat.context import MESSAGE_TOKENS, Weighed, picture_tokens, window_of
+from echo.chat.history import History, branch_of, turns_of
 from echo.completions.asking import Question
 from echo.completions.models import Chosen
 from echo.errors import ServiceUnavailable
-from echo.message_text import is_from_user, message_text, newest_branch
+from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
+from storage.chats import ChatRepository
 from storage.conversations import ConversationRepository
 from storage.errors import StorageError
 from storage.exchanges import ExchangeRepository, Origin, Said
-from storage.messages import MessageRepository
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ CUSTOM = "custom"
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a conversation holds already: its system prompt, its newest branch, and the last message's id."""
+    """What a conversation holds already: its system prompt, what fits of its newest branch, the last message's id."""
 
     system: str | None = None
     turns: tuple[Turn, ...] = ()
@@ -38,21 +40,39 @@ class Keeper:
     """Reads and writes the conversations."""
 
     exchanges: ExchangeRepository
-    messages: MessageRepository
+    chats: ChatRepository
     conversations: ConversationRepository
     titles: TitleService
     background: Background
     count_tokens: Callable[[str], int]
 
-    def earlier(self, owner: str, conversation_id: str | None) -> Earlier:
-        """What the conversation holds, nothing without one; raises `storage.errors.NotFound`."""
-        if conversation_id is None:
+    def earlier(self, owner: str, question: Question) -> Earlier:
+        """What the question's conversation holds, nothing without one; raises `storage.errors.NotFound`.
+
+        What the model cannot take beside the question is left out, the oldest first and by whole turns.
+        """
+        if question.conversation_id is None:
             return Earlier()
-        system = self.exchanges.prompt_prefix(owner, conversation_id)
-        branch = newest_branch(self.messages.list_conversation(owner, conversation_id))
-        turns = (Turn("user" if is_from_user(each) else "assistant", message_text(each)) for each in branch)
-        last = branch[-1]["messageId"] if branch else None
-        return Earlier(system, tuple(turn for turn in turns if turn.text), last)
+        system = self.exchanges.prompt_prefix(owner, question.conversation_id)
+        skeleton = self.chats.skeleton(owner, question.conversation_id)
+        if not skeleton:
+            return Earlier(system)
+        last = str(skeleton[-1]["messageId"])
+        messages, _ = History(self.chats, self.count_tokens, owner, question.conversation_id).read(
+            branch_of(skeleton, last),
+            Weighed("", self._weight(question), is_user=True),
+            # The endpoint in front of the model's name says nothing about its window.
+            window=window_of(question.model),
+            system=self.count_tokens(question.system or system or ""),
+            reserved=question.parameters.max_tokens or 0,
+        )
+        return Earlier(system, tuple(turns_of(messages, {})), last)
+
+    def _weight(self, question: Question) -> int:
+        """The tokens of all that the request itself says."""
+        texts = sum(self.count_tokens(turn.text) + MESSAGE_TOKENS for turn in question.turns)
+        pictures = (each for turn in question.turns for each in turn.attachments)
+        return texts + sum(picture_tokens(None, None) for each in pictures if each.media_type in IMAGE_TYPES)
 
     async def keep(
         self, owner: str, question: Question, earlier: Earlier, chosen: Chosen, answer: str

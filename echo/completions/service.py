@@ -86,7 +86,7 @@ class CompletionService:
 
         Raises `storage.errors.NotFound` for a conversation that is not the owner's.
         """
-        earlier = self._keeper.earlier(owner, question.conversation_id)
+        earlier = self._keeper.earlier(owner, question)
         job = Job(owner, question, earlier, self._models.reach_of(owner))
         if question.stream:
             return Pending(lambda: self._stream(job))

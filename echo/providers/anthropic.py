@@ -105,7 +105,7 @@ def default_tokens(model: str) -> int:
 
 
 def parameters(request: ChatRequest) -> dict[str, Any]:
-    """The parameters that the model takes: newer ones refuse temperature and top_p, some to have both of them."""
+    """The parameters that the model takes: newer ones refuse temperature, top_p and top_k, some both of the first."""
     version = version_of(request.model) or (4, 7)
     temperature = request.temperature if version < (4, 7) else None
     top_p = request.top_p if version < (4, 7) and (version < (4, 1) or temperature is None) else None
@@ -114,6 +114,7 @@ def parameters(request: ChatRequest) -> dict[str, Any]:
         "max_tokens": request.max_tokens,
         "temperature": None if temperature is None else min(temperature, 1.0),
         "top_p": top_p,
+        "top_k": request.top_k if version < (4, 7) else None,
         "stop_sequences": [text for text in request.stop if text.strip()] or None,
     }
 

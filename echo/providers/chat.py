@@ -36,6 +36,10 @@ class ChatRequest:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    top_k: int | None = None
+    reasoning_effort: str | None = None
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,9 @@ def parameters(request: ChatRequest) -> dict[str, Any]:
         "maxOutputTokens": request.max_tokens,
         "temperature": request.temperature,
         "topP": request.top_p,
+        "topK": request.top_k,
+        "frequencyPenalty": request.frequency_penalty,
+        "presencePenalty": request.presence_penalty,
         "stopSequences": list(request.stop[:MAX_STOPS]) or None,
     }
 

@@ -17,8 +17,10 @@ from echo.settings import ProviderSettings
 OFFICIAL = "https://api.openai.com"
 MAX_STOPS = 4
 END = b"[DONE]"
-# Models that reason take neither temperature nor top_p nor stop: the API refuses the request.
+# Models that reason take neither temperature nor top_p, stop or penalties: the API refuses the request.
 REASONING = re.compile(r"(?:.*/)?(?:o[1-9]\b|gpt-5(?!.*chat))")
+# Of those, the first ones do not let anybody say how much; all other models refuse to be told.
+EFFORTLESS = re.compile(r"(?:.*/)?o1-(?:mini|preview)")
 # Of all models of OpenAI's, those that chat.
 CHATTING = re.compile(r"(?:gpt-|chatgpt-|o[1-9]\b|ft:)")
 NOT_CHATTING = re.compile(
@@ -86,7 +88,15 @@ class OpenAIDialect:
             "temperature": None if reasoning else request.temperature,
             "top_p": None if reasoning else request.top_p,
             "stop": None if reasoning else list(request.stop[:MAX_STOPS]) or None,
+            "frequency_penalty": None if reasoning else request.frequency_penalty,
+            "presence_penalty": None if reasoning else request.presence_penalty,
+            "reasoning_effort": request.reasoning_effort if self._takes_effort(request.model) else None,
         }
+
+    def _takes_effort(self, model: str) -> bool:
+        return not self.knows_models or (
+            REASONING.match(model) is not None and EFFORTLESS.match(model) is None
+        )
 
     def models(self, access: Access) -> Call | None:
         """The request for the list of models."""

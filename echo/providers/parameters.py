@@ -12,6 +12,12 @@ SAME: Mapping[str, tuple[str, ...]] = {
     "maxTokens": ("max_tokens", "max_completion_tokens", "maxOutputTokens"),
     "top_p": ("topP",),
     "topP": ("top_p",),
+    "top_k": ("topK",),
+    "topK": ("top_k",),
+    "frequency_penalty": ("frequencyPenalty",),
+    "frequencyPenalty": ("frequency_penalty",),
+    "presence_penalty": ("presencePenalty",),
+    "presencePenalty": ("presence_penalty",),
     "stop": ("stop_sequences", "stopSequences"),
 }
 

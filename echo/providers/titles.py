@@ -51,12 +51,13 @@ class TitleService:
     ) -> str:
         """A short title of one line.
 
-        Asked of the provider of the conversation's endpoint, under the user's `credentials` if there are some, else
-        of the first that the server has a key for. Where titles are off for the endpoint, nobody is asked.
+        Asked of the provider of the conversation's endpoint, under the user's `credentials` if there are some, and of
+        nobody else: who was not chosen is not told what was said. Only without an endpoint it is the first that the
+        server has a key for. Where titles are off, nobody is asked.
         """
         chosen = self._choose(endpoint, credentials)
         if chosen is not None:
-            own = chosen.name == endpoint
+            own = bool(endpoint)
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
             asked = await self._ask(chosen, excerpt, model if own else None, credentials if own else None)
             if title := clean(asked, MAX_TITLE).strip("\"'“”«» "):
@@ -71,22 +72,23 @@ class TitleService:
         *,
         endpoint: str | None = None,
         model: str | None = None,
+        credentials: Credentials | None = None,
     ) -> str:
         """The same for a thread, which waits for no longer than a provider may take."""
-        work = self.title_for(first_user_message, first_answer, endpoint=endpoint, model=model)
+        work = self.title_for(
+            first_user_message, first_answer, endpoint=endpoint, model=model, credentials=credentials
+        )
         try:
             return background.wait(work, WAIT_SECONDS)
         except (TimeoutError, ApiError):
             return made_of(first_user_message)
 
     def _choose(self, endpoint: str | None, credentials: Credentials | None) -> ProviderSettings | None:
-        if endpoint in self._silent:
-            return None
-        own = self._settings.get(endpoint or "")
-        if own is not None and (own.available or credentials is not None):
-            return own
-        others = (each for name, each in self._settings.items() if name not in self._silent)
-        return next((each for each in others if each.available), None)
+        asked = ((name, each) for name, each in self._settings.items() if name not in self._silent)
+        if not endpoint:
+            return next((each for _, each in asked if each.available), None)
+        own = dict(asked).get(endpoint)
+        return own if own is not None and (own.available or credentials is not None) else None
 
     async def _ask(
         self, chosen: ProviderSettings, excerpt: str, model: str | None, credentials: Credentials | None

@@ -22,9 +22,11 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         max_upload_bytes=_upload_bytes(settings, reader, rules),
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
+        temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
+        enforce_model_specs=config.section("modelSpecs").get("enforce", False),
         client=read_client(
             config,
             balance=_balance(reader),
@@ -53,6 +55,12 @@ def _upload_bytes(settings: Settings, reader: Reader, rules: Mapping[str, FileRu
         return settings.max_upload_bytes
     explicit = reader.value("ECHO_MAX_UPLOAD_BYTES") is not None
     return max(1, min(limit, settings.max_upload_bytes) if explicit else limit)
+
+
+def _temporary_seconds(config: ConfigFile, settings: Settings) -> int:
+    """The file's hours, as in LibreChat, else what the environment says."""
+    hours = config.section("interface").get("temporaryChatRetention")
+    return settings.temporary_seconds if hours is None else int(hours * 3600)
 
 
 def _with_addresses(config: ConfigFile, limits: ProviderLimits) -> ProviderLimits:

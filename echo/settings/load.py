@@ -17,6 +17,7 @@ from echo.settings.secrets import read_credentials_keys, read_keys
 
 MIB = 1024 * 1024
 MINUTE = 60
+HOUR = 60 * MINUTE
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat,
@@ -126,6 +127,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         max_import_bytes=reader.whole("CONVERSATION_IMPORT_MAX_FILE_SIZE_BYTES", 250 * MIB, minimum=1),
         max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
         title_conversations=reader.flag("TITLE_CONVO", True),
+        temporary_seconds=HOUR * reader.whole("TEMP_CHAT_RETENTION_HOURS", 720, minimum=1, maximum=8760),
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),

@@ -167,6 +167,8 @@ class Settings:
     max_image_pixels: int
     max_import_bytes: int
     title_conversations: bool
+    # How long a temporary conversation is kept.
+    temporary_seconds: int
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
@@ -174,6 +176,8 @@ class Settings:
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
     model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    # Whether nobody chats without one of them.
+    enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()

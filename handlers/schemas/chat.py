@@ -16,6 +16,7 @@ class ParametersSchema(Input):
     """What steers an answer and stays with the conversation, by LibreChat's names; null is nothing."""
 
     assistant_id = Text()
+    effort = Text()
     chatGptLabel = Text()  # noqa: N815 - LibreChat's name
     frequency_penalty = Number()
     greeting = Text()

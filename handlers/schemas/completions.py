@@ -24,6 +24,9 @@ class QuestionSchema(Input):
     max_tokens = fields.Integer(load_default=None, allow_none=True)
     max_completion_tokens = fields.Integer(load_default=None, allow_none=True)
     stop = fields.Raw(load_default=None, allow_none=True)
+    frequency_penalty = fields.Float(load_default=None, allow_none=True)
+    presence_penalty = fields.Float(load_default=None, allow_none=True)
+    reasoning_effort = Text(load_default=None, allow_none=True)
     stream = fields.Boolean(load_default=False, allow_none=True)
     stream_options = fields.Nested(StreamOptionsSchema, load_default=None, allow_none=True)
     store = fields.Boolean(load_default=False, allow_none=True)
@@ -44,6 +47,9 @@ class QuestionSchema(Input):
                 # The newer name of the two wins.
                 max_tokens=data["max_completion_tokens"] or data["max_tokens"],
                 stop=(stop,) if isinstance(stop, str) else tuple(stop),
+                frequency_penalty=data["frequency_penalty"],
+                presence_penalty=data["presence_penalty"],
+                reasoning_effort=data["reasoning_effort"] or None,
             ),
             stream=bool(data["stream"]),
             include_usage=bool((data["stream_options"] or {}).get("include_usage")),

@@ -153,6 +153,9 @@ class TestParameters:
             "top_p": 0.9,
             "max_tokens": 50,
             "stop": ["END"],
+            "frequency_penalty": 0.5,
+            "presence_penalty": -1,
+            "topK": 40,
         }
         conversation_id, *_ = ids(talk.user.ask("One", **body))
         for number in range(2):
@@ -162,10 +165,19 @@ class TestParameters:
             assert (request["model"], request["temperature"], request["top_p"]) == ("gpt-4", 0.2, 0.9)
             assert request["messages"][0] == {"role": "system", "content": "Be brief."}
             assert request["stop"] == ["END"]
+            assert (request["frequency_penalty"], request["presence_penalty"]) == (0.5, -1)
             assert 50 in (request.get("max_tokens"), request.get("max_completion_tokens"))
         stored = app_database.collection("conversations").find_one({"conversationId": conversation_id})
         assert stored is not None
         assert {name: stored[name] for name in body} == body
+
+    @pytest.mark.parametrize("name", ["reasoning_effort", "effort"])
+    def test_say_how_much_a_model_reasons(self, chat: MakeChat, name: str) -> None:
+        talk = chat(Reply(), OPENAI_MODELS="o3")
+        conversation_id, *_ = ids(talk.user.ask("One", **{name: "low"}))
+        assert sent(talk.provider)["reasoning_effort"] == "low"
+        talk.user.ask("Two", conversationId=conversation_id)
+        assert sent(talk.provider)["reasoning_effort"] == "low"
 
     def test_of_the_request_win_over_the_conversation_the_preset_and_the_assistant(
         self, chat: MakeChat
@@ -263,6 +275,23 @@ class TestFiles:
         talk.user.ask("Without", conversationId=conversation_id, resendFiles=False)
         assert said(talk.provider)[0] == "Look"
 
+    def test_of_librechats_are_not_removed_as_unused(self, chat: MakeChat, app_database: Database) -> None:
+        talk = chat(Reply())
+        used, other = (
+            upload(talk.user, "/api/files", name, b"Hm.", "text/plain")["file_id"]
+            for name in ("used.txt", "other.txt")
+        )
+        records = app_database.collection("files")
+        # In a year, so that MongoDB itself stays away.
+        mark = {"expiresAt": datetime.now(UTC) + timedelta(days=365)}
+        records.update_many({"file_id": {"$in": [used, other]}}, {"$set": mark})
+        talk.user.ask("Look", files=[{"file_id": used}])
+        kept, marked = (records.find_one({"file_id": each}) for each in (used, other))
+        assert kept is not None
+        assert marked is not None
+        assert (kept.get("expiresAt"), kept["usage"]) == (None, 1)
+        assert "expiresAt" in marked
+
     def test_alone_are_a_message_too(self, chat: MakeChat) -> None:
         talk = chat(Reply())
         notes = upload(talk.user, "/api/files", "notes.txt", b"Hm.", "text/plain")
@@ -299,6 +328,13 @@ class TestTemporaryConversations:
         user.ask("More", conversationId=conversation_id)
         more = app_database.collection("messages").find({"conversationId": conversation_id})
         assert {document["isTemporary"] for document in more} == {True}
+
+    def test_expire_when_the_operator_says(self, chat: MakeChat, app_database: Database) -> None:
+        user = chat(Reply(), TEMP_CHAT_RETENTION_HOURS="2").user
+        conversation_id, *_ = ids(user.ask(isTemporary=True))
+        conversation = app_database.collection("conversations").find_one({"conversationId": conversation_id})
+        assert conversation is not None
+        assert timedelta(hours=1) < conversation["expiredAt"] - datetime.now(UTC) <= timedelta(hours=2)
 
     def test_get_no_title(self, chat: MakeChat) -> None:
         user = chat(Reply()).user

@@ -87,6 +87,16 @@ class TestSettling:
         assert settled.stop == ()
         assert settled.model is None
 
+    def test_parameters_of_some_providers_only(self) -> None:
+        settled = settle(
+            {"topK": 40, "frequency_penalty": 0},
+            [{"presence_penalty": -2, "frequency_penalty": 1, "effort": "low"}, {"reasoning_effort": "high"}],
+        )
+        assert (settled.top_k, settled.reasoning_effort) == (40, "low")
+        assert (settled.frequency_penalty, settled.presence_penalty) == (0, -2)
+        odd = settle({"topK": 0, "presence_penalty": 3, "reasoning_effort": ""}, [{"effort": 5}])
+        assert (odd.top_k, odd.presence_penalty, odd.reasoning_effort) == (None, None, None)
+
     def test_only_the_request_is_kept(self) -> None:
         kept = settle({"temperature": 1, "tenantId": "t", "user": "u"}, [{"top_p": 0.1}]).kept
         assert kept == {"temperature": 1}

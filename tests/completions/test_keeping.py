@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+import requests
 
 from tests.completions.conftest import User, events
 from tests.support.chats import shape
@@ -18,6 +19,16 @@ def keep(user: User, text: str = "Hello", **fields: Any) -> str:
     answer = user.ask(messages=said(text), store=True, **fields)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["conversation_id"])
+
+
+def beginnings(provider: ProviderServer, last: str) -> list[str]:
+    """The first word of each message of the request that ended with this one."""
+    sent = next(
+        chat.json["messages"]
+        for chat in reversed(provider.chats)
+        if chat.json["messages"][-1]["content"].startswith(last)
+    )
+    return [message["content"].split()[0] for message in sent]
 
 
 class TestWithoutBeingAsked:
@@ -90,6 +101,40 @@ class TestGoingOn:
             ("assistant", "Hello wörld."),
             ("user", "Two"),
         ]
+
+    def test_what_is_too_long_is_cut_from_the_oldest_by_whole_turns(
+        self, ada: User, provider: ProviderServer
+    ) -> None:
+        named: Any = {"model": "openAI/shared/model"}
+        long = "word " * 9_000
+        first = [{"role": "system", "content": "Be brief."}, *said(f"1 {long}")]
+        conversation_id = ada.ask(messages=first, store=True, **named).json()["conversation_id"]
+        for number in (2, 3):
+            keep(ada, f"{number} {long}", conversation_id=conversation_id, **named)
+        keep(ada, f"4 {long}", conversation_id=conversation_id, **named)
+        assert beginnings(provider, "4 word") == ["Be", "2", "Hello", "3", "Hello", "4"]
+        # Room for the answer is left, too.
+        keep(ada, f"5 {long}", conversation_id=conversation_id, max_tokens=9_000, **named)
+        assert beginnings(provider, "5 word") == ["Be", "4", "Hello", "5"]
+        assert len(ada.messages(conversation_id)) == 10
+
+    def test_the_messages_of_the_request_are_never_cut(self, ada: User, provider: ProviderServer) -> None:
+        named: Any = {"model": "openAI/shared/model"}
+        conversation_id = keep(ada, "1 short", **named)
+        long = [*said("2 " + "word " * 20_000), {"role": "assistant", "content": "So."}]
+        long += said("3 " + "word " * 20_000)
+        assert ada.ask(messages=long, conversation_id=conversation_id, **named).status_code == 200
+        assert beginnings(provider, "3 word") == ["2", "So.", "3"]
+
+    def test_a_conversation_without_messages_is_gone_on_with(
+        self, ada: User, provider: ProviderServer
+    ) -> None:
+        conversation_id = keep(ada, "Gone soon")
+        for message in ada.messages(conversation_id):
+            url = f"{ada.server.url}/api/messages/{conversation_id}/{message['messageId']}"
+            assert requests.delete(url, headers={"Authorization": f"Bearer {ada.token}"}, timeout=30).ok
+        keep(ada, "Alone now", conversation_id=conversation_id)
+        assert beginnings(provider, "Alone now") == ["Alone"]
 
     def test_without_store_asks_and_keeps_nothing(self, ada: User) -> None:
         conversation_id = keep(ada)

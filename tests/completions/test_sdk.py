@@ -80,6 +80,9 @@ class TestWhole:
             top_p=0.9,
             max_completion_tokens=50,
             stop=["\n"],
+            frequency_penalty=0.25,
+            presence_penalty=-0.5,
+            reasoning_effort="low",
             user="someone",
             seed=1,
         )
@@ -92,6 +95,9 @@ class TestWhole:
         ]
         assert sent["model"] == "gpt-4o"
         assert (sent["temperature"], sent["top_p"], sent["stop"]) == (0.5, 0.9, ["\n"])
+        assert (sent["frequency_penalty"], sent["presence_penalty"]) == (0.25, -0.5)
+        # This model takes none.
+        assert "reasoning_effort" not in sent
         assert 50 in (sent.get("max_completion_tokens"), sent.get("max_tokens"))
         assert "someone" not in repr(sent)
 
@@ -214,6 +220,9 @@ class TestErrors:
             ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
             ({"response_format": {"type": "json_object"}}, "response_format.type"),
             ({"temperature": 3}, "temperature"),
+            ({"frequency_penalty": 2.5}, "frequency_penalty"),
+            ({"presence_penalty": -3}, "presence_penalty"),
+            ({"reasoning_effort": 3}, "reasoning_effort"),
             ({"max_tokens": 0}, "max_tokens"),
         ],
     )

@@ -118,7 +118,10 @@ class TestCreateChatCompletion:
 
     def test_null_is_the_same_as_absent(self, ada: UserClient) -> None:
         nulls: dict[str, Any] = dict.fromkeys(
-            ("temperature", "top_p", "max_tokens", "stop", "n", "stream", "stream_options", "store", "tools")
+            [
+                *("temperature", "top_p", "max_tokens", "stop", "n", "stream", "stream_options", "store"),
+                *("tools", "frequency_penalty", "presence_penalty", "reasoning_effort"),
+            ]
         )
         assert ada.post("/v1/chat/completions", json={**ASKED, **nulls}).status_code == 200
 

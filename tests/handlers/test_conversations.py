@@ -290,6 +290,23 @@ class TestGenerateTitle:
         assert title == "Baking Bread"
         assert "How do I bake bread?" in server.chats[0].json["messages"][-1]["content"]
 
+    def test_of_an_endpoint_with_keys_of_its_users_it_is_asked_for_with_theirs(
+        self, ada: UserClient, make_application: Callable[..., Client], stored: Stored
+    ) -> None:
+        conversation_id = begin(ada, "How do I bake bread?", "With flour.")
+        stored.conversations.update_one(
+            {"conversationId": conversation_id}, {"$set": {"endpoint": "openAI", "model": "gpt-4o"}}
+        )
+        with openai_server(Reply(["Baking ", "Bread"])) as server:
+            client = make_application(OPENAI_API_KEY="user_provided", OPENAI_REVERSE_PROXY=server.url)
+            client.headers = ada.headers
+            body = {"conversationId": conversation_id}
+            title = client.post("/api/convos/gen_title", json=body).json()["title"]
+            assert (title, server.chats) == ("How do I bake bread?", [])
+            client.put("/api/keys", json={"name": "openAI", "value": "sk-of-adas-own"})
+            assert client.post("/api/convos/gen_title", json=body).json()["title"] == "Baking Bread"
+            assert server.chats[0].headers["authorization"] == "Bearer sk-of-adas-own"
+
     def test_the_title_is_stored(self, ada: UserClient) -> None:
         conversation_id = begin(ada, "How do I bake bread?")
         title = ada.post("/api/convos/gen_title", json={"conversationId": conversation_id}).json()["title"]

@@ -56,6 +56,9 @@ FULL = {
     "temperature": 0.5,
     "max_tokens": 99,
     "stop": ("END",),
+    "frequency_penalty": 0.25,
+    "presence_penalty": -0.5,
+    "top_k": 40,
 }
 
 
@@ -151,6 +154,8 @@ class TestOpenAI:
             "temperature": 0.5,
             "top_p": 0.9,
             "stop": ["END"],
+            "frequency_penalty": 0.25,
+            "presence_penalty": -0.5,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -173,9 +178,17 @@ class TestOpenAI:
         ],
     )
     def test_is_spared_what_reasoning_models_refuse(self, model: str, kept: bool) -> None:
-        body = sent("openai", model, temperature=0.5, top_p=0.9, stop=("a",), max_tokens=9)
-        assert [name in body for name in ("temperature", "top_p", "stop")] == [kept] * 3
+        refused = {"temperature": 0.5, "top_p": 0.9, "frequency_penalty": 1.0, "presence_penalty": 1.0}
+        body = sent("openai", model, **refused, stop=("a",), max_tokens=9)
+        assert [name in body for name in (*refused, "stop")] == [kept] * 5
         assert body["max_completion_tokens"] == 9
+
+    @pytest.mark.parametrize(
+        ("model", "told"),
+        [("gpt-4.1", False), ("o1-mini", False), ("gpt-5-chat-latest", False), ("o3", True), ("gpt-5", True)],
+    )
+    def test_is_told_how_much_to_reason_where_the_model_takes_it(self, model: str, told: bool) -> None:
+        assert ("reasoning_effort" in sent("openai", model, reasoning_effort="low")) is told
 
     def test_is_sent_four_stops_at_most(self) -> None:
         assert sent("openai", stop=tuple("abcdef"))["stop"] == ["a", "b", "c", "d"]
@@ -205,6 +218,12 @@ class TestCustom:
         body = sent("custom", "o3", temperature=0.5, max_tokens=9)
         assert (body["max_tokens"], body["temperature"]) == (9, 0.5)
 
+    def test_is_sent_what_openai_has_whatever_the_model(self) -> None:
+        given = {"frequency_penalty": 0.25, "presence_penalty": -0.5, "reasoning_effort": "high"}
+        body = sent("custom", "llama", **given, top_k=40)
+        assert given.items() <= body.items()
+        assert "top_k" not in body
+
     @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
     def test_reasons_under_either_name(self, field: str) -> None:
         chunks = [openai_support.chunk({}, [openai_support.delta(**{field: "hm"})])]
@@ -230,6 +249,17 @@ class TestCustom:
         assert not {"stop", "stream_options", "max_tokens"} & set(body)
         assert (body["temperature"], body["safe_prompt"]) == (0, True)
         assert (body["stream"], body["model"]) == (True, "llama")
+
+
+@kinds
+@pytest.mark.parametrize(
+    "names",
+    [("topK", "frequency_penalty", "presence_penalty"), ("top_k", "frequencyPenalty", "presencePenalty")],
+)
+def test_what_is_dropped_goes_by_any_of_its_names(kind: str, names: tuple[str, ...]) -> None:
+    given = {"top_k": 5, "frequency_penalty": 1.0, "presence_penalty": 1.0, "reasoning_effort": "low"}
+    body = sent(kind, settings={"drop_parameters": (*names, "reasoning_effort")}, **given)
+    assert body == sent(kind)
 
 
 class TestAzure:
@@ -298,6 +328,7 @@ class TestAnthropic:
             ],
             "max_tokens": 99,
             "temperature": 0.5,
+            "top_k": 40,
             "stop_sequences": ["END"],
             "stream": True,
         }
@@ -333,8 +364,9 @@ class TestAnthropic:
         ],
     )
     def test_is_spared_what_newer_models_refuse(self, model: str, names: set[str]) -> None:
-        body = sent("anthropic", model, temperature=1.7, top_p=0.9)
+        body = sent("anthropic", model, temperature=1.7, top_p=0.9, top_k=5)
         assert {"temperature", "top_p"} & set(body) == names
+        assert ("top_k" in body) is bool(names)
         assert body.get("temperature", 1.0) == 1.0
 
     def test_takes_top_p_where_it_is_alone(self) -> None:
@@ -383,6 +415,9 @@ class TestGoogle:
                 "maxOutputTokens": 99,
                 "temperature": 0.5,
                 "topP": 0.9,
+                "topK": 40,
+                "frequencyPenalty": 0.25,
+                "presencePenalty": -0.5,
                 "stopSequences": ["END"],
             },
         }

@@ -150,14 +150,26 @@ class TestBadAnswers:
 
 
 class TestChoice:
-    """Who is asked: the endpoint of the conversation if it can, else the first with a key of the server's."""
+    """Who is asked: the endpoint of the conversation alone; without one the first with a key of the server's."""
 
     def test_the_endpoint_of_the_conversation(self) -> None:
         with openai_server(Reply(["First"])) as first, openai_server(Reply(["Second"])) as second:
             titles = Titles(custom("one", first.url), custom("two", second.url))
             assert titles.title_for(QUESTION, endpoint="two") == "Second"
-            assert titles.title_for(QUESTION, endpoint="gone") == "First"
+            assert first.requests == []
             assert titles.title_for(QUESTION) == "First"
+
+    def test_nobody_where_the_endpoint_is_gone(self) -> None:
+        with openai_server(Reply(["First"])) as first:
+            titles = Titles(custom("one", first.url))
+            assert titles.title_for("Short question", endpoint="gone") == "Short question"
+            assert first.requests == []
+
+    def test_nobody_else_where_the_endpoint_fails(self) -> None:
+        with openai_server(Reply(["First"])) as first:
+            titles = Titles(custom("one", first.url), custom("two", "http://127.0.0.1:1"))
+            assert titles.title_for("Short question", endpoint="two") == "Short question"
+            assert first.requests == []
 
     def test_nobody_where_titles_are_off_for_the_endpoint(self) -> None:
         with openai_server(Reply(["First"])) as first, openai_server() as second:
@@ -167,18 +179,19 @@ class TestChoice:
             assert titles.title_for("Short question") == "First"
             assert second.requests == []
 
-    def test_another_where_the_endpoint_needs_a_key_of_the_user(self) -> None:
+    def test_nobody_where_the_endpoint_needs_a_key_of_the_user_that_is_not_there(self) -> None:
         with openai_server(Reply(["First"])) as first, openai_server(Reply(["Own"]), key="mine") as second:
             keyless = replace(custom("two", second.url), api_key=None, user_provides_key=True)
             titles = Titles(keyless, custom("one", first.url))
-            assert titles.title_for(QUESTION, endpoint="two") == "First"
+            assert titles.title_for("Short question", endpoint="two") == "Short question"
+            assert first.requests == second.requests == []
             assert titles.title_for(QUESTION, endpoint="two", credentials=Credentials("mine")) == "Own"
 
     def test_the_model_of_the_conversation_where_the_operator_says_so(self) -> None:
         with openai_server(Reply(["T"])) as server:
             current = replace(custom("one", server.url), title_model="current_model")
             Titles(current).title_for(QUESTION, endpoint="one", model="large")
-            Titles(current).title_for(QUESTION, endpoint="other", model="large")
+            Titles(current).title_for(QUESTION, model="large")
             assert [request.json["model"] for request in server.chats] == ["large", "small"]
 
     def test_azure_by_its_deployments(self) -> None:

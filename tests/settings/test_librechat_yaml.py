@@ -99,6 +99,9 @@ class TestWholeFile:
         assert len(whole.model_specs) == 2
         assert "fountain" in whole.model_specs[0]["preset"]["promptPrefix"]
 
+    def test_sets_how_long_temporary_chats_are_kept(self, whole: Settings) -> None:
+        assert whole.temporary_seconds == 24 * 3600
+
     def test_allows_private_addresses_to_users(self, whole: Settings) -> None:
         assert whole.provider_limits.allowed_addresses == ("10.0.0.5:11434",)
 
@@ -139,6 +142,13 @@ class TestErrors:
             "librechat.yaml, line 11: modelSpecs.list.0.preset is missing.",
             "librechat.yaml, line 12: interface must hold keys with values.",
             "librechat.yaml, line 14: endpoints.custom.0.models.default.0.name is missing.",
+        ]
+
+    @pytest.mark.parametrize("hours", ["0.5", "8761", "true", "'24'"])
+    def test_name_the_bounds_of_temporary_chats(self, faults: Faults, hours: str) -> None:
+        found = faults(f"interface: {{temporaryChatRetention: {hours}}}")
+        assert found == [
+            "librechat.yaml, line 2: interface.temporaryChatRetention must be a number from 1 to 8760."
         ]
 
     def test_do_not_repeat_values(self, faults: Faults) -> None:
@@ -211,6 +221,11 @@ class TestPrecedence:
 
     def test_a_limit_of_nothing_lets_nothing_in(self, load: Load) -> None:
         assert load("fileConfig: {serverFileSizeLimit: 0}").max_upload_bytes == 1
+
+    def test_of_temporary_chats_is_the_files(self, load: Load) -> None:
+        text = "interface: {temporaryChatRetention: 1.5}"
+        assert load(text, TEMP_CHAT_RETENTION_HOURS="3").temporary_seconds == 5400
+        assert load("interface: {}", TEMP_CHAT_RETENTION_HOURS="3").temporary_seconds == 10_800
 
     def test_of_speech_is_the_files(self, load: Load) -> None:
         text = "speech: {stt: {openai: {url: http://stt.example/v1, apiKey: '${A}', model: m}}}"

@@ -103,6 +103,8 @@ class TestBadValues:
             ("ALLOW_REGISTRATION", "perhaps"),
             ("MIN_PASSWORD_LENGTH", "3"),
             ("LOGIN_MAX", "0"),
+            ("TEMP_CHAT_RETENTION_HOURS", "0"),
+            ("TEMP_CHAT_RETENTION_HOURS", "8761"),
             ("ECHO_RATE_LIMITS", "maybe"),
             ("ECHO_LOG_LEVEL", "loud"),
             ("ECHO_STT", "cloud"),

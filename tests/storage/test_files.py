@@ -1,6 +1,7 @@
 """File records: an owner's own."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from bson import ObjectId
@@ -93,6 +94,25 @@ class TestGet:
         made = files.insert(owner, record())
         with pytest.raises(NotFound):
             files.get("nobody", made["file_id"])
+
+
+class TestUse:
+    def test_ends_librechats_mark_for_removal(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        marked = {"usage": 2, "expiresAt": datetime.now(UTC), "temp_file_id": "t"}
+        used, other = (files.insert(owner, record(**marked)) for _ in range(2))
+        files.use(owner, [used["file_id"], "nothing"])
+        after = files.get(owner, used["file_id"])
+        assert after["usage"] == 3
+        assert not {"expiresAt", "temp_file_id"} & after.keys()
+        assert after["updatedAt"] >= used["updatedAt"]
+        assert files.get(owner, other["file_id"]).keys() == other.keys()
+
+    def test_not_of_another_owners(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(expiresAt=datetime(2030, 1, 1, tzinfo=UTC)))
+        files.use(new_owner(), [made["file_id"]])
+        assert files.get(owner, made["file_id"]) == made
 
 
 class TestDelete:

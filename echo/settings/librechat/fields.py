@@ -58,16 +58,22 @@ class Flag(fields.Field[bool]):
 class Number(fields.Field[float]):
     """A number of at least `minimum`; `whole` allows no fraction."""
 
-    def __init__(self, *, minimum: float = 0, whole: bool = False, **kwargs: Any) -> None:
-        self._minimum, self._whole = minimum, whole
+    def __init__(
+        self, *, minimum: float = 0, maximum: float | None = None, whole: bool = False, **kwargs: Any
+    ) -> None:
+        self._minimum, self._maximum, self._whole = minimum, maximum, whole
         super().__init__(**kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         # Beyond 2^53 neither JSON's readers nor a window of time can use it.
-        if not number or not self._minimum <= value <= 2**53 or (self._whole and value != int(value)):
+        most = 2**53 if self._maximum is None else self._maximum
+        if not number or not self._minimum <= value <= most or (self._whole and value != int(value)):
             kind = "a whole number" if self._whole else "a number"
-            raise ValidationError(f"must be {kind} of {self._minimum} or more")
+            bounds = (
+                f"of {self._minimum} or more" if self._maximum is None else f"from {self._minimum} to {most}"
+            )
+            raise ValidationError(f"must be {kind} {bounds}")
         return int(value) if self._whole else cast("float", value)
 
 

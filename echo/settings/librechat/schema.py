@@ -188,7 +188,7 @@ class Interface(Section):
     # Of features that Echo does not have; `/api/config` says that they are off.
     ignored = frozenset(
         {
-            *("agents", "memories", "prompts", "mcpServers", "temporaryChat", "temporaryChatRetention"),
+            *("agents", "memories", "prompts", "mcpServers", "temporaryChat"),
             *(
                 "generalChatRetention",
                 "retentionMode",
@@ -213,6 +213,7 @@ class Interface(Section):
     bookmarks = Flag()
     feedback = Flag()
     autoSubmitFromUrl = Flag()
+    temporaryChatRetention = Number(minimum=1, maximum=8760)
     codeHighlightThrottleMs = Number(whole=True)
 
 

@@ -1,0 +1,71 @@
+"""Where the parameters of a run come from, in LibreChat's order."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from echo.chat.request import Asked, Settled, settle
+from echo.chat.specs import Spec, Specs
+from storage.assistants import AssistantRepository
+from storage.errors import NotFound
+from storage.presets import PresetRepository
+
+Document = Mapping[str, Any]
+# Of a conversation's own: what it was last held with says nothing about another endpoint, or another model spec.
+OF_ENDPOINT = ("model", "modelLabel", "chatGptLabel", "iconURL")
+
+
+class Settling:
+    """Settles what holds: the request, the conversation, the preset, the model spec, the assistant."""
+
+    def __init__(self, presets: PresetRepository, assistants: AssistantRepository, specs: Specs) -> None:
+        self._presets = presets
+        self._assistants = assistants
+        self._specs = specs
+
+    def settle(self, owner: str, endpoint: str, asked: Asked, conversation: Document) -> Settled:
+        """What holds for one run.
+
+        Raises `storage.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
+        (`unusable_model_spec`).
+        """
+        spec = self._specs.choose(asked.parameters, conversation, endpoint)
+        if spec is not None and self._specs.enforced:
+            # Nothing else counts then, as in LibreChat.
+            return replace(_with_icon(settle(spec.preset, []), spec), kept=spec.kept)
+        stays = conversation.get("endpoint") in (None, endpoint) and (
+            spec is None or spec.name == conversation.get("spec")
+        )
+        of_conversation = {
+            name: value for name, value in conversation.items() if stays or name not in OF_ENDPOINT
+        }
+        others: list[Document] = [of_conversation, self._preset(owner, asked.preset_id)]
+        if spec is not None:
+            others.append(spec.preset)
+        named = asked.parameters.get("assistant_id")
+        if assistant_id := named or of_conversation.get("assistant_id"):
+            others.append(self._assistant(owner, str(assistant_id), is_named=bool(named)))
+        settled = settle(asked.parameters, others)
+        return settled if spec is None else _with_icon(settled, spec)
+
+    def _preset(self, owner: str, preset_id: str | None) -> Document:
+        if not preset_id:
+            return {}
+        found = [each for each in self._presets.list(owner) if each.get("presetId") == preset_id]
+        if not found:
+            raise NotFound
+        return found[0]
+
+    def _assistant(self, owner: str, assistant_id: str, *, is_named: bool) -> Document:
+        try:
+            found = self._assistants.get(owner, assistant_id)
+        except NotFound:
+            if is_named:
+                raise
+            return {}
+        return {name: found.get(name) for name in ("model", "instructions")}
+
+
+def _with_icon(settled: Settled, spec: Spec) -> Settled:
+    """A spec's own icon wins over any other, as in LibreChat."""
+    return replace(settled, icon_url=spec.icon_url) if spec.icon_url else settled
