@@ -51,19 +51,8 @@ class Question:
 
     def request(self, model: str, earlier: Sequence[Turn], system: str | None) -> ChatRequest:
         """The request to a provider: its own name of the model, and what was said before."""
-        given = self.parameters
-        return ChatRequest(
-            model=model,
-            turns=(*earlier, *self.turns),
-            system=self.system or system,
-            temperature=given.temperature,
-            top_p=given.top_p,
-            max_tokens=given.max_tokens,
-            stop=given.stop,
-            frequency_penalty=given.frequency_penalty,
-            presence_penalty=given.presence_penalty,
-            reasoning_effort=given.reasoning_effort,
-        )
+        turns = (*earlier, *self.turns)
+        return ChatRequest(model, turns, self.system or system, **vars(self.parameters))
 
 
 def read_messages(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, tuple[Turn, ...]]:

@@ -7,13 +7,15 @@ from echo.settings.librechat.config import ConfigFile
 from echo.settings.model import ClientSettings
 
 # What a client may show, unless the operator switches it off.
-OFFERED = {"modelSelect": True, "parameters": True, "presets": True, "multiConvo": True, "feedback": True}
+OFFERED = dict.fromkeys(
+    ("modelSelect", "parameters", "presets", "multiConvo", "feedback", "temporaryChat"), True
+)
 # Features of LibreChat's that this server does not have: told, so that a client does not show what would fail.
 ABSENT = dict.fromkeys(
     (
         *("agents", "bookmarks", "contextCost", "contextUsage", "fileCitations", "fileSearch", "marketplace"),
         *("mcpServers", "memories", "peoplePicker", "prompts", "remoteAgents", "runCode", "schedules"),
-        *("sharedLinks", "skills", "temporaryChat", "webSearch"),
+        *("sharedLinks", "skills", "webSearch"),
     ),
     False,
 )
