@@ -36,7 +36,8 @@ check: $(VENV)/.dev ## Lint and types: ruff, mypy and the project's own rules
 
 test: $(VENV)/.dev ## Run all tests, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
+	@# In the order of collection: the longest files are not the ones with the most tests.
+	$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
