@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import structlog
+
 from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files.images import Dimensions, measure
 from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
 from echo.files.owner_directories import Removed, remove_directories
 from echo.files.upload import Upload
+
+log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 128 * 1024
 PARTIAL_SUFFIX = ".part"
@@ -129,11 +133,19 @@ class FileStore:
         raise NotFound
 
     def delete(self, record: Mapping[str, Any]) -> None:
-        """Remove the file of a record; one that is not here is no error."""
+        """Remove the file of a record; one that is not here is no error.
+
+        Nor is one that the disk keeps, such as LibreChat's in a directory that is read only here: its record is gone,
+        and nobody reaches it any more. The log says so.
+        """
         try:
             self.path(record).unlink(missing_ok=True)
         except NotFound:
             return
+        except OSError as error:
+            log.warning(
+                "a deleted file is still on the disk", filepath=record.get("filepath"), why=error.strerror
+            )
 
     def delete_all(self, owner: str) -> Removed:
         """Remove all that lies in the owner's directories, recorded or not, and the directories. Raises `OSError`."""

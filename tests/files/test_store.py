@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from echo.errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from echo.files import FileStore, StoredFile, Upload
@@ -290,6 +292,22 @@ class TestDelete:
         store.delete(record_of(stored))
         store.delete(record_of(stored))
         store.delete({"user": ADA, "filepath": "https://elsewhere.example/a"})
+
+    def test_of_what_the_disk_keeps_is_told_in_the_log(
+        self, store: FileStore, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stored = store.save(ADA, upload(TEXT))
+
+        def refuse(self: Path, *, missing_ok: bool) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        monkeypatch.setattr(Path, "unlink", refuse)
+        with structlog.testing.capture_logs() as logged:
+            store.delete(record_of(stored))
+        assert [(each["filepath"], each["why"]) for each in logged] == [
+            (stored.filepath, "Read-only file system")
+        ]
+        assert len(files_below(root)) == 1
 
 
 class TestDeleteAll:
