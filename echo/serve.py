@@ -26,6 +26,9 @@ from storage.indexes import ensure_indexes
 log = structlog.get_logger(__name__)
 
 GRACEFUL_SECONDS = 30
+# For a worker to start in, or to answer its master: on a busy machine uvicorn's five seconds end a replacement of the
+# workers half-way, or a worker that is merely slow.
+WORKER_SECONDS = 20
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
 # For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
@@ -95,6 +98,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     listener = bind(settings.host, settings.port)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
