@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from echo import metrics
 from echo.background import Background
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
@@ -148,7 +149,8 @@ class RunHub:
             self._tending = asyncio.create_task(self._tend())
         if self.closing.is_set():
             run.stop("interrupted")
-        await run.execute()
+        with metrics.jobs.running("chat"):
+            await run.execute()
         self._urgent.set()
 
     async def _tend(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from echo import metrics
 from echo.errors import Conflict, PayloadTooLarge
 from echo.files import Upload
 from echo.http.stream_body import StreamBody
@@ -31,12 +32,14 @@ class TransferService:
         """Import a file; see `Importer.run` for what it raises, besides `Conflict` while another one runs."""
         if upload.size > self._max_bytes:
             raise PayloadTooLarge(f"Files to import may have at most {self._max_bytes} bytes.")
-        with self._alone(owner):
-            return Importer(self._imports, owner, self._limits).run(upload.stream)
+        with self._alone(owner), metrics.jobs.running("import"):
+            summary = Importer(self._imports, owner, self._limits).run(upload.stream)
+        metrics.jobs.progressed("import", summary.conversations)
+        return summary
 
     def export(self, owner: str, form: str) -> StreamBody:
         """All conversations as a file, "json" or "zip". Raises `Unavailable`."""
-        pieces = only_bytes(written(Export(self._exports, owner), form))
+        pieces = _counted(only_bytes(written(Export(self._exports, owner), form)))
         return StreamBody(pieces, MEDIA_TYPES[form], f"conversations-{datetime.now(UTC):%Y-%m-%d}.{form}")
 
     @contextmanager
@@ -51,3 +54,9 @@ class TransferService:
         finally:
             with self._lock:
                 self._importing.discard(owner)
+
+
+def _counted(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of an export, which is a job from the first of them to the last."""
+    with metrics.jobs.running("export"):
+        yield from pieces

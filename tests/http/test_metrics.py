@@ -1,5 +1,6 @@
 """GET /metrics: what it counts, who may read it, and that nothing a client sends becomes a label."""
 
+import json
 import os
 import re
 import signal
@@ -17,7 +18,9 @@ from echo import metrics
 from echo.metrics.instruments import SAMPLE_SECONDS
 from tests.conftest import PASSWORD, Client
 from tests.support.loopback import answer_with, provider
+from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
+from tests.transfer.conftest import sample
 
 SECRET = "scrape me with this"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
@@ -202,6 +205,33 @@ class TestJobs:
         assert total(scraped.now(), "echo_jobs_running", job="import") == 0
         assert scraped.counted("echo_job_duration_seconds_count", job="import", outcome="ok") == 1
         assert scraped.counted("echo_job_items_total", job="import") == 7
+
+    def test_an_import_and_an_export_are_some(self, scraped: Scraped) -> None:
+        sign_up(scraped.client, "metrics-jobs@example.com")
+        file = {"file": ("claude.json", json.dumps(sample("claude.json")), "application/json")}
+        assert scraped.client.post("/api/convos/import", files=file).status_code == 201
+        assert scraped.client.get("/api/convos/export").status_code == 200
+        for job in ("import", "export"):
+            assert scraped.counted("echo_job_duration_seconds_count", job=job, outcome="ok") == 1
+        assert scraped.counted("echo_job_items_total", job="import") == 2
+
+    def test_a_chat_is_one(self, make_application: Make) -> None:
+        with openai_server() as running:
+            scraped = Scraped(
+                make_application(
+                    METRICS_SECRET=SECRET,
+                    OPENAI_API_KEY="sk-x",
+                    OPENAI_REVERSE_PROXY=running.url,
+                    OPENAI_MODELS="gpt-4o",
+                    TITLE_CONVO="false",
+                )
+            )
+            sign_up(scraped.client, "metrics-chat@example.com")
+            body = {"text": "hello", "endpoint": "openAI", "model": "gpt-4o"}
+            started = scraped.client.post("/api/agents/chat/openAI", json=body).json()
+            stream = scraped.client.get(f"/api/agents/chat/stream/{started['streamId']}")
+            assert '"final":true' in stream.text
+        assert scraped.counted("echo_job_duration_seconds_count", job="chat", outcome="ok") == 1
 
     @pytest.mark.parametrize(("error", "outcome"), [(ValueError, "failed"), (KeyboardInterrupt, "stopped")])
     def test_that_fail_or_are_stopped_say_so(

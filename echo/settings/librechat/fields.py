@@ -134,10 +134,6 @@ class OneOrOther(fields.Field[Any]):
         raise ValidationError(self._expected)
 
 
-class Anything(fields.Field[Any]):
-    """Whatever YAML can hold, for what is passed on as it is."""
-
-
 class Mapped(fields.Field[dict[str, Any]]):
     """A mapping that is passed on as it is."""
 
