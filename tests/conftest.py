@@ -63,6 +63,14 @@ def application_uri(mongo_uri: str) -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="session")
+def app_database(application_uri: str) -> Iterator[Database]:
+    """The database of the application, for what its operations do not show."""
+    database = Database(application_uri)
+    yield database
+    database.close()
+
+
 def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
     """Settings as the command line would read them from such an environment."""
     return load_settings(

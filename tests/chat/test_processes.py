@@ -19,7 +19,7 @@ from tests.chat.test_runs import WORDS, read_some, slow, until
 from tests.conftest import MakeUser
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.server import RunningServer, start_server
-from tests.support.streams import Talker, kinds, spoken
+from tests.support.streams import WHOLE_ANSWER, Talker, kinds, spoken
 
 
 @dataclass
@@ -46,16 +46,7 @@ class TestAnotherProcess:
         stream_id = both.here.start()["streamId"]
         time.sleep(0.3)
         events = list(both.there.follow(stream_id))
-        assert kinds(events) == [
-            "created",
-            "on_context_usage",
-            "on_run_step",
-            "on_message_delta",
-            "on_token_usage",
-            "on_run_step_closed",
-            "title",
-            "final",
-        ]
+        assert kinds(events) == WHOLE_ANSWER
         assert spoken(events) == "".join(WORDS)
         assert events[-1].data == list(both.here.follow(stream_id))[-1].data
 

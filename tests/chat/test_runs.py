@@ -41,13 +41,6 @@ def read_some(talker: Talker, stream_id: str, count: int) -> list[Event]:
     return events
 
 
-@pytest.fixture(scope="session")
-def app_database(application_uri: str) -> Any:
-    database = Database(application_uri)
-    yield database
-    database.close()
-
-
 class TestReaders:
     def test_that_come_late_read_from_the_beginning(self, chat: MakeChat) -> None:
         user = chat(slow()).user

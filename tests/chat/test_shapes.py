@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.chat.conftest import Chat
 from tests.support.providers import Reply
-from tests.support.streams import NO_PARENT, Event, kinds, spoken
+from tests.support.streams import NO_PARENT, WHOLE_ANSWER, Event, kinds, spoken
 
 MakeChat = Callable[..., Chat]
 
@@ -82,16 +82,7 @@ def data(events: list[Event], kind: str) -> dict[str, Any]:
 class TestEventsOfAnAnswer:
     def test_come_in_librechats_order(self, chat: MakeChat) -> None:
         events = chat(Reply(("pong ", "w0 ", "w1"))).user.ask()
-        assert kinds(events) == [
-            "created",
-            "on_context_usage",
-            "on_run_step",
-            "on_message_delta",
-            "on_token_usage",
-            "on_run_step_closed",
-            "title",
-            "final",
-        ]
+        assert kinds(events) == WHOLE_ANSWER
         assert {event.name for event in events} == {"message"}
         assert spoken(events) == "pong w0 w1"
 

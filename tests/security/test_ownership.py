@@ -44,13 +44,6 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="session")
-def app_database(application_uri: str) -> Any:
-    database = Database(application_uri)
-    yield database
-    database.close()
-
-
 class TestEveryOperationWithAnId:
     def test_is_known_here_by_its_ids(self, make_user: MakeUser) -> None:
         names = {str(place[-1]) for op in TAKES_ID for place in id_fields(op.json_schema or {})}

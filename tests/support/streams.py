@@ -15,6 +15,17 @@ from echo.app import Application
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
 PATIENCE = 20
+# The kinds of events of an answer that comes to its end, in LibreChat's order.
+WHOLE_ANSWER = [
+    "created",
+    "on_context_usage",
+    "on_run_step",
+    "on_message_delta",
+    "on_token_usage",
+    "on_run_step_closed",
+    "title",
+    "final",
+]
 
 
 @dataclass(frozen=True)
