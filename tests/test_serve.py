@@ -270,6 +270,7 @@ class TestHangup:
         server = start(workers=2)
         before = set(server.workers())
         server.process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: len(server.workers()) == 2 and not before & set(server.workers()))
+        replaced = eventually(lambda: len(server.workers()) == 2 and not before & set(server.workers()))
+        assert replaced, server.log.read_text()
         assert server.healthy()
         assert server.stop(signal.SIGTERM) == 0

@@ -91,7 +91,7 @@ def create(
 @json_option
 @data_dir_option
 def list_users(*, limit: int, as_json: bool, data_dir: Path | None, **wanted: Any) -> None:
-    """List accounts in the order in which they were made."""
+    """List accounts in the order in which they were made; those of one second in any order."""
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.errors import NotFound  # noqa: PLC0415
 

@@ -64,7 +64,8 @@ class TestBesideAServer:
         try:
             run("user", "create", EMAIL, "--password-stdin", typed=PASSWORD)
             token = server.sign_up("bob")
-            assert [row["role"] for row in run("user", "list")] == ["ADMIN", "USER"]
+            roles = {row["email"]: row["role"] for row in run("user", "list")}
+            assert roles == {EMAIL: "ADMIN", "bob@example.com": "USER"}
             run("user", "ban", "bob@example.com", "--yes")
             time.sleep(5)
             # Connections are opened anew, so that both workers are asked.
