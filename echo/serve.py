@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from echo.keys import with_secrets
 from echo.listening import bind
@@ -125,6 +125,24 @@ def worker_app(settings: Settings) -> ASGIApp:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     return app
+
+
+class Worker(multiprocess.Process):
+    """A worker process that has one server, however it is scheduled.
+
+    Uvicorn makes the server where it is first asked for, and two threads ask at once: the one that runs it, and the
+    one that tells the master whether it runs. On a busy machine each sometimes makes its own. Such a worker serves,
+    but is never known to, and a replacement of the workers waits for it in vain.
+    """
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the process does: serve until it is told to stop."""
+        _ = self.server
+        super().target(sockets)
+
+
+# The supervisor has no parameter for it, and looks it up by this name.
+multiprocess.Process = Worker  # type: ignore[misc]
 
 
 class Supervisor(Multiprocess):

@@ -3,16 +3,21 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
+import uvicorn
+from uvicorn.supervisors import multiprocess
 
+from echo.serve import Supervisor, Worker
 from tests.support.server import RunningServer, start_server
 from tests.support.threads import started_pool
 
@@ -274,3 +279,35 @@ class TestHangup:
         assert replaced, server.log.read_text()
         assert server.healthy()
         assert server.stop(signal.SIGTERM) == 0
+
+
+class SlowServer:
+    """In place of uvicorn's: slow to make, so that two threads which ask for one at once make two."""
+
+    made: ClassVar[list["SlowServer"]] = []
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        time.sleep(0.2)
+        self.started = False
+        self.made.append(self)
+
+    def run(self, sockets: list[socket.socket] | None) -> None:
+        self.started = True
+
+
+class TestWorker:
+    def test_has_one_server_which_its_master_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(multiprocess, "Server", SlowServer)
+        monkeypatch.setattr(SlowServer, "made", [])
+        worker = Worker(uvicorn.Config("not.loaded"), [])
+        worker.parent_conn.send(b"ping")
+        worker.target([])
+        assert eventually(worker.is_ready)
+        assert len(SlowServer.made) == 1
+
+    def test_is_what_the_supervisor_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Worker, "start", lambda worker: None)
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        supervisor = Supervisor(uvicorn.Config("not.loaded", workers=2), sockets=[], embedded=None)
+        supervisor.init_processes()
+        assert [type(process) for process in supervisor.processes] == [Worker, Worker]
