@@ -160,7 +160,7 @@ class TwoFactorService:
         return NewBackupCodes(codes, stored)
 
     def _is_proven(self, owner: str, proof: Proof) -> bool:
-        """False where there is no factor in force to be proved. Raises `Forbidden` where there is, and this is none."""
+        """False where there is no factor in force. Raises `Forbidden` where there is one that this does not prove."""
         if not self._factors.get(owner).enabled:
             return False
         if not self.prove(owner, proof):
