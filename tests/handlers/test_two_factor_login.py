@@ -265,7 +265,7 @@ class TestLimits:
     def address(self) -> Iterator[str]:
         numbers = iter(range(1, 1000))
         start = secrets.token_hex(2)
-        return (f"2001:db8:2fa:{start}::{number:x}" for number in numbers)
+        return (f"2001:db8:{start}:{number:x}::1" for number in numbers)
 
     def _verify(self, client: Client, temp_token: str, address: str, code: str) -> int:
         body = {"tempToken": temp_token, "token": code}
