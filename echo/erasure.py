@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from echo.auth.sessions import CHECK_SECONDS
 from echo.files import FileStore
 from echo.files.owner_directories import Removed
+from storage.api_keys import ApiKeyRepository
 from storage.bans import FOR_EVER, BanRepository
 from storage.database import Database
 from storage.erasure import Erasure
+from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 
-# Until then every worker has noticed that a session has ended, and requests of that moment are through.
+# Until then every worker has noticed that a session or an API key has ended and that runs are to stop, and requests
+# of that moment are through.
 SETTLE_SECONDS = CHECK_SECONDS + 2
 
 
@@ -34,23 +37,25 @@ class AccountEraser:
         self._erasure = Erasure(database)
         self._bans = BanRepository(database)
         self._sessions = SessionRepository(database)
+        self._api_keys = ApiKeyRepository(database)
+        self._runs = RunRepository(database)
         self._files = files
         self._settle_seconds = settle_seconds
 
     def erase(self, owner: str) -> Erased:
         """Remove the user and everything that is theirs; raises `OSError` when the disk fails.
 
-        Whoever is logged in stays so for some seconds and may write: then it takes these seconds, and looks twice.
+        Whoever is logged in stays so for some seconds and may write, and so may programs with an API key and runs of
+        chats: then it takes these seconds first.
         """
         elsewhere = self._erasure.elsewhere(owner)
         # Nobody comes in any more, not even if this is cut short.
         self._bans.ban(owner, until=FOR_EVER)
         ended = self._sessions.delete_all(owner)
-        documents, files = self._sweep(owner)
-        if ended:
+        # Not after the others: runs hear of it by their documents, which are removed with everything else.
+        if self._runs.request_abort_all(owner) or ended or self._api_keys.count(owner):
             time.sleep(self._settle_seconds)
-            late_documents, late_files = self._sweep(owner)
-            documents, files = documents + late_documents, files + late_files
+        documents, files = self._sweep(owner)
         documents["sessions"] += ended
         return Erased(documents + self._erasure.finish(owner), files, elsewhere)
 

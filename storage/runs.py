@@ -127,6 +127,14 @@ class RunRepository(Repository):
             )
         return changed.matched_count == 1
 
+    def request_abort_all(self, owner: str) -> int:
+        """Ask the processes that work on the owner's runs to stop; how many have not ended."""
+        with translated():
+            changed = self._collection.update_many(
+                {"user": owner, "status": RUNNING}, {"$set": {"abortRequested": True}}
+            )
+        return changed.matched_count
+
     def end(self, owner: str, run_id: str, status: str) -> bool:
         """Note that a run that is still running is over; whether it was running."""
         update = {"$set": {"status": status, "titling": False, "expiresAt": now() + KEPT}}

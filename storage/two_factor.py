@@ -19,6 +19,8 @@ from storage.repository import Repository, found, now, owner_id
 from storage.translation import translated
 
 FIELDS = ("twoFactorEnabled", "totpSecret", "backupCodes", "pendingTotpSecret", "pendingBackupCodes")
+# For a change without proof: it must not meet a factor that was put in force since it was found to be off.
+OFF: Document = {"twoFactorEnabled": {"$ne": True}}
 # A code is good for a minute and a half at most; clocks of several servers may differ.
 USED_FOR = timedelta(minutes=10)
 
@@ -52,10 +54,13 @@ class TwoFactorRepository(Repository):
         # LibreChat's versions before that put a secret that waits for its confirmation in the place of the real one.
         return StoredFactor(enabled, None, secret, _hashes(user, "backupCodes"))
 
-    def begin(self, owner: str, *, secret: str, code_hashes: Sequence[str]) -> None:
-        """Keep a secret and backup codes until they are confirmed, in place of earlier ones; raises `NotFound`."""
+    def begin(self, owner: str, *, secret: str, code_hashes: Sequence[str], proven: bool = True) -> bool:
+        """Keep a secret and backup codes until they are confirmed, in place of earlier ones.
+
+        False if nobody has such an id or, unless `proven`, a factor is in force.
+        """
         change = {"pendingTotpSecret": secret, "pendingBackupCodes": _fresh(code_hashes)}
-        found(self._change({"_id": owner_id(owner)}, change))
+        return self._change({"_id": owner_id(owner), **({} if proven else OFF)}, change) is not None
 
     def confirm(self, owner: str, *, secret: str, code_hashes: Sequence[str]) -> bool:
         """Put what waits in force; False if it is no longer this secret that waits."""
@@ -83,11 +88,12 @@ class TwoFactorRepository(Repository):
         changed = self._change({"_id": owner_id(owner), "twoFactorEnabled": True}, {"backupCodes": codes})
         return None if changed is None else codes
 
-    def disable(self, owner: str) -> None:
-        """Switch the second factor off and forget its secret and codes; raises `NotFound`."""
+    def disable(self, owner: str, *, proven: bool = True) -> bool:
+        """Switch the second factor off and forget its secret and codes; False as for `begin`."""
         nothing: Document = {"totpSecret": None, "backupCodes": []}
         pending: Document = {"pendingTotpSecret": None, "pendingBackupCodes": []}
-        found(self._change({"_id": owner_id(owner)}, {"twoFactorEnabled": False, **nothing, **pending}))
+        mine = {"_id": owner_id(owner), **({} if proven else OFF)}
+        return self._change(mine, {"twoFactorEnabled": False, **nothing, **pending}) is not None
 
     def _change(self, query: Document, change: Document) -> Any:
         update = {"$set": {**change, "updatedAt": now()}}

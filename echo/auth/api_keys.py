@@ -95,8 +95,9 @@ class ApiKeyService:
             raise InvalidRequest(errors=(FieldError("name", "is empty"),))
         if expires_at is not None and expires_at <= datetime.now(UTC):
             raise InvalidRequest(errors=(FieldError("expiresAt", "has passed"),))
+        too_many = Unprocessable(f"Nobody may have more than {MAX_KEYS} API keys.", code="too_many_keys")
         if self._keys.count(owner) >= MAX_KEYS:
-            raise Unprocessable(f"Nobody may have more than {MAX_KEYS} API keys.", code="too_many_keys")
+            raise too_many
         key = f"{KEY_PREFIX}{secrets.token_hex(KEY_BYTES)}"
         document = self._keys.create(
             owner,
@@ -105,6 +106,10 @@ class ApiKeyService:
             key_prefix=key[:SHOWN_CHARACTERS],
             expires_at=expires_at,
         )
+        if self._keys.count(owner) > MAX_KEYS:
+            # Others were made at the same time. Nobody has seen this one.
+            self._keys.delete(owner, str(document["_id"]))
+            raise too_many
         return NewApiKey(document, key)
 
     def list(self, owner: str) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Registration, login, refresh and logout."""
 
+import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -116,15 +118,18 @@ class AuthService:
         owner = str(user["_id"])
         self._refuse_banned(owner)
         self._two_factor.require_cipher()
-        return HalfSignedIn(self._tokens.make_pending(owner))
+        return HalfSignedIn(self._tokens.make_pending(owner, user["password"]))
 
     def login_second(self, token: str, proof: Proof, client: ClientInfo) -> SignedIn:
         """The other half of a login. Raises `Unauthorized`, with one text for every failure, and as `login`."""
         wrong = Unauthorized("The code is wrong, or the login took too long.", code="wrong_code")
         try:
-            user = self._users.get(self._tokens.read_pending(token))
+            claims = self._tokens.read_pending(token)
+            user = self._users.get(claims.owner)
         except (InvalidToken, storage_errors.NotFound) as error:
             raise wrong from error
+        if not hmac.compare_digest(claims.password_mark, self._tokens.mark_of(user.get("password"))):
+            raise wrong
         if not self._two_factor.prove(str(user["_id"]), proof):
             raise wrong
         return self._begin(user, client)
@@ -140,8 +145,10 @@ class AuthService:
             expires_at=self._expiry(),
             session_id=session_id,
         )
-        # After the session is made: who bans ends the sessions that there are, and one of both sees the other.
+        # After the session is made: who bans, or sets another password, ends the sessions that there are, and one of
+        # both sees the other.
         self._refuse_banned(owner, session_id)
+        self._refuse_outdated(user, session_id)
         return self._signed_in(user, session_id, self._cookie(refresh_token, client))
 
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
@@ -186,6 +193,18 @@ class AuthService:
                 self._end(owner, session_id)
             until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
             raise Forbidden(f"This account is banned{until}.", code="account_banned")
+
+    def _refuse_outdated(self, user: Mapping[str, Any], session_id: str) -> None:
+        """End the session of a user who has got another password, or is gone, since it was read.
+
+        Raises `Unauthorized`.
+        """
+        owner = str(user["_id"])
+        with suppress(storage_errors.NotFound):
+            if self._users.get(owner).get("password") == user.get("password"):
+                return
+        self._end(owner, session_id)
+        raise Unauthorized("The session has ended; log in again.", code="session_expired")
 
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.refresh_seconds)

@@ -6,6 +6,7 @@ key, in type or in audience, so that none passes for another.
 """
 
 import hashlib
+import hmac
 import secrets
 import time
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class RefreshClaims:
 
     owner: str
     session_id: str
+
+
+@dataclass(frozen=True)
+class PendingClaims:
+    """What the token of half a login states: whose password was right, and which password that was."""
+
+    owner: str
+    password_mark: str
 
 
 @dataclass(frozen=True)
@@ -112,11 +121,15 @@ class Tokens:
             raise InvalidToken
         return RefreshClaims(owner, session_id)
 
-    def make_pending(self, owner: str) -> str:
-        """A signed token that says: of this user the password was right, and nothing more. It opens nothing."""
+    def make_pending(self, owner: str, password_hash: str) -> str:
+        """A signed token that says: of this user the password was right, and nothing more. It opens nothing.
+
+        It is of no use any more when the user has another password.
+        """
         now = int(time.time())
         claims = {
             "sub": owner,
+            "pwd": self.mark_of(password_hash),
             "iss": ISSUER,
             "aud": PENDING_AUDIENCE,
             "jti": secrets.token_urlsafe(16),
@@ -125,22 +138,26 @@ class Tokens:
         }
         return jwt.encode(claims, self.access_key, ALGORITHM, headers={"typ": PENDING_TYPE})
 
-    def read_pending(self, token: str) -> str:
-        """Whose password was right; raises `InvalidToken`."""
+    def read_pending(self, token: str) -> PendingClaims:
+        """The claims of the token of half a login; raises `InvalidToken`."""
         claims = _decode(
             token,
             self.access_key,
             issuer=ISSUER,
             audience=PENDING_AUDIENCE,
-            required=["exp", "iss", "aud", "sub"],
+            required=["exp", "iss", "aud", "sub", "pwd"],
             token_type=PENDING_TYPE,
         )
-        return str(claims["sub"])
+        return PendingClaims(str(claims["sub"]), str(claims["pwd"]))
+
+    def mark_of(self, password_hash: str | None) -> str:
+        """What tells one password from the next without telling anything of it, to whoever has not our key."""
+        return hmac.new(self.access_key.encode(), f"password:{password_hash}".encode(), "sha256").hexdigest()
 
     def pending_owner(self, token: str) -> str | None:
-        """As `read_pending`, None for what is no such token."""
+        """Whose half of a login a token is, None for what is no such token."""
         try:
-            return self.read_pending(token)
+            return self.read_pending(token).owner
         except InvalidToken:
             return None
 

@@ -94,12 +94,15 @@ class TwoFactorService:
         Raises `Forbidden` and `ServiceUnavailable`.
         """
         cipher = self.require_cipher()
-        if self._factors.get(owner).enabled:
-            self._require(owner, proof)
+        proven = self._is_proven(owner, proof)
         secret, codes = new_secret(), new_backup_codes()
-        self._factors.begin(
-            owner, secret=cipher.encrypt_newest(secret), code_hashes=[hash_code(each) for each in codes]
+        hashes = [hash_code(each) for each in codes]
+        begun = self._factors.begin(
+            owner, secret=cipher.encrypt_newest(secret), code_hashes=hashes, proven=proven
         )
+        if not begun:
+            # Another session has put one in force meanwhile.
+            raise self._refusal()
         return Setup(setup_address(secret, account=email, issuer=self._issuer), codes)
 
     def look(self, owner: str, proof: Proof) -> None:
@@ -141,26 +144,28 @@ class TwoFactorService:
 
         Raises `Forbidden` and `ServiceUnavailable`.
         """
-        if self._factors.get(owner).enabled:
-            self._require(owner, proof)
-        self._factors.disable(owner)
+        if not self._factors.disable(owner, proven=self._is_proven(owner, proof)):
+            raise self._refusal()
 
     def regenerate(self, owner: str, proof: Proof) -> NewBackupCodes:
         """New backup codes in place of all others, by proof.
 
         Raises `Conflict` where the second factor is off, `Forbidden` and `ServiceUnavailable`.
         """
-        if self._factors.get(owner).enabled:
-            self._require(owner, proof)
         codes = new_backup_codes()
-        stored = self._factors.replace_backup_codes(owner, [hash_code(each) for each in codes])
-        if stored is None:
+        proven = self._is_proven(owner, proof)
+        stored = proven and self._factors.replace_backup_codes(owner, [hash_code(each) for each in codes])
+        if not stored:
             raise Conflict("Two-factor authentication is off.", code="two_factor_off")
         return NewBackupCodes(codes, stored)
 
-    def _require(self, owner: str, proof: Proof) -> None:
+    def _is_proven(self, owner: str, proof: Proof) -> bool:
+        """False where there is no factor in force. Raises `Forbidden` where there is one that this does not prove."""
+        if not self._factors.get(owner).enabled:
+            return False
         if not self.prove(owner, proof):
             raise self._refusal()
+        return True
 
     def _use_token(self, owner: str, stored: str | None, token: str) -> bool:
         step = self._step(stored, token)

@@ -24,9 +24,10 @@ from echo.cli.output import show_one
 @json_option
 @data_dir_option
 def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Keep a user out: no login, no refresh, and all sessions end. LibreChat knows the ban too."""
+    """Keep a user out: no login, no refresh, all sessions and running answers end. LibreChat knows the ban too."""
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.bans import FOR_EVER, BanRepository  # noqa: PLC0415
+    from storage.runs import RunRepository  # noqa: PLC0415
     from storage.sessions import SessionRepository  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
@@ -39,6 +40,7 @@ def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_di
         # In this order: a login of this moment finds the ban, or its session is among those that end.
         BanRepository(database).ban(owner, until=until)
         ended = SessionRepository(database).delete_all(owner)
+        RunRepository(database).request_abort_all(owner)
     shown = PERMANENT if until == FOR_EVER and not as_json else until
     done = {"id": owner, "email": account.get("email"), "bannedUntil": shown, "sessionsEnded": ended}
     show_one(done, as_json=as_json)

@@ -80,8 +80,8 @@ class Keeper:
         """Store the exchange if that was asked for; the id of its conversation. A new one gets a title later."""
         if not question.store:
             return None
-        said = [self._said(turn.role, turn.text) for turn in question.turns]
-        said.append(self._said("assistant", answer))
+        # In a thread: to count long or many texts takes long enough for other streams to falter.
+        said = await asyncio.to_thread(self._exchange, question, answer)
         kind = CUSTOM if chosen.endpoint.type == CUSTOM else None
         origin = Origin(chosen.endpoint.name, chosen.model, kind)
         if question.conversation_id is None:
@@ -95,6 +95,10 @@ class Keeper:
         add = self.exchanges.add
         await asyncio.to_thread(add, owner, conversation_id, said, origin, parent=earlier.last)
         return conversation_id
+
+    def _exchange(self, question: Question, answer: str) -> list[Said]:
+        turns = [self._said(turn.role, turn.text) for turn in question.turns]
+        return [*turns, self._said("assistant", answer)]
 
     def _said(self, sender: str, text: str) -> Said:
         return Said(sender, text, self.count_tokens(text))

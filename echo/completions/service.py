@@ -101,7 +101,7 @@ class CompletionService:
         except TimeoutError as error:
             raise BadGateway from error
         kept = await self._keep(job, chosen, answer)
-        return Completion(job.question.model).whole(answer, self._usage(answer, request), kept)
+        return Completion(job.question.model).whole(answer, await self._usage(answer, request), kept)
 
     async def _stream(self, job: Job) -> EventStream:
         frames = self._frames(job)
@@ -144,7 +144,7 @@ class CompletionService:
         kept = await self._keep(job, chosen, answer)
         yield completion.chunk({}, answer.finish_reason, kept)
         if job.question.include_usage:
-            yield completion.usage_chunk(self._usage(answer, request))
+            yield completion.usage_chunk(await self._usage(answer, request))
         yield DONE
 
     @asynccontextmanager
@@ -162,5 +162,7 @@ class CompletionService:
     async def _keep(self, job: Job, chosen: Chosen, answer: Answer) -> str | None:
         return await self._keeper.keep(job.owner, job.question, job.earlier, chosen, answer.whole_text)
 
-    def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
-        return usage_of(answer, [request.system or "", *(turn.text for turn in request.turns)], self._count)
+    async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
+        texts = [request.system or "", *(turn.text for turn in request.turns)]
+        # In a thread: see `Keeper.keep`.
+        return await asyncio.to_thread(usage_of, answer, texts, self._count)

@@ -5,6 +5,7 @@ The contract says which limits an operation has (`x-echo-rate-limits`), the sett
 
 import asyncio
 import hashlib
+import ipaddress
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from echo.contract.operations import CLIENT, OPERATION
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.settings import RateLimit
 
+IPV6_PREFIX = 64
 ADDRESS, ACCOUNT, EMAIL, PENDING = "address", "account", "email", "pending"
 
 
@@ -45,7 +47,7 @@ class RateLimiter:
 
     async def check_request(self, operation: Operation, address: str, account: str | None) -> None:
         """Count against the limits by address and by account. Raises `TooManyRequests`."""
-        await self._check(operation, {ADDRESS: address, ACCOUNT: account})
+        await self._check(operation, {ADDRESS: subscriber(address), ACCOUNT: account})
 
     async def check_arguments(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
         """Count against the limits by an e-mail address or half a login in the body. Raises `TooManyRequests`."""
@@ -78,6 +80,22 @@ class RateLimiter:
             raise ServiceUnavailable("The database is not available.", code="storage_unavailable") from error
         metrics.count_refusal(name)
         raise TooManyRequests(seconds_until(remaining))
+
+
+def subscriber(address: str) -> str:
+    """What one subscriber has of addresses: an IPv4 address, or the /64 in which an IPv6 one lies (RFC 6177).
+
+    Within it anybody takes as many as there are, and would have each limit as many times.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False))
 
 
 def seconds_until(moment: float) -> int:

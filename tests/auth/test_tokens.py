@@ -5,7 +5,7 @@ from typing import Any
 import jwt
 import pytest
 
-from echo.auth.tokens import InvalidToken, RefreshClaims, Tokens
+from echo.auth.tokens import InvalidToken, PendingClaims, RefreshClaims, Tokens
 from echo.services import Caller
 
 ACCESS_KEY, REFRESH_KEY = "a" * 40, "b" * 40
@@ -93,15 +93,16 @@ class TestRefreshToken:
 
 class TestPendingToken:
     def test_states_whose_password_was_right(self) -> None:
-        assert TOKENS.read_pending(TOKENS.make_pending(CALLER.id)) == CALLER.id
-        assert TOKENS.pending_owner(TOKENS.make_pending(CALLER.id)) == CALLER.id
+        claims = TOKENS.read_pending(TOKENS.make_pending(CALLER.id, "$2b$10$x"))
+        assert claims == PendingClaims(CALLER.id, TOKENS.mark_of("$2b$10$x"))
+        assert TOKENS.pending_owner(TOKENS.make_pending(CALLER.id, "$2b$10$x")) == CALLER.id
 
     def test_is_good_for_five_minutes(self) -> None:
-        claims = jwt.decode(TOKENS.make_pending(CALLER.id), options={"verify_signature": False})
+        claims = jwt.decode(TOKENS.make_pending(CALLER.id, "$2b$10$x"), options={"verify_signature": False})
         assert claims["exp"] - claims["iat"] == 300
 
     def test_is_no_access_token_and_no_refresh_token(self) -> None:
-        token = TOKENS.make_pending(CALLER.id)
+        token = TOKENS.make_pending(CALLER.id, "$2b$10$x")
         with pytest.raises(InvalidToken):
             TOKENS.read_access(token)
         with pytest.raises(InvalidToken):
@@ -115,10 +116,11 @@ class TestPendingToken:
             "é",
             TOKENS.make_access(CALLER),
             TOKENS.make_refresh(CALLER.id, CALLER.session_id),
-            replace(TOKENS, access_key="c" * 40).make_pending(CALLER.id),
-            forge(kind="2fa+jwt"),
-            forge(aud="echo-api/2fa"),
-            forge(aud="echo-api/2fa", kind="2fa+jwt", exp=int(time.time()) - 1),
+            replace(TOKENS, access_key="c" * 40).make_pending(CALLER.id, "$2b$10$x"),
+            forge(kind="2fa+jwt", pwd="mark"),
+            forge(aud="echo-api/2fa", pwd="mark"),
+            forge(aud="echo-api/2fa", kind="2fa+jwt", pwd="mark", exp=int(time.time()) - 1),
+            forge(aud="echo-api/2fa", kind="2fa+jwt"),
             # What LibreChat itself gives.
             jwt.encode({"userId": CALLER.id, "twoFAPending": True, "exp": int(time.time()) + 60}, ACCESS_KEY),
         ],
@@ -129,4 +131,13 @@ class TestPendingToken:
         assert TOKENS.pending_owner(token) is None
 
     def test_forged_as_the_control_is_accepted(self) -> None:
-        assert TOKENS.read_pending(forge(aud="echo-api/2fa", kind="2fa+jwt")) == CALLER.id
+        token = forge(aud="echo-api/2fa", kind="2fa+jwt", pwd="mark")
+        assert TOKENS.read_pending(token) == PendingClaims(CALLER.id, "mark")
+
+    def test_tells_nothing_of_the_password(self) -> None:
+        token = TOKENS.make_pending(CALLER.id, "$2b$10$x")
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert set(claims) == {"sub", "pwd", "iss", "aud", "jti", "iat", "exp"}
+        assert "$2b$" not in claims["pwd"]
+        another_server = replace(TOKENS, access_key="c" * 40)
+        assert len({claims["pwd"], TOKENS.mark_of("$2b$10$y"), another_server.mark_of("$2b$10$x")}) == 3

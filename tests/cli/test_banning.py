@@ -6,6 +6,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
+from storage.database import Database
+from storage.runs import RunRepository
 from tests.cli.conftest import CommandLine
 from tests.cli.test_users import EMAIL, log_in, new_user
 from tests.conftest import Client
@@ -54,6 +56,15 @@ class TestBan:
         assert echo_api.json("user", "ban", EMAIL, "--yes")["sessionsEnded"] == 2
         log_in(api)
         assert stored.sessions.count_documents({}) == 0
+
+    def test_ends_answers_that_are_being_made(self, echo_api: CommandLine, database_uri: str) -> None:
+        owner = new_user(echo_api)["id"]
+        database = Database(database_uri)
+        runs = RunRepository(database)
+        runs.insert(owner, "conversation", "run", {"worker": "w"}, request_id=None)
+        echo_api.run("user", "ban", EMAIL, "--yes")
+        assert runs.abort_requests("w") == ["run"]
+        database.close()
 
     def test_a_session_that_was_made_meanwhile_is_not_refreshed(
         self, echo_api: CommandLine, api: Client, stored: Stored

@@ -1,7 +1,9 @@
 """Streams with a provider that does as the test says."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,7 +56,8 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     settings = [ProviderSettings("a", "custom", ("m",), api_key="k")]
     keys = KeyService(services.keys._keys, settings, None)
     models = Models(providers, settings, keys)
-    return CompletionService(models, services.completions._keeper, len, **{"most_open": 1, **options})
+    parts = {"keeper": services.completions._keeper, "count_tokens": len, "most_open": 1}
+    return CompletionService(models, **{**parts, **options})
 
 
 def stream_of(service: CompletionService) -> Any:
@@ -120,3 +123,20 @@ class TestOpenCompletions:
             assert (failing._open._open, slow._open._open) == ({}, {})
 
         asyncio.run(use())
+
+
+def test_tokens_are_counted_beside_the_event_loop(services: Services) -> None:
+    threads: set[int] = set()
+
+    def count(text: str) -> int:
+        threads.add(threading.get_ident())
+        return len(text)
+
+    async def answer() -> Any:
+        keeper = replace(services.completions._keeper, count_tokens=count)
+        service = make(services, Slow(0), keeper=keeper, count_tokens=count)
+        return await service.create(OWNER, Question("a/m", (Turn("user", "Hello"),), store=True)).make()
+
+    assert asyncio.run(answer())["usage"]["prompt_tokens"] == len("Hello")
+    assert threads
+    assert threading.get_ident() not in threads

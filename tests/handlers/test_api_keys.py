@@ -1,5 +1,6 @@
 import hashlib
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,9 +8,12 @@ from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
 from echo.auth.api_keys import MAX_KEYS
+from echo.errors import Unprocessable
+from echo.services import Services
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
 from tests.support.operations import DOCUMENT, OPERATIONS, Op
+from tests.support.threads import together
 
 
 def make(user: UserClient, **fields: Any) -> dict[str, Any]:
@@ -63,6 +67,19 @@ class TestCreateApiKey:
         response = ada.post("/api/api-keys", json={"name": "one more"})
         assert (response.status_code, response.json()["code"]) == (422, "too_many_keys")
         make(bob)
+
+    def test_the_limit_holds_for_many_at_once(
+        self, services: Services, ada: UserClient, stored: MongoDatabase[Any]
+    ) -> None:
+        keys = stored["agentapikeys"]
+        keys.insert_many([{"userId": ObjectId(ada.id), "name": "x"} for _ in range(MAX_KEYS - 1)])
+
+        def create(_number: int) -> None:
+            with suppress(Unprocessable):
+                services.api_keys.create(ada.id, name="script")
+
+        together(create)
+        assert keys.count_documents({"userId": ObjectId(ada.id)}) <= MAX_KEYS
 
 
 class TestListApiKeys:

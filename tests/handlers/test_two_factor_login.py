@@ -12,6 +12,7 @@ import pytest
 import structlog
 from bson import ObjectId
 
+from echo.auth.passwords import hash_password
 from echo.auth.tokens import Tokens
 from echo.settings import Settings
 from storage.bans import BanRepository
@@ -139,7 +140,7 @@ class TestVerifyTwoFactorLogin:
         assert verify(api, half(api, guarded), backupCode=f"\t{BACKUP_CODES[0]} ").status_code == 200
 
     def test_all_failures_read_the_same(
-        self, api: Client, guarded: UserClient, bob: UserClient, tokens: Tokens
+        self, api: Client, guarded: UserClient, bob: UserClient, tokens: Tokens, password_hash: str
     ) -> None:
         good = half(api, guarded)
         hashed = hashlib.sha256(BACKUP_CODES[0].encode()).hexdigest()
@@ -151,10 +152,10 @@ class TestVerifyTwoFactorLogin:
             verify(api, good, token=wrong_code(), backupCode=BACKUP_CODES[0]),
             verify(api, good),
             verify(api, "nonsense", token=code_of()),
-            verify(api, tokens.make_pending("0" * 24), token=code_of()),
-            verify(api, tokens.make_pending("nobody"), token=code_of()),
+            verify(api, tokens.make_pending("0" * 24, password_hash), token=code_of()),
+            verify(api, tokens.make_pending("nobody", password_hash), token=code_of()),
             # Has no second factor.
-            verify(api, tokens.make_pending(bob.id), token=code_of()),
+            verify(api, tokens.make_pending(bob.id, password_hash), token=code_of()),
         ]
         bodies = [{**each.json(), "requestId": ""} for each in answers]
         assert bodies == [bodies[0]] * len(bodies)
@@ -164,9 +165,11 @@ class TestVerifyTwoFactorLogin:
         )
 
     def test_an_expired_token_is_refused(
-        self, api: Client, guarded: UserClient, tokens: Tokens, settings: Settings
+        self, api: Client, guarded: UserClient, tokens: Tokens, password_hash: str, settings: Settings
     ) -> None:
-        claims = jwt.decode(tokens.make_pending(guarded.id), options={"verify_signature": False})
+        claims = jwt.decode(
+            tokens.make_pending(guarded.id, password_hash), options={"verify_signature": False}
+        )
         old = jwt.encode(
             {**claims, "exp": int(time.time()) - 1}, str(settings.jwt_secret), headers={"typ": "2fa+jwt"}
         )
@@ -184,6 +187,16 @@ class TestVerifyTwoFactorLogin:
         assert api.post("/api/auth/refresh", headers=bearer).status_code == 401
         cookie = {"Cookie": f"refreshToken={temp_token}"}
         assert api.post("/api/auth/refresh", headers=cookie).status_code == 401
+
+    def test_another_password_in_between_holds(
+        self, api: Client, guarded: UserClient, stored: Stored
+    ) -> None:
+        temp_token = half(api, guarded)
+        stored.users.update_one(
+            {"_id": ObjectId(guarded.id)}, {"$set": {"password": hash_password("another 1")}}
+        )
+        assert refused(verify(api, temp_token, token=code_of()), 401, "wrong_code")
+        assert refused(verify(api, temp_token, backupCode=BACKUP_CODES[0]), 401, "wrong_code")
 
     def test_a_ban_in_between_holds(self, api: Client, guarded: UserClient, settings: Settings) -> None:
         temp_token = half(api, guarded)
@@ -238,10 +251,10 @@ class TestVerifyTwoFactorLogin:
         assert api.post(VERIFY, json=body).status_code == 400
 
     def test_without_the_key_it_says_so(
-        self, make_application: Callable[..., Client], guarded: UserClient, tokens: Tokens
+        self, make_application: Callable[..., Client], guarded: UserClient, tokens: Tokens, password_hash: str
     ) -> None:
         keyless = make_application(CREDS_KEY="", CREDS_IV="")
-        answer = verify(keyless, tokens.make_pending(guarded.id), token=code_of())
+        answer = verify(keyless, tokens.make_pending(guarded.id, password_hash), token=code_of())
         assert refused(answer, 503, "two_factor_unavailable")
 
 
@@ -252,7 +265,7 @@ class TestLimits:
     def address(self) -> Iterator[str]:
         numbers = iter(range(1, 1000))
         start = secrets.token_hex(2)
-        return (f"2001:db8:2fa:{start}::{number:x}" for number in numbers)
+        return (f"2001:db8:{start}:{number:x}::1" for number in numbers)
 
     def _verify(self, client: Client, temp_token: str, address: str, code: str) -> int:
         body = {"tempToken": temp_token, "token": code}
@@ -265,34 +278,41 @@ class TestLimits:
         assert [self._verify(client, "nonsense", one, "1") for _ in range(5)] == [401] * 3 + [429] * 2
         assert self._verify(client, "nonsense", next(address), "1") == 401
 
-    def test_by_account_from_any_address_and_with_any_temporary_token(
+    def test_by_account_from_any_address_and_with_any_temporary_token(  # noqa: PLR0917 - pytest gives them by name
         self,
         make_application: Callable[..., Client],
         guarded: UserClient,
         bob: UserClient,
         tokens: Tokens,
+        password_hash: str,
         address: Iterator[str],
     ) -> None:
         client = make_application(ECHO_RATE_LIMITS="on", TRUST_PROXY="1", TWO_FACTOR_TEMP_MAX="3")
         statuses = [
-            self._verify(client, tokens.make_pending(guarded.id), next(address), wrong_code())
+            self._verify(client, tokens.make_pending(guarded.id, password_hash), next(address), wrong_code())
             for _ in range(4)
         ]
         assert statuses == [401, 401, 401, 429]
         # Not even the right one.
-        assert self._verify(client, tokens.make_pending(guarded.id), next(address), code_of()) == 429
-        assert self._verify(client, tokens.make_pending(bob.id), next(address), code_of()) == 401
+        assert (
+            self._verify(client, tokens.make_pending(guarded.id, password_hash), next(address), code_of())
+            == 429
+        )
+        assert (
+            self._verify(client, tokens.make_pending(bob.id, password_hash), next(address), code_of()) == 401
+        )
 
     def test_by_account_and_day(
         self,
         make_application: Callable[..., Client],
         guarded: UserClient,
         tokens: Tokens,
+        password_hash: str,
         address: Iterator[str],
     ) -> None:
         client = make_application(ECHO_RATE_LIMITS="on", TRUST_PROXY="1", ECHO_TWO_FACTOR_MAX="2")
         for expected in (401, 401, 429):
-            temp_token = tokens.make_pending(guarded.id)
+            temp_token = tokens.make_pending(guarded.id, password_hash)
             body = {"tempToken": temp_token, "token": wrong_code()}
             answer = client.post(VERIFY, json=body, headers={"X-Forwarded-For": next(address)})
             assert answer.status_code == expected
@@ -303,12 +323,16 @@ class TestLimits:
         make_application: Callable[..., Client],
         guarded: UserClient,
         tokens: Tokens,
+        password_hash: str,
         address: Iterator[str],
     ) -> None:
         client = make_application(ECHO_RATE_LIMITS="on", TRUST_PROXY="1", TWO_FACTOR_TEMP_MAX="3")
         forged = jwt.encode({"sub": guarded.id}, "f" * 40, headers={"typ": "2fa+jwt"})
         assert {self._verify(client, forged, next(address), "1") for _ in range(5)} == {401}
-        assert self._verify(client, tokens.make_pending(guarded.id), next(address), code_of()) == 200
+        assert (
+            self._verify(client, tokens.make_pending(guarded.id, password_hash), next(address), code_of())
+            == 200
+        )
 
     def test_of_a_session_that_guesses(
         self, make_application: Callable[..., Client], guarded: UserClient

@@ -1,5 +1,6 @@
 """Limits on what is costly, by address, account and e-mail."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ COUNTED: dict[str, str] = {"ECHO_RATE_LIMITS": "on", "TRUST_PROXY": "1"}
 
 
 def fresh_address(number: int) -> dict[str, str]:
-    return {"X-Forwarded-For": f"2001:db8::{number:x}"}
+    return {"X-Forwarded-For": f"2001:db8:0:{number:x}::1"}
 
 
 def login(client: Client, email: str, address: int) -> Any:
@@ -26,6 +27,24 @@ class TestLogin:
         statuses = [login(client, f"a{number}@example.com", 1).status_code for number in range(5)]
         assert statuses == [401, 401, 401, 429, 429]
         assert login(client, "other@example.com", 2).status_code == 401
+
+    def test_the_addresses_of_one_ipv6_subscriber_are_one(self, make_application: Make) -> None:
+        client = make_application(**COUNTED, LOGIN_MAX="2", LOGIN_WINDOW="5")
+
+        def status(address: str) -> int:
+            body = {"email": f"{secrets.token_hex(4)}@example.com", "password": "not the password"}
+            headers = {"X-Forwarded-For": address}
+            return int(client.post("/api/auth/login", json=body, headers=headers).status_code)
+
+        network = f"2001:db8:{secrets.token_hex(2)}:1"
+        assert [status(f"{network}::{host}") for host in ("1", "2", "ffff:1:2")] == [401, 401, 429]
+        assert status(f"{network}1::1") == 401
+        # Those are of IPv4, and not one network.
+        mapped = [
+            f"::ffff:{network}.{secrets.randbelow(256)}" for network in ("192.0.2", "198.51.100", "203.0.113")
+        ]
+        assert [status(address) for address in (*mapped, mapped[0])] == [401] * 4
+        assert status(mapped[0].removeprefix("::ffff:")) == 429
 
     def test_is_limited_by_account_from_any_address(self, make_application: Make) -> None:
         client = make_application(**COUNTED, LOGIN_MAX="3", LOGIN_WINDOW="5")

@@ -88,6 +88,14 @@ class TestRuns:
         assert not runs.request_abort(ada, run_id)
         assert [run["_id"] for run in runs.running(ada)] == [other]
 
+    def test_all_of_an_owner_are_asked_to_end(self, runs: RunRepository, ada: str, bob: str) -> None:
+        worker = new_id()
+        mine = {insert(runs, ada, worker=worker), insert(runs, ada, worker=worker)}
+        runs.end(ada, over := insert(runs, ada, worker=worker), "complete")
+        insert(runs, bob, worker=worker)
+        assert runs.request_abort_all(ada) == 2
+        assert set(runs.abort_requests(worker)) == mine - {over}
+
     def test_an_end_keeps_what_was_said_for_some_minutes(self, runs: RunRepository, ada: str) -> None:
         conversation_id = new_id()
         run_id = insert(runs, ada, conversation_id=conversation_id)

@@ -72,13 +72,28 @@ class TestSettingItUp:
 
     @pytest.mark.parametrize("owner", ["", "x", "0" * 24])
     def test_of_nobody(self, factors: TwoFactorRepository, owner: str) -> None:
-        for call in (
-            factors.get,
-            factors.disable,
-            lambda who: factors.begin(who, secret="s", code_hashes=[]),
-        ):
-            with pytest.raises(NotFound):
-                call(owner)
+        with pytest.raises(NotFound):
+            factors.get(owner)
+
+    def test_of_nobody_nothing_is_changed(self, factors: TwoFactorRepository) -> None:
+        assert not factors.begin("0" * 24, secret="s", code_hashes=[])
+        assert not factors.disable("0" * 24)
+
+    def test_without_proof_one_that_is_in_force_meanwhile_stays(
+        self, factors: TwoFactorRepository, database: Database
+    ) -> None:
+        ada = new_user(database)
+        assert factors.begin(ada, secret="s", code_hashes=["a"], proven=False)
+        assert factors.disable(ada, proven=False)
+        assert factors.begin(ada, secret="t", code_hashes=["b"], proven=False)
+        assert factors.confirm(ada, secret="t", code_hashes=["b"])
+        # By a session that found it off before the confirmation.
+        assert not factors.begin(ada, secret="thief's", code_hashes=["c"], proven=False)
+        assert not factors.disable(ada, proven=False)
+        assert factors.get(ada) == StoredFactor(
+            enabled=True, secret="t", pending_secret=None, pending_codes=()
+        )
+        assert factors.use_backup_code(ada, "b")
 
 
 class TestBackupCodes:
