@@ -103,6 +103,23 @@ class TestAnotherProcess:
         stream_id = both.here.start()["streamId"]
         assert both.there.get(f"/api/convos/gen_title/{stream_id}").json() == {"title": "A title"}
 
+    def test_sees_the_end_of_one_that_cannot_be_written_down(
+        self, pair: Callable[..., Pair], app_database: Database
+    ) -> None:
+        # An answer goes on beyond what a document of MongoDB's has room for.
+        both = pair(Reply(), Reply(("\N{GRINNING FACE}" * 100_000,) * 17))
+        stream_id = both.here.ask(isTemporary=True)[-1].data["conversation"]["conversationId"]
+        answer_id = both.here.messages(stream_id)[-1]["messageId"]
+        content = [{"type": "text", "text": "x" * 10 * 1024 * 1024}]
+        app_database.collection("messages").update_one(
+            {"messageId": answer_id}, {"$set": {"content": content}}
+        )
+        again = {"conversationId": stream_id, "responseMessageId": answer_id, "isContinued": True}
+        both.here.start(**again)
+        until(lambda: both.here.get("/api/agents/chat/active").json() == {"activeJobIds": []})
+        until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []}, 3)
+        assert both.there.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is False
+
     def test_counts_its_runs(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow())
         for talker in (both.here, both.there):
