@@ -70,6 +70,21 @@ class TestAnotherProcess:
         assert so_far + spoken(events) == "".join(WORDS)
         assert kinds(events)[-1] == "final"
 
+    def test_reads_to_the_end_though_a_piece_is_lost(
+        self, pair: Callable[..., Pair], app_database: Database
+    ) -> None:
+        # As when the database's server dies: what was written a moment before is gone.
+        both = pair(slow(0.03))
+        stream_id = both.here.start()["streamId"]
+        pieces = app_database.collection("echo_run_pieces")
+        run = app_database.collection("echo_runs").find_one({"conversationId": stream_id})
+        assert run is not None
+        piece = {"_id": f"{run['_id']}:2"}
+        until(lambda: pieces.delete_one(piece).deleted_count)
+        assert spoken(both.there.follow(stream_id)) == "".join(WORDS)
+        events = list(both.there.follow(stream_id))
+        assert kinds(events) == WHOLE_ANSWER
+
     def test_ends_it(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow())
         stream_id = both.here.start()["streamId"]
