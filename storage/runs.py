@@ -112,6 +112,11 @@ class RunRepository(Repository):
                 {**query, "expiresAt": {"$gt": now()}}, sort=[("createdAt", DESCENDING), ("_id", DESCENDING)]
             )
 
+    def get(self, owner: str, run_id: str) -> Document | None:
+        """One run, with all that it said once it is over."""
+        with translated():
+            return self._collection.find_one({"_id": run_id, "user": owner})
+
     def running(self, owner: str) -> list[Document]:
         """The runs that have not ended as far as they have said, the oldest first; without their frames."""
         query = {"user": owner, "status": RUNNING, "expiresAt": {"$gt": now()}}
@@ -186,7 +191,7 @@ class RunRepository(Repository):
 
 
 class PieceRepository(Repository):
-    """What runs said, piece by piece. A piece that is lost with the server costs a follower its stream, no more."""
+    """What runs said, piece by piece. A piece that is lost with the server makes followers wait for the run's end."""
 
     collection_name: ClassVar[str] = "echo_run_pieces"
     indexes: ClassVar[tuple[IndexModel, ...]] = (

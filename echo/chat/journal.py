@@ -1,16 +1,16 @@
 """Writing down what runs say: all runs of a process together, a few times a second."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import structlog
 
 from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
 from storage.chats import ChatRepository, Progress
-from storage.errors import StorageError, Unavailable
+from storage.errors import Unavailable
 from storage.runs import Piece, PieceRepository, RunEnd, RunRepository
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ PIECES_KEPT_SECONDS = 10.0
 MAX_WHOLE_BYTES = 12 * 1024 * 1024
 
 InThread = Callable[..., Awaitable[Any]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -82,9 +83,6 @@ class Journal:
         except Unavailable:
             log.warning("what runs say could not be written down", runs=len(batch.said))
             return []
-        except StorageError as error:
-            # One that no second attempt changes: followers elsewhere lose the stream, the answers are stored anyhow.
-            log.error("what runs say cannot be written down", cause=repr(error))
         now = asyncio.get_running_loop().time()
         self._old += [(now + PIECES_KEPT_SECONDS, run.id) for run in batch.ended]
         self._batch = Batch()
@@ -124,16 +122,33 @@ class Journal:
         return [(run, Progress(run.owner, conversation_id, message_id, {"content": content}))]
 
     def _write(self, batch: Batch) -> None:
-        if batch.said:
-            self._pieces.append_all(
-                [Piece(run.owner, run.id, number, pack(found)) for run, number, found in batch.said]
-            )
-        if batch.progress:
-            self._chats.save_all([each for _, each in batch.progress])
-        if batch.ended:
-            self._runs.end_all([end_of(run) for run in batch.ended])
-        if batch.old:
-            self._pieces.delete_all(batch.old)
+        # For a piece that cannot be stored followers elsewhere lose the stream; the answers are stored anyhow.
+        pieces = [Piece(run.owner, run.id, number, pack(found)) for run, number, found in batch.said]
+        write_all(self._pieces.append_all, pieces)
+        write_all(self._chats.save_all, [each for _, each in batch.progress])
+        # A run that is not known to be over counts as going on: at least its end must get there.
+        for end in write_all(self._runs.end_all, [end_of(run) for run in batch.ended]):
+            write_all(self._runs.end_all, [replace(end, frames=b"")])
+        write_all(self._pieces.delete_all, batch.old)
+
+
+def write_all(write: Callable[[Sequence[T]], None], items: Sequence[T]) -> list[T]:
+    """Write all at once, or each alone where one cannot be stored, so that it takes none of another run with it.
+
+    Those that cannot be. Raises `Unavailable`: a second attempt may write them, and does no harm.
+    """
+    if not items:
+        return []
+    try:
+        write(items)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            log.error("what a run says cannot be written down", cause=repr(error)[:500])
+            return list(items)
+        return [each for item in items for each in write_all(write, [item])]
+    return []
 
 
 def end_of(run: Run) -> RunEnd:

@@ -19,6 +19,8 @@ InThread = Callable[..., Awaitable[Any]]
 POLL_SECONDS = 0.2
 # How often it is asked whether a run whose end has not been read is over, or its process gone.
 CHECK_SECONDS = 1.0
+# After the database was away, for the processes to say again that they are there.
+GRACE_SECONDS = 5.0
 LOST = frames.failed(
     "The server that worked on this answer is gone. What came so far is kept.", "interrupted"
 )
@@ -40,6 +42,11 @@ class Mirror:
         if piece.number == self.number and not self.transcript.ended:
             self.transcript.load(piece.frames)
             self.number += 1
+
+    def catch_up(self, whole: Transcript) -> None:
+        """Add what is missing of a run that is over: a piece of it was lost with the database's server."""
+        for missing in whole.since(self.transcript.end)[0]:
+            self.transcript.add(missing.name, missing.payload)
 
     def lose(self) -> None:
         """End the transcript of a run that says nothing any more."""
@@ -112,6 +119,7 @@ class Mirrors:
                     await self._check()
             except StorageError as error:
                 log.warning("runs of other processes cannot be read", cause=repr(error))
+                checked = time.monotonic() + GRACE_SECONDS
             await asyncio.sleep(POLL_SECONDS)
 
     async def _read(self) -> None:
@@ -137,9 +145,14 @@ class Mirrors:
         for mirror in open_ones:
             if mirror.run_id in running and states[mirror.run_id]["worker"] in alive:
                 continue
-            mirror.lose()
             if mirror.run_id in running:
+                mirror.lose()
                 await self._in_thread(self._runs.end, mirror.owner, mirror.run_id, "interrupted")
+                continue
+            document = await self._in_thread(self._runs.get, mirror.owner, mirror.run_id)
+            if document is not None and not mirror.transcript.ended:
+                mirror.catch_up(past(document))
+            mirror.lose()
 
 
 def past(document: Mapping[str, Any]) -> Transcript:

@@ -110,8 +110,11 @@ class Transcript:
     @property
     def present(self) -> Place:
         """The place from which someone reads on who has been told the state; the last event still comes."""
-        if self.ended:
-            return Place(len(self._entries) - 1)
+        return Place(len(self._entries) - 1) if self.ended else self.end
+
+    @property
+    def end(self) -> Place:
+        """The place after everything."""
         if self._entries and isinstance(self._entries[-1], Growing):
             return Place(len(self._entries) - 1, len(self._entries[-1].content))
         return Place(len(self._entries))

@@ -9,6 +9,9 @@ MAX_EVENT_BYTES = 8 * MIB
 # One stream in all, and the text taken from it: MongoDB keeps no document of more than 16 MiB.
 MAX_STREAM_BYTES = 128 * MIB
 MAX_TEXT_CHARS = 2_000_000
+# How often a stream may go over from text to reasoning and back: each time a part of the answer begins, which takes
+# a hundred times the room of a letter. Models that think between their words do so some dozen times.
+MAX_PARTS = 1_000
 # An answer that is no stream, and of an error only what may tell its kind.
 MAX_ANSWER_BYTES = 4 * MIB
 MAX_ERROR_BYTES = 16 * KIB

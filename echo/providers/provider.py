@@ -22,7 +22,7 @@ from echo.providers.chat import (
     TextDelta,
     Usage,
 )
-from echo.providers.constants import MAX_TEXT_CHARS
+from echo.providers.constants import MAX_PARTS, MAX_TEXT_CHARS
 from echo.providers.failures import ProviderFailure, refused_key, unusable
 from echo.providers.models import ModelList
 from echo.providers.retries import Attempts
@@ -106,6 +106,31 @@ class EventSource:
         return None
 
 
+class Measure:
+    """How much one stream has said; what is said too much, or in too many parts, raises `ProviderFailure`."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TEXT_CHARS
+        self._parts = MAX_PARTS
+        self._kind: type[Event] | None = None
+
+    def take(self, event: Event) -> None:
+        """Count an event, before it is passed on."""
+        if not isinstance(event, TextDelta | ReasoningDelta):
+            return
+        self._left -= len(event.text)
+        if type(event) is not self._kind:
+            self._kind = type(event)
+            self._parts -= 1
+        if self._parts < 0:
+            raise unusable("too_many_parts")
+
+    def check(self) -> None:
+        """Called after each piece of the body: what has come with it was still passed on."""
+        if self._left < 0:
+            raise unusable("too_large")
+
+
 class HttpProvider:
     """A `ChatProvider` that speaks one dialect to one endpoint."""
 
@@ -165,17 +190,15 @@ class HttpProvider:
 
     async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
-        reader, left = self._dialect.reader(), MAX_TEXT_CHARS
+        reader, measure = self._dialect.reader(), Measure()
         async with self._transport.stream(call) as body:
             source = EventSource(body)
             while not reader.done and (received := await source.next(reader.finish)) is not None:
                 for each in received:
                     for event in reader.read(each):
-                        if isinstance(event, TextDelta | ReasoningDelta):
-                            left -= len(event.text)
+                        measure.take(event)
                         yield event
-                if left < 0:
-                    raise unusable("too_large")
+                measure.check()
             if reader.finish is None:
                 raise unusable("early_end", transient=True)
             yield Finished(reader.finish)

@@ -70,6 +70,21 @@ class TestAnotherProcess:
         assert so_far + spoken(events) == "".join(WORDS)
         assert kinds(events)[-1] == "final"
 
+    def test_reads_to_the_end_though_a_piece_is_lost(
+        self, pair: Callable[..., Pair], app_database: Database
+    ) -> None:
+        # As when the database's server dies: what was written a moment before is gone.
+        both = pair(slow(0.03))
+        stream_id = both.here.start()["streamId"]
+        pieces = app_database.collection("echo_run_pieces")
+        run = app_database.collection("echo_runs").find_one({"conversationId": stream_id})
+        assert run is not None
+        piece = {"_id": f"{run['_id']}:2"}
+        until(lambda: pieces.delete_one(piece).deleted_count)
+        assert spoken(both.there.follow(stream_id)) == "".join(WORDS)
+        events = list(both.there.follow(stream_id))
+        assert kinds(events) == WHOLE_ANSWER
+
     def test_ends_it(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow())
         stream_id = both.here.start()["streamId"]
@@ -102,6 +117,23 @@ class TestAnotherProcess:
         both = pair(slow(0.02), Reply(("A title",)))
         stream_id = both.here.start()["streamId"]
         assert both.there.get(f"/api/convos/gen_title/{stream_id}").json() == {"title": "A title"}
+
+    def test_sees_the_end_of_one_that_cannot_be_written_down(
+        self, pair: Callable[..., Pair], app_database: Database
+    ) -> None:
+        # An answer goes on beyond what a document of MongoDB's has room for.
+        both = pair(Reply(), Reply(("\N{GRINNING FACE}" * 100_000,) * 17))
+        stream_id = both.here.ask(isTemporary=True)[-1].data["conversation"]["conversationId"]
+        answer_id = both.here.messages(stream_id)[-1]["messageId"]
+        content = [{"type": "text", "text": "x" * 10 * 1024 * 1024}]
+        app_database.collection("messages").update_one(
+            {"messageId": answer_id}, {"$set": {"content": content}}
+        )
+        again = {"conversationId": stream_id, "responseMessageId": answer_id, "isContinued": True}
+        both.here.start(**again)
+        until(lambda: both.here.get("/api/agents/chat/active").json() == {"activeJobIds": []})
+        until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []}, 3)
+        assert both.there.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is False
 
     def test_counts_its_runs(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow())

@@ -365,6 +365,18 @@ class TestSize:
         assert said.error.code == "provider_failed"
         assert 5_000 <= len(said.text) < 200_000
 
+    def test_parts_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(provider, "MAX_PARTS", 20)
+        both = openai_support.chunk({}, [openai_support.delta(content="x", reasoning_content="y")])
+        said = hear("openai", event_stream(both, endless=True))
+        assert said.error.code == "provider_failed"
+        assert len(said.events) == 20
+
+    def test_parts_of_one_kind_are_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(provider, "MAX_PARTS", 2)
+        said = hear("openai", Reply(("x",) * 50, reasoning=("y",) * 50))
+        assert (said.text, said.error) == ("x" * 50, None)
+
     def test_of_what_is_packed_counts_unpacked(self) -> None:
         bomb = gzip.compress(b": comment\n\n" * 1_000_000)
         headers = {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}
