@@ -102,6 +102,7 @@ _EXPLANATIONS = {
     "type": "has the wrong type",
     "enum": "is not one of the allowed values",
     "const": "is not the allowed value",
+    "oneOf": "is none of what is allowed",
     "format": "is not in the right format",
     "pattern": "does not match the pattern",
     "minLength": "is too short",

@@ -1,6 +1,6 @@
 """Schemathesis against a running Echo, over HTTP, with two users: the engine of the test and of `make fuzz`.
 
-`python -m tests.contract.fuzz --minutes 20`
+`python -m tests.contract.fuzz --minutes 20`, or with `--url` against any server of this contract.
 """
 
 import argparse
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests.contract.schemathesis_hooks import REPLACED
-from tests.support.server import PASSWORD, RunningServer, start_server
+from tests.support.server import PASSWORD, start_server
 
 ROOT = Path(__file__).parents[2]
 OWN_DOCUMENT = ROOT / "openapi.json"
@@ -78,14 +80,29 @@ def fuzz(plan: Plan) -> Outcome:
         }
         server = start_server(Path(directory), workers=2, environ=environ)
         try:
-            for name in USERS:
-                server.sign_up(name)
-            outcome = run_schemathesis(server, plan, Path(directory))
+            outcome = fuzz_at(server.url, plan)
             assert server.healthy(), "the server did not survive"
             assert not (faults := faults_in(server.log)), "\n".join(faults)[:5000]
             return outcome
         finally:
             server.stop(signal.SIGTERM)
+
+
+def fuzz_at(url: str, plan: Plan) -> Outcome:
+    """The same against a server that runs already, which keeps what is made there: two accounts and their data."""
+    for name in USERS:
+        sign_up(url, name)
+    with tempfile.TemporaryDirectory(prefix="echo-fuzz-") as directory:
+        return run_schemathesis(url, plan, Path(directory))
+
+
+def sign_up(url: str, name: str) -> None:
+    """Register a user, who may be there from an earlier run."""
+    registration = {"name": name, "email": f"{name}@example.com"}
+    registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
+    answer = requests.post(f"{url}/api/auth/register", json=registration, timeout=30)
+    if answer.status_code not in (201, 409):
+        raise SystemExit(f"{name} cannot register at {url}: {answer.status_code} {answer.text[:300]}")
 
 
 def faults_in(log: Path) -> list[str]:
@@ -96,13 +113,13 @@ def faults_in(log: Path) -> list[str]:
     ]
 
 
-def run_schemathesis(server: RunningServer, plan: Plan, directory: Path) -> Outcome:
+def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
     """Run the command line as anyone would."""
     (directory / "users.json").write_text(json.dumps({"auth": [login_of(name) for name in USERS]}))
     (directory / "schemathesis.toml").write_text(configuration(directory / "users.json"))
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),
-        *("run", str(plan.document), "--url", server.url, "--checks", "all", "--max-time", str(plan.seconds)),
+        *("run", str(plan.document), "--url", url, "--checks", "all", "--max-time", str(plan.seconds)),
         *("--continue-on-failure", "--request-timeout", "30"),
         *("--exclude-checks", ",".join((*REPLACED, *plan.exclude))),
     ]
@@ -157,9 +174,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--document", choices=("own", "seed"), default="own")
+    parser.add_argument("--url", help="a server that runs already; never one whose data matters")
     options = parser.parse_args()
     make_plan = seed_plan if options.document == "seed" else own_plan
-    outcome = fuzz(make_plan(int(options.minutes * 60), options.seed))
+    plan = make_plan(int(options.minutes * 60), options.seed)
+    outcome = fuzz_at(options.url.rstrip("/"), plan) if options.url else fuzz(plan)
     sys.stdout.write(re.sub(r"http://[^ ]*:\d+", "http://echo", outcome.report))
     sys.exit(outcome.exit_code)
 

@@ -418,12 +418,24 @@ class TestGiveFeedback:
         assert "feedback" not in stored.messages.find_one({"messageId": message_id})  # type: ignore[operator]
 
     @pytest.mark.parametrize(
-        "feedback", ["great", 5, {}, {"rating": "up"}, {"rating": "thumbsUp", "tag": "x"}, ["thumbsUp"]]
+        ("feedback", "field"),
+        [
+            ("great", "feedback"),
+            (5, "feedback"),
+            ({}, "feedback.rating"),
+            ({"rating": "up"}, "feedback.rating"),
+            ({"rating": "thumbsUp", "tag": "x"}, "feedback.tag"),
+            (["thumbsUp"], "feedback"),
+        ],
     )
-    def test_what_is_none_is_refused(self, ada: UserClient, feedback: Any) -> None:
+    def test_what_is_none_is_refused(self, ada: UserClient, feedback: Any, field: str) -> None:
         conversation_id = new_id()
         message_id = post(ada, conversation_id)["messageId"]
-        assert self.give(ada, conversation_id, message_id, feedback=feedback).status_code == 400
+        answer = self.give(ada, conversation_id, message_id, feedback=feedback)
+        assert answer.status_code == 400
+        [error] = answer.json()["errors"]
+        assert error["field"] == field
+        assert error["message"] != "is not valid"
 
     def test_librechats_object_is_stored_and_shown(self, ada: UserClient, stored: Stored) -> None:
         conversation_id = new_id()
