@@ -166,10 +166,21 @@ class Erasure:
                     )
 
     def _leave_groups(self, owner: str, gone: Counter[str]) -> None:
-        forms = {"$in": both_forms(owner)}
+        forms = {"$in": [*both_forms(owner), *self._names_elsewhere(owner)]}
         groups = self._database.collection("groups")
         found = groups.update_many({"memberIds": forms}, {"$pull": {"memberIds": forms}})
         gone["groups"] += found.modified_count
+
+    def _names_elsewhere(self, owner: str) -> list[str]:
+        """The id at a directory such as Entra's, by which groups name their members; none that another user has."""
+        users = self._database.collection("users")
+        user = users.find_one({"_id": owner_id(owner)}, {"idOnTheSource": 1}) or {}
+        name = user.get("idOnTheSource")
+        if not isinstance(name, str) or users.find_one(
+            {"idOnTheSource": name, "_id": {"$ne": owner_id(owner)}}, {"_id": 1}
+        ):
+            return []
+        return [name]
 
     def _forget_mentions(self, owner: str, gone: Counter[str]) -> None:
         forms = {"$in": both_forms(owner)}

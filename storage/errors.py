@@ -21,6 +21,10 @@ class Unavailable(StorageError):
     """The database cannot be reached, or did not answer in time."""
 
 
+class AccessDenied(Unavailable):
+    """The deployment answers, but does not let us: user or password are wrong, or a right is missing."""
+
+
 class InvalidDocument(StorageError):
     """MongoDB cannot store the value; `reason` is for the log."""
 

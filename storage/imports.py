@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from storage.database import Database, Document
 from storage.errors import InvalidDocument
 from storage.messages import NO_PARENT
+from storage.repository import owner_id
 from storage.shapes import imported_conversation, imported_message
 from storage.translation import DUPLICATE_KEY, translate_bulk, translated
 
@@ -63,6 +64,20 @@ class ImportRepository:
     def __init__(self, database: Database) -> None:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
+        self._users = database.collection("users")
+
+    def is_orphaned(self, owner: str) -> bool:
+        """Whether the owner was erased meanwhile; then what was stored for them since is removed.
+
+        To be asked after storing: an erasure looks once more when the user is gone, so that whichever of the two is
+        the last finds what the other left. Raises `Unavailable`.
+        """
+        with translated():
+            if self._users.find_one({"_id": owner_id(owner)}, {"_id": 1}) is not None:
+                return False
+            for collection in (self._messages, self._conversations):
+                collection.delete_many({"user": owner})
+        return True
 
     def store(self, owner: str, incoming: Sequence[Incoming]) -> list[Outcome]:
         """Store conversations, a few at a time; one outcome for each. Raises `Unavailable`.

@@ -10,16 +10,12 @@ from pymongo.errors import ConfigurationError, OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from storage.database import Database, Document
-from storage.errors import StorageError, Unavailable
-from storage.translation import LOCKED_OUT, translated
+from storage.errors import StorageError
+from storage.translation import translated
 
 WRITE_TIMEOUT_MS = 5000
 COUNT_TIMEOUT_MS = 5000
 UNAUTHORIZED = 13
-
-
-class AccessDenied(Unavailable):
-    """The deployment answers, but does not let us in: user or password are wrong, or there are none."""
 
 
 class WriteRefused(StorageError):
@@ -50,16 +46,11 @@ class Deployment:
 
 def inspect(database: Database) -> Deployment:
     """Look at the deployment, and read from the database; raises `Unavailable`, or its `AccessDenied`."""
-    try:
-        with translated():
-            hello = database.client.admin.command("hello")
-            ours = time.time()
-            database.collection("users").find_one({}, {"_id": 1})
-            version = database.client.server_info()["version"]
-    except Unavailable as error:
-        if isinstance(error.__cause__, OperationFailure) and error.__cause__.code in LOCKED_OUT:
-            raise AccessDenied(str(error)) from error
-        raise
+    with translated():
+        hello = database.client.admin.command("hello")
+        ours = time.time()
+        database.collection("users").find_one({}, {"_id": 1})
+        version = database.client.server_info()["version"]
     theirs = hello.get("localTime")
     ahead = theirs.replace(tzinfo=UTC).timestamp() - ours if isinstance(theirs, datetime) else 0.0
     return Deployment(version, _kind(hello), ahead)

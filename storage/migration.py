@@ -88,6 +88,8 @@ def _doubles(collection: Collection[Document], wanted: Mapping[str, Any]) -> int
     # A unique index takes a missing field for null.
     value = {f"k{number}": {"$ifNull": [f"${name}", None]} for number, name in enumerate(wanted["key"])}
     stages: list[Document] = [
+        # Of a partial one only what it holds.
+        {"$match": wanted.get("partialFilterExpression", {})},
         {"$group": {"_id": value, "count": {"$sum": 1}}},
         {"$match": {"count": {"$gt": 1}}},
         {"$count": "doubles"},

@@ -19,7 +19,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from storage.errors import Conflict, InvalidDocument, Unavailable
+from storage.errors import AccessDenied, Conflict, InvalidDocument, Unavailable
 
 DUPLICATE_KEY = 11000
 # The fields that say whose a document is: a conflict is never about them.
@@ -63,7 +63,9 @@ def translate_failure(error: OperationFailure) -> Exception:
         return translate_bulk(error)
     if error.code in (REFUSED_WRITE if isinstance(error, WriteError) else REFUSED):
         return InvalidDocument(str(error))
-    if error.code in TRANSIENT | LOCKED_OUT or error.has_error_label("TransientTransactionError"):
+    if error.code in LOCKED_OUT:
+        return AccessDenied(str(error))
+    if error.code in TRANSIENT or error.has_error_label("TransientTransactionError"):
         return Unavailable(str(error))
     return error
 

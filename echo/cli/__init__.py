@@ -1,22 +1,51 @@
 """The command line: `echo-api`. Each module holds the commands of one subject."""
 
+import errno
+import io
+import os
+import sys
+from typing import Any
+
 import click
 
 from echo import __version__
 from echo.cli.chatting import chat
 from echo.cli.checking import check
+from echo.cli.common import EXIT_IO, fail
 from echo.cli.invites import invite
 from echo.cli.migrating import migrate
+from echo.cli.output import for_people
 from echo.cli.serving import serve
 from echo.cli.stats import stats
 from echo.cli.transfer import export, import_
 from echo.cli.users import user
 
 
-@click.group()
+class Commands(click.Group):
+    """Ends with one sentence where the output, or a directory, cannot be written or read."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a pipe that is closed is click's to deal with."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            if error.filename is None:
+                # What is left of the output would fail once more at the end, and change the exit code.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                fail(f"Reading or writing failed: {error.strerror or error}.", EXIT_IO)
+            fail(f"{for_people(error.filename)} cannot be read or written: {error.strerror}.", EXIT_IO)
+
+
+@click.group(cls=Commands)
 @click.version_option(__version__, prog_name="echo-api")
 def main() -> None:
     """Echo, a contract-first chat backend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names are in any script, and a terminal or a pipe may be in another encoding than UTF-8.
+            stream.reconfigure(errors="backslashreplace")
 
 
 main.add_command(chat)

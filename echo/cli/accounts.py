@@ -37,7 +37,13 @@ def new_password(*, from_stdin: bool, generate: bool) -> str:
         return secrets.token_urlsafe(GENERATED_BYTES)
     if from_stdin:
         # Of text the line's end is not part; everything else is, spaces included.
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            password = sys.stdin.readline().rstrip("\r\n")
+            # In the locale C what is not UTF-8 is read as lone surrogates.
+            password.encode()
+        except UnicodeError as error:
+            raise click.UsageError("The password on the standard input is not UTF-8.") from error
+        return password
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on: give --password-stdin or --generate.")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

@@ -15,6 +15,7 @@ from echo.settings import Settings, SettingsError, load_settings
 # sysexits.h, where it has a name for the case; 1 is "done, and the answer is no", 2 is click's for a wrong call.
 EXIT_NO = 1
 EXIT_UNAVAILABLE = 69
+EXIT_IO = 74
 EXIT_CONFIG = 78
 
 data_dir_option = click.option(
@@ -60,14 +61,23 @@ def unavailable_ends() -> Iterator[None]:
     # Imported here: `--help` and `--version` need none of them.
     from echo.listening import AddressUnavailable  # noqa: PLC0415
     from storage.embedded import EmbeddedUnavailable  # noqa: PLC0415
-    from storage.errors import Unavailable  # noqa: PLC0415
+    from storage.errors import AccessDenied, InvalidDocument, Unavailable  # noqa: PLC0415
 
     try:
         yield
     except (EmbeddedUnavailable, AddressUnavailable) as error:
         fail(str(error), EXIT_UNAVAILABLE)
+    except AccessDenied:
+        fail(
+            "The database at MONGO_URI does not allow that: user or password are wrong, or the user has not the "
+            "role readWrite. `echo-api check` says which.",
+            EXIT_UNAVAILABLE,
+        )
     except Unavailable:
-        fail("The database at MONGO_URI does not answer.", EXIT_UNAVAILABLE)
+        fail("The database at MONGO_URI does not answer. `echo-api check` says why.", EXIT_UNAVAILABLE)
+    except InvalidDocument:
+        # Of the arguments: what is no text of this locale comes as lone surrogates.
+        fail("What was given is no text that can be stored: it is not UTF-8.", EXIT_NO)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
     for row in rows:
         # `Text` shows what it is given: brackets in a name are no markup.
         table.add_row(*(Text(for_people(row.get(column))) for column in columns))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=None if sys.stdout and sys.stdout.isatty() else 200).print(table)
 
 
 def show_one(fields: Mapping[str, Any], *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
-from echo.cli.output import show_one, show_rows
+from echo.cli.output import for_people, show_one, show_rows
 
 # sysexits.h: the data are at fault; no such user; a file cannot be written.
 EXIT_DATA = 65
@@ -40,11 +41,19 @@ def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> N
     from storage.imports import ImportRepository  # noqa: PLC0415
 
     with opened(data_dir) as (_, database), file.open("rb") as stream:
-        importer = Importer(ImportRepository(database), owner_of(database, user), AT_THE_MACHINE)
+        repository, owner = ImportRepository(database), owner_of(database, user)
+        importer = Importer(repository, owner, AT_THE_MACHINE)
         with progress_bar("Importing", file.stat().st_size, in_bytes=True) as show, interruptible():
+
+            def progress() -> None:
+                if repository.is_orphaned(owner):
+                    fail(f"The user {for_people(user)} was deleted meanwhile.", EXIT_NO_USER)
+                show(stream.tell())
+
             try:
-                importer.run(stream, lambda: show(stream.tell()))
+                importer.run(stream, progress)
             except ApiError as error:
+                progress()
                 fail(error.message, EXIT_DATA)
             finally:
                 show_summary(importer.summary.counts(), as_json=as_json)
@@ -94,7 +103,7 @@ def owner_of(database: Any, user: str) -> str:
     try:
         found = users.find_by_email(user) or users.get(user)
     except NotFound:
-        fail(f"There is no user {user}.", EXIT_NO_USER)
+        fail(f"There is no user {for_people(user)}.", EXIT_NO_USER)
     return str(found["_id"])
 
 
@@ -143,20 +152,35 @@ def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[C
 
 @contextmanager
 def destination(target: Path) -> Iterator[BinaryIO]:
-    """Where to write: stdout for `-`, else a file for its owner's eyes only, which replaces `target` at the end."""
+    """Where to write: stdout for `-`, else a file for its owner's eyes only, which replaces `target` at the end.
+
+    A device or a pipe is written to as it is.
+    """
     if str(target) == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    temporary = target.with_name(f".{target.name}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with target.open("wb") if is_special(target) else replacement(target) as file:
+            yield file
+    except OSError as error:
+        fail(f"{for_people(target)} cannot be written: {error.strerror}.", EXIT_NOT_WRITTEN)
+
+
+def is_special(target: Path) -> bool:
+    """Whether something is there that is no file, and that no file may replace."""
+    return target.exists() and not target.is_file()
+
+
+@contextmanager
+def replacement(target: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the target's place once all of it is on the disk; nobody else can have made it."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(target)
-    except OSError as error:
-        fail(f"{target} cannot be written: {error.strerror}.", EXIT_NOT_WRITTEN)
+        Path(name).rename(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)

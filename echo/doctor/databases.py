@@ -9,9 +9,8 @@ from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.settings.secrets import CREDENTIALS
 from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable
-from storage.errors import StorageError, Unavailable
+from storage.errors import AccessDenied, StorageError, Unavailable
 from storage.inspection import (
-    AccessDenied,
     Deployment,
     WriteRefused,
     check_writes,

@@ -129,7 +129,13 @@ def _message(outline: Outline, body: Mapping[str, Any]) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    try:
+        return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError as error:
+        # orjson takes Ctrl-C in the middle of `_default` for a value that it cannot write.
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
 
 
 def _default(value: Any) -> Any:

@@ -157,6 +157,23 @@ class TestExport:
         assert done.returncode == 73
         assert done.stderr.startswith("echo-api: missing/all.json cannot be written")
 
+    def test_writes_nothing_over_what_somebody_else_put_there(self, run: Run, tmp_path: Path) -> None:
+        """In a directory that others can write to, a name that can be guessed may be a link."""
+        precious = tmp_path / "precious"
+        precious.write_text("kept")
+        (tmp_path / ".conversations.json.part").symlink_to(precious)
+        assert run("export", "--user", "ada@example.com").returncode == 0
+        assert precious.read_text() == "kept"
+        assert not (tmp_path / "conversations.json").is_symlink()
+
+    def test_a_pipe_is_written_to_and_not_replaced(self, run: Run, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+        assert run("export", "--user", "ada@example.com", "-o", "pipe").returncode == 0
+        assert json.loads(reader.communicate(timeout=30)[0]) == []
+        assert pipe.is_fifo()
+
     def test_goes_back_into_another_account(self, run: Run, database: Database, tmp_path: Path) -> None:
         run("import", SAMPLES / "chatgpt.json", "--user", "ada@example.com")
         run("export", "--user", "ada@example.com", "-o", "all.zip")

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
+from echo.errors import Unauthorized
+from echo.files import Upload
 from echo.services import Services
+from storage.database import Database
 from storage.errors import Unavailable
 from storage.exports import ExportRepository
 from tests.conftest import Client, MakeUser, UserClient
@@ -137,6 +141,20 @@ class TestImport:
             assert (refused.status_code, refused.json()["code"]) == (409, "import_running")
             assert send(bob, sample("claude.json")).status_code == 201
         assert send(ada, sample("claude.json")).status_code == 201
+
+    @pytest.mark.parametrize("ending", [b"", b", broken"])
+    def test_leaves_nothing_for_an_account_that_is_erased_meanwhile(
+        self, services: Services, app_database: Database, make_user: MakeUser, ending: bytes
+    ) -> None:
+        user = make_user("eve")
+        conversations = json.dumps(sample("claude.json")).encode()
+        content = conversations + ending
+        upload = Upload(io.BytesIO(content), "a.json", "application/json", len(content))
+        app_database.collection("users").delete_one({"_id": ObjectId(user.id)})
+        with pytest.raises(Unauthorized):
+            services.transfers.import_file(user.id, upload)
+        for name in ("conversations", "messages"):
+            assert app_database.collection(name).count_documents({"user": user.id}) == 0
 
     def test_a_refused_one_lets_the_next_in(self, ada: UserClient) -> None:
         send(ada, b"not json")

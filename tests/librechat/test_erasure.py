@@ -11,6 +11,7 @@ from pymongo import MongoClient
 
 from echo.erasure import AccountEraser, Erased
 from echo.files import FileStore
+from storage.commands import Command, Ended
 from storage.database import Database
 from storage.erasure import OWNED
 from storage.shared_resources import KINDS
@@ -137,3 +138,22 @@ def test_the_list_has_every_collection_that_names_a_user(deletion: Deletion) -> 
     listed = {owned.collection for owned in OWNED} | {kind.collection for kind in KINDS}
     parts = {name for kind in KINDS for name, _ in kind.parts}
     assert naming(deletion.before, deletion.ada).keys() <= listed | parts | {"users"}
+
+
+def test_what_is_written_until_the_user_is_gone_goes_too(librechat_uri: str, tmp_path: Path) -> None:
+    with MongoClient[dict[str, Any]](librechat_uri) as client:
+        raw = client.get_default_database()
+        ada = str(raw.users.find_one({"username": "ada"})["_id"])  # type: ignore[index]
+
+        def late(command: Command) -> Ended:
+            """As an import in another process may do: between the last look and the user's own end."""
+            if command == Command("delete", "users"):
+                raw.messages.insert_one({"user": ada, "messageId": "late", "conversationId": "late"})
+            return lambda _seconds, _error: None
+
+        database = Database(librechat_uri, watchers=[late])
+        files = FileStore(tmp_path / "files", max_bytes=1, max_pixels=1)
+        erased = AccountEraser(database, files, settle_seconds=0).erase(ada)
+        database.close()
+        assert erased.documents["messages"] == 127
+        assert raw.messages.count_documents({"user": ada}) == 0

@@ -58,6 +58,8 @@ class TestBrokenFiles:
             ("just words", "f.yaml, line 1: the file must hold keys with values."),
             ("a: &a [*a]", "f.yaml holds too much"),
             (LAUGHS, "f.yaml holds too much"),
+            ("a: &a\n  <<: *a\n", "f.yaml holds too much"),
+            ("a: &a\n  <<: [{b: 1}, *a]\n", "f.yaml holds too much"),
             ("a: " + "[" * 5000, "f.yaml is nested too deeply."),
             (
                 "a:\n  !!python/object/apply:os.system [x]",

@@ -95,6 +95,23 @@ class TestMore:
         assert erasure.sweep(ada) == {"groups": 1}
         assert left(empty_database, "groups") == [{"memberIds": [bob]}]
 
+    def test_groups_lose_a_member_whom_they_name_by_the_id_of_a_directory(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        """As LibreChat does for users of Entra, in groups of its own too."""
+        put(empty_database, "users", {"_id": ObjectId(ada), "idOnTheSource": "entra-ada"})
+        put(empty_database, "groups", {"memberIds": ["entra-ada", "entra-bob", bob]})
+        assert erasure.sweep(ada) == {"groups": 1}
+        assert left(empty_database, "groups") == [{"memberIds": ["entra-bob", bob]}]
+
+    def test_groups_keep_a_member_whose_id_of_a_directory_is_the_same(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        """Such an id is unique within a directory, and there can be several."""
+        put(empty_database, "users", *({"_id": ObjectId(who), "idOnTheSource": "same"} for who in (ada, bob)))
+        put(empty_database, "groups", {"memberIds": ["same"]})
+        assert erasure.sweep(ada) == {}
+
     def test_checkpoints_go_with_their_conversation(
         self, erasure: Erasure, empty_database: Database, ada: str, bob: str
     ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from bson import ObjectId
 
 from storage.database import Database
 from storage.errors import Unavailable
@@ -83,3 +84,19 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         ImportRepository(database).store(new_owner(), [incoming("a")])
     database.close()
+
+
+def test_what_comes_after_the_owner_is_erased_is_taken_back(
+    imports: ImportRepository, database: Database
+) -> None:
+    ada, bob = new_owner(), new_owner()
+    database.collection("users").insert_one({"_id": ObjectId(ada), "email": f"{ada}@example.com"})
+    for owner in (ada, bob):
+        imports.store(owner, [incoming("a", "b")])
+    assert not imports.is_orphaned(ada)
+    assert counts(database, ada) == (1, 2)
+    database.collection("users").delete_one({"_id": ObjectId(ada)})
+    imports.store(ada, [incoming("c")])
+    assert imports.is_orphaned(ada)
+    assert counts(database, ada) == (0, 0)
+    assert counts(database, bob) == (1, 2)

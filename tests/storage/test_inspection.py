@@ -3,8 +3,8 @@
 import pytest
 
 from storage.database import Database
-from storage.errors import Unavailable
-from storage.inspection import AccessDenied, WriteRefused, check_writes, hosts_of, inspect
+from storage.errors import AccessDenied, Unavailable
+from storage.inspection import WriteRefused, check_writes, hosts_of, inspect
 from tests.support.single_server import single_server
 
 

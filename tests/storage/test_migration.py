@@ -54,6 +54,14 @@ class TestPlan:
         empty_database.collection("sessions").create_index("expiration", expireAfterSeconds=0, name="mine")
         assert plan_of(empty_database, "sessions", "expiration_1").state == "present"
 
+    def test_a_partial_index_minds_only_what_it_would_hold(self, empty_database: Database) -> None:
+        name = "user_1_clientRequestId_1"
+        runs = empty_database.collection("echo_runs")
+        runs.insert_many([{"user": "ada"}, {"user": "ada"}])
+        assert plan_of(empty_database, "echo_runs", name).state == "missing"
+        runs.insert_many([{"user": "ada", "clientRequestId": "one"} for _ in range(2)])
+        assert plan_of(empty_database, "echo_runs", name).state == "doubles"
+
 
 IN_THE_WAY: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
     "same name, not unique": ("users", "email_1_tenantId_1", [("email", 1), ("tenantId", 1)], {}),

@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -208,3 +208,17 @@ def flat(messages: list[Any]) -> Iterator[Any]:
         yield message["text"]
         if message["children"]:
             yield list(flat(message["children"]))
+
+
+class _Interrupted(datetime):
+    """A time in the middle of whose printing Ctrl-C is pressed."""
+
+    def isoformat(self, *_: Any) -> str:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_is_one_wherever_it_comes() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        exporting._json({"createdAt": _Interrupted(2024, 1, 1)})
+    with pytest.raises(TypeError):
+        exporting._json({1: "a key that is no text"})

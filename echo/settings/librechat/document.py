@@ -102,7 +102,7 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._count = 0
+        self._count = self._depth = 0
         self._scalars = YAML(typ="safe", pure=True).constructor
         self.lines: dict[Place, int] = {}
         self.errors: list[str] = []
@@ -110,14 +110,20 @@ class _Builder:
     def value(self, node: Node, place: Place) -> Any:
         """The value of a node that stands at a place."""
         self._count += 1
-        if self._count > MAX_VALUES or len(place) > MAX_DEPTH:
+        # Not the place's length: what `<<` merges stands in no deeper place, and can merge itself.
+        self._depth += 1
+        if self._count > MAX_VALUES or self._depth > MAX_DEPTH:
             raise ConfigFileError(f"{self._name} holds too much: aliases make it grow without end.")
         self.lines.setdefault(place, node.start_mark.line + 1)
+        value: Any
         if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
-            return self._mapping(node, place)
-        if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
-            return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+            value = self._mapping(node, place)
+        elif isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
+            value = [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+        else:
+            value = self._scalar(node)
+        self._depth -= 1
+        return value
 
     def _mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
