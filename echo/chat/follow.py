@@ -1,12 +1,14 @@
 """The bytes of a run's stream for one reader."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from echo.chat import frames
-from echo.chat.transcript import BEGINNING, Transcript
+from echo.chat.transcript import BEGINNING, Frame, Transcript
 
 KEEP_ALIVE_SECONDS = 15.0
+# So much is handed to the server at a time: what a reader has not taken of it is held for each.
+MOST_BYTES = 64 * 1024
 
 
 async def follow(
@@ -19,25 +21,37 @@ async def follow(
     change = asyncio.Event()
     transcript.watchers.add(change.set)
     try:
-        place = BEGINNING
+        found, place = list[Frame](), BEGINNING
         if resume:
-            place = transcript.present
-            yield frames.encode(frames.MESSAGE, frames.sync(transcript.state()))
+            found, place = [Frame(frames.MESSAGE, frames.sync(transcript.state()))], transcript.present
         while True:
+            for piece in pieces(found):
+                yield piece
             change.clear()
-            found, place = transcript.since(place)
+            found, place = transcript.since(place, MOST_BYTES)
             if found:
-                yield b"".join(frames.encode(each.name, each.payload) for each in found)
                 continue
             if transcript.ended:
                 return
             if closing.is_set():
                 yield frames.COME_BACK
                 return
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
-                    await change.wait()
-            except TimeoutError:
+            if not await _comes(change):
                 yield frames.KEEP_ALIVE
     finally:
         transcript.watchers.discard(change.set)
+
+
+async def _comes(change: asyncio.Event) -> bool:
+    """Whether something comes before a reader must be told that there is still somebody."""
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+            return await change.wait()
+    except TimeoutError:
+        return False
+
+
+def pieces(found: Iterable[Frame]) -> Iterator[bytes]:
+    """The bytes of events, in pieces that are not large."""
+    encoded = b"".join(frames.encode(each.name, each.payload) for each in found)
+    return (encoded[start : start + MOST_BYTES] for start in range(0, len(encoded), MOST_BYTES))

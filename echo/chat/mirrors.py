@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -72,6 +73,8 @@ class Mirrors:
         self._in_thread = in_thread
         self._closing = closing
         self._mirrors: dict[str, Mirror] = {}
+        # Of runs that are over, as long as somebody reads.
+        self._past: WeakValueDictionary[str, Transcript] = WeakValueDictionary()
         self._polling: asyncio.Task[None] | None = None
 
     async def follow(
@@ -79,7 +82,10 @@ class Mirrors:
     ) -> AsyncGenerator[bytes, None]:
         """The bytes of a run's stream for one reader; see `echo.chat.follow`."""
         if document["status"] != RUNNING:
-            async for each in follow(past(document), self._closing, resume=resume):
+            transcript = self._shared(document)
+            # As large as the answer: one for all readers is enough, however slow they are.
+            del document
+            async for each in follow(transcript, self._closing, resume=resume):
                 yield each
             return
         mirror = self._mirrors.setdefault(str(document["_id"]), Mirror(document))
@@ -94,6 +100,13 @@ class Mirrors:
             mirror.readers -= 1
             if not mirror.readers:
                 self._mirrors.pop(mirror.run_id, None)
+
+    def _shared(self, document: Mapping[str, Any]) -> Transcript:
+        run_id = str(document["_id"])
+        transcript = self._past.get(run_id)
+        if transcript is None:
+            transcript = self._past[run_id] = past(document)
+        return transcript
 
     def stop(self) -> None:
         """Wake every reader, so that it sees the end."""
@@ -157,7 +170,7 @@ class Mirrors:
 
 def past(document: Mapping[str, Any]) -> Transcript:
     """The transcript of a run that is over; one whose process died has kept none."""
-    transcript = Transcript(document)
+    transcript = Transcript({name: value for name, value in document.items() if name != "frames"})
     if document.get("frames"):
         transcript.load(bytes(document["frames"]))
     if not transcript.ended:

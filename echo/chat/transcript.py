@@ -1,9 +1,10 @@
 """What a run has said, held once for all who read it: a reader needs no more than its own place.
 
 Pieces of one part run together, so that a long answer takes the room of its text, and a reader that comes late or is
-slow gets in one event what others got in many.
+slow gets in few events what others got in many.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ import orjson
 from echo.chat import frames
 
 Json = dict[str, Any]
+# What an event that is no text is taken for.
+FRAME_BYTES = 500
 _DELTAS = {"on_message_delta", "on_reasoning_delta"}
 
 
@@ -41,9 +44,16 @@ class Growing:
     kind: str
     content: bytearray = field(default_factory=bytearray)
 
-    def frame(self, offset: int) -> Frame:
-        """Everything from an offset on as one event."""
-        return Frame(frames.MESSAGE, frames.delta(self.step_id, self.kind, self.content[offset:].decode()))
+    def frame(self, offset: int, end: int) -> Frame:
+        """Everything between two places as one event."""
+        return Frame(frames.MESSAGE, frames.delta(self.step_id, self.kind, self.content[offset:end].decode()))
+
+    def cut(self, offset: int, most: int) -> int:
+        """Where an event from an offset on ends that has about so many bytes, and whole characters."""
+        end = min(len(self.content), offset + most)
+        while end < len(self.content) and self.content[end] & 0xC0 == 0x80:
+            end += 1
+        return end
 
 
 class Transcript:
@@ -91,18 +101,23 @@ class Transcript:
         for watcher in self.watchers:
             watcher()
 
-    def since(self, place: Place) -> tuple[list[Frame], Place]:
-        """The events from a place on, and the place after them."""
+    def since(self, place: Place, most: int = sys.maxsize) -> tuple[list[Frame], Place]:
+        """The events from a place on, and the place after them; of text about so many bytes and no more."""
         found: list[Frame] = []
         entry, offset = place
-        while entry < len(self._entries):
+        while entry < len(self._entries) and most > 0:
             current = self._entries[entry]
             if isinstance(current, Frame):
                 found.append(current)
+                most -= FRAME_BYTES
             elif len(current.content) > offset:
-                found.append(current.frame(offset))
-                offset = len(current.content)
-            if isinstance(current, Growing) and entry == len(self._entries) - 1:
+                end = current.cut(offset, most)
+                found.append(current.frame(offset, end))
+                most -= end - offset
+                offset = end
+            if isinstance(current, Growing) and (
+                entry == len(self._entries) - 1 or offset < len(current.content)
+            ):
                 break
             entry, offset = entry + 1, 0
         return found, Place(entry, offset)

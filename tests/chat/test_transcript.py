@@ -50,6 +50,18 @@ class TestReading:
             read += words(found)
         assert read == "häß €😀"
 
+    def test_gives_no_more_than_is_asked_for_at_a_time(self) -> None:
+        transcript = Transcript(ABOUT)
+        for step, text in (("s", "a" + "\N{GRINNING FACE}" * 100), ("t", "b" * 100), ("u", "c")):
+            transcript.extend(step, frames.TEXT, text)
+        place, read, count = BEGINNING, "", 0
+        while (answer := transcript.since(place, 50))[0]:
+            found, place = answer
+            assert len(words(found).encode()) <= 53
+            read, count = read + words(found), count + 1
+        assert read == words(transcript.since(BEGINNING)[0])
+        assert count >= 10
+
     def test_from_the_present_skips_what_the_state_tells_but_never_the_end(self) -> None:
         transcript = Transcript(ABOUT)
         transcript.extend("s", frames.TEXT, "a")
