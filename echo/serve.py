@@ -85,6 +85,8 @@ def prepare(settings: Settings) -> None:
 
 def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     """Start the workers and watch over them and the database until a signal ends it."""
+    listener = bind(settings.host, settings.port)
+    settings = listening_on(listener.getsockname()[1], settings)
     config = uvicorn.Config(
         partial(worker_app, settings),
         factory=True,
@@ -100,16 +102,23 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_worker_healthcheck=WORKER_SECONDS,
     )
-    listener = bind(settings.host, settings.port)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
-    log.info(
-        "Echo is listening", url=f"http://{address}:{listener.getsockname()[1]}", workers=settings.workers
-    )
+    log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
     with shared_counts(enabled=settings.metrics_secret is not None):
         Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
+
+
+def listening_on(port: int, settings: Settings) -> Settings:
+    """The settings with the port that the system chose, which addresses that nobody sets have too."""
+    before, after = "http://localhost:0", f"http://localhost:{port}"
+    server, client = (
+        after if address == before else address
+        for address in (settings.domain_server, settings.domain_client)
+    )
+    return replace(settings, port=port, domain_server=server, domain_client=client)
 
 
 def worker_app(settings: Settings) -> ASGIApp:

@@ -84,6 +84,11 @@ class TestStart:
         assert ready.status_code == 200
         assert "database" in ready.text
 
+    def test_names_the_address_that_the_system_chose(self, start: StartServer) -> None:
+        server = start()
+        document = requests.get(f"{server.url}/openapi.json", timeout=10).json()
+        assert document["servers"][0]["url"] == server.url.replace("127.0.0.1", "localhost")
+
     def test_keeps_its_keys_private_and_over_a_restart(self, start: StartServer, tmp_path: Path) -> None:
         first = start()
         token = first.sign_up("ada")

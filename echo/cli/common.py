@@ -35,15 +35,17 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_settings(options: dict[str, Any]) -> Settings:
     """The settings of environment, `.env` and `librechat.yaml`, with the command line's options over them."""
     env_file = Path(".env")
+    given = {name: value for name, value in options.items() if value is not None}
+    # The port is read with the rest: addresses that nobody sets have it.
+    port = {"PORT": str(given.pop("port"))} if "port" in given else {}
     try:
         settings = load_settings(
-            os.environ,
+            {**os.environ, **port},
             env_file=env_file if env_file.is_file() else None,
             config_file=Path("librechat.yaml"),
         )
     except SettingsError as error:
         fail(str(error), EXIT_CONFIG)
-    given = {name: value for name, value in options.items() if value is not None}
     if "data_dir" in given:
         given["data_dir"] = given["data_dir"].absolute()
     return replace(settings, **given)

@@ -85,13 +85,14 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     jwt_secret, jwt_refresh_secret = read_keys(reader, required=mongo_uri is not None)
     creds_key, creds_iv = read_credentials_keys(reader)
     librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
-    domain = "http://localhost:3080"
+    port = reader.whole("PORT", 3080, minimum=0, maximum=65535)
+    domain = f"http://localhost:{port}"
     # LibreChat's two switches for what it writes to its console.
     level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
     style = "json" if reader.flag("CONSOLE_JSON", False) else "auto"
     settings = Settings(
         host=reader.text("HOST", "127.0.0.1"),
-        port=reader.whole("PORT", 3080, minimum=0, maximum=65535),
+        port=port,
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,

@@ -30,6 +30,13 @@ class TestDefaults:
         assert settings.rate_limits["login_ip"].window_seconds == 300
         assert settings.rate_limits_enabled
 
+    def test_clients_find_the_server_where_it_listens(self) -> None:
+        settings = load_settings({"PORT": "4000", "DOMAIN_CLIENT": "http://localhost:3080"})
+        assert (settings.domain_server, settings.domain_client) == (
+            "http://localhost:4000",
+            "http://localhost:3080",
+        )
+
     def test_unset_and_empty_are_the_same(self) -> None:
         assert load_settings({"PORT": "", "APP_TITLE": " "}) == load_settings({})
 
