@@ -46,6 +46,10 @@ def read_settings(options: dict[str, Any]) -> Settings:
         )
     except SettingsError as error:
         fail(str(error), EXIT_CONFIG)
+    except (OSError, UnicodeError) as error:
+        # Its content may be a secret, and so is not shown.
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        fail(f"{env_file} cannot be read: {why}.", EXIT_CONFIG)
     if "data_dir" in given:
         given["data_dir"] = given["data_dir"].absolute()
     return replace(settings, **given)

@@ -17,6 +17,8 @@ MAX_DEPTH = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Dates outside of these are a mistake of somebody's: chats are younger, and lists sort by their dates.
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+# From here on a number is JavaScript's milliseconds: of 1985, where as seconds it would be of the year 17814.
+JAVASCRIPT = 500_000_000_000
 WHOLE_64 = range(-(2**63), 2**63)
 
 
@@ -58,7 +60,7 @@ def number_of(value: Any) -> int | float | None:
 
 
 def moment_of(value: Any) -> datetime | None:
-    """A time in UTC to the millisecond, from RFC 3339 or from seconds since 1970; None for anything else."""
+    """A time in UTC to the millisecond, from RFC 3339, or seconds or milliseconds since 1970; None for all else."""
     if isinstance(value, str):
         moment = _parsed(value)
     elif (seconds := number_of(value)) is not None:
@@ -79,6 +81,8 @@ def _parsed(value: str) -> datetime | None:
 
 
 def _since_epoch(seconds: float) -> datetime | None:
+    if seconds >= JAVASCRIPT:
+        seconds /= 1000
     try:
         # Rounded, or a double's .123 would become 122 milliseconds.
         return EPOCH + timedelta(milliseconds=round(seconds * 1000))

@@ -122,3 +122,13 @@ class TestRights:
                 assert "echo-api check" in said
                 assert "secret" not in said
         assert "does not answer" in echo_api.refused("user", "list", code=69)
+
+
+class TestSettings:
+    def test_a_file_that_is_no_text_is_named_and_not_shown(
+        self, echo_api: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / ".env").write_bytes(b"OPENAI_API_KEY=sk-secret\xff\n")
+        said = echo_api.refused("user", "list", code=78)
+        assert said == "echo-api: .env cannot be read: it is not UTF-8.\n"

@@ -24,6 +24,8 @@ class TestMoments:
             "2024-05-01 16:35:11.530",
             1714581311.53,
             Decimal("1714581311.5304"),
+            1714581311530,
+            Decimal("1714581311530.4"),
         ],
     )
     def test_are_in_utc_to_the_millisecond(self, value: Any) -> None:
