@@ -147,6 +147,12 @@ class ChatRepository:
             rows = self._messages.find({**_mine(owner, conversation_id), **anyhow}, CONTENT)
             return {row["messageId"]: row for row in map(identified, rows)}
 
+    def answer(self, owner: str, conversation_id: str, message_id: str) -> Document:
+        """A message as it is stored, with parts that no model is sent; raises `NotFound`."""
+        query = {**_mine(owner, conversation_id), **by_id(message_id)}
+        with translated():
+            return found(self._messages.find_one(query, {"text": 1, "content": 1}))
+
     def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
         """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""
         mine, moment = _mine(owner, conversation_id), now()

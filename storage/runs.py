@@ -21,8 +21,8 @@ from storage.translation import DUPLICATE_KEY, translated
 RUNNING = "running"
 # How long after its end a run can still be read from its beginning.
 KEPT = timedelta(minutes=5)
-# Whatever happens to its process, a run and its pieces are gone after so long.
-LONGEST = timedelta(hours=2)
+# Whatever happens to its process, a run and its pieces are gone after so long: more than the settings let one take.
+LONGEST = timedelta(hours=25)
 # A process that has not said so for so long is not there any more.
 SILENCE_SECONDS = 10
 # A reader asks for the pieces of so many runs at a time.

@@ -139,9 +139,12 @@ def final(
     }
 
 
-def failed(message: str, code: str) -> Json:
-    """The last event of a run that failed; `message` is for people, LibreChat's clients show it."""
-    return {"error": message, "code": code}
+def failed(message: str, code: str, retry_after: int | None = None) -> Json:
+    """The last event of a run that failed; `message` is for people, LibreChat's clients show it.
+
+    `retry_after` is for a limit: after how many seconds to ask again.
+    """
+    return {"error": message, "code": code, **({} if retry_after is None else {"retryAfter": retry_after})}
 
 
 def sync(state: Mapping[str, Any]) -> Json:

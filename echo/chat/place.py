@@ -74,7 +74,9 @@ class Places:
         if len(branch) < 2 or is_from_user(branch[-1]):
             raise NotFound
         answer_id = branch[-1]["messageId"]
-        question, stored = self._question(branch[-2]["messageId"]), self._read(answer_id)
+        question = self._question(branch[-2]["messageId"])
+        # All of it: what is not of Echo's making, such as calls of tools, is stored again with what is added.
+        stored = self._chats.answer(self._owner, str(self._conversation_id), answer_id)
         return Place(branch, question, answer_id, is_new_question=False, before=parts_of(stored))
 
     def _question(self, message_id: str) -> Json:

@@ -14,7 +14,7 @@ from echo.chat import frames
 from echo.chat.answer import Outcome, to_store, to_tell
 from echo.chat.prepared import Prepared
 from echo.chat.transcript import BEGINNING, Transcript, text_of
-from echo.errors import ApiError, InternalError, ServiceUnavailable, from_exception
+from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
 from echo.providers.chat import Event, Finished, ReasoningDelta, TextDelta, Usage
 from echo.providers.titles import TitleService
 from storage.chats import ChatRepository
@@ -235,7 +235,8 @@ class Run:
 
     def _fail(self, error: ApiError) -> None:
         self.titling, self.ending = False, "interrupted" if error.code == INTERRUPTED else "error"
-        self.transcript.add(frames.ERROR, frames.failed(error.message, error.code))
+        wait = int(error.headers["Retry-After"]) if isinstance(error, TooManyRequests) else None
+        self.transcript.add(frames.ERROR, frames.failed(error.message, error.code, wait))
 
 
 def interrupted() -> ApiError:

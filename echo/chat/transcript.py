@@ -149,7 +149,7 @@ class Transcript:
         question = ("messageId", "parentMessageId", "conversationId", "text", "files")
         return {
             "runSteps": self._steps,
-            "aggregatedContent": self.content(),
+            "aggregatedContent": frames.plain(self.content()),
             "userMessage": {name: message[name] for name in question if name in message},
             "responseMessageId": self.about["responseMessageId"],
             "conversationId": self.about["conversationId"],
@@ -185,7 +185,7 @@ def continued(before: list[Json], parts: list[Json]) -> list[Json]:
         return [*before, *parts]
     last, first = before[-1], parts[0]
     if last.get("type") == first["type"] == frames.TEXT and isinstance(last.get(frames.TEXT), str):
-        joined = {"type": frames.TEXT, frames.TEXT: last[frames.TEXT] + first[frames.TEXT]}
+        joined = {**last, frames.TEXT: last[frames.TEXT] + first[frames.TEXT]}
         return [*before[:-1], joined, *parts[1:]]
     return [*before, *parts]
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from storage.database import Database
 from tests.chat.conftest import Chat
+from tests.chat.test_runs import until
 from tests.conftest import MakeUser
 from tests.support.chats import put_conversation, put_message
 from tests.support.providers import ProviderServer, Reply
@@ -127,6 +128,28 @@ class TestBranches:
         raw = app_database.collection("messages").find_one({"messageId": answer["messageId"]})
         assert raw is not None
         assert raw["unfinished"] is False
+
+    def test_an_answer_that_goes_on_keeps_what_is_not_of_our_making(
+        self, chat: MakeChat, app_database: Database
+    ) -> None:
+        talk = chat(Reply(("Once ",)), Reply(("upon",)))
+        conversation_id, _, answer_id = ids(talk.user.ask(isTemporary=True))
+        called = {"id": "call_1", "name": "search", "args": "{}", "output": "found", "at": datetime.now(UTC)}
+        parts = [
+            {"type": "tool_call", "tool_call": called},
+            {"type": "text", "text": "Once ", "tool_call_ids": ["call_1"]},
+        ]
+        messages = app_database.collection("messages")
+        messages.update_one({"messageId": answer_id}, {"$set": {"content": parts}})
+        body = {"conversationId": conversation_id, "responseMessageId": answer_id, "isContinued": True}
+        stream_id = talk.user.start(**body)["streamId"]
+        state = next(talk.user.follow(stream_id, resume="true")).data["resumeState"]
+        assert state["aggregatedContent"][0]["tool_call"]["output"] == "found"
+        until(lambda: talk.user.get("/api/agents/chat/active").json()["activeJobIds"] == [])
+        raw = messages.find_one({"messageId": answer_id})
+        assert raw is not None
+        assert raw["content"][0]["tool_call"].keys() == called.keys()
+        assert raw["content"][1] == {"type": "text", "text": "Once upon", "tool_call_ids": ["call_1"]}
 
     @pytest.mark.parametrize("response", ["nothing", None])
     def test_what_is_not_there_does_not_go_on(self, chat: MakeChat, response: str | None) -> None:

@@ -16,7 +16,7 @@ from storage import runs
 from storage.database import Database
 from tests.chat.conftest import Serve
 from tests.chat.test_runs import WORDS, read_some, slow, until
-from tests.conftest import MakeUser
+from tests.conftest import MakeUser, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.server import RunningServer, start_server
 from tests.support.streams import WHOLE_ANSWER, Talker, kinds, spoken
@@ -229,6 +229,10 @@ class TestAProcessThatStops:
 
 
 class TestTheCollections:
+    def test_keep_a_run_for_as_long_as_it_may_take(self, application_uri: str, tmp_path: Path) -> None:
+        day = make_settings(application_uri, tmp_path, ECHO_PROVIDER_STREAM_SECONDS="86400")
+        assert runs.LONGEST.total_seconds() > day.provider_limits.stream_seconds
+
     def test_are_emptied_by_the_database(self, application: Any, application_uri: str) -> None:
         database = Database(application_uri)
         for name in ("echo_runs", "echo_run_pieces", "echo_run_workers"):

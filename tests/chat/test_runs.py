@@ -11,7 +11,7 @@ import requests
 from storage.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser
-from tests.support.providers import Reply
+from tests.support.providers import Reply, json_answer
 from tests.support.streams import NO_PARENT, Event, Talker, kinds, new_id, spoken
 
 MakeChat = Callable[..., Chat]
@@ -280,6 +280,11 @@ class TestFailures:
         stored = user.messages(stream_id)[-1]
         assert (stored["sender"], stored["text"]) == ("assistant", events[-1].data["error"])
         assert "own words" not in str(events)
+
+    def test_of_its_limit_tell_when_to_ask_again(self, chat: MakeChat) -> None:
+        limited = json_answer({"error": {"code": "rate_limit_exceeded"}}, 429, Retry_After="77")
+        last = chat(limited).user.ask()[-1]
+        assert (last.name, last.data["code"], last.data["retryAfter"]) == ("error", "provider_limited", 77)
 
     @pytest.mark.parametrize("how", [{"error": "server_error"}, {"cut": True}])
     def test_half_way_leave_the_part_that_came(
