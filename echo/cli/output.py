@@ -40,15 +40,15 @@ def show_one(fields: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON; times as RFC 3339 in UTC."""
-    click.echo(json.dumps(value, default=for_people, ensure_ascii=False, indent=2))
+    """Print JSON, in ASCII: valid in every encoding, and no command to a terminal; times as RFC 3339 in UTC."""
+    click.echo(json.dumps(value, default=for_people, indent=2))
 
 
 def stream_json(rows: Iterable[Any]) -> None:
     """Print a JSON array of any length, an item at a time."""
     separator = "["
     for row in rows:
-        click.echo(f"{separator}\n{json.dumps(row, default=for_people, ensure_ascii=False)}", nl=False)
+        click.echo(f"{separator}\n{json.dumps(row, default=for_people)}", nl=False)
         separator = ","
     click.echo("[]" if separator == "[" else "\n]")
 

@@ -1,5 +1,6 @@
 """What every command does where the world is at fault: no text, no room, no rights. One sentence, no traceback."""
 
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,17 @@ class TestText:
         done = as_process("user", "list", PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, b"")
         assert rb"Zo\xeb \u6f22" in done.stdout
+
+    def test_is_the_same_in_json_whatever_the_output_can_hold(
+        self,
+        as_process: Callable[..., subprocess.CompletedProcess[bytes]],
+        stored: MongoDatabase[dict[str, Any]],
+    ) -> None:
+        """U+009B begins a command to a terminal, as ESC [ does."""
+        stored["users"].insert_one({"email": "zoe@example.com", "name": "Zoë \x9b31m"})
+        done = as_process("user", "list", "--json", PYTHONIOENCODING="ascii")
+        assert json.loads(done.stdout)[0]["name"] == "Zoë \x9b31m"
+        assert done.stdout.isascii()
 
 
 class TestPasswords:
