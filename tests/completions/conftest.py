@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import openai
@@ -57,7 +58,7 @@ class User:
     token: str
     api_key: str = field(repr=False)
 
-    @property
+    @cached_property
     def openai(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key=self.api_key, max_retries=0)
 
@@ -107,14 +108,20 @@ def server(provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def sign_up(server: RunningServer) -> Callable[[], User]:
+def sign_up(server: RunningServer) -> Iterator[Callable[[], User]]:
+    users: list[User] = []
+
     def make() -> User:
         token = server.sign_up(f"u{secrets.token_hex(6)}")
         made = server.post("/api/api-keys", token, {"name": "tests"})
         assert made.status_code == 201, made.text
-        return User(server, token, made.json()["key"])
+        users.append(User(server, token, made.json()["key"]))
+        return users[-1]
 
-    return make
+    yield make
+    for user in users:
+        # One that the garbage collector finds may close its connections too late, which warns of them.
+        user.openai.close()
 
 
 @pytest.fixture
