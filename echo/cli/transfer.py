@@ -35,25 +35,19 @@ def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> N
     added twice, so an import that was interrupted is simply run again.
     """
     # Imported here: the other commands need none of it.
-    from echo.errors import ApiError  # noqa: PLC0415
+    from echo.errors import ApiError, Unauthorized  # noqa: PLC0415
     from echo.transfer.importer import Importer  # noqa: PLC0415
     from echo.transfer.limits import AT_THE_MACHINE  # noqa: PLC0415
     from storage.imports import ImportRepository  # noqa: PLC0415
 
     with opened(data_dir) as (_, database), file.open("rb") as stream:
-        repository, owner = ImportRepository(database), owner_of(database, user)
-        importer = Importer(repository, owner, AT_THE_MACHINE)
+        importer = Importer(ImportRepository(database), owner_of(database, user), AT_THE_MACHINE)
         with progress_bar("Importing", file.stat().st_size, in_bytes=True) as show, interruptible():
-
-            def progress() -> None:
-                if repository.is_orphaned(owner):
-                    fail(f"The user {for_people(user)} was deleted meanwhile.", EXIT_NO_USER)
-                show(stream.tell())
-
             try:
-                importer.run(stream, progress)
+                importer.run(stream, lambda: show(stream.tell()))
+            except Unauthorized:
+                fail(f"The user {for_people(user)} was deleted meanwhile.", EXIT_NO_USER)
             except ApiError as error:
-                progress()
                 fail(error.message, EXIT_DATA)
             finally:
                 show_summary(importer.summary.counts(), as_json=as_json)

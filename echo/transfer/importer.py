@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
-from echo.errors import PayloadTooLarge, Unprocessable
+from echo.errors import PayloadTooLarge, Unauthorized, Unprocessable
 from echo.transfer.archive import BrokenArchive, documents
 from echo.transfer.formats import conversations_of, title_of
 from echo.transfer.incoming import incoming_of
@@ -78,7 +78,8 @@ class Importer:
         """Import a file (seekable, at its start); `progress` is called after each few conversations.
 
         Raises `Unprocessable` for a file that cannot be read to its end or holds no conversations, and
-        `PayloadTooLarge`; the conversations before that point are stored, each as a whole. Raises `Unavailable`.
+        `PayloadTooLarge`; the conversations before that point are stored, each as a whole. Raises `Unavailable`, and
+        `Unauthorized` where the account was erased meanwhile: then nothing of it is left.
         """
         try:
             for name, document in documents(stream, self._limits):
@@ -164,10 +165,15 @@ class _Batch:
         return full or again
 
     def store(self) -> None:
-        """Store those that wait. Raises `Unavailable`."""
+        """Store those that wait. Raises `Unauthorized` and `Unavailable`."""
         waiting = list(self._waiting.values())
         self._waiting.clear()
         self._messages = self._characters = 0
-        if waiting:
-            for incoming, outcome in zip(waiting, self._repository.store(self._owner, waiting), strict=True):
-                self.summary.count(incoming.fields["title"], outcome)
+        try:
+            outcomes = self._repository.store(self._owner, waiting) if waiting else []
+        finally:
+            # Nothing stays of what was stored for an account that was erased meanwhile.
+            if self._repository.is_orphaned(self._owner):
+                raise Unauthorized
+        for incoming, outcome in zip(waiting, outcomes, strict=True):
+            self.summary.count(incoming.fields["title"], outcome)

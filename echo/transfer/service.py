@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from echo import metrics
-from echo.errors import Conflict, PayloadTooLarge, Unauthorized
+from echo.errors import Conflict, PayloadTooLarge
 from echo.files import Upload
 from echo.http.stream_body import StreamBody
 from echo.transfer.export import Export
@@ -29,26 +29,13 @@ class TransferService:
         self._lock = threading.Lock()
 
     def import_file(self, owner: str, upload: Upload) -> Summary:
-        """Import a file; see `Importer.run` for what it raises, besides `Conflict` while another one runs.
-
-        Raises `Unauthorized` where the account is erased meanwhile.
-        """
+        """Import a file; see `Importer.run` for what it raises, besides `Conflict` while another one runs."""
         if upload.size > self._max_bytes:
             raise PayloadTooLarge(f"Files to import may have at most {self._max_bytes} bytes.")
         with self._alone(owner), metrics.jobs.running("import"):
-            importer = Importer(self._imports, owner, self._limits)
-            try:
-                summary = importer.run(upload.stream, lambda: self._check_owner(owner))
-            finally:
-                # What comes before a damaged place is stored as well.
-                self._check_owner(owner)
+            summary = Importer(self._imports, owner, self._limits).run(upload.stream)
         metrics.jobs.progressed("import", summary.conversations)
         return summary
-
-    def _check_owner(self, owner: str) -> None:
-        """Let nothing be stored for an account that was erased meanwhile; raises `Unauthorized`."""
-        if self._imports.is_orphaned(owner):
-            raise Unauthorized
 
     def export(self, owner: str, form: str) -> StreamBody:
         """All conversations as a file, "json" or "zip". Raises `Unavailable`."""

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from tests.contract.schemathesis_hooks import REPLACED
-from tests.support.server import PASSWORD, start_server
+from tests.support.server import PASSWORD, register, start_server
 
 ROOT = Path(__file__).parents[2]
 OWN_DOCUMENT = ROOT / "openapi.json"
@@ -98,9 +96,7 @@ def fuzz_at(url: str, plan: Plan) -> Outcome:
 
 def sign_up(url: str, name: str) -> None:
     """Register a user, who may be there from an earlier run."""
-    registration = {"name": name, "email": f"{name}@example.com"}
-    registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
-    answer = requests.post(f"{url}/api/auth/register", json=registration, timeout=30)
+    answer = register(url, name)
     if answer.status_code not in (201, 409):
         raise SystemExit(f"{name} cannot register at {url}: {answer.status_code} {answer.text[:300]}")
 

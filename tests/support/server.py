@@ -35,11 +35,10 @@ class RunningServer:
 
     def sign_up(self, name: str) -> str:
         """Register and log in; the access token."""
-        email = f"{name}@example.com"
-        registration = {"name": name, "email": email, "password": PASSWORD, "confirm_password": PASSWORD}
-        answer = self.post("/api/auth/register", None, registration)
+        answer = register(self.url, name)
         assert answer.status_code == 201, answer.text
-        login = self.post("/api/auth/login", None, {"email": email, "password": PASSWORD})
+        credentials = {"email": f"{name}@example.com", "password": PASSWORD}
+        login = self.post("/api/auth/login", None, credentials)
         assert login.status_code == 200, login.text
         return str(login.json()["token"])
 
@@ -90,6 +89,13 @@ class RunningServer:
         )
         rows = [line.split(maxsplit=2) for line in found.stdout.splitlines()]
         return [int(row[0]) for row in rows if needle in row[2] and not row[1].startswith("Z")]
+
+
+def register(url: str, name: str) -> requests.Response:
+    """The answer to a user's registration at a server."""
+    registration = {"name": name, "email": f"{name}@example.com"}
+    registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
+    return requests.post(f"{url}/api/auth/register", json=registration, timeout=30)
 
 
 def start_server(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from echo.transfer.importer import Importer, Summary
 from echo.transfer.limits import over_the_network
@@ -30,14 +31,21 @@ def database(mongo_uri: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture
-def ada() -> str:
-    return new_owner()
+def account(database: Database) -> str:
+    """An owner whose account is there, as it must be for an import."""
+    owner = new_owner()
+    database.collection("users").insert_one({"_id": ObjectId(owner), "email": f"{owner}@example.com"})
+    return owner
 
 
 @pytest.fixture
-def bob() -> str:
-    return new_owner()
+def ada(database: Database) -> str:
+    return account(database)
+
+
+@pytest.fixture
+def bob(database: Database) -> str:
+    return account(database)
 
 
 @pytest.fixture

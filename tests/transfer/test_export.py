@@ -16,8 +16,8 @@ from storage.database import Database, Document
 from storage.exports import ExportRepository
 from storage.repository import now
 from storage.threads import ThreadRepository
-from tests.support.chats import new_owner, put_conversation, put_message, put_tree
-from tests.transfer.conftest import Import, sample, tree
+from tests.support.chats import put_conversation, put_message, put_tree
+from tests.transfer.conftest import Import, account, sample, tree
 
 Stored = Callable[[str], list[Document]]
 # What an import gives anew, or what belongs to a database.
@@ -183,12 +183,12 @@ class TestForm:
 class TestBackAgain:
     @pytest.mark.parametrize("name", ["chatgpt.json", "claude.json", "librechat.json", "librechat-list.json"])
     def test_into_another_account_is_the_same(
-        self, name: str, load: Import, stored: Stored, export: Callable[..., bytes]
+        self, name: str, load: Import, stored: Stored, export: Callable[..., bytes], database: Database
     ) -> None:
-        first = new_owner()
+        first = account(database)
         load(first, sample(name))
         for form in ("json", "zip"):
-            other = new_owner()
+            other = account(database)
             load(other, export(first, form))
             assert no_matter_whose(stored(other)) == no_matter_whose(stored(first))
 
