@@ -25,12 +25,12 @@ DUPLICATE_KEY = 11000
 # The fields that say whose a document is: a conflict is never about them.
 OWNER_FIELDS = {"user", "tenantId", "_id"}
 # MongoDB's codes for a document that the server refuses: too deep, malformed BSON, a key that may not be (52 to 57),
-# a change of `_id` (66), too large.
-REFUSED = {15, 22, *range(52, 58), 66, 10334, 17280, 17419, 17420}
+# a change of `_id` (66), too large, or too large for the server's cache (388).
+REFUSED = {15, 22, *range(52, 58), 66, 388, 10334, 17280, 17419, 17420}
 # Bad value, cannot parse, type mismatch: of a write they speak of the document; of a query, of a mistake of ours.
 REFUSED_WRITE = REFUSED | {2, 9, 14}
-# InterruptedAtShutdown, PrimarySteppedDown, NotWritablePrimary and the like: come back later.
-TRANSIENT = {11600, 11602, 10107, 13435, 13436, 189, 91, 112, 251, 24}
+# InterruptedAtShutdown, PrimarySteppedDown, NotWritablePrimary, TemporarilyUnavailable and the like: come back later.
+TRANSIENT = {11600, 11602, 10107, 13435, 13436, 189, 91, 112, 251, 24, 365}
 # Unauthorized, AuthenticationFailed, and Atlas's own: a database that does not let us in is none that serves.
 LOCKED_OUT = {13, 18, 8000}
 

@@ -21,6 +21,12 @@ START_SECONDS = 60.0
 # A server that died and does not start again is tried again after this time.
 RETRY_SECONDS = 5.0
 LOG_BYTES = 16 * 1024 * 1024
+CACHE_GB = "0.25"
+# An empty database takes 8 MB so, and 314 MB otherwise.
+JOURNAL = "log=(file_max=8MB,prealloc=false)"
+# The percentage of the cache that changes may take. By default one change may take 10: half of that is a document of
+# 12.5 MB, its other half the oplog's entry, and with a larger one MongoDB 6.0 waits for room for ever.
+CHANGES = "eviction_dirty_trigger=50,eviction_updates_trigger=50"
 
 
 class EmbeddedServer:
@@ -150,8 +156,8 @@ class EmbeddedServer:
             *("--logpath", str(self._places.log), "--logappend", "--logRotate", "reopen", "--quiet"),
             *("--bind_ip", str(self._places.socket), "--filePermissions", "0600"),
             *("--replSet", REPLICA_SET, "--oplogSize", "64"),
-            *("--wiredTigerCacheSizeGB", "0.25"),
-            *("--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"),
+            *("--wiredTigerCacheSizeGB", CACHE_GB),
+            *("--wiredTigerEngineConfigString", f"{JOURNAL},{CHANGES}"),
             *("--networkMessageCompressors", "disabled"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]

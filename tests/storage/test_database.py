@@ -226,7 +226,11 @@ class TestErrors:
             things.insert_one({"_id": 1})
         assert caught.value.field == "_id"
 
-    @pytest.mark.parametrize("code", [91, 112, 189, 10107, 11600, 13, 18])
+    def test_what_a_small_cache_has_no_room_for_is_refused(self) -> None:
+        with pytest.raises(InvalidDocument), translated():
+            raise OperationFailure("will not fit in the storage cache", 388)
+
+    @pytest.mark.parametrize("code", [91, 112, 189, 365, 10107, 11600, 13, 18])
     def test_a_server_that_cannot_now_is_unavailable(self, code: int) -> None:
         with pytest.raises(Unavailable), translated():
             raise OperationFailure("not now", code)

@@ -137,6 +137,16 @@ class TestStart:
         assert things.count_documents({}) == 2
         database.close()
 
+    def test_stores_documents_up_to_the_largest(self, server: EmbeddedServer) -> None:
+        # With MongoDB's own share of so small a cache a change of more than 12 MB conflicted with itself for ever.
+        database = Database(f"{server.uri}&timeoutMS=15000")
+        messages = database.collection("messages")
+        for number, megabytes in enumerate((10, 13, 16) * 4):
+            messages.insert_one({"_id": number, "text": "x" * 9_000_000})
+            messages.update_one({"_id": number}, {"$set": {"text": "y" * (megabytes * 1_000_000)}})
+        assert messages.count_documents({"text": {"$regex": "^y"}}) == 12
+        database.close()
+
     def test_is_private(self, server: EmbeddedServer, directory: Path) -> None:
         pid = server_pid(server.uri)
         inodes = {name.removeprefix("socket:[").removesuffix("]") for name in open_files(pid)}
