@@ -86,6 +86,9 @@ def _balance(reader: Reader) -> Mapping[str, Any]:
 
 def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator[str]:
     yield from config.warnings
+    for name in sorted(set(reader.known)):
+        if (reader.value(name) or "").startswith(("'", '"', "`")):
+            yield f"{name} begins with a quotation mark, which is a part of its value: is it closed?"
     if settings.client.balance["enabled"]:
         yield "The balance is shown to clients, but Echo does not count or limit what users spend."
     azure = next((each for each in settings.providers if each.type == "azure"), None)

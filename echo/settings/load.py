@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
 from platformdirs import user_data_path
 
 from echo.settings.configured import configured
+from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
 from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
 from echo.settings.providers import read_provider_limits, read_providers
@@ -68,13 +68,10 @@ def load_settings(
     """The settings of an environment, and of a `.env` file for what the environment does not set.
 
     Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist.
-    Raises `SettingsError` with one sentence that names the variable, or one for each fault of the file.
+    Raises `SettingsError` with one sentence that names the variable, or one for each fault of that file; `OSError`
+    and `UnicodeError` for a `.env` that cannot be read.
     """
-    values = (
-        {name: value or "" for name, value in dotenv_values(env_file, interpolate=False).items()}
-        if env_file
-        else {}
-    )
+    values = read_env_file(env_file) if env_file else {}
     return read_settings(Reader({**values, **environ}), config_file)
 
 

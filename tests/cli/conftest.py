@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from dotenv import dotenv_values
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from starlette.testclient import TestClient
 
 from echo.app import assemble
 from echo.cli import main
+from echo.settings.env_file import read_env_file
 from tests.conftest import Client, make_settings
 from tests.support.contract import ContractChecker
 from tests.support.database import named_database
@@ -29,7 +29,7 @@ KEYS = {"JWT_SECRET": "tests-only-" + "a1B2" * 8, "JWT_REFRESH_SECRET": "tests-o
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command with these variables, and none of the machine's own."""
     monkeypatch.chdir(tmp_path)
-    for name in {*dotenv_values(ROOT / ".env.example"), *(each for each in os.environ if "ECHO_" in each)}:
+    for name in {*read_env_file(ROOT / ".env.example"), *(each for each in os.environ if "ECHO_" in each)}:
         monkeypatch.delenv(name, raising=False)
 
     def invoke(*arguments: str, **environ: str) -> Result:

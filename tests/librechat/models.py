@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 NODE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", ".npmrc", "models.mjs")
+FILES = ("package.json", "package-lock.json", ".npmrc", "models.mjs", "env.mjs")
 INSTALL_SECONDS = 300
 RUN_SECONDS = 120
 
@@ -24,9 +24,18 @@ class Models:
 
     def run(self, command: str, uri: str) -> Any:
         """The answer of `models.mjs`."""
+        return self._node("models.mjs", command, uri)
+
+    def read_env_files(self, texts: list[str]) -> list[dict[str, str]]:
+        """What LibreChat's reader of `.env` files makes of these."""
+        answer: list[dict[str, str]] = self._node("env.mjs", said=json.dumps(texts))
+        return answer
+
+    def _node(self, *arguments: str, said: str = "") -> Any:
         run = subprocess.run(
-            ["node", "models.mjs", command, uri],
+            ["node", *arguments],
             cwd=self._directory,
+            input=said,
             capture_output=True,
             text=True,
             timeout=RUN_SECONDS,

@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from dotenv import dotenv_values
 
 from echo.settings import AzureDeployment, ProviderSettings, SettingsError, load_settings
+from echo.settings.env_file import read_env_file
 from echo.settings.librechat import LIBRECHAT_VARIABLES
 from echo.settings.load import read_settings
 from echo.settings.reader import Reader
@@ -45,15 +45,15 @@ class TestExampleFile:
     def test_names_every_setting_and_no_other(self) -> None:
         reader = Reader({})
         read_settings(reader)
-        assert set(dotenv_values(ROOT / ".env.example")) == set(reader.known)
+        assert set(read_env_file(ROOT / ".env.example")) == set(reader.known)
 
     def test_states_the_defaults(self) -> None:
-        example = {name: value or "" for name, value in dotenv_values(ROOT / ".env.example").items()}
+        example = read_env_file(ROOT / ".env.example")
         assert load_settings(example) == load_settings({})
 
     def test_is_explained_in_the_docs(self) -> None:
         text = (ROOT / "docs" / "settings.md").read_text()
-        missing = [name for name in dotenv_values(ROOT / ".env.example") if f"`{name}`" not in text]
+        missing = [name for name in read_env_file(ROOT / ".env.example") if f"`{name}`" not in text]
         assert missing == []
 
 
@@ -63,6 +63,20 @@ class TestEnvFile:
         file.write_text("PORT=4000\nAPP_TITLE='From ${HOME}'\n")
         settings = load_settings({"PORT": "5000"}, env_file=file)
         assert (settings.port, settings.app_title) == (5000, "From ${HOME}")
+
+    def test_need_not_be_there(self, tmp_path: Path) -> None:
+        assert load_settings({}, env_file=tmp_path / ".env") == load_settings({})
+
+    def test_of_which_a_quotation_mark_is_left_open_loses_no_setting_in_silence(self, tmp_path: Path) -> None:
+        file = tmp_path / ".env"
+        file.write_text('APP_TITLE="Our Echo\nPORT=4000\n')
+        settings = load_settings({}, env_file=file)
+        assert (settings.port, settings.app_title) == (4000, '"Our Echo')
+        assert [each for each in settings.notices if "quotation mark" in each and "APP_TITLE" in each]
+        assert not [each for each in settings.notices if "Our Echo" in each]
+        file.write_text('MONGO_URI="mongodb://db/LibreChat\n')
+        with pytest.raises(SettingsError, match="MONGO_URI must begin with mongodb://"):
+            load_settings({}, env_file=file)
 
 
 class TestTimes:
@@ -334,7 +348,7 @@ class TestLibreChatsNames:
 
     def test_include_every_name_of_ours_without_a_prefix_but_new_ones(self) -> None:
         ours = {
-            name for name in dotenv_values(ROOT / ".env.example") if not name.startswith(("ECHO_", "OTEL_"))
+            name for name in read_env_file(ROOT / ".env.example") if not name.startswith(("ECHO_", "OTEL_"))
         }
         assert ours - LIBRECHAT_VARIABLES == set()
 
