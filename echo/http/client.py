@@ -30,9 +30,16 @@ def _forwarded(header: str, trusted_proxies: int) -> str | None:
         return None
     candidate = hops[max(0, len(hops) - trusted_proxies)]
     try:
-        return str(ipaddress.ip_address(candidate))
+        return str(ipaddress.ip_address(_without_port(candidate)))
     except ValueError:
         return None
+
+
+def _without_port(hop: str) -> str:
+    """The address of a hop, to which some proxies add the port of its connection, as RFC 7239 writes it."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def is_loopback(address: str) -> bool:

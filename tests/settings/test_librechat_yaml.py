@@ -196,6 +196,11 @@ class TestWarnings:
             "librechat.yaml, line 4: endpoints.openAI.colour is not a key that is known here.",
         )
 
+    def test_many_unknown_keys_are_counted(self, load: Load) -> None:
+        notices = load("registration:\n" + "".join(f"  odd{number}: 1\n" for number in range(1000))).notices
+        assert len(notices) == 51
+        assert notices[-1] == "librechat.yaml: 950 more keys are not known here."
+
     def test_ignored_keys_are_no_unknown_ones(self, load: Load) -> None:
         [notice] = load("memory: {disabled: true}\nmcpServers: {}\n").notices
         assert notice == "librechat.yaml: without effect in Echo: memory, mcpServers."

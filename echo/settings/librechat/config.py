@@ -13,6 +13,7 @@ from echo.settings.librechat.survey import survey
 from echo.settings.reader import ConfigFileError, SettingsError
 
 MAX_ERRORS = 50
+MAX_UNKNOWN = 50
 _SCHEMA = Config()
 
 
@@ -85,14 +86,21 @@ class ConfigFile:
 
     def _survey(self, data: Any) -> None:
         ignored: dict[str, None] = {}
+        unknown = 0
         for key in survey(_SCHEMA, data):
             if key.kind == "ignored":
                 ignored[dotted(tuple(step for step in key.place if isinstance(step, str)))] = None
-            else:
-                like = f"; did you mean {key.like}?" if key.like else ""
+                continue
+            unknown += 1
+            if unknown <= MAX_UNKNOWN:
+                like = f"; did you mean {key.like}?" if key.like else "."
                 self.warnings.append(
-                    f"{self._document.where(key.place)} is not a key that is known here{like or '.'}"
+                    f"{self._document.where(key.place)} is not a key that is known here{like}"
                 )
+        if unknown > MAX_UNKNOWN:
+            self.warnings.append(
+                f"{self._document.name}: {unknown - MAX_UNKNOWN} more keys are not known here."
+            )
         if ignored:
             self.warnings.append(f"{self._document.name}: without effect in Echo: {', '.join(ignored)}.")
 
