@@ -64,6 +64,19 @@ def counts(database: Database) -> tuple[int, int]:
     return first, second
 
 
+def importing(file: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+    """An import for Ada that has begun."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "echo", "import", str(file), "--user", "ada@example.com"],
+        env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+
+
 class TestImport:
     def test_shows_what_it_did(self, run: Run, database: Database) -> None:
         done = run("import", SAMPLES / "claude.json", "--user", "Ada@example.com")
@@ -106,20 +119,13 @@ class TestImport:
     ) -> None:
         file = tmp_path / "export.json"
         write_export(file, conversations=600, messages=20)
-        command = [sys.executable, "-m", "echo", "import", str(file), "--user", "ada@example.com"]
         for stop in (signal.SIGKILL, signal.SIGINT):
             before = counts(database)[1]
-            process = subprocess.Popen(
-                command,
-                env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                # A shell's background jobs ignore Ctrl-C, and so would what they start.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-            )
+            process = importing(file, environ)
             wait_for(lambda before=before: counts(database)[1] > before + 900)
             process.send_signal(stop)
-            assert process.wait(60) == (-9 if stop == signal.SIGKILL else 130)
+            process.communicate(timeout=60)
+            assert process.returncode == (-9 if stop == signal.SIGKILL else 130)
         assert 0 < counts(database)[1] < 12_000
         assert run("import", file, "--user", "ada@example.com").returncode == 0
         assert counts(database) == (600, 12_000)
@@ -129,6 +135,19 @@ class TestImport:
             len(each["messages"]) == len(set(each["messages"])) == 20
             for each in database.collection("conversations").find()
         )
+
+    def test_ends_when_the_user_is_deleted_meanwhile_and_leaves_nothing(
+        self, run: Run, environ: dict[str, str], database: Database, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "export.json"
+        write_export(file, conversations=2_000, messages=20)
+        process = importing(file, environ)
+        wait_for(lambda: counts(database)[1] > 900)
+        assert run("user", "delete", "ada@example.com", "--yes", "--force").returncode == 0
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 67
+        assert said == "echo-api: The user ada@example.com was deleted meanwhile.\n"
+        assert counts(database) == (0, 0)
 
 
 class TestExport:
