@@ -172,6 +172,7 @@ class TestBranches:
         state = user.get(f"/api/agents/chat/status/{stream_id}")
         assert state.status_code == 200
         sync = next(user.follow(stream_id, resume="true")).data["resumeState"]
+        assert state.json()["resumeState"].keys() == sync.keys()
         user.abort(stream_id)
         final = list(stream)[-1].data["responseMessage"]
         for told in (state.json()["aggregatedContent"], sync["aggregatedContent"], final["content"]):
