@@ -19,11 +19,14 @@ def _text_parts(content: list[Any]) -> Iterator[str]:
     for part in content:
         if not isinstance(part, Mapping) or part.get("type") != "text":
             continue
-        text = part.get("text")
-        # OpenAI's assistants wrap the text once more.
-        text = text.get("value") if isinstance(text, Mapping) else text
-        if isinstance(text, str) and text:
+        if text := plain_text(part.get("text")):
             yield text
+
+
+def plain_text(value: Any) -> str | None:
+    """The text in a part, which OpenAI's assistants wrap once more; None for whatever else stands there."""
+    value = value.get("value") if isinstance(value, Mapping) else value
+    return value if isinstance(value, str) else None
 
 
 def is_from_user(document: Message) -> bool:

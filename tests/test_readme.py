@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.providers import Reply, openai_server
 from tests.support.server import RunningServer, start_server
+from tests.support.streams import parse
 
 ROOT = Path(__file__).parents[1]
 ANSWER = ["A promise ", "that is kept."]
@@ -66,9 +67,9 @@ def test_the_session_runs(printed: list[str]) -> None:
 
 def test_the_chat_runs(printed: list[str]) -> None:
     stream, _, completion = printed[1].rstrip().rpartition("\n")
-    frames = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
-    assert frames[0]["created"] is True
-    final = frames[-1]
+    events = [event.data for event in parse([*stream.splitlines(), ""])]
+    assert events[0]["created"] is True
+    final = events[-1]
     assert final["final"] is True
     assert final["responseMessage"]["content"] == [{"type": "text", "text": "".join(ANSWER)}]
     answer = json.loads(completion)

@@ -68,6 +68,7 @@ def to_tell(
         "endpoint": about["endpoint"],
         **({"iconURL": about["iconURL"]} if about["iconURL"] else {}),
         **stored,
+        "content": frames.parts(stored["content"]),
     }
     asked = {name: value for name, value in question.items() if name not in ("endpoint", "model")}
     return frames.final(conversation, asked, answer, aborted=aborted)

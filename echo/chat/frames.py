@@ -2,11 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+from echo.message_text import plain_text
 
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
@@ -157,6 +159,21 @@ def conversation_of(document: Mapping[str, Any]) -> Json:
     shown: Json = plain(
         {name: value for name, value in document.items() if not name.startswith(CONVERSATION_HIDDEN)}
     )
+    return shown
+
+
+def parts(content: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """The parts of an answer as clients get them.
+
+    Those of an answer that goes on are what LibreChat or an import has stored, which may be anything.
+    """
+    shown: list[Json] = []
+    for part in content:
+        if isinstance(part.get("type"), str):
+            texts = {name: plain_text(part[name]) for name in (TEXT, THINK) if name in part}
+            missing = {name for name, text in texts.items() if text is None}
+            told = plain({**part, **texts})
+            shown.append({name: value for name, value in told.items() if name not in missing})
     return shown
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from echo.chat.frames import TEXT, THINK
 from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
 from storage.chats import ChatRepository, Progress
@@ -113,7 +114,9 @@ class Journal:
     @staticmethod
     def _progress(run: Run, now: float) -> list[tuple[Run, Progress]]:
         content = run.transcript.content()
-        size = sum(len(part.get(part["type"], "")) for part in content)
+        # Before what the run adds there may be parts of any shape.
+        texts = (part.get(name) for part in content for name in (TEXT, THINK))
+        size = sum(len(text) for text in texts if isinstance(text, str))
         run.saved_at, is_new, run.saved_size = now, size > run.saved_size, size
         if not is_new:
             return []

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from echo.chat import frames
+from echo.message_text import plain_text
 
 Json = dict[str, Any]
 # What an event that is no text is taken for.
@@ -149,7 +150,7 @@ class Transcript:
         question = ("messageId", "parentMessageId", "conversationId", "text", "files")
         return {
             "runSteps": self._steps,
-            "aggregatedContent": frames.plain(self.content()),
+            "aggregatedContent": frames.parts(self.content()),
             "userMessage": {name: message[name] for name in question if name in message},
             "responseMessageId": self.about["responseMessageId"],
             "conversationId": self.about["conversationId"],
@@ -192,4 +193,5 @@ def continued(before: list[Json], parts: list[Json]) -> list[Json]:
 
 def text_of(content: Iterable[Mapping[str, Any]]) -> str:
     """The text of an answer's parts."""
-    return "".join(part[frames.TEXT] for part in content if part.get("type") == frames.TEXT)
+    texts = (plain_text(part.get(frames.TEXT)) for part in content if part.get("type") == frames.TEXT)
+    return "".join(text for text in texts if text is not None)

@@ -13,6 +13,7 @@ from starlette.types import Message, Scope, Send
 
 from echo.contract.document import ANY_MEDIA_TYPE, Operation, Response
 from echo.errors import InternalError, RenderedError, render
+from echo.http.event_stream import MEDIA_TYPE as EVENT_STREAM
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,8 @@ class CheckedSend:
     """An ASGI `send` that lets through what the contract promises and replaces anything else by a 500.
 
     A JSON or text answer is held back until it is complete and checked; any other kind (files, event streams)
-    is checked by status, media type and headers, and passes through as it comes.
+    is checked by status, media type and headers, and passes through as it comes. Of event streams that holds
+    whatever the contract says of them: they have no end that could be waited for.
     """
 
     def __init__(self, send: Send, operation: Operation, scope: Scope) -> None:
@@ -89,6 +91,8 @@ class CheckedSend:
         assert self._response is not None  # noqa: S101 - set by _begin
         if not self._response.media_types:
             return True
+        if self._media_type == EVENT_STREAM:
+            return False
         return self._response.media_types.get(self._media_type) is not None and (
             self._media_type == "application/json" or self._media_type.startswith("text/")
         )

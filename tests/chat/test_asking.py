@@ -151,6 +151,41 @@ class TestBranches:
         assert raw["content"][0]["tool_call"].keys() == called.keys()
         assert raw["content"][1] == {"type": "text", "text": "Once upon", "tool_call_ids": ["call_1"]}
 
+    def test_an_answer_that_goes_on_is_told_in_the_contracts_shape_whatever_is_stored(
+        self, chat: MakeChat, app_database: Database
+    ) -> None:
+        talk = chat(Reply(("Once ",)), Reply(("upon", " a", " time", "."), between=(0.3,)))
+        user = talk.user
+        conversation_id, _, answer_id = ids(user.ask())
+        parts = [
+            {"type": "text", "text": {"value": "Wrapped. ", "annotations": []}},
+            {"type": "think", "think": 5},
+            {"type": "text", "text": None},
+            {"text": "of no type"},
+        ]
+        messages = app_database.collection("messages")
+        messages.update_one({"messageId": answer_id}, {"$set": {"content": parts}})
+        body = {"conversationId": conversation_id, "responseMessageId": answer_id, "isContinued": True}
+        stream_id = user.start(**body)["streamId"]
+        stream = user.follow(stream_id)
+        next(event for event in stream if event.kind == "on_message_delta")
+        state = user.get(f"/api/agents/chat/status/{stream_id}")
+        assert state.status_code == 200
+        sync = next(user.follow(stream_id, resume="true")).data["resumeState"]
+        assert state.json()["resumeState"].keys() == sync.keys()
+        user.abort(stream_id)
+        final = list(stream)[-1].data["responseMessage"]
+        for told in (state.json()["aggregatedContent"], sync["aggregatedContent"], final["content"]):
+            assert told[:3] == [{"type": "text", "text": "Wrapped. "}, {"type": "think"}, {"type": "text"}]
+            assert told[3]["text"].startswith("upon")
+        assert final["text"].startswith("Wrapped. upon")
+        # Runs are written down all the same: a fault there would be one of all runs. What is not ours stays as it is.
+        runs = app_database.collection("echo_runs")
+        until(lambda: runs.count_documents({"conversationId": conversation_id, "status": "running"}) == 0)
+        raw = messages.find_one({"messageId": answer_id})
+        assert raw is not None
+        assert raw["content"][:4] == parts
+
     @pytest.mark.parametrize("response", ["nothing", None])
     def test_what_is_not_there_does_not_go_on(self, chat: MakeChat, response: str | None) -> None:
         user = chat(echoing).user

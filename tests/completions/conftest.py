@@ -1,17 +1,18 @@
 """A running Echo between OpenAI's own client and small servers that play the providers."""
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 import requests
 
+from tests.support.event_streams import events_of, sent
 from tests.support.providers import (
     Answer,
     Behaviour,
@@ -134,10 +135,10 @@ def bob(sign_up: Callable[[], User]) -> User:
     return sign_up()
 
 
-def events(response: requests.Response) -> list[object]:
-    """The data of a stream's events, in order; JSON where it is some."""
-    data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ")]
-    return [each if each == "[DONE]" else json.loads(each) for each in data]
+def events(response: requests.Response) -> list[Any]:
+    """What a stream's events say, in order, each held against the document; JSON where it is some."""
+    checker = events_of("create_chat_completion")
+    return [checker.check(name, data) for name, data in sent(response.text.split("\n"))]
 
 
 def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:

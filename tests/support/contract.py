@@ -9,6 +9,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
+from tests.support.event_streams import EVENT_STREAM, EventChecker, sent
+
 DOCUMENT = Path(__file__).parents[2] / "openapi.json"
 
 
@@ -25,6 +27,7 @@ class ContractChecker:
             key=lambda item: "{" in item[1],
         )
         self._validator = cache(self._make_validator)
+        self._events = cache(self._make_event_checker)
 
     @classmethod
     def of_the_project(cls) -> "ContractChecker":
@@ -65,6 +68,10 @@ class ContractChecker:
         assert media_type in content or "*/*" in content, f"{method} {template}: {media_type} is not declared"
         if media_type == "application/json" and media_type in content:
             self._validator(template, method, status).validate(response.json())
+        if media_type == EVENT_STREAM:
+            checker = self._events(template, method, status)
+            for name, data in sent(response.text.split("\n")):
+                checker.check(name, data)
 
     def _check_error(self, response: Any) -> None:
         body = response.json()
@@ -84,6 +91,10 @@ class ContractChecker:
         return validator_for(root, Draft202012Validator)(
             root, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
+
+    def _make_event_checker(self, template: str, method: str, status: str) -> EventChecker:
+        response = self._resolve(self.document["paths"][template][method]["responses"][status])
+        return EventChecker(response["content"][EVENT_STREAM], self.document)
 
     def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in node:

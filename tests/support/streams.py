@@ -1,6 +1,5 @@
 """Chats as tests hold them: an Echo on a real port in this process, and its streams of events read as they come."""
 
-import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ import requests
 import uvicorn
 
 from echo.app import Application
+from tests.support.event_streams import events_of, sent
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
 PATIENCE = 20
@@ -43,16 +43,12 @@ class Event:
 
 
 def parse(lines: Iterable[str]) -> Iterator[Event]:
-    """Events out of the lines of a stream; comments are left out."""
-    name, data = "message", ""
-    for line in lines:
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            data = line.removeprefix("data: ")
-        elif not line and data:
-            yield Event(name, json.loads(data))
-            name, data = "message", ""
+    """Events out of the lines of a chat's stream, each held against the document; comments are left out."""
+    checker = events_of("follow_chat")
+    for name, data in sent(lines):
+        event = Event(name, checker.check(name, data))
+        assert (event.name == "error") == (event.kind == "error"), event
+        yield event
 
 
 def kinds(events: Iterable[Event]) -> list[str]:
