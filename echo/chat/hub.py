@@ -158,11 +158,15 @@ class RunHub:
         asked = 0.0
         while self._local or not self._journal.is_idle:
             await self._wait()
-            await self._write()
-            now = time.monotonic()
-            if self._local and now - asked >= ASK_SECONDS:
-                asked = now
-                await self._listen()
+            try:
+                await self._write()
+                if self._local and time.monotonic() - asked >= ASK_SECONDS:
+                    asked = time.monotonic()
+                    await self._listen()
+            except Exception:
+                # A fault of ours in one run: the others are written down all the same.
+                log.exception("runs cannot be written down")
+                await asyncio.sleep(ASK_SECONDS)
 
     async def _wait(self) -> None:
         """For the next time to write; an end is written at once."""

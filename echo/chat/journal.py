@@ -92,8 +92,9 @@ class Journal:
     def _collect(self) -> Batch:
         """What failed before, and what is new."""
         batch, now = self._batch, asyncio.get_running_loop().time()
-        changed, self._changed = self._changed, {}
-        for run in changed.values():
+        while self._changed:
+            # One after the other: what fails with one keeps the others.
+            _, run = self._changed.popitem()
             found, run.written = run.transcript.since(run.written)
             if found:
                 batch.said.append((run, run.pieces, found))

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import requests
 
+from echo.chat.journal import Journal
+from echo.chat.run import Run
 from storage.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser
@@ -113,6 +115,21 @@ class TestReaders:
             assert spoken(user.follow(first["streamId"], **params)) == said
         other = user.get(f"/api/agents/chat/stream/{first['streamId']}", generationCreatedAt=12345)
         assert other.status_code == 404
+
+    def test_find_every_end_though_writing_down_one_run_is_at_fault(
+        self, chat: MakeChat, app_database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        progress = Journal._progress
+
+        def faulty(run: Run, now: float) -> Any:
+            assert run.prepared.question["text"] != "odd"
+            return progress(run, now)
+
+        monkeypatch.setattr(Journal, "_progress", staticmethod(faulty))
+        user = chat(slow(0.02), slow(0.02)).user
+        started = [user.start(text)["conversationId"] for text in ("even", "odd")]
+        ended = {"conversationId": {"$in": started}, "status": "complete"}
+        until(lambda: app_database.collection("echo_runs").count_documents(ended) == 2)
 
     def test_hold_no_threads(self, chat: MakeChat) -> None:
         release = threading.Event()
