@@ -132,12 +132,13 @@ class RunRepository(Repository):
             )
         return changed.matched_count == 1
 
-    def request_abort_all(self, owner: str) -> int:
-        """Ask the processes that work on the owner's runs to stop; how many have not ended."""
+    def request_abort_all(self, owner: str, conversation_id: str | None = None) -> int:
+        """Ask the processes that work on the owner's runs, of one conversation or of all, to stop; how many go on."""
+        query = {"user": owner, "status": RUNNING}
+        if conversation_id is not None:
+            query["conversationId"] = conversation_id
         with translated():
-            changed = self._collection.update_many(
-                {"user": owner, "status": RUNNING}, {"$set": {"abortRequested": True}}
-            )
+            changed = self._collection.update_many(query, {"$set": {"abortRequested": True}})
         return changed.matched_count
 
     def end(self, owner: str, run_id: str, status: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from storage.database import Database
 from storage.errors import Conflict
 from storage.runs import KEPT, RUNNING, Piece, PieceRepository, RunEnd, RunRepository, WorkerRepository
-from tests.support.chats import new_id
+from tests.support.chats import new_id, profiled
 
 
 @pytest.fixture
@@ -95,6 +95,25 @@ class TestRuns:
         insert(runs, bob, worker=worker)
         assert runs.request_abort_all(ada) == 2
         assert set(runs.abort_requests(worker)) == mine - {over}
+
+    def test_those_of_a_conversation_are_asked_to_end(self, runs: RunRepository, ada: str, bob: str) -> None:
+        worker, conversation_id = new_id(), new_id()
+        mine = {insert(runs, ada, worker=worker, conversation_id=conversation_id) for _ in range(2)}
+        insert(runs, ada, worker=worker)
+        assert runs.request_abort_all(bob, conversation_id) == 0
+        assert runs.request_abort_all(ada, conversation_id) == 2
+        assert set(runs.abort_requests(worker)) == mine
+
+    def test_those_of_a_conversation_are_found_by_an_index(
+        self, runs: RunRepository, database: Database, ada: str
+    ) -> None:
+        for _ in range(20):
+            runs.end(ada, insert(runs, ada), "complete")
+        with profiled(database, "echo_runs") as notes:
+            assert runs.request_abort_all(ada, new_id()) == 0
+        [note] = notes
+        assert note["planSummary"].startswith("IXSCAN")
+        assert note["docsExamined"] == 0
 
     def test_an_end_keeps_what_was_said_for_some_minutes(self, runs: RunRepository, ada: str) -> None:
         conversation_id = new_id()
