@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from storage import runs
+from storage import run_workers, runs
 from storage.database import Database
 from tests.chat.conftest import Serve
 from tests.chat.test_runs import WORDS, read_some, slow, until
@@ -212,7 +212,7 @@ class TestAProcessThatIsKilled:
                 (found := again.get(f"/api/agents/chat/status/{stream_id}").json())["active"] is False
                 and found
             ),
-            runs.SILENCE_SECONDS + 5,
+            run_workers.SILENCE_SECONDS + 5,
         )
         assert state == {"active": False, "generationProtocolVersion": 1}
         assert again.get("/api/agents/chat/active").json() == {"activeJobIds": []}
