@@ -11,6 +11,7 @@ from echo.auth.api_keys import ApiKeyGuard, ApiKeyService
 from echo.auth.security import Security
 from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
+from echo.auth.standing import Standing
 from echo.auth.tokens import Tokens
 from echo.auth.two_factor import TwoFactorService
 from echo.auth.user_keys import KeyService, make_cipher
@@ -108,7 +109,9 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=limiter,
-        security_map=Security(tokens, guard, api_keys, metrics_secret=settings.metrics_secret).scheme_map,
+        security_map=Security(
+            tokens, Standing(guard, api_keys), api_keys, metrics_secret=settings.metrics_secret
+        ).scheme_map,
         lifespan=_lifespan(services, providers, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
@@ -174,6 +177,7 @@ def make_services(
                 background,
                 count_tokens,
             ),
+            Standing(guard, api_keys),
             count_tokens,
             most_open=settings.open_completions,
         ),

@@ -1,7 +1,7 @@
 """What handlers work with: the services of one application and the caller of one request."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from echo.settings import Settings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caller:
-    """The authenticated user of a request; with an API key `session_id` is empty."""
+    """The authenticated user of a request: in a session, or with an API key, of which this is the hash."""
 
     id: str
     session_id: str
@@ -41,6 +41,7 @@ class Caller:
     username: str
     provider: str
     role: str
+    key_hash: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,4 +14,4 @@ def list_v1_models(services: Services, caller: Caller) -> Pending:
 
 def create_chat_completion(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:
     """A model's answer, whole or as a stream."""
-    return services.completions.create(caller.id, schemas.question.load(body))
+    return services.completions.create(caller, schemas.question.load(body))

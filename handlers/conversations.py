@@ -39,8 +39,10 @@ def get_conversation(services: Services, caller: Caller, *, conversation_id: str
 
 
 def delete_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
-    """Delete a conversation and its messages."""
-    return dict(services.threads.delete_conversation(caller.id, conversation_id))
+    """Delete a conversation and its messages; what a model still says in it ends."""
+    deleted = services.threads.delete_conversation(caller.id, conversation_id)
+    services.chat.abandon(caller.id, conversation_id)
+    return dict(deleted)
 
 
 def update_conversation(services: Services, caller: Caller, *, body: Json) -> Json:

@@ -6,12 +6,21 @@ only ever changed: if its conversation is deleted while the model still speaks, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 
+from storage.chat_shapes import (
+    CONTENT,
+    SETTINGS,
+    SKELETON,
+    Begun,
+    answer_fields,
+    chat_conversation,
+    chat_message,
+    new_messages,
+)
 from storage.conversations import UNTITLED
 from storage.database import Database, Document
 from storage.errors import NotFound
@@ -20,90 +29,6 @@ from storage.repository import found, now
 from storage.translation import translated
 
 Session = ClientSession | None
-# What a branch of a conversation is found by, and how much of it a model can be sent.
-SKELETON = {"messageId": 1, "parentMessageId": 1, "tokenCount": 1, "isCreatedByUser": 1, "sender": 1}
-# What a model is sent of a message, and what a client gets back of a question that is asked again.
-CONTENT = {
-    **SKELETON,
-    "text": 1,
-    "content.type": 1,
-    "content.text": 1,
-    "content.think": 1,
-    "files": 1,
-    "error": 1,
-    "unfinished": 1,
-}
-# What an answer or a conversation may be given: everything else in a document is the server's, or of another time.
-ANSWER = (
-    "attachments",
-    "content",
-    "error",
-    "finish_reason",
-    "metadata",
-    "model",
-    "sender",
-    "text",
-    "tokenCount",
-    "unfinished",
-)
-SETTINGS = (
-    "assistant_id",
-    "chatGptLabel",
-    "disableStreaming",
-    "effort",
-    "endpoint",
-    "endpointType",
-    "fileTokenLimit",
-    "frequency_penalty",
-    "greeting",
-    "iconURL",
-    "imageDetail",
-    "instructions",
-    "maxContextTokens",
-    "maxOutputTokens",
-    "maxTokens",
-    "max_tokens",
-    "model",
-    "modelLabel",
-    "presence_penalty",
-    "promptCache",
-    "promptPrefix",
-    "reasoning_effort",
-    "reasoning_summary",
-    "region",
-    "resendFiles",
-    "spec",
-    "stop",
-    "system",
-    "temperature",
-    "thinking",
-    "thinkingBudget",
-    "thinkingLevel",
-    "topK",
-    "topP",
-    "top_p",
-    "url_context",
-    "useResponsesApi",
-    "verbosity",
-    "web_search",
-)
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What begins: a question (None if one that is there is asked again) and its answer.
-
-    `continues` says that the answer is there already and goes on; `new` that the conversation is not there yet.
-    `expires_at` is for a temporary conversation that is new.
-    """
-
-    question: Mapping[str, Any] | None
-    answer: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    file_ids: Sequence[str] = ()
-    continues: bool = False
-    new: bool = False
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +94,7 @@ class ChatRepository:
                 "isTemporary": begun.expires_at is not None or bool(inherited.get("isTemporary")),
                 "expiredAt": begun.expires_at or inherited.get("expiredAt"),
             }
-            messages = [_message(mine, each, life, moment) for each in _new_messages(begun)]
+            messages = [chat_message(mine, each, life, moment) for each in new_messages(begun)]
             if begun.continues:
                 self._reopen(mine, begun.answer["messageId"], session)
             if messages:
@@ -199,7 +124,7 @@ class ChatRepository:
         if begun.file_ids:
             update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
         if begun.new:
-            update["$setOnInsert"] = _new_conversation(begun, life, moment)
+            update["$setOnInsert"] = chat_conversation(begun, life, moment)
         joined = self._conversations.update_one(mine, update, upsert=begun.new, session=session)
         if not joined.matched_count and not begun.new:
             # Without transactions: it was deleted a moment ago.
@@ -212,7 +137,7 @@ class ChatRepository:
         writes: list[UpdateOne] = [
             UpdateOne(
                 {**_mine(each.owner, each.conversation_id), "messageId": each.message_id},
-                {"$set": {**_answer(each.fields), "updatedAt": moment, "_meiliIndex": False}},
+                {"$set": {**answer_fields(each.fields), "updatedAt": moment, "_meiliIndex": False}},
             )
             for each in progress
         ]
@@ -224,7 +149,7 @@ class ChatRepository:
     ) -> Document:
         """Store an answer as it stays; the whole conversation. Raises `NotFound` when either is gone."""
         mine, moment = _mine(owner, conversation_id), now()
-        update = {"$set": {**_answer(fields), "updatedAt": moment, "_meiliIndex": False}}
+        update = {"$set": {**answer_fields(fields), "updatedAt": moment, "_meiliIndex": False}}
         with translated():
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
@@ -244,40 +169,3 @@ class ChatRepository:
 
 def _mine(owner: str, conversation_id: str) -> Document:
     return {"user": owner, "conversationId": conversation_id}
-
-
-def _answer(fields: Mapping[str, Any]) -> Document:
-    return {name: fields[name] for name in ANSWER if name in fields}
-
-
-def _new_messages(begun: Begun) -> list[Mapping[str, Any]]:
-    answers = [] if begun.continues else [begun.answer]
-    return answers if begun.question is None else [begun.question, *answers]
-
-
-def _message(mine: Document, fields: Mapping[str, Any], life: Document, moment: datetime) -> Document:
-    """A document of `messages`, with everything that LibreChat gives one."""
-    return {
-        "unfinished": False,
-        "error": False,
-        **fields,
-        **mine,
-        **life,
-        "_meiliIndex": False,
-        "createdAt": moment,
-        "updatedAt": moment,
-        "__v": 0,
-    }
-
-
-def _new_conversation(begun: Begun, life: Document, moment: datetime) -> Document:
-    """What a conversation begins with, besides the filter's fields and what each run sets."""
-    return {
-        "title": UNTITLED,
-        "isArchived": False,
-        **life,
-        "tags": [],
-        **({} if begun.file_ids else {"files": []}),
-        "createdAt": moment,
-        "__v": 0,
-    }

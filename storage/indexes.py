@@ -11,7 +11,9 @@ from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
 from storage.repository import Repository
-from storage.runs import PieceRepository, RunRepository, WorkerRepository
+from storage.run_pieces import PieceRepository
+from storage.run_workers import WorkerRepository
+from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 from storage.two_factor import UsedCodeRepository
 from storage.users import UserRepository

@@ -1,32 +1,26 @@
-"""The runs of chats: which there are, what they have said so far, which processes work on them.
+"""The `echo_runs` collection: which runs of chats there are, and what all of each has said once it is over.
 
-One process works on a run, and every other one can follow it: what the model says is written here in small pieces.
+One process works on a run, and every other one can follow it: what the model says is written in `storage.run_pieces`.
 All of it is of use for some minutes only; the messages themselves are in `messages`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne, WriteConcern
-from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.operations import IndexModel
 
-from storage.database import Database, Document
+from storage.database import Document
 from storage.repository import Repository, now
-from storage.translation import DUPLICATE_KEY, translated
+from storage.translation import translated
 
 RUNNING = "running"
 # How long after its end a run can still be read from its beginning.
 KEPT = timedelta(minutes=5)
 # Whatever happens to its process, a run and its pieces are gone after so long: more than the settings let one take.
 LONGEST = timedelta(hours=25)
-# A process that has not said so for so long is not there any more.
-SILENCE_SECONDS = 10
-# A reader asks for the pieces of so many runs at a time.
-MAX_POSITIONS = 200
 
 
 @dataclass(frozen=True)
@@ -38,16 +32,6 @@ class RunEnd:
     status: str
     frames: bytes
     titling: bool = False
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What a run said since the piece before; `number` counts from 0."""
-
-    owner: str
-    run_id: str
-    number: int
-    frames: bytes
 
 
 class RunRepository(Repository):
@@ -132,12 +116,13 @@ class RunRepository(Repository):
             )
         return changed.matched_count == 1
 
-    def request_abort_all(self, owner: str) -> int:
-        """Ask the processes that work on the owner's runs to stop; how many have not ended."""
+    def request_abort_all(self, owner: str, conversation_id: str | None = None) -> int:
+        """Ask the processes that work on the owner's runs, of one conversation or of all, to stop; how many go on."""
+        query = {"user": owner, "status": RUNNING}
+        if conversation_id is not None:
+            query["conversationId"] = conversation_id
         with translated():
-            changed = self._collection.update_many(
-                {"user": owner, "status": RUNNING}, {"$set": {"abortRequested": True}}
-            )
+            changed = self._collection.update_many(query, {"$set": {"abortRequested": True}})
         return changed.matched_count
 
     def end(self, owner: str, run_id: str, status: str) -> bool:
@@ -188,96 +173,3 @@ class RunRepository(Repository):
         with translated():
             rows = self._collection.find({"_id": {"$in": list(run_ids)}}, {"status": 1, "worker": 1})
             return {row["_id"]: row for row in rows}
-
-
-class PieceRepository(Repository):
-    """What runs said, piece by piece. A piece that is lost with the server makes followers wait for the run's end."""
-
-    collection_name: ClassVar[str] = "echo_run_pieces"
-    indexes: ClassVar[tuple[IndexModel, ...]] = (
-        IndexModel([("run", ASCENDING), ("number", ASCENDING)]),
-        IndexModel([("user", ASCENDING)]),
-        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
-    )
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        # Not journaled: it is not worth a wait for the disk.
-        self._quick: Collection[Document] = self._collection.with_options(
-            write_concern=WriteConcern(w=1, j=False)
-        )
-
-    def append_all(self, pieces: Sequence[Piece]) -> None:
-        """Write pieces of many runs, whoever's they are; one that is there already stays as it is."""
-        expires_at = now() + LONGEST
-        rows = [
-            {
-                "_id": f"{piece.run_id}:{piece.number}",
-                "run": piece.run_id,
-                "number": piece.number,
-                "user": piece.owner,
-                "frames": piece.frames,
-                "expiresAt": expires_at,
-            }
-            for piece in pieces
-        ]
-        with translated():
-            try:
-                self._quick.insert_many(rows, ordered=False)
-            except BulkWriteError as error:
-                if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
-                    raise
-
-    def read(self, owner: str, run_id: str) -> list[Piece]:
-        """All pieces of a run, in their order."""
-        with translated():
-            rows = self._collection.find({"run": run_id, "user": owner}).sort([("number", ASCENDING)])
-            return [as_piece(row) for row in rows]
-
-    def read_all(self, positions: Iterable[tuple[str, str, int]]) -> list[Piece]:
-        """The pieces of many runs from these numbers on, each run's in their order.
-
-        A position is owner, run and number.
-        """
-        wanted = [{"run": run, "user": owner, "number": {"$gte": number}} for owner, run, number in positions]
-        pieces: list[Piece] = []
-        with translated():
-            for start in range(0, len(wanted), MAX_POSITIONS):
-                rows = self._collection.find({"$or": wanted[start : start + MAX_POSITIONS]})
-                pieces += map(as_piece, rows)
-        return sorted(pieces, key=lambda piece: piece.number)
-
-    def delete_all(self, run_ids: Sequence[str]) -> None:
-        """Delete the pieces of many runs, whoever's they are."""
-        with translated():
-            self._quick.delete_many({"run": {"$in": list(run_ids)}})
-
-
-class WorkerRepository(Repository):
-    """Which processes work on runs; no user's. By the server's clock, so that those of the processes may differ."""
-
-    collection_name: ClassVar[str] = "echo_run_workers"
-    indexes: ClassVar[tuple[IndexModel, ...]] = (IndexModel([("at", ASCENDING)], expireAfterSeconds=3600),)
-
-    def beat(self, worker: str) -> None:
-        """Say that a process is there."""
-        with translated():
-            self._collection.find_one_and_update(
-                {"_id": worker},
-                [{"$set": {"at": "$$NOW"}}],
-                {"_id": 1},
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-
-    def alive(self, workers: Iterable[str]) -> set[str]:
-        """Those of the processes that have said lately that they are there."""
-        since = {"$subtract": ["$$NOW", SILENCE_SECONDS * 1000]}
-        query = {"_id": {"$in": list(set(workers))}, "$expr": {"$gt": ["$at", since]}}
-        with translated():
-            return {row["_id"] for row in self._collection.find(query, {"_id": 1})}
-
-
-def as_piece(row: Document) -> Piece:
-    """The piece that a document holds."""
-    return Piece(row["user"], row["run"], row["number"], bytes(row["frames"]))

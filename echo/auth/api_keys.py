@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,7 +46,10 @@ class ApiKeyGuard:
 
     async def caller(self, key: str) -> Caller | None:
         """Whose the key is; None if it is nobody's, or a banned user's. Raises `storage.errors.Unavailable`."""
-        hashed = hash_key(key)
+        return await self.holder(hash_key(key))
+
+    async def holder(self, hashed: str) -> Caller | None:
+        """Whose the key with this hash is, likewise."""
         caller, _, until = self._good.get(hashed, (None, "", 0.0))
         if until > time.monotonic():
             return caller
@@ -69,7 +72,7 @@ class ApiKeyGuard:
         if self._bans.until(owner):
             return None
         self._keys.mark_used(owner, key_id)
-        return caller_of(user, session_id=""), key_id
+        return replace(caller_of(user, session_id=""), key_hash=hashed), key_id
 
     def forget(self, owner: str, key_id: str) -> None:
         """The key was deleted here: this process shall know at once."""

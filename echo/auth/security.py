@@ -11,7 +11,7 @@ from connexion.security import NO_VALUE
 
 from echo.auth import cookies
 from echo.auth.api_keys import KEY_PREFIX, ApiKeyGuard
-from echo.auth.sessions import SessionGuard
+from echo.auth.standing import Standing, key_refused
 from echo.auth.tokens import AccessClaims, InvalidToken, Tokens
 from echo.contract.requests import read_cookies
 from echo.errors import Unauthorized
@@ -51,12 +51,12 @@ class Security:
     """Checks access tokens, API keys, the refresh cookie and the metrics' secret; `scheme_map` goes to Connexion."""
 
     def __init__(
-        self, tokens: Tokens, guard: SessionGuard, api_keys: ApiKeyGuard, *, metrics_secret: str | None = None
+        self, tokens: Tokens, standing: Standing, api_keys: ApiKeyGuard, *, metrics_secret: str | None = None
     ) -> None:
         self._tokens = tokens
         self._api_keys = api_keys
         self._checked = CheckedTokens(tokens)
-        self._guard = guard
+        self._standing = standing
         self._metrics_secret = metrics_secret
 
     @property
@@ -81,7 +81,7 @@ class Security:
             caller = self._checked.read(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
-        await self._check_session(caller.id, caller.session_id)
+        await self._standing.check(caller)
         return {"sub": caller.id, "caller": caller}
 
     async def check_metrics_secret(self, request: ConnexionRequest) -> Any:
@@ -101,9 +101,7 @@ class Security:
             return NO_VALUE
         caller = await self._api_keys.caller(token)
         if caller is None:
-            raise Unauthorized(
-                "The API key is not one of this server's, or has expired.", code="invalid_api_key"
-            )
+            raise key_refused()
         return {"sub": caller.id, "caller": caller}
 
     async def check_refresh_cookie(self, request: ConnexionRequest) -> Any:
@@ -115,14 +113,10 @@ class Security:
             claims = self._tokens.read_refresh(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
-        await self._check_session(claims.owner, claims.session_id)
         caller = Caller(claims.owner, claims.session_id, email="", username="", provider="", role="")
+        await self._standing.check(caller)
         # The handler needs the credential itself: it is exchanged for the next one.
         return {"sub": caller.id, "caller": caller, "arguments": {"refresh_token": token}}
-
-    async def _check_session(self, owner: str, session_id: str) -> None:
-        if not await self._guard.is_alive(owner, session_id):
-            raise Unauthorized("The session has ended; log in again.", code="session_expired")
 
 
 class SchemeFactory:

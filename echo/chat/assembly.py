@@ -19,7 +19,9 @@ from storage.chats import ChatRepository
 from storage.database import Database
 from storage.files import FileRepository
 from storage.presets import PresetRepository
-from storage.runs import PieceRepository, RunRepository, WorkerRepository
+from storage.run_pieces import PieceRepository
+from storage.run_workers import WorkerRepository
+from storage.runs import RunRepository
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.providers.titles import TitleService
 from storage.chats import ChatRepository
 from storage.errors import StorageError
-from storage.runs import PieceRepository, RunRepository, WorkerRepository
+from storage.run_pieces import PieceRepository
+from storage.run_workers import WorkerRepository
+from storage.runs import RunRepository
 
 log = structlog.get_logger(__name__)
 

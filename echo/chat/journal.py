@@ -12,7 +12,8 @@ from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
 from storage.chats import ChatRepository, Progress
 from storage.errors import Unavailable
-from storage.runs import Piece, PieceRepository, RunEnd, RunRepository
+from storage.run_pieces import Piece, PieceRepository
+from storage.runs import RunEnd, RunRepository
 
 log = structlog.get_logger(__name__)
 

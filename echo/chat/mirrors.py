@@ -12,7 +12,9 @@ from echo.chat import frames
 from echo.chat.follow import follow
 from echo.chat.transcript import Transcript
 from storage.errors import StorageError
-from storage.runs import RUNNING, Piece, PieceRepository, RunRepository, WorkerRepository
+from storage.run_pieces import Piece, PieceRepository
+from storage.run_workers import WorkerRepository
+from storage.runs import RUNNING, RunRepository
 
 log = structlog.get_logger(__name__)
 

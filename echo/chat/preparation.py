@@ -19,7 +19,8 @@ from echo.chat.settling import Settling
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
-from storage.chats import Begun, ChatRepository
+from storage.chat_shapes import Begun
+from storage.chats import ChatRepository
 from storage.conversations import UNTITLED
 from storage.files import FileRepository
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from echo.background import Background
 from echo.chat.follow import follow
 from echo.chat.hub import RunHub, RunStores
@@ -15,9 +17,11 @@ from echo.chat.request import Asked
 from echo.chat.transcript import Transcript
 from echo.errors import NotFound
 from storage.conversations import UNTITLED
-from storage.errors import Conflict
+from storage.errors import Conflict, StorageError
 from storage.files import FileRepository
 from storage.runs import RUNNING
+
+log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 # How long a client waits for a title, and for the end of a run that it aborts, and how often that is looked for.
@@ -131,6 +135,17 @@ class ChatService:
         except TimeoutError:
             pass  # It will end; only that it has is not known yet.
         return {"success": True, "aborted": run["conversationId"], "generationProtocolVersion": 1}
+
+    def abandon(self, owner: str, conversation_id: str) -> None:
+        """End the runs of a conversation that was deleted, wherever they are: nothing of them can be kept.
+
+        To be called after the deletion, which no run that has begun by then escapes. Raises nothing when the database
+        is away: the deletion is done, and the runs go on to their end.
+        """
+        try:
+            self._stores.runs.request_abort_all(owner, conversation_id)
+        except StorageError as error:
+            log.warning("runs of a deleted conversation could not be stopped", cause=repr(error))
 
     def _running(self, owner: str, stream_id: str | None, created_at: int | None) -> Mapping[str, Any]:
         if stream_id in NEW:

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from enum import Enum
 from typing import Final, Literal, TypeVar
 
+from echo.auth.standing import Refusal
+
 T = TypeVar("T")
 
 PULSE_SECONDS = 15.0
@@ -22,16 +24,21 @@ OVER: Final = Signal.OVER
 Silence = Literal[Signal.SILENCE]
 
 
-async def with_pulse(items: AsyncIterator[T], seconds: float) -> AsyncGenerator[T | Silence, None]:
-    """The items as they come, and `SILENCE` each time that none has come for so long. Raises what the items raise.
+async def with_pulse(
+    items: AsyncIterator[T], seconds: float, refusal: Refusal
+) -> AsyncGenerator[T | Silence, None]:
+    """The items as they come, and `SILENCE` each time that none has come for so long.
 
-    Closing it ends the waiting for the next item, but does not close the items.
+    Raises what the items raise, and the `refusal` as soon as there is one. Closing it ends the waiting for the next
+    item, but does not close the items.
     """
     waiting: asyncio.Future[T | Signal] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(_next(items))
-            await asyncio.wait((waiting,), timeout=seconds)
+            await asyncio.wait((waiting, refusal), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if refusal.done():
+                raise refusal.result()
             if not waiting.done():
                 yield SILENCE
                 continue

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from echo.auth.standing import Refusal, Standing, unless
 from echo.completions.asking import Question
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
@@ -17,6 +18,7 @@ from echo.errors import BadGateway, TooManyRequests
 from echo.http.event_stream import EventStream
 from echo.http.pending import Pending
 from echo.providers.chat import ChatRequest, Event
+from echo.services import Caller
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
@@ -25,9 +27,9 @@ RETRY_SECONDS = 5
 
 @dataclass(frozen=True)
 class Job:
-    """One question of one owner's, with what was said before."""
+    """One question of one caller's, with what was said before."""
 
-    owner: str
+    caller: Caller
     question: Question
     earlier: Earlier
     reach: Reach
@@ -61,6 +63,7 @@ class CompletionService:
         self,
         models: Models,
         keeper: Keeper,
+        standing: Standing,
         count_tokens: Callable[[str], int],
         *,
         most_open: int,
@@ -68,6 +71,7 @@ class CompletionService:
     ) -> None:
         self._models = models
         self._keeper = keeper
+        self._standing = standing
         self._count = count_tokens
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
@@ -81,13 +85,14 @@ class CompletionService:
 
         return Pending(make)
 
-    def create(self, owner: str, question: Question) -> Pending:
+    def create(self, caller: Caller, question: Question) -> Pending:
         """The answer to a question: a completion, or the stream of its chunks.
 
-        Raises `storage.errors.NotFound` for a conversation that is not the owner's.
+        Raises `storage.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the caller
+        may not be here any more, and is not kept then.
         """
-        earlier = self._keeper.earlier(owner, question)
-        job = Job(owner, question, earlier, self._models.reach_of(owner))
+        earlier = self._keeper.earlier(caller.id, question)
+        job = Job(caller, question, earlier, self._models.reach_of(caller.id))
         if question.stream:
             return Pending(lambda: self._stream(job))
         return Pending(lambda: self._whole(job))
@@ -95,9 +100,11 @@ class CompletionService:
     async def _whole(self, job: Job) -> dict[str, Any]:
         answer = Answer()
         try:
-            async with asyncio.timeout(WHOLE_SECONDS), self._asking(job) as (chosen, request, events):
-                async for event in events:
-                    answer.take(event)
+            async with (
+                asyncio.timeout(WHOLE_SECONDS),
+                self._asking(job) as (chosen, request, events, refusal),
+            ):
+                await unless(refusal, take_all(events, answer))
         except TimeoutError as error:
             raise BadGateway from error
         kept = await self._keep(job, chosen, answer)
@@ -112,8 +119,8 @@ class CompletionService:
     async def _frames(self, job: Job) -> AsyncGenerator[bytes, None]:
         """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed."""
         async with (
-            self._asking(job) as (chosen, request, events),
-            aclosing(with_pulse(events, self._pulse_seconds)) as beats,
+            self._asking(job) as (chosen, request, events, refusal),
+            aclosing(with_pulse(events, self._pulse_seconds, refusal)) as beats,
         ):
             first = await anext(beats, OVER)
             yield b""
@@ -150,19 +157,28 @@ class CompletionService:
     @asynccontextmanager
     async def _asking(
         self, job: Job
-    ) -> AsyncIterator[tuple[Chosen, ChatRequest, AsyncGenerator[Event, None]]]:
-        """The provider's events; leaving the context ends its work."""
-        with self._open.one(job.owner):
+    ) -> AsyncIterator[tuple[Chosen, ChatRequest, AsyncGenerator[Event, None], Refusal]]:
+        """The provider's events, and why the caller must go, should that be; leaving the context ends its work."""
+        with self._open.one(job.caller.id):
             chosen = await job.reach.choose(job.question.model)
             request = job.question.request(chosen.model, job.earlier.turns, job.earlier.system)
             stream: Any = chosen.provider.stream(request, chosen.credentials)
-            async with aclosing(stream) as events:
-                yield chosen, request, events
+            async with aclosing(stream) as events, self._standing.watched(job.caller) as refusal:
+                yield chosen, request, events, refusal
 
     async def _keep(self, job: Job, chosen: Chosen, answer: Answer) -> str | None:
-        return await self._keeper.keep(job.owner, job.question, job.earlier, chosen, answer.whole_text)
+        if job.question.store:
+            # Nothing comes after an account that is being removed.
+            await self._standing.check(job.caller)
+        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
         texts = [request.system or "", *(turn.text for turn in request.turns)]
         # In a thread: see `Keeper.keep`.
         return await asyncio.to_thread(usage_of, answer, texts, self._count)
+
+
+async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:
+    """Add every event to the answer."""
+    async for event in events:
+        answer.take(event)

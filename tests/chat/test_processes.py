@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from storage import runs
+from storage import run_workers, runs
 from storage.database import Database
 from tests.chat.conftest import Serve
 from tests.chat.test_runs import WORDS, read_some, slow, until
@@ -96,6 +96,22 @@ class TestAnotherProcess:
         assert list(stream)[-1].data["aborted"] is True
         assert both.there.abort(stream_id).status_code == 404
         until(lambda: both.provider.chats[0].left)
+
+    def test_ends_it_by_deleting_its_conversation(self, pair: Callable[..., Pair]) -> None:
+        both = pair(slow(), slow(), Reply(("A title",)))
+        stream_id = both.here.start("One")["streamId"]
+        until(lambda: both.provider.chats)
+        other = both.here.start("Two")["streamId"]
+        streams = [talker.follow(stream_id) for talker in (both.here, both.there)]
+        for stream in streams:
+            next(stream)
+        assert both.there.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
+        until(lambda: both.provider.chats[0].left, 1.5)
+        for stream in streams:
+            *events, last = stream
+            assert (last.name, last.data["code"]) == ("error", "not_found")
+            assert spoken(events) != "".join(WORDS)
+        assert spoken(both.there.follow(other)) == "".join(WORDS)
 
     def test_knows_its_state(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow())
@@ -196,7 +212,7 @@ class TestAProcessThatIsKilled:
                 (found := again.get(f"/api/agents/chat/status/{stream_id}").json())["active"] is False
                 and found
             ),
-            runs.SILENCE_SECONDS + 5,
+            run_workers.SILENCE_SECONDS + 5,
         )
         assert state == {"active": False, "generationProtocolVersion": 1}
         assert again.get("/api/agents/chat/active").json() == {"activeJobIds": []}

@@ -3,16 +3,21 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 
+from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.journal import Journal
 from echo.chat.run import Run
+from echo.services import Caller, Services
+from echo.settings import Settings
+from handlers.conversations import delete_conversation
 from storage.database import Database
 from tests.chat.conftest import Chat
-from tests.conftest import MakeUser
+from tests.conftest import MakeUser, UserClient
 from tests.support.providers import Reply, json_answer
 from tests.support.streams import NO_PARENT, Event, Talker, kinds, new_id, spoken
 
@@ -203,6 +208,65 @@ class TestAborting:
         assert user.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is False
 
 
+class TestDeletingAConversation:
+    def test_ends_its_run_and_no_other(self, chat: MakeChat) -> None:
+        talk = chat(slow(), slow(), Reply(("A title",)))
+        stream_id = talk.user.start("One")["streamId"]
+        until(lambda: talk.provider.chats)
+        other = talk.user.start("Two")["streamId"]
+        assert talk.user.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
+        until(lambda: talk.provider.chats[0].left, 1.5)
+        until(lambda: talk.user.get("/api/agents/chat/active").json()["activeJobIds"] == [other], 1)
+        assert spoken(talk.user.follow(other)) == "".join(WORDS)
+        assert not talk.provider.chats[1].left
+
+    def test_makes_room_for_another_answer(self, chat: MakeChat) -> None:
+        user = chat(slow()).user
+        running = [user.start()["streamId"] for _ in range(2)]
+        assert user.request("DELETE", f"/api/convos/{running[0]}").status_code == 200
+        again = {"json": {"text": "x"}}
+        until(lambda: user.request("POST", "/api/agents/chat/openAI", **again).status_code == 200, 1.5)
+
+    def test_before_the_first_word(self, chat: MakeChat) -> None:
+        release = threading.Event()
+        talk = chat(lambda _: Reply(between=(release,)))
+        stream_id = talk.user.start()["streamId"]
+        stream = talk.user.follow(stream_id)
+        next(stream)
+        until(lambda: talk.provider.chats)
+        assert talk.user.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
+        assert list(stream)[-1].data["code"] == "not_found"
+        until(lambda: talk.provider.chats[0].left, 1.5)
+        release.set()
+
+    def test_of_another_user_ends_nothing(self, chat: MakeChat, make_user: MakeUser) -> None:
+        talk = chat(slow(0.02))
+        stream_id = talk.user.start()["streamId"]
+        bob = Talker(talk.url, make_user("bob").headers)
+        assert bob.request("DELETE", f"/api/convos/{stream_id}").status_code == 404
+        assert spoken(talk.user.follow(stream_id)) == "".join(WORDS)
+
+    def test_is_done_though_the_database_is_gone_when_runs_are_looked_for(
+        self, ada: UserClient, services: Services, settings: Settings
+    ) -> None:
+        away = Database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50")
+        parts = ChatParts(
+            services.providers,
+            services.keys.credentials,
+            services.titles,
+            services.file_store,
+            services.background,
+            services.count_tokens,
+        )
+        half = replace(services, chat=build_chat(settings, away, parts))
+        conversation_id = str(
+            services.threads.post(ada.id, new_id(), text="x", sender="user", token_count=1)["conversationId"]
+        )
+        caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
+        assert delete_conversation(half, caller, conversation_id=conversation_id)["conversations"] == 1
+        away.close()
+
+
 class TestState:
     def test_tells_what_was_said_so_far(self, chat: MakeChat) -> None:
         user = chat(slow()).user
@@ -327,13 +391,14 @@ class TestFailures:
         assert [each["content"] for each in sent] == ["One", "half", "Two"]
 
     def test_a_conversation_deleted_meanwhile_stays_so(self, chat: MakeChat, app_database: Database) -> None:
-        user = chat(slow(0.02)).user
+        user = chat(slow()).user
         stream_id = user.start()["streamId"]
         stream = user.follow(stream_id)
         next(stream)
         assert user.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
         events = list(stream)
         assert events[-1].data["code"] == "not_found"
+        assert spoken(events) != "".join(WORDS)
         query = {"conversationId": stream_id}
         assert app_database.collection("messages").count_documents(query) == 0
         assert app_database.collection("conversations").count_documents(query) == 0

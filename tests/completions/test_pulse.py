@@ -7,6 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from echo.completions.pulse import SILENCE, with_pulse
+from echo.errors import ApiError, Unauthorized
 
 
 async def items(*pauses: float) -> AsyncGenerator[int, None]:
@@ -16,7 +17,7 @@ async def items(*pauses: float) -> AsyncGenerator[int, None]:
 
 
 async def collect(source: AsyncGenerator[int, None], seconds: float) -> list[object]:
-    return [item async for item in with_pulse(source, seconds)]
+    return [item async for item in with_pulse(source, seconds, asyncio.Future())]
 
 
 class TestWithPulse:
@@ -47,9 +48,24 @@ class TestWithPulse:
                 ended.append(True)
 
         async def leave() -> None:
-            async with aclosing(endless()) as source, aclosing(with_pulse(source, 0.01)) as beats:
+            async with (
+                aclosing(endless()) as source,
+                aclosing(with_pulse(source, 0.01, asyncio.Future())) as beats,
+            ):
                 assert await anext(beats) == 1
                 assert await anext(beats) is SILENCE
 
         asyncio.run(asyncio.wait_for(leave(), 5))
         assert ended == [True]
+
+    def test_a_refusal_ends_it_at_once(self) -> None:
+        async def refuse() -> None:
+            refusal = asyncio.Future[ApiError]()
+            async with aclosing(items(0, 60)) as source:
+                beats = with_pulse(source, 60, refusal)
+                assert await anext(beats) == 0
+                asyncio.get_running_loop().call_later(0.05, refusal.set_result, Unauthorized())
+                with pytest.raises(Unauthorized):
+                    await anext(beats)
+
+        asyncio.run(asyncio.wait_for(refuse(), 5))

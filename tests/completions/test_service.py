@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 
+from echo.auth.sessions import SessionGuard
+from echo.auth.standing import Standing
 from echo.auth.user_keys import KeyService
 from echo.completions.asking import Question
 from echo.completions.models import Models
 from echo.completions.objects import DONE, SILENT
 from echo.completions.service import CompletionService
-from echo.errors import BadGateway, TooManyRequests
+from echo.errors import BadGateway, TooManyRequests, Unauthorized
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Event, Finished, TextDelta, Turn
-from echo.services import Services
+from echo.services import Caller, Services
 from echo.settings import ProviderSettings
+from storage.database import Database
+from storage.sessions import SessionRepository
+from tests.conftest import MakeUser, UserClient
 
-OWNER = "0" * 24
+CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
 
 # Its end closes the database under the services.
 pytestmark = pytest.mark.usefixtures("running")
@@ -56,12 +61,18 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     settings = [ProviderSettings("a", "custom", ("m",), api_key="k")]
     keys = KeyService(services.keys._keys, settings, None)
     models = Models(providers, settings, keys)
-    parts = {"keeper": services.completions._keeper, "count_tokens": len, "most_open": 1}
+    completions = services.completions
+    parts = {"keeper": completions._keeper, "standing": completions._standing}
+    parts |= {"count_tokens": len, "most_open": 1}
     return CompletionService(models, **{**parts, **options})
 
 
 def stream_of(service: CompletionService) -> Any:
-    return service.create(OWNER, Question("a/m", (Turn("user", "Hello"),), stream=True)).make()
+    return service.create(CALLER, Question("a/m", (Turn("user", "Hello"),), stream=True)).make()
+
+
+def with_session(user: UserClient) -> Caller:
+    return replace(CALLER, id=user.id, session_id=user.session_id)
 
 
 class TestSilence:
@@ -125,7 +136,42 @@ class TestOpenCompletions:
         asyncio.run(use())
 
 
-def test_tokens_are_counted_beside_the_event_loop(services: Services) -> None:
+class TestStanding:
+    def test_that_was_lost_before_the_end_keeps_nothing(
+        self, services: Services, app_database: Database
+    ) -> None:
+        question = Question("a/m", (Turn("user", "Hello"),), store=True)
+        with pytest.raises(Unauthorized):
+            asyncio.run(make(services, Slow(0)).create(CALLER, question).make())  # type: ignore[arg-type]
+        assert app_database.collection("conversations").count_documents({"user": CALLER.id}) == 0
+
+    def test_is_lost_while_the_model_is_silent(self, services: Services, make_user: MakeUser) -> None:
+        async def collect() -> list[bytes]:
+            guard = SessionGuard(services.auth._sessions)
+            standing = Standing(guard, services.api_keys._guard, look_seconds=0.05)
+            service = make(services, Slow(60), standing=standing, pulse_seconds=0.2)
+            question = Question("a/m", (Turn("user", "Hello"),), stream=True)
+            stream = await service.create(with_session(ada), question).make()
+            services.auth._sessions.delete(ada.id, ada.session_id)
+            guard.forget(ada.id, ada.session_id)
+            return [frame async for frame in stream.frames]
+
+        ada = make_user("ada")
+        assert b"session_expired" in asyncio.run(asyncio.wait_for(collect(), 5))[-1]
+
+    def test_is_not_lost_because_the_database_is_away(self, services: Services) -> None:
+        async def collect() -> list[bytes]:
+            guard = SessionGuard(SessionRepository(away))
+            standing = Standing(guard, services.api_keys._guard, look_seconds=0.01)
+            stream = await stream_of(make(services, Slow(0.3), standing=standing))
+            return [frame async for frame in stream.frames]
+
+        away = Database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=10")
+        assert asyncio.run(collect())[-1] == DONE
+        away.close()
+
+
+def test_tokens_are_counted_beside_the_event_loop(services: Services, make_user: MakeUser) -> None:
     threads: set[int] = set()
 
     def count(text: str) -> int:
@@ -133,9 +179,10 @@ def test_tokens_are_counted_beside_the_event_loop(services: Services) -> None:
         return len(text)
 
     async def answer() -> Any:
+        question = Question("a/m", (Turn("user", "Hello"),), store=True)
         keeper = replace(services.completions._keeper, count_tokens=count)
         service = make(services, Slow(0), keeper=keeper, count_tokens=count)
-        return await service.create(OWNER, Question("a/m", (Turn("user", "Hello"),), store=True)).make()
+        return await service.create(with_session(make_user("ada")), question).make()
 
     assert asyncio.run(answer())["usage"]["prompt_tokens"] == len("Hello")
     assert threads

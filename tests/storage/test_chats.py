@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from storage.chats import Begun, ChatRepository, Progress
+from storage.chat_shapes import Begun
+from storage.chats import ChatRepository, Progress
 from storage.database import Database
 from storage.errors import NotFound
 from storage.messages import NO_PARENT, MessageRepository

@@ -1,29 +1,18 @@
 """Runs in the database: what each process knows of those of the others."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from storage.database import Database
 from storage.errors import Conflict
-from storage.runs import KEPT, RUNNING, Piece, PieceRepository, RunEnd, RunRepository, WorkerRepository
-from tests.support.chats import new_id
+from storage.runs import KEPT, RUNNING, RunEnd, RunRepository
+from tests.support.chats import new_id, profiled
 
 
 @pytest.fixture
 def runs(database: Database) -> RunRepository:
     return RunRepository(database)
-
-
-@pytest.fixture
-def pieces(database: Database) -> PieceRepository:
-    return PieceRepository(database)
-
-
-@pytest.fixture
-def workers(database: Database) -> WorkerRepository:
-    return WorkerRepository(database)
 
 
 def insert(runs: RunRepository, owner: str, **fields: str) -> str:
@@ -96,6 +85,25 @@ class TestRuns:
         assert runs.request_abort_all(ada) == 2
         assert set(runs.abort_requests(worker)) == mine - {over}
 
+    def test_those_of_a_conversation_are_asked_to_end(self, runs: RunRepository, ada: str, bob: str) -> None:
+        worker, conversation_id = new_id(), new_id()
+        mine = {insert(runs, ada, worker=worker, conversation_id=conversation_id) for _ in range(2)}
+        insert(runs, ada, worker=worker)
+        assert runs.request_abort_all(bob, conversation_id) == 0
+        assert runs.request_abort_all(ada, conversation_id) == 2
+        assert set(runs.abort_requests(worker)) == mine
+
+    def test_those_of_a_conversation_are_found_by_an_index(
+        self, runs: RunRepository, database: Database, ada: str
+    ) -> None:
+        for _ in range(20):
+            runs.end(ada, insert(runs, ada), "complete")
+        with profiled(database, "echo_runs") as notes:
+            assert runs.request_abort_all(ada, new_id()) == 0
+        [note] = notes
+        assert note["planSummary"].startswith("IXSCAN")
+        assert note["docsExamined"] == 0
+
     def test_an_end_keeps_what_was_said_for_some_minutes(self, runs: RunRepository, ada: str) -> None:
         conversation_id = new_id()
         run_id = insert(runs, ada, conversation_id=conversation_id)
@@ -116,66 +124,3 @@ class TestRuns:
         past = datetime.now(UTC) - timedelta(seconds=1)
         database.collection("echo_runs").update_one({"_id": run_id}, {"$set": {"expiresAt": past}})
         assert runs.newest(ada, conversation_id) is None
-
-
-class TestPieces:
-    def test_come_in_their_order_from_a_number_on(self, pieces: PieceRepository, ada: str) -> None:
-        first, second = new_id(), new_id()
-        said = [
-            Piece(ada, run_id, number, b"%d" % number) for run_id in (first, second) for number in (2, 0, 1)
-        ]
-        pieces.append_all(said)
-        assert [piece.number for piece in pieces.read(ada, first)] == [0, 1, 2]
-        found = pieces.read_all([(ada, first, 1), (ada, second, 2)])
-        assert {(piece.run_id, piece.number) for piece in found} == {(first, 1), (first, 2), (second, 2)}
-        assert [piece.number for piece in found] == sorted(piece.number for piece in found)
-
-    def test_written_twice_are_there_once(self, pieces: PieceRepository, ada: str) -> None:
-        run_id = new_id()
-        pieces.append_all([Piece(ada, run_id, 0, b"a")])
-        pieces.append_all([Piece(ada, run_id, 0, b"a"), Piece(ada, run_id, 1, b"b")])
-        assert [piece.frames for piece in pieces.read(ada, run_id)] == [b"a", b"b"]
-
-    def test_of_others_are_not_read(self, pieces: PieceRepository, ada: str, bob: str) -> None:
-        run_id = new_id()
-        pieces.append_all([Piece(ada, run_id, 0, b"a")])
-        assert pieces.read(bob, run_id) == []
-        assert pieces.read_all([(bob, run_id, 0)]) == []
-
-    def test_of_very_many_runs_are_read_at_once(self, pieces: PieceRepository, ada: str) -> None:
-        run_ids = [new_id() for _ in range(450)]
-        pieces.append_all([Piece(ada, run_id, 0, b"a") for run_id in run_ids])
-        assert len(pieces.read_all([(ada, run_id, 0) for run_id in run_ids])) == 450
-        pieces.delete_all(run_ids)
-        assert pieces.read_all([(ada, run_id, 0) for run_id in run_ids]) == []
-
-
-class TestWorkers:
-    def test_are_there_for_some_seconds_after_saying_so(
-        self, workers: WorkerRepository, database: Database
-    ) -> None:
-        here, gone = new_id(), new_id()
-        for worker in (here, gone):
-            workers.beat(worker)
-        assert workers.alive([here, gone, "never"]) == {here, gone}
-        long_ago = datetime.now(UTC) - timedelta(seconds=60)
-        database.collection("echo_run_workers").update_one({"_id": gone}, {"$set": {"at": long_ago}})
-        assert workers.alive([here, gone]) == {here}
-
-    def test_may_say_so_for_the_first_time_from_two_threads(self, workers: WorkerRepository) -> None:
-        worker = new_id()
-        failures: list[Exception] = []
-
-        def beat() -> None:
-            try:
-                workers.beat(worker)
-            except Exception as error:
-                failures.append(error)
-
-        threads = [threading.Thread(target=beat) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failures
-        assert workers.alive([worker]) == {worker}

@@ -175,7 +175,7 @@ def every_page(read: Callable[[str | None], Page]) -> Iterator[list[Document]]:
 
 @contextmanager
 def profiled(database: Database, collection: str) -> Iterator[list[Document]]:
-    """What MongoDB notes of each query of the block: its plan, what it read, what it sent."""
+    """What MongoDB notes of each query and update of the block: its plan, what it read, what it sent."""
     raw = database.collection(collection).database
     notes: list[Document] = []
     raw.command("profile", 2)
@@ -183,6 +183,6 @@ def profiled(database: Database, collection: str) -> Iterator[list[Document]]:
         yield notes
     finally:
         raw.command("profile", 0)
-        query = {"ns": f"{raw.name}.{collection}", "op": {"$in": ["query", "command", "getmore"]}}
+        query = {"ns": f"{raw.name}.{collection}", "op": {"$in": ["query", "command", "getmore", "update"]}}
         notes += raw["system.profile"].find(query)
         raw.drop_collection("system.profile")
