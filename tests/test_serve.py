@@ -20,6 +20,7 @@ from uvicorn.supervisors import multiprocess
 from echo.serve import Supervisor, Worker
 from tests.support.server import RunningServer, start_server
 from tests.support.threads import started_pool
+from tests.support.waiting import eventually
 
 StartServer = Callable[..., RunningServer]
 
@@ -51,15 +52,6 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def run_serve(directory: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from storage.database import Database
 from storage.users import UserRepository
 from tests.support.database import named_database
+from tests.support.waiting import until
 from tests.transfer.conftest import SAMPLES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -117,7 +117,7 @@ class TestImport:
                 # A shell's background jobs ignore Ctrl-C, and so would what they start.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
-            wait_for(lambda before=before: counts(database)[1] > before + 900)
+            until(lambda before=before: counts(database)[1] > before + 900)
             process.send_signal(stop)
             assert process.wait(60) == (-9 if stop == signal.SIGKILL else 130)
         assert 0 < counts(database)[1] < 12_000
@@ -193,13 +193,6 @@ def write_export(file: Path, *, conversations: int, messages: int, text: str = "
             value = {"conversationId": str(number), "title": f"Number {number}", "messages": tree}
             stream.write(("," if number else "[") + json.dumps(value))
         stream.write("]")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.slow

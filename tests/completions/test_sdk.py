@@ -7,9 +7,10 @@ import httpx
 import openai
 import pytest
 
-from tests.completions.conftest import User, eventually
+from tests.completions.conftest import User
 from tests.support.providers import ProviderServer
 from tests.support.server import RunningServer
+from tests.support.waiting import eventually
 
 MODEL = "openAI/gpt-4o"
 

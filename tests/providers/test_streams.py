@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -32,6 +32,7 @@ from tests.support.providers import (
 from tests.support.providers import google as google_support
 from tests.support.providers import openai as openai_support
 from tests.support.providers.asking import LIMITS, Said, ask, listen, request, settings_of
+from tests.support.waiting import until
 
 OPENAI_ERRORS = {
     "limit": ("rate_limit_exceeded", 429),
@@ -158,7 +159,7 @@ class TestBreakingOff:
                 await stream.aclose()
 
             ask(settings_of(kind, server.url), leave)
-            wait_until(lambda: server.chats[0].left)
+            until(lambda: server.chats[0].left)
 
 
 class TestRetrying:
@@ -585,10 +586,3 @@ def twisted(value: Any) -> Iterator[dict[str, Any]]:
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": value}]}
     yield {"candidates": [{"finishReason": value}]}
     yield {"type": "message_delta", "delta": {"stop_reason": value}}
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

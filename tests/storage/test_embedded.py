@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,10 @@ from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, places
 from storage.embedded.binary import find_mongod
 from tests.support.threads import started_pool
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
-
-
-def eventually(condition: Callable[[], bool], seconds: float = START_SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def server_pid(uri: str) -> int:
