@@ -2,26 +2,31 @@
 
 import json
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 import requests
 
 from tests.support.providers import (
+    RENDER,
     Answer,
     Behaviour,
     ProviderServer,
     Received,
     Reply,
     anthropic_server,
+    event_stream,
     openai_server,
 )
 from tests.support.providers.openai import error_answer
 from tests.support.server import RunningServer, start_server
+from tests.support.waiting import PATIENCE
 
 USER_KEY = "sk-canary-of-a-user"
 SERVER_KEY = "sk-canary-of-the-server"
@@ -35,7 +40,6 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "thinks": Reply(["It ", "is."], reasoning=["Let me ", "see."]),
     "cut off": Reply(["A long"], finish="length"),
     "filtered": Reply([""], finish="content_filter"),
-    "slow": Reply(["a"] * 50, between=[0.1]),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 
@@ -44,9 +48,32 @@ def behave(received: Received) -> Reply | Answer:
     """The behaviour that the last message names; a usual answer for every other."""
     content = received.json["messages"][-1]["content"]
     text = content if isinstance(content, str) else content[0].get("text", "")
+    if text == "held":
+        # The first word, and nothing more.
+        return event_stream(*RENDER["openai"](Reply(["a", "b"]), received).pieces[:2], threading.Event())
     behaviour = BEHAVIOURS.get(text, Reply())
     assert isinstance(behaviour, Reply | Answer)
     return behaviour
+
+
+def asked(provider: ProviderServer, last: str) -> list[Received]:
+    """The requests whose last message is this one, the newest last; others may come late, for titles."""
+    return [chat for chat in provider.chats if chat.json["messages"][-1]["content"] == last]
+
+
+def leave(user: "User", provider: ProviderServer, **fields: Any) -> Received:
+    """Ask without a stream, and leave when the provider has the question, which is the answer here."""
+    before = len(asked(provider, "very slow"))
+    # On a busy machine it may not be there before the first client leaves.
+    for seconds in (0.5, 2.0, 8.0, 30.0):
+        impatient = user.openai.with_options(timeout=seconds)
+        with pytest.raises(openai.APITimeoutError):
+            impatient.chat.completions.create(
+                model="openAI/gpt-4o", messages=[{"role": "user", "content": "very slow"}], **fields
+            )
+        if len(asked(provider, "very slow")) > before:
+            break
+    return asked(provider, "very slow")[-1]
 
 
 @dataclass
@@ -65,7 +92,9 @@ class User:
         """A raw request for a completion."""
         body = {"model": "openAI/gpt-4o", "messages": [{"role": "user", "content": "Hello"}], **fields}
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        return requests.post(f"{self.server.url}/v1/chat/completions", json=body, headers=headers, timeout=60)
+        return requests.post(
+            f"{self.server.url}/v1/chat/completions", json=body, headers=headers, timeout=PATIENCE
+        )
 
     def messages(self, conversation_id: str) -> list[dict[str, str]]:
         answer = self.server.get(f"/api/messages/{conversation_id}", self.token)

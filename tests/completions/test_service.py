@@ -17,6 +17,7 @@ from echo.errors import BadGateway, TooManyRequests
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Event, Finished, TextDelta, Turn
 from echo.services import Services
 from echo.settings import ProviderSettings
+from tests.support.waiting import until
 
 OWNER = "0" * 24
 
@@ -25,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("running")
 
 
 class Slow:
-    """Answers after some seconds; `closed` counts the streams that have ended."""
+    """Answers after some seconds; `opened` counts the streams that have begun, `closed` those that have ended."""
 
     def __init__(self, seconds: float, *, fails: bool = False) -> None:
         self._seconds = seconds
         self._fails = fails
-        self.closed = 0
+        self.opened = self.closed = 0
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return ("m",)
@@ -38,6 +39,7 @@ class Slow:
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
+        self.opened += 1
         try:
             await asyncio.sleep(self._seconds)
             if self._fails:
@@ -114,9 +116,9 @@ class TestOpenCompletions:
                     await stream_of(failing)
             provider = Slow(60)
             slow = make(services, provider)
-            for _ in range(2):
+            for number in range(2):
                 waiting = asyncio.ensure_future(stream_of(slow))
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(until, lambda number=number: provider.opened > number)
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
             assert provider.closed == 2
