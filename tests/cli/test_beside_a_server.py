@@ -43,14 +43,14 @@ class TestBesideAServer:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=PATIENCE,
             )
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
         def status(token: str) -> int:
             headers = {"Authorization": f"Bearer {token}"}
-            return requests.get(f"{server.url}/api/user", headers=headers, timeout=10).status_code
+            return requests.get(f"{server.url}/api/user", headers=headers, timeout=PATIENCE).status_code
 
         try:
             run("user", "create", EMAIL, "--password-stdin", typed=PASSWORD)
