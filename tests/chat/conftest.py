@@ -11,6 +11,7 @@ from echo.app import Application, assemble
 from tests.conftest import MakeUser, make_settings
 from tests.support.providers import Behaviour, ProviderServer, openai_server
 from tests.support.streams import Talker, listening
+from tests.support.waiting import PATIENCE
 
 Serve = Callable[..., str]
 
@@ -24,9 +25,17 @@ def provided() -> Iterator[Callable[..., ProviderServer]]:
 
 @pytest.fixture
 def serve(
-    application_uri: str, tmp_path: Path, application: Application, provided: Callable[..., ProviderServer]
+    application_uri: str,
+    tmp_path: Path,
+    application: Application,
+    provided: Callable[..., ProviderServer],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Serve]:
-    """Starts an Echo with these settings on the database of all tests; its address."""
+    """Starts an Echo with these settings on the database of all tests; its address.
+
+    The last event of an answer waits for its title for as long as a busy machine needs to make one.
+    """
+    monkeypatch.setattr("echo.chat.run.TITLE_SECONDS", PATIENCE)
     with ExitStack() as stack:
 
         def start(provider: ProviderServer, **environ: str) -> str:
@@ -38,7 +47,6 @@ def serve(
                     "OPENAI_REVERSE_PROXY": provider.url,
                     "OPENAI_MODELS": "gpt-4o-mini,gpt-4",
                     "ENDPOINTS": "openAI",
-                    "ECHO_PROVIDER_FIRST_SECONDS": "5",
                     **environ,
                 },
             )

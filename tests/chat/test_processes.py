@@ -2,7 +2,7 @@
 
 import os
 import signal
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import requests
 
-from storage import run_workers, runs
+from storage import runs
 from storage.database import Database
 from tests.chat.conftest import Serve
-from tests.chat.test_runs import WORDS, read_some, slow, until
+from tests.chat.test_runs import WORDS, begun, has_spoken, held, read_some, slow
 from tests.conftest import MakeUser, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.server import RunningServer, start_server
 from tests.support.streams import WHOLE_ANSWER, Talker, kinds, spoken
+from tests.support.waiting import until
 
 
 @dataclass
@@ -42,31 +43,40 @@ def pair(serve: Serve, provided: Callable[..., ProviderServer], make_user: MakeU
 
 class TestAnotherProcess:
     def test_reads_the_stream_from_the_beginning_to_the_end(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        release = threading.Event()
+        both = pair(held(release))
         stream_id = both.here.start()["streamId"]
-        time.sleep(0.3)
-        events = list(both.there.follow(stream_id))
+        until(lambda: has_spoken(both.there, stream_id))
+        stream = both.there.follow(stream_id)
+        events = begun(stream)
+        release.set()
+        events += stream
         assert kinds(events) == WHOLE_ANSWER
         assert spoken(events) == "".join(WORDS)
         assert events[-1].data == list(both.here.follow(stream_id))[-1].data
 
     def test_reads_it_as_it_comes(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        release = threading.Event()
+        both = pair(held(release))
         stream_id = both.here.start()["streamId"]
         stream = both.there.follow(stream_id)
-        events = []
-        while not spoken(events):
-            events.append(next(stream))
+        events = begun(stream)
         assert both.here.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is True
+        release.set()
         assert spoken([*events, *stream]) == "".join(WORDS)
 
     def test_reads_on_where_someone_left(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        release = threading.Event()
+        both = pair(held(release))
         stream_id = both.here.start()["streamId"]
-        read_some(both.here, stream_id, 6)
-        events = list(both.there.follow(stream_id, resume="true"))
+        read_some(both.here, stream_id)
+        until(lambda: has_spoken(both.there, stream_id))
+        stream = both.there.follow(stream_id, resume="true")
+        events = [next(stream)]
         so_far = events[0].data["resumeState"]["aggregatedContent"][0]["text"]
         assert so_far
+        release.set()
+        events += stream
         assert so_far + spoken(events) == "".join(WORDS)
         assert kinds(events)[-1] == "final"
 
@@ -74,19 +84,25 @@ class TestAnotherProcess:
         self, pair: Callable[..., Pair], app_database: Database
     ) -> None:
         # As when the database's server dies: what was written a moment before is gone.
-        both = pair(slow(0.03))
+        gates = [threading.Event() for _ in range(3)]
+        both = pair(held(*gates))
         stream_id = both.here.start()["streamId"]
         pieces = app_database.collection("echo_run_pieces")
         run = app_database.collection("echo_runs").find_one({"conversationId": stream_id})
         assert run is not None
-        piece = {"_id": f"{run['_id']}:2"}
-        until(lambda: pieces.delete_one(piece).deleted_count)
-        assert spoken(both.there.follow(stream_id)) == "".join(WORDS)
+        for number in range(2):
+            until(lambda number=number: pieces.find_one({"_id": f"{run['_id']}:{number}"}))
+            gates[number].set()
+        until(lambda: pieces.delete_one({"_id": f"{run['_id']}:2"}).deleted_count)
+        stream = both.there.follow(stream_id)
+        events = begun(stream)
+        gates[2].set()
+        assert spoken([*events, *stream]) == "".join(WORDS)
         events = list(both.there.follow(stream_id))
         assert kinds(events) == WHOLE_ANSWER
 
     def test_ends_it(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        both = pair(held())
         stream_id = both.here.start()["streamId"]
         stream = both.here.follow(stream_id)
         next(stream)
@@ -106,7 +122,7 @@ class TestAnotherProcess:
         for stream in streams:
             next(stream)
         assert both.there.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
-        until(lambda: both.provider.chats[0].left, 1.5)
+        until(lambda: both.provider.chats[0].left)
         for stream in streams:
             *events, last = stream
             assert (last.name, last.data["code"]) == ("error", "not_found")
@@ -114,7 +130,7 @@ class TestAnotherProcess:
         assert spoken(both.there.follow(other)) == "".join(WORDS)
 
     def test_knows_its_state(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        both = pair(held())
         stream_id = both.here.start()["streamId"]
         state = until(
             lambda: (
@@ -130,7 +146,7 @@ class TestAnotherProcess:
         until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []})
 
     def test_waits_for_its_title(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow(0.02), Reply(("A title",)))
+        both = pair(slow(), Reply(("A title",)))
         stream_id = both.here.start()["streamId"]
         assert both.there.get(f"/api/convos/gen_title/{stream_id}").json() == {"title": "A title"}
 
@@ -148,11 +164,11 @@ class TestAnotherProcess:
         again = {"conversationId": stream_id, "responseMessageId": answer_id, "isContinued": True}
         both.here.start(**again)
         until(lambda: both.here.get("/api/agents/chat/active").json() == {"activeJobIds": []})
-        until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []}, 3)
+        until(lambda: both.there.get("/api/agents/chat/active").json() == {"activeJobIds": []})
         assert both.there.get(f"/api/agents/chat/status/{stream_id}").json()["active"] is False
 
     def test_counts_its_runs(self, pair: Callable[..., Pair]) -> None:
-        both = pair(slow())
+        both = pair(held())
         for talker in (both.here, both.there):
             talker.start()
         refused = both.there.request("POST", "/api/agents/chat/openAI", json={"text": "x"})
@@ -170,7 +186,7 @@ class Killable:
 @pytest.fixture
 def killable(tmp_path: Path) -> Iterator[Killable]:
     with ExitStack() as stack:
-        provider = stack.enter_context(openai_server(Reply(WORDS, between=(0.1,))))
+        provider = stack.enter_context(openai_server(held(), Reply()))
         server = start_server(
             tmp_path,
             workers=1,
@@ -192,27 +208,23 @@ class TestAProcessThatIsKilled:
         user, server = killable.user, killable.server
         stream_id = user.start("Tell me")["streamId"]
         stream = user.follow(stream_id)
-        events = []
-        while len(spoken(events)) < len("".join(WORDS[:27])):
-            events.append(next(stream))
+        events = begun(stream)
+        until(lambda: user.messages(stream_id)[-1]["text"])
         [worker] = server.workers()
         os.kill(worker, signal.SIGKILL)
-        said = spoken(events)
         with pytest.raises(requests.RequestException):
             events += stream
         until(lambda: worker not in server.workers() and server.healthy())
         again = Talker(server.url, user.headers)
         question, answer = again.messages(stream_id)
         assert question["text"] == "Tell me"
-        # Of one word in a tenth of a second, no more than the last three seconds are missing.
-        assert said.startswith(answer["text"][: len(said)])
-        assert answer["text"].count("w") >= 27 - 25
+        assert "".join(WORDS).startswith(answer["text"])
+        assert answer["text"]
         state = until(
             lambda: (
                 (found := again.get(f"/api/agents/chat/status/{stream_id}").json())["active"] is False
                 and found
-            ),
-            run_workers.SILENCE_SECONDS + 5,
+            )
         )
         assert state == {"active": False, "generationProtocolVersion": 1}
         assert again.get("/api/agents/chat/active").json() == {"activeJobIds": []}
@@ -227,15 +239,12 @@ class TestAProcessThatStops:
         user, server = killable.user, killable.server
         stream_id = user.start("Tell me")["streamId"]
         stream = user.follow(stream_id)
-        events = []
-        while len(spoken(events)) < len("".join(WORDS[:5])):
-            events.append(next(stream))
-        began = time.monotonic()
+        events = begun(stream)
         [worker] = server.workers()
         os.kill(worker, signal.SIGTERM)
+        # A server that waits for its readers cuts them off in the end, which is an error here.
         events += stream
-        until(lambda: worker not in server.workers(), 20)
-        assert time.monotonic() - began < 8
+        until(lambda: worker not in server.workers())
         assert "final" not in kinds(events)
         until(lambda: server.workers() and server.healthy())
         again = Talker(server.url, user.headers)

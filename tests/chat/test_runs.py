@@ -1,8 +1,7 @@
 """Runs: they outlive their readers, are read from the beginning or on, and end when asked to."""
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,57 +17,87 @@ from handlers.conversations import delete_conversation
 from storage.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser, UserClient
-from tests.support.providers import Reply, json_answer
+from tests.support.providers import RENDER, Answer, Received, Reply, event_stream, json_answer
 from tests.support.streams import NO_PARENT, Event, Talker, kinds, new_id, spoken
+from tests.support.waiting import PATIENCE, until
 
 MakeChat = Callable[..., Chat]
 WORDS = tuple(f"w{number} " for number in range(40))
 
 
-def slow(pause: float | threading.Event = 0.05, **more: Any) -> Reply:
+def slow(pause: float = 0.05) -> Reply:
     """An answer that takes its time."""
-    return Reply(WORDS, between=(pause,), **more)
+    return Reply(WORDS, between=(pause,))
 
 
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    """The condition's value, once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come true")
+def held(*releases: threading.Event) -> Callable[[Received], Reply | Answer]:
+    """An answer in parts of equal length, each but the first one said when it is released; without any, one half."""
+    gates = releases or (threading.Event(),)
+
+    def answer(received: Received) -> Reply | Answer:
+        if not received.json.get("stream"):
+            return Reply(("A title",))
+        pieces = RENDER["openai"](Reply(WORDS), received).pieces
+        length = len(pieces) // (len(gates) + 1)
+        parts = [(gate, *pieces[length * at : length * (at + 1)]) for at, gate in enumerate(gates, 1)]
+        rest = pieces[length * (len(gates) + 1) :]
+        return event_stream(*pieces[:length], *(piece for part in parts for piece in part), *rest)
+
+    return answer
 
 
-def read_some(talker: Talker, stream_id: str, count: int) -> list[Event]:
-    """The first events of a stream; then the reader leaves."""
+def begun(stream: Iterator[Event]) -> list[Event]:
+    """The events of a stream up to the first words: how many there are is left to the network."""
+    events = [next(stream)]
+    while not spoken(events):
+        events.append(next(stream))
+    return events
+
+
+def read_some(talker: Talker, stream_id: str) -> list[Event]:
+    """The first events of a stream, with some words; then the reader leaves."""
     stream = talker.follow(stream_id)
-    events = [next(stream) for _ in range(count)]
+    events = begun(stream)
     stream.close()  # type: ignore[attr-defined]
     return events
 
 
+def has_spoken(talker: Talker, stream_id: str) -> bool:
+    """Whether the state of a run has words of the answer."""
+    return bool(talker.get(f"/api/agents/chat/status/{stream_id}").json().get("aggregatedContent"))
+
+
 class TestReaders:
     def test_that_come_late_read_from_the_beginning(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        release = threading.Event()
+        user = chat(held(release)).user
         stream_id = user.start()["streamId"]
-        time.sleep(0.5)
-        events = list(user.follow(stream_id))
+        until(lambda: has_spoken(user, stream_id))
+        stream = user.follow(stream_id)
+        events = begun(stream)
+        release.set()
+        events += stream
         assert (kinds(events)[0], kinds(events)[-1]) == ("created", "final")
         assert spoken(events) == "".join(WORDS)
 
     def test_that_leave_do_not_end_the_run(self, chat: MakeChat) -> None:
-        user = chat(slow(0.02)).user
+        release = threading.Event()
+        user = chat(held(release)).user
         stream_id = user.start()["streamId"]
-        read_some(user, stream_id, 4)
+        read_some(user, stream_id)
+        release.set()
         until(lambda: user.get("/api/agents/chat/active").json()["activeJobIds"] == [])
         assert user.messages(stream_id)[-1]["text"] == "".join(WORDS)
 
     def test_that_come_back_get_the_state_and_what_is_new(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        release = threading.Event()
+        user = chat(held(release)).user
         stream_id = user.start("Tell me")["streamId"]
-        first = read_some(user, stream_id, 8)
-        events = list(user.follow(stream_id, resume="true"))
+        first = read_some(user, stream_id)
+        stream = user.follow(stream_id, resume="true")
+        events = [next(stream)]
+        release.set()
+        events += stream
         state = events[0].data["resumeState"]
         assert events[0].data["sync"] is True
         assert events[0].data["pendingEvents"] == []
@@ -94,7 +123,7 @@ class TestReaders:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
         assert read == ["".join(WORDS)] * 5
 
     def test_find_a_run_for_some_time_after_its_end(self, chat: MakeChat) -> None:
@@ -140,16 +169,23 @@ class TestReaders:
         release = threading.Event()
         talk = chat(Reply(("a", "b"), between=(release,)), LIMIT_CONCURRENT_MESSAGES="false")
         streams = [talk.user.follow(talk.user.start()["streamId"]) for _ in range(50)]
-        waiting = [threading.Thread(target=lambda s=stream: list(s)) for stream in streams]  # type: ignore[misc]
+        reading: list[Event] = []
+
+        def read(stream: Iterator[Event]) -> None:
+            reading.append(next(stream))
+            list(stream)
+
+        waiting = [threading.Thread(target=read, args=(stream,)) for stream in streams]
         before = serving_threads()
         for thread in waiting:
             thread.start()
-        until(lambda: len(talk.provider.chats) >= 50)
+        until(lambda: len(reading) == len(talk.provider.chats) == 50)
         assert talk.user.get("/api/user").status_code == 200
-        assert serving_threads() <= before + 2
+        # Pools start their threads when they are first needed: a few may be new.
+        assert serving_threads() < before + len(streams) / 2
         release.set()
         for thread in waiting:
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -160,10 +196,10 @@ def serving_threads() -> int:
 
 class TestAborting:
     def test_keeps_what_came_and_says_so(self, chat: MakeChat) -> None:
-        talk = chat(slow())
+        talk = chat(held())
         stream_id = talk.user.start()["streamId"]
         stream = talk.user.follow(stream_id)
-        events = [next(stream) for _ in range(6)]
+        events = begun(stream)
         answer = talk.user.abort(stream_id)
         assert answer.json() == {"success": True, "aborted": stream_id, "generationProtocolVersion": 1}
         stored = talk.user.messages(stream_id)
@@ -178,7 +214,7 @@ class TestAborting:
         until(lambda: talk.provider.chats[0].left)
 
     def test_a_second_time_finds_nothing(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         stream_id = user.start()["streamId"]
         assert user.abort(stream_id).status_code == 200
         again = user.abort(stream_id)
@@ -186,13 +222,13 @@ class TestAborting:
 
     @pytest.mark.parametrize("name", ["conversationId", "abortKey"])
     def test_takes_other_names_of_it(self, chat: MakeChat, name: str) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         stream_id = user.start()["streamId"]
         value = f"{stream_id}:more" if name == "abortKey" else stream_id
         assert user.request("POST", "/api/agents/chat/abort", json={name: value}).json()["success"]
 
     def test_without_a_name_ends_the_newest(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         user.start()
         newest = user.start()["streamId"]
         answer = user.request("POST", "/api/agents/chat/abort", json={})
@@ -215,8 +251,8 @@ class TestDeletingAConversation:
         until(lambda: talk.provider.chats)
         other = talk.user.start("Two")["streamId"]
         assert talk.user.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
-        until(lambda: talk.provider.chats[0].left, 1.5)
-        until(lambda: talk.user.get("/api/agents/chat/active").json()["activeJobIds"] == [other], 1)
+        until(lambda: talk.provider.chats[0].left)
+        until(lambda: talk.user.get("/api/agents/chat/active").json()["activeJobIds"] == [other])
         assert spoken(talk.user.follow(other)) == "".join(WORDS)
         assert not talk.provider.chats[1].left
 
@@ -225,7 +261,7 @@ class TestDeletingAConversation:
         running = [user.start()["streamId"] for _ in range(2)]
         assert user.request("DELETE", f"/api/convos/{running[0]}").status_code == 200
         again = {"json": {"text": "x"}}
-        until(lambda: user.request("POST", "/api/agents/chat/openAI", **again).status_code == 200, 1.5)
+        until(lambda: user.request("POST", "/api/agents/chat/openAI", **again).status_code == 200)
 
     def test_before_the_first_word(self, chat: MakeChat) -> None:
         release = threading.Event()
@@ -236,7 +272,7 @@ class TestDeletingAConversation:
         until(lambda: talk.provider.chats)
         assert talk.user.request("DELETE", f"/api/convos/{stream_id}").status_code == 200
         assert list(stream)[-1].data["code"] == "not_found"
-        until(lambda: talk.provider.chats[0].left, 1.5)
+        until(lambda: talk.provider.chats[0].left)
         release.set()
 
     def test_of_another_user_ends_nothing(self, chat: MakeChat, make_user: MakeUser) -> None:
@@ -269,9 +305,9 @@ class TestDeletingAConversation:
 
 class TestState:
     def test_tells_what_was_said_so_far(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         stream_id = user.start()["streamId"]
-        read_some(user, stream_id, 6)
+        read_some(user, stream_id)
         state = user.get(f"/api/agents/chat/status/{stream_id}").json()
         assert (state["active"], state["status"], state["streamId"]) == (True, "running", stream_id)
         assert "".join(WORDS).startswith(state["aggregatedContent"][0]["text"])
@@ -290,7 +326,7 @@ class TestState:
 
 class TestOthers:
     def test_find_nothing(self, chat: MakeChat, make_user: MakeUser) -> None:
-        talk = chat(slow())
+        talk = chat(held())
         stream_id = talk.user.start("private thought")["streamId"]
         bob = Talker(talk.url, make_user("bob").headers)
         answers = [
@@ -315,7 +351,7 @@ class TestOthers:
 
 class TestLimits:
     def test_two_answers_at_the_same_time(self, chat: MakeChat) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         running = [user.start()["streamId"] for _ in range(2)]
         third = user.request("POST", "/api/agents/chat/openAI", json={"text": "x"})
         assert (third.status_code, third.json()["code"]) == (429, "too_many_runs")
@@ -324,16 +360,18 @@ class TestLimits:
         user.start()
 
     def test_a_request_sent_twice_starts_one_run(self, chat: MakeChat) -> None:
-        talk = chat(slow(0.01))
+        release = threading.Event()
+        talk = chat(held(release))
         request_id = new_id()
         first = talk.user.start(clientRequestId=request_id)
         second = talk.user.start(clientRequestId=request_id)
         assert second == {**first, "status": "resumed"}
+        release.set()
         list(talk.user.follow(first["streamId"]))
         assert len(talk.user.messages(first["conversationId"])) == 2
 
     def test_a_request_sent_twice_at_once_starts_one_run(self, chat: MakeChat) -> None:
-        user = chat(slow(0.01)).user
+        user = chat(held()).user
         request_id, answers = new_id(), []
         threads = [
             threading.Thread(
@@ -346,7 +384,7 @@ class TestLimits:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
         assert len({answer["streamId"] for answer in answers}) == 1
         assert sorted(answer["status"] for answer in answers) == ["resumed", "resumed", "resumed", "started"]
 
@@ -391,7 +429,7 @@ class TestFailures:
         assert [each["content"] for each in sent] == ["One", "half", "Two"]
 
     def test_a_conversation_deleted_meanwhile_stays_so(self, chat: MakeChat, app_database: Database) -> None:
-        user = chat(slow()).user
+        user = chat(held()).user
         stream_id = user.start()["streamId"]
         stream = user.follow(stream_id)
         next(stream)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,9 @@ from tests.cli.conftest import CommandLine
 from tests.cli.test_users import EMAIL, log_in, new_user
 from tests.conftest import PASSWORD, Client
 from tests.support.server import start_server
+from tests.support.waiting import PATIENCE, eventually
 
 ECHO_API = (sys.executable, "-m", "echo")
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def clean(environ: dict[str, str]) -> dict[str, str]:
@@ -52,14 +43,14 @@ class TestBesideAServer:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=PATIENCE,
             )
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
         def status(token: str) -> int:
             headers = {"Authorization": f"Bearer {token}"}
-            return requests.get(f"{server.url}/api/user", headers=headers, timeout=10).status_code
+            return requests.get(f"{server.url}/api/user", headers=headers, timeout=PATIENCE).status_code
 
         try:
             run("user", "create", EMAIL, "--password-stdin", typed=PASSWORD)
@@ -107,13 +98,13 @@ class TestOnATerminal:
         seen += terminal.stdout.read()
         terminal.stdin.close()
         terminal.stdout.close()
-        assert terminal.wait(timeout=30) == 0
+        assert terminal.wait(timeout=PATIENCE) == 0
         assert EMAIL.encode() in seen
         assert PASSWORD.encode() not in seen
         assert log_in(api).status_code == 200
 
 
-def read_until(descriptor: int, needle: bytes, seconds: float = 30) -> bytes:
+def read_until(descriptor: int, needle: bytes, seconds: float = PATIENCE) -> bytes:
     """What comes until the needle has, or the end."""
     seen, deadline = b"", time.monotonic() + seconds
     while needle not in seen and time.monotonic() < deadline:

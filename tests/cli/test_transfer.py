@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from storage.database import Database
 from storage.users import UserRepository
 from tests.support.database import named_database
+from tests.support.waiting import until
 from tests.transfer.conftest import SAMPLES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -122,7 +122,7 @@ class TestImport:
         for stop in (signal.SIGKILL, signal.SIGINT):
             before = counts(database)[1]
             process = importing(file, environ)
-            wait_for(lambda before=before: counts(database)[1] > before + 900)
+            until(lambda before=before: counts(database)[1] > before + 900)
             process.send_signal(stop)
             process.communicate(timeout=60)
             assert process.returncode == (-9 if stop == signal.SIGKILL else 130)
@@ -142,7 +142,7 @@ class TestImport:
         file = tmp_path / "export.json"
         write_export(file, conversations=2_000, messages=20)
         process = importing(file, environ)
-        wait_for(lambda: counts(database)[1] > 900)
+        until(lambda: counts(database)[1] > 900)
         assert run("user", "delete", "ada@example.com", "--yes", "--force").returncode == 0
         _, said = process.communicate(timeout=60)
         assert process.returncode == 67
@@ -212,13 +212,6 @@ def write_export(file: Path, *, conversations: int, messages: int, text: str = "
             value = {"conversationId": str(number), "title": f"Number {number}", "messages": tree}
             stream.write(("," if number else "[") + json.dumps(value))
         stream.write("]")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """A running Echo between OpenAI's own client and small servers that play the providers."""
 
 import secrets
-import time
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,16 +14,19 @@ import requests
 
 from tests.support.event_streams import events_of, sent
 from tests.support.providers import (
+    RENDER,
     Answer,
     Behaviour,
     ProviderServer,
     Received,
     Reply,
     anthropic_server,
+    event_stream,
     openai_server,
 )
 from tests.support.providers.openai import error_answer
 from tests.support.server import RunningServer, start_server
+from tests.support.waiting import PATIENCE
 
 USER_KEY = "sk-canary-of-a-user"
 SERVER_KEY = "sk-canary-of-the-server"
@@ -37,7 +40,6 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "thinks": Reply(["It ", "is."], reasoning=["Let me ", "see."]),
     "cut off": Reply(["A long"], finish="length"),
     "filtered": Reply([""], finish="content_filter"),
-    "slow": Reply(["a"] * 50, between=[0.1]),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 
@@ -46,9 +48,32 @@ def behave(received: Received) -> Reply | Answer:
     """The behaviour that the last message names; a usual answer for every other."""
     content = received.json["messages"][-1]["content"]
     text = content if isinstance(content, str) else content[0].get("text", "")
+    if text == "held":
+        # The first word, and nothing more.
+        return event_stream(*RENDER["openai"](Reply(["a", "b"]), received).pieces[:2], threading.Event())
     behaviour = BEHAVIOURS.get(text, Reply())
     assert isinstance(behaviour, Reply | Answer)
     return behaviour
+
+
+def asked(provider: ProviderServer, last: str) -> list[Received]:
+    """The requests whose last message is this one, the newest last; others may come late, for titles."""
+    return [chat for chat in provider.chats if chat.json["messages"][-1]["content"] == last]
+
+
+def leave(user: "User", provider: ProviderServer, **fields: Any) -> Received:
+    """Ask without a stream, and leave when the provider has the question, which is the answer here."""
+    before = len(asked(provider, "very slow"))
+    # On a busy machine it may not be there before the first client leaves.
+    for seconds in (0.5, 2.0, 8.0, 30.0):
+        impatient = user.openai.with_options(timeout=seconds)
+        with pytest.raises(openai.APITimeoutError):
+            impatient.chat.completions.create(
+                model="openAI/gpt-4o", messages=[{"role": "user", "content": "very slow"}], **fields
+            )
+        if len(asked(provider, "very slow")) > before:
+            break
+    return asked(provider, "very slow")[-1]
 
 
 @dataclass
@@ -67,7 +92,9 @@ class User:
         """A raw request for a completion."""
         body = {"model": "openAI/gpt-4o", "messages": [{"role": "user", "content": "Hello"}], **fields}
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        return requests.post(f"{self.server.url}/v1/chat/completions", json=body, headers=headers, timeout=60)
+        return requests.post(
+            f"{self.server.url}/v1/chat/completions", json=body, headers=headers, timeout=PATIENCE
+        )
 
     def messages(self, conversation_id: str) -> list[dict[str, str]]:
         answer = self.server.get(f"/api/messages/{conversation_id}", self.token)
@@ -139,12 +166,3 @@ def events(response: requests.Response) -> list[Any]:
     """What a stream's events say, in order, each held against the document; JSON where it is some."""
     checker = events_of("create_chat_completion")
     return [checker.check(name, data) for name, data in sent(response.text.split("\n"))]
-
-
-def eventually(true: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False

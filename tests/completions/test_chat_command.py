@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.completions.conftest import User, eventually
+from tests.completions.conftest import User
 from tests.support.chats import shape
 from tests.support.loopback import answer_with
 from tests.support.loopback import provider as web_server
 from tests.support.providers import ProviderServer
+from tests.support.waiting import PATIENCE, eventually
 
 MODEL = "openAI/gpt-4o"
 
@@ -159,7 +160,7 @@ class Terminal:
     def send(self, text: str) -> None:
         os.write(self._side, text.encode())
 
-    def wait_for(self, text: str, seconds: float = 20) -> None:
+    def wait_for(self, text: str, seconds: float = PATIENCE) -> None:
         """Read until the text has come after what was waited for before."""
         deadline = time.monotonic() + seconds
         while (place := self.seen.find(text, self._read)) < 0:
@@ -191,7 +192,7 @@ class TestConversation:
         terminal.wait_for("> ")
         terminal.send("\x04")
         terminal.wait_for("conversation: ")
-        assert terminal.process.wait(10) == 0
+        assert terminal.process.wait(PATIENCE) == 0
         (conversation,) = ada.conversations()
         assert conversation["conversationId"] in terminal.seen
         texts = [each["text"] for each in ada.messages(conversation["conversationId"])]

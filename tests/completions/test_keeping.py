@@ -1,14 +1,14 @@
 """Exchanges that are kept: as conversations that LibreChat's clients read."""
 
-import time
 from typing import Any
 
 import pytest
 import requests
 
-from tests.completions.conftest import User, events
+from tests.completions.conftest import User, events, leave
 from tests.support.chats import shape
 from tests.support.providers import ProviderServer
+from tests.support.waiting import until
 
 
 def said(text: str) -> list[dict[str, Any]]:
@@ -61,9 +61,7 @@ class TestNewConversation:
 
     def test_gets_a_title(self, ada: User) -> None:
         keep(ada, "A question about bees")
-        deadline = time.monotonic() + 10
-        while ada.conversations()[0]["title"] == "New Chat" and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: ada.conversations()[0]["title"] != "New Chat")
         assert ada.conversations()[0]["title"] == "Hello wörld."
 
     def test_is_named_by_the_last_chunk_of_a_stream(self, ada: User) -> None:
@@ -167,13 +165,9 @@ class TestFailure:
         assert answer.status_code >= 400 or list(events(answer)[-1]) == ["error"]
         assert ada.conversations() == []
 
-    def test_of_the_client_keeps_nothing(self, ada: User, stream: bool) -> None:
-        with pytest.raises(Exception, match="timed out"):
-            for _ in ada.openai.with_options(timeout=0.4).chat.completions.create(
-                model="openAI/gpt-4o",
-                messages=said("very slow"),  # type: ignore[arg-type]
-                store=True,
-                stream=False,
-            ):
-                pass
+
+class TestLeaving:
+    def test_keeps_nothing(self, ada: User, provider: ProviderServer) -> None:
+        received = leave(ada, provider, store=True)
+        until(lambda: received.left)
         assert ada.conversations() == []

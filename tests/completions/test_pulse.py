@@ -8,6 +8,7 @@ import pytest
 
 from echo.completions.pulse import SILENCE, with_pulse
 from echo.errors import ApiError, Unauthorized
+from tests.support.waiting import PATIENCE
 
 
 async def items(*pauses: float) -> AsyncGenerator[int, None]:
@@ -22,12 +23,28 @@ async def collect(source: AsyncGenerator[int, None], seconds: float) -> list[obj
 
 class TestWithPulse:
     def test_passes_on_what_comes(self) -> None:
-        assert asyncio.run(collect(items(0, 0, 0), 5)) == [0, 1, 2]
+        assert asyncio.run(collect(items(0, 0, 0), PATIENCE)) == [0, 1, 2]
 
     def test_says_when_nothing_comes_and_loses_nothing(self) -> None:
-        seen = asyncio.run(collect(items(0, 0.25, 0), 0.1))
+        seen: list[object] = []
+
+        async def listen() -> None:
+            enough = asyncio.Event()
+
+            async def thinking() -> AsyncGenerator[int, None]:
+                yield 0
+                await enough.wait()
+                yield 1
+                yield 2
+
+            async for item in with_pulse(thinking(), 0.02, asyncio.Future()):
+                seen.append(item)
+                if seen.count(SILENCE) == 2:
+                    enough.set()
+
+        asyncio.run(asyncio.wait_for(listen(), PATIENCE))
         assert [item for item in seen if item is not SILENCE] == [0, 1, 2]
-        assert seen[1:3] == [SILENCE, SILENCE]
+        assert seen[:3] == [0, SILENCE, SILENCE]
 
     def test_raises_what_the_items_raise(self) -> None:
         async def broken() -> AsyncGenerator[int, None]:
@@ -35,7 +52,7 @@ class TestWithPulse:
             raise ValueError("broken")
 
         with pytest.raises(ValueError, match="broken"):
-            asyncio.run(collect(broken(), 5))
+            asyncio.run(collect(broken(), PATIENCE))
 
     def test_closing_ends_the_waiting(self) -> None:
         ended = []
@@ -55,7 +72,7 @@ class TestWithPulse:
                 assert await anext(beats) == 1
                 assert await anext(beats) is SILENCE
 
-        asyncio.run(asyncio.wait_for(leave(), 5))
+        asyncio.run(asyncio.wait_for(leave(), PATIENCE))
         assert ended == [True]
 
     def test_a_refusal_ends_it_at_once(self) -> None:
@@ -68,4 +85,4 @@ class TestWithPulse:
                 with pytest.raises(Unauthorized):
                     await anext(beats)
 
-        asyncio.run(asyncio.wait_for(refuse(), 5))
+        asyncio.run(asyncio.wait_for(refuse(), PATIENCE))

@@ -17,10 +17,11 @@ from echo.files import FileStore
 from storage.database import Database
 from storage.erasure import Erasure
 from tests.cli.conftest import KEYS, CommandLine
-from tests.completions.conftest import events, eventually
+from tests.completions.conftest import events
 from tests.conftest import MakeUser, UserClient, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.streams import listening
+from tests.support.waiting import eventually
 
 # Three seconds for what the guards remember, two between looks; and some for a busy machine.
 FELT_SECONDS = 5 + 2

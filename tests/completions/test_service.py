@@ -22,6 +22,7 @@ from echo.settings import ProviderSettings
 from storage.database import Database
 from storage.sessions import SessionRepository
 from tests.conftest import MakeUser, UserClient
+from tests.support.waiting import until
 
 CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
 
@@ -30,12 +31,12 @@ pytestmark = pytest.mark.usefixtures("running")
 
 
 class Slow:
-    """Answers after some seconds; `closed` counts the streams that have ended."""
+    """Answers after some seconds; `opened` counts the streams that have begun, `closed` those that have ended."""
 
     def __init__(self, seconds: float, *, fails: bool = False) -> None:
         self._seconds = seconds
         self._fails = fails
-        self.closed = 0
+        self.opened = self.closed = 0
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return ("m",)
@@ -43,6 +44,7 @@ class Slow:
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
+        self.opened += 1
         try:
             await asyncio.sleep(self._seconds)
             if self._fails:
@@ -125,9 +127,9 @@ class TestOpenCompletions:
                     await stream_of(failing)
             provider = Slow(60)
             slow = make(services, provider)
-            for _ in range(2):
+            for number in range(2):
                 waiting = asyncio.ensure_future(stream_of(slow))
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(until, lambda number=number: provider.opened > number)
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
             assert provider.closed == 2

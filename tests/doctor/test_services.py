@@ -1,7 +1,7 @@
 """What the doctor says of providers and speech: asked on loopback, with a key that must never show."""
 
 import importlib.util
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +15,7 @@ from echo.doctor.speech import check_speech
 from echo.settings import ProviderSettings
 from echo.speech.offline import OfflineTranscriber
 from tests.support.loopback import Answer, Provider, answer_with, provider
+from tests.support.waiting import PATIENCE
 
 KEY = "sk-canary"
 
@@ -92,9 +93,11 @@ class TestProvider:
 
     def test_that_does_not_answer_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(doctor_providers, "READ_SECONDS", 0.1)
-        wait: Answer = lambda _: time.sleep(0.5)  # noqa: E731
+        given_up = threading.Event()
+        wait: Answer = lambda _: given_up.wait(PATIENCE)  # noqa: E731
         with provider(wait) as running:
             found = look(running.url)
+            given_up.set()
         assert (found.status, "no answer in time" in found.what) == (Status.FAILED, True)
 
 

@@ -58,7 +58,7 @@ class TestEvents:
             yield b"data: 1\n\n"
             yield b"data: 2\n\n"
 
-        sent = asyncio.run(collect(frames(), leaves_after=None))
+        sent = asyncio.run(collect(frames(), leaves=False))
         assert [message["body"] for message in sent] == [b"data: 1\n\n", b"data: 2\n\n", b""]
         assert [message.get("more_body", False) for message in sent] == [True, True, False]
 
@@ -72,7 +72,7 @@ class TestEvents:
             finally:
                 closed.append(True)
 
-        sent = asyncio.run(collect(frames(), leaves_after=0.05))
+        sent = asyncio.run(collect(frames(), leaves=True))
         assert [message["body"] for message in sent] == [b"data: 1\n\n"]
         assert closed == [True]
 
@@ -82,7 +82,7 @@ class TestEvents:
             raise ValueError("broken")
 
         with pytest.raises(ValueError, match="broken"):
-            asyncio.run(collect(frames(), leaves_after=None))
+            asyncio.run(collect(frames(), leaves=False))
 
 
 class TestWhileClientStays:
@@ -125,7 +125,7 @@ class TestWhileClientStays:
 
 class TestPieces:
     def test_are_sent_one_after_the_other_and_end_with_the_body(self) -> None:
-        sent, _ = asyncio.run(collect_pieces(iter([b"1", b"2"]), leaves_after=None))
+        sent, _ = asyncio.run(collect_pieces(iter([b"1", b"2"]), leaves=False))
         assert [message["body"] for message in sent] == [b"1", b"2", b""]
         assert [message.get("more_body", False) for message in sent] == [True, True, False]
 
@@ -133,7 +133,7 @@ class TestPieces:
         def pieces() -> Iterator[bytes]:
             yield threading.current_thread().name.encode()
 
-        sent, _ = asyncio.run(collect_pieces(pieces(), leaves_after=None))
+        sent, _ = asyncio.run(collect_pieces(pieces(), leaves=False))
         assert sent[0]["body"].startswith(b"echo-tests")
 
     def test_no_more_are_made_when_the_client_leaves(self) -> None:
@@ -143,13 +143,14 @@ class TestPieces:
             try:
                 for number in range(1000):
                     made.append(number)
-                    time.sleep(0.01)
+                    # The loop has time to notice that the client has gone.
+                    time.sleep(0.05)
                     yield b"x"
             finally:
                 closed.append(True)
 
-        asyncio.run(collect_pieces(pieces(), leaves_after=0.05))
-        assert 0 < len(made) < 500
+        asyncio.run(collect_pieces(pieces(), leaves=True))
+        assert 0 < len(made) < 1000
         assert closed == [True]
 
     def test_what_they_raise_passes_through_and_the_body_has_no_end(self) -> None:
@@ -157,41 +158,41 @@ class TestPieces:
             yield b"1"
             raise ValueError("broken")
 
-        sent, error = asyncio.run(collect_pieces(pieces(), leaves_after=None))
+        sent, error = asyncio.run(collect_pieces(pieces(), leaves=False))
         assert isinstance(error, ValueError)
         assert [message.get("more_body", False) for message in sent] == [True]
 
 
-async def collect_pieces(
-    pieces: Iterator[bytes], leaves_after: float | None
-) -> tuple[list[Message], Exception | None]:
-    """What is sent of a body to a client that leaves after so many seconds, or stays; and how that failed."""
-    sent: list[Message] = []
+class Client:
+    """What is sent to a client that leaves when it has got something, or stays."""
 
-    async def receive() -> Message:
-        await asyncio.sleep(3600 if leaves_after is None else leaves_after)
+    def __init__(self, *, leaves: bool) -> None:
+        self.sent: list[Message] = []
+        self._leaves = leaves
+        self._gone = asyncio.Event()
+
+    async def receive(self) -> Message:
+        await self._gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Message) -> None:
-        sent.append(message)
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+        if self._leaves:
+            self._gone.set()
 
+
+async def collect_pieces(pieces: Iterator[bytes], *, leaves: bool) -> tuple[list[Message], Exception | None]:
+    """What is sent of a body; and how that failed."""
+    client = Client(leaves=leaves)
     try:
-        await send_pieces(pieces, Pool("tests", 1, waiting=1), receive, send)
+        await send_pieces(pieces, Pool("tests", 1, waiting=1), client.receive, client.send)
     except ValueError as error:
-        return sent, error
-    return sent, None
+        return client.sent, error
+    return client.sent, None
 
 
-async def collect(frames: AsyncGenerator[bytes, None], leaves_after: float | None) -> list[Message]:
-    """What is sent to a client that leaves after so many seconds, or stays."""
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        await asyncio.sleep(3600 if leaves_after is None else leaves_after)
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await send_frames(frames, receive, send)
-    return sent
+async def collect(frames: AsyncGenerator[bytes, None], *, leaves: bool) -> list[Message]:
+    """What is sent of events."""
+    client = Client(leaves=leaves)
+    await send_frames(frames, client.receive, client.send)
+    return client.sent

@@ -20,6 +20,7 @@ from tests.conftest import PASSWORD, Client
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
+from tests.support.waiting import PATIENCE, eventually
 from tests.transfer.conftest import sample
 
 SECRET = "scrape me with this"
@@ -268,46 +269,45 @@ class TestSeveralWorkers:
         running.kill()
 
     def _scrape(self, server: RunningServer) -> Samples:
-        answer = requests.get(f"{server.url}/metrics", headers=BEARER, timeout=10)
+        answer = requests.get(f"{server.url}/metrics", headers=BEARER, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return samples(answer.text)
 
     def _eventually(self, server: RunningServer, name: str, expected: float, **labels: str) -> bool:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
+        def is_so() -> bool:
             # What a killed worker had not taken from its socket yet is lost to its client.
             with suppress(requests.ConnectionError):
-                if total(self._scrape(server), name, **labels) == expected:
-                    return True
-            time.sleep(0.3)
-        return False
+                return total(self._scrape(server), name, **labels) == expected
+            return False
+
+        return eventually(is_so)
+
+    def _shows_its_workers(self, server: RunningServer) -> bool:
+        """Whether each worker, and no other, has said how it is; each does so by and by."""
+        found = self._scrape(server)
+        pids = {dict(labels)["pid"] for name, labels in found if name == "process_resident_memory_bytes"}
+        return pids == {str(pid) for pid in server.workers()} and total(found, "echo_workers") == 2
 
     def test_are_counted_together_whichever_answers(self, server: RunningServer) -> None:
         # A connection for each, so that both workers get some.
         for _ in range(40):
-            assert requests.get(f"{server.url}/docs", timeout=10).ok
+            assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
         assert self._eventually(server, "http_requests_total", 40, operation="get_docs", status="200")
         # It stays so, whichever of the two is asked.
         time.sleep(SAMPLE_SECONDS)
         seen = {total(self._scrape(server), "http_requests_total", operation="get_docs") for _ in range(10)}
         assert seen == {40}
-        found = self._scrape(server)
-        pids = {dict(labels)["pid"] for name, labels in found if name == "process_resident_memory_bytes"}
-        assert pids == {str(pid) for pid in server.workers()}
-        assert total(found, "echo_workers") == 2
+        assert eventually(lambda: self._shows_its_workers(server))
 
     def test_a_dead_worker_is_forgotten_but_not_what_it_counted(self, server: RunningServer) -> None:
         for _ in range(20):
-            assert requests.get(f"{server.url}/docs", timeout=10).ok
+            assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
         assert self._eventually(server, "http_requests_total", 20, operation="get_docs")
-        time.sleep(SAMPLE_SECONDS + 0.5)
+        assert eventually(lambda: self._shows_its_workers(server))
         os.kill(server.workers()[0], signal.SIGKILL)
         assert self._eventually(server, "echo_worker_starts_total", 3)
-        assert self._eventually(server, "echo_workers", 2)
-        found = self._scrape(server)
-        assert total(found, "http_requests_total", operation="get_docs") == 20
-        pids = {dict(labels)["pid"] for name, labels in found if name == "process_resident_memory_bytes"}
-        assert pids == {str(pid) for pid in server.workers()}
+        assert eventually(lambda: self._shows_its_workers(server))
+        assert total(self._scrape(server), "http_requests_total", operation="get_docs") == 20
 
     def test_leave_no_files_behind(self, server: RunningServer, tmp_path: Path) -> None:
         [directory] = tmp_path.glob("echo-metrics-*")

@@ -18,6 +18,7 @@ from dockerfile_parse import DockerfileParser
 from pymongo import MongoClient
 
 from tests.operations.conftest import ROOT, Deployment, free_port
+from tests.support.waiting import PATIENCE
 
 KEYS = {"JWT_SECRET": "k1Qw9xZe" * 5, "JWT_REFRESH_SECRET": "p7Lm3vTr" * 5}
 
@@ -155,7 +156,7 @@ class TestRunning:
             )
         try:
             check = [*become, *json.loads(last("HEALTHCHECK").partition("CMD ")[2])]
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 2 * PATIENCE
             while subprocess.run(check, env=environ, capture_output=True, check=False).returncode != 0:
                 assert time.monotonic() < deadline, log.read_text()
                 assert process.poll() is None, log.read_text()
@@ -163,7 +164,7 @@ class TestRunning:
             with MongoClient[dict[str, Any]](deployment.uri) as client:
                 assert "messageId_1_user_1_tenantId_1" in client.LibreChat.messages.index_information()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=40) == 0
+            assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
             process.wait()

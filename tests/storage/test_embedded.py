@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,10 @@ from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, places
 from storage.embedded.binary import find_mongod
 from tests.support.threads import started_pool
+from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
-
-
-def eventually(condition: Callable[[], bool], seconds: float = START_SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def server_pid(uri: str) -> int:
@@ -57,9 +48,10 @@ def open_files(pid: int) -> Iterator[str]:
             yield os.readlink(link)
 
 
-def answers(uri: str) -> bool:
+def answers(uri: str, seconds: float = PATIENCE) -> bool:
+    """Whether a server does, for which a busy one is waited for."""
     try:
-        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=500) as client:
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(seconds * 1000)) as client:
             return bool(client.admin.command("hello")["isWritablePrimary"])
     except PyMongoError:
         return False
@@ -139,7 +131,7 @@ class TestStart:
 
     def test_stores_documents_up_to_the_largest(self, server: EmbeddedServer) -> None:
         # With MongoDB's own share of so small a cache a change of more than 12 MB conflicted with itself for ever.
-        database = Database(f"{server.uri}&timeoutMS=15000")
+        database = Database(f"{server.uri}&timeoutMS=60000")
         messages = database.collection("messages")
         for number, megabytes in enumerate((10, 13, 16) * 4):
             messages.insert_one({"_id": number, "text": "x" * 9_000_000})
@@ -310,7 +302,7 @@ class TestOwner:
         assert guest.ask("restart") is True
         assert answers(uri)
         assert guest.finish() == 0
-        assert not answers(uri)
+        assert not answers(uri, 0.5)
 
 
 class TestRestartIfDead:

@@ -12,8 +12,11 @@ from typing import Any
 
 import requests
 
+from tests.support.waiting import PATIENCE
+
 PASSWORD = "correct horse 1 battery"
-START_SECONDS = 60
+# Two servers that start at once on a busy machine take a third of it.
+START_SECONDS = 2 * PATIENCE
 
 
 @dataclass
@@ -26,12 +29,12 @@ class RunningServer:
 
     def get(self, path: str, token: str, **params: Any) -> requests.Response:
         return requests.get(
-            self.url + path, params=params, headers={"Authorization": f"Bearer {token}"}, timeout=30
+            self.url + path, params=params, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
         )
 
     def post(self, path: str, token: str | None, body: dict[str, Any]) -> requests.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return requests.post(self.url + path, json=body, headers=headers, timeout=30)
+        return requests.post(self.url + path, json=body, headers=headers, timeout=PATIENCE)
 
     def sign_up(self, name: str) -> str:
         """Register and log in; the access token."""
@@ -63,7 +66,7 @@ class RunningServer:
     def stop(self, how: signal.Signals) -> int:
         """Ask the server to stop; the exit code."""
         self.process.send_signal(how)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=START_SECONDS)
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -95,7 +98,7 @@ def register(url: str, name: str) -> requests.Response:
     """The answer to a user's registration at a server."""
     registration = {"name": name, "email": f"{name}@example.com"}
     registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
-    return requests.post(f"{url}/api/auth/register", json=registration, timeout=30)
+    return requests.post(f"{url}/api/auth/register", json=registration, timeout=PATIENCE)
 
 
 def start_server(

@@ -12,9 +12,9 @@ import uvicorn
 
 from echo.app import Application
 from tests.support.event_streams import events_of, sent
+from tests.support.waiting import PATIENCE
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"
-PATIENCE = 20
 # The kinds of events of an answer that comes to its end, in LibreChat's order.
 WHOLE_ANSWER = [
     "created",
@@ -133,7 +133,7 @@ def listening(application: Application) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
 
 
 def new_id() -> str:

@@ -13,8 +13,9 @@ T = TypeVar("T")
 def started_pool(threads: int = THREADS) -> ThreadPoolExecutor:
     """A pool whose threads have begun already, one after the other.
 
-    Two that begin at the same moment install coverage's tracer at the same moment, which CPython 3.11 refuses
-    (`Cannot install a trace function while another trace function is being installed`): one thread dies of it.
+    Two that begin at the same moment install coverage's tracer at the same moment, which CPython 3.11 refuses where
+    something has an audit hook: one thread dies of it (`Cannot install a trace function while another trace function
+    is being installed`).
     """
     pool, release = ThreadPoolExecutor(threads), Event()
 

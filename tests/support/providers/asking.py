@@ -18,14 +18,15 @@ from echo.providers.chat import (
 )
 from echo.providers.registry import build_providers
 from echo.settings import ProviderLimits, ProviderSettings
+from tests.support.waiting import PATIENCE
 
-# Short enough for a test that waits for one of them, long enough for a busy machine.
+# Long enough for a busy machine: a test that waits for one of them sets that one.
 LIMITS = ProviderLimits(
-    connect_seconds=1.0,
-    first_seconds=2.0,
-    chunk_seconds=2.0,
-    stream_seconds=10.0,
-    short_seconds=2.0,
+    connect_seconds=PATIENCE,
+    first_seconds=PATIENCE,
+    chunk_seconds=PATIENCE,
+    stream_seconds=2 * PATIENCE,
+    short_seconds=PATIENCE,
     pause_seconds=0.01,
 )
 T = TypeVar("T")

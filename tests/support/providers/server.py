@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 POLL_SECONDS = 0.002
 
 
@@ -25,13 +27,14 @@ Piece = bytes | float | threading.Event | Cut
 
 @dataclass
 class Received:
-    """A request as the server got it; `left` once the client has gone before the answer's end."""
+    """A request as the server got it; `answered` at its answer's end, `left` once the client has gone before."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     left: bool = False
+    answered: bool = False
 
     @property
     def json(self) -> Any:
@@ -103,7 +106,7 @@ def serving(respond: Respond, path: str = "") -> Iterator[ProviderServer]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
-    started.wait(5)
+    assert started.wait(PATIENCE)
     try:
         yield server
     finally:
@@ -185,6 +188,7 @@ class _Writer:
         if chunked:
             self._writer.write(b"0\r\n\r\n")
         await self._writer.drain()
+        self._received.answered = True
         return True
 
     async def _pieces(self, answer: Answer, chunked: bool) -> None:

@@ -1,0 +1,25 @@
+"""Waiting for what happens beside a test: for the condition, however long a busy machine takes to it."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+# Only a fault is waited for so long: what works is seen at once.
+PATIENCE = 60.0
+PAUSE_SECONDS = 0.02
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """The condition's value: once it is true, or the last one."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(PAUSE_SECONDS)
+    return value
+
+
+def until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """The condition's value, once it is true; an error if that takes too long."""
+    value = eventually(condition, seconds)
+    assert value, "it did not come true"
+    return value
