@@ -88,9 +88,16 @@ def assemble(settings: Settings) -> Application:
     )
     guard = SessionGuard(SessionRepository(database))
     api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database), BanRepository(database))
+    standing = Standing(guard, api_keys)
     providers = build_providers(settings.providers, settings.provider_limits)
     services = make_services(
-        settings, database, tokens=tokens, guard=guard, api_keys=api_keys, providers=providers
+        settings,
+        database,
+        tokens=tokens,
+        guard=guard,
+        api_keys=api_keys,
+        standing=standing,
+        providers=providers,
     )
     pools = Pools(settings.threads)
 
@@ -109,9 +116,7 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=limiter,
-        security_map=Security(
-            tokens, Standing(guard, api_keys), api_keys, metrics_secret=settings.metrics_secret
-        ).scheme_map,
+        security_map=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret).scheme_map,
         lifespan=_lifespan(services, providers, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
@@ -126,6 +131,7 @@ def make_services(
     tokens: Tokens,
     guard: SessionGuard,
     api_keys: ApiKeyGuard,
+    standing: Standing,
     providers: ProviderRegistry,
 ) -> Services:
     """What handlers work with."""
@@ -177,7 +183,7 @@ def make_services(
                 background,
                 count_tokens,
             ),
-            Standing(guard, api_keys),
+            standing,
             count_tokens,
             most_open=settings.open_completions,
         ),
