@@ -61,8 +61,11 @@ def content_security_policy(server: str) -> str:
 
 
 def with_server(document: Mapping[str, Any], server: str) -> dict[str, Any]:
-    """A copy of the document with the server first among its `servers`, and listed once."""
-    others = [entry for entry in document.get("servers", []) if entry["url"] != server]
+    """A copy of the document with the server first among its `servers`, and listed once.
+
+    It takes the place of `/`, which says the same as long as the document is read where it is served.
+    """
+    others = [entry for entry in document.get("servers", []) if entry["url"] not in ("/", server)]
     return {**document, "servers": [{"url": server, "description": "This server"}, *others]}
 
 
