@@ -14,6 +14,8 @@ import structlog
 
 from echo.settings import Settings
 
+# What a person looks for in a line of the access log, in this order; everything else comes after it.
+FIRST = ("status", "method", "path", "ms", "operation")
 QUIET = ("connexion", "pymongo", "werkzeug", "multipart", "python_multipart", "urllib3", "PIL", "asyncio")
 
 
@@ -64,8 +66,10 @@ class LogFile:
 
 
 def _for_people() -> list[Any]:
-    colourful = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    return [escape_controls, colourful, _encode]
+    colourful = structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+    )
+    return [escape_controls, most_wanted_first, colourful, _encode]
 
 
 def _for_programs() -> list[Any]:
@@ -80,6 +84,11 @@ def escape_controls(_logger: Any, _name: str, event: Any) -> Any:
         if isinstance(value, str) and key != "exception" and not value.isprintable():
             event[key] = value.encode("unicode_escape").decode("ascii")
     return event
+
+
+def most_wanted_first(_logger: Any, _name: str, event: Any) -> Any:
+    """The event with its fields in the order of `FIRST`."""
+    return {**{name: event[name] for name in FIRST if name in event}, **event}
 
 
 def to_json(_logger: Any, _name: str, event: Any) -> bytes:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -93,6 +94,23 @@ class TestLinesForPeople:
         [line] = capsysbinary.readouterr().err.splitlines()
         assert rb"/a\n\x1b[31mb" in line
         assert b"\\ud800 surrogate" in line
+
+    def test_of_requests_begin_with_what_is_looked_for(
+        self, capsysbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        with structlog.contextvars.bound_contextvars(request_id="r-1"):
+            configure("console").info(
+                "request",
+                client="::1",
+                ms=1.5,
+                method="GET",
+                operation="get_health",
+                path="/health",
+                status=200,
+            )
+        [line] = capsysbinary.readouterr().err.splitlines()
+        names = re.findall(r"(\w+)=", re.sub(r"\x1b\[[0-9;]*m", "", line.decode()))
+        assert names == ["status", "method", "path", "ms", "operation", "client", "request_id"]
 
 
 class TestLogFile:

@@ -42,15 +42,18 @@ def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> N
 
     with opened(data_dir) as (_, database), file.open("rb") as stream:
         importer = Importer(ImportRepository(database), owner_of(database, user), AT_THE_MACHINE)
-        with progress_bar("Importing", file.stat().st_size, in_bytes=True) as show, interruptible():
-            try:
+        size = file.stat().st_size
+        try:
+            with interruptible(), progress_bar("Importing", size, in_bytes=True) as show:
                 importer.run(stream, lambda: show(stream.tell()))
-            except Unauthorized:
-                fail(f"The user {for_people(user)} was deleted meanwhile.", EXIT_NO_USER)
-            except ApiError as error:
-                fail(error.message, EXIT_DATA)
-            finally:
-                show_summary(importer.summary.counts(), as_json=as_json)
+                show(size)
+        except Unauthorized:
+            fail(f"The user {for_people(user)} was deleted meanwhile.", EXIT_NO_USER)
+        except ApiError as error:
+            fail(error.message, EXIT_DATA)
+        finally:
+            # The bar has ended its line by now.
+            show_summary(importer.summary.counts(), as_json=as_json)
     if importer.summary.skipped:
         raise SystemExit(EXIT_NO)
 
@@ -80,7 +83,7 @@ def export(user: str, output: Path | None, form: str | None, data_dir: Path | No
     target = output or Path(f"conversations.{form}")
     with opened(data_dir, indexes=False) as (_, database):
         exported = Export(ExportRepository(database), owner_of(database, user))
-        with progress_bar("Exporting", len(exported)) as show, interruptible(), destination(target) as stream:
+        with interruptible(), progress_bar("Exporting", len(exported)) as show, destination(target) as stream:
             for piece, done in written(exported, form):
                 stream.write(piece)
                 show(done)
@@ -124,7 +127,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, where that is a terminal; gives the function that moves it."""
+    """A bar on stderr, where that is a terminal; gives the function that moves it. It stays as it was at the end."""
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
@@ -139,7 +142,7 @@ def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[C
     console = Console(stderr=True)
     count: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
     columns = [TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn()]
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 

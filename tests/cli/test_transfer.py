@@ -2,11 +2,14 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +80,22 @@ def importing(file: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
+def on_a_terminal(environ: dict[str, str], arguments: list[str]) -> str:
+    """What a command shows on a terminal, without the sequences that move and colour."""
+    reading, writing = pty.openpty()
+    command = [sys.executable, "-m", "echo", *arguments]
+    env = {**environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, env=env, stdin=writing, stdout=writing, stderr=writing) as process:
+        os.close(writing)
+        shown = b""
+        # Once nobody holds the other end, Linux says EIO.
+        with suppress(OSError), os.fdopen(reading, "rb", buffering=0) as screen:
+            while piece := screen.read(4096):
+                shown += piece
+    assert process.returncode == 0, shown
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r(?=\n)", "", shown.decode()).replace("\r", "\n")
+
+
 class TestImport:
     def test_shows_what_it_did(self, run: Run, database: Database) -> None:
         done = run("import", SAMPLES / "claude.json", "--user", "Ada@example.com")
@@ -90,6 +109,16 @@ class TestImport:
             done = run("import", SAMPLES / "claude.json", "--user", ada, "--json")
             assert json.loads(done.stdout)["created"] == created
         assert counts(database) == (2, 5)
+
+    def test_on_a_terminal_the_bar_reaches_its_end_before_the_summary_begins(
+        self, environ: dict[str, str], database: Database
+    ) -> None:
+        arguments = ["import", str(SAMPLES / "claude.json"), "--user", "ada@example.com"]
+        lines = on_a_terminal(environ, arguments).splitlines()
+        [bar] = [line for line in lines if line.startswith("Importing")][-1:]
+        done, total = re.search(r"([\d.]+)/([\d.]+) [kM]?B", bar).groups()  # type: ignore[union-attr]
+        assert float(done) == float(total) > 0
+        assert any(re.fullmatch(r"created +2", line) for line in lines), lines
 
     def test_says_what_it_left_out(self, run: Run, tmp_path: Path) -> None:
         file = tmp_path / "export.json"
