@@ -16,10 +16,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
+	@echo "Installing Echo and what it needs into $(VENV): about half a minute, in which pip prints nothing."
 	$(INSTALL) -e '.[embedded,speech]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing Echo and its tests into $(VENV): one to two minutes, in which pip prints nothing."
 	$(INSTALL) -e '.[embedded,speech,dev]'
 	@touch $@ $(VENV)/.serve
 

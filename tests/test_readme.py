@@ -43,19 +43,17 @@ def printed(server: RunningServer) -> list[str]:
     """What the two sessions print, one after the other; and a key for programs."""
     script = f"\necho '{MARK}'\n".join([*blocks("bash"), "echo $KEY"])
     script = script.replace("http://127.0.0.1:3080", server.url)
-    for curl in ("curl -sN ", "curl -s "):
-        script = script.replace(curl, f"{curl}-S --fail-with-body ")
+    script = re.sub(r"\bcurl -s", "curl --fail-with-body -Ss", script)
     run = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout.split(f"{MARK}\n")
 
 
 def test_the_session_runs(printed: list[str]) -> None:
-    decoder, answers, rest = json.JSONDecoder(), [], printed[0].rstrip()
-    while rest:
-        answer, end = decoder.raw_decode(rest)
-        answers.append(answer)
-        rest = rest[end:]
+    answers = [json.loads(line) for line in printed[0].splitlines()]
+    assert answers[1]["text"] == "What is a contract?", (
+        "the README says that the second answer is the stored message"
+    )
     user, question, reply, listed, found, fork = answers
     assert user["role"] == "admin"
     assert question["tokenCount"] == 5

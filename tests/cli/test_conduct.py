@@ -144,3 +144,16 @@ class TestSettings:
         (tmp_path / ".env").write_bytes(b"OPENAI_API_KEY=sk-secret\xff\n")
         said = echo_api.refused("user", "list", code=78)
         assert said == "echo-api: .env cannot be read: it is not UTF-8.\n"
+
+
+@pytest.mark.parametrize(
+    ("shell", "script"), [("bash", b"complete -o nosort"), ("zsh", b"#compdef echo-api")]
+)
+def test_shells_get_their_completion(shell: str, script: bytes) -> None:
+    command = [str(Path(sys.executable).with_name("echo-api"))]
+    environ = {"PATH": os.environ["PATH"], "_ECHO_API_COMPLETE": f"{shell}_source"}
+    shown = subprocess.run(command, env=environ, capture_output=True, check=True).stdout
+    assert script in shown
+    environ |= {"_ECHO_API_COMPLETE": f"{shell}_complete", "COMP_WORDS": "echo-api imp", "COMP_CWORD": "1"}
+    completed = subprocess.run(command, env=environ, capture_output=True, check=True).stdout
+    assert b"import" in completed
