@@ -122,7 +122,9 @@ class TestStart:
         self, start: StartServer, tmp_path: Path
     ) -> None:
         (tmp_path / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
-        (tmp_path / ".env").write_text("MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\n")
+        (tmp_path / ".env").write_text(
+            "MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\nECHO_RATE_LIMIT=on\n"
+        )
         server = start(workers=2)
         assert (
             requests.get(f"{server.url}/api/config", timeout=PATIENCE).json()["appTitle"] == "From the file"
@@ -132,6 +134,7 @@ class TestStart:
         assert [line["notice"] for line in lines if "notice" in line] == [
             "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
             "librechat.yaml: without effect in Echo: cache.",
+            "ECHO_RATE_LIMIT is set, and is no setting of Echo's; did you mean ECHO_RATE_LIMITS?",
             "Set, and without effect in Echo: MEILI_HOST.",
         ]
 
