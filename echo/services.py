@@ -49,7 +49,6 @@ class ClientInfo:
     """Where a request came from: the address behind trusted proxies, and whether it came over TLS."""
 
     address: str
-    user_agent: str
     secure: bool
 
 

@@ -158,7 +158,11 @@ class Client:
         return Client(self._http, self._checker, token)
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        headers = {**self.headers, **options.pop("headers", {})}
+        headers = options.pop("headers", {})
+        # A list of pairs has several lines of one name, which no dictionary can have.
+        headers = (
+            [*self.headers.items(), *headers] if isinstance(headers, list) else {**self.headers, **headers}
+        )
         self._http.cookies.clear()
         response = self._http.request(method, path, headers=headers, **options)
         self._checker.check(method, path, response)

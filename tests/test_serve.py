@@ -70,6 +70,42 @@ def run_serve(directory: Path, environ: dict[str, str]) -> subprocess.CompletedP
     )
 
 
+def exchange(url: str, request: str) -> bytes:
+    """All that a server sends for a request in these very bytes, until it closes the connection."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+class TestOnTheWire:
+    def test_http10_gets_no_chunks_and_a_head_no_body(self, start: StartServer) -> None:
+        server = start()
+        token = server.sign_up("ada")
+        bearer = f"Host: echo\r\nAuthorization: Bearer {token}\r\n"
+
+        export = exchange(server.url, f"GET /api/convos/export HTTP/1.0\r\n{bearer}\r\n")
+        head, _, body = export.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"transfer-encoding" not in head.lower()
+        assert b"connection: close" in head.lower()
+        assert body.startswith((b"[", b"{", b"PK"))
+        export = exchange(server.url, f"GET /api/convos/export HTTP/1.1\r\nConnection: close\r\n{bearer}\r\n")
+        assert b"transfer-encoding: chunked" in export.lower()
+
+        # The connection stays open after a HEAD, and the next answer on it is where it should be.
+        both = exchange(
+            server.url,
+            f"HEAD /api/user HTTP/1.1\r\n{bearer}\r\nGET /health HTTP/1.1\r\nConnection: close\r\n{bearer}\r\n",
+        )
+        first, second, rest = both.split(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 ")
+        assert second.startswith(b"HTTP/1.1 200 ")
+        assert rest == b"OK"
+        assert server.stop(signal.SIGTERM) == 0
+        assert "Exception" not in server.log.read_text()
+
+
 class TestStart:
     def test_serves_out_of_the_box_with_two_workers(self, start: StartServer) -> None:
         server = start(workers=2)
@@ -122,7 +158,9 @@ class TestStart:
         self, start: StartServer, tmp_path: Path
     ) -> None:
         (tmp_path / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
-        (tmp_path / ".env").write_text("MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\n")
+        (tmp_path / ".env").write_text(
+            "MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\nECHO_RATE_LIMIT=on\n"
+        )
         server = start(workers=2)
         assert (
             requests.get(f"{server.url}/api/config", timeout=PATIENCE).json()["appTitle"] == "From the file"
@@ -132,6 +170,7 @@ class TestStart:
         assert [line["notice"] for line in lines if "notice" in line] == [
             "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
             "librechat.yaml: without effect in Echo: cache.",
+            "ECHO_RATE_LIMIT is set, and is no setting of Echo's; did you mean ECHO_RATE_LIMITS?",
             "Set, and without effect in Echo: MEILI_HOST.",
         ]
 

@@ -1,6 +1,6 @@
 """The refresh token's cookie."""
 
-from http.cookies import SimpleCookie
+from werkzeug.http import dump_cookie
 
 from echo.http.client import is_loopback
 from echo.services import ClientInfo
@@ -10,16 +10,9 @@ NAME = "refreshToken"
 
 def make_cookie(value: str, *, max_age: int, secure: bool) -> str:
     """A `Set-Cookie` value; `max_age` in seconds, 0 takes the cookie away."""
-    cookie: SimpleCookie = SimpleCookie()
-    cookie[NAME] = value
-    morsel = cookie[NAME]
-    morsel["httponly"] = True
-    morsel["samesite"] = "Strict"
-    morsel["path"] = "/"
-    morsel["max-age"] = max_age
-    if secure:
-        morsel["secure"] = True
-    return morsel.OutputString()
+    return dump_cookie(
+        NAME, value, max_age=max_age, sync_expires=False, secure=secure, httponly=True, samesite="Strict"
+    )
 
 
 def must_be_secure(client: ClientInfo, setting: bool | None) -> bool:

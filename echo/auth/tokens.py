@@ -7,6 +7,7 @@ key, in type or in audience, so that none passes for another.
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ PENDING_SECONDS = 5 * 60
 ISSUER = "echo-api"
 AUDIENCE = "echo-api"
 PENDING_AUDIENCE = "echo-api/2fa"
+# How MongoDB's ids are written, which those of users and sessions are.
+OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
+TIMES = ("exp", "iat", "nbf")
+# Beyond it a number is not exact for whoever reads JSON as JavaScript does.
+LAST_SECOND = 2**53
 
 
 class InvalidToken(Exception):
@@ -88,7 +94,8 @@ class Tokens:
             self.access_key,
             issuer=ISSUER,
             audience=AUDIENCE,
-            required=["exp", "iss", "aud", "sub", "sid"],
+            ids=("sub", "sid"),
+            texts=("email", "username", "provider", "role"),
             token_type=ACCESS_TYPE,
         )
         caller = Caller(
@@ -115,11 +122,8 @@ class Tokens:
 
     def read_refresh(self, token: str) -> RefreshClaims:
         """The claims of a valid refresh token; raises `InvalidToken`."""
-        claims = _decode(token, self.refresh_key, required=["exp", "id", "sessionId"])
-        owner, session_id = claims["id"], claims["sessionId"]
-        if not isinstance(owner, str) or not isinstance(session_id, str):
-            raise InvalidToken
-        return RefreshClaims(owner, session_id)
+        claims = _decode(token, self.refresh_key, ids=("id", "sessionId"))
+        return RefreshClaims(claims["id"], claims["sessionId"])
 
     def make_pending(self, owner: str, password_hash: str) -> str:
         """A signed token that says: of this user the password was right, and nothing more. It opens nothing.
@@ -145,10 +149,11 @@ class Tokens:
             self.access_key,
             issuer=ISSUER,
             audience=PENDING_AUDIENCE,
-            required=["exp", "iss", "aud", "sub", "pwd"],
+            ids=("sub",),
+            texts=("pwd",),
             token_type=PENDING_TYPE,
         )
-        return PendingClaims(str(claims["sub"]), str(claims["pwd"]))
+        return PendingClaims(claims["sub"], claims["pwd"])
 
     def mark_of(self, password_hash: str | None) -> str:
         """What tells one password from the next without telling anything of it, to whoever has not our key."""
@@ -176,11 +181,13 @@ def _decode(
     token: str,
     key: str,
     *,
-    required: list[str],
+    ids: tuple[str, ...],
+    texts: tuple[str, ...] = (),
     issuer: str | None = None,
     audience: str | None = None,
     token_type: str | None = None,
 ) -> dict[str, Any]:
+    """The claims of a token, among them these, each of its type; raises `InvalidToken`."""
     try:
         decoded = jwt.decode_complete(
             token,
@@ -188,11 +195,31 @@ def _decode(
             algorithms=[ALGORITHM],
             issuer=issuer,
             audience=audience,
-            options={"require": required},
+            options={"require": ["exp", *(["iss", "aud"] if issuer else []), *ids, *texts]},
         )
-    except (jwt.InvalidTokenError, UnicodeError) as error:
+    except (jwt.PyJWTError, ArithmeticError, TypeError, ValueError) as error:
+        # The library computes with claims, and compares them, before it knows what they are.
         raise InvalidToken from error
-    if token_type and decoded["header"].get("typ") != token_type:
-        raise InvalidToken
     claims: dict[str, Any] = decoded["payload"]
+    fitting = (
+        all(_is_id(claims[name]) for name in ids)
+        and all(_is_text(claims[name]) for name in texts)
+        and all(_is_time(claims[name]) for name in TIMES if name in claims)
+    )
+    if not fitting or (token_type and decoded["header"].get("typ") != token_type):
+        raise InvalidToken
     return claims
+
+
+def _is_id(claim: Any) -> bool:
+    return isinstance(claim, str) and OBJECT_ID.fullmatch(claim) is not None
+
+
+def _is_text(claim: Any) -> bool:
+    """Whether it is text that can be written down: JSON's escapes make halves of characters too."""
+    return isinstance(claim, str) and not any("\ud800" <= letter <= "\udfff" for letter in claim)
+
+
+def _is_time(claim: Any) -> bool:
+    """Whether it is a number of seconds since 1970 (RFC 7519, section 2, NumericDate)."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and 0 <= claim <= LAST_SECOND

@@ -17,7 +17,9 @@ from echo.providers.chat import Attachment, ChatRequest, Turn
 
 NO_PICTURE = "is no picture of a type that is accepted"
 SYSTEM_ROLES = ("system", "developer")
-DATA_URL = re.compile(r"data:(?P<type>image/[a-z]+);base64,(?P<content>[A-Za-z0-9+/=\s]+)", re.ASCII)
+# RFC 2397, in small letters or capitals (RFC 3986, section 3.1; RFC 2045, section 5.1). The named type decides
+# nothing: the content does.
+DATA_URL = re.compile(r"data:[^,]{0,200};base64,(?P<content>[a-z0-9+/=\s]+)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)

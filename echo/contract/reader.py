@@ -24,7 +24,11 @@ DRAIN_SECONDS = 5.0
 
 
 class RequestReader:
-    """Turns the request into the handler's arguments before Flask is entered; see `read_arguments`."""
+    """Turns the request into the handler's arguments before Flask is entered; see `read_arguments`.
+
+    What is sent to an operation that declares no body is not read, whatever it is and says of its length: it means
+    nothing (RFC 9110, section 9.3.1), and the server throws it away as it comes.
+    """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, limiter: RateLimiter) -> None:
         self._app = app
@@ -37,7 +41,8 @@ class RequestReader:
             operation: Operation = scope[OPERATION]
             body = LimitedBody(receive, self._limit(operation))
             try:
-                body.check_declared(Headers(scope=scope))
+                if operation.body is not None:
+                    body.check_declared(Headers(scope=scope))
                 arguments = await read_arguments(operation, scope, body)
             except PayloadTooLarge:
                 await body.drain()

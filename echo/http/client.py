@@ -7,30 +7,39 @@ from starlette.datastructures import Headers
 
 from echo.services import ClientInfo
 
-MAX_USER_AGENT = 256
+SCHEMES = ("http", "https")
 
 
 def read_client(scope: dict[str, Any], trusted_proxies: int) -> ClientInfo:
     """The client of a request.
 
-    With n trusted proxies the n-th address from the right of `X-Forwarded-For` counts, as Express counts for
-    LibreChat's `TRUST_PROXY`; what a client itself put further left is never believed.
+    With n trusted proxies the n-th entry from the right of `X-Forwarded-For` counts, and of `X-Forwarded-Proto`, as
+    Express counts for LibreChat's `TRUST_PROXY`: each of them wrote one. What a client itself put further left is
+    never believed. An entry that makes no sense counts as one, and then the connection itself says who is there.
     """
     headers = Headers(scope=scope)
     address, scheme = (scope.get("client") or ("unknown", 0))[0], scope["scheme"]
     if trusted_proxies > 0:
-        address = _forwarded(headers.get("x-forwarded-for", ""), trusted_proxies) or address
-        scheme = headers.get("x-forwarded-proto", scheme).rpartition(",")[2].strip().lower()
-    return ClientInfo(address, headers.get("user-agent", "")[:MAX_USER_AGENT], scheme == "https")
+        address = _address(_entry(headers, "x-forwarded-for", trusted_proxies)) or address
+        claimed = _entry(headers, "x-forwarded-proto", trusted_proxies).lower()
+        scheme = claimed if claimed in SCHEMES else scheme
+    return ClientInfo(address, scheme == "https")
 
 
-def _forwarded(header: str, trusted_proxies: int) -> str | None:
-    hops = [hop.strip() for hop in header.split(",") if hop.strip()]
-    if not hops:
-        return None
-    candidate = hops[max(0, len(hops) - trusted_proxies)]
+def _entry(headers: Headers, name: str, position: int) -> str:
+    """The entry of a list at this place from the right, the first of a shorter list, "" of an empty one.
+
+    Several lines are one list (RFC 9110, section 5.3): a proxy may append to the line that it got, or add its own,
+    as HAProxy does. Empty entries are none.
+    """
+    entries = [entry for line in headers.getlist(name) for part in line.split(",") if (entry := part.strip())]
+    return entries[max(0, len(entries) - position)] if entries else ""
+
+
+def _address(hop: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(_without_port(candidate)))
+        # Without a zone, which is a name on the machine that wrote it.
+        return str(ipaddress.ip_address(_without_port(hop).partition("%")[0]))
     except ValueError:
         return None
 

@@ -89,6 +89,8 @@ class Exchange:
         """Pass on a message, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            # The server looks here for whether a body may be as short as it will be.
+            self.scope["method"] = self._method
             message = {**message, "headers": list(message.get("headers", []))}
             self._add_headers(MutableHeaders(raw=message["headers"]))
         elif self._method == "HEAD":

@@ -1,7 +1,9 @@
 """Settings of the environment as `librechat.yaml` completes them, and what is worth telling about both."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
@@ -11,6 +13,14 @@ from echo.settings.librechat.speech import with_speech
 from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
 from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
+
+PREFIX = "ECHO"
+# Not settings of the server: what `echo-api chat` reads, and what the compose file does.
+OTHERS = frozenset({"ECHO_API_KEY", "ECHO_DB_PASSWORD", "ECHO_PUBLISH"})
+# What Kubernetes and Docker set in each container for a service that is called "echo".
+OF_SERVICES = re.compile(
+    r"ECHO(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT|PORT_[0-9]+_(TCP|UDP)|PORT$|NAME$).*"
+)
 
 
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
@@ -94,5 +104,17 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
+    yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _misspelt(reader: Reader, config: ConfigFile) -> Iterator[str]:
+    """Of names like ours those that are no setting: a limit that somebody believes in may be none."""
+    for name in reader.unknown(PREFIX):
+        if name in OTHERS or name in config.variables or OF_SERVICES.fullmatch(name):
+            continue
+        ours = [known for known in reader.known if known.startswith(PREFIX)]
+        like = get_close_matches(name.upper(), ours, n=1, cutoff=0.75)
+        hint = f"; did you mean {like[0]}?" if like else "."
+        yield f"{name} is set, and is no setting of Echo's{hint}"

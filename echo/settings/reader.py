@@ -38,6 +38,15 @@ class Reader:
         """Which of these names are set, although nobody asked for them."""
         return sorted(name for name in names - set(self.known) if self._environ.get(name, "").strip())
 
+    def unknown(self, prefix: str) -> list[str]:
+        """Which names that begin so, in small letters or capitals, are set, although nobody asked for them."""
+        asked = set(self.known)
+        return sorted(
+            name
+            for name, value in self._environ.items()
+            if name.upper().startswith(prefix) and name not in asked and value.strip()
+        )
+
     def text(self, name: str, default: str | None = None, *, one_of: tuple[str, ...] | None = None) -> Any:
         """A text; unset and empty are the same, as in LibreChat."""
         checks = validate.OneOf(one_of, error=f"must be one of {', '.join(one_of)}") if one_of else None

@@ -32,4 +32,4 @@ class TestCookie:
     def test_is_secure_except_on_loopback(
         self, address: str, tls: bool, setting: bool | None, secure: bool
     ) -> None:
-        assert must_be_secure(ClientInfo(address, "", tls), setting) is secure
+        assert must_be_secure(ClientInfo(address, tls), setting) is secure

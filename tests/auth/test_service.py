@@ -23,7 +23,7 @@ from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
 from tests.conftest import PASSWORD
 
-CLIENT = ClientInfo("127.0.0.1", "", secure=False)
+CLIENT = ClientInfo("127.0.0.1", secure=False)
 Interference = Callable[[Database, str], Any]
 
 

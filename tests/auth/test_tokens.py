@@ -1,4 +1,9 @@
+import base64
+import hmac
+import json
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -141,3 +146,130 @@ class TestPendingToken:
         assert "$2b$" not in claims["pwd"]
         another_server = replace(TOKENS, access_key="c" * 40)
         assert len({claims["pwd"], TOKENS.mark_of("$2b$10$y"), another_server.mark_of("$2b$10$x")}) == 3
+
+
+# What JSON can say in place of an id, a text or a time.
+ODD: tuple[Any, ...] = (
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    10**400,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    "",
+    "x",
+    "1" * 5000,
+    "99999999999",
+    "\ud800",
+    "0" * 23 + "\n",
+    "g" * 24,
+    [],
+    ["0" * 24],
+    {},
+    {"$ne": None},
+    [[[[[]]]]],
+)
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, Callable[[str], Any]]] = {
+    "access": (
+        {
+            "id": CALLER.id,
+            "sub": CALLER.id,
+            "sid": CALLER.session_id,
+            "email": CALLER.email,
+            "username": CALLER.username,
+            "provider": CALLER.provider,
+            "role": CALLER.role,
+            "iss": "echo-api",
+            "aud": "echo-api",
+            "iat": 1,
+            "nbf": 1,
+            "jti": "x",
+        },
+        {"typ": "at+jwt"},
+        ACCESS_KEY,
+        TOKENS.read_access,
+    ),
+    "refresh": (
+        {"id": CALLER.id, "sessionId": CALLER.session_id, "iat": 1, "nbf": 1, "jti": "x"},
+        {"typ": "JWT"},
+        REFRESH_KEY,
+        TOKENS.read_refresh,
+    ),
+    "pending": (
+        {
+            "sub": CALLER.id,
+            "pwd": "mark",
+            "iss": "echo-api",
+            "aud": "echo-api/2fa",
+            "iat": 1,
+            "nbf": 1,
+            "jti": "x",
+        },
+        {"typ": "2fa+jwt"},
+        ACCESS_KEY,
+        TOKENS.read_pending,
+    ),
+}
+
+
+def named(odd: Any) -> str:
+    return repr(odd)[:24]
+
+
+def signed(claims: dict[str, Any], header: dict[str, Any], key: str) -> str:
+    """A token with whatever claims and header: PyJWT makes none of some of them."""
+
+    def encoded(part: bytes) -> bytes:
+        return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+    head = encoded(json.dumps({"alg": "HS256", **header}).encode())
+    signing_input = head + b"." + encoded(json.dumps(claims).encode())
+    signature = hmac.new(key.encode(), signing_input, "sha256").digest()
+    return (signing_input + b"." + encoded(signature)).decode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestOddClaims:
+    def test_the_control_is_accepted(self, kind: str) -> None:
+        claims, header, key, read = KINDS[kind]
+        assert read(signed({**claims, "exp": int(time.time()) + 60}, header, key))
+
+    @pytest.mark.parametrize("odd", ODD, ids=named)
+    def test_of_ids_and_times_are_refused(self, kind: str, odd: Any) -> None:
+        claims, header, key, read = KINDS[kind]
+        claims = {**claims, "exp": int(time.time()) + 60}
+        # The `id` of an access token is LibreChat's name of what `sub` says, and not read.
+        names = ("exp", "id", "sessionId") if kind == "refresh" else ("exp", "sub", "sid")
+        for name in set(names) & set(claims):
+            with pytest.raises(InvalidToken):
+                read(signed({**claims, name: odd}, header, key))
+
+    @pytest.mark.parametrize("odd", ODD, ids=named)
+    def test_of_any_name_are_refused_or_can_be_used(self, kind: str, odd: Any) -> None:
+        claims, header, key, read = KINDS[kind]
+        claims = {**claims, "exp": int(time.time()) + 60}
+        for name in claims:
+            try:
+                found = read(signed({**claims, name: odd}, header, key))
+            except InvalidToken:
+                continue
+            for text in vars(getattr(found, "caller", found)).values():
+                assert isinstance(text, str)
+                text.encode()
+
+    @pytest.mark.parametrize("name", ["alg", "typ", "kid", "crit", "b64", "cty"])
+    @pytest.mark.parametrize("odd", ODD, ids=named)
+    def test_of_the_header_are_no_fault(self, kind: str, name: str, odd: Any) -> None:
+        claims, header, key, read = KINDS[kind]
+        with suppress(InvalidToken):
+            read(signed({**claims, "exp": int(time.time()) + 60}, {**header, name: odd}, key))
+
+    @pytest.mark.parametrize("payload", [b"[]", b"1", b'"x"', b"null", b"[" * 100_000, b"\xff", b"{", b""])
+    def test_that_are_no_object_are_refused(self, kind: str, payload: bytes) -> None:
+        _, header, key, read = KINDS[kind]
+        token = jwt.api_jws.encode(payload, key, "HS256", headers=header)
+        with pytest.raises(InvalidToken):
+            read(token)

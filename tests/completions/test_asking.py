@@ -50,8 +50,21 @@ class TestReadMessages:
             PNG,
         )
 
-    def test_a_picture_is_what_its_bytes_are(self) -> None:
-        _, (turn,) = read_messages([user([picture(f"data:image/jpeg;base64,{IN_BASE64}")])])
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "data:image/jpeg;base64",
+            "data:image/PNG;base64",
+            "DATA:IMAGE/PNG;BASE64",
+            "data:image/x-png;base64",
+            "data:image/vnd.mozilla.apng;base64",
+            "data:image/png;name=cat.png;base64",
+            "data:application/octet-stream;base64",
+            "data:;base64",
+        ],
+    )
+    def test_a_picture_is_what_its_bytes_are(self, before: str) -> None:
+        _, (turn,) = read_messages([user([picture(f"{before},{IN_BASE64}")])])
         assert turn.attachments[0].media_type == "image/png"
 
     @pytest.mark.parametrize(
@@ -62,6 +75,8 @@ class TestReadMessages:
             "file:///etc/passwd",
             "data:text/html;base64,PGI+",
             "data:image/png,raw",
+            "data:text/html,;base64,PGI+",
+            "data:image/png;base64:YWJj",
             "data:image/png;base64,",
             "data:image/png;base64,====",
             "data:image/png;base64,YQ",

@@ -74,6 +74,11 @@ class TestReadAll:
 
 
 class TestSettings:
+    def test_a_misspelt_name_is_warned_of(self) -> None:
+        found = list(check_settings(begin({"ECHO_WORKER": "2"}, None)))
+        assert statuses(found) == ["ok", "warning"]
+        assert "did you mean ECHO_WORKERS?" in found[1].what
+
     def test_what_has_no_effect_is_warned_of(self) -> None:
         found = list(check_settings(begin({"MEILI_HOST": "http://meili:7700"}, None)))
         assert statuses(found) == ["ok", "warning"]

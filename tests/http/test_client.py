@@ -3,13 +3,16 @@ import pytest
 from echo.http.client import read_client
 
 
-def scope(forwarded: str | None = None, proto: str | None = None) -> dict[str, object]:
-    headers = [(b"user-agent", b"curl" + b"x" * 500)]
-    if forwarded is not None:
-        headers.append((b"x-forwarded-for", forwarded.encode()))
-    if proto is not None:
-        headers.append((b"x-forwarded-proto", proto.encode()))
-    return {"type": "http", "client": ("10.0.0.9", 1234), "scheme": "http", "headers": headers}
+def scope(
+    forwarded: str | list[str] | None = None, proto: str | list[str] | None = None, scheme: str = "http"
+) -> dict[str, object]:
+    """A request from 10.0.0.9; a list is a header of several lines."""
+    headers = [
+        (name, line.encode("latin-1"))
+        for name, given in ((b"x-forwarded-for", forwarded), (b"x-forwarded-proto", proto))
+        for line in ([given] if isinstance(given, str) else given or [])
+    ]
+    return {"type": "http", "client": ("10.0.0.9", 1234), "scheme": scheme, "headers": headers}
 
 
 class TestAddress:
@@ -26,23 +29,63 @@ class TestAddress:
             ("1.2.3.4:5678", 1, "1.2.3.4"),
             ("6.6.6.6:1, [2001:db8::1]:5678", 1, "2001:db8::1"),
             ("[2001:db8::1]", 1, "2001:db8::1"),
+            ("fe80::1%eth0", 1, "fe80::1"),
             ("[", 1, "10.0.0.9"),
             (":5678", 1, "10.0.0.9"),
+            ("%", 1, "10.0.0.9"),
             ("nonsense\x1b[31m", 1, "10.0.0.9"),
             ("", 1, "10.0.0.9"),
+            # Who adds a line of its own, as HAProxy does, wrote the last one.
+            (["6.6.6.6", "1.2.3.4"], 1, "1.2.3.4"),
+            (["6.6.6.6, 7.7.7.7", "1.2.3.4"], 1, "1.2.3.4"),
+            (["6.6.6.6", "7.7.7.7, 1.2.3.4"], 1, "1.2.3.4"),
+            (["6.6.6.6", "1.2.3.4", "10.0.0.1"], 2, "1.2.3.4"),
+            (["6.6.6.6, 1.2.3.4", "10.0.0.1"], 2, "1.2.3.4"),
+            (["6.6.6.6", "1.2.3.4, 10.0.0.1"], 2, "1.2.3.4"),
+            (["1.2.3.4", "10.0.0.1"], 3, "1.2.3.4"),
+            (["6.6.6.6", "1.2.3.4", ""], 1, "1.2.3.4"),
+            (["6.6.6.6", " , 1.2.3.4 ,, "], 1, "1.2.3.4"),
+            (["", ","], 1, "10.0.0.9"),
+            # An entry that is no address is one all the same: the one before it is the client's word.
+            (["6.6.6.6", "unknown"], 1, "10.0.0.9"),
+            (["6.6.6.6, 1.2.3.4", "garbage"], 2, "1.2.3.4"),
+            ("6.6.6.6, _hidden, 10.0.0.1", 2, "10.0.0.9"),
+            (["1.2.3.4", "6.6.6.6"], 0, "10.0.0.9"),
         ],
     )
     def test_is_the_one_that_trusted_proxies_saw(
-        self, forwarded: str | None, proxies: int, address: str
+        self, forwarded: str | list[str] | None, proxies: int, address: str
     ) -> None:
         assert read_client(scope(forwarded), proxies).address == address
 
 
 class TestTls:
-    def test_is_believed_of_a_trusted_proxy_only(self) -> None:
-        assert read_client(scope("1.2.3.4", "https"), 1).secure
-        assert not read_client(scope("1.2.3.4", "https"), 0).secure
-
-
-def test_a_user_agent_is_cut() -> None:
-    assert len(read_client(scope(), 0).user_agent) == 256
+    @pytest.mark.parametrize(
+        ("proto", "proxies", "scheme", "secure"),
+        [
+            ("https", 1, "http", True),
+            ("HTTPS ", 1, "http", True),
+            ("http", 1, "https", False),
+            ("https", 0, "http", False),
+            ("http", 0, "https", True),
+            (None, 1, "https", True),
+            ("https, http", 1, "http", False),
+            ("http, https", 1, "http", True),
+            (["https", "http"], 1, "http", False),
+            (["http", "https"], 1, "http", True),
+            # The outer proxy was spoken to over TLS, and the inner one by the outer without.
+            (["https", "http"], 2, "http", True),
+            ("http, https, http", 2, "http", True),
+            ("https, http, http", 2, "http", False),
+            ("https", 2, "http", True),
+            # What makes no sense says nothing.
+            (["https", "nonsense"], 1, "http", False),
+            ("", 1, "https", True),
+            ("ftp", 1, "https", True),
+            ([",", ""], 1, "https", True),
+        ],
+    )
+    def test_is_what_the_outermost_trusted_proxy_says(
+        self, proto: str | list[str] | None, proxies: int, scheme: str, secure: bool
+    ) -> None:
+        assert read_client(scope("1.2.3.4", proto, scheme), proxies).secure is secure

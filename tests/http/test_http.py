@@ -112,6 +112,35 @@ class TestCors:
         assert refused.json()["code"] == "cors_refused"
         assert "access-control-allow-origin" not in refused.headers
 
+    def test_a_page_that_may_may_from_a_public_network_too(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        named = make_application(ECHO_CORS_ORIGINS="https://chat.example")
+        asked = {**PREFLIGHT, "Access-Control-Request-Private-Network": "true"}
+        allowed = named.request("OPTIONS", "/api/user", headers=asked)
+        assert allowed.status_code == 204
+        assert allowed.headers["access-control-allow-private-network"] == "true"
+        assert allowed.headers["access-control-allow-origin"] == "https://chat.example"
+        assert "Access-Control-Request-Private-Network" in allowed.headers["vary"]
+        refused = named.request("OPTIONS", "/api/user", headers={**asked, "Origin": "https://evil.example"})
+        assert refused.status_code == 400
+        assert refused.json()["code"] == "cors_refused"
+        assert "access-control-allow-private-network" not in refused.headers
+
+    def test_where_any_page_may_none_reaches_into_a_private_network(self, api: Client) -> None:
+        asked = {**PREFLIGHT, "Access-Control-Request-Private-Network": "true"}
+        response = api.request("OPTIONS", "/api/user", headers=asked)
+        assert response.status_code == 204
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-private-network" not in response.headers
+
+    def test_who_asks_for_no_private_network_is_told_of_none(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        named = make_application(ECHO_CORS_ORIGINS="https://chat.example")
+        response = named.request("OPTIONS", "/api/user", headers=PREFLIGHT)
+        assert "access-control-allow-private-network" not in response.headers
+
 
 class TestBodies:
     @pytest.mark.parametrize(
@@ -155,6 +184,14 @@ class TestBodies:
             yield from (body[start : start + 100] for start in range(0, len(body), 100))
 
         assert small.post("/api/auth/login", content=chunks(), headers=headers).status_code == 413
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_where_none_belongs_are_thrown_away(
+        self, make_application: Callable[..., Client], method: str
+    ) -> None:
+        small = make_application(ECHO_MAX_BODY_BYTES="1000")
+        for content in (b"x" * 2000, iter([b"x" * 500] * 4)):
+            assert small.request(method, "/health", content=content).status_code == 200
 
     def test_chunked_within_the_limit_are_read(self, api: Client) -> None:
         response = api.post(

@@ -46,6 +46,19 @@ class TestLogin:
         assert [status(address) for address in (*mapped, mapped[0])] == [401] * 4
         assert status(mapped[0].removeprefix("::ffff:")) == 429
 
+    def test_a_line_of_the_clients_own_changes_nothing(self, make_application: Make) -> None:
+        client = make_application(**COUNTED, LOGIN_MAX="2", LOGIN_WINDOW="5")
+        network = f"2001:db8:{secrets.token_hex(2)}:1"
+
+        def status(claimed: str) -> int:
+            body = {"email": f"{secrets.token_hex(4)}@example.com", "password": "not the password"}
+            # As behind HAProxy's `option forwardfor`: the client's line, and then the proxy's.
+            lines = [("X-Forwarded-For", claimed), ("X-Forwarded-For", f"{network}::1")]
+            return int(client.post("/api/auth/login", json=body, headers=lines).status_code)
+
+        claims = [f"2001:db8:{number}::1" for number in range(4)]
+        assert [status(claim) for claim in claims] == [401, 401, 429, 429]
+
     def test_is_limited_by_account_from_any_address(self, make_application: Make) -> None:
         client = make_application(**COUNTED, LOGIN_MAX="3", LOGIN_WINDOW="5")
         spellings = ["victim@example.com", "Victim@Example.com", "VICTIM@example.com", "victim@example.com"]

@@ -1,5 +1,6 @@
 """No operation that the contract secures answers without a valid access token."""
 
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -138,3 +139,57 @@ class TestRefreshTokens:
     def test_are_stored_hashed_only(self, ada: UserClient, session_repository: Any) -> None:
         stored = repr(session_repository.get(ada.id, ada.session_id))
         assert ada.refresh_token not in stored
+
+
+class TestOddClaims:
+    """A key that signs elsewhere too, or an older version, must not make a fault of ours."""
+
+    ODD = (
+        {"sub": 1},
+        {"sub": "x"},
+        {"sid": {"$ne": None}},
+        {"sid": "\ud800"},
+        {"email": None},
+        {"role": ["USER"]},
+        {"exp": 10**400},
+        {"exp": "99999999999"},
+        {"iat": float("inf")},
+        {"nbf": {}},
+    )
+
+    @pytest.mark.parametrize("odd", ODD, ids=repr)
+    def test_of_an_access_token_are_401(
+        self, ada: UserClient, settings: Settings, odd: dict[str, Any]
+    ) -> None:
+        token = ada.headers["Authorization"].removeprefix("Bearer ")
+        claims = jwt.decode(token, options={"verify_signature": False}) | odd
+        claims = {name: value for name, value in claims.items() if value is not None}
+        response = ada.get("/api/user", headers=bearer(claims, str(settings.jwt_secret), "at+jwt"))
+        assert response.status_code == 401
+        assert response.json()["code"] == "invalid_token"
+
+    @pytest.mark.parametrize("odd", [{"id": 1}, {"id": "x"}, {"sessionId": []}, {"exp": 10**400}], ids=repr)
+    def test_of_a_refresh_token_are_401(
+        self, ada: UserClient, api: Client, settings: Settings, odd: dict[str, Any]
+    ) -> None:
+        claims = jwt.decode(ada.refresh_token, options={"verify_signature": False}) | odd
+        token = bearer(claims, str(settings.jwt_refresh_secret), "JWT")["Authorization"].partition(" ")[2]
+        response = api.post("/api/auth/refresh", headers={"Cookie": f"refreshToken={token}"})
+        assert response.status_code == 401
+
+    @pytest.mark.parametrize("odd", [{"sub": 1}, {"sub": "x"}, {"pwd": []}, {"exp": 10**400}], ids=repr)
+    def test_of_half_a_login_are_401(
+        self, ada: UserClient, api: Client, tokens: Tokens, settings: Settings, odd: dict[str, Any]
+    ) -> None:
+        pending = tokens.make_pending(ada.id, "hash")
+        claims = jwt.decode(pending, options={"verify_signature": False}) | odd
+        token = bearer(claims, str(settings.jwt_secret), "2fa+jwt")["Authorization"].partition(" ")[2]
+        body = {"tempToken": token, "token": "123456"}
+        assert api.post("/api/auth/2fa/verify-temp", json=body).status_code == 401
+
+
+def bearer(claims: dict[str, Any], key: str, kind: str) -> dict[str, str]:
+    """A header with a token of whatever claims: PyJWT itself would not sign some of them."""
+    payload = json.dumps(claims).encode()
+    token = jwt.api_jws.encode(payload, key, "HS256", headers={"typ": kind})
+    return {"Authorization": f"Bearer {token}"}

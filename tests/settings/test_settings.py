@@ -41,6 +41,65 @@ class TestDefaults:
         assert load_settings({"PORT": "", "APP_TITLE": " "}) == load_settings({})
 
 
+class TestMisspeltNames:
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("ECHO_WORKER", "ECHO_WORKERS"),
+            ("ECHO_RATE_LIMIT", "ECHO_RATE_LIMITS"),
+            ("ECHO_MAX_BODY_BYTE", "ECHO_MAX_BODY_BYTES"),
+            ("ECHO_CORS_ORIGIN", "ECHO_CORS_ORIGINS"),
+            ("echo_workers", "ECHO_WORKERS"),
+            ("ECHOWORKERS", "ECHO_WORKERS"),
+        ],
+    )
+    def test_are_told_with_what_was_meant(self, name: str, meant: str) -> None:
+        expected = f"{name} is set, and is no setting of Echo's; did you mean {meant}?"
+        assert load_settings({name: "5"}).notices == (expected,)
+
+    def test_in_the_file_are_told_too(self, tmp_path: Path) -> None:
+        file = tmp_path / ".env"
+        file.write_text("ECHO_WORKER=5\n")
+        [notice] = load_settings({}, env_file=file).notices
+        assert notice.endswith("did you mean ECHO_WORKERS?")
+
+    def test_that_resemble_nothing_are_told(self) -> None:
+        assert load_settings({"ECHO_QZX": "5"}).notices == ("ECHO_QZX is set, and is no setting of Echo's.",)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "ECHO_WORKERS",
+            # Of the commands and of the compose file.
+            "ECHO_API_KEY",
+            "ECHO_DB_PASSWORD",
+            "ECHO_PUBLISH",
+            # Of Kubernetes, for a service that is called "echo" or "echo-api".
+            "ECHO_SERVICE_HOST",
+            "ECHO_SERVICE_PORT",
+            "ECHO_SERVICE_PORT_HTTP",
+            "ECHO_PORT",
+            "ECHO_PORT_3080_TCP",
+            "ECHO_PORT_3080_TCP_ADDR",
+            "ECHO_API_SERVICE_HOST",
+            "ECHO_API_PORT",
+        ],
+    )
+    def test_of_others_are_none(self, name: str) -> None:
+        assert load_settings({name: "5"}).notices == ()
+
+    def test_that_are_empty_are_none(self) -> None:
+        assert load_settings({"ECHO_WORKER": " "}).notices == ()
+
+    def test_that_the_configuration_file_names_are_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "librechat.yaml"
+        file.write_text(
+            "version: 1.3.5\nendpoints:\n  custom:\n    - name: Mine\n      apiKey: ${ECHO_MINE}\n"
+            "      baseURL: https://models.example/v1\n      models: {default: [m]}\n"
+        )
+        assert load_settings({"ECHO_MINE": "sk-x"}, config_file=file).notices == ()
+
+
 class TestExampleFile:
     def test_names_every_setting_and_no_other(self) -> None:
         reader = Reader({})
