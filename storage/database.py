@@ -167,14 +167,16 @@ def connect(
 
 def times(options: Mapping[str, Any], timeout_ms: int, seconds: float | None) -> dict[str, float]:
     """The times that a URI with these options leaves to us, in milliseconds."""
+    # The driver changes the case of some.
+    given = {name.casefold() for name in options}
     limit = None if seconds is None else seconds * 1000
     wanted: dict[str, float] = {SELECTION_TIMEOUT: timeout_ms if limit is None else min(timeout_ms, limit)}
     if limit is not None:
         wanted[CONNECT_TIMEOUT] = min(timeout_ms, limit)
         # The driver takes no notice of the older option where it has this one.
-        if SOCKET_TIMEOUT not in options:
+        if SOCKET_TIMEOUT.casefold() not in given:
             wanted[OPERATION_TIMEOUT] = limit
-    return {name: value for name, value in wanted.items() if name not in options}
+    return {name: value for name, value in wanted.items() if name.casefold() not in given}
 
 
 def index_shape(index: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
