@@ -143,6 +143,7 @@ class GuardedClient(MongoClient[dict[str, Any]]):
             raise
 
     def close(self) -> None:
-        """Close every connection, and ask no more."""
+        """Close every connection, and ask no more. Not even to say goodbye is a server waited for that hangs."""
+        with pymongo.timeout(PING_SECONDS):
+            super().close()
         self._availability.close()
-        super().close()
