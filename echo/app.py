@@ -1,6 +1,6 @@
 """The composition root: the only place that knows how the parts fit together."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from echo.completions.models import Models
 from echo.completions.service import CompletionService
 from echo.contract.application import build_application
 from echo.contract.document import load_contract
-from echo.files import build_file_store
+from echo.files import FileStore, build_file_store
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
@@ -32,6 +32,7 @@ from echo.observation import Observation, observe
 from echo.providers.catalog import Catalog
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
+from echo.readiness import Dependency, Readiness
 from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
@@ -44,7 +45,6 @@ from storage.bans import BanRepository
 from storage.chats import ChatRepository
 from storage.conversations import ConversationRepository
 from storage.database import Database
-from storage.errors import Unavailable
 from storage.exchanges import ExchangeRepository
 from storage.exports import ExportRepository
 from storage.files import FileRepository
@@ -57,6 +57,10 @@ from storage.sessions import SessionRepository
 from storage.threads import ThreadRepository
 from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
+
+# How long `GET /ready` waits for an answer, and how old one about the disk may be.
+READY_SECONDS = 2.0
+PROBE_FRESH_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def assemble(settings: Settings) -> Application:
     if not (settings.mongo_uri and settings.jwt_secret and settings.jwt_refresh_secret):
         raise ValueError("the settings lack the database or the signing keys")
     observation = observe(settings)
-    database = Database(settings.mongo_uri, watchers=observation.watchers)
+    database = Database(settings.mongo_uri, seconds=settings.database_seconds, watchers=observation.watchers)
     tokens = Tokens(
         settings.jwt_secret, settings.jwt_refresh_secret, settings.session_seconds, settings.refresh_seconds
     )
@@ -198,21 +202,19 @@ def make_services(
         file_store=file_store,
         count_tokens=count_tokens,
         background=background,
-        readiness=lambda: check_readiness(settings, database),
+        readiness=make_readiness(database, file_store),
     )
 
 
-def check_readiness(settings: Settings, database: Database) -> Mapping[str, bool]:
-    """Whether each dependency answers now."""
-    return {"database": _answers(database), "files": settings.data_dir.is_dir()}
-
-
-def _answers(database: Database) -> bool:
-    try:
-        database.ping()
-    except Unavailable:
-        return False
-    return True
+def make_readiness(database: Database, file_store: FileStore) -> Readiness:
+    """What a process needs, and how each is asked."""
+    return Readiness(
+        {
+            "database": Dependency(lambda: database.ping(READY_SECONDS), seconds=READY_SECONDS),
+            # A write that is brought to the disk, for anybody who asks.
+            "files": Dependency(file_store.probe, seconds=READY_SECONDS, fresh_seconds=PROBE_FRESH_SECONDS),
+        }
+    )
 
 
 def _lifespan(

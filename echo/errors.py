@@ -5,6 +5,7 @@ a stable `code` for programs, the HTTP `status`, and for invalid requests the li
 Handlers and services raise; nobody builds an error body by hand.
 """
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -14,6 +15,14 @@ import orjson
 from storage import errors as storage_errors
 
 RETRY_AFTER_SECONDS = 2
+# Somebody has to make room, or to repair something.
+DISK_RETRY_SECONDS = 60
+# No space, no quota, the process's own limit on a file.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Read-only, not ours to write, broken, a network file system that has gone.
+DISK_FAULTS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO}
+# Every descriptor is in use: of the process, of the machine.
+DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 BEARER_CHALLENGE = 'Bearer realm="echo"'
 # Where programs speak to Echo as they speak to OpenAI.
 OPENAI_PATHS = "/v1/"
@@ -186,6 +195,20 @@ class ServiceUnavailable(ApiError):
         super().__init__(message, code=code, headers={"Retry-After": str(retry_after)}, errors=errors)
 
 
+def no_room() -> ServiceUnavailable:
+    """A disk is full: ours, or the database's."""
+    return ServiceUnavailable(
+        "The server has no room left for this.", code="disk_full", retry_after=DISK_RETRY_SECONDS
+    )
+
+
+def disk_failed() -> ServiceUnavailable:
+    """The disk does not take a file, or does not give it."""
+    return ServiceUnavailable(
+        "The server cannot use its disk.", code="disk_failed", retry_after=DISK_RETRY_SECONDS
+    )
+
+
 _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiError]] = {
     storage_errors.NotFound: NotFound,
     storage_errors.BrokenCursor: lambda: BadRequest(
@@ -194,6 +217,7 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
     storage_errors.InvalidDocument: lambda: Unprocessable(
         "A value in the request cannot be stored.", code="unstorable"
     ),
+    storage_errors.StorageFull: no_room,
     storage_errors.Unavailable: lambda: ServiceUnavailable(
         "The database is not available.", code="storage_unavailable"
     ),
@@ -212,6 +236,17 @@ def from_exception(exc: Exception) -> ApiError | None:
     for kind, make in _STORAGE_ERRORS.items():
         if isinstance(exc, kind):
             return make()
+    return from_os_error(exc) if isinstance(exc, OSError) else None
+
+
+def from_os_error(error: OSError) -> ApiError | None:
+    """What a refusal of the operating system means, wherever a file was written or read; None for a fault of ours."""
+    if error.errno in FULL:
+        return no_room()
+    if error.errno in DISK_FAULTS:
+        return disk_failed()
+    if error.errno in DESCRIPTORS:
+        return ServiceUnavailable("The server is busy.", code="overloaded")
     return None
 
 

@@ -1,6 +1,6 @@
 """What handlers work with: the services of one application and the caller of one request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from echo.providers.catalog import Catalog
     from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
+    from echo.readiness import Readiness
     from echo.speech import Transcriber
     from echo.startup import Startup
     from echo.transfer.service import TransferService
@@ -80,4 +81,4 @@ class Services:
     file_store: "FileStore"
     background: "Background"
     count_tokens: Callable[[str], int]
-    readiness: Callable[[], Mapping[str, bool]]
+    readiness: "Readiness"

@@ -1,6 +1,7 @@
 """Is the process alive, and can it work?"""
 
 from echo.errors import FieldError, ServiceUnavailable
+from echo.http.pending import Pending
 from echo.services import Services
 
 
@@ -9,9 +10,13 @@ def get_health() -> str:
     return "OK"
 
 
-def get_ready(services: Services) -> str:
-    """One line for each dependency; raises `ServiceUnavailable` naming those that do not answer."""
-    dependencies = services.readiness()
+def get_ready(services: Services) -> Pending:
+    """One line for each dependency."""
+    return Pending(lambda: _ready(services))
+
+
+async def _ready(services: Services) -> str:
+    dependencies = await services.readiness.ask()
     if missing := [name for name, answers in dependencies.items() if not answers]:
         errors = tuple(FieldError(name, "does not answer") for name in missing)
         raise ServiceUnavailable("Not ready.", code="not_ready", errors=errors)

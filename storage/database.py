@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
+import pymongo
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -12,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
 
+from storage.availability import PING_SECONDS, Availability, GuardedClient, Unanswered
 from storage.commands import CommandWatch, Watcher
 from storage.errors import Unavailable
 from storage.translation import translated
@@ -21,7 +24,11 @@ log = logging.getLogger(__name__)
 Document = dict[str, Any]
 T = TypeVar("T")
 DEFAULT_NAME = "LibreChat"
-SELECTION_TIMEOUT = "serverSelectionTimeoutMS"
+SELECTION_TIMEOUT, CONNECT_TIMEOUT = "serverSelectionTimeoutMS", "connectTimeoutMS"
+OPERATION_TIMEOUT, SOCKET_TIMEOUT = "timeoutMS", "socketTimeoutMS"
+# For what works through all of a conversation or an account, however short the time of other operations is. MongoDB
+# itself ends a transaction after a minute.
+PATIENT_SECONDS = 60.0
 # MongoDB's codes for an index that exists with another name or with other options.
 INDEX_CONFLICTS = {85, 86}
 # MongoDB's code for an index that cannot be: on a sharded collection a unique one without the shard key first.
@@ -36,12 +43,22 @@ class Database:
     Every write is journaled before it is acknowledged, whatever the URI says; on a replica set by the majority,
     unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
     contacted before the first call. `watchers` are told of every command.
+
+    A server is looked for during `timeout_ms`. With `seconds` every operation ends within them, retries and all, or
+    raises `Unavailable`; and once the database is known not to answer, each does so at once (see
+    `storage.availability`). What times the URI itself gives are kept. Without, an operation takes what it takes.
     """
 
     def __init__(
-        self, uri: str, *, app_name: str = "echo", timeout_ms: int = 5000, watchers: Sequence[Watcher] = ()
+        self,
+        uri: str,
+        *,
+        app_name: str = "echo",
+        timeout_ms: int = 5000,
+        seconds: float | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
-        self._client = connect(uri, app_name, timeout_ms, watchers)
+        self._client = connect(uri, app_name, timeout_ms, seconds, watchers)
         self._database = self._client.get_default_database(DEFAULT_NAME)
         self.name = self._database.name
 
@@ -54,19 +71,29 @@ class Database:
         """A collection of this database."""
         return self._database[name]
 
-    def ping(self) -> None:
-        """Raise `Unavailable` unless the deployment answers."""
-        with translated():
+    def ping(self, seconds: float | None = None) -> None:
+        """Raise `Unavailable` unless the deployment answers, within so many seconds."""
+        with translated(), pymongo.timeout(seconds) if seconds else nullcontext():
             self._client.admin.command("ping")
 
-    def atomically(self, work: Callable[[ClientSession | None], T]) -> T:
+    def patiently(self) -> AbstractContextManager[object]:
+        """For operations that take long by nature: all within the context together have `PATIENT_SECONDS`.
+
+        Or as long as any operation has, where that is longer.
+        """
+        seconds = self._client.options.timeout
+        return pymongo.timeout(max(seconds, PATIENT_SECONDS)) if seconds else nullcontext()
+
+    def atomically(self, work: Callable[[ClientSession | None], T], *, seconds: float | None = None) -> T:
         """Run writes that belong together: all are stored, or none.
 
         `work` gets the session that it must pass to each write, and may run again after a conflict with another
         writer. A single server has no transactions: there it gets None, and must order its writes so that a crash
-        between them breaks nothing.
+        between them breaks nothing. All of it has the time of one operation, or so many `seconds` if that is longer.
         """
-        with translated():
+        usual = self._client.options.timeout
+        limit = pymongo.timeout(max(usual, seconds or 0.0)) if usual else nullcontext()
+        with translated(), limit:
             if not self._has_transactions:
                 return work(None)
             with self._client.start_session() as session:
@@ -113,26 +140,43 @@ class Database:
 
 
 def connect(
-    uri: str, app_name: str, timeout_ms: int, watchers: Sequence[Watcher] = ()
+    uri: str, app_name: str, timeout_ms: int, seconds: float | None, watchers: Sequence[Watcher] = ()
 ) -> MongoClient[Document]:
     """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
+    listeners: list[Any] = [CommandWatch(watchers)] if watchers else []
     try:
         with translated():
             options = parse_uri(uri)["options"]
-            patience: dict[str, Any] = {} if SELECTION_TIMEOUT in options else {SELECTION_TIMEOUT: timeout_ms}
-            return MongoClient(
-                uri,
-                appname=app_name,
-                tz_aware=True,
-                uuidRepresentation="standard",
+            wanted: dict[str, Any] = {
+                "appname": app_name,
+                "tz_aware": True,
+                "uuidRepresentation": "standard",
                 # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
-                w=options.get("w") or "majority",
-                journal=True,
-                event_listeners=[CommandWatch(watchers)] if watchers else [],
-                **patience,
-            )
+                "w": options.get("w") or "majority",
+                "journal": True,
+                **times(options, timeout_ms, seconds),
+            }
+            if seconds is None:
+                return MongoClient(uri, event_listeners=listeners, **wanted)
+            availability = Availability(min(seconds, PING_SECONDS))
+            listeners.append(Unanswered(availability))
+            return GuardedClient(uri, availability=availability, event_listeners=listeners, **wanted)
     except ValueError as error:
         raise Unavailable(str(error)) from error
+
+
+def times(options: Mapping[str, Any], timeout_ms: int, seconds: float | None) -> dict[str, float]:
+    """The times that a URI with these options leaves to us, in milliseconds."""
+    # The driver changes the case of some.
+    given = {name.casefold() for name in options}
+    limit = None if seconds is None else seconds * 1000
+    wanted: dict[str, float] = {SELECTION_TIMEOUT: timeout_ms if limit is None else min(timeout_ms, limit)}
+    if limit is not None:
+        wanted[CONNECT_TIMEOUT] = min(timeout_ms, limit)
+        # The driver takes no notice of the older option where it has this one.
+        if SOCKET_TIMEOUT.casefold() not in given:
+            wanted[OPERATION_TIMEOUT] = limit
+    return {name: value for name, value in wanted.items() if name.casefold() not in given}
 
 
 def index_shape(index: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], dict[str, Any]]:

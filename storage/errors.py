@@ -21,6 +21,14 @@ class Unavailable(StorageError):
     """The database cannot be reached, or did not answer in time."""
 
 
+class Uncertain(Unavailable):
+    """It was sent and not answered in time: a write may have been stored, wholly, or not at all."""
+
+
+class StorageFull(Unavailable):
+    """The database has no room left for what was to be written."""
+
+
 class AccessDenied(Unavailable):
     """The deployment answers, but does not let us: user or password are wrong, or a right is missing."""
 

@@ -25,6 +25,7 @@ class ExportRepository:
     """Reads the collections of conversations and messages."""
 
     def __init__(self, database: Database) -> None:
+        self._patiently = database.patiently
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
 
@@ -39,13 +40,13 @@ class ExportRepository:
             "conversationId": {"$type": "string"},
             "$and": [visible(now()), OF_PEOPLE],
         }
-        with translated():
+        with translated(), self._patiently():
             return sorted((each["_id"] for each in self._conversations.find(query, {"_id": 1})), key=str)
 
     def conversations(self, owner: str, keys: Sequence[Any]) -> list[Document]:
         """The conversations that are still there, in the order of their keys."""
         query = {"user": owner, "_id": {"$in": list(keys)}}
-        with translated():
+        with translated(), self._patiently():
             found = {each["_id"]: each for each in self._conversations.find(query, NOT_EXPORTED)}
         return [found[key] for key in keys if key in found]
 
@@ -54,7 +55,7 @@ class ExportRepository:
         query = {"user": owner, "conversationId": {"$in": list(conversation_ids)}}
         wanted = {"conversationId": 1, "messageId": 1, "parentMessageId": 1, "createdAt": 1}
         outlines: dict[str, list[Outline]] = {}
-        with translated():
+        with translated(), self._patiently():
             rows = self._messages.find(query, {**wanted, "size": {"$bsonSize": "$$ROOT"}})
             # The order of the index with these fields, for each conversation; the database need not sort.
             for row in rows.sort([("conversationId", 1), ("user", 1), ("createdAt", 1), ("_id", 1)]):
@@ -66,5 +67,5 @@ class ExportRepository:
     def messages(self, owner: str, keys: Sequence[Any]) -> dict[Any, Document]:
         """The messages that are still there, by key."""
         query = {"user": owner, "_id": {"$in": list(keys)}}
-        with translated():
+        with translated(), self._patiently():
             return {each["_id"]: each for each in self._messages.find(query, NOT_EXPORTED)}

@@ -62,6 +62,7 @@ class ImportRepository:
     """Writes to the collections of conversations and messages."""
 
     def __init__(self, database: Database) -> None:
+        self._patiently = database.patiently
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._users = database.collection("users")
@@ -72,7 +73,7 @@ class ImportRepository:
         To be asked after storing: an erasure looks once more when the user is gone, so that whichever of the two is
         the last finds what the other left. Raises `Unavailable`.
         """
-        with translated():
+        with translated(), self._patiently():
             if self._users.find_one({"_id": owner_id(owner)}, {"_id": 1}) is not None:
                 return False
             for collection in (self._messages, self._conversations):
@@ -85,7 +86,7 @@ class ImportRepository:
         A conversation that is there already gets the messages that it lacks; what is there stays as it is. Each is
         checked as a whole before anything of it is written.
         """
-        with translated():
+        with translated(), self._patiently():
             drafts = self._drafts(owner, incoming)
             good = [draft for draft in drafts if draft.problem is None]
             written = [raw for draft in good for raw in draft.documents]

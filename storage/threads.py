@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from storage import forks
 from storage.conversations import SHOWN as CONVERSATION_SHOWN
-from storage.database import Database, Document
+from storage.database import PATIENT_SECONDS, Database, Document
 from storage.errors import Conflict, UnknownParent
 from storage.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.messages import SHOWN as MESSAGE_SHOWN
@@ -153,7 +153,7 @@ class ThreadRepository:
             conversations = self._conversations.delete_one(mine, session=session).deleted_count
             return {"conversations": conversations, "messages": messages}
 
-        return self._database.atomically(remove)
+        return self._database.atomically(remove, seconds=PATIENT_SECONDS)
 
     def fork(
         self, owner: str, conversation_id: str, message_id: str, *, option: str, split_at_target: bool
@@ -174,4 +174,4 @@ class ThreadRepository:
             self._conversations.insert_one(conversation, session=session)
             return {name: conversation[name] for name in shown if name in conversation}, made
 
-        return self._database.atomically(copy)
+        return self._database.atomically(copy, seconds=PATIENT_SECONDS)

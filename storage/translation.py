@@ -15,11 +15,13 @@ from pymongo.errors import (
     InvalidOperation,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
     WriteError,
     WTimeoutError,
 )
 
-from storage.errors import AccessDenied, Conflict, InvalidDocument, Unavailable
+from storage.errors import AccessDenied, Conflict, InvalidDocument, StorageFull, Unavailable, Uncertain
 
 DUPLICATE_KEY = 11000
 # The fields that say whose a document is: a conflict is never about them.
@@ -30,9 +32,40 @@ REFUSED = {15, 22, *range(52, 58), 66, 388, 10334, 17280, 17419, 17420}
 # Bad value, cannot parse, type mismatch: of a write they speak of the document; of a query, of a mistake of ours.
 REFUSED_WRITE = REFUSED | {2, 9, 14}
 # InterruptedAtShutdown, PrimarySteppedDown, NotWritablePrimary, TemporarilyUnavailable and the like: come back later.
-TRANSIENT = {11600, 11602, 10107, 13435, 13436, 189, 91, 112, 251, 24, 365}
+# So are those between the servers of a deployment: HostUnreachable, HostNotFound, NetworkTimeout, SocketException.
+TRANSIENT = {
+    11600,
+    11602,
+    10107,
+    13435,
+    13436,
+    189,
+    91,
+    112,
+    251,
+    24,
+    365,
+    6,
+    7,
+    89,
+    133,
+    134,
+    202,
+    317,
+    9001,
+}
+# MaxTimeMSExpired, WriteConcernTimeout, ExceededTimeLimit, TransactionExceededLifetimeLimitSeconds.
+OUT_OF_TIME = {50, 64, 262, 290}
+# OutOfDiskSpace.
+FULL = {14031}
 # Unauthorized, AuthenticationFailed, and Atlas's own: a database that does not let us in is none that serves.
 LOCKED_OUT = {13, 18, 8000}
+MEANINGS: tuple[tuple[set[int], type[Unavailable]], ...] = (
+    (LOCKED_OUT, AccessDenied),
+    (FULL, StorageFull),
+    (OUT_OF_TIME, Uncertain),
+    (TRANSIENT, Unavailable),
+)
 
 
 @contextmanager
@@ -45,16 +78,19 @@ def translated() -> Iterator[None]:
     # Deep nesting: below the interpreter's limit the server refuses it, above the encoder gives up.
     except (DocumentTooLarge, BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidDocument(str(error)) from error
-    except (
-        ConnectionFailure,
-        ExecutionTimeout,
-        WTimeoutError,
-        ConfigurationError,
-        InvalidOperation,
-    ) as error:
+    except (ConfigurationError, InvalidOperation) as error:
         raise Unavailable(str(error)) from error
+    except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+        raise (Unavailable if was_not_sent(error) else Uncertain)(str(error)) from error
     except OperationFailure as error:
         raise translate_failure(error) from error
+
+
+def was_not_sent(error: PyMongoError) -> bool:
+    """Whether the operation certainly did not reach a server; a commit that was sent before may have."""
+    return isinstance(
+        error, ServerSelectionTimeoutError | WaitQueueTimeoutError
+    ) and not error.has_error_label("UnknownTransactionCommitResult")
 
 
 def translate_failure(error: OperationFailure) -> Exception:
@@ -63,9 +99,10 @@ def translate_failure(error: OperationFailure) -> Exception:
         return translate_bulk(error)
     if error.code in (REFUSED_WRITE if isinstance(error, WriteError) else REFUSED):
         return InvalidDocument(str(error))
-    if error.code in LOCKED_OUT:
-        return AccessDenied(str(error))
-    if error.code in TRANSIENT or error.has_error_label("TransientTransactionError"):
+    for codes, kind in MEANINGS:
+        if error.code in codes:
+            return kind(str(error))
+    if error.has_error_label("TransientTransactionError"):
         return Unavailable(str(error))
     return error
 

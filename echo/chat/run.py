@@ -27,8 +27,8 @@ T = TypeVar("T")
 Ending = Literal["complete", "aborted", "interrupted", "error"]
 # How long the last event waits for the title; a later one is stored all the same.
 TITLE_SECONDS = 2.0
-# While the database is away an answer is held, and storing it tried again.
-STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+# While the database is away an answer is held, and storing it tried again; each attempt may fail at once.
+STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 INTERRUPTED = "interrupted"
 
 

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from echo.contract.document import FORM, Body
 from echo.contract.parameters import argument_name
-from echo.errors import BadRequest, FieldError, InvalidRequest
+from echo.errors import BadRequest, FieldError, InvalidRequest, disk_failed
 from echo.files.upload import Upload
 
 MAX_FILES = 1
@@ -21,7 +21,8 @@ SPOOL_BYTES = 128 * 1024
 async def read_form(body: Body, headers: Headers, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
     """One argument for each declared part: an `Upload` for a file, text for the rest.
 
-    Raises `BadRequest` for a form that cannot be parsed, `InvalidRequest` for one that does not fit.
+    Raises `BadRequest` for a form that cannot be parsed, `InvalidRequest` for one that does not fit, `OSError` or
+    `ServiceUnavailable` where the disk takes no temporary file.
     """
     parser = MultiPartParser(
         headers,
@@ -36,6 +37,9 @@ async def read_form(body: Body, headers: Headers, chunks: AsyncIterator[bytes]) 
         form = await parser.parse()
     except (MultiPartException, FormParserError, KeyError, UnicodeError, ValueError) as error:
         raise BadRequest("The multipart form is malformed.", code="malformed_form") from error
+    except FileNotFoundError as error:
+        # So says the standard library where no temporary directory takes a file, for whatever reason.
+        raise disk_failed() from error
     try:
         return await _arguments(body, form)
     except InvalidRequest:

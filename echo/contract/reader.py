@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from echo.contract.document import FORM, Operation
 from echo.contract.operations import ARGUMENTS, CALLER, OPERATION
 from echo.contract.requests import read_arguments
-from echo.errors import PayloadTooLarge
+from echo.errors import PayloadTooLarge, ServiceUnavailable
 from echo.files.upload import Upload
 from echo.http.rate_limits import RateLimiter
 from echo.settings import Settings
@@ -44,7 +44,8 @@ class RequestReader:
                 if operation.body is not None:
                     body.check_declared(Headers(scope=scope))
                 arguments = await read_arguments(operation, scope, body)
-            except PayloadTooLarge:
+            except (PayloadTooLarge, ServiceUnavailable, OSError):
+                # The last two where the disk takes no temporary file.
                 await body.drain()
                 raise
             await self._limiter.check_arguments(operation, arguments)

@@ -3,11 +3,11 @@
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
+from echo.files.disk import nearest, probe
 from echo.files.store import IMAGES, LIBRECHAT_PLACES, UPLOADS
 
 MIB = 1024 * 1024
@@ -23,7 +23,7 @@ def check_data_dir(examined: Examined) -> Iterator[Finding]:
         yield skipped(ABOUT, "see the settings above")
         return
     directory = examined.settings.data_dir
-    existing = next(each for each in (directory, *directory.parents) if each.exists())
+    existing = nearest(directory)
     if not existing.is_dir():
         yield failed(ABOUT, f"{existing} is not a directory", "Set ECHO_DATA_DIR to another one.")
         return
@@ -57,10 +57,7 @@ def _check_room(directory: Path) -> Finding:
 def write_problem(directory: Path) -> str | None:
     """Why a file cannot be written there and brought to the disk; None if it can."""
     try:
-        with tempfile.TemporaryFile(dir=directory) as file:
-            file.write(b"echo")
-            file.flush()
-            os.fsync(file.fileno())
+        probe(directory)
     except OSError as error:
         return error.strerror or type(error).__name__
     return None

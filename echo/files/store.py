@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 import structlog
 
 from echo.errors import NotFound, PayloadTooLarge, Unprocessable
+from echo.files.disk import probe_all
 from echo.files.images import Dimensions, measure
 from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
 from echo.files.owner_directories import Removed, remove_directories
 from echo.files.upload import Upload
+from storage.errors import Uncertain
 
 log = structlog.get_logger(__name__)
 
@@ -98,10 +100,16 @@ class FileStore:
 
     @contextmanager
     def received(self, owner: str, upload: Upload, *, image: bool = False) -> Iterator[StoredFile]:
-        """Keep the upload for as long as what is done with it succeeds: if the block raises, the file is gone."""
+        """Keep the upload for as long as what is done with it succeeds: if the block raises, the file is gone.
+
+        Unless the block may have succeeded all the same: better a file that nobody sees than a record without one.
+        """
         stored = self.save(owner, upload, image=image)
         try:
             yield stored
+        except Uncertain:
+            log.warning("a file may be without its record", filepath=stored.filepath)
+            raise
         except BaseException:
             self.delete({"user": owner, **stored.record})
             raise
@@ -154,6 +162,10 @@ class FileStore:
         # LibreChat puts files on their way through into `temp`.
         uploads = [base / inner for base in self._places[UPLOADS] for inner in ("", "temp")]
         return remove_directories(base / owner for base in (*uploads, *self._places[IMAGES]))
+
+    def probe(self) -> None:
+        """Write where uploads are written, and leave nothing; raises `OSError` where a file cannot be kept."""
+        probe_all(self._root / place for place in (UPLOADS, IMAGES))
 
     def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
         """Remove what uploads of killed processes left half-written so long ago; the number of files."""

@@ -2,7 +2,8 @@
 
 The request's arguments have been read on the event loop. A worker thread runs Flask once and hands back status,
 headers and body together; only a file and a long answer are fetched from a thread piece by piece. Each kind of work
-has a pool of its own, so that a write, password hashing or a slow provider never holds the threads that answer reads.
+has a pool of its own, so that a write, password hashing or a slow provider never holds the threads that answer reads,
+and nothing holds what says how the server is.
 """
 
 import asyncio
@@ -26,6 +27,9 @@ from echo.http.event_stream import EventStreamResponse
 from echo.http.pending import PendingResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
+# What says how the server is may not wait for the threads that it reports on: handlers that touch nothing, or answer
+# with a `Pending`, run on the event loop; those that read counts of all workers have threads of their own.
+LOOP, STATUS = "loop", "status"
 # Writes wait for the disk: two workers store 530 messages a second with two threads each, 680 with eight.
 WRITE_THREADS = 8
 POLITE_NICENESS = 10
@@ -59,6 +63,17 @@ class Pool:
         self._executor.shutdown(wait=True)
 
 
+class OnLoop:
+    """In the place of a pool: no thread at all."""
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The function's result; it must neither wait nor take long."""
+        return function(*arguments)
+
+    def close(self) -> None:
+        """Nothing has begun."""
+
+
 def step_back() -> None:
     """Let every other thread go first; on Linux each thread has a priority of its own."""
     if sys.platform == "linux":
@@ -70,14 +85,16 @@ class Pools:
 
     def __init__(self, read_threads: int) -> None:
         cores = os.cpu_count() or 1
-        self._pools = {
+        self._pools: dict[str, Pool | OnLoop] = {
+            LOOP: OnLoop(),
+            STATUS: Pool(STATUS, 2, waiting=20),
             READ: Pool(READ, read_threads, waiting=1000),
             WRITE: Pool(WRITE, WRITE_THREADS, waiting=1000),
             PASSWORD: Pool(PASSWORD, max(2, cores // 2), waiting=200, polite=True),
             SLOW: Pool(SLOW, 4, waiting=100),
         }
 
-    def __getitem__(self, name: str) -> Pool:
+    def __getitem__(self, name: str) -> Pool | OnLoop:
         return self._pools[name]
 
     def close(self) -> None:
@@ -119,7 +136,7 @@ class Bridge:
             reply = make_reply(response)
         await self._send(reply, pool, receive, send)
 
-    async def _send(self, reply: Reply, pool: Pool, receive: Receive, send: Send) -> None:
+    async def _send(self, reply: Reply, pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         if reply.frames is not None:
             async with aclosing(reply.frames):
@@ -149,7 +166,7 @@ def make_reply(response: flask.Response) -> Reply:
     return Reply(response.status_code, headers, response.get_data())
 
 
-async def send_pieces(pieces: Iterable[bytes], pool: Pool, receive: Receive, send: Send) -> None:
+async def send_pieces(pieces: Iterable[bytes], pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
     """Send a body piece by piece; each is made in a thread, and only once the one before it has left.
 
     Nothing more is made when the client has gone away.

@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from echo.metrics import allocated
 from echo.metrics.batches import BatchedHistogram
 from echo.metrics.shared import DIRECTORY
 
@@ -38,6 +39,7 @@ class Instruments:
 
     def __init__(self) -> None:
         disable_created_metrics()
+        allocated.install()
         self.registry = CollectorRegistry()
         self._shared = os.environ.get(DIRECTORY)
         self.requests = self._batched(

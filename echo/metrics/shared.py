@@ -5,6 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 # The library looks at it when it is first imported: it must stand in the environment before a worker is started.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -19,12 +23,28 @@ def shared_counts(*, enabled: bool) -> Iterator[None]:
     if not enabled:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="echo-metrics-") as directory:
+    with _directory() as directory:
+        if directory is None:
+            yield
+            return
         os.environ[DIRECTORY] = directory
         try:
             yield
         finally:
             del os.environ[DIRECTORY]
+
+
+@contextmanager
+def _directory() -> Iterator[str | None]:
+    try:
+        directory = tempfile.TemporaryDirectory(prefix="echo-metrics-")
+    except OSError as error:
+        # Each worker counts for itself then: better than none that serves.
+        log.error("counts of several workers are not put together", cause=error.strerror)
+        yield None
+        return
+    with directory as name:
+        yield name
 
 
 def forget_worker(pid: int | None) -> None:

@@ -93,6 +93,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
+        database_seconds=reader.whole("ECHO_DATABASE_SECONDS", 10, minimum=1, maximum=3600),
         data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         app_title=reader.text("APP_TITLE", "Echo"),

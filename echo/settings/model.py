@@ -135,6 +135,8 @@ class Settings:
     workers: int
     threads: int
     mongo_uri: str | None = field(repr=False)
+    # For one operation, its repetitions included, where the URI says nothing.
+    database_seconds: int
     data_dir: Path
     librechat_dir: Path | None
     app_title: str

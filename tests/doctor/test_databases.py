@@ -15,6 +15,7 @@ from storage.embedded.binary import EmbeddedUnavailable
 from storage.indexes import ensure_indexes
 from tests.support.database import named_database
 from tests.support.single_server import single_server
+from tests.support.stopped import server_pid, stopped
 
 KEYS = {"JWT_SECRET": "tests-only-" + "a1B2" * 8, "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8}
 
@@ -48,6 +49,12 @@ class TestADeployment:
         assert found["transactions"].status == "warning"
         assert "--replSet" in found["transactions"].todo
         assert found["writes"].status == "ok"
+
+    def test_that_takes_connections_and_says_nothing(self) -> None:
+        with single_server() as uri, stopped(server_pid(uri)):
+            found = look(f"{uri}x")
+        assert found["database"].status == "failed"
+        assert found["database"].what.endswith("cannot be reached: it does not answer")
 
     def test_that_asks_for_a_password(self) -> None:
         with single_server("--auth") as uri:

@@ -14,6 +14,7 @@ import structlog
 
 from echo.errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from echo.files import FileStore, StoredFile, Upload
+from storage.errors import Unavailable, Uncertain
 from tests.files import samples
 from tests.files.samples import ADA, BOB, TEXT, files_below, record_of, upload
 from tests.support.threads import started_pool, together
@@ -206,6 +207,18 @@ class TestAFailureHalfWay:
         with pytest.raises(RuntimeError):
             fail_afterwards()
         assert files_below(root) == []
+
+    @pytest.mark.parametrize(("error", "files"), [(Uncertain("no answer"), 1), (Unavailable("not sent"), 0)])
+    def test_of_a_record_that_may_be_there_keeps_the_file(
+        self, store: FileStore, root: Path, error: Exception, files: int
+    ) -> None:
+        def fail_afterwards() -> None:
+            with store.received(ADA, upload(TEXT)):
+                raise error
+
+        with pytest.raises(type(error)):
+            fail_afterwards()
+        assert len(files_below(root)) == files
 
     def test_of_nothing_keeps_the_file(self, store: FileStore, root: Path) -> None:
         with store.received(ADA, upload(samples.picture("PNG")), image=True) as stored:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,11 +16,13 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from echo import metrics
+from echo.metrics.allocated import AllocatedDict
 from echo.metrics.instruments import SAMPLE_SECONDS
 from tests.conftest import PASSWORD, Client
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
+from tests.support.small_disk import fill, small_disk
 from tests.support.waiting import PATIENCE, eventually
 from tests.transfer.conftest import sample
 
@@ -315,3 +318,57 @@ class TestSeveralWorkers:
         assert server.stop(signal.SIGTERM) == 0
         assert not directory.exists()
         assert not re.search("Traceback", server.log.read_text())
+
+
+class TestWithoutRoom:
+    """The library's own files end a worker there, and each that takes its place."""
+
+    def test_workers_serve_on_and_start_anew(self, tmp_path: Path) -> None:
+        environ = {
+            "METRICS_SECRET": SECRET,
+            "TMPDIR": str(tmp_path / "tmp"),
+            "XDG_RUNTIME_DIR": tempfile.gettempdir(),
+        }
+        with small_disk(tmp_path / "tmp") as mounted:
+            if not mounted:
+                pytest.skip("only root can mount a file system")
+            server = start_server(tmp_path, environ=environ)
+            try:
+                fill(tmp_path / "tmp")
+                worker = server.workers()[0]
+                self._asks_all_kinds(server)
+                assert server.workers() == [worker]
+                os.kill(worker, signal.SIGKILL)
+                assert eventually(lambda: server.workers() not in ([], [worker]) and server.healthy())
+                self._asks_all_kinds(server)
+                (tmp_path / "tmp" / "filling").unlink()
+                answer = requests.get(f"{server.url}/metrics", headers=BEARER, timeout=PATIENCE)
+                assert answer.status_code == 200
+            finally:
+                server.kill()
+
+    @staticmethod
+    def _asks_all_kinds(server: RunningServer) -> None:
+        """Each with another series of counts."""
+        for path, status in (("/health", 200), ("/docs", 200), ("/api/config", 200), ("/api/user", 401)):
+            assert requests.get(server.url + path, timeout=PATIENCE).status_code == status
+
+    def test_what_was_counted_meanwhile_is_written_later(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "counts") as mounted:
+            if not mounted:
+                pytest.skip("only root can mount a file system")
+            counts = AllocatedDict(str(tmp_path / "counts" / "counter_1.db"))
+            counts.write_value("first", 1.0, 0.0)
+            fill(tmp_path / "counts")
+            # More than its first room.
+            for number in range(5000):
+                counts.write_value(f"series {number}", number, 0.0)
+            assert counts.read_value("first") == (1.0, 0.0)
+            assert counts.read_value("series 4999") == (0.0, 0.0)
+            (tmp_path / "counts" / "filling").unlink()
+            counts.write_value("series 4999", 4999.0, 0.0)
+            counts.close()
+            read = AllocatedDict.read_all_values_from_file(str(tmp_path / "counts" / "counter_1.db"))
+            found = {key.strip(): value for key, value, _, _ in read}
+        assert found["first"] == 1.0
+        assert found["series 4999"] == 4999.0

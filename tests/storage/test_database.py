@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from pymongo import ASCENDING
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError, WriteError
 from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
-from storage.errors import Conflict, InvalidDocument, StorageError, Unavailable
+from storage.errors import Conflict, InvalidDocument, StorageError, StorageFull, Unavailable, Uncertain
 from storage.indexes import REPOSITORIES, ensure_indexes
 from storage.translation import translated
 from tests.support.threads import together
@@ -230,10 +230,32 @@ class TestErrors:
         with pytest.raises(InvalidDocument), translated():
             raise OperationFailure("will not fit in the storage cache", 388)
 
-    @pytest.mark.parametrize("code", [91, 112, 189, 365, 10107, 11600, 13, 18])
+    @pytest.mark.parametrize(
+        "code",
+        [6, 7, 13, 18, 24, 89, 91, 112, 133, 134, 189, 202, 251, 317, 365, 8000, 9001, 10107, 11600, 11602],
+    )
     def test_a_server_that_cannot_now_is_unavailable(self, code: int) -> None:
         with pytest.raises(Unavailable), translated():
             raise OperationFailure("not now", code)
+
+    @pytest.mark.parametrize("code", [50, 64, 262, 290])
+    @pytest.mark.parametrize("kind", [OperationFailure, WriteError])
+    def test_what_took_too_long_may_have_happened(self, kind: type[OperationFailure], code: int) -> None:
+        with pytest.raises(Uncertain), translated():
+            raise kind("too long", code)
+
+    @pytest.mark.parametrize("kind", [OperationFailure, WriteError])
+    def test_a_server_without_room_says_so(self, kind: type[OperationFailure]) -> None:
+        with pytest.raises(StorageFull), translated():
+            raise kind("no space left on device", 14031)
+
+    @pytest.mark.parametrize(
+        ("code", "kind"), [(14031, StorageFull), (50, Uncertain), (64, Uncertain), (91, Unavailable)]
+    )
+    @pytest.mark.parametrize("part", ["writeErrors", "writeConcernErrors"])
+    def test_of_several_writes_the_first_refusal_counts(self, part: str, code: int, kind: type) -> None:
+        with pytest.raises(kind), translated():
+            raise BulkWriteError({part: [{"code": code, "errmsg": "no"}]})
 
     def test_a_query_that_takes_too_long_is_unavailable(self, empty_database: Database) -> None:
         things = empty_database.collection("things")

@@ -21,16 +21,12 @@ from pymongo.errors import PyMongoError
 from storage.database import Database
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, places
 from storage.embedded.binary import find_mongod
+from tests.support.stopped import server_pid
 from tests.support.threads import started_pool
 from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
-
-
-def server_pid(uri: str) -> int:
-    with MongoClient[dict[str, Any]](uri) as client:
-        return int(client.admin.command("serverStatus")["pid"])
 
 
 def runs(pid: int) -> bool:
