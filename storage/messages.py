@@ -137,14 +137,14 @@ class MessageRepository(Repository):
 
     def conversations_containing(self, owner: str, search: Search, stop: Stop) -> list[str]:
         """The ids of the conversations in which a message contains the text. Raises `TookTooLong`."""
-        query = {"user": owner, **search.within(*SEARCHED)}
+        query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
         with stop.over(self._database) as session, translated():
             if search.exact:
                 ids: list[str] = self._collection.distinct("conversationId", query, session=session)
                 return ids
             wanted = {"conversationId": 1, "text": 1, "content.text": 1}
             rows = self._lists.find(query, wanted, session=session)
-            return list({row.get("conversationId") for row in search.holding(rows, spoken, stop)})
+            return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
 
 
 def identified(message: Document) -> Document:
