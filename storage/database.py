@@ -15,6 +15,7 @@ from pymongo.uri_parser import parse_uri
 from storage.commands import CommandWatch, Watcher
 from storage.errors import Unavailable
 from storage.translation import translated
+from storage.uris import read_uri
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,11 @@ class Database:
 def connect(
     uri: str, app_name: str, timeout_ms: int, watchers: Sequence[Watcher] = ()
 ) -> MongoClient[Document]:
-    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
+    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI.
+
+    Options that the driver does not know have no effect.
+    """
+    uri = read_uri(uri).text
     try:
         with translated():
             options = parse_uri(uri)["options"]

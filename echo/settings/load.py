@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from echo.settings.configured import configured
+from echo.settings.database import ignored_options
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
 from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
@@ -139,6 +140,8 @@ def _mongo_uri(reader: Reader) -> str | None:
     uri: str | None = reader.text("MONGO_URI")
     if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
+    if uri is not None:
+        ignored_options(uri)
     return uri
 
 
