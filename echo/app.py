@@ -33,6 +33,7 @@ from echo.providers.catalog import Catalog
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
 from echo.readiness import Dependency, Readiness
+from echo.searches import Searches
 from echo.services import Services
 from echo.settings import Settings
 from echo.speech import build_transcriber
@@ -107,6 +108,7 @@ def assemble(settings: Settings) -> Application:
 
     def close() -> None:
         pools.close()
+        services.searches.close()
         database.close()
         observation.close()
 
@@ -174,6 +176,7 @@ def make_services(
             guard=guard,
             two_factor=two_factor,
         ),
+        searches=Searches(settings.search_seconds),
         two_factor=two_factor,
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,

@@ -221,6 +221,10 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
     storage_errors.Unavailable: lambda: ServiceUnavailable(
         "The database is not available.", code="storage_unavailable"
     ),
+    storage_errors.TookTooLong: lambda: Unprocessable(
+        "The search took too long; a longer or rarer text, or one conversation alone, is found faster.",
+        code="search_too_slow",
+    ),
     storage_errors.UnknownParent: lambda: Unprocessable(
         "The parent message is not in this conversation.", code="unknown_parent"
     ),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from echo.providers.chat import Providers
     from echo.providers.titles import TitleService
     from echo.readiness import Readiness
+    from echo.searches import Searches
     from echo.speech import Transcriber
     from echo.startup import Startup
     from echo.transfer.service import TransferService
@@ -68,6 +69,7 @@ class Services:
     files: FileRepository
     assistants: AssistantRepository
     auth: "AuthService"
+    searches: "Searches"
     two_factor: "TwoFactorService"
     api_keys: "ApiKeyService"
     keys: "KeyService"

@@ -20,17 +20,22 @@ def list_conversations(
     cursor: str | None = None,
     is_archived: bool = False,
     search: str | None = None,
-) -> Json:
+) -> Json | Pending:
     """One page of the caller's conversations, by default the newest that are not archived."""
-    page = services.conversations.list_page(
-        caller.id,
-        limit=clamp(limit),
-        cursor=cursor,
-        archived=is_archived,
-        newest_first=order == "desc",
-        search=search,
-    )
-    return page_body("conversations", schemas.conversation, page)
+
+    def page(stop: Any = None) -> Json:
+        found = services.conversations.list_page(
+            caller.id,
+            limit=clamp(limit),
+            cursor=cursor,
+            archived=is_archived,
+            newest_first=order == "desc",
+            search=search,
+            stop=stop,
+        )
+        return page_body("conversations", schemas.conversation, found)
+
+    return services.searches.pending(caller.id, page) if search else page()
 
 
 def get_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:

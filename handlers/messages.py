@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.http.pending import Pending
 from echo.services import Caller, Services
 from handlers.paging import clamp, page_body
 from handlers.schemas import messages as schemas
@@ -17,12 +18,21 @@ def list_messages(
     cursor: str | None = None,
     conversation_id: str | None = None,
     search: str | None = None,
-) -> Json:
+) -> Json | Pending:
     """One page of the caller's messages, the newest first."""
-    page = services.messages.list_page(
-        caller.id, limit=clamp(page_size), cursor=cursor, conversation_id=conversation_id, search=search
-    )
-    return page_body("messages", schemas.message, page)
+
+    def page(stop: Any = None) -> Json:
+        found = services.messages.list_page(
+            caller.id,
+            limit=clamp(page_size),
+            cursor=cursor,
+            conversation_id=conversation_id,
+            search=search,
+            stop=stop,
+        )
+        return page_body("messages", schemas.message, found)
+
+    return services.searches.pending(caller.id, page) if search else page()
 
 
 def list_conversation_messages(services: Services, caller: Caller, *, conversation_id: str) -> list[Json]:

@@ -16,7 +16,7 @@ from storage.errors import NotFound, StorageError
 from storage.invitations import INVITE, InvitationRepository, valid_invitations
 from storage.invitations import SHOWN as SHOWN_INVITATION
 from storage.repository import found, now, owner_id
-from storage.search import contains
+from storage.search import Search
 from storage.translation import translated
 from storage.users import ADMIN, USER
 
@@ -79,8 +79,10 @@ class AccountDirectory:
         `search` is for a part of address, name or username. Raises `NotFound` for an id that is none.
         """
         query: Document = {}
+        wanted: Search | None = None
         if search:
-            query["$or"] = [contains(field, search) for field in SEARCHED]
+            wanted = Search(search)
+            query |= wanted.within(*SEARCHED)
         if role:
             query["role"] = role if role != USER else {"$in": [USER, None]}
         if banned:
@@ -88,7 +90,9 @@ class AccountDirectory:
         if after:
             query = {"$and": [query, {"_id": {"$gt": owner_id(after)}}]}
         with translated():
-            yield from self._users.find(query, SHOWN).sort([("_id", ASCENDING)])
+            for user in self._users.find(query, SHOWN).sort([("_id", ASCENDING)]):
+                if wanted is None or wanted.exact or wanted.found_in(map(user.get, SEARCHED)):
+                    yield user
 
     def bans(self, owners: list[str]) -> Mapping[str, datetime]:
         """The end of the ban of each of these users who is banned."""

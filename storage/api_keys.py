@@ -9,7 +9,7 @@ from pymongo.operations import IndexModel
 
 from storage.database import Document
 from storage.errors import NotFound
-from storage.repository import Repository, found, now, owner_id
+from storage.repository import LIST_MS, Repository, found, now, owner_id
 from storage.translation import translated
 
 # That a key was used is written once in so long: a write for each request would tell nobody more.
@@ -51,7 +51,9 @@ class ApiKeyRepository(Repository):
         """All keys of the owner without their hashes, the newest first."""
         order = [("createdAt", DESCENDING), ("_id", DESCENDING)]
         with translated():
-            return list(self._collection.find({"userId": owner_id(owner)}, SHOWN).sort(order))
+            return list(
+                self._collection.find({"userId": owner_id(owner)}, SHOWN, max_time_ms=LIST_MS).sort(order)
+            )
 
     def get(self, owner: str, key_id: str) -> Document:
         """One key without its hash; raises `NotFound`."""

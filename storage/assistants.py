@@ -12,7 +12,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.database import Document
-from storage.repository import Repository, found, now, owner_id
+from storage.repository import LIST_MS, Repository, found, now, owner_id
 from storage.translation import translated
 
 # What a client may set; everything else in a document is the server's.
@@ -60,7 +60,9 @@ class AssistantRepository(Repository):
         if after is not None:
             query |= self._beyond(self.get(owner, after), "$lt" if newest_first else "$gt")
         with translated():
-            rows = self._collection.find(query).sort([("createdAt", direction), ("_id", direction)])
+            rows = self._collection.find(query, max_time_ms=LIST_MS).sort(
+                [("createdAt", direction), ("_id", direction)]
+            )
             items = list(rows.limit(limit + 1))
         return items[:limit], len(items) > limit
 

@@ -9,8 +9,9 @@ from pymongo.operations import IndexModel
 from storage.database import Database, Document
 from storage.messages import MessageRepository, visible
 from storage.pages import Keyset, Page
-from storage.repository import Repository, found, now
-from storage.search import contains
+from storage.repository import LIST_MS, LIST_SECONDS, Repository, found, now
+from storage.search import Search
+from storage.stop import Stop
 from storage.translation import translated
 
 # LibreChat's title of a conversation that has none yet.
@@ -62,28 +63,44 @@ class ConversationRepository(Repository):
         archived: bool = False,
         newest_first: bool = True,
         search: str | None = None,
+        stop: Stop | None = None,
     ) -> Page:
         """Some conversations by their last change; with `search`, those whose title or messages contain it.
 
-        Raises `BrokenCursor`.
+        Raises `BrokenCursor`; with `search`, `TookTooLong` when `stop` ends it.
         """
         keyset = Keyset("updatedAt", newest_first, f"conversations|{archived}|{search or ''}")
         conditions = [keyset.after(cursor), visible(now()), OF_PEOPLE]
-        if search:
-            conditions.append(self._matching(owner, search))
         query = {
             "user": owner,
             # Older documents have no `isArchived`. Two points of the index, unlike `$ne`, keep its order.
             "isArchived": True if archived else {"$in": [False, None]},
             "$and": conditions,
         }
-        with translated():
-            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page(rows.to_list(), limit)
+        if search:
+            rows = self._search(
+                query, Search(search), keyset=keyset, most=limit + 1, stop=stop or Stop(LIST_SECONDS)
+            )
+        else:
+            with translated():
+                found_rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
+                rows = found_rows.limit(limit + 1).to_list()
+        return keyset.page(rows, limit)
 
-    def _matching(self, owner: str, search: str) -> Document:
-        in_messages = self._messages.conversations_containing(owner, search)
-        return {"$or": [contains("title", search), {"conversationId": {"$in": in_messages}}]}
+    def _search(
+        self, query: Document, search: Search, *, keyset: Keyset, most: int, stop: Stop
+    ) -> list[Document]:
+        spoken = self._messages.conversations_containing(query["user"], search, stop)
+        matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
+        in_messages = set(spoken)
+
+        def texts(row: Document) -> tuple[object]:
+            # What was found in messages needs no other proof.
+            return (search.text if row.get("conversationId") in in_messages else row.get("title"),)
+
+        with stop.over(self._database) as session, translated():
+            rows = self._lists.find({"$and": [query, matching]}, SHOWN, session=session).sort(keyset.sort)
+            return search.first(most, rows, texts, stop)
 
     def get(self, owner: str, conversation_id: str) -> Document:
         """One conversation; raises `NotFound`."""

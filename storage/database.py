@@ -18,6 +18,7 @@ from storage.availability import PING_SECONDS, Availability, GuardedClient, Unan
 from storage.commands import CommandWatch, Watcher
 from storage.errors import Unavailable
 from storage.translation import translated
+from storage.uris import read_uri
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,11 @@ class Database:
 def connect(
     uri: str, app_name: str, timeout_ms: int, seconds: float | None, watchers: Sequence[Watcher] = ()
 ) -> MongoClient[Document]:
-    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI."""
+    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI.
+
+    Options that the driver does not know have no effect.
+    """
+    uri = read_uri(uri).text
     listeners: list[Any] = [CommandWatch(watchers)] if watchers else []
     try:
         with translated():

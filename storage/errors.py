@@ -33,6 +33,10 @@ class AccessDenied(Unavailable):
     """The deployment answers, but does not let us: user or password are wrong, or a right is missing."""
 
 
+class TookTooLong(StorageError):
+    """A query was ended: it took longer than it may, or nobody waits for it any more."""
+
+
 class InvalidDocument(StorageError):
     """MongoDB cannot store the value; `reason` is for the log."""
 

@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
 from storage.database import Document
-from storage.repository import Repository, found, now, owner_id
+from storage.repository import LIST_MS, Repository, found, now, owner_id
 from storage.translation import translated
 
 
@@ -40,7 +40,7 @@ class FileRepository(Repository):
     def list(self, owner: str) -> list[Document]:
         """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
         with translated():
-            rows = self._collection.find({"user": owner_id(owner)}, {"text": 0})
+            rows = self._collection.find({"user": owner_id(owner)}, {"text": 0}, max_time_ms=LIST_MS)
             return list(rows.sort([("updatedAt", -1), ("_id", -1)]))
 
     def get(self, owner: str, file_id: str) -> Document:

@@ -12,6 +12,7 @@ from pymongo.uri_parser import parse_uri
 from storage.database import Database, Document
 from storage.errors import StorageError
 from storage.translation import translated
+from storage.uris import read_uri
 
 WRITE_TIMEOUT_MS = 5000
 COUNT_TIMEOUT_MS = 5000
@@ -102,7 +103,7 @@ def hosts_of(uri: str) -> str:
         # `parse_uri` would ask a name server.
         return authority.rpartition("@")[2].partition("?")[0]
     try:
-        nodes = parse_uri(uri, warn=False)["nodelist"]
-    except (ConfigurationError, ValueError):
+        nodes = parse_uri(read_uri(uri).text, warn=False)["nodelist"]
+    except (ConfigurationError, ValueError, StorageError):
         return ""
     return ", ".join(host if port is None else f"{host}:{port}" for host, port in nodes)

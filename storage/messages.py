@@ -1,6 +1,6 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `storage.threads`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,8 +10,9 @@ from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
 from storage.pages import Keyset, Page
-from storage.repository import Repository, found, now
-from storage.search import contains
+from storage.repository import LIST_MS, LIST_SECONDS, Repository, found, now
+from storage.search import Search
+from storage.stop import Stop
 from storage.translation import translated
 
 # LibreChat's parent of a message that has none.
@@ -32,6 +33,7 @@ SHOWN = {
     "updatedAt": 1,
     "feedback.rating": 1,
 }
+SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
 
 
@@ -70,28 +72,44 @@ class MessageRepository(Repository):
         cursor: str | None = None,
         conversation_id: str | None = None,
         search: str | None = None,
+        stop: Stop | None = None,
     ) -> Page:
         """Some messages, the newest first: of one conversation, or of all that are not temporary.
 
-        Raises `BrokenCursor`.
+        Raises `BrokenCursor`; with `search`, `TookTooLong` when `stop` ends it.
         """
         keyset = Keyset("createdAt", True, f"messages|{conversation_id or ''}|{search or ''}")
         conditions = [
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
+        query = {"user": owner, "$and": conditions}
         if search:
-            conditions.append(text_contains(search))
-        with translated():
-            query = {"user": owner, "$and": conditions}
-            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page([identified(row) for row in rows], limit)
+            rows = self._search(
+                query, Search(search), keyset=keyset, most=limit + 1, stop=stop or Stop(LIST_SECONDS)
+            )
+        else:
+            with translated():
+                found_rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
+                rows = found_rows.limit(limit + 1).to_list()
+        return keyset.page([identified(row) for row in rows], limit)
+
+    def _search(
+        self, query: Document, search: Search, *, keyset: Keyset, most: int, stop: Stop
+    ) -> list[Document]:
+        query = {"$and": [query, search.within(*SEARCHED)]}
+        with stop.over(self._database) as session, translated():
+            rows = self._lists.find(query, SHOWN, session=session).sort(keyset.sort)
+            return search.first(most, rows, spoken, stop)
 
     def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
         with translated():
-            messages = [identified(row) for row in self._lists.find(query, SHOWN).sort(OLDEST_FIRST)]
+            messages = [
+                identified(row)
+                for row in self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(OLDEST_FIRST)
+            ]
             if not messages:
                 found(self._conversations.find_one(query, {"_id": 1}))
         return messages
@@ -117,12 +135,16 @@ class MessageRepository(Repository):
             )
         return identified(found(changed))
 
-    def conversations_containing(self, owner: str, search: str) -> list[str]:
-        """The ids of the conversations in which a message contains the text."""
-        query = {"user": owner, **text_contains(search)}
-        with translated():
-            ids: list[str] = self._collection.distinct("conversationId", query)
-        return ids
+    def conversations_containing(self, owner: str, search: Search, stop: Stop) -> list[str]:
+        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`."""
+        query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
+        with stop.over(self._database) as session, translated():
+            if search.exact:
+                ids: list[str] = self._collection.distinct("conversationId", query, session=session)
+                return ids
+            wanted = {"conversationId": 1, "text": 1, "content.text": 1}
+            rows = self._lists.find(query, wanted, session=session)
+            return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
 
 
 def identified(message: Document) -> Document:
@@ -140,10 +162,13 @@ def by_id(message_id: str) -> Document:
     return {"$or": [query, {"_id": ObjectId(message_id), "messageId": {"$in": [None, ""]}}]}
 
 
-def text_contains(search: str) -> Document:
-    """The filter for messages that contain the text: in `text`, or in the parts of newer answers."""
-    fields = ("text", "content.text", "content.text.value")
-    return {"$or": [contains(field, search) for field in fields]}
+def spoken(message: Document) -> Iterator[Any]:
+    """What `SEARCHED` names in a message: its `text`, and the texts in the parts of newer answers."""
+    yield message.get("text")
+    content = message.get("content")
+    for part in content if isinstance(content, list) else [content]:
+        text = part.get("text") if isinstance(part, dict) else None
+        yield text.get("value") if isinstance(text, dict) else text
 
 
 def visible(moment: datetime) -> Document:

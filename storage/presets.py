@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
 from storage.database import Document
-from storage.repository import Repository, now
+from storage.repository import LIST_MS, Repository, now
 from storage.translation import translated
 
 # LibreChat's place in the list for a preset that has no `order`.
@@ -29,7 +29,8 @@ class PresetRepository(Repository):
     def list(self, owner: str) -> list[Document]:
         """All presets in LibreChat's order: by `order` (its default preset has 0), then the last changed first."""
         with translated():
-            rows = list(self._collection.find({"user": owner}).sort([("updatedAt", -1), ("_id", -1)]))
+            found = self._collection.find({"user": owner}, max_time_ms=LIST_MS)
+            rows = list(found.sort([("updatedAt", -1), ("_id", -1)]))
         return sorted(rows, key=_position)
 
     def create(self, owner: str, fields: Mapping[str, Any]) -> Document:

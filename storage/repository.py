@@ -11,6 +11,10 @@ from pymongo.operations import IndexModel
 from storage.database import Database, Document
 from storage.errors import NotFound
 
+# How long MongoDB works on one page of a list: by its index a page takes milliseconds.
+LIST_SECONDS = 10
+LIST_MS = LIST_SECONDS * 1000
+
 
 class Repository:
     """A small class over one collection; its indexes stand beside it, with LibreChat's names and options."""

@@ -48,8 +48,9 @@ class RequestReader:
                 # The last two where the disk takes no temporary file.
                 await body.drain()
                 raise
-            await self._limiter.check_arguments(operation, arguments)
-            token = scope["extensions"].get("connexion_context", {}).get("token_info", {})
+            context = scope["extensions"].get("connexion_context", {})
+            await self._limiter.check_arguments(operation, arguments, context.get("user"))
+            token = context.get("token_info", {})
             scope[CALLER] = token.get("caller")
             scope[ARGUMENTS] = arguments | token.get("arguments", {})
             try:

@@ -24,7 +24,7 @@ from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.settings import RateLimit
 
 IPV6_PREFIX = 64
-ADDRESS, ACCOUNT, EMAIL, PENDING = "address", "account", "email", "pending"
+ADDRESS, ACCOUNT, EMAIL, PENDING, SEARCH = "address", "account", "email", "pending", "search"
 
 
 class RateLimiter:
@@ -49,13 +49,20 @@ class RateLimiter:
         """Count against the limits by address and by account. Raises `TooManyRequests`."""
         await self._check(operation, {ADDRESS: subscriber(address), ACCOUNT: account})
 
-    async def check_arguments(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
-        """Count against the limits by an e-mail address or half a login in the body. Raises `TooManyRequests`."""
-        body = arguments.get("body")
-        if not operation.rate_limits or not isinstance(body, dict):
+    async def check_arguments(
+        self, operation: Operation, arguments: Mapping[str, Any], account: str | None
+    ) -> None:
+        """Count against the limits by what was read. Raises `TooManyRequests`.
+
+        These are: by an e-mail address or half a login in the body, and by the account of who searches.
+        """
+        if not operation.rate_limits:
             return
-        email, token = body.get("email"), body.get("tempToken")
+        body = arguments.get("body")
+        fields = body if isinstance(body, dict) else {}
+        email, token = fields.get("email"), fields.get("tempToken")
         keys = {
+            SEARCH: account if arguments.get("search") else None,
             EMAIL: email.strip().lower() if isinstance(email, str) else None,
             PENDING: self._pending_owner(token) if isinstance(token, str) else None,
         }

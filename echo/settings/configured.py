@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from echo.settings.database import ignored_options
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
@@ -99,6 +100,8 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     for name in sorted(set(reader.known)):
         if (reader.value(name) or "").startswith(("'", '"', "`")):
             yield f"{name} begins with a quotation mark, which is a part of its value: is it closed?"
+    if settings.mongo_uri and (ignored := ignored_options(settings.mongo_uri)):
+        yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
     if settings.client.balance["enabled"]:
         yield "The balance is shown to clients, but Echo does not count or limit what users spend."
     azure = next((each for each in settings.providers if each.type == "azure"), None)

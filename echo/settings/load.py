@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from echo.settings.configured import configured
+from echo.settings.database import ignored_options
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
 from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
@@ -44,6 +45,7 @@ RATE_LIMITS = (
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
     ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
     ("api_user", "account", "ECHO_API_USER_MAX", 120, "ECHO_API_USER_WINDOW", 1),
+    ("search_user", "search", "ECHO_SEARCH_USER_MAX", 120, "ECHO_SEARCH_USER_WINDOW", 1),
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
@@ -114,6 +116,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         ban_seconds=reader.milliseconds("BAN_DURATION", 2 * 60 * MINUTE),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
+        search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
         runs_at_once=_runs_at_once(reader),
         log_level=reader.text("ECHO_LOG_LEVEL", level, one_of=("debug", "info", "warning", "error")),
@@ -138,6 +141,8 @@ def _mongo_uri(reader: Reader) -> str | None:
     uri: str | None = reader.text("MONGO_URI")
     if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
         raise SettingsError("MONGO_URI must begin with mongodb:// or mongodb+srv://.")
+    if uri is not None:
+        ignored_options(uri)
     return uri
 
 

@@ -157,6 +157,8 @@ class Settings:
     ban_seconds: int
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
+    # How long one search may take.
+    search_seconds: int
     open_completions: int
     runs_at_once: int | None
     log_level: str

@@ -52,6 +52,30 @@ class TestAWorkingSetUp:
             server.stop()
 
 
+class TestAUriOfAnotherDriver:
+    OF_NODE = "useNewUrlParser=true&keepAlive=true&"
+
+    def test_is_used_without_what_it_does_not_know_which_is_named(self, run: Run, mongo_uri: str) -> None:
+        with named_database(mongo_uri, "echo_check") as uri:
+            of_node = f"{uri}{'&' if '?' in uri else '?'}{self.OF_NODE}"
+            migrated = run("migrate", MONGO_URI=of_node, **KEYS)
+            result = run("check", MONGO_URI=of_node, **KEYS)
+        assert (migrated.exit_code, result.exit_code) == (0, 0), result.output
+        named = (
+            "MONGO_URI has options that Echo's driver does not know, and ignores: useNewUrlParser, keepAlive"
+        )
+        assert lines(result, "warning")[0] == f"warning  settings: {named}"
+
+    @pytest.mark.parametrize("command", [("check",), ("migrate",), ("user", "list"), ("serve",)])
+    def test_every_command_names_the_file_that_is_not_there(self, run: Run, command: tuple[str, ...]) -> None:
+        uri = "mongodb://u:canary@127.0.0.1:1/x?tls=true&tlsCAFile=/nowhere/ca.pem"
+        result = run(*command, MONGO_URI=uri, **KEYS)
+        assert result.exit_code == (1 if command == ("check",) else 78)
+        told = "MONGO_URI cannot be used: tlsCAFile names a file /nowhere/ca.pem that cannot be read."
+        assert told in result.output
+        assert "canary" not in result.output
+
+
 class TestABrokenSetUp:
     def test_every_problem_is_named_at_once(self, run: Run) -> None:
         result = run(

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PASSWORD, Client
+from echo.settings import load_settings
+from storage.database import Database
+from tests.conftest import PASSWORD, Client, UserClient
+from tests.support.chats import new_id, put_message
 
 Make = Callable[..., Client]
 COUNTED: dict[str, str] = {"ECHO_RATE_LIMITS": "on", "TRUST_PROXY": "1"}
@@ -113,3 +116,35 @@ def test_costly_operations_are_limited_by_account(
     statuses = [client.request(method, path, json=body, headers=headers).status_code for _ in range(4)]
     assert statuses[:2] == [404, 404]
     assert statuses[-1] == 429
+
+
+class TestSearch:
+    @pytest.mark.parametrize("path", ["/api/convos", "/api/messages"])
+    def test_is_limited_by_account_and_lists_are_not(
+        self, make_application: Make, ada: UserClient, bob: UserClient, path: str
+    ) -> None:
+        app = make_application(**COUNTED, ECHO_SEARCH_USER_MAX="2")
+        first, second = (app.with_token(user.headers["Authorization"][7:]) for user in (ada, bob))
+        searched = [first.get(path, params={"search": "x"}) for _ in range(3)]
+        assert [response.status_code for response in searched] == [200, 200, 429]
+        assert searched[2].json()["code"] == "rate_limited"
+        assert 1 <= int(searched[2].headers["Retry-After"]) <= 61
+        assert {first.get(path, params={"search": ""}).status_code for _ in range(3)} == {200}
+        assert {first.get(path).status_code for _ in range(3)} == {200}
+        assert second.get(path, params={"search": "x"}).status_code == 200
+
+    def test_may_be_made_twice_a_second(self) -> None:
+        limit = load_settings({}).rate_limits["search_user"]
+        assert (limit.limit, limit.window_seconds, limit.by) == (120, 60, "search")
+
+
+@pytest.mark.parametrize("path", ["/api/convos", "/api/messages"])
+def test_a_search_that_takes_too_long_says_so(
+    make_application: Make, ada: UserClient, app_database: Database, path: str
+) -> None:
+    for _ in range(15):
+        put_message(app_database, ada.id, new_id(), text="a" * 1_000_000)
+    client = make_application(ECHO_SEARCH_SECONDS="1").with_token(ada.headers["Authorization"][7:])
+    answer = client.get(path, params={"search": "a" * 11 + "b"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "search_too_slow")
+    assert client.get(path).status_code == 200
