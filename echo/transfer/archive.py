@@ -1,23 +1,19 @@
 """The JSON documents of a file: the file itself, or those in a zip. Names in a zip are names and never paths."""
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from echo.errors import PayloadTooLarge, Unprocessable
+from echo.files.zips import BROKEN, METHODS, TooManyMembersError, open_zip
 from echo.transfer.limits import Limits
 from echo.transfer.stream import Readable
 
 SIGNATURE = b"PK\x03\x04"
 # An archive without any file begins with its end.
 EMPTY_ARCHIVE = b"PK\x05\x06"
-# What exports are packed with; others need much memory to unpack, or a password.
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 ENCRYPTED = 0x1
-# What the standard library raises for a broken archive.
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
 class BrokenArchive(Exception):
@@ -55,30 +51,14 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 @contextmanager
 def _opened(stream: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
-    listing: Any = _Listing(stream, limits.directory)
     try:
-        archive = zipfile.ZipFile(listing)
+        archive = open_zip(stream, limits.directory)
+    except TooManyMembersError as error:
+        raise PayloadTooLarge("The zip file has too many files in it.") from error
     except BROKEN as error:
         raise Unprocessable("The zip file is broken.", code="unreadable_import") from error
-    listing.limit = None
     with archive:
         yield archive
-
-
-class _Listing:
-    """The file under an archive. The list of members is read in one piece, whose size the archive itself states."""
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._stream = stream
-        self.limit: int | None = limit
-        self.seek = stream.seek
-        self.tell = stream.tell
-        self.seekable = stream.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        if self.limit is not None and size > self.limit:
-            raise PayloadTooLarge("The zip file has too many files in it.")
-        return self._stream.read(size)
 
 
 class _Room:
