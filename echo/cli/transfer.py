@@ -31,8 +31,8 @@ user_option = click.option("--user", required=True, help="The account: its e-mai
 def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> None:
     """Add the conversations of an export to an account.
 
-    FILE is an export of LibreChat, Echo, ChatGPT, Claude or Chatbot UI: JSON, or a zip with JSON in it. Nothing is
-    added twice, so an import that was interrupted is simply run again.
+    FILE is an export of LibreChat, Echo, ChatGPT, Claude, DeepSeek or Chatbot UI: JSON, or a zip with JSON in it.
+    Nothing is added twice, so an import that was interrupted is simply run again.
     """
     # Imported here: the other commands need none of it.
     from echo.errors import ApiError, Unauthorized  # noqa: PLC0415

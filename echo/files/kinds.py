@@ -19,23 +19,36 @@ from echo.files.text import TEXT_TYPES, is_text, text_type
 from echo.settings import FileRules
 
 HEAD_BYTES = 4096
+# Where readers look for a PDF's header, and for its end (ISO 32000-1, annex H, notes 13 and 18).
+PDF_HEAD_BYTES = PDF_END_BYTES = 1024
+PDF = "application/pdf"
 IMAGE_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
 # The third byte of an MPEG frame header (ISO 11172-3) that names neither a forbidden bit rate nor sample rate.
 _RATES = re.escape(bytes(byte for byte in range(0x10, 0xF0) if byte & 0x0C != 0x0C))
 # EBML header with its DocType (RFC 8794, section 11.2.4).
-_EBML = rb"\x1aE\xdf\xa3.{1,60}\x42\x82."
+# The length of a value may take up to eight bytes.
+_EBML = rb"\x1aE\xdf\xa3.{1,60}\x42\x82(?:[\x80-\xff]|\x01.{7})"
+
+# A PDF behind a byte order mark and blanks, or behind a banner of text, as printers and mail programs put it there.
+# It is none if that is the beginning of something that is run: markup, a script, a program.
+_BLANK = rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\t-\r ]*+"
+_TEXT_BYTE = rb"[\t-\r\x1b\x20-\x7e\x80-\xff]"
+_PDF_BEHIND_BLANKS = re.compile(_BLANK + rb"%PDF-[12]\.[0-9]")
+_PDF_BEHIND_TEXT = re.compile(rb"(" + _TEXT_BYTE + rb"*?)%PDF-[12]\.[0-9]")
+_IS_RUN = re.compile(_BLANK + rb"(?:#!|MZ|PK|<)|<[!?/a-z]", re.IGNORECASE)
 
 # What a file begins with; the first that fits holds.
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), media_type)
     for pattern, media_type in (
-        (rb"%PDF-[12]\.[0-9]", "application/pdf"),
+        (rb"%PDF-[12]\.[0-9]", PDF),
         (rb"\x89PNG\r\n\x1a\n", "image/png"),
         (rb"\xff\xd8\xff", "image/jpeg"),
         (rb"GIF8[79]a", "image/gif"),
         (rb"RIFF....WEBP", "image/webp"),
-        (rb"RIFF....WAVE", "audio/wav"),
+        # RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088): recorders that may need more than 4 GiB.
+        (rb"(?:RIFF|RF64|BW64)....WAVE", "audio/wav"),
         (rb"RIFF....AVI ", "video/x-msvideo"),
         (rb"OggS\x00.{0,300}\x80theora", "video/ogg"),
         (rb"OggS\x00", "audio/ogg"),
@@ -46,7 +59,9 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\xff[\xf0\xf1\xf8\xf9]", "audio/aac"),
         (rb"....ftypM4[AB] ", "audio/mp4"),
         (rb"....ftypqt  ", "video/quicktime"),
-        (rb"....ftyp(?:isom|iso[2-9]|mp4[12]|avc1|dash|M4V |MSNV|3gp[0-9])", "video/mp4"),
+        # QuickTime's before there was `ftyp`: cameras still write them.
+        (rb"....(?:moov|mdat|wide)", "video/quicktime"),
+        (rb"....ftyp(?:isom|iso[2-9]|mp4[12]|avc1|dash|M4V |MSNV|3gp[0-9]|3g2[a-c]|f4v )", "video/mp4"),
         # Of a WebM file the track list, which names the codecs, comes early: one that names sound only is sound.
         (_EBML + rb"webm(?=.*A_)(?!.*V_(?:VP|AV1))", "audio/webm"),
         (_EBML + rb"webm", "video/webm"),
@@ -82,14 +97,33 @@ def find_type(stream: BinaryIO, name: str) -> str:
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     if not head.startswith(b"%PDF-") and is_text(stream):
-        return text_type(head, name)
+        return PDF if _is_text_of_pdf(head, stream) else text_type(head, name)
     found = next((kind for pattern, kind in _SIGNATURES if pattern.match(head)), None)
     for magic, look_inside in _CONTAINERS.items():
         if head.startswith(magic):
             found = look_inside(stream)
+    if found is None and _banner(head) is not None:
+        found = PDF
     if found is None:
         raise unsupported()
     return found
+
+
+def _banner(head: bytes) -> bytes | None:
+    """What stands before the header of a PDF; None where there is none, or what stands there could be run."""
+    match = _PDF_BEHIND_TEXT.match(head[:PDF_HEAD_BYTES])
+    return match[1] if match and not _IS_RUN.search(match[1]) else None
+
+
+def _is_text_of_pdf(head: bytes, stream: BinaryIO) -> bool:
+    """Whether bytes that are all text are a PDF and no text that mentions one: it has a line for its end, too."""
+    if _PDF_BEHIND_BLANKS.match(head[:PDF_HEAD_BYTES]):
+        return True
+    banner = _banner(head)
+    if banner is None or not banner.endswith((b"\n", b"\r")):
+        return False
+    stream.seek(max(0, stream.seek(0, 2) - PDF_END_BYTES))
+    return re.search(rb"(?m)^%%EOF\s*\Z", stream.read().replace(b"\r", b"\n")) is not None
 
 
 def unsupported(message: str | None = None) -> UnsupportedMediaType:

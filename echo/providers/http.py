@@ -16,6 +16,26 @@ MAX_RESPONSE_BYTES = 256 * 1024
 MAX_RETRY_AFTER = 3600
 
 
+# The statuses that blame what was sent (RFC 9110).
+REFUSALS = frozenset(
+    {
+        requests.codes.bad_request,
+        requests.codes.request_entity_too_large,
+        requests.codes.unsupported_media_type,
+        requests.codes.unprocessable_entity,
+    }
+)
+
+
+class Refused(BadGateway):
+    """The provider blames what was sent; `parameter` is the one that it names in an error of OpenAI's form."""
+
+    def __init__(self, status_code: int, parameter: str | None) -> None:
+        super().__init__()
+        self.status_code = status_code
+        self.parameter = parameter
+
+
 def post(
     url: str,
     *,
@@ -27,8 +47,9 @@ def post(
 ) -> Any:
     """The JSON that a POST is answered with.
 
-    Raises `BadGateway` for whatever is no such answer, `ServiceUnavailable` when the provider's own limit is reached
-    (429). Neither carries a word of the provider's, nor of the request's.
+    Raises `BadGateway` for whatever is no such answer, of its kinds `Refused` for a 400, 413, 415 or 422, and
+    `ServiceUnavailable` when the provider's own limit is reached (429). None carries a word of the provider's, nor of
+    the request's.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -56,14 +77,31 @@ def read_answer(response: requests.Response, deadline: float) -> Any:
         raise ServiceUnavailable(
             "The provider's limit is reached.", code="provider_busy", retry_after=retry_after(response)
         )
+    if response.status_code in REFUSALS:
+        raise Refused(response.status_code, _blamed(response, deadline))
     if response.status_code != requests.codes.ok:
         raise BadGateway
+    return json.loads(_content(response, deadline))
+
+
+def _content(response: requests.Response, deadline: float) -> bytes:
     content = b""
     for chunk in response.iter_content(8192):
         content += chunk
         if len(content) > MAX_RESPONSE_BYTES or time.monotonic() > deadline:
             raise BadGateway
-    return json.loads(content)
+    return content
+
+
+def _blamed(response: requests.Response, deadline: float) -> str | None:
+    """The parameter that an error names, if it names one."""
+    try:
+        answer = json.loads(_content(response, deadline))
+    except (BadGateway, ValueError, RecursionError):
+        return None
+    error = answer.get("error") if isinstance(answer, dict) else None
+    parameter = error.get("param") if isinstance(error, dict) else None
+    return parameter if isinstance(parameter, str) else None
 
 
 def retry_after(response: requests.Response) -> int:

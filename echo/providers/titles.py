@@ -1,15 +1,13 @@
 """Titles of conversations: asked of a provider, or made from the first words."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 
 from echo.background import Background
 from echo.errors import ApiError
 from echo.providers.chat import ChatRequest, Credentials, Providers, Turn
+from echo.providers.title_text import clean, title_in
 from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
@@ -53,14 +51,15 @@ class TitleService:
 
         Asked of the provider of the conversation's endpoint, under the user's `credentials` if there are some, and of
         nobody else: who was not chosen is not told what was said. Only without an endpoint it is the first that the
-        server has a key for. Where titles are off, nobody is asked.
+        server has a key for. Where titles are off, nobody is asked. The model is the one that the operator names for
+        titles, else the conversation's own `model`, as in LibreChat; only without one it is the endpoint's first.
         """
         chosen = self._choose(endpoint, credentials)
         if chosen is not None:
             own = bool(endpoint)
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
             asked = await self._ask(chosen, excerpt, model if own else None, credentials if own else None)
-            if title := clean(asked, MAX_TITLE).strip("\"'“”«» "):
+            if title := title_in(asked, MAX_TITLE):
                 return title
         return made_of(first_user_message)
 
@@ -74,12 +73,20 @@ class TitleService:
         model: str | None = None,
         credentials: Credentials | None = None,
     ) -> str:
-        """The same for a thread, which waits for no longer than a provider may take."""
-        work = self.title_for(
-            first_user_message, first_answer, endpoint=endpoint, model=model, credentials=credentials
-        )
+        """The same for a thread, which waits for no longer than a provider may take.
+
+        For a conversation as it is stored, which an import or another program may have written: a model that the
+        endpoint does not offer is not asked.
+        """
+
+        async def title() -> str:
+            asked = model if await self._offers(endpoint, model, credentials) else None
+            return await self.title_for(
+                first_user_message, first_answer, endpoint=endpoint, model=asked, credentials=credentials
+            )
+
         try:
-            return background.wait(work, WAIT_SECONDS)
+            return background.wait(title(), WAIT_SECONDS)
         except (TimeoutError, ApiError):
             return made_of(first_user_message)
 
@@ -93,8 +100,8 @@ class TitleService:
     async def _ask(
         self, chosen: ProviderSettings, excerpt: str, model: str | None, credentials: Credentials | None
     ) -> str:
-        wanted = model if chosen.title_model == CURRENT_MODEL else chosen.title_model
-        wanted = wanted or next(iter(chosen.models), model)
+        named = chosen.title_model if chosen.title_model != CURRENT_MODEL else None
+        wanted = named or model or next(iter(chosen.models), None)
         if not wanted:
             return ""
         request = ChatRequest(wanted, [Turn("user", excerpt)], system=INSTRUCTION, max_tokens=MAX_TOKENS)
@@ -104,19 +111,17 @@ class TitleService:
             log.warning("a title could not be asked for", provider=chosen.name, code=error.code)
             return ""
 
+    async def _offers(self, endpoint: str | None, model: str | None, credentials: Credentials | None) -> bool:
+        """Whether a chat could have the model: one that is listed, or that the provider lists."""
+        settings = self._settings.get(endpoint or "")
+        if settings is None or model is None or model in settings.models:
+            return settings is not None and model is not None
+        try:
+            return settings.fetch_models and model in await self._providers[settings.name].models(credentials)
+        except ApiError:
+            return False
+
 
 def made_of(text: str) -> str:
     """A title from the first words of a text."""
     return clean(text, MAX_FALLBACK) or UNTITLED
-
-
-def clean(text: Any, longest: int) -> str:
-    """One line of printable text, cut at the end of a word where there is one; empty for anything else."""
-    if not isinstance(text, str):
-        return ""
-    kept = (char if unicodedata.category(char)[0] != "C" else " " for char in text[: longest * 20])
-    line = re.sub(r"\s+", " ", "".join(kept)).strip()
-    if len(line) <= longest:
-        return line
-    head, space, _ = line[: longest + 1].rpartition(" ")
-    return f"{head if space and len(head) > longest // 2 else line[: longest - 1]}…"

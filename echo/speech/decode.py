@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from echo.errors import PayloadTooLarge, Unprocessable, UnsupportedMediaType
+from echo.errors import PayloadTooLarge, Unprocessable
+from echo.speech.formats import unsupported
 
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
@@ -52,7 +53,7 @@ def decode(stream: BinaryIO) -> bytes:
 def samples(av: Any, container: Any) -> Iterator[bytes]:
     """The samples of the first audio stream, piece by piece."""
     if not CONTAINERS & set(container.format.name.split(",")) or not container.streams.audio:
-        raise UnsupportedMediaType("That is no audio that this server takes.", code="unsupported_audio")
+        raise unsupported()
     audio = container.streams.audio[0]
     audio.thread_count = 1
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)

@@ -1,27 +1,18 @@
 """A transcription service that speaks OpenAI's protocol."""
 
-from echo.errors import BadGateway
+from requests import codes
+
+from echo.errors import ApiError, BadGateway, PayloadTooLarge, Unprocessable
 from echo.files.upload import Upload
 from echo.providers.calls import calling
-from echo.providers.http import post
+from echo.providers.http import Refused, post
 from echo.settings import SpeechSettings
+from echo.speech.formats import suffix_of, unsupported
 
 READ_SECONDS = 60.0
 # As metrics and traces call the service.
 PROVIDER = "stt"
 MAX_TEXT = 200_000
-# The service goes by the suffix; what the client called its file is nobody's business.
-SUFFIXES = {
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-    "audio/mp4": "m4a",
-    "audio/x-m4a": "m4a",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/ogg": "ogg",
-    "audio/flac": "flac",
-    "audio/webm": "webm",
-}
 
 
 def credentials(settings: SpeechSettings) -> dict[str, str]:
@@ -37,18 +28,37 @@ class RemoteTranscriber:
         self._settings = settings
 
     def transcribe(self, upload: Upload) -> str:
-        """What the service understood. Raises `BadGateway`, `ServiceUnavailable`."""
-        media_type = upload.content_type.partition(";")[0].strip().lower()
+        """What the service understood.
+
+        Raises what `suffix_of` raises, before anything is sent, and as that is for a recording which the service
+        refuses (`unreadable_audio`, `unsupported_audio`, or `PayloadTooLarge`); `BadGateway`, `ServiceUnavailable`.
+        """
+        # What the client called its file is nobody's business.
+        name = f"audio.{suffix_of(upload.stream)}"
         upload.stream.seek(0)
-        with calling(PROVIDER, "speech"):
-            answer = post(
-                self._settings.url,
-                headers=credentials(self._settings),
-                seconds=READ_SECONDS,
-                data={"model": self._settings.model, "response_format": "json"},
-                files={"file": (f"audio.{SUFFIXES.get(media_type, 'webm')}", upload.stream)},
-            )
+        try:
+            with calling(PROVIDER, "speech"):
+                answer = post(
+                    self._settings.url,
+                    headers=credentials(self._settings),
+                    seconds=READ_SECONDS,
+                    data={"model": self._settings.model, "response_format": "json"},
+                    files={"file": (name, upload.stream)},
+                )
+        except Refused as refusal:
+            raise _meaning(refusal) from refusal
         text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
             raise BadGateway
         return text.strip()[:MAX_TEXT]
+
+
+def _meaning(refusal: Refused) -> ApiError:
+    """What a refusal means for the one who sent the recording; nothing, where it is about what the operator set."""
+    if refusal.parameter not in (None, "", "file"):
+        return refusal
+    if refusal.status_code == codes.request_entity_too_large:
+        return PayloadTooLarge("The recording is larger than the speech service accepts.")
+    if refusal.status_code == codes.unsupported_media_type:
+        return unsupported()
+    return Unprocessable("The speech service cannot read the recording.", code="unreadable_audio")

@@ -1,34 +1,31 @@
 """The JSON documents of a file: the file itself, or those in a zip. Names in a zip are names and never paths."""
 
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import closing, contextmanager
+from typing import IO, BinaryIO
 
 from echo.errors import PayloadTooLarge, Unprocessable
+from echo.files.zips import BROKEN, METHODS, TooManyMembersError, open_zip
 from echo.transfer.limits import Limits
 from echo.transfer.stream import Readable
 
 SIGNATURE = b"PK\x03\x04"
 # An archive without any file begins with its end.
 EMPTY_ARCHIVE = b"PK\x05\x06"
-# What exports are packed with; others need much memory to unpack, or a password.
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 ENCRYPTED = 0x1
-# What the standard library raises for a broken archive.
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
 class BrokenArchive(Exception):
-    """The zip cannot be read from here on."""
+    """This file of a zip cannot be read, or not from here on; the text says why, for people."""
 
 
 def documents(stream: BinaryIO, limits: Limits) -> Iterator[tuple[str | None, Readable]]:
     """The name (None for a file that is no zip) and the stream of each, to be read before the next is asked for.
 
-    `stream` is seekable and stands at its start. Raises `Unprocessable` for a zip that cannot be read, and
-    `PayloadTooLarge` for one that has too many files or unpacks to too much; reading can raise `BrokenArchive`.
+    `stream` is seekable and stands at its start. Raises `Unprocessable` for a zip whose list of files cannot be read,
+    and `PayloadTooLarge` for one that has too many files or unpacks to too much. Reading one of its files can raise
+    `BrokenArchive`, after which the next can be asked for.
     """
     beginning = stream.read(len(SIGNATURE))
     stream.seek(0)
@@ -40,8 +37,8 @@ def documents(stream: BinaryIO, limits: Limits) -> Iterator[tuple[str | None, Re
     with _opened(stream, limits) as archive:
         room = _Room(limits.unpacked)
         for member in _members(archive):
-            with _broken_is_ours(), archive.open(member) as unpacked:
-                yield member.filename, _Unpacked(unpacked, room)
+            with closing(_Unpacked(archive, member, room)) as unpacked:
+                yield member.filename, unpacked
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -54,41 +51,14 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 @contextmanager
 def _opened(stream: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
-    listing: Any = _Listing(stream, limits.directory)
     try:
-        archive = zipfile.ZipFile(listing)
+        archive = open_zip(stream, limits.directory)
+    except TooManyMembersError as error:
+        raise PayloadTooLarge("The zip file has too many files in it.") from error
     except BROKEN as error:
         raise Unprocessable("The zip file is broken.", code="unreadable_import") from error
-    listing.limit = None
-    for member in _members(archive):
-        if member.compress_type not in METHODS or member.flag_bits & ENCRYPTED:
-            raise Unprocessable("The zip file is packed in a way that is not read.", code="unreadable_import")
     with archive:
         yield archive
-
-
-@contextmanager
-def _broken_is_ours() -> Iterator[None]:
-    try:
-        yield
-    except BROKEN as error:
-        raise BrokenArchive from error
-
-
-class _Listing:
-    """The file under an archive. The list of members is read in one piece, whose size the archive itself states."""
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._stream = stream
-        self.limit: int | None = limit
-        self.seek = stream.seek
-        self.tell = stream.tell
-        self.seekable = stream.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        if self.limit is not None and size > self.limit:
-            raise PayloadTooLarge("The zip file has too many files in it.")
-        return self._stream.read(size)
 
 
 class _Room:
@@ -103,16 +73,27 @@ class _Room:
 
 
 class _Unpacked:
-    """One file of an archive, as it is unpacked."""
+    """One file of an archive, as it is unpacked; opened when it is first read."""
 
-    def __init__(self, unpacked: Readable, room: _Room) -> None:
-        self._unpacked = unpacked
+    def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: _Room) -> None:
+        self._archive = archive
+        self._member = member
         self._room = room
+        self._opened: IO[bytes] | None = None
 
     def read(self, size: int, /) -> bytes:
+        """The next bytes. Raises `BrokenArchive` and `PayloadTooLarge`."""
+        if self._member.compress_type not in METHODS or self._member.flag_bits & ENCRYPTED:
+            raise BrokenArchive("it is packed in a way that is not read")
         try:
-            chunk = self._unpacked.read(size)
+            self._opened = self._opened or self._archive.open(self._member)
+            chunk = self._opened.read(size)
         except BROKEN as error:
-            raise BrokenArchive from error
+            raise BrokenArchive("it is damaged") from error
         self._room.take(len(chunk))
         return chunk
+
+    def close(self) -> None:
+        """Be done with it."""
+        if self._opened is not None:
+            self._opened.close()

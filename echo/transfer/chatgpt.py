@@ -7,7 +7,9 @@ names them; thoughts become a part of the answer below them; what the model was 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from echo.transfer.marks import without_marks
 from echo.transfer.model import ImportedConversation, ImportedMessage, Json, NotAConversation
+from echo.transfer.nodes import parents_of
 from echo.transfer.values import id_of, list_of, mapping_of, moment_of, name_of, shown, text_of
 
 ENDPOINT = "openAI"
@@ -29,6 +31,8 @@ def read(value: Mapping[str, Any]) -> ImportedConversation:
     source_id = id_of(value.get("conversation_id")) or id_of(value.get("id")) or next(iter(nodes), None)
     if source_id is None:
         raise NotAConversation("it has no id and no messages")
+    if not _are_its_own(nodes):
+        raise NotAConversation("its messages have no form that is known")
     reader = _Reader(nodes, name_of(value.get("default_model_slug")))
     return ImportedConversation(
         format="chatgpt",
@@ -44,36 +48,43 @@ def read(value: Mapping[str, Any]) -> ImportedConversation:
     )
 
 
+def _are_its_own(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether any message is ChatGPT's; other programs took over the mapping and nothing else."""
+    messages = [message for node in nodes.values() if (message := mapping_of(node.get("message")))]
+    return not messages or any("author" in each and "content" in each for each in messages)
+
+
 class _Reader:
     def __init__(self, nodes: Mapping[str, Mapping[str, Any]], model: str | None) -> None:
-        self._nodes = nodes
+        self._nodes = {name: mapping_of(node.get("message")) for name, node in nodes.items()}
+        self._parents = parents_of(nodes)
+        self._thinking = _thinking(self._nodes)
         self.model = model
         self.passed_over: dict[str, str | None] = {}
 
     def messages(self) -> Iterator[ImportedMessage]:
         """The messages in the file's order; what is none goes to `passed_over`."""
-        thinking = self._thinking()
-        for name, node in self._nodes.items():
-            message, parent = mapping_of(node.get("message")), id_of(node.get("parent"))
-            text = "" if _in_background(message) else _text(message)
-            if not text.strip() and not (name in thinking and self._is_last(node)):
-                self.passed_over[name] = parent
-                continue
-            yield self._message(name, parent, text, message, list(self._thoughts_above(name, thinking)))
+        texts = {name: text for name, message in self._nodes.items() if (text := _text(message)).strip()}
+        thoughts = self._given_thoughts(texts)
+        for name, message in self._nodes.items():
+            if name in texts or name in thoughts:
+                yield self._message(name, texts.get(name, ""), message, thoughts.get(name, []))
+            else:
+                self.passed_over[name] = self._parents[name]
 
     def _message(
-        self, name: str, parent: str | None, text: str, message: Mapping[str, Any], thoughts: list[str]
+        self, name: str, text: str, message: Mapping[str, Any], thoughts: list[str]
     ) -> ImportedMessage:
         is_user = _role(message) == "user"
         slug = name_of(mapping_of(message.get("metadata")).get("model_slug"))
         model = None if is_user else slug or self.model
         self.model = self.model or model
-        content: list[Json] = [{"type": "think", "think": each} for each in reversed(thoughts)]
+        content: list[Json] = [{"type": "think", "think": each} for each in thoughts]
         if content and text:
             content.append({"type": "text", "text": text})
         return ImportedMessage(
             source_id=name,
-            parent=parent,
+            parent=self._parents[name],
             is_user=is_user,
             sender=_sender(message, model),
             text=text,
@@ -84,30 +95,35 @@ class _Reader:
             endpoint=ENDPOINT,
         )
 
-    def _thinking(self) -> dict[str, str]:
-        """The nodes that hold only what the model thought, with its text."""
-        found = {}
-        for name, node in self._nodes.items():
-            content = mapping_of(mapping_of(node.get("message")).get("content"))
-            if content.get("content_type") in (THOUGHTS, RECAP):
-                found[name] = "\n\n".join(filter(None, map(_thought, list_of(content.get("thoughts")))))
-        return found
+    def _given_thoughts(self, texts: Mapping[str, str]) -> dict[str, list[str]]:
+        """The thoughts of each message, the first one first: those on the way to it that no message has yet.
 
-    def _thoughts_above(self, name: str, thinking: Mapping[str, str]) -> Iterator[str]:
-        """What was thought on the way to this answer, the last thought first."""
-        seen: set[str] = set()
-        if name in thinking:
-            yield thinking[name]
-        above = id_of(self._nodes[name].get("parent"))
-        while above is not None and above in thinking and above not in seen:
-            seen.add(above)
-            if thinking[above]:
-                yield thinking[above]
-            above = id_of(self._nodes[above].get("parent"))
+        Thoughts that nothing follows make a message of their own, of the last of their nodes. Each is used once, so
+        that a file cannot grow by it.
+        """
+        left = dict(self._thinking)
+        above = {parent for parent in self._parents.values() if parent is not None}
+        ends = [name for name in self._thinking if name not in above]
+        given = {}
+        for name in (*texts, *ends):
+            taken = []
+            at = name if name in left else self._parents[name]
+            while at is not None and at in left:
+                taken.append(left.pop(at))
+                at = self._parents[at]
+            if thoughts := [each for each in reversed(taken) if each]:
+                given[name] = thoughts
+        return given
 
-    def _is_last(self, node: Mapping[str, Any]) -> bool:
-        content = mapping_of(mapping_of(node.get("message")).get("content"))
-        return content.get("content_type") == THOUGHTS and not list_of(node.get("children"))
+
+def _thinking(messages: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The nodes that hold only what the model thought, with its text."""
+    contents = {name: mapping_of(message.get("content")) for name, message in messages.items()}
+    return {
+        name: "\n\n".join(filter(None, map(_thought, list_of(content.get("thoughts")))))
+        for name, content in contents.items()
+        if content.get("content_type") in (THOUGHTS, RECAP)
+    }
 
 
 def _thought(thought: Any) -> str:
@@ -137,7 +153,14 @@ def _sender(message: Mapping[str, Any], model: str | None) -> str:
 
 
 def _text(message: Mapping[str, Any]) -> str:
-    """What a message says, for people."""
+    """What a message says, for people; nothing of what was said in the background."""
+    if _in_background(message):
+        return ""
+    references = list_of(mapping_of(message.get("metadata")).get("content_references"))
+    return without_marks(_written(message), references, is_user=_role(message) == "user")
+
+
+def _written(message: Mapping[str, Any]) -> str:
     content = mapping_of(message.get("content"))
     kind = content.get("content_type")
     if kind in (THOUGHTS, RECAP):

@@ -1,5 +1,6 @@
 """Claude's `conversations.json`: a list of messages, which newer exports make a tree by naming each one's parent."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from echo.transfer.model import ImportedConversation, ImportedMessage, Json, Not
 from echo.transfer.values import id_of, list_of, mapping_of, moment_of, name_of, shown, text_of
 
 ENDPOINT = "anthropic"
+# A recording is exported as what was understood of it.
+SPOKEN = {"text", "voice_note"}
 
 
 def recognises(value: Any) -> bool:
@@ -92,34 +95,79 @@ def _file_names(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def _parts(content: list[Any]) -> Iterator[Json]:
     """LibreChat's parts for Claude's; the result of a tool goes into the call that it answers."""
-    calls: dict[str, Json] = {}
+    calls = _Calls()
     for part in map(mapping_of, content):
-        kind = part.get("type")
-        if kind == "text" and text_of(part.get("text")):
-            yield {"type": "text", "text": part["text"]}
+        kind = text_of(part.get("type"))
+        if kind in SPOKEN and (text := text_of(part.get("text")) or text_of(part.get("transcript"))):
+            yield {"type": "text", "text": text}
         elif kind == "thinking" and text_of(part.get("thinking")):
             yield {"type": "think", "think": part["thinking"]}
         elif kind == "tool_use":
-            call = _call(part)
-            calls[call["id"]] = call
+            yield {"type": "tool_call", "tool_call": calls.begun(part)}
+        elif kind == "tool_result" and (call := calls.answered(part)):
             yield {"type": "tool_call", "tool_call": call}
-        elif kind == "tool_result" and (answered := calls.get(text_of(part.get("tool_use_id")))):
-            answered["output"] = _output(part.get("content"))
 
 
-def _call(part: Mapping[str, Any]) -> Json:
-    return {
-        "id": id_of(part.get("id")) or "",
-        "name": name_of(part.get("name")) or "tool",
-        "args": shown(part.get("input")),
-        "type": "tool_call",
-        "progress": 1,
-        "output": "",
-    }
+class _Calls:
+    """The calls of tools in one message, and which of them have their result."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Json] = {}
+        # Those without an id, in their order, by the tool's name; all of them once more under None.
+        self._waiting: dict[str | None, deque[Json]] = {}
+        self._answered: set[str] = set()
+        self._count = 0
+
+    def begun(self, part: Mapping[str, Any]) -> Json:
+        """The call that a part makes."""
+        self._count += 1
+        name, given = name_of(part.get("name")), id_of(part.get("id"))
+        call = {
+            "id": given or f"call_{self._count}",
+            "name": name or "tool",
+            "args": shown(part.get("input")),
+            "type": "tool_call",
+            "progress": 1,
+            "output": "",
+        }
+        if given is not None:
+            self._by_id[given] = call
+        else:
+            for key in {name, None}:
+                self._waiting.setdefault(key, deque()).append(call)
+        return call
+
+    def answered(self, part: Mapping[str, Any]) -> Json | None:
+        """Put a result into its call; a call is answered only where it belongs to none, and is a new one.
+
+        Exports without ids have each result after its call: it is the next one of that tool's that has none.
+        """
+        output = _output(part.get("content"))
+        found = self._by_id.get(text_of(part.get("tool_use_id"))) or self._next(name_of(part.get("name")))
+        made = None if found is not None or not output else self.begun(part)
+        call = found if found is not None else made
+        if call is not None:
+            call["output"] = "\n".join(filter(None, (call["output"], output)))
+        return made
+
+    def _next(self, name: str | None) -> Json | None:
+        waiting = self._waiting.get(name, deque())
+        while waiting:
+            call = waiting.popleft()
+            # It stands in two rows.
+            if call["id"] not in self._answered:
+                self._answered.add(call["id"])
+                return call
+        return None
 
 
 def _output(content: Any) -> str:
     if isinstance(content, str):
         return content
-    texts = (text_of(mapping_of(part).get("text")) for part in list_of(content))
-    return "\n".join(filter(None, texts))
+    return "\n".join(filter(None, map(_result, map(mapping_of, list_of(content)))))
+
+
+def _result(part: Mapping[str, Any]) -> str:
+    """A piece of a result: its text, or the name and the address of what was found."""
+    found = (text_of(part.get("title")), text_of(part.get("url")))
+    return text_of(part.get("text")) or " ".join(filter(None, found))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from echo.transfer import chatbotui, chatgpt, claude, librechat
+from echo.transfer import chatbotui, chatgpt, claude, deepseek, librechat
 from echo.transfer.model import ImportedConversation, NotAConversation
 
-READERS = (librechat, chatgpt, claude)
+# DeepSeek's has ChatGPT's mapping, and is told from it by more.
+READERS = (librechat, deepseek, chatgpt, claude)
 
 
 def conversations_of(value: Any) -> Iterator[ImportedConversation]:

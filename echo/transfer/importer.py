@@ -24,6 +24,7 @@ CHARACTERS_AT_ONCE = 2_000_000
 MAX_PROBLEMS = 20
 # A document that begins with so many values of no known form is none of ours, however long it is.
 MAX_UNKNOWN = 100
+DAMAGED = "it is damaged, or no JSON"
 
 
 @dataclass
@@ -72,30 +73,52 @@ class Importer:
         self._batch = _Batch(repository, owner)
         self._owner = owner
         self._limits = limits
+        # Why the first of the documents that cannot be read cannot; and whether one with conversations is whole.
+        self._broken: str | None = None
+        self._has_whole = False
         self.summary = self._batch.summary
 
     def run(self, stream: BinaryIO, progress: Callable[[], None] = lambda: None) -> Summary:
         """Import a file (seekable, at its start); `progress` is called after each few conversations.
 
-        Raises `Unprocessable` for a file that cannot be read to its end or holds no conversations, and
-        `PayloadTooLarge`; the conversations before that point are stored, each as a whole. Raises `Unavailable`, and
-        `Unauthorized` where the account was erased meanwhile: then nothing of it is left.
+        In a zip a document that cannot be read to its end is named in the summary, and the others are imported.
+        Raises `Unprocessable` for a file that cannot be read to its end (a zip: of whose documents with conversations
+        none can) or holds no conversations, and `PayloadTooLarge`; the conversations before that point are stored,
+        each as a whole. Raises `Unavailable`, and `Unauthorized` where the account was erased meanwhile: then nothing
+        of it is left.
         """
         try:
             for name, document in documents(stream, self._limits):
-                for conversation in self._conversations(document, in_archive=name is not None):
-                    if self._batch.add(conversation):
-                        progress()
-        except (Malformed, BrokenArchive, PayloadTooLarge) as error:
+                self._import(name, document, progress)
+        except (Malformed, PayloadTooLarge) as error:
             self._batch.store()
             if isinstance(error, PayloadTooLarge):
                 raise
-            raise self._broken() from error
+            raise self._unreadable(DAMAGED) from error
         self._batch.store()
         progress()
+        if self._broken is not None and not self._has_whole:
+            raise self._unreadable(self._broken)
         if not self.summary.conversations and not self._batch.recognised:
             raise self._unknown()
         return self.summary
+
+    def _import(self, name: str | None, document: Readable, progress: Callable[[], None]) -> None:
+        """Import one document. Raises `Malformed` for one that is not of a zip."""
+        found = False
+        try:
+            for conversation in self._conversations(document, in_archive=name is not None):
+                found = True
+                if self._batch.add(conversation):
+                    progress()
+        except (Malformed, BrokenArchive) as error:
+            if name is None:
+                raise
+            reason = str(error) or DAMAGED
+            self._broken = self._broken or reason
+            self.summary.skip(name, reason)
+        else:
+            self._has_whole |= found
 
     def _conversations(self, document: Readable, *, in_archive: bool) -> Iterator[ImportedConversation]:
         """The conversations of one document. Archives hold documents of other kinds too, which are passed over."""
@@ -115,17 +138,16 @@ class Importer:
             raise NotAConversation("it is too large, or nested too deeply")
         return conversations_of(value)
 
-    def _broken(self) -> Unprocessable:
+    def _unreadable(self, reason: str) -> Unprocessable:
         stored = self.summary.conversations
         kept = f" The {stored} conversations before that are imported." if stored else ""
-        return Unprocessable(
-            f"The file cannot be read to its end: it is damaged, or no JSON.{kept}", code="unreadable_import"
-        )
+        return Unprocessable(f"The file cannot be read to its end: {reason}.{kept}", code="unreadable_import")
 
     def _unknown(self) -> Unprocessable:
         reasons = [f" The first thing in it: {each['reason']}." for each in self.summary.problems[:1]]
         return Unprocessable(
-            f"There is no conversation of LibreChat, ChatGPT or Claude in this file.{''.join(reasons)}",
+            "There is no conversation of LibreChat, ChatGPT, Claude, DeepSeek or Chatbot UI in this file."
+            + "".join(reasons),
             code="unsupported_import",
         )
 

@@ -132,6 +132,83 @@ class TestTheWhole:
         used = {name for op in OPERATIONS for name in op.raw.get("x-echo-rate-limits", ())}
         assert used == {name for name, *_ in RATE_LIMITS}
 
+    def test_each_operation_has_its_own_limits(self) -> None:
+        found = {op.id: tuple(op.raw.get("x-echo-rate-limits", ())) for op in OPERATIONS}
+        assert found == LIMITS | dict.fromkeys(WITHOUT_LIMITS, ())
+
+
+# Which limits each operation has, written out: what is compared with the document must not come from it.
+LIMITS: dict[str, tuple[str, ...]] = {
+    "confirm_two_factor": ("two_factor_user",),
+    "create_chat_completion": ("api_ip", "api_user"),
+    "disable_two_factor": ("two_factor_user",),
+    "enable_two_factor": ("two_factor_user",),
+    "export_conversations": ("export_ip", "export_user"),
+    "fork_conversation": ("fork_ip", "fork_user"),
+    "generate_title": ("message_ip", "message_user"),
+    "import_conversations": ("import_ip", "import_user"),
+    "list_v1_models": ("api_ip", "api_user"),
+    "login": ("login_ip", "login_account"),
+    "refresh_token": ("refresh_ip",),
+    "regenerate_backup_codes": ("two_factor_user",),
+    "register": ("register_ip",),
+    "start_chat": ("message_ip", "message_user"),
+    "transcribe_audio": ("stt_ip", "stt_user"),
+    "upload_file": ("upload_ip", "upload_user"),
+    "upload_image": ("upload_ip", "upload_user"),
+    "verify_two_factor": ("two_factor_user",),
+    "verify_two_factor_login": ("two_factor_ip", "two_factor_account", "two_factor_account_day"),
+}
+# Reading and small changes; behind a session, or cheap.
+WITHOUT_LIMITS = {
+    "abort_chat",
+    "await_title",
+    "create_api_key",
+    "create_assistant",
+    "create_message",
+    "create_preset",
+    "delete_api_key",
+    "delete_assistant",
+    "delete_conversation",
+    "delete_files",
+    "delete_message",
+    "delete_presets",
+    "delete_user_key",
+    "delete_user_keys",
+    "download_file",
+    "follow_chat",
+    "get_api_key",
+    "get_assistant",
+    "get_chat_status",
+    "get_config",
+    "get_conversation",
+    "get_current_user",
+    "get_docs",
+    "get_docs_asset",
+    "get_health",
+    "get_message",
+    "get_metrics",
+    "get_openapi",
+    "get_ready",
+    "get_user_key",
+    "give_feedback",
+    "list_active_chats",
+    "list_api_keys",
+    "list_assistants",
+    "list_conversation_messages",
+    "list_conversations",
+    "list_endpoints",
+    "list_files",
+    "list_messages",
+    "list_models",
+    "list_presets",
+    "logout",
+    "put_user_key",
+    "update_assistant",
+    "update_conversation",
+    "update_message",
+}
+
 
 class TestHandlers:
     def test_operations_and_public_handlers_are_the_same(self) -> None:

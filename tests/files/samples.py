@@ -17,9 +17,11 @@ from echo.files import StoredFile, Upload
 
 ADA, BOB = "a" * 24, "b" * 24
 TEXT = b"some words\n"
-CONTENT_TYPES = (
-    b'<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
-)
+MAIN_TYPES = {
+    "word": "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
+    "xl": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+    "ppt": "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
+}
 OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
@@ -70,8 +72,25 @@ def archive(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATE
     return out.getvalue()
 
 
+def content_types(*entries: str, prefix: str = "", encoding: str = "UTF-8") -> bytes:
+    """`[Content_Types].xml` with these entries, each `/part type` or `extension type`."""
+    name = f"{prefix}:" if prefix else ""
+    lines = []
+    for part, kind in (entry.split() for entry in entries):
+        is_part = part.startswith("/")
+        element, attribute = ("Override", "PartName") if is_part else ("Default", "Extension")
+        lines.append(f'<{name}{element} {attribute}="{part}" ContentType="{kind}"/>')
+    declared = f'xmlns{prefix and ":"}{prefix}="http://schemas.openxmlformats.org/package/2006/content-types"'
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><{name}Types {declared}>{"".join(lines)}</{name}Types>'
+    )
+    return text.encode(encoding)
+
+
 def open_xml(part: str, **more: bytes) -> bytes:
-    return archive({"[Content_Types].xml": CONTENT_TYPES, part: b"<x/>", **more})
+    """A document of Office whose main part has this name."""
+    types = content_types("rels application/xml", f"/{part} {MAIN_TYPES[part.partition('/')[0]]}")
+    return archive({"[Content_Types].xml": types, part: b"<x/>", **more})
 
 
 def open_document(kind: str) -> bytes:

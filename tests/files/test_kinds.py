@@ -1,5 +1,7 @@
 import io
 import re
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +120,228 @@ class TestBinaryFiles:
         for cut in (0, 1, 12, 23, 24):
             content = samples.compound("").ljust(1024 * 1024 - cut, b"\x00") + name + bytes(100)
             assert type_of(content) == "application/msword"
+
+
+WORD, SHEET, SLIDES = (
+    f"{OPEN_XML}{kind}"
+    for kind in ("wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation")
+)
+DOCTYPE = b'<?xml version="1.0"?><!DOCTYPE Types [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+
+
+def package(*entries: str, parts: tuple[str, ...] = ("word/document.xml",), **options: str) -> bytes:
+    """An archive with these content types and parts."""
+    types = samples.content_types(*entries, **options)
+    return samples.archive({"[Content_Types].xml": types, **dict.fromkeys(parts, b"<x/>")})
+
+
+class TestOfficeDocuments:
+    """The main part is the one that `[Content_Types].xml` gives its type to."""
+
+    WORD_MAIN, SHEET_MAIN, SLIDES_MAIN = (samples.MAIN_TYPES[each] for each in ("word", "xl", "ppt"))
+
+    @pytest.mark.parametrize(
+        ("part", "main", "kind"),
+        [
+            ("word/document2.xml", WORD_MAIN, WORD),
+            ("document.xml", WORD_MAIN, WORD),
+            ("xl/workbook2.xml", SHEET_MAIN, SHEET),
+            ("ppt/presentation1.xml", SLIDES_MAIN, SLIDES),
+            ("word/document.xml", f"{OPEN_XML}wordprocessingml.template.main+xml", WORD),
+            ("xl/workbook.xml", f"{OPEN_XML}spreadsheetml.template.main+xml", SHEET),
+            ("ppt/presentation.xml", f"{OPEN_XML}presentationml.slideshow.main+xml", SLIDES),
+        ],
+    )
+    def test_are_known_whatever_their_main_part_is_called(self, part: str, main: str, kind: str) -> None:
+        assert type_of(package(f"/{part} {main}", parts=(part,))) == kind
+
+    def test_a_part_that_only_has_the_name_makes_none(self) -> None:
+        for part in (
+            "word/document.xml",
+            "word/document.xml.bak",
+            "old/word/document.xml",
+            "xl/workbook.xml",
+        ):
+            assert type_of(samples.archive({part: b"<x/>"})) == "application/zip"
+            assert type_of(package("xml application/xml", parts=(part,))) == "application/zip"
+
+    def test_a_main_part_that_is_not_there_makes_none(self) -> None:
+        assert type_of(package(f"/word/document.xml {self.WORD_MAIN}", parts=("a.txt",))) == "application/zip"
+        assert type_of(package(f"xml {self.WORD_MAIN}", parts=("a.txt",))) == "application/zip"
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            package(f"xml {WORD_MAIN}"),
+            package(f"/Word/Document.XML {WORD_MAIN}"),
+            package(f"/word/document.xml {WORD_MAIN}", parts=("word\\document.xml",)),
+            package(f"/word/document.xml {WORD_MAIN}", prefix="ct"),
+            package(f"/word/document.xml {WORD_MAIN}", encoding="UTF-16"),
+            b"".join((b"PK\x03\x04 left by a program in front", package(f"/word/document.xml {WORD_MAIN}"))),
+        ],
+        ids=["by extension", "case", "backslashes", "prefix", "UTF-16", "behind something"],
+    )
+    def test_are_known_however_it_is_written(self, content: bytes) -> None:
+        assert type_of(content) == WORD
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            "/word/document.xml application/vnd.ms-word.document.macroEnabled.main+xml",
+            "/word/other.bin application/vnd.ms-office.vbaProject",
+            "bin application/vnd.ms-office.vbaProject",
+        ],
+    )
+    def test_with_macros_under_any_name_are_refused(self, entry: str) -> None:
+        content = package(f"/word/document.xml {self.WORD_MAIN}", entry)
+        with pytest.raises(UnsupportedMediaType):
+            type_of(content)
+
+    @pytest.mark.parametrize(
+        "types",
+        [
+            b"",
+            b"<Types",
+            b"\xff\xfe\x00",
+            DOCTYPE + samples.content_types(f"/word/document.xml {WORD_MAIN}").partition(b"?>")[2],
+            samples.content_types(f"/word/document.xml {WORD_MAIN}") + b" " * 2_000_000,
+        ],
+        ids=["empty", "cut off", "no XML", "with entities", "too long"],
+    )
+    def test_whose_types_cannot_be_read_are_archives(self, types: bytes) -> None:
+        members = {"[Content_Types].xml": types, "word/document.xml": b"<x/>"}
+        assert type_of(samples.archive(members)) == "application/zip"
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_packed_in_costly_ways_are_archives(self, method: int) -> None:
+        members = {"[Content_Types].xml": samples.content_types(f"xml {self.WORD_MAIN}"), "a.xml": b"<x/>"}
+        assert type_of(samples.archive(members, method)) == "application/zip"
+
+    def test_no_more_of_the_types_is_unpacked_than_is_allowed(self) -> None:
+        bomb = samples.archive({"[Content_Types].xml": bytes(300_000_000), "word/document.xml": b"<x/>"})
+        tracemalloc.start()
+        try:
+            assert type_of(bomb) == "application/zip"
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
+
+
+class TestOtherDocuments:
+    @pytest.mark.parametrize(
+        "declared",
+        [b"application/epub+zip\r\n", b"application/epub+zip\n", b"  application/epub+zip"],
+    )
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_a_declared_type_may_be_packed_and_end_its_line(self, declared: bytes, method: int) -> None:
+        assert type_of(samples.archive({"mimetype": declared, "a": b"b"}, method)) == "application/epub+zip"
+
+    def test_a_declared_type_need_not_come_first(self) -> None:
+        content = samples.archive({"a": b"b", "mimetype": b"application/vnd.oasis.opendocument.text"})
+        assert type_of(content) == "application/vnd.oasis.opendocument.text"
+
+    @pytest.mark.parametrize(
+        "declared", [b"text/html", b"application/epub+zip and more", b"", bytes(5_000_000)]
+    )
+    def test_another_declared_type_is_not_taken_over(self, declared: bytes) -> None:
+        assert type_of(samples.archive({"mimetype": declared})) == "application/zip"
+
+    def test_excel_95_calls_its_stream_book(self) -> None:
+        book = "Book".encode("utf-16-le").ljust(64, b"\x00") + b"\x0a\x00\x02"
+        assert type_of(samples.compound("") + book + bytes(61)) == "application/vnd.ms-excel"
+
+    def test_a_compound_file_that_mentions_a_book_is_none(self) -> None:
+        with pytest.raises(UnsupportedMediaType):
+            type_of(samples.compound("Book of the installer"))
+
+
+BINARY_PDF = samples.PDF[:9] + b"%\xe2\xe3\xcf\xd3\n" + bytes(20) + samples.PDF[9:]
+
+
+class TestPdf:
+    @pytest.mark.parametrize("pdf", [samples.PDF, BINARY_PDF], ids=["text", "binary"])
+    @pytest.mark.parametrize(
+        "before",
+        [
+            b"\xef\xbb\xbf",
+            b"\n",
+            b"\r\n\r\n",
+            b" \t\n",
+            b"\xef\xbb\xbf\r\n",
+            b"%!PS-Adobe-3.0 PDF-1.4\n",
+            b"\x1b%-12345X@PJL JOB\r\n@PJL ENTER LANGUAGE=PDF\r\n",
+            b"Content-Type: application/pdf\r\nContent-Length: 5\r\n\r\n",
+            b"x" * 1015 + b"\n",
+        ],
+    )
+    def test_may_stand_behind_a_banner(self, before: bytes, pdf: bytes) -> None:
+        assert type_of(before + pdf, "a.html") == "application/pdf"
+
+    def test_must_begin_within_the_first_1024_bytes(self) -> None:
+        assert type_of(b"x" * 1016 + b"\n" + samples.PDF) == "text/plain"
+        with pytest.raises(UnsupportedMediaType):
+            type_of(b"x" * 1016 + b"\n" + BINARY_PDF)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"A PDF begins with %PDF-1.4 and ends with\n%%EOF\n",
+            b"A PDF begins with\n%PDF-1.4\nas everybody knows",
+            b"A PDF begins with\n%PDF-1.4\nand ends with\n%%EOF\nwhich is all",
+            b"#!/bin/sh\ncat <<END\n%PDF-1.4\n%%EOF\n",
+            b"\n%PDF-x.y\n%%EOF\n",
+        ],
+    )
+    def test_a_text_that_mentions_one_is_text(self, content: bytes) -> None:
+        assert type_of(content, "a.py") == "text/x-python"
+
+    @pytest.mark.parametrize(
+        ("before", "kind"),
+        [
+            (samples.HTML, "text/html"),
+            (samples.SVG, "image/svg+xml"),
+            (b"<?xml version='1.0'?>", "application/xml"),
+            (b"hello <script>alert(1)</script>", "text/plain"),
+            (b"hello <?php evil() ?>", "text/plain"),
+            (b"#!/bin/sh", "text/plain"),
+        ],
+    )
+    def test_behind_what_can_be_run_is_none(self, before: bytes, kind: str) -> None:
+        assert type_of(before + b"\n" + samples.PDF, "a") == kind
+        with pytest.raises(UnsupportedMediaType):
+            type_of(before + b"\n" + BINARY_PDF, "a.pdf")
+
+    @pytest.mark.parametrize(
+        "before", [b"MZ", b"MZ\x90\x00\x03", b"\x7fELF\x02\x01\x01", b"\xca\xfe\xba\xbe\x00"]
+    )
+    def test_behind_a_program_is_none(self, before: bytes) -> None:
+        with pytest.raises(UnsupportedMediaType):
+            type_of(before + b"\n" + BINARY_PDF, "a.pdf")
+
+    def test_a_picture_with_one_in_it_is_a_picture(self) -> None:
+        assert type_of(samples.picture("PNG")[:60] + BINARY_PDF) == "image/png"
+        assert type_of(b"GIF89a" + bytes(7) + BINARY_PDF) == "image/gif"
+
+
+class TestSoundAndFilm:
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (b"RF64\xff\xff\xff\xffWAVEds64" + bytes(40), "audio/wav"),
+            (b"BW64\xff\xff\xff\xffWAVEds64" + bytes(40), "audio/wav"),
+            (b"\x00\x00\x00\x08wide\x00\x00\x10\x00mdat" + bytes(40), "video/quicktime"),
+            (b"\x00\x00\x10\x00moov\x00\x00\x00\x6cmvhd" + bytes(40), "video/quicktime"),
+            (b"\x00\x00\x00\x18ftyp3g2a" + bytes(40), "video/mp4"),
+            (
+                bytes.fromhex("1a45dfa3 0100000000000024 42860101 4282 0100000000000004")
+                + b"webm"
+                + bytes(40),
+                "video/webm",
+            ),
+        ],
+    )
+    def test_as_other_programs_write_them(self, content: bytes, kind: str) -> None:
+        assert type_of(content) == kind
 
 
 class TestPolyglots:

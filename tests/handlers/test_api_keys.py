@@ -7,13 +7,14 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth.api_keys import MAX_KEYS
+from echo.auth.api_keys import CHECK_SECONDS, MAX_KEYS
 from echo.errors import Unprocessable
 from echo.services import Services
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
 from tests.support.operations import DOCUMENT, OPERATIONS, Op
 from tests.support.threads import together
+from tests.support.waiting import until
 
 
 def make(user: UserClient, **fields: Any) -> dict[str, Any]:
@@ -109,6 +110,39 @@ class TestDeleteApiKey:
         assert bob.delete(path).status_code == 404
         assert ada.delete(path).status_code == 204
         assert ada.delete(path).status_code == 404
+
+
+class TestADeletedKey:
+    """Tried after it was used: the process remembers good keys for a while."""
+
+    def status(self, api: Client, key: str) -> int:
+        return int(api.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code)
+
+    def test_opens_nothing_any_more(self, api: Client, ada: UserClient) -> None:
+        made, kept = make(ada), make(ada)
+        assert [self.status(api, each["key"]) for each in (made, kept)] == [200, 200]
+        assert ada.delete(f"/api/api-keys/{made['id']}").status_code == 204
+        assert [self.status(api, each["key"]) for each in (made, kept)] == [401, 200]
+
+    def test_anothers_deletion_takes_nothing_away(
+        self, api: Client, ada: UserClient, bob: UserClient
+    ) -> None:
+        made = make(ada)
+        assert self.status(api, made["key"]) == 200
+        assert bob.delete(f"/api/api-keys/{made['id']}").status_code == 404
+        assert self.status(api, made["key"]) == 200
+
+    def test_by_another_process_opens_nothing_soon(
+        self, api: Client, ada: UserClient, stored: MongoDatabase[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("echo.auth.api_keys.CHECK_SECONDS", 0.05)
+        made = make(ada)
+        assert self.status(api, made["key"]) == 200
+        stored["agentapikeys"].delete_one({"_id": ObjectId(made["id"])})
+        until(lambda: self.status(api, made["key"]) == 401)
+
+    def test_is_not_remembered_for_long(self) -> None:
+        assert CHECK_SECONDS == 3.0
 
 
 @pytest.mark.parametrize(

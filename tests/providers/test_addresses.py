@@ -15,7 +15,21 @@ from tests.support.providers.asking import Said, ask, listen, settings_of
 from tests.support.providers.server import Answer
 
 PUBLIC = ("8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "198.20.0.1", "223.255.255.254")
-PUBLIC_6 = ("2606:4700:4700::1111", "2a00:1450:4001:80b::200e", "::ffff:8.8.8.8", "64:ff9b::808:808")
+PUBLIC_6 = (
+    "2606:4700:4700::1111",
+    "2a00:1450:4001:80b::200e",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    # Beside the blocks of NOT_PUBLIC_6.
+    "2001:200::1",
+    "2001:db7:ffff::1",
+    "2001:db9::1",
+    "2003::1",
+    "3ffe:ffff::1",
+    "3fff:1000::1",
+    "2000::1",
+    "3fff:ffff:ffff::1",
+)
 NOT_PUBLIC = (
     "0.0.0.0",
     "0.1.2.3",
@@ -59,10 +73,25 @@ NOT_PUBLIC_6 = (
     "100::1",
     "2001::1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    # The rest of 2001::/23, of which Teredo is a small part: benchmarks, ORCHID, AS112, and what is not assigned.
+    "2001:1::1",
+    "2001:2::1",
+    "2001:3::1",
+    "2001:4:112::1",
+    "2001:10::1",
+    "2001:20::1",
+    "2001:30::1",
+    "2001:100::1",
+    "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
     "2001:db8::1",
+    "2001:db8:ffff:ffff::1",
     "2002:7f00:1::",
+    "2002:ffff:ffff::1",
     "2002:a9fe:a9fe::1",
     "3fff::1",
+    "3fff:fff:ffff::1",
+    "4000::1",
+    "1fff:ffff::1",
     "5f00::1",
     "fc00::1",
     "fd00:ec2::254",
@@ -89,15 +118,19 @@ class TestAddresses:
         assert not is_public(text)
 
 
-GOOD_URLS = (
-    "https://api.example.com/v1",
-    "http://api.example.com",
-    "https://api.example.com:8443/v1/",
-    "https://8.8.8.8/v1",
-    "https://[2606:4700:4700::1111]:8443/v1",
-    "https://xn--bcher-kva.example/v1",
-    "HTTPS://API.EXAMPLE.COM/v1",
-)
+# As they are used: what a client's path is put behind.
+GOOD_URLS = {
+    "https://api.example.com/v1": "https://api.example.com/v1",
+    "http://api.example.com": "http://api.example.com",
+    "http://api.example.com/": "http://api.example.com",
+    "https://api.example.com:8443/v1/": "https://api.example.com:8443/v1",
+    "https://api.example.com/v1///": "https://api.example.com/v1",
+    "https://api.example.com/a/../v1": "https://api.example.com/v1",
+    "https://8.8.8.8/v1": "https://8.8.8.8/v1",
+    "https://[2606:4700:4700::1111]:8443/v1": "https://[2606:4700:4700::1111]:8443/v1",
+    "https://xn--bcher-kva.example/v1": "https://xn--bcher-kva.example/v1",
+    "HTTPS://API.EXAMPLE.COM/v1": "https://api.example.com/v1",
+}
 BAD_URLS = (
     *(f"http://{address}/v1" for address in NOT_PUBLIC),
     *(f"http://[{address}]/v1" for address in NOT_PUBLIC_6),
@@ -170,8 +203,9 @@ BAD_URLS = (
 
 
 class TestUrls:
-    @pytest.mark.parametrize("url", GOOD_URLS)
-    def test_that_may_be_used(self, url: str) -> None:
+    @pytest.mark.parametrize(("url", "used"), GOOD_URLS.items())
+    def test_that_may_be_used(self, url: str, used: str) -> None:
+        assert str(AddressGuard().check_url(url)).rstrip("/") == used
         assert not str(AddressGuard().check_url(url)).endswith("/v1/")
 
     @pytest.mark.parametrize("url", BAD_URLS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -12,7 +13,8 @@ import pytest
 from echo.background import Background
 from echo.providers.chat import Credentials
 from echo.providers.registry import build_providers
-from echo.providers.titles import TitleService, clean
+from echo.providers.title_text import clean, title_in
+from echo.providers.titles import TitleService
 from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
 from tests.support.loopback import Answer, Provider, answer_with, provider
 from tests.support.providers import Reply, event_stream, openai_server
@@ -112,7 +114,66 @@ BAD: dict[str, Answer] = {
     "another type": answer_with({"choices": [{"message": {"content": {"a": 1}}}]}),
     "an empty title": answer_with({"choices": [{"message": {"content": ' "" \n'}}]}),
     "an early end": early_end,
+    "thoughts that are cut off": answer_with({"choices": [{"message": {"content": "<think>The user asks"}}]}),
+    "thoughts alone": answer_with({"choices": [{"message": {"content": "<think>Hm.</think>\n"}}]}),
 }
+THINKING = [
+    "<think>The user asks about contracts.</think>\n\nContracts Explained",
+    "<think>\nLong.\nLonger.\n</think>Contracts Explained",
+    "<think></think>\n\nContracts Explained",
+    "The user asks about contracts, so:\n</think>\n\nContracts Explained",
+    "<THINK>a</THINK> <think>b</think> Contracts Explained",
+    "<thinking>a</thinking>Contracts Explained",
+    "<thought>a</thought>Contracts Explained",
+    '<think lang="en">a</think >Contracts Explained',
+    "[THINK]a[/THINK]Contracts Explained",
+    "◁think▷a◁/think▷Contracts Explained",
+    "<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>Contracts Explained<|return|>",
+    "Contracts Explained<think>Is that short enough?",
+    "Contracts Explained\n<think>Is that short enough?</think>",
+    "<think>" + "long " * 5_000 + "</think>Contracts Explained",
+]
+DECORATED = [
+    "Title: Contracts Explained",
+    "title:Contracts Explained",
+    "**Title:** Contracts Explained",
+    "**Title: Contracts Explained**",
+    '**Title**: "Contracts Explained"',
+    "Suggested title: **Contracts Explained**",
+    "Titel: „Contracts Explained“",
+    "标题\uff1a《Contracts Explained》",
+    "Title: 「Contracts Explained」",
+    "Title: **Contracts Explained**",
+    "# Contracts Explained",
+    "- Contracts Explained",
+    "**Contracts Explained**",
+    "***Contracts Explained***",
+    "*Contracts Explained*",
+    "__Contracts Explained__",
+    "`Contracts Explained`",
+    '"**Contracts Explained**"',
+    "“Contracts Explained”",
+    "'Contracts Explained'",
+    "«Contracts Explained»",
+    '"Contracts Explained',
+    'Contracts Explained"',
+    "Here is a title for the conversation:\n\n**Contracts Explained**",
+    "Sure!\nTitle: Contracts Explained\n\nI chose it because it is short.",
+    "## Title:\nContracts Explained",
+    "<think>Title: Wrong</think>\nTitle: *Contracts Explained*",
+]
+UNCHANGED = [
+    "Learning C#",
+    'He said "yes"',
+    '"Yes" and "No"',
+    "'90s Music",
+    "The *args of Python",
+    "*args and **kwargs",
+    "Entitled: a Film",
+    '"A" in "B" and "A"',
+    "snake_case or _private",
+    "2 < 3 and 4 > 3",
+]
 
 
 class TestBadAnswers:
@@ -163,6 +224,66 @@ class TestBadAnswers:
             assert openai(running).title_for(QUESTION) == title
 
 
+class TestWhatIsNoTitle:
+    """What models put around a title, and the issue's: thinking that became the title of a conversation."""
+
+    @pytest.mark.parametrize("answer", [*THINKING, *DECORATED], ids=lambda answer: repr(answer[:40]))
+    def test_is_removed(self, answer: str) -> None:
+        assert title_in(answer, 80) == "Contracts Explained"
+
+    @pytest.mark.parametrize("answer", UNCHANGED)
+    def test_is_only_removed_around_it(self, answer: str) -> None:
+        assert title_in(answer, 80) == answer
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "",
+            " \n",
+            "Title:",
+            "**",
+            '"" ',
+            "<think>",
+            "<think>The user asks about",
+            "The user asks</think>",
+            "<think>a</think><think>b",
+            "<|channel|>analysis<|message|>The user asks",
+            None,
+            5,
+        ],
+    )
+    def test_alone_gives_none(self, answer: Any) -> None:
+        assert title_in(answer, 80) == ""
+
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            "<think>",
+            "</think>",
+            "<think ",
+            "[THINK]",
+            "<|a",
+            '"',
+            "*",
+            "**a",
+            "Title:",
+            "# ",
+            "the ",
+            "\n:",
+            "\u202e",
+        ],
+    )
+    def test_takes_time_in_proportion(self, piece: str) -> None:
+        def seconds(count: int) -> float:
+            started = time.perf_counter()
+            title_in(piece * count, 80)
+            return time.perf_counter() - started
+
+        seconds(100)
+        # Four times as much: four times as long, where a quadratic one takes sixteen.
+        assert min(seconds(40_000) for _ in range(3)) < 9 * min(seconds(10_000) for _ in range(3)) + 0.002
+
+
 class TestChoice:
     """Who is asked: the endpoint of the conversation alone; without one the first with a key of the server's."""
 
@@ -200,6 +321,21 @@ class TestChoice:
             assert titles.title_for("Short question", endpoint="two") == "Short question"
             assert first.requests == second.requests == []
             assert titles.title_for(QUESTION, endpoint="two", credentials=Credentials("mine")) == "Own"
+
+    @pytest.mark.parametrize("named", [None, "current_model"])
+    def test_the_model_of_the_conversation(self, named: str | None) -> None:
+        with openai_server(Reply(["T"])) as server:
+            settings = replace(custom("one", server.url), models=("dear", "cheap"), title_model=named)
+            Titles(settings).title_for(QUESTION, endpoint="one", model="cheap")
+            Titles(settings).title_for(QUESTION, endpoint="one")
+            Titles(settings).title_for(QUESTION, model="cheap")
+            assert [request.json["model"] for request in server.chats] == ["cheap", "dear", "dear"]
+
+    def test_the_model_that_the_operator_names(self) -> None:
+        with openai_server(Reply(["T"])) as server:
+            settings = replace(custom("one", server.url), models=("dear", "cheap"), title_model="tiny")
+            Titles(settings).title_for(QUESTION, endpoint="one", model="cheap")
+            assert [request.json["model"] for request in server.chats] == ["tiny"]
 
     def test_the_model_of_the_conversation_where_the_operator_says_so(self) -> None:
         with openai_server(Reply(["T"])) as server:
@@ -241,6 +377,23 @@ class TestWaiting:
             providers = build_providers(settings, LIMITS)
             titles = TitleService(settings, providers)
             assert titles.wait_for(background, QUESTION, endpoint="one", model="m") == "A Title"
+            background.wait(providers.close(), PATIENCE)
+
+    def test_asks_no_model_that_is_not_offered(self, background: Background) -> None:
+        """A conversation may name any: an import writes what its file says."""
+        with openai_server(Reply(["A Title"]), models=("fetched",)) as server:
+            listed = replace(custom("one", server.url), models=("dear", "cheap"))
+            fetching = replace(listed, name="two", fetch_models=True)
+            providers = build_providers([listed, fetching], LIMITS)
+            titles = TitleService([listed, fetching], providers)
+            for endpoint, model in (
+                ("one", "dearest"),
+                ("one", "cheap"),
+                ("two", "fetched"),
+                ("two", "dearest"),
+            ):
+                assert titles.wait_for(background, QUESTION, endpoint=endpoint, model=model) == "A Title"
+            assert [request.json["model"] for request in server.chats] == ["dear", "cheap", "fetched", "dear"]
             background.wait(providers.close(), PATIENCE)
 
     def test_ends_when_the_loop_does_not_come_to_it(

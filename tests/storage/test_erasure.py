@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId
 
 from storage.database import Database, Document
-from storage.erasure import ID, KEPT, MENTIONS, OWNED, TEXT, Erasure
+from storage.erasure import CHECKPOINTS, GRANTED, ID, KEPT, MENTIONS, OWNED, TEXT, Erasure
 from storage.indexes import REPOSITORIES
 from storage.shared_resources import KINDS
 
@@ -15,6 +15,57 @@ BESIDE_THE_LIST = {
     "echo_run_workers": "processes are no user's",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
+}
+
+# Written out, so that a line that gets lost is missed: each with the field that names the owner, and its form.
+LINES = {
+    ("aclentries", "principalId", "mixed"),
+    ("actions", "user", "id"),
+    ("agentapikeys", "userId", "id"),
+    ("agentqueuedturns", "user", "id"),
+    ("agentqueuedturnsequences", "user", "id"),
+    ("agenttriggerdeliveries", "user", "id"),
+    ("agenttriggerlanesequences", "user", "id"),
+    ("agenttriggeruserpurges", "_id", "id"),
+    ("assistants", "user", "id"),
+    ("balances", "user", "id"),
+    ("chatprojects", "user", "text"),
+    ("codeenvironments", "createdBy", "id"),
+    ("configs", "principalId", "mixed"),
+    ("conversations", "user", "text"),
+    ("conversationtags", "user", "text"),
+    ("echo_run_pieces", "user", "text"),
+    ("echo_runs", "user", "text"),
+    ("echo_used_codes", "user", "id"),
+    ("files", "user", "id"),
+    ("keys", "userId", "id"),
+    ("memoryentries", "userId", "id"),
+    ("messages", "user", "text"),
+    ("pluginauths", "userId", "text"),
+    ("presets", "user", "text"),
+    ("refreshtokenbridges", "userId", "text"),
+    ("scheduleruns", "user", "id"),
+    ("schedules", "user", "id"),
+    ("sessions", "user", "id"),
+    ("sharedlinks", "user", "text"),
+    ("systemgrants", "principalId", "mixed"),
+    ("tokens", "userId", "id"),
+    ("toolcalls", "user", "id"),
+    ("toolfavorites", "user", "id"),
+    ("transactions", "user", "id"),
+}
+# What can be shared with others, with what grants call it, and its parts.
+SHARED = {
+    ("agents", ("agent", "remoteAgent"), ()),
+    ("mcpservers", ("mcpServer",), ()),
+    ("promptgroups", ("promptGroup",), (("prompts", "groupId"),)),
+    ("skills", ("skill",), (("skillfiles", "skillId"),)),
+}
+NAMED_IN = {
+    ("aclentries", "grantedBy"),
+    ("systemgrants", "grantedBy"),
+    ("skillsynccredentials", "createdBy"),
+    ("skillsynccredentials", "updatedBy"),
 }
 
 
@@ -45,6 +96,13 @@ def put_of_everything(database: Database, *owners: str) -> None:
 
 
 class TestTheList:
+    def test_is_this_one(self) -> None:
+        assert {(owned.collection, owned.field, owned.kind) for owned in OWNED} == LINES
+        assert {(kind.collection, kind.types, kind.parts) for kind in KINDS} == SHARED
+        assert set(MENTIONS) == NAMED_IN
+        assert GRANTED == {"sharedlinks": "sharedLink", "codeenvironments": "codeEnvironment"}
+        assert CHECKPOINTS == ("agent_checkpoints", "agent_checkpoint_writes")
+
     def test_each_line_removes_the_users_and_not_anothers(
         self, erasure: Erasure, empty_database: Database, ada: str, bob: str
     ) -> None:

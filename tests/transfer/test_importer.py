@@ -18,7 +18,14 @@ from storage.threads import ThreadRepository
 from tests.transfer.conftest import LIMITS, SAMPLES, Import, sample, tree
 
 Stored = Callable[[str], list[Document]]
-NAMES = ["chatgpt.json", "claude.json", "librechat.json", "librechat-list.json", "chatbotui.json"]
+NAMES = [
+    "chatgpt.json",
+    "claude.json",
+    "deepseek.json",
+    "librechat.json",
+    "librechat-list.json",
+    "chatbotui.json",
+]
 
 
 def moment(text: str) -> datetime:
@@ -133,8 +140,8 @@ class TestWhatIsStored:
             packed.writestr("shared_conversations.json", '[{"id": "x", "title": "y"}]')
             packed.writestr("picture.png", b"\x89PNG")
         summary = load(ada, buffer.getvalue())
-        assert (summary.created, summary.skipped) == (7, 0)
-        assert len(stored(ada)) == 7
+        assert (summary.created, summary.skipped) == (9, 0)
+        assert len(stored(ada)) == 9
 
     def test_a_deep_tree(self, load: Import, stored: Stored, ada: str) -> None:
         content = b'{"conversationId":"deep","title":"Deep","messages":['
@@ -144,6 +151,75 @@ class TestWhatIsStored:
         messages = stored(ada)[0]["messages"]
         assert [each["text"] for each in messages] == [str(number) for number in range(5000)]
         assert messages[-1]["parentMessageId"] == messages[-2]["messageId"]
+
+
+# What a Mac puts beside each file on a disk that is not its own: AppleDouble, no JSON.
+APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + b"\x00" * 40
+
+
+def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+class TestBesideTheConversations:
+    GOOD = json.dumps([a_conversation(1), a_conversation(2)]).encode()
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("._conversations.json", APPLE_DOUBLE),
+            ("a.json", b""),
+            ("z.json", b""),
+            ("a.json", b"{"),
+            ("z.json", b"not json"),
+            ("a.json", b"\xff\xfe[\x00]\x00"),
+            ("z.json", b"[" + b"9" * 5000 + b"]"),
+        ],
+        ids=lambda value: repr(value)[:16],
+    )
+    def test_one_that_is_none_is_named(
+        self, name: str, content: bytes, load: Import, stored: Stored, ada: str
+    ) -> None:
+        summary = load(ada, packed({"conversations.json": self.GOOD, name: content}))
+        assert (summary.created, summary.skipped) == (2, 1)
+        assert summary.problems == [{"conversation": name, "reason": "it is damaged, or no JSON"}]
+        assert len(stored(ada)) == 2
+
+    def test_one_whose_bytes_are_damaged_is_named(self, load: Import, ada: str) -> None:
+        content = bytearray(packed({"a.json": b"[1]" * 50, "b.json": self.GOOD}, zipfile.ZIP_STORED))
+        content[60] ^= 0xFF
+        summary = load(ada, bytes(content))
+        assert (summary.created, summary.problems) == (
+            2,
+            [{"conversation": "a.json", "reason": "it is damaged"}],
+        )
+
+    def test_one_that_is_packed_oddly_is_named(self, load: Import, ada: str) -> None:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a.json", b"[]", zipfile.ZIP_LZMA)
+            archive.writestr("b.json", self.GOOD)
+        summary = load(ada, buffer.getvalue())
+        assert (summary.created, [each["conversation"] for each in summary.problems]) == (2, ["a.json"])
+
+    def test_a_part_that_breaks_off_is_named_and_what_came_before_kept(self, load: Import, ada: str) -> None:
+        second = json.dumps([a_conversation(3), a_conversation(4)]).encode()[:-40]
+        summary = load(ada, packed({"c-000.json": self.GOOD, "c-001.json": second}))
+        assert (summary.created, [each["conversation"] for each in summary.problems]) == (3, ["c-001.json"])
+
+    @pytest.mark.parametrize("other", [b"", b'{"id": "user-1"}'], ids=["broken", "of no conversations"])
+    def test_where_no_conversations_are_whole_it_is_refused(
+        self, other: bytes, load: Import, stored: Stored, ada: str
+    ) -> None:
+        with pytest.raises(Unprocessable) as refused:
+            load(ada, packed({"conversations.json": self.GOOD[:-40], "user.json": other}))
+        assert refused.value.code == "unreadable_import"
+        assert "1 conversations before" in refused.value.message
+        assert len(stored(ada)) == 1
 
 
 class TestAgain:
@@ -311,6 +387,7 @@ class TestRefused:
             b'[{"id":1}]',
             b"[" + b"0," * 5000 + b"0]",
             b"[" + b"[]," * 9 + b"[]]",
+            b'[{"id":"x","title":"t","mapping":{"a":{"parent":null,"message":{"says":"Hello"}}}}]',
         ],
         ids=lambda content: repr(content[:12]),
     )

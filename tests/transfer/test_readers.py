@@ -1,11 +1,13 @@
 """Each program's export, as a neutral conversation; and what is no program's."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from echo.transfer.formats import conversations_of
+from echo.transfer.marks import without_marks
 from echo.transfer.model import ImportedConversation, ImportedMessage, NotAConversation
 from tests.transfer.conftest import sample
 from tests.transfer.test_values import ANYTHING
@@ -57,6 +59,110 @@ class TestChatGPT:
             del value["mapping"][name]
         thoughts = by_id(read(value))["thoughts"]
         assert (thoughts.text, [part["type"] for part in thoughts.content]) == ("", ["think"])
+
+    def test_thoughts_that_end_in_a_recap_are_an_answer(self) -> None:
+        value = sample("chatgpt.json")[0]
+        value["mapping"]["recap"]["children"] = []
+        for name in ("code", "output", "answer", "picture"):
+            del value["mapping"][name]
+        conversation = read(value)
+        recap = by_id(conversation)["recap"]
+        assert recap.content == (
+            {"type": "think", "think": "Looking at gravity\nThe earth pulls on the moon."},
+        )
+        assert (recap.is_user, recap.parent, conversation.passed_over["thoughts"]) == (
+            False,
+            "thoughts",
+            "question",
+        )
+
+    def test_without_children_it_is_the_same(self) -> None:
+        value = sample("chatgpt.json")[0]
+        for node in value["mapping"].values():
+            del node["children"]
+        assert read(value) == read(sample("chatgpt.json")[0])
+
+    def test_without_children_thoughts_at_an_end_are_an_answer_and_others_are_not(self) -> None:
+        value = sample("chatgpt.json")[0]
+        for node in value["mapping"].values():
+            del node["children"]
+        assert "thoughts" not in by_id(read(value))
+        for name in ("recap", "code", "output", "answer", "picture"):
+            del value["mapping"][name]
+        assert by_id(read(value))["thoughts"].content
+
+    def test_without_parents_the_children_tell_them(self) -> None:
+        value = sample("chatgpt.json")[0]
+        for node in value["mapping"].values():
+            del node["parent"]
+        assert read(value) == read(sample("chatgpt.json")[0])
+
+    def test_one_thought_above_many_answers_is_in_one_of_them(self) -> None:
+        """Or a small file would become a large account."""
+        value = sample("chatgpt.json")[0]
+        for number in range(3):
+            value["mapping"][f"more-{number}"] = {**value["mapping"]["code"], "id": f"more-{number}"}
+        messages = read(value).messages
+        assert sum(part["type"] == "think" for each in messages for part in each.content) == 1
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("Rain. \ue200cite\ue202turn0search1\ue201", "Rain."),
+            ("Rain \ue200cite\ue202turn0search1\ue202turn0news2\ue201, says one.", "Rain, says one."),
+            (
+                "\ue203Rain\ue204 \ue200filecite\ue202turn0file0\ue202L1-L2\ue201falls\ue206.",
+                "Rainfalls.",
+            ),
+            ('By \ue200entity\ue202["people","Ada Lovelace","mathematician"]\ue201.', "By Ada Lovelace."),
+            ("See \ue200url\ue202The news\ue202https://example.com\ue201.", "See The news."),
+            ("See \ue200known\ue201.", "See [The news](https://example.com)."),
+            ("See \ue200known\ue201, \ue200known\ue201.", "See [The news](https://example.com),."),
+            ("Cut \ue200cite\ue202turn0", "Cut citeturn0"),
+            ("Loose \ue201\ue202", "Loose "),
+            ("\ue200\ue200a\ue201", ""),
+            ("\ue200entity\ue202[1\ue201None", "None"),
+        ],
+    )
+    def test_citation_marks_are_shown_or_left_out(self, text: str, shown: str) -> None:
+        value = sample("chatgpt.json")[0]
+        answer = value["mapping"]["answer"]["message"]
+        answer["content"]["parts"] = [text + "\n\nEnd"]
+        answer["metadata"]["content_references"] = [
+            {"matched_text": "\ue200known\ue201", "alt": "[The news](https://example.com)"},
+            {"matched_text": 5, "alt": []},
+            "?",
+        ]
+        assert by_id(read(value))["answer"].text == shown + "\n\nEnd"
+
+    def test_an_answer_of_marks_alone_is_none(self) -> None:
+        value = sample("chatgpt.json")[0]
+        value["mapping"]["answer"]["message"]["content"]["parts"] = ["\ue200i\ue202turn0image0\ue201"]
+        assert "answer" in read(value).passed_over
+
+    def test_symbols_of_a_users_font_stay(self) -> None:
+        value = sample("chatgpt.json")[0]
+        value["mapping"]["question"]["message"]["content"]["parts"] = ["My prompt: \ue201 \ue202"]
+        assert by_id(read(value))["question"].text == "My prompt: \ue201 \ue202"
+
+    @pytest.mark.parametrize("piece", ["\ue200", "\ue200cite", " \ue200\ue202", "\ue200known\ue201"])
+    def test_many_marks_take_time_in_proportion(self, piece: str) -> None:
+        def seconds(count: int) -> float:
+            references = [{"matched_text": "\ue200known\ue201", "alt": "x"}] * (count // 10)
+            started = time.perf_counter()
+            without_marks(piece * count, references, is_user=False)
+            return time.perf_counter() - started
+
+        seconds(1000)
+        # Four times as much: four times as long, where a quadratic one takes sixteen.
+        assert min(seconds(100_000) for _ in range(3)) < 9 * min(seconds(25_000) for _ in range(3))
+
+    def test_another_programs_mapping_is_none(self) -> None:
+        value = sample("chatgpt.json")[0]
+        for node in value["mapping"].values():
+            node["message"] = {"says": "Hello"}
+        with pytest.raises(NotAConversation, match="no form that is known"):
+            read(value)
 
     def test_texts(self) -> None:
         messages = by_id(read(sample("chatgpt.json")[0]))
@@ -116,10 +222,112 @@ class TestClaude:
         assert '"soda bread"' in answer.content[1]["tool_call"]["args"]
         assert answer.text == "Use soda."
 
+    def content(self, *parts: dict[str, Any]) -> ImportedMessage:
+        value = sample("claude.json")[1]
+        value["chat_messages"][1]["content"] = list(parts)
+        return read(value).messages[1]
+
+    def outputs(self, *parts: dict[str, Any]) -> list[tuple[str, str]]:
+        calls = [part["tool_call"] for part in self.content(*parts).content]
+        assert len({call["id"] for call in calls}) == len(calls)
+        return [(call["name"], call["output"]) for call in calls]
+
+    def test_each_tool_without_an_id_has_its_own_result(self) -> None:
+        search, fetch = (
+            {"type": "tool_use", "name": "search"},
+            {"type": "tool_use", "name": "fetch", "id": None},
+        )
+        found = {"type": "tool_result", "name": "search", "content": "found", "tool_use_id": None}
+        more = {"type": "tool_result", "content": [{"type": "text", "text": "more"}]}
+        fetched = {"type": "tool_result", "name": "fetch", "content": "fetched"}
+        assert self.outputs(search, found, fetch, fetched) == [("search", "found"), ("fetch", "fetched")]
+        assert self.outputs(search, fetch, fetched, found) == [("search", "found"), ("fetch", "fetched")]
+        assert self.outputs(search, search, found, more) == [("search", "found"), ("search", "more")]
+        assert self.outputs(fetch, search, fetched, more) == [("fetch", "fetched"), ("search", "more")]
+
+    def test_a_result_without_its_call_is_kept(self) -> None:
+        result = {"type": "tool_result", "name": "search", "content": "found", "tool_use_id": "t1"}
+        assert self.outputs(result) == [("search", "found")]
+
+    def test_two_results_of_one_call_are_both_kept(self) -> None:
+        call = {"type": "tool_use", "name": "search", "id": "t1"}
+        results = ({"type": "tool_result", "content": text, "tool_use_id": "t1"} for text in ("one", "two"))
+        assert self.outputs(call, *results) == [("search", "one\ntwo")]
+
+    def test_what_a_search_found_is_named(self) -> None:
+        call = {"type": "tool_use", "name": "web_search", "id": "t1"}
+        pages = [{"type": "knowledge", "title": "Bread", "url": "https://example.com/bread", "text": None}]
+        result = {"type": "tool_result", "content": pages, "tool_use_id": "t1"}
+        assert self.outputs(call, result) == [("web_search", "Bread https://example.com/bread")]
+
+    @pytest.mark.parametrize("field", ["text", "transcript"])
+    def test_a_voice_note_is_what_was_understood_of_it(self, field: str) -> None:
+        message = self.content({"type": "voice_note", "title": "Bread", field: "How do I bake?"})
+        assert (message.text, message.content) == ("How do I bake?", ())
+
     def test_without_parents_it_is_one_thread(self) -> None:
         conversation = read(sample("claude.json")[1])
         assert [each.parent for each in conversation.messages] == [None, "n1"]
         assert [each.text for each in conversation.messages] == ["Hello", "Hello to you"]
+
+
+class TestDeepSeek:
+    def test_a_conversation(self) -> None:
+        conversation = read(sample("deepseek.json")[0])
+        assert (conversation.format, conversation.source_id, conversation.title) == (
+            "deepseek",
+            "3f0a9c1e-7d52-4b7e-9a11-0c5d2e8f6b01",
+            "Ferns in winter",
+        )
+        assert (conversation.endpoint, conversation.model) == ("deepseek", "deepseek-chat")
+        assert conversation.created_at == datetime(2025, 11, 3, 9, 15, tzinfo=UTC)
+        assert conversation.updated_at == datetime(2025, 11, 3, 9, 20, 5, tzinfo=UTC)
+
+    def test_a_tree_and_what_is_passed_over(self) -> None:
+        conversation = read(sample("deepseek.json")[0])
+        assert {each.source_id: each.parent for each in conversation.messages} == {
+            "1": "root",
+            "2": "1",
+            "4": "3",
+            "5": "1",
+        }
+        assert conversation.passed_over == {"root": None, "3": "2"}
+
+    def test_who_said_what(self) -> None:
+        messages = by_id(read(sample("deepseek.json")[0]))
+        assert {name: (each.is_user, each.text) for name, each in messages.items()} == {
+            "1": (True, "Which ferns stay green?\n\n[file: garden.pdf]"),
+            "2": (False, "The holly fern."),
+            "4": (True, "Thanks"),
+            "5": (False, "Some do."),
+        }
+        assert (messages["2"].sender, messages["2"].model, messages["1"].model) == (
+            "DeepSeek",
+            "deepseek-reasoner",
+            None,
+        )
+        assert messages["2"].created_at == datetime(2025, 11, 3, 9, 15, 9, 500000, tzinfo=UTC)
+
+    def test_thoughts_are_a_part(self) -> None:
+        messages = by_id(read(sample("deepseek.json")[0]))
+        assert messages["2"].content == (
+            {"type": "think", "think": "Evergreen ferns."},
+            {"type": "text", "text": "The holly fern."},
+        )
+        assert messages["1"].content == ()
+
+    def test_an_older_one_without_fragments(self) -> None:
+        conversation = read(sample("deepseek.json")[1])
+        assert [(each.is_user, each.text) for each in conversation.messages] == [
+            (True, "Hello"),
+            (False, "Hello to you"),
+            (True, "Bye"),
+        ]
+        assert conversation.messages[1].content[0] == {"type": "think", "think": "A greeting."}
+
+    def test_without_an_id_it_is_none(self) -> None:
+        with pytest.raises(NotAConversation, match="no id"):
+            read({**sample("deepseek.json")[0], "id": ""})
 
 
 class TestLibreChat:
@@ -200,7 +408,15 @@ class TestAnythingElse:
             list(conversations_of(value))
 
     @pytest.mark.parametrize(
-        "name", ["chatgpt.json", "claude.json", "librechat.json", "librechat-list.json", "chatbotui.json"]
+        "name",
+        [
+            "chatgpt.json",
+            "claude.json",
+            "deepseek.json",
+            "librechat.json",
+            "librechat-list.json",
+            "chatbotui.json",
+        ],
     )
     def test_in_any_place_breaks_nothing(self, name: str) -> None:
         for place in places(sample(name)):
