@@ -14,6 +14,13 @@ KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 BAD_KEY = "API_KEY_INVALID"
 DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s", re.ASCII)
 MAX_DETAILS = 20
+# What the providers call an end because of a tool. None is ever offered to a model, and some ask nevertheless.
+TOOL_REASONS = frozenset(
+    {
+        *("tool_calls", "function_call", "tool_use", "pause_turn"),
+        *("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+    }
+)
 
 
 class ProviderFailure(Exception):
@@ -35,6 +42,22 @@ class ProviderFailure(Exception):
 def unusable(kind: str = "", *, transient: bool = False) -> ProviderFailure:
     """The answer is none, or not one that can be used."""
     return ProviderFailure(BadGateway(), transient=transient, kind=kind)
+
+
+def without_answer(finish: str, reason: str, *, called: bool) -> ProviderFailure:
+    """The model has ended and answered nothing: its filter, or it itself, would not, or it asked for a tool.
+
+    `reason` is the provider's own word for it.
+    """
+    kind = reason if KIND.fullmatch(reason) else "no_answer"
+    if called or reason in TOOL_REASONS:
+        asked = "The model asked for a tool instead of answering, and there are none here."
+        return ProviderFailure(BadGateway(asked), kind=kind)
+    if finish == "content_filter":
+        withheld = "The model refused to answer, or the provider's content filter withheld the answer."
+        return ProviderFailure(Unprocessable(withheld, code="provider_refused"), kind=kind)
+    # Where not even a reason came, the server may just have been cut off.
+    return ProviderFailure(BadGateway("The model ended without an answer."), transient=not reason, kind=kind)
 
 
 def of_status(

@@ -431,7 +431,7 @@ class TestGoogle:
         added = {"add_parameters": {"thinkingConfig": {"includeThoughts": True}}}
         assert sent("google", settings=added)["generationConfig"] == added["add_parameters"]
 
-    def test_a_blocked_prompt_is_an_end(self) -> None:
+    def test_a_blocked_prompt_is_an_error_with_its_reason(self) -> None:
         blocked = {
             "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
             "usageMetadata": {"promptTokenCount": 8},
@@ -439,7 +439,11 @@ class TestGoogle:
 
         with google_server(event_stream(google_support.event(blocked))) as server:
             said = listen(settings_of("google", server.url))
-        assert said.events == [Usage(8, 0), Finished("content_filter")]
+        assert said.events == [Usage(8, 0)]
+        assert (said.error.status, said.error.code) == (422, "provider_refused")
+        assert said.error.message == (
+            "The model refused to answer, or the provider's content filter withheld the answer."
+        )
 
     def test_a_bad_key_is_told_from_a_bad_request(self) -> None:
         with google_server(key="right") as server:

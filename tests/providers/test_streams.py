@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from echo.errors import ApiError
-from echo.providers import constants, provider, transport
+from echo.providers import constants, streams, transport
 from echo.providers.chat import Credentials, Finished, TextDelta, Usage
 from tests.support.providers import (
     CUT,
@@ -357,7 +357,7 @@ class TestSize:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(transport, "MAX_STREAM_BYTES", 200_000)
-        monkeypatch.setattr(provider, "MAX_TEXT_CHARS", 5_000)
+        monkeypatch.setattr(streams, "MAX_TEXT_CHARS", 5_000)
         begun = time.monotonic()
         yield
         # It is the size that ends each of them, not the time.
@@ -379,14 +379,14 @@ class TestSize:
         assert 5_000 <= len(said.text) < 200_000
 
     def test_parts_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(provider, "MAX_PARTS", 20)
+        monkeypatch.setattr(streams, "MAX_PARTS", 20)
         both = openai_support.chunk({}, [openai_support.delta(content="x", reasoning_content="y")])
         said = hear("openai", event_stream(both, endless=True))
         assert said.error.code == "provider_failed"
         assert len(said.events) == 20
 
     def test_parts_of_one_kind_are_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(provider, "MAX_PARTS", 2)
+        monkeypatch.setattr(streams, "MAX_PARTS", 2)
         said = hear("openai", Reply(("x",) * 50, reasoning=("y",) * 50))
         assert (said.text, said.error) == ("x" * 50, None)
 
