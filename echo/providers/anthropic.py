@@ -8,7 +8,7 @@ from echo.providers.chat import ChatRequest, Event, FinishReason, Turn
 from echo.providers.content import alternating, full_text, in_base64, pictures
 from echo.providers.failures import of_error
 from echo.providers.openai import json_headers
-from echo.providers.parameters import adjusted
+from echo.providers.parameters import adjusted, named
 from echo.providers.provider import Access
 from echo.providers.reading import count, dig, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
@@ -60,9 +60,16 @@ class AnthropicDialect:
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
         fixed = {"model": request.model, "messages": messages(request.turns), "stream": stream}
-        body = {**adjusted(parameters(request), self._settings), **fixed}
-        body.setdefault("max_tokens", default_tokens(request.model))
-        return Call(f"{access.base_url}/v1/messages", self._headers(access), body, access.own_url)
+        given = adjusted(parameters(request), self._settings)
+        given.setdefault("max_tokens", default_tokens(request.model))
+        return Call(
+            f"{access.base_url}/v1/messages",
+            self._headers(access),
+            {**given, **fixed},
+            access.own_url,
+            request.model,
+            **named(given, self._settings, needed=("max_tokens", "system")),
+        )
 
     def _headers(self, access: Access) -> dict[str, str]:
         own = {"x-api-key": access.api_key, "anthropic-version": API_VERSION}

@@ -8,7 +8,7 @@ from echo.providers.chat import ChatRequest, Event, FinishReason, Turn
 from echo.providers.content import alternating, full_text, in_base64, pictures
 from echo.providers.failures import of_error
 from echo.providers.openai import json_headers
-from echo.providers.parameters import adjusted
+from echo.providers.parameters import adjusted, named
 from echo.providers.provider import Access
 from echo.providers.reading import count, dig, finish_reason, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
@@ -63,14 +63,14 @@ class GoogleDialect:
 
     def _call(self, request: ChatRequest, access: Access, method: str) -> Call:
         model = quote(request.model.removeprefix("models/"), safe="")
-        body: dict[str, Any] = {
-            "contents": contents(request.turns),
-            "generationConfig": adjusted(parameters(request), self._settings),
-        }
+        given = adjusted(parameters(request), self._settings)
+        body: dict[str, Any] = {"contents": contents(request.turns), "generationConfig": given}
         if request.system:
             body["systemInstruction"] = {"parts": [{"text": request.system}]}
         url = f"{access.base_url}/{API_VERSION}/models/{model}:{method}"
-        return Call(url, self._headers(access), body, access.own_url)
+        return Call(
+            url, self._headers(access), body, access.own_url, request.model, **named(given, self._settings)
+        )
 
     def _headers(self, access: Access) -> dict[str, str]:
         return json_headers({"x-goog-api-key": access.api_key}, self._settings, access)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from echo.providers.chat import ChatRequest, Turn
 from echo.providers.chunks import ChunkReader
 from echo.providers.content import full_text, in_base64, pictures
-from echo.providers.parameters import adjusted
+from echo.providers.parameters import adjusted, named
 from echo.providers.provider import Access
 from echo.providers.reading import dig, text_at
 from echo.providers.streams import EventReader
@@ -46,11 +46,17 @@ class OpenAIDialect:
         return self._call(request, access, stream=False)
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
-        # Not every server knows `stream_options`: the operator may drop it.
         wanted = {**self._parameters(request), "stream_options": {"include_usage": True} if stream else None}
         fixed = {"model": request.model, "messages": messages(request), "stream": stream}
-        body = {**adjusted(wanted, self._settings), **fixed}
-        return Call(self._url(request, access), self._headers(request, access), body, access.own_url)
+        parameters = adjusted(wanted, self._settings)
+        return Call(
+            self._url(request, access),
+            self._headers(request, access),
+            {**parameters, **fixed},
+            access.own_url,
+            request.model,
+            **named(parameters, self._settings),
+        )
 
     def _url(self, _request: ChatRequest, access: Access) -> str:
         return f"{access.base_url}/chat/completions"

@@ -11,6 +11,7 @@ import structlog
 
 from echo import metrics
 from echo.errors import ApiError, Unprocessable
+from echo.providers.adapting import Adapting, Refused
 from echo.providers.calls import calling
 from echo.providers.chat import ChatRequest, Credentials, Event, Usage
 from echo.providers.failures import ProviderFailure, refused_key
@@ -67,6 +68,7 @@ class HttpProvider:
         self._dialect = dialect
         self._transport = transport
         self._models = ModelList()
+        self._refused = Refused()
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """The models on offer: asked of the provider where that is configured, else the configured list.
@@ -88,24 +90,36 @@ class HttpProvider:
             return self._dialect.read_models(await self._transport.json(call))
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
-        """The whole text of a short answer, asked once only."""
-        call = self._dialect.short(request, self._access(credentials))
+        """The whole text of a short answer, asked once only, but for what the provider refuses."""
+        sending = self._adapting(self._dialect.short(request, self._access(credentials)))
         with self._asking("title"):
-            return self._dialect.read_text(await self._transport.json(call))
+            while True:
+                try:
+                    answer = await self._transport.json(sending.call)
+                    break
+                except ProviderFailure as failure:
+                    if not sending.adapt(failure):
+                        raise
+            sending.worked()
+            return self._dialect.read_text(answer)
+
+    def _adapting(self, call: Call) -> Adapting:
+        return Adapting(self._refused, call, self._settings.name)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer as it comes; see `ChatProvider`."""
-        call = self._dialect.chat(request, self._access(credentials))
+        sending = self._adapting(self._dialect.chat(request, self._access(credentials)))
         limits = self._transport.limits
         attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
         asked = time.perf_counter()
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(call)) as events:
+                    async with aclosing(self._events(sending.call)) as events:
                         async for event in events:
+                            sending.worked()
                             if not begun and not isinstance(event, Usage):
                                 begun = True
                                 metrics.observe_first_chunk(self._settings.name, time.perf_counter() - asked)
@@ -114,7 +128,8 @@ class HttpProvider:
                 except ProviderFailure as failure:
                     if begun:
                         raise
-                    await attempts.wait(failure)
+                    if not sending.adapt(failure):
+                        await attempts.wait(failure)
 
     async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""

@@ -398,6 +398,18 @@ class TestAnthropic:
         ) as server:
             assert listen(settings_of("anthropic", server.url)).usage == Usage(43, 12)
 
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_counts_input_that_is_told_again_once(self, repeats: int) -> None:
+        """The later events tell totals, of the input too where tools or a proxy are between."""
+        event = anthropic_support.event
+        counts = {"input_tokens": 3, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 40}
+        start = event("message_start", message={"usage": {**counts, "output_tokens": 1}})
+        ending = {"delta": {"stop_reason": "end_turn"}, "usage": {**counts, "output_tokens": 12}}
+        text = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
+        stream = event_stream(start, text, event("message_delta", **ending) * repeats, event("message_stop"))
+        with anthropic_server(stream) as server:
+            assert listen(settings_of("anthropic", server.url)).usage == Usage(50, 12)
+
 
 class TestGoogle:
     def test_is_sent_everything_in_its_form(self) -> None:
