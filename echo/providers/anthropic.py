@@ -64,16 +64,16 @@ class AnthropicDialect:
         given.setdefault("max_tokens", default_tokens(request.model))
         return Call(
             f"{access.base_url}/v1/messages",
-            self._headers(access),
+            self._headers(access, request),
             {**given, **fixed},
             access.own_url,
             request.model,
             **named(given, self._settings, needed=("max_tokens", "system")),
         )
 
-    def _headers(self, access: Access) -> dict[str, str]:
+    def _headers(self, access: Access, request: ChatRequest | None = None) -> dict[str, str]:
         own = {"x-api-key": access.api_key, "anthropic-version": API_VERSION}
-        return json_headers(own, self._settings, access)
+        return json_headers(own, self._settings, access, request)
 
     def models(self, access: Access) -> Call | None:
         """The request for the list of models."""

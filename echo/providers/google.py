@@ -69,11 +69,16 @@ class GoogleDialect:
             body["systemInstruction"] = {"parts": [{"text": request.system}]}
         url = f"{access.base_url}/{API_VERSION}/models/{model}:{method}"
         return Call(
-            url, self._headers(access), body, access.own_url, request.model, **named(given, self._settings)
+            url,
+            self._headers(access, request),
+            body,
+            access.own_url,
+            request.model,
+            **named(given, self._settings),
         )
 
-    def _headers(self, access: Access) -> dict[str, str]:
-        return json_headers({"x-goog-api-key": access.api_key}, self._settings, access)
+    def _headers(self, access: Access, request: ChatRequest | None = None) -> dict[str, str]:
+        return json_headers({"x-goog-api-key": access.api_key}, self._settings, access, request)
 
     def models(self, access: Access) -> Call | None:
         """The request for the list of models."""

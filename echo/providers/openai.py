@@ -8,6 +8,7 @@ from echo.providers.chat import ChatRequest, Turn
 from echo.providers.chunks import ChunkReader
 from echo.providers.content import full_text, in_base64, pictures
 from echo.providers.parameters import adjusted, named
+from echo.providers.personal import filled
 from echo.providers.provider import Access
 from echo.providers.reading import dig, text_at
 from echo.providers.streams import EventReader
@@ -61,8 +62,8 @@ class OpenAIDialect:
     def _url(self, _request: ChatRequest, access: Access) -> str:
         return f"{access.base_url}/chat/completions"
 
-    def _headers(self, _request: ChatRequest, access: Access) -> dict[str, str]:
-        return json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access)
+    def _headers(self, request: ChatRequest, access: Access) -> dict[str, str]:
+        return json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access, request)
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
         reasoning = self.knows_models and REASONING.match(request.model) is not None
@@ -103,9 +104,14 @@ class OpenAIDialect:
         return sorted(name for name in names if CHATTING.match(name) and not NOT_CHATTING.search(name))
 
 
-def json_headers(own: Mapping[str, str], settings: ProviderSettings, access: Access) -> dict[str, str]:
+def json_headers(
+    own: Mapping[str, str], settings: ProviderSettings, access: Access, request: ChatRequest | None = None
+) -> dict[str, str]:
     """The headers of a request; those that the operator added stay away from a user's own address."""
-    added = {} if access.own_url else settings.headers
+    added: Mapping[str, str] = {}
+    if not access.own_url:
+        values = request.placeholders if request else {}
+        added = {**settings.headers, **filled(settings.personal_headers, values)}
     return {"Content-Type": "application/json", **own, **added}
 
 
