@@ -181,7 +181,7 @@ def make_services(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,
         completions=CompletionService(
-            Models(providers, settings.providers, keys),
+            Models(providers, settings.providers, keys, users),
             Keeper(
                 ExchangeRepository(database),
                 ChatRepository(database),

@@ -22,6 +22,7 @@ from storage.presets import PresetRepository
 from storage.run_pieces import PieceRepository
 from storage.run_workers import WorkerRepository
 from storage.runs import RunRepository
+from storage.users import UserRepository
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     chats = ChatRepository(database)
     stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
     files = FileRepository(database)
-    reading = Stores(chats, files, parts.file_store)
+    reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)

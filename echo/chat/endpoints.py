@@ -7,6 +7,7 @@ from echo.background import Background
 from echo.errors import FieldError, Unprocessable
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
+from echo.settings.model import normal_name
 
 # A thread's patience with a provider that is asked for its models.
 MODELS_SECONDS = 15.0
@@ -47,6 +48,7 @@ class Endpoints:
         Raises `Unprocessable`: `endpoint_unavailable` for one that is not there or that nobody has a key for,
         `provider_key_missing` for one that needs a key of the user's.
         """
+        name = normal_name(name)
         found = name if name in self._providers else BESIDE.get(name, name)
         settings, provider = self._settings.get(found), self._providers.get(found)
         if settings is None or provider is None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from echo.chat.prepared import Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import agent_id, provider_name, sender_of
 from echo.chat.settling import Settling
+from echo.chat.variables import Variables
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
@@ -23,6 +24,7 @@ from storage.chat_shapes import Begun
 from storage.chats import ChatRepository
 from storage.conversations import UNTITLED
 from storage.files import FileRepository
+from storage.users import UserRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
@@ -37,6 +39,7 @@ class Stores:
     chats: ChatRepository
     files: FileRepository
     file_store: FileStore
+    users: UserRepository
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Talk:
     records: Sequence[Document]
     files: Attachments
     loaded: tuple[Attachment, ...]
+    variables: Variables
 
 
 class Preparation:
@@ -86,7 +90,9 @@ class Preparation:
         conversation: Document = (
             {} if is_new else self._stores.chats.conversation(owner, str(asked.conversation_id))
         )
+        variables = Variables(lambda: self._stores.users.get(owner))
         settled = self._settling.settle(owner, chosen.name, asked, conversation)
+        settled = replace(settled, system=variables.prompt(settled.system, asked.timezone))
         model = self._endpoints.model(chosen, settled.model)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
@@ -94,7 +100,7 @@ class Preparation:
         loaded = own_files.load(records)
         if place.is_new_question and not (asked.text.strip() or loaded):
             raise Unprocessable("The message is empty.", code="empty_message")
-        talk = Talk(owner, asked, chosen, conversation, settled, model, records, own_files, loaded)
+        talk = Talk(owner, asked, chosen, conversation, settled, model, records, own_files, loaded, variables)
         return self._assemble(talk, self._with_question(talk, place))
 
     def _with_question(self, talk: Talk, place: Place) -> Place:
@@ -128,7 +134,15 @@ class Preparation:
             question={**place.question, "conversationId": conversation_id},
             begun=begun_of(talk, place, about, self._temporary),
             provider=chosen.provider,
-            request=request_of(settled, model, turns),
+            request=replace(
+                request_of(settled, model, turns),
+                placeholders=talk.variables.headers(
+                    chosen.settings,
+                    conversationId=conversation_id,
+                    parentMessageId=place.question.get("parentMessageId"),
+                    messageId=place.answer_id,
+                ),
+            ),
             credentials=chosen.credentials,
             counts=counts,
             agent_id=agent_id(chosen.name, model, sender),

@@ -23,7 +23,7 @@ MAX_STOPS = 16
 
 @dataclass(frozen=True)
 class Asked:
-    """A request to chat, checked; the names of `parameters` are LibreChat's."""
+    """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text."""
 
     text: str = ""
     conversation_id: str | None = None
@@ -35,6 +35,7 @@ class Asked:
     is_temporary: bool = False
     client_request_id: str | None = None
     preset_id: str | None = None
+    timezone: str | None = None
     files: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

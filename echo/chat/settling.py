@@ -6,6 +6,7 @@ from typing import Any
 
 from echo.chat.request import Asked, Settled, settle
 from echo.chat.specs import Spec, Specs
+from echo.settings.model import normal_name
 from storage.assistants import AssistantRepository
 from storage.errors import NotFound
 from storage.presets import PresetRepository
@@ -33,7 +34,8 @@ class Settling:
         if spec is not None and self._specs.enforced:
             # Nothing else counts then, as in LibreChat.
             return replace(_with_icon(settle(spec.preset, []), spec), kept=spec.kept)
-        stays = conversation.get("endpoint") in (None, endpoint) and (
+        held_with = conversation.get("endpoint")
+        stays = (held_with is None or normal_name(str(held_with)) == endpoint) and (
             spec is None or spec.name == conversation.get("spec")
         )
         of_conversation = {

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from echo.auth.user_keys import KeyService
+from echo.chat.variables import Variables
 from echo.errors import ApiError, NotFound
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
+from storage.users import UserRepository
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Reach:
     providers: Providers
     settings: Mapping[str, ProviderSettings]
     credentials: Mapping[str, Credentials | None]
+    variables: Variables
 
     async def models(self) -> list[tuple[str, str]]:
         """Pairs of endpoint and model for everything for which there is a key."""
@@ -71,12 +74,22 @@ class Reach:
 class Models:
     """Finds out what a caller reaches."""
 
-    def __init__(self, providers: Providers, settings: Sequence[ProviderSettings], keys: KeyService) -> None:
+    def __init__(
+        self,
+        providers: Providers,
+        settings: Sequence[ProviderSettings],
+        keys: KeyService,
+        users: UserRepository,
+    ) -> None:
         self._providers = providers
+        self._users = users
         self._settings = {each.name: each for each in settings}
         self._keys = keys
 
     def reach_of(self, owner: str) -> Reach:
-        """What the owner reaches; asks the database for the keys that the owner has brought."""
+        """What the owner reaches; asks the database for the keys that the owner has brought, and for the owner."""
         credentials = {name: self._keys.credentials(owner, name) for name in self._providers}
-        return Reach(self._providers, self._settings, credentials)
+        variables = Variables(lambda: self._users.get(owner))
+        if any(each.is_personal for each in self._settings.values()):
+            variables.read_user()
+        return Reach(self._providers, self._settings, credentials, variables)

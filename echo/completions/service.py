@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from echo.auth.standing import Refusal, Standing, unless
@@ -91,8 +91,9 @@ class CompletionService:
         Raises `storage.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the caller
         may not be here any more, and is not kept then.
         """
-        earlier = self._keeper.earlier(caller.id, question)
-        job = Job(caller, question, earlier, self._models.reach_of(caller.id))
+        earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller.id)
+        earlier = replace(earlier, system=reach.variables.prompt(earlier.system))
+        job = Job(caller, question, earlier, reach)
         if question.stream:
             return Pending(lambda: self._stream(job))
         return Pending(lambda: self._whole(job))
@@ -161,7 +162,12 @@ class CompletionService:
         """The provider's events, and why the caller must go, should that be; leaving the context ends its work."""
         with self._open.one(job.caller.id):
             chosen = await job.reach.choose(job.question.model)
-            request = job.question.request(chosen.model, job.earlier.turns, job.earlier.system)
+            request = replace(
+                job.question.request(chosen.model, job.earlier.turns, job.earlier.system),
+                placeholders=job.reach.variables.headers(
+                    chosen.endpoint, conversationId=job.question.conversation_id
+                ),
+            )
             stream: Any = chosen.provider.stream(request, chosen.credentials)
             async with aclosing(stream) as events, self._standing.watched(job.caller) as refusal:
                 yield chosen, request, events, refusal

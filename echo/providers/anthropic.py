@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from echo.providers.chat import ChatRequest, Event, FinishReason, ReasoningDelta, TextDelta, Turn
+from echo.providers.chat import ChatRequest, Event, FinishReason, Turn
 from echo.providers.content import alternating, full_text, in_base64, pictures
 from echo.providers.failures import of_error
 from echo.providers.openai import json_headers
-from echo.providers.parameters import adjusted
-from echo.providers.provider import Access, EventReader
-from echo.providers.reading import Joiner, count, dig, finish_reason, read_object, text_at, usage
+from echo.providers.parameters import adjusted, named
+from echo.providers.provider import Access
+from echo.providers.reading import count, dig, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
+from echo.providers.streams import EventReader, Reading
 from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
@@ -59,13 +60,20 @@ class AnthropicDialect:
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
         fixed = {"model": request.model, "messages": messages(request.turns), "stream": stream}
-        body = {**adjusted(parameters(request), self._settings), **fixed}
-        body.setdefault("max_tokens", default_tokens(request.model))
-        return Call(f"{access.base_url}/v1/messages", self._headers(access), body, access.own_url)
+        given = adjusted(parameters(request), self._settings)
+        given.setdefault("max_tokens", default_tokens(request.model))
+        return Call(
+            f"{access.base_url}/v1/messages",
+            self._headers(access, request),
+            {**given, **fixed},
+            access.own_url,
+            request.model,
+            **named(given, self._settings, needed=("max_tokens", "system")),
+        )
 
-    def _headers(self, access: Access) -> dict[str, str]:
+    def _headers(self, access: Access, request: ChatRequest | None = None) -> dict[str, str]:
         own = {"x-api-key": access.api_key, "anthropic-version": API_VERSION}
-        return json_headers(own, self._settings, access)
+        return json_headers(own, self._settings, access, request)
 
     def models(self, access: Access) -> Call | None:
         """The request for the list of models."""
@@ -138,14 +146,11 @@ def blocks(turn: Turn) -> list[dict[str, Any]]:
     return [*images, {"type": "text", "text": text}] if text.strip() else images
 
 
-class MessageReader:
+class MessageReader(Reading):
     """Reads the events of a message; what it does not know it passes over, as the documentation asks for."""
 
     def __init__(self) -> None:
-        self.finish: FinishReason | None = None
-        self.done = False
-        self._text = Joiner()
-        self._reasoning = Joiner()
+        super().__init__()
         self._input = 0
 
     def read(self, event: ServerEvent) -> Sequence[Event]:
@@ -155,11 +160,13 @@ class MessageReader:
         if kind == "content_block_delta":
             return self._delta(value.get("delta"))
         if kind == "content_block_start":
-            return self._delta(value.get("content_block"))
+            block = value.get("content_block")
+            self.called = self.called or text_at(block, "type") == "tool_use"
+            return self._delta(block)
         if kind == "message_start":
             return self._usage(dig(value, "message", "usage"))
         if kind == "message_delta":
-            self.finish = finish_reason(dig(value, "delta", "stop_reason"), FINISH) or self.finish
+            self.ended(dig(value, "delta", "stop_reason"), FINISH)
             return self._usage(value.get("usage"))
         if kind == "error":
             raise of_error(value.get("error"), STATUSES)
@@ -169,11 +176,7 @@ class MessageReader:
         return ()
 
     def _delta(self, delta: Any) -> list[Event]:
-        if text := self._text.join(text_at(delta, "text")):
-            return [TextDelta(text)]
-        if thinking := self._reasoning.join(text_at(delta, "thinking")):
-            return [ReasoningDelta(thinking)]
-        return []
+        return self.said(text_at(delta, "text"), text_at(delta, "thinking"))
 
     def _usage(self, value: Any) -> Sequence[Event]:
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

@@ -3,13 +3,13 @@
 https://learn.microsoft.com/azure/ai-services/openai/reference
 """
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from echo.errors import Unprocessable
 from echo.providers.chat import ChatRequest
 from echo.providers.openai import REASONING, OpenAIDialect, json_headers
+from echo.providers.personal import filled
 from echo.providers.provider import Access
 from echo.providers.transport import Call
 from echo.settings import AzureDeployment
@@ -43,9 +43,11 @@ class AzureDialect(OpenAIDialect):
 
     def _headers(self, request: ChatRequest, access: Access) -> dict[str, str]:
         found = self._deployment(request, access)
-        own: Mapping[str, str] = found.headers if found else {}
         key = found.api_key if found and not access.own_key else access.api_key
-        return {**json_headers({"api-key": key}, self._settings, access), **own}
+        common = json_headers({"api-key": key}, self._settings, access, request)
+        if found is None:
+            return common
+        return {**common, **found.headers, **filled(found.personal_headers, request.placeholders)}
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
         parameters = super()._parameters(request)

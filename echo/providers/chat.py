@@ -40,6 +40,8 @@ class ChatRequest:
     presence_penalty: float | None = None
     top_k: int | None = None
     reasoning_effort: str | None = None
+    # For whom and in which conversation, by LibreChat's placeholders in the operator's headers; see `personal`.
+    placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

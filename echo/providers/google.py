@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from echo.providers.chat import ChatRequest, Event, FinishReason, ReasoningDelta, TextDelta, Turn
+from echo.providers.chat import ChatRequest, Event, FinishReason, Turn
 from echo.providers.content import alternating, full_text, in_base64, pictures
 from echo.providers.failures import of_error
 from echo.providers.openai import json_headers
-from echo.providers.parameters import adjusted
-from echo.providers.provider import Access, EventReader
-from echo.providers.reading import Joiner, count, dig, finish_reason, read_object, text_at, usage
+from echo.providers.parameters import adjusted, named
+from echo.providers.provider import Access
+from echo.providers.reading import count, dig, finish_reason, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
+from echo.providers.streams import EventReader, Reading
 from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
@@ -62,17 +63,22 @@ class GoogleDialect:
 
     def _call(self, request: ChatRequest, access: Access, method: str) -> Call:
         model = quote(request.model.removeprefix("models/"), safe="")
-        body: dict[str, Any] = {
-            "contents": contents(request.turns),
-            "generationConfig": adjusted(parameters(request), self._settings),
-        }
+        given = adjusted(parameters(request), self._settings)
+        body: dict[str, Any] = {"contents": contents(request.turns), "generationConfig": given}
         if request.system:
             body["systemInstruction"] = {"parts": [{"text": request.system}]}
         url = f"{access.base_url}/{API_VERSION}/models/{model}:{method}"
-        return Call(url, self._headers(access), body, access.own_url)
+        return Call(
+            url,
+            self._headers(access, request),
+            body,
+            access.own_url,
+            request.model,
+            **named(given, self._settings),
+        )
 
-    def _headers(self, access: Access) -> dict[str, str]:
-        return json_headers({"x-goog-api-key": access.api_key}, self._settings, access)
+    def _headers(self, access: Access, request: ChatRequest | None = None) -> dict[str, str]:
+        return json_headers({"x-goog-api-key": access.api_key}, self._settings, access, request)
 
     def models(self, access: Access) -> Call | None:
         """The request for the list of models."""
@@ -131,14 +137,8 @@ def parts_of(answer: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-class ResponseReader:
+class ResponseReader(Reading):
     """Reads responses, each with the next parts. The stream has no mark of its end but the end."""
-
-    def __init__(self) -> None:
-        self.finish: FinishReason | None = None
-        self.done = False
-        self._text = Joiner()
-        self._reasoning = Joiner()
 
     def read(self, event: ServerEvent) -> Sequence[Event]:
         """Text, thoughts and usage. Raises `ProviderFailure` for an error in a response's place."""
@@ -146,16 +146,15 @@ class ResponseReader:
         if value.get("error"):
             raise of_error(value["error"], STATUSES)
         events: list[Event] = [made for part in parts_of(value) for made in self._part(part)]
-        if text_at(value, "promptFeedback", "blockReason"):
-            self.finish = "content_filter"
-        reason = dig(value, "candidates", 0, "finishReason")
-        self.finish = finish_reason(reason, FINISH) or self.finish
+        blocked = dig(value, "promptFeedback", "blockReason")
+        if finish_reason(blocked, {}):
+            self.finish, self.reason = "content_filter", blocked
+        self.ended(dig(value, "candidates", 0, "finishReason"), FINISH)
         counts = value.get("usageMetadata")
         written = count(dig(counts, "candidatesTokenCount")) + count(dig(counts, "thoughtsTokenCount"))
         return [*events, *usage(count(dig(counts, "promptTokenCount")), written)]
 
     def _part(self, part: Any) -> Sequence[Event]:
+        self.called = self.called or isinstance(dig(part, "functionCall"), dict)
         text = text_at(part, "text")
-        if dig(part, "thought") is True:
-            return [ReasoningDelta(whole)] if (whole := self._reasoning.join(text)) else ()
-        return [TextDelta(whole)] if (whole := self._text.join(text)) else ()
+        return self.said(reasoning=text) if dig(part, "thought") is True else self.said(text)

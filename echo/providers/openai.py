@@ -1,22 +1,22 @@
 """OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from echo.providers.chat import ChatRequest, Event, FinishReason, ReasoningDelta, TextDelta, Turn, Usage
+from echo.providers.chat import ChatRequest, Turn
+from echo.providers.chunks import ChunkReader
 from echo.providers.content import full_text, in_base64, pictures
-from echo.providers.failures import of_error
-from echo.providers.parameters import adjusted
-from echo.providers.provider import Access, EventReader
-from echo.providers.reading import Joiner, count, dig, finish_reason, read_object, text_at, usage
-from echo.providers.sse import ServerEvent
+from echo.providers.parameters import adjusted, named
+from echo.providers.personal import filled
+from echo.providers.provider import Access
+from echo.providers.reading import dig, text_at
+from echo.providers.streams import EventReader
 from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
 OFFICIAL = "https://api.openai.com"
 MAX_STOPS = 4
-END = b"[DONE]"
 # Models that reason take neither temperature nor top_p, stop or penalties: the API refuses the request.
 REASONING = re.compile(r"(?:.*/)?(?:o[1-9]\b|gpt-5(?!.*chat))")
 # Of those, the first ones do not let anybody say how much; all other models refuse to be told.
@@ -26,28 +26,6 @@ CHATTING = re.compile(r"(?:gpt-|chatgpt-|o[1-9]\b|ft:)")
 NOT_CHATTING = re.compile(
     r"audio|realtime|transcribe|tts|image|instruct|search|moderation|embedding|codex|deep-research"
 )
-
-FINISH: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content_filter",
-    # Of servers that only resemble OpenAI's.
-    "eos": "stop",
-    "eos_token": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-}
-STATUSES: Mapping[str, int] = {
-    "rate_limit_exceeded": 429,
-    "insufficient_quota": 429,
-    "invalid_api_key": 401,
-    "authentication_error": 401,
-    "context_length_exceeded": 400,
-    "invalid_request_error": 400,
-    "server_error": 500,
-}
 
 
 class OpenAIDialect:
@@ -69,17 +47,23 @@ class OpenAIDialect:
         return self._call(request, access, stream=False)
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
-        # Not every server knows `stream_options`: the operator may drop it.
         wanted = {**self._parameters(request), "stream_options": {"include_usage": True} if stream else None}
         fixed = {"model": request.model, "messages": messages(request), "stream": stream}
-        body = {**adjusted(wanted, self._settings), **fixed}
-        return Call(self._url(request, access), self._headers(request, access), body, access.own_url)
+        parameters = adjusted(wanted, self._settings)
+        return Call(
+            self._url(request, access),
+            self._headers(request, access),
+            {**parameters, **fixed},
+            access.own_url,
+            request.model,
+            **named(parameters, self._settings),
+        )
 
     def _url(self, _request: ChatRequest, access: Access) -> str:
         return f"{access.base_url}/chat/completions"
 
-    def _headers(self, _request: ChatRequest, access: Access) -> dict[str, str]:
-        return json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access)
+    def _headers(self, request: ChatRequest, access: Access) -> dict[str, str]:
+        return json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access, request)
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
         reasoning = self.knows_models and REASONING.match(request.model) is not None
@@ -105,7 +89,7 @@ class OpenAIDialect:
 
     def reader(self) -> EventReader:
         """A reader of chunks."""
-        return ChunkReader()
+        return ChunkReader(several=self._settings.add_parameters.get("n") not in (None, 1))
 
     def read_text(self, answer: Any) -> str:
         """The first choice's content."""
@@ -120,9 +104,14 @@ class OpenAIDialect:
         return sorted(name for name in names if CHATTING.match(name) and not NOT_CHATTING.search(name))
 
 
-def json_headers(own: Mapping[str, str], settings: ProviderSettings, access: Access) -> dict[str, str]:
+def json_headers(
+    own: Mapping[str, str], settings: ProviderSettings, access: Access, request: ChatRequest | None = None
+) -> dict[str, str]:
     """The headers of a request; those that the operator added stay away from a user's own address."""
-    added = {} if access.own_url else settings.headers
+    added: Mapping[str, str] = {}
+    if not access.own_url:
+        values = request.placeholders if request else {}
+        added = {**settings.headers, **filled(settings.personal_headers, values)}
     return {"Content-Type": "application/json", **own, **added}
 
 
@@ -143,55 +132,3 @@ def message(turn: Turn) -> dict[str, Any]:
         "role": turn.role,
         "content": [*parts, *({"type": "image_url", "image_url": {"url": url}} for url in urls)],
     }
-
-
-class ChunkReader:
-    """Reads `chat.completion.chunk` objects up to `[DONE]`; only the first choice counts."""
-
-    def __init__(self) -> None:
-        self.finish: FinishReason | None = None
-        self.done = False
-        self._text = Joiner()
-        self._reasoning = Joiner()
-
-    def read(self, event: ServerEvent) -> Sequence[Event]:
-        """Text, reasoning and usage of a chunk. Raises `ProviderFailure` for an error in its place."""
-        if event.data.strip() == END:
-            self.done = True
-            self.finish = self.finish or "other"
-            return ()
-        chunk = read_object(event.data)
-        if chunk.get("error"):
-            raise of_error(chunk["error"], STATUSES)
-        events: list[Event] = []
-        choice = dig(chunk, "choices", 0)
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
-            events += self._delta(choice.get("delta"))
-            self.finish = finish_reason(choice.get("finish_reason"), FINISH) or self.finish
-        return [*events, *_usage(chunk.get("usage"))]
-
-    def _delta(self, delta: Any) -> list[Event]:
-        # `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself.
-        reasoning = text_at(delta, "reasoning_content") or text_at(delta, "reasoning")
-        text = text_at(delta, "content") or text_at(delta, "refusal")
-        if isinstance(content := dig(delta, "content"), list):
-            text, reasoning = _parts(content)
-        events: list[Event] = []
-        if reasoning and (whole := self._reasoning.join(reasoning)):
-            events.append(ReasoningDelta(whole))
-        if text and (whole := self._text.join(text)):
-            events.append(TextDelta(whole))
-        return events
-
-
-def _parts(content: list[Any]) -> tuple[str, str]:
-    """Text and reasoning of a content in parts, as Mistral's reasoning models send it."""
-    text = "".join(text_at(part, "text") for part in content)
-    thoughts = (dig(part, "thinking") for part in content)
-    return text, "".join(
-        text_at(each, "text") for thought in thoughts if isinstance(thought, list) for each in thought
-    )
-
-
-def _usage(value: Any) -> list[Usage]:
-    return usage(count(dig(value, "prompt_tokens")), count(dig(value, "completion_tokens")))

@@ -1,6 +1,6 @@
 """The parameters of a request, with what the operator adds to them and takes away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from echo.settings import ProviderSettings
@@ -27,3 +27,11 @@ def adjusted(parameters: Mapping[str, Any], settings: ProviderSettings) -> dict[
     dropped = {name for each in settings.drop_parameters for name in (each, *SAME.get(each, ()))}
     kept = {name: value for name, value in parameters.items() if value is not None and name not in dropped}
     return {**kept, **settings.add_parameters}
+
+
+def named(
+    parameters: Mapping[str, Any], settings: ProviderSettings, *, needed: Iterable[str] = ()
+) -> dict[str, frozenset[str]]:
+    """The names of parameters for `Call`: all, and those that are neither `needed` nor the operator's."""
+    names = frozenset(parameters)
+    return {"parameters": names, "optional": names.difference(needed, settings.add_parameters)}

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,23 +11,14 @@ import structlog
 
 from echo import metrics
 from echo.errors import ApiError, Unprocessable
+from echo.providers.adapting import Adapting, Refused
 from echo.providers.calls import calling
-from echo.providers.chat import (
-    ChatRequest,
-    Credentials,
-    Event,
-    Finished,
-    FinishReason,
-    ReasoningDelta,
-    TextDelta,
-    Usage,
-)
-from echo.providers.constants import MAX_PARTS, MAX_TEXT_CHARS
-from echo.providers.failures import ProviderFailure, refused_key, unusable
+from echo.providers.chat import ChatRequest, Credentials, Event, Usage
+from echo.providers.failures import ProviderFailure, refused_key
 from echo.providers.models import ModelList
 from echo.providers.retries import Attempts
-from echo.providers.sse import EventParser, ServerEvent, TooLarge
-from echo.providers.transport import Body, Call, Transport
+from echo.providers.streams import EventReader, read_answer
+from echo.providers.transport import Call, Transport
 from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
@@ -45,19 +36,6 @@ class Access:
     base_url: str
     own_key: bool = False
     own_url: bool = False
-
-
-class EventReader(Protocol):
-    """Makes events of ours from one stream of a provider's.
-
-    `finish` is why the model ended, once that was told; `done` that the stream has said that it is over.
-    """
-
-    finish: FinishReason | None
-    done: bool
-
-    def read(self, event: ServerEvent) -> Sequence[Event]:
-        """The events that one of the provider's holds; never `Finished`. Raises `ProviderFailure`."""
 
 
 class Dialect(Protocol):
@@ -82,55 +60,6 @@ class Dialect(Protocol):
         """The names of models in an answer, not yet checked."""
 
 
-class EventSource:
-    """The provider's events, as the pieces of the body complete them."""
-
-    def __init__(self, body: Body) -> None:
-        self._body = body
-        self._parser = EventParser()
-
-    async def next(self, finish: FinishReason | None) -> list[ServerEvent] | None:
-        """The events of the next piece, None at the end. Raises `ProviderFailure`.
-
-        Once the model has finished, nothing that happens to the connection takes the answer away again.
-        """
-        try:
-            chunk = await self._body.read(ending=finish is not None)
-            return self._parser.feed(chunk) if chunk else None
-        except ProviderFailure:
-            if finish is None:
-                raise
-        except TooLarge:
-            if finish is None:
-                raise unusable("too_large") from None
-        return None
-
-
-class Measure:
-    """How much one stream has said; what is said too much, or in too many parts, raises `ProviderFailure`."""
-
-    def __init__(self) -> None:
-        self._left = MAX_TEXT_CHARS
-        self._parts = MAX_PARTS
-        self._kind: type[Event] | None = None
-
-    def take(self, event: Event) -> None:
-        """Count an event, before it is passed on."""
-        if not isinstance(event, TextDelta | ReasoningDelta):
-            return
-        self._left -= len(event.text)
-        if type(event) is not self._kind:
-            self._kind = type(event)
-            self._parts -= 1
-        if self._parts < 0:
-            raise unusable("too_many_parts")
-
-    def check(self) -> None:
-        """Called after each piece of the body: what has come with it was still passed on."""
-        if self._left < 0:
-            raise unusable("too_large")
-
-
 class HttpProvider:
     """A `ChatProvider` that speaks one dialect to one endpoint."""
 
@@ -139,6 +68,7 @@ class HttpProvider:
         self._dialect = dialect
         self._transport = transport
         self._models = ModelList()
+        self._refused = Refused()
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """The models on offer: asked of the provider where that is configured, else the configured list.
@@ -160,24 +90,36 @@ class HttpProvider:
             return self._dialect.read_models(await self._transport.json(call))
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
-        """The whole text of a short answer, asked once only."""
-        call = self._dialect.short(request, self._access(credentials))
+        """The whole text of a short answer, asked once only, but for what the provider refuses."""
+        sending = self._adapting(self._dialect.short(request, self._access(credentials)))
         with self._asking("title"):
-            return self._dialect.read_text(await self._transport.json(call))
+            while True:
+                try:
+                    answer = await self._transport.json(sending.call)
+                    break
+                except ProviderFailure as failure:
+                    if not sending.adapt(failure):
+                        raise
+            sending.worked()
+            return self._dialect.read_text(answer)
+
+    def _adapting(self, call: Call) -> Adapting:
+        return Adapting(self._refused, call, self._settings.name)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer as it comes; see `ChatProvider`."""
-        call = self._dialect.chat(request, self._access(credentials))
+        sending = self._adapting(self._dialect.chat(request, self._access(credentials)))
         limits = self._transport.limits
         attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
         asked = time.perf_counter()
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(call)) as events:
+                    async with aclosing(self._events(sending.call)) as events:
                         async for event in events:
+                            sending.worked()
                             if not begun and not isinstance(event, Usage):
                                 begun = True
                                 metrics.observe_first_chunk(self._settings.name, time.perf_counter() - asked)
@@ -186,22 +128,17 @@ class HttpProvider:
                 except ProviderFailure as failure:
                     if begun:
                         raise
-                    await attempts.wait(failure)
+                    if not sending.adapt(failure):
+                        await attempts.wait(failure)
 
     async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
-        reader, measure = self._dialect.reader(), Measure()
-        async with self._transport.stream(call) as body:
-            source = EventSource(body)
-            while not reader.done and (received := await source.next(reader.finish)) is not None:
-                for each in received:
-                    for event in reader.read(each):
-                        measure.take(event)
-                        yield event
-                measure.check()
-            if reader.finish is None:
-                raise unusable("early_end", transient=True)
-            yield Finished(reader.finish)
+        async with (
+            self._transport.stream(call) as body,
+            aclosing(read_answer(body, self._dialect.reader())) as events,
+        ):
+            async for event in events:
+                yield event
             await body.drain()
 
     def _access(self, credentials: Credentials | None) -> Access:

@@ -10,6 +10,8 @@ from echo.providers.failures import unusable
 
 MAX_COUNT = 2**53
 HIGH_SURROGATE = ("\ud800", "\udbff")
+# What some servers send with every piece in the place of no reason.
+NO_REASON = frozenset({"", "null", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
 
 
 def read_object(data: bytes) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def usage(input_tokens: int, output_tokens: int) -> list[Usage]:
 
 def finish_reason(value: Any, known: dict[str, FinishReason]) -> FinishReason | None:
     """Why the model ended, None if it has not."""
-    return known.get(value, "other") if isinstance(value, str) and value else None
+    return known.get(value, "other") if isinstance(value, str) and value not in NO_REASON else None
 
 
 class Joiner:

@@ -3,7 +3,8 @@
 As the HTML standard's section 9.2.6 says, where it matters here: lines end with LF, CR LF or CR; a line that begins
 with a colon is a comment; one blank after a field's colon belongs to the colon; several `data` lines are one text
 with line feeds; an event that the stream's end cuts off is dropped. `id` and `retry` mean nothing without
-reconnecting. Only bytes of ASCII are looked for, so that a character in several pieces is whole again.
+reconnecting. Unlike in the standard, an event whose data is empty or blank is none: servers send such events to keep
+a connection alive. Only bytes of ASCII are looked for, so that a character in several pieces is whole again.
 """
 
 from typing import NamedTuple
@@ -75,11 +76,10 @@ class EventParser:
         for line in lines:
             if line:
                 self._field(line)
-            elif self._data:
-                events.append(ServerEvent(self._type, b"\n".join(self._data)))
-                self._data, self._data_size, self._type = [], 0, b""
             else:
-                self._type = b""
+                if (data := b"\n".join(self._data)).strip():
+                    events.append(ServerEvent(self._type, data))
+                self._data, self._data_size, self._type = [], 0, b""
         return events
 
     def _field(self, line: bytes) -> None:

@@ -27,21 +27,30 @@ from echo.providers.constants import (
     MAX_ERROR_BYTES,
     MAX_STREAM_BYTES,
 )
-from echo.providers.failures import ProviderFailure, describe, of_status, refused, unusable
+from echo.providers.failures import ProviderFailure, describe_answer, of_status, refused, unusable
+from echo.providers.naming import Named, named_in
 from echo.settings import ProviderLimits
 
 EVENT_STREAM = "text/event-stream"
+# The statuses of a request that holds what a server does not take.
+NAMING = (400, 422)
 USER_AGENT = f"echo-api/{__version__}"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request to a provider; `guarded` if its URL is a user's own."""
+    """A request to a provider; `guarded` if its URL is a user's own.
+
+    `parameters` are the names of all that steers the answer, `optional` those of them that it may do without.
+    """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: Any = field(default=None, repr=False)
     guarded: bool = False
+    model: str = ""
+    parameters: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
 
 class Transport:
@@ -83,7 +92,10 @@ class Transport:
         if response.status == 200:
             return response
         try:
-            raise of_status(response.status, response.headers, *await _described(response))
+            said = await _said_of_error(response)
+            kinds, wait = describe_answer(said)
+            named = named_in(said, call.parameters) if response.status in NAMING else Named()
+            raise of_status(response.status, response.headers, kinds, wait, named)
         finally:
             response.close()
 
@@ -218,13 +230,14 @@ async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int
     return content
 
 
-async def _described(response: aiohttp.ClientResponse) -> tuple[list[str], float | None]:
-    """What the provider says of its error, where it does so in time."""
+async def _said_of_error(response: aiohttp.ClientResponse) -> Any:
+    """What the provider says of its error, where it does so in time: JSON, or a text."""
     deadline = asyncio.get_running_loop().time() + ERROR_SECONDS
     try:
-        answer = orjson.loads(await _read_all(response, deadline, MAX_ERROR_BYTES))
-    except (ProviderFailure, orjson.JSONDecodeError):
-        return [], None
-    # Google's streams give it in a list.
-    answer = answer[0] if isinstance(answer, list) and answer else answer
-    return describe(answer.get("error")) if isinstance(answer, dict) else ([], None)
+        content = await _read_all(response, deadline, MAX_ERROR_BYTES)
+    except ProviderFailure:
+        return None
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content.decode("utf-8", "replace")

@@ -9,6 +9,11 @@ from typing import Any
 USER_PROVIDED = "user_provided"
 
 
+def normal_name(endpoint: str) -> str:
+    """The name of an endpoint as LibreChat compares and stores it: this one in lower case, however it is written."""
+    return "ollama" if endpoint.lower() == "ollama" else endpoint
+
+
 @dataclass(frozen=True)
 class RateLimit:
     """So many requests in so many seconds, counted `by` "address", "account", "email" or "pending".
@@ -22,6 +27,19 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
+class HeaderTemplate:
+    """A header with placeholders: its texts, one more than there are placeholders, and those between them."""
+
+    texts: tuple[str, ...] = field(repr=False)
+    placeholders: tuple[str, ...]
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The header's value; every placeholder must have one."""
+        between = (values[name] for name in self.placeholders)
+        return "".join(part for pair in zip(self.texts, (*between, ""), strict=True) for part in pair)
+
+
+@dataclass(frozen=True)
 class AzureDeployment:
     """Where Azure OpenAI has one model."""
 
@@ -29,6 +47,7 @@ class AzureDeployment:
     api_version: str
     api_key: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    personal_headers: Mapping[str, HeaderTemplate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,7 @@ class ProviderSettings:
     "assistants" or "bedrock"; `custom` says that the operator added the endpoint, whatever its type. With
     `user_provides_key` and `user_provides_url` each user brings their own. `fetch_models` asks the provider for its
     models, with `models` for when it does not answer. Parameters named in `drop_parameters` are not sent, those of
-    `add_parameters` always.
+    `add_parameters` always; `headers` go with every request, `personal_headers` with those for a user.
     """
 
     name: str
@@ -50,6 +69,7 @@ class ProviderSettings:
     title_model: str | None = None
     title_conversations: bool = True
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    personal_headers: Mapping[str, HeaderTemplate] = field(default_factory=dict)
     fetch_models: bool = False
     user_provides_key: bool = False
     user_provides_url: bool = False
@@ -64,6 +84,11 @@ class ProviderSettings:
     def available(self) -> bool:
         """Whether the server has a key for it."""
         return self.api_key is not None or any(each.api_key for each in self.deployments.values())
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether requests say for whom they are made."""
+        return bool(self.personal_headers) or any(each.personal_headers for each in self.deployments.values())
 
 
 @dataclass(frozen=True)

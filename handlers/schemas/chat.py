@@ -55,6 +55,7 @@ class AskedSchema(Input):
     is_temporary = Flag(data_key="isTemporary")
     client_request_id = Text(data_key="clientRequestId")
     preset_id = Text(data_key="presetId")
+    timezone = Text()
     files = fields.List(fields.Dict())
 
 

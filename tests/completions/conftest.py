@@ -39,7 +39,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "ends early": Reply(cut=True),
     "thinks": Reply(["It ", "is."], reasoning=["Let me ", "see."]),
     "cut off": Reply(["A long"], finish="length"),
-    "filtered": Reply([""], finish="content_filter"),
+    "filtered": Reply(["So far"], finish="content_filter"),
+    "withheld": Reply([""], finish="content_filter"),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 

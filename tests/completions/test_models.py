@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from echo.chat.variables import Variables
 from echo.completions.models import Chosen, Reach
 from echo.errors import BadGateway, NotFound
 from echo.providers.chat import ChatRequest, Credentials, Event
@@ -40,7 +41,7 @@ def reach(**credentials: Credentials) -> Reach:
     }
     keys = dict.fromkeys(("a", "a/b", "down"), "sk-server")
     settings = {name: ProviderSettings(name, "custom", (), api_key=keys.get(name)) for name in providers}
-    return Reach(providers, settings, credentials)
+    return Reach(providers, settings, credentials, Variables(dict))
 
 
 def choose(name: str, **credentials: Credentials) -> Chosen:

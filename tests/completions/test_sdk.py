@@ -62,6 +62,11 @@ class TestWhole:
         completion = ada.openai.chat.completions.create(model=MODEL, messages=said(text))
         assert completion.choices[0].finish_reason == reason
 
+    def test_an_answer_that_is_withheld_is_an_error(self, ada: User) -> None:
+        with pytest.raises(openai.UnprocessableEntityError, match="filter withheld the answer") as refused:
+            ada.openai.chat.completions.create(model=MODEL, messages=said("withheld"))
+        assert refused.value.code == "provider_refused"
+
     def test_shows_the_reasoning(self, ada: User) -> None:
         message = ada.openai.chat.completions.create(model=MODEL, messages=said("thinks")).choices[0].message
         assert message.content == "It is."

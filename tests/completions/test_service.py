@@ -62,7 +62,7 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     providers: Mapping[str, ChatProvider] = {"a": provider}
     settings = [ProviderSettings("a", "custom", ("m",), api_key="k")]
     keys = KeyService(services.keys._keys, settings, None)
-    models = Models(providers, settings, keys)
+    models = Models(providers, settings, keys, services.users)
     completions = services.completions
     parts = {"keeper": completions._keeper, "standing": completions._standing}
     parts |= {"count_tokens": len, "most_open": 1}

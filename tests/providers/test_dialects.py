@@ -398,6 +398,18 @@ class TestAnthropic:
         ) as server:
             assert listen(settings_of("anthropic", server.url)).usage == Usage(43, 12)
 
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_counts_input_that_is_told_again_once(self, repeats: int) -> None:
+        """The later events tell totals, of the input too where tools or a proxy are between."""
+        event = anthropic_support.event
+        counts = {"input_tokens": 3, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 40}
+        start = event("message_start", message={"usage": {**counts, "output_tokens": 1}})
+        ending = {"delta": {"stop_reason": "end_turn"}, "usage": {**counts, "output_tokens": 12}}
+        text = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
+        stream = event_stream(start, text, event("message_delta", **ending) * repeats, event("message_stop"))
+        with anthropic_server(stream) as server:
+            assert listen(settings_of("anthropic", server.url)).usage == Usage(50, 12)
+
 
 class TestGoogle:
     def test_is_sent_everything_in_its_form(self) -> None:
@@ -431,7 +443,7 @@ class TestGoogle:
         added = {"add_parameters": {"thinkingConfig": {"includeThoughts": True}}}
         assert sent("google", settings=added)["generationConfig"] == added["add_parameters"]
 
-    def test_a_blocked_prompt_is_an_end(self) -> None:
+    def test_a_blocked_prompt_is_an_error_with_its_reason(self) -> None:
         blocked = {
             "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
             "usageMetadata": {"promptTokenCount": 8},
@@ -439,7 +451,11 @@ class TestGoogle:
 
         with google_server(event_stream(google_support.event(blocked))) as server:
             said = listen(settings_of("google", server.url))
-        assert said.events == [Usage(8, 0), Finished("content_filter")]
+        assert said.events == [Usage(8, 0)]
+        assert (said.error.status, said.error.code) == (422, "provider_refused")
+        assert said.error.message == (
+            "The model refused to answer, or the provider's content filter withheld the answer."
+        )
 
     def test_a_bad_key_is_told_from_a_bad_request(self) -> None:
         with google_server(key="right") as server:

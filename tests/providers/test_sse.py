@@ -12,7 +12,6 @@ STREAM = (
 EVENTS = [
     ServerEvent(b"greeting", "Grüß Gott, 世界 😀".encode()),
     ServerEvent(b"", b"one\ntwo"),
-    ServerEvent(b"", b""),
 ]
 ENDS = {"LF": b"\n", "CR": b"\r", "CR LF": b"\r\n"}
 
@@ -53,6 +52,9 @@ class TestReading:
             (b"event: a\nevent: b\ndata: x\n\n", [(b"b", b"x")]),
             (b"Data: x\n\ndata : y\n\nnonsense\n\n", []),
             (b":\n:\n\n\n\n", []),
+            (b"data:\n\ndata\n\ndata: \n\ndata:\ndata:\n\ndata: x\n\n", [(b"", b"x")]),
+            (b"event: ping\ndata:\n\ndata: x\n\n", [(b"", b"x")]),
+            (b"data:\ndata: x\n\n", [(b"", b"\nx")]),
             (b"data: \xff\xfe broken \xc3\n\n", [(b"", b"\xff\xfe broken \xc3")]),
             (b"data: cut off\n", []),
             (b"data: cut o", []),

@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from echo.errors import ApiError
-from echo.providers import constants, provider, transport
+from echo.providers import constants, streams, transport
 from echo.providers.chat import Credentials, Finished, TextDelta, Usage
 from tests.support.providers import (
     CUT,
@@ -240,6 +240,38 @@ class TestRetrying:
             assert listen(settings_of("anthropic", server.url)).text == "Hello wörld."
         assert len(server.chats) == 2
 
+    @kinds
+    @pytest.mark.parametrize("how", [{"cut": True}, {"error": "of_tomorrow"}])
+    def test_a_failure_after_some_reasoning_is_not_tried_again(self, kind: str, how: dict[str, Any]) -> None:
+        """What was passed on cannot be taken back: the reader would see the thoughts of both attempts."""
+        with SERVERS[kind](Reply([], reasoning=["Let me ", "see…"], **how), Reply()) as server:
+            said = listen(settings_of(kind, server.url), request(model=MODEL))
+        assert (said.reasoning, said.text) == ("Let me see…", "")
+        assert said.error.code == "provider_failed"
+        assert len(server.chats) == 1
+
+    @pytest.mark.parametrize("status", [503, 529, 500, 408])
+    def test_a_short_retry_after_of_another_status_is_waited_for(self, status: int) -> None:
+        begun = time.monotonic()
+        with openai_server(json_answer({}, status, Retry_After="0.3"), Reply()) as server:
+            assert listen(settings_of("openai", server.url)).text == "Hello wörld."
+        assert time.monotonic() - begun >= 0.3
+        assert len(server.chats) == 2
+
+    @pytest.mark.parametrize(
+        ("answered", "seconds"), [("30", "30"), ("7.2", "8"), ("99999", "3600"), ("soon", "2")]
+    )
+    @pytest.mark.parametrize("status", [503, 529])
+    def test_a_long_retry_after_of_an_overload_is_passed_on(
+        self, status: int, answered: str, seconds: str
+    ) -> None:
+        with openai_server(json_answer({}, status, Retry_After=answered)) as server:
+            said = listen(settings_of("openai", server.url), limits=replace(LIMITS, attempts=2))
+        assert (said.error.status, said.error.code) == (503, "provider_busy")
+        assert said.error.headers["Retry-After"] == seconds
+        # One that is understood is not waited for; without one the pause is ours.
+        assert len(server.chats) == (2 if answered == "soon" else 1)
+
     def test_nobody_listens(self) -> None:
         said = listen(settings_of("openai", "http://127.0.0.1:1"))
         assert (said.error.status, said.error.code) == (502, "provider_failed")
@@ -357,7 +389,7 @@ class TestSize:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(transport, "MAX_STREAM_BYTES", 200_000)
-        monkeypatch.setattr(provider, "MAX_TEXT_CHARS", 5_000)
+        monkeypatch.setattr(streams, "MAX_TEXT_CHARS", 5_000)
         begun = time.monotonic()
         yield
         # It is the size that ends each of them, not the time.
@@ -379,14 +411,14 @@ class TestSize:
         assert 5_000 <= len(said.text) < 200_000
 
     def test_parts_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(provider, "MAX_PARTS", 20)
+        monkeypatch.setattr(streams, "MAX_PARTS", 20)
         both = openai_support.chunk({}, [openai_support.delta(content="x", reasoning_content="y")])
         said = hear("openai", event_stream(both, endless=True))
         assert said.error.code == "provider_failed"
         assert len(said.events) == 20
 
     def test_parts_of_one_kind_are_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(provider, "MAX_PARTS", 2)
+        monkeypatch.setattr(streams, "MAX_PARTS", 2)
         said = hear("openai", Reply(("x",) * 50, reasoning=("y",) * 50))
         assert (said.text, said.error) == ("x" * 50, None)
 

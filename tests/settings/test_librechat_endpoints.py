@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from echo.settings import AzureDeployment, ProviderSettings, Settings
+from echo.settings.model import HeaderTemplate
 from tests.settings.conftest import Load
 
 Faults = Callable[..., list[str]]
@@ -135,13 +136,71 @@ class TestCustom:
 
 
 class TestHeaders:
-    def test_with_placeholders_of_users_are_not_sent(self, load: Load) -> None:
-        settings = load(
-            f"endpoints: {{custom: [{{{CUSTOM}, headers: {{X-U: '{{{{LIBRECHAT_USER_ID}}}}', X-B: b}}}}]}}",
-            KEY="k",
-        )
-        assert by_name(settings)["Own"].headers == {"X-B": "b"}
+    def test_with_placeholders_wait_for_a_request(self, load: Load) -> None:
+        text = "{X-U: 'u={{LIBRECHAT_USER_ID}} ${KEY}', X-C: '{{LIBRECHAT_BODY_CONVERSATIONID}}', X-B: b}"
+        found = by_name(load(f"endpoints: {{custom: [{{{CUSTOM}, headers: {text}}}]}}", KEY="k"))["Own"]
+        assert found.headers == {"X-B": "b"}
+        assert found.personal_headers == {
+            "X-U": HeaderTemplate(("u=", " k"), ("LIBRECHAT_USER_ID",)),
+            "X-C": HeaderTemplate(("", ""), ("LIBRECHAT_BODY_CONVERSATIONID",)),
+        }
+        assert found.is_personal
+        assert " k" not in repr(found.personal_headers["X-U"])
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(
+                "LIBRECHAT_USER_PASSWORD",
+                "LIBRECHAT_USER_TOTPSECRET",
+                "LIBRECHAT_USER_BACKUPCODES",
+                "JWT_SECRET",
+            ),
+            *(
+                "LIBRECHAT_OPENID_TOKEN",
+                "LIBRECHAT_BODY_TEXT",
+                "librechat_user_id",
+                " LIBRECHAT_USER_ID ",
+                "",
+            ),
+        ],
+    )
+    def test_with_other_placeholders_are_not_sent(self, load: Load, name: str) -> None:
+        text = f"{{X-U: 'a {{{{LIBRECHAT_USER_ID}}}} {{{{{name}}}}}', X-B: b}}"
+        settings = load(f"endpoints: {{custom: [{{{CUSTOM}, headers: {text}}}]}}", KEY="k")
+        found = by_name(settings)["Own"]
+        assert (found.headers, found.personal_headers) == ({"X-B": "b"}, {})
         assert "endpoints.custom.0.headers.X-U holds a placeholder" in settings.notices[0]
+
+    def test_a_variables_value_is_no_placeholder(self, load: Load) -> None:
+        text = f"endpoints: {{custom: [{{{CUSTOM}, headers: {{X-U: '${{V}}{{{{LIBRECHAT_USER_ID}}}}'}}}}]}}"
+        found = by_name(load(text, KEY="k", V="{{LIBRECHAT_USER_EMAIL}}"))["Own"]
+        assert found.personal_headers["X-U"].texts == ("{{LIBRECHAT_USER_EMAIL}}", "")
+
+    @pytest.mark.parametrize("value", ['"a\\r\\n{{LIBRECHAT_USER_ID}}"', "'ü{{LIBRECHAT_USER_ID}}'"])
+    def test_with_placeholders_are_one_line_too(self, faults: Faults, value: str) -> None:
+        text = f"endpoints:\n  custom:\n    - {{{CUSTOM}, headers: {{X-U: {value}}}}}\n"
+        assert faults(text, KEY="k")[0].endswith("headers.X-U must be one line of ASCII.")
+
+    def test_the_servers_secrets_cannot_stand_beside_a_placeholder(self, faults: Faults) -> None:
+        text = "X-U: '${JWT_SECRET}{{LIBRECHAT_USER_ID}}'"
+        text = f"endpoints:\n  custom:\n    - {{{CUSTOM}, headers: {{{text}}}}}\n"
+        assert faults(text, KEY="k")[0].endswith("secret of the server itself.")
+
+    def test_own_ones_win_whichever_has_placeholders(self, load: Load) -> None:
+        user = "'{{LIBRECHAT_USER_ID}}'"
+        found = by_name(
+            load(
+                f"""
+                endpoints:
+                  all: {{headers: {{X-A: all, X-B: {user}}}}}
+                  custom: [{{{CUSTOM}, headers: {{X-A: {user}, X-B: own}}}}]
+                """,
+                KEY="k",
+            )
+        )
+        assert (found["Own"].headers, list(found["Own"].personal_headers)) == ({"X-B": "own"}, ["X-A"])
+        assert (found["google"].headers, list(found["google"].personal_headers)) == ({"X-A": "all"}, ["X-B"])
 
     def test_with_unset_variables_are_not_sent(self, load: Load) -> None:
         settings = load(f"endpoints: {{custom: [{{{CUSTOM}, headers: {{X-U: 'a ${{NO}}'}}}}]}}", KEY="k")

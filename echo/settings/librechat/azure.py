@@ -65,7 +65,7 @@ def _deployments(
             config.refuse(here, "lacks deploymentName or version, here or in its group")
             continue
         api_key = "" if key == USER_PROVIDED else key
-        yield name, AzureDeployment(base, version or AZURE_VERSION, api_key, headers)
+        yield name, AzureDeployment(base, version or AZURE_VERSION, api_key, *headers)
 
 
 def _base_url(config: ConfigFile, place: Place, text: str | None) -> str | None:

@@ -9,8 +9,8 @@ from echo.settings.librechat.azure import read_azure
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
-from echo.settings.librechat.headers import read_headers
-from echo.settings.model import USER_PROVIDED, ProviderSettings
+from echo.settings.librechat.headers import Headers, read_headers
+from echo.settings.model import USER_PROVIDED, ProviderSettings, normal_name
 
 BUILT_IN = ("openAI", "google", "anthropic", "assistants", "bedrock")
 # Names that LibreChat keeps for itself.
@@ -51,12 +51,8 @@ def _built_in(
 ) -> ProviderSettings:
     place: Place = ("endpoints", provider.name)
     changed = _titled(provider, own, everywhere)
-    headers = {
-        **read_headers(config, ("endpoints", "all", "headers"), everywhere.get("headers", {})),
-        **read_headers(config, (*place, "headers"), own.get("headers", {})),
-    }
-    if headers:
-        changed = replace(changed, headers={**changed.headers, **headers})
+    headers = _headers(config, place, own, everywhere).over(Headers(dict(changed.headers), {}))
+    changed = replace(changed, headers=headers.fixed, personal_headers=headers.personal)
     if models := _models(own.get("models", [])):
         changed = replace(changed, models=models, fetch_models=_fetch(own.get("models")))
     if key := config.expand((*place, "apiKey"), own.get("apiKey"), "the endpoint has no key"):
@@ -64,6 +60,12 @@ def _built_in(
     if address := _address(config, (*place, "baseURL"), own.get("baseURL"), "it is not used"):
         changed = _with_address(changed, address)
     return changed
+
+
+def _headers(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -> Headers:
+    """Those of an endpoint over those of all."""
+    common = read_headers(config, ("endpoints", "all", "headers"), everywhere.get("headers", {}))
+    return read_headers(config, (*place, "headers"), own.get("headers", {})).over(common)
 
 
 def _customs(config: ConfigFile, listed: list[Loaded], everywhere: Loaded) -> Iterator[ProviderSettings]:
@@ -91,19 +93,16 @@ def _custom(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -
     address = _address(config, (*place, "baseURL"), own["baseURL"], LEFT_OUT)
     if not key or not address:
         return None
-    # LibreChat spells this one name in lower case wherever it compares it.
-    name = own["name"].strip()
+    headers = _headers(config, place, own, everywhere)
     provider = ProviderSettings(
-        name="ollama" if name.lower() == "ollama" else name,
+        name=normal_name(own["name"].strip()),
         type=own.get("provider", "custom"),
         custom=True,
         models=listed,
         # The list of an Anthropic is asked for like OpenAI's by LibreChat, which finds none there.
         fetch_models=fetch,
-        headers={
-            **read_headers(config, ("endpoints", "all", "headers"), everywhere.get("headers", {})),
-            **read_headers(config, (*place, "headers"), own.get("headers", {})),
-        },
+        headers=headers.fixed,
+        personal_headers=headers.personal,
         model_display_label=own.get("modelDisplayLabel"),
         icon_url=own.get("iconURL"),
         drop_parameters=tuple(own.get("dropParams", ())),

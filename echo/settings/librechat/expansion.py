@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-# What LibreChat fills in for each user or message.
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # What protects the server itself has no business in a request to anyone; LibreChat leaves the same ones alone.
 FORBIDDEN = frozenset(
     {

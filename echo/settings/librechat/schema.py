@@ -4,6 +4,10 @@ What Echo uses is declared field by field; what only LibreChat uses stands in `i
 told from one that merely does nothing here. Endpoints have a module of their own.
 """
 
+from typing import Any
+
+from marshmallow import post_load
+
 from echo.settings.librechat.endpoint_schema import Endpoints
 from echo.settings.librechat.fields import (
     MISSING,
@@ -19,6 +23,7 @@ from echo.settings.librechat.fields import (
     Text,
     Version,
 )
+from echo.settings.model import normal_name
 
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
 
@@ -156,6 +161,14 @@ class ModelSpec(Section):
             *("describeIntent", "artifacts", "mcpServers", "skills", "subagents"),
         }
     )
+
+    @post_load
+    def with_normal_endpoint(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """The preset names its endpoint as LibreChat stores it, and as `Endpoints.custom` has it."""
+        preset = data["preset"]
+        if isinstance(endpoint := preset.get("endpoint"), str):
+            preset = {**preset, "endpoint": normal_name(endpoint.strip())}
+        return {**data, "preset": preset}
 
 
 class ModelSpecs(Section):
