@@ -13,6 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 from echo.auth import cookies
 from echo.auth.passwords import check_new_password, hash_password, verify_password
 from echo.auth.sessions import SessionGuard
+from echo.auth.succession import Succession
 from echo.auth.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
 from echo.auth.two_factor import Proof, TwoFactorService
 from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
@@ -64,6 +65,7 @@ class AuthService:
         self._invitations = invitations
         self._guard = guard
         self._two_factor = two_factor
+        self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
 
     def register(
         self, *, name: str, email: str, username: str | None, password: str, token: str | None = None
@@ -139,7 +141,7 @@ class AuthService:
         # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
         owner, session_id = str(user["_id"]), secrets.token_hex(12)
         refresh_token = self._tokens.make_refresh(owner, session_id)
-        self._sessions.create(
+        session = self._sessions.create(
             owner,
             refresh_token_hash=hash_refresh_token(refresh_token),
             expires_at=self._expiry(),
@@ -149,32 +151,28 @@ class AuthService:
         # both sees the other.
         self._refuse_banned(owner, session_id)
         self._refuse_outdated(user, session_id)
-        return self._signed_in(user, session_id, self._cookie(refresh_token, client))
+        return self._signed_in(user, session, self._cookie(refresh_token, session, client))
 
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
         """A new access token; with a refresh token also a new one of these, which ends the old one.
 
-        Raises `Unauthorized` when the session has ended, and `Forbidden` for a banned user. A refresh token that was
-        used before ends its session (RFC 9700, section 4.14.2).
+        Neither is good for longer than the session, whose end no refresh moves. Raises `Unauthorized` when that has
+        ended, and `Forbidden` for a banned user. A refresh token that was used before ends its session, unless
+        that was within the grace (see `echo.auth.succession`).
         """
         try:
             user = self._users.get(caller.id)
+            session = self._sessions.get(caller.id, caller.session_id)
+            self._refuse_banned(caller.id, caller.session_id)
+            if refresh_token is None:
+                return self._signed_in(user, session, None)
+            successor = self._succession.exchange(refresh_token, session)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
-        self._refuse_banned(caller.id, caller.session_id)
-        if refresh_token is None:
-            return self._signed_in(user, caller.session_id, None)
-        successor = self._tokens.make_refresh(caller.id, caller.session_id)
-        rotated = self._sessions.rotate(
-            caller.id,
-            caller.session_id,
-            old_hash=hash_refresh_token(refresh_token),
-            new_hash=hash_refresh_token(successor),
-        )
-        if rotated is None:
+        if successor is None:
             self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
-        return self._signed_in(user, caller.session_id, self._cookie(successor, client))
+        return self._signed_in(user, session, self._cookie(successor, session, client))
 
     def logout(self, caller: Caller, client: ClientInfo) -> str:
         """End the caller's session; the `Set-Cookie` value that takes the cookie away."""
@@ -209,12 +207,14 @@ class AuthService:
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.refresh_seconds)
 
-    def _cookie(self, refresh_token: str, client: ClientInfo) -> str:
+    def _cookie(self, refresh_token: str, session: Mapping[str, Any], client: ClientInfo) -> str:
+        left = (session["expiration"] - datetime.now(UTC)).total_seconds()
         secure = cookies.must_be_secure(client, self._settings.secure_cookies)
-        return cookies.make_cookie(refresh_token, max_age=self._settings.refresh_seconds, secure=secure)
+        return cookies.make_cookie(refresh_token, max_age=max(1, round(left)), secure=secure)
 
-    def _signed_in(self, user: dict[str, Any], session_id: str, cookie: str | None) -> SignedIn:
-        return SignedIn(user, self._tokens.make_access(caller_of(user, session_id)), cookie)
+    def _signed_in(self, user: dict[str, Any], session: Mapping[str, Any], cookie: str | None) -> SignedIn:
+        caller = caller_of(user, str(session["_id"]))
+        return SignedIn(user, self._tokens.make_access(caller, session_end=session["expiration"]), cookie)
 
 
 def create_account(

@@ -109,6 +109,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         creds_iv=creds_iv,
         session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
         refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
+        refresh_grace_seconds=reader.whole("ECHO_REFRESH_GRACE_SECONDS", 30, minimum=0, maximum=300),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
         ban_seconds=reader.milliseconds("BAN_DURATION", 2 * 60 * MINUTE),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",

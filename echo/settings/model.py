@@ -151,6 +151,8 @@ class Settings:
     creds_iv: str | None = field(repr=False)
     session_seconds: int
     refresh_seconds: int
+    # How long after an exchange the refresh token before is still answered, with the current one.
+    refresh_grace_seconds: int
     secure_cookies: bool | None
     ban_seconds: int
     rate_limits_enabled: bool
