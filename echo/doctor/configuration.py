@@ -96,7 +96,7 @@ def check_provider_keys(examined: Examined) -> Iterator[Finding]:
             f"are encrypted with keys that are made at the first start, in {settings.data_dir / FILE_NAME}",
         )
     else:
-        todo = "Set LibreChat's own on its database, else what `openssl rand -hex 32` and `-hex 16` make."
+        todo = "`echo-api secrets` makes them; on LibreChat's database set its own."
         yield warning(about, "cannot be kept: CREDS_KEY and CREDS_IV are not set", todo)
 
 

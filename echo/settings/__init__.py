@@ -1,6 +1,6 @@
 """Settings: from the environment, `.env` and `librechat.yaml`, under LibreChat's names where it has one."""
 
-from echo.settings.load import load_settings
+from echo.settings.load import data_dir_of, load_settings
 from echo.settings.model import (
     AzureDeployment,
     ClientSettings,
@@ -24,5 +24,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SpeechSettings",
+    "data_dir_of",
     "load_settings",
 ]

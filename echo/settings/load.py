@@ -141,6 +141,11 @@ def _mongo_uri(reader: Reader) -> str | None:
     return uri
 
 
+def data_dir_of(values: Mapping[str, str]) -> Path:
+    """The data directory that these variables name; raises `SettingsError`."""
+    return _data_dir(Reader(values))
+
+
 def _data_dir(reader: Reader) -> Path:
     given = reader.text("ECHO_DATA_DIR")
     try:
