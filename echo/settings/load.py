@@ -63,16 +63,21 @@ TRACING = (
 
 
 def load_settings(
-    environ: Mapping[str, str], *, env_file: Path | None = None, config_file: Path | None = None
+    environ: Mapping[str, str],
+    *,
+    env_file: Path | None = None,
+    config_file: Path | None = None,
+    used: frozenset[str] = frozenset(),
 ) -> Settings:
     """The settings of an environment, and of a `.env` file for what the environment does not set.
 
-    Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist.
+    Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist. Variables
+    in `used` are not told as without effect: something uses them that is not looked at here.
     Raises `SettingsError` with one sentence that names the variable, or one for each fault of that file; `OSError`
     and `UnicodeError` for a `.env` that cannot be read.
     """
     values = read_env_file(env_file) if env_file else {}
-    return read_settings(Reader({**values, **environ}), config_file)
+    return read_settings(Reader({**values, **environ}, used), config_file)
 
 
 def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:

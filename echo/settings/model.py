@@ -127,6 +127,18 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
+class Safeguard:
+    """A setting that protects something in LibreChat and has no effect here: what follows, and what to do."""
+
+    name: str
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.name} has no effect: {self.what}. {self.todo}"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set."""
 
@@ -183,3 +195,5 @@ class Settings:
     client: ClientSettings = field(default_factory=ClientSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
+    # What would protect in LibreChat and does not here.
+    missing_safeguards: tuple[Safeguard, ...] = ()
