@@ -15,6 +15,7 @@ from echo.auth.standing import Standing
 from echo.auth.tokens import Tokens
 from echo.auth.two_factor import TwoFactorService
 from echo.auth.user_keys import KeyService, make_cipher
+from echo.auth.violations import Violations, ViolationStores
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.completions.keeping import Keeper
@@ -53,10 +54,12 @@ from storage.invitations import InvitationRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
+from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 from storage.threads import ThreadRepository
 from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
+from storage.violations import ViolationRepository
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def assemble(settings: Settings) -> Application:
     api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database), BanRepository(database))
     standing = Standing(guard, api_keys)
     providers = build_providers(settings.providers, settings.provider_limits)
+    violations = make_violations(settings, database)
     services = make_services(
         settings,
         database,
@@ -98,6 +102,7 @@ def assemble(settings: Settings) -> Application:
         api_keys=api_keys,
         standing=standing,
         providers=providers,
+        violations=violations,
     )
     pools = Pools(settings.threads)
 
@@ -110,6 +115,7 @@ def assemble(settings: Settings) -> Application:
         SharedMongoStorage(database.client, database.name),
         settings.rate_limits,
         pending_owner=tokens.pending_owner,
+        exceeded=violations.limit_exceeded,
         enabled=settings.rate_limits_enabled,
     )
     connexion_app = build_application(
@@ -124,6 +130,17 @@ def assemble(settings: Settings) -> Application:
     return Application(observation.around(edge), services, close)
 
 
+def make_violations(settings: Settings, database: Database) -> Violations:
+    """What counts violations, and bans."""
+    stores = ViolationStores(
+        ViolationRepository(database),
+        BanRepository(database),
+        SessionRepository(database),
+        RunRepository(database),
+    )
+    return Violations(settings, stores)
+
+
 def make_services(
     settings: Settings,
     database: Database,
@@ -133,6 +150,7 @@ def make_services(
     api_keys: ApiKeyGuard,
     standing: Standing,
     providers: ProviderRegistry,
+    violations: Violations,
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
@@ -147,7 +165,9 @@ def make_services(
     chat = build_chat(
         settings,
         database,
-        ChatParts(providers, keys.credentials, titles, file_store, background, count_tokens),
+        ChatParts(
+            providers, keys.credentials, titles, file_store, background, count_tokens, violations.count
+        ),
     )
     return Services(
         settings=settings,
@@ -169,6 +189,7 @@ def make_services(
             invitations=InvitationRepository(database),
             guard=guard,
             two_factor=two_factor,
+            violations=violations,
         ),
         two_factor=two_factor,
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),

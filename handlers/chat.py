@@ -4,15 +4,15 @@ from typing import Any
 
 from echo.http.event_stream import EventStream
 from echo.http.pending import Pending
-from echo.services import Caller, Services
+from echo.services import Caller, ClientInfo, Services
 from handlers.schemas import chat as schemas
 
 Json = dict[str, Any]
 
 
-def start_chat(services: Services, caller: Caller, *, endpoint: str, body: Json) -> Json:
+def start_chat(services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json) -> Json:
     """Ask a model; the answer comes by the stream."""
-    return services.chat.start(caller.id, endpoint, schemas.asked(body))
+    return services.chat.start(caller.id, endpoint, schemas.asked(body), client.address)
 
 
 def follow_chat(

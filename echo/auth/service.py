@@ -16,6 +16,7 @@ from echo.auth.sessions import SessionGuard
 from echo.auth.succession import Succession
 from echo.auth.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
 from echo.auth.two_factor import Proof, TwoFactorService
+from echo.auth.violations import Violations
 from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
 from echo.services import Caller, ClientInfo
 from echo.settings import Settings
@@ -56,6 +57,7 @@ class AuthService:
         invitations: InvitationRepository,
         guard: SessionGuard,
         two_factor: TwoFactorService,
+        violations: Violations,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
@@ -65,19 +67,28 @@ class AuthService:
         self._invitations = invitations
         self._guard = guard
         self._two_factor = two_factor
+        self._violations = violations
         self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
 
     def register(
-        self, *, name: str, email: str, username: str | None, password: str, token: str | None = None
+        self,
+        client: ClientInfo,
+        *,
+        name: str,
+        email: str,
+        username: str | None,
+        password: str,
+        token: str | None = None,
     ) -> dict[str, Any]:
         """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
 
-        Raises `Forbidden` when registration is closed, also to the address's domain, or the invitation is not valid
-        for this address; `InvalidRequest` for an address or a password that is refused; `Conflict` for an address
-        that is taken.
+        Raises `Forbidden` when registration is closed, also to the address's domain, when the invitation is not valid
+        for this address, or when the place that the client calls from is banned; `InvalidRequest` for an address or a
+        password that is refused; `Conflict` for an address that is taken.
         """
         if not token and not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
+        self._refuse_banned_address(client)
         address = normalize_email(email)
         self._check_domain(address)
         role = self._invited_role(address, token) if token else None
@@ -107,11 +118,13 @@ class AuthService:
     def login(self, email: str, password: str, client: ClientInfo) -> SignedIn | HalfSignedIn:
         """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
 
-        Only who knows the password learns of a ban: `Forbidden`; and that there is a second factor, which this server
+        Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
+        banned; and that there is a second factor, which this server
         may be unable to check: `ServiceUnavailable`.
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
+        self._refuse_banned_address(client)
         user = self._users.find_by_email(email.strip().lower())
         if not verify_password(password, user.get("password") if user else None) or user is None:
             raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
@@ -124,6 +137,7 @@ class AuthService:
 
     def login_second(self, token: str, proof: Proof, client: ClientInfo) -> SignedIn:
         """The other half of a login. Raises `Unauthorized`, with one text for every failure, and as `login`."""
+        self._refuse_banned_address(client)
         wrong = Unauthorized("The code is wrong, or the login took too long.", code="wrong_code")
         try:
             claims = self._tokens.read_pending(token)
@@ -191,6 +205,14 @@ class AuthService:
                 self._end(owner, session_id)
             until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
             raise Forbidden(f"This account is banned{until}.", code="account_banned")
+
+    def _refuse_banned_address(self, client: ClientInfo) -> None:
+        """Whose sessions there are goes on; nobody new comes from there. Raises `Forbidden`."""
+        if end := self._violations.banned_until(client.address):
+            raise Forbidden(
+                f"Logins and registrations from this address are banned until {end:%Y-%m-%dT%H:%M:%SZ}.",
+                code="address_banned",
+            )
 
     def _refuse_outdated(self, user: Mapping[str, Any], session_id: str) -> None:
         """End the session of a user who has got another password, or is gone, since it was read.

@@ -26,7 +26,11 @@ from storage.runs import RunRepository
 
 @dataclass(frozen=True)
 class ChatParts:
-    """What chats share with the rest; `credentials` finds a user's own key for an endpoint, by owner and name."""
+    """What chats share with the rest.
+
+    `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
+    and address.
+    """
 
     providers: Providers
     credentials: FindCredentials
@@ -34,6 +38,7 @@ class ChatParts:
     file_store: FileStore
     background: Background
     count_tokens: Callable[[str], int]
+    violation: Callable[[str, str, str], None]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -56,4 +61,4 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
     )
-    return ChatService(preparation, hub, stores, files, parts.background)
+    return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

@@ -1,7 +1,7 @@
 """What the operations of chats do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from echo.chat.place import NEW
 from echo.chat.preparation import Preparation
 from echo.chat.request import Asked
 from echo.chat.transcript import Transcript
-from echo.errors import NotFound
+from echo.errors import NotFound, TooManyRequests
 from storage.conversations import UNTITLED
 from storage.errors import Conflict, StorageError
 from storage.files import FileRepository
@@ -40,17 +40,20 @@ class ChatService:
         stores: RunStores,
         files: FileRepository,
         background: Background,
+        *,
+        violation: Callable[[str, str, str], None],
     ) -> None:
         self._preparation = preparation
         self._files = files
         self._hub = hub
         self._stores = stores
         self._background = background
+        self._violation = violation
         self._mirrors = Mirrors(
             stores.runs, stores.pieces, stores.workers, in_thread=hub.in_thread, closing=hub.closing
         )
 
-    def start(self, owner: str, endpoint: str, asked: Asked) -> Json:
+    def start(self, owner: str, endpoint: str, asked: Asked, address: str) -> Json:
         """Start a run, once for each request of a client's; raises what preparing and starting raise."""
         if found := self._already(owner, asked):
             return found
@@ -63,6 +66,9 @@ class ChatService:
         except Conflict:
             if found := self._already(owner, asked):
                 return found
+            raise
+        except TooManyRequests:
+            self._violation("concurrent", owner, address)
             raise
 
     def _already(self, owner: str, asked: Asked) -> Json | None:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.document import FORM, Operation
-from echo.contract.operations import ARGUMENTS, CALLER, OPERATION
+from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.contract.requests import read_arguments
 from echo.errors import PayloadTooLarge
 from echo.files.upload import Upload
@@ -42,7 +42,7 @@ class RequestReader:
             except PayloadTooLarge:
                 await body.drain()
                 raise
-            await self._limiter.check_arguments(operation, arguments)
+            await self._limiter.check_arguments(operation, arguments, scope[CLIENT].address)
             token = scope["extensions"].get("connexion_context", {}).get("token_info", {})
             scope[CALLER] = token.get("caller")
             scope[ARGUMENTS] = arguments | token.get("arguments", {})

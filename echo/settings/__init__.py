@@ -10,6 +10,7 @@ from echo.settings.model import (
     RateLimit,
     Settings,
     SpeechSettings,
+    ViolationSettings,
 )
 from echo.settings.reader import ConfigFileError, SettingsError
 
@@ -24,6 +25,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SpeechSettings",
+    "ViolationSettings",
     "data_dir_of",
     "load_settings",
 ]

@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from echo.settings.configured import configured
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
-from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
+from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings, ViolationSettings
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
@@ -45,6 +45,19 @@ RATE_LIMITS = (
     ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
     ("api_user", "account", "ECHO_API_USER_MAX", 120, "ECHO_API_USER_WINDOW", 1),
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
+)
+
+# Points of a violation by its kind; all as in LibreChat.
+SCORES = (
+    ("logins", "LOGIN_VIOLATION_SCORE", 1),
+    ("registrations", "REGISTRATION_VIOLATION_SCORE", 1),
+    ("two_factor", "TWO_FACTOR_TEMP_VIOLATION_SCORE", 1),
+    ("concurrent", "CONCURRENT_VIOLATION_SCORE", 1),
+    ("message_limit", "MESSAGE_VIOLATION_SCORE", 1),
+    ("fork_limit", "FORK_VIOLATION_SCORE", 1),
+    ("import_limit", "IMPORT_VIOLATION_SCORE", 1),
+    ("file_upload_limit", "FILE_UPLOAD_VIOLATION_SCORE", 0),
+    ("stt_limit", "STT_VIOLATION_SCORE", 0),
 )
 
 # What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the
@@ -117,6 +130,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         refresh_grace_seconds=reader.whole("ECHO_REFRESH_GRACE_SECONDS", 30, minimum=0, maximum=300),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
         ban_seconds=reader.milliseconds("BAN_DURATION", 2 * 60 * MINUTE),
+        violations=_violations(reader),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
@@ -189,6 +203,12 @@ def _rate_limits(reader: Reader) -> list[tuple[str, RateLimit]]:
         )
         for name, by, maximum, requests, window, minutes in RATE_LIMITS
     ]
+
+
+def _violations(reader: Reader) -> ViolationSettings:
+    scores = {kind: reader.whole(name, points, minimum=0) for kind, name, points in SCORES}
+    interval = reader.whole("BAN_INTERVAL", 20, minimum=1)
+    return ViolationSettings(ban=reader.flag("BAN_VIOLATIONS", False), interval=interval, scores=scores)
 
 
 def _runs_at_once(reader: Reader) -> int | None:

@@ -127,6 +127,15 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
+class ViolationSettings:
+    """Bans by violations: whether there are any, at every how many points, and the points for each kind."""
+
+    ban: bool = False
+    interval: int = 20
+    scores: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Safeguard:
     """A setting that protects something in LibreChat and has no effect here: what follows, and what to do."""
 
@@ -167,6 +176,7 @@ class Settings:
     refresh_grace_seconds: int
     secure_cookies: bool | None
     ban_seconds: int
+    violations: ViolationSettings
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
     open_completions: int

@@ -123,7 +123,6 @@ class TestMissingSafeguards:
         ("name", "value", "todo"),
         [
             ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "false", "echo-api invite create"),
-            ("BAN_VIOLATIONS", "TRUE", "echo-api user ban"),
             ("OPENAI_MODERATION", "true", "OPENAI_REVERSE_PROXY"),
             ("NON_BROWSER_VIOLATION_SCORE", "20", "Nothing to do"),
             ("TENANT_ISOLATION_STRICT", "true", "database of its own"),
@@ -143,7 +142,6 @@ class TestMissingSafeguards:
         ("name", "value"),
         [
             ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "true"),
-            ("BAN_VIOLATIONS", "false"),
             ("OPENAI_MODERATION", ""),
             ("NON_BROWSER_VIOLATION_SCORE", "0"),
             ("GOOGLE_SAFETY_HARASSMENT", "BLOCK_NONE"),

@@ -50,12 +50,6 @@ _MISSING = (
         "Set ALLOW_REGISTRATION=false and let people in by `echo-api invite create`.",
     ),
     _Missing(
-        "BAN_VIOLATIONS",
-        _on,
-        "Echo bans nobody by itself; who goes over a limit is refused until its window ends",
-        "Lower the limits, and ban by `echo-api user ban`.",
-    ),
-    _Missing(
         "OPENAI_MODERATION",
         _on,
         "Echo sends no text to a moderation service before a model gets it",
