@@ -31,6 +31,7 @@ from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
 from echo.observation import Observation, observe
 from echo.providers.catalog import Catalog
+from echo.providers.moderation import Moderation
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
 from echo.services import Services
@@ -161,6 +162,7 @@ def make_services(
     )
     titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
     background = Background()
+    moderation = Moderation(settings.moderation, settings.provider_limits)
     file_store = build_file_store(settings)
     chat = build_chat(
         settings,
@@ -207,10 +209,12 @@ def make_services(
             standing,
             count_tokens,
             most_open=settings.open_completions,
+            check_texts=moderation.check,
         ),
         catalog=Catalog(settings.providers, providers, background),
         chat=chat,
         providers=providers,
+        moderation=moderation,
         titles=titles,
         transcriber=build_transcriber(settings),
         transfers=TransferService(
@@ -252,6 +256,7 @@ def _lifespan(
         await services.chat.close()
         await services.background.close()
         await providers.close()
+        await services.moderation.close()
         close()
 
     return lifespan

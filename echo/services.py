@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
     from echo.providers.chat import Providers
+    from echo.providers.moderation import Moderation
     from echo.providers.titles import TitleService
     from echo.speech import Transcriber
     from echo.startup import Startup
@@ -75,6 +76,7 @@ class Services:
     catalog: "Catalog"
     chat: "ChatService"
     providers: "Providers"
+    moderation: "Moderation"
     titles: "TitleService"
     transcriber: "Transcriber"
     transfers: "TransferService"

@@ -10,9 +10,16 @@ from handlers.schemas import chat as schemas
 Json = dict[str, Any]
 
 
-def start_chat(services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json) -> Json:
+def start_chat(
+    services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json
+) -> Json | Pending:
     """Ask a model; the answer comes by the stream."""
-    return services.chat.start(caller.id, endpoint, schemas.asked(body), client.address)
+    asked, moderation = schemas.asked(body), services.moderation
+    if moderation.enabled:
+        return Pending(
+            lambda: services.chat.start_checked(caller.id, endpoint, asked, client, check=moderation.check)
+        )
+    return services.chat.start(caller.id, endpoint, asked, client)
 
 
 def follow_chat(

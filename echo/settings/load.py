@@ -10,7 +10,14 @@ from platformdirs import user_data_path
 from echo.settings.configured import configured
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
-from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings, ViolationSettings
+from echo.settings.model import (
+    USER_PROVIDED,
+    ModerationSettings,
+    RateLimit,
+    Settings,
+    SpeechSettings,
+    ViolationSettings,
+)
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
@@ -18,6 +25,7 @@ from echo.settings.secrets import read_credentials_keys, read_keys
 MIB = 1024 * 1024
 MINUTE = 60
 HOUR = 60 * MINUTE
+MODERATIONS = "https://api.openai.com/v1/moderations"
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat,
@@ -149,6 +157,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
+        moderation=_moderation(reader),
     )
     return configured(settings, reader, config)
 
@@ -224,3 +233,15 @@ def _speech(reader: Reader) -> SpeechSettings:
         model=reader.text("ECHO_STT_MODEL", "whisper-1"),
         api_key=None if key == USER_PROVIDED else key,
     )
+
+
+def _moderation(reader: Reader) -> ModerationSettings | None:
+    """As LibreChat has it: the address is that of the operation itself, not of the API."""
+    is_on = reader.flag("OPENAI_MODERATION", False)
+    key = reader.text("OPENAI_MODERATION_API_KEY")
+    url = _address(reader, "OPENAI_MODERATION_REVERSE_PROXY", MODERATIONS)
+    if not is_on:
+        return None
+    if key is None and url == MODERATIONS:
+        raise SettingsError("OPENAI_MODERATION_API_KEY must be set when OPENAI_MODERATION is true.")
+    return ModerationSettings(url, key)

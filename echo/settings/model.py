@@ -101,6 +101,14 @@ class SpeechSettings:
 
 
 @dataclass(frozen=True)
+class ModerationSettings:
+    """The service that is asked before a model gets a text; a proxy may need no key."""
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class FileRules:
     """What may be uploaded for one endpoint; None for what is not limited. `media_types` are regular expressions."""
 
@@ -196,6 +204,7 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    moderation: ModerationSettings | None = None
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.

@@ -123,7 +123,6 @@ class TestMissingSafeguards:
         ("name", "value", "todo"),
         [
             ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "false", "echo-api invite create"),
-            ("OPENAI_MODERATION", "true", "OPENAI_REVERSE_PROXY"),
             ("NON_BROWSER_VIOLATION_SCORE", "20", "Nothing to do"),
             ("TENANT_ISOLATION_STRICT", "true", "database of its own"),
             ("PROXY", "http://proxy:3128", "gateway"),
@@ -142,7 +141,6 @@ class TestMissingSafeguards:
         ("name", "value"),
         [
             ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "true"),
-            ("OPENAI_MODERATION", ""),
             ("NON_BROWSER_VIOLATION_SCORE", "0"),
             ("GOOGLE_SAFETY_HARASSMENT", "BLOCK_NONE"),
             ("PROXY", " "),

@@ -50,12 +50,6 @@ _MISSING = (
         "Set ALLOW_REGISTRATION=false and let people in by `echo-api invite create`.",
     ),
     _Missing(
-        "OPENAI_MODERATION",
-        _on,
-        "Echo sends no text to a moderation service before a model gets it",
-        "Let a proxy in front of the provider do it (OPENAI_REVERSE_PROXY), or take it out.",
-    ),
-    _Missing(
         "NON_BROWSER_VIOLATION_SCORE",
         lambda value: not _off(value),
         "Echo serves programs as well as browsers, and counts no violation for it",
