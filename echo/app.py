@@ -193,6 +193,7 @@ def make_services(
             two_factor=two_factor,
             violations=violations,
         ),
+        standing=standing,
         two_factor=two_factor,
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,

@@ -16,6 +16,7 @@ from storage.users import UserRepository
 if TYPE_CHECKING:
     from echo.auth.api_keys import ApiKeyService
     from echo.auth.service import AuthService
+    from echo.auth.standing import Standing
     from echo.auth.two_factor import TwoFactorService
     from echo.auth.user_keys import KeyService
     from echo.background import Background
@@ -69,6 +70,7 @@ class Services:
     files: FileRepository
     assistants: AssistantRepository
     auth: "AuthService"
+    standing: "Standing"
     two_factor: "TwoFactorService"
     api_keys: "ApiKeyService"
     keys: "KeyService"

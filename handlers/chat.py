@@ -30,10 +30,9 @@ def follow_chat(
     resume: bool,
     generation_created_at: int | None = None,
 ) -> EventStream:
-    """The events of a run, from the beginning or from now on."""
-    return EventStream(
-        services.chat.follow(caller.id, stream_id, created_at=generation_created_at, resume=resume)
-    )
+    """The events of a run, from the beginning or from now on, for as long as the session lasts."""
+    frames = services.chat.follow(caller.id, stream_id, created_at=generation_created_at, resume=resume)
+    return EventStream(services.standing.while_here(caller, frames))
 
 
 def abort_chat(services: Services, caller: Caller, *, body: Json) -> Pending:
