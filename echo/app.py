@@ -15,6 +15,7 @@ from echo.auth.standing import Standing
 from echo.auth.tokens import Tokens
 from echo.auth.two_factor import TwoFactorService
 from echo.auth.user_keys import KeyService, make_cipher
+from echo.auth.violations import Violations, ViolationStores
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.completions.keeping import Keeper
@@ -30,6 +31,7 @@ from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.logs import configure_logging
 from echo.observation import Observation, observe
 from echo.providers.catalog import Catalog
+from echo.providers.moderation import Moderation
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
 from echo.readiness import Dependency, Readiness
@@ -54,10 +56,12 @@ from storage.invitations import InvitationRepository
 from storage.keys import KeyRepository
 from storage.messages import MessageRepository
 from storage.presets import PresetRepository
+from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 from storage.threads import ThreadRepository
 from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
+from storage.violations import ViolationRepository
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
 READY_SECONDS = 2.0
@@ -95,6 +99,7 @@ def assemble(settings: Settings) -> Application:
     api_keys = ApiKeyGuard(ApiKeyRepository(database), UserRepository(database), BanRepository(database))
     standing = Standing(guard, api_keys)
     providers = build_providers(settings.providers, settings.provider_limits)
+    violations = make_violations(settings, database)
     services = make_services(
         settings,
         database,
@@ -103,6 +108,7 @@ def assemble(settings: Settings) -> Application:
         api_keys=api_keys,
         standing=standing,
         providers=providers,
+        violations=violations,
     )
     pools = Pools(settings.threads)
 
@@ -116,6 +122,7 @@ def assemble(settings: Settings) -> Application:
         SharedMongoStorage(database.client, database.name),
         settings.rate_limits,
         pending_owner=tokens.pending_owner,
+        exceeded=violations.limit_exceeded,
         enabled=settings.rate_limits_enabled,
     )
     connexion_app = build_application(
@@ -130,6 +137,17 @@ def assemble(settings: Settings) -> Application:
     return Application(observation.around(edge), services, close)
 
 
+def make_violations(settings: Settings, database: Database) -> Violations:
+    """What counts violations, and bans."""
+    stores = ViolationStores(
+        ViolationRepository(database),
+        BanRepository(database),
+        SessionRepository(database),
+        RunRepository(database),
+    )
+    return Violations(settings, stores)
+
+
 def make_services(
     settings: Settings,
     database: Database,
@@ -139,6 +157,7 @@ def make_services(
     api_keys: ApiKeyGuard,
     standing: Standing,
     providers: ProviderRegistry,
+    violations: Violations,
 ) -> Services:
     """What handlers work with."""
     users, sessions = UserRepository(database), SessionRepository(database)
@@ -149,11 +168,14 @@ def make_services(
     )
     titles = TitleService(settings.providers, providers, enabled=settings.title_conversations)
     background = Background()
+    moderation = Moderation(settings.moderation, settings.provider_limits)
     file_store = build_file_store(settings)
     chat = build_chat(
         settings,
         database,
-        ChatParts(providers, keys.credentials, titles, file_store, background, count_tokens),
+        ChatParts(
+            providers, keys.credentials, titles, file_store, background, count_tokens, violations.count
+        ),
     )
     return Services(
         settings=settings,
@@ -175,8 +197,10 @@ def make_services(
             invitations=InvitationRepository(database),
             guard=guard,
             two_factor=two_factor,
+            violations=violations,
         ),
         searches=Searches(settings.search_seconds),
+        standing=standing,
         two_factor=two_factor,
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         keys=keys,
@@ -193,10 +217,12 @@ def make_services(
             standing,
             count_tokens,
             most_open=settings.open_completions,
+            check_texts=moderation.check,
         ),
         catalog=Catalog(settings.providers, providers, background),
         chat=chat,
         providers=providers,
+        moderation=moderation,
         titles=titles,
         transcriber=build_transcriber(settings),
         transfers=TransferService(
@@ -236,6 +262,7 @@ def _lifespan(
         await services.chat.close()
         await services.background.close()
         await providers.close()
+        await services.moderation.close()
         close()
 
     return lifespan

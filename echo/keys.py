@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from echo.settings import Settings
+from echo.settings import Settings, SettingsError, data_dir_of
 
 FILE_NAME = "secrets.json"
 # What is made, and how. The last two are in hexadecimal because LibreChat takes them so.
@@ -34,6 +34,21 @@ def with_secrets(settings: Settings) -> Settings:
     kept = _load_or_make(settings.data_dir)
     found: dict[str, Any] = {name: kept[name] for name in missing}
     return replace(settings, **found)
+
+
+def kept_secrets(values: Mapping[str, str]) -> dict[str, str]:
+    """By variable what an Echo with these variables has made for itself; nothing where there is nothing yet.
+
+    Raises `SettingsError` for a directory that cannot be used or a file that cannot be read.
+    """
+    path = data_dir_of(values) / FILE_NAME
+    try:
+        kept = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read ({type(error).__name__}).") from error
+    return {name.upper(): kept[name] for name in MAKERS if isinstance(kept, dict) and kept.get(name)}
 
 
 def _load_or_make(directory: Path) -> dict[str, str]:

@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
         log.warning("rate limits are off; never run a public server like this")
     if settings.mongo_uri and not settings.creds_key:
         log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
-    for notice in settings.notices:
+    for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with database_for(settings) as (complete, embedded):

@@ -16,6 +16,7 @@ from storage.users import UserRepository
 if TYPE_CHECKING:
     from echo.auth.api_keys import ApiKeyService
     from echo.auth.service import AuthService
+    from echo.auth.standing import Standing
     from echo.auth.two_factor import TwoFactorService
     from echo.auth.user_keys import KeyService
     from echo.background import Background
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from echo.files import FileStore
     from echo.providers.catalog import Catalog
     from echo.providers.chat import Providers
+    from echo.providers.moderation import Moderation
     from echo.providers.titles import TitleService
     from echo.readiness import Readiness
     from echo.searches import Searches
@@ -70,6 +72,7 @@ class Services:
     assistants: AssistantRepository
     auth: "AuthService"
     searches: "Searches"
+    standing: "Standing"
     two_factor: "TwoFactorService"
     api_keys: "ApiKeyService"
     keys: "KeyService"
@@ -77,6 +80,7 @@ class Services:
     catalog: "Catalog"
     chat: "ChatService"
     providers: "Providers"
+    moderation: "Moderation"
     titles: "TitleService"
     transcriber: "Transcriber"
     transfers: "TransferService"

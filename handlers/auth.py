@@ -12,11 +12,11 @@ Json = dict[str, Any]
 Headers = dict[str, str]
 
 
-def register(services: Services, *, body: Json) -> Json:
+def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     """Create an account; the first one is the administrator's."""
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
-    return users.user.dump_one(services.auth.register(**fields))
+    return users.user.dump_one(services.auth.register(client, **fields))
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:

@@ -4,15 +4,22 @@ from typing import Any
 
 from echo.http.event_stream import EventStream
 from echo.http.pending import Pending
-from echo.services import Caller, Services
+from echo.services import Caller, ClientInfo, Services
 from handlers.schemas import chat as schemas
 
 Json = dict[str, Any]
 
 
-def start_chat(services: Services, caller: Caller, *, endpoint: str, body: Json) -> Json:
+def start_chat(
+    services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json
+) -> Json | Pending:
     """Ask a model; the answer comes by the stream."""
-    return services.chat.start(caller.id, endpoint, schemas.asked(body))
+    asked, moderation = schemas.asked(body), services.moderation
+    if moderation.enabled:
+        return Pending(
+            lambda: services.chat.start_checked(caller.id, endpoint, asked, client, check=moderation.check)
+        )
+    return services.chat.start(caller.id, endpoint, asked, client)
 
 
 def follow_chat(
@@ -23,10 +30,9 @@ def follow_chat(
     resume: bool,
     generation_created_at: int | None = None,
 ) -> EventStream:
-    """The events of a run, from the beginning or from now on."""
-    return EventStream(
-        services.chat.follow(caller.id, stream_id, created_at=generation_created_at, resume=resume)
-    )
+    """The events of a run, from the beginning or from now on, for as long as the session lasts."""
+    frames = services.chat.follow(caller.id, stream_id, created_at=generation_created_at, resume=resume)
+    return EventStream(services.standing.while_here(caller, frames))
 
 
 def abort_chat(services: Services, caller: Caller, *, body: Json) -> Pending:

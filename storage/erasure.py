@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.client_session import ClientSession
 
-from storage.bans import all_keys
+from storage.bans import bans_of
 from storage.database import Database, Document
 from storage.repository import owner_id
 from storage.shared_resources import SharedResources
@@ -45,6 +45,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("refreshtokenbridges", "userId", TEXT),
     Owned("tokens", "userId", ID),
     Owned("echo_used_codes", "user", ID),
+    Owned("echo_violations", "user", ID),
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),
     Owned("pluginauths", "userId", TEXT),
@@ -142,8 +143,7 @@ class Erasure:
                 found = collection("tokens").delete_many({"email": user["email"]}, session=session)
                 gone["tokens"] += found.deleted_count
             # Without transactions the user is the last to go: a second run must find them.
-            keys = {"key": {"$in": all_keys(owner)}}
-            collection("logs").delete_many(keys, session=session)
+            collection("logs").delete_many(bans_of(owner), session=session)
             found = collection("users").delete_one({"_id": owner_id(owner)}, session=session)
             gone["users"] += found.deleted_count
             return +gone

@@ -17,6 +17,7 @@ from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 from storage.two_factor import UsedCodeRepository
 from storage.users import UserRepository
+from storage.violations import ViolationRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
@@ -33,6 +34,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SessionRepository,
     UsedCodeRepository,
     UserRepository,
+    ViolationRepository,
     WorkerRepository,
 )
 

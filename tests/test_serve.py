@@ -20,8 +20,8 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from echo.serve import Supervisor, Worker
-from tests.support.server import RunningServer, start_server
-from tests.support.threads import started_pool
+from tests.support.server import PASSWORD, RunningServer, start_server
+from tests.support.threads import started_pool, together
 from tests.support.waiting import PATIENCE, eventually
 
 StartServer = Callable[..., RunningServer]
@@ -276,6 +276,26 @@ class TestKill:
 
 
 class TestTwoProcesses:
+    def test_refreshes_at_once_over_both_leave_everybody_logged_in(self, start: StartServer) -> None:
+        server = start(workers=2)
+        server.sign_up("ada")
+        credentials = {"email": "ada@example.com", "password": PASSWORD}
+        cookie = server.post("/api/auth/login", None, credentials).cookies["refreshToken"]
+
+        def refresh(_number: int) -> requests.Response:
+            # A connection of its own each, which either worker may take.
+            headers = {"Cookie": f"refreshToken={cookie}"}
+            return requests.post(f"{server.url}/api/auth/refresh", headers=headers, timeout=PATIENCE)
+
+        for _ in range(15):
+            answers = together(refresh)
+            assert {answer.status_code for answer in answers} == {200}
+            [successor] = {answer.cookies["refreshToken"] for answer in answers}
+            assert successor != cookie
+            tokens = {answer.json()["token"] for answer in answers}
+            assert all(server.get("/api/user", token).ok for token in tokens)
+            cookie = successor
+
     def test_logging_out_ends_both_tokens_in_every_process(self, start: StartServer) -> None:
         server = start(workers=2)
         token = server.sign_up("ada")

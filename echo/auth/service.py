@@ -13,8 +13,10 @@ from email_validator import EmailNotValidError, validate_email
 from echo.auth import cookies
 from echo.auth.passwords import check_new_password, hash_password, verify_password
 from echo.auth.sessions import SessionGuard
+from echo.auth.succession import Succession
 from echo.auth.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
 from echo.auth.two_factor import Proof, TwoFactorService
+from echo.auth.violations import Violations
 from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
 from echo.services import Caller, ClientInfo
 from echo.settings import Settings
@@ -55,6 +57,7 @@ class AuthService:
         invitations: InvitationRepository,
         guard: SessionGuard,
         two_factor: TwoFactorService,
+        violations: Violations,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
@@ -64,18 +67,28 @@ class AuthService:
         self._invitations = invitations
         self._guard = guard
         self._two_factor = two_factor
+        self._violations = violations
+        self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
 
     def register(
-        self, *, name: str, email: str, username: str | None, password: str, token: str | None = None
+        self,
+        client: ClientInfo,
+        *,
+        name: str,
+        email: str,
+        username: str | None,
+        password: str,
+        token: str | None = None,
     ) -> dict[str, Any]:
         """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
 
-        Raises `Forbidden` when registration is closed, also to the address's domain, or the invitation is not valid
-        for this address; `InvalidRequest` for an address or a password that is refused; `Conflict` for an address
-        that is taken.
+        Raises `Forbidden` when registration is closed, also to the address's domain, when the invitation is not valid
+        for this address, or when the place that the client calls from is banned; `InvalidRequest` for an address or a
+        password that is refused; `Conflict` for an address that is taken.
         """
         if not token and not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
+        self._refuse_banned_address(client)
         address = normalize_email(email)
         self._check_domain(address)
         role = self._invited_role(address, token) if token else None
@@ -105,11 +118,13 @@ class AuthService:
     def login(self, email: str, password: str, client: ClientInfo) -> SignedIn | HalfSignedIn:
         """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
 
-        Only who knows the password learns of a ban: `Forbidden`; and that there is a second factor, which this server
+        Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
+        banned; and that there is a second factor, which this server
         may be unable to check: `ServiceUnavailable`.
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
+        self._refuse_banned_address(client)
         user = self._users.find_by_email(email.strip().lower())
         if not verify_password(password, user.get("password") if user else None) or user is None:
             raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
@@ -122,6 +137,7 @@ class AuthService:
 
     def login_second(self, token: str, proof: Proof, client: ClientInfo) -> SignedIn:
         """The other half of a login. Raises `Unauthorized`, with one text for every failure, and as `login`."""
+        self._refuse_banned_address(client)
         wrong = Unauthorized("The code is wrong, or the login took too long.", code="wrong_code")
         try:
             claims = self._tokens.read_pending(token)
@@ -139,7 +155,7 @@ class AuthService:
         # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
         owner, session_id = str(user["_id"]), secrets.token_hex(12)
         refresh_token = self._tokens.make_refresh(owner, session_id)
-        self._sessions.create(
+        session = self._sessions.create(
             owner,
             refresh_token_hash=hash_refresh_token(refresh_token),
             expires_at=self._expiry(),
@@ -149,32 +165,28 @@ class AuthService:
         # both sees the other.
         self._refuse_banned(owner, session_id)
         self._refuse_outdated(user, session_id)
-        return self._signed_in(user, session_id, self._cookie(refresh_token, client))
+        return self._signed_in(user, session, self._cookie(refresh_token, session, client))
 
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
         """A new access token; with a refresh token also a new one of these, which ends the old one.
 
-        Raises `Unauthorized` when the session has ended, and `Forbidden` for a banned user. A refresh token that was
-        used before ends its session (RFC 9700, section 4.14.2).
+        Neither is good for longer than the session, whose end no refresh moves. Raises `Unauthorized` when that has
+        ended, and `Forbidden` for a banned user. A refresh token that was used before ends its session, unless
+        that was within the grace (see `echo.auth.succession`).
         """
         try:
             user = self._users.get(caller.id)
+            session = self._sessions.get(caller.id, caller.session_id)
+            self._refuse_banned(caller.id, caller.session_id)
+            if refresh_token is None:
+                return self._signed_in(user, session, None)
+            successor = self._succession.exchange(refresh_token, session)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
-        self._refuse_banned(caller.id, caller.session_id)
-        if refresh_token is None:
-            return self._signed_in(user, caller.session_id, None)
-        successor = self._tokens.make_refresh(caller.id, caller.session_id)
-        rotated = self._sessions.rotate(
-            caller.id,
-            caller.session_id,
-            old_hash=hash_refresh_token(refresh_token),
-            new_hash=hash_refresh_token(successor),
-        )
-        if rotated is None:
+        if successor is None:
             self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
-        return self._signed_in(user, caller.session_id, self._cookie(successor, client))
+        return self._signed_in(user, session, self._cookie(successor, session, client))
 
     def logout(self, caller: Caller, client: ClientInfo) -> str:
         """End the caller's session; the `Set-Cookie` value that takes the cookie away."""
@@ -194,6 +206,14 @@ class AuthService:
             until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
             raise Forbidden(f"This account is banned{until}.", code="account_banned")
 
+    def _refuse_banned_address(self, client: ClientInfo) -> None:
+        """Whose sessions there are goes on; nobody new comes from there. Raises `Forbidden`."""
+        if end := self._violations.banned_until(client.address):
+            raise Forbidden(
+                f"Logins and registrations from this address are banned until {end:%Y-%m-%dT%H:%M:%SZ}.",
+                code="address_banned",
+            )
+
     def _refuse_outdated(self, user: Mapping[str, Any], session_id: str) -> None:
         """End the session of a user who has got another password, or is gone, since it was read.
 
@@ -209,12 +229,14 @@ class AuthService:
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.refresh_seconds)
 
-    def _cookie(self, refresh_token: str, client: ClientInfo) -> str:
+    def _cookie(self, refresh_token: str, session: Mapping[str, Any], client: ClientInfo) -> str:
+        left = (session["expiration"] - datetime.now(UTC)).total_seconds()
         secure = cookies.must_be_secure(client, self._settings.secure_cookies)
-        return cookies.make_cookie(refresh_token, max_age=self._settings.refresh_seconds, secure=secure)
+        return cookies.make_cookie(refresh_token, max_age=max(1, round(left)), secure=secure)
 
-    def _signed_in(self, user: dict[str, Any], session_id: str, cookie: str | None) -> SignedIn:
-        return SignedIn(user, self._tokens.make_access(caller_of(user, session_id)), cookie)
+    def _signed_in(self, user: dict[str, Any], session: Mapping[str, Any], cookie: str | None) -> SignedIn:
+        caller = caller_of(user, str(session["_id"]))
+        return SignedIn(user, self._tokens.make_access(caller, session_end=session["expiration"]), cookie)
 
 
 def create_account(

@@ -1,8 +1,8 @@
 """Whether who was let in may still be here: asked when a request comes, and while a long answer is made."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 from echo.auth.api_keys import ApiKeyGuard
@@ -45,6 +45,17 @@ class Standing:
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+    async def while_here(self, caller: Caller, pieces: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """The pieces, until the caller must go: what comes after that is not handed on any more.
+
+        Nothing is waited for beside the pieces, so it ends with the next of them.
+        """
+        async with aclosing(pieces), self.watched(caller) as refusal:
+            async for piece in pieces:
+                if refusal.done():
+                    return
+                yield piece
 
     async def _refusal(self, caller: Caller) -> ApiError:
         while True:

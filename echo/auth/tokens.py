@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -69,8 +70,8 @@ class Tokens:
     access_seconds: int
     refresh_seconds: int
 
-    def make_access(self, caller: Caller) -> str:
-        """A signed access token."""
+    def make_access(self, caller: Caller, *, session_end: datetime | None = None) -> str:
+        """A signed access token, which expires with its session if that ends before."""
         now = int(time.time())
         claims = {
             "id": caller.id,
@@ -83,7 +84,7 @@ class Tokens:
             "iss": ISSUER,
             "aud": AUDIENCE,
             "iat": now,
-            "exp": now + self.access_seconds,
+            "exp": _first_end(now + self.access_seconds, session_end),
         }
         return jwt.encode(claims, self.access_key, ALGORITHM, headers={"typ": ACCESS_TYPE})
 
@@ -109,15 +110,27 @@ class Tokens:
         return AccessClaims(caller, int(claims["exp"]))
 
     def make_refresh(self, owner: str, session_id: str) -> str:
-        """A signed refresh token; no two are equal."""
+        """The first refresh token of a session, signed; no two are equal."""
         now = int(time.time())
-        claims = {
-            "id": owner,
-            "sessionId": session_id,
-            "jti": secrets.token_urlsafe(16),
-            "iat": now,
-            "exp": now + self.refresh_seconds,
-        }
+        return self._refresh(
+            owner, session_id, jti=secrets.token_urlsafe(16), iat=now, exp=now + self.refresh_seconds
+        )
+
+    def make_successor(
+        self, token: str, claims: RefreshClaims, *, issued_at: int, session_end: datetime
+    ) -> str:
+        """The refresh token that follows another one: the same for the same arguments, in every process.
+
+        So whoever has the key, the token before it and the second in which it was exchanged can make it again, though
+        only its hash is stored. Without the key nobody can. It expires with its session.
+        """
+        mark = hmac.new(self.refresh_key.encode(), f"successor:{token}".encode(), "sha256").hexdigest()
+        return self._refresh(
+            claims.owner, claims.session_id, jti=mark, iat=issued_at, exp=int(session_end.timestamp())
+        )
+
+    def _refresh(self, owner: str, session_id: str, *, jti: str, iat: int, exp: int) -> str:
+        claims = {"id": owner, "sessionId": session_id, "jti": jti, "iat": iat, "exp": exp}
         return jwt.encode(claims, self.refresh_key, ALGORITHM)
 
     def read_refresh(self, token: str) -> RefreshClaims:
@@ -165,6 +178,11 @@ class Tokens:
             return self.read_pending(token).owner
         except InvalidToken:
             return None
+
+
+def _first_end(end: int, session_end: datetime | None) -> int:
+    """The earlier of two ends, in seconds since 1970."""
+    return end if session_end is None else min(end, int(session_end.timestamp()))
 
 
 def hash_refresh_token(token: str) -> str:

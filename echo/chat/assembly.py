@@ -27,7 +27,11 @@ from storage.users import UserRepository
 
 @dataclass(frozen=True)
 class ChatParts:
-    """What chats share with the rest; `credentials` finds a user's own key for an endpoint, by owner and name."""
+    """What chats share with the rest.
+
+    `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
+    and address.
+    """
 
     providers: Providers
     credentials: FindCredentials
@@ -35,6 +39,7 @@ class ChatParts:
     file_store: FileStore
     background: Background
     count_tokens: Callable[[str], int]
+    violation: Callable[[str, str, str], None]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -57,4 +62,4 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
     )
-    return ChatService(preparation, hub, stores, files, parts.background)
+    return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

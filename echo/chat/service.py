@@ -1,7 +1,7 @@
 """What the operations of chats do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +13,12 @@ from echo.chat.hub import RunHub, RunStores
 from echo.chat.mirrors import Mirrors
 from echo.chat.place import NEW
 from echo.chat.preparation import Preparation
+from echo.chat.prepared import Prepared
 from echo.chat.request import Asked
 from echo.chat.transcript import Transcript
-from echo.errors import NotFound
+from echo.errors import NotFound, TooManyRequests
+from echo.message_text import message_text
+from echo.services import ClientInfo
 from storage.conversations import UNTITLED
 from storage.errors import Conflict, StorageError
 from storage.files import FileRepository
@@ -40,21 +43,46 @@ class ChatService:
         stores: RunStores,
         files: FileRepository,
         background: Background,
+        *,
+        violation: Callable[[str, str, str], None],
     ) -> None:
         self._preparation = preparation
         self._files = files
         self._hub = hub
         self._stores = stores
         self._background = background
+        self._violation = violation
         self._mirrors = Mirrors(
             stores.runs, stores.pieces, stores.workers, in_thread=hub.in_thread, closing=hub.closing
         )
 
-    def start(self, owner: str, endpoint: str, asked: Asked) -> Json:
+    def start(self, owner: str, endpoint: str, asked: Asked, client: ClientInfo) -> Json:
         """Start a run, once for each request of a client's; raises what preparing and starting raise."""
         if found := self._already(owner, asked):
             return found
-        prepared = self._preparation.prepare(owner, endpoint, asked)
+        return self._start(self._preparation.prepare(owner, endpoint, asked), asked, client)
+
+    async def start_checked(
+        self,
+        owner: str,
+        endpoint: str,
+        asked: Asked,
+        client: ClientInfo,
+        *,
+        check: Callable[..., Awaitable[None]],
+    ) -> Json:
+        """The same after a check of what the user says, also where a question is asked again.
+
+        Raises what `check` raises; nothing has been stored then.
+        """
+        if found := await self._hub.in_thread(self._already, owner, asked):
+            return found
+        prepared = await self._hub.in_thread(self._preparation.prepare, owner, endpoint, asked)
+        await check(message_text(prepared.question), prepared.request.system or "")
+        return await self._hub.in_thread(self._start, prepared, asked, client)
+
+    def _start(self, prepared: Prepared, asked: Asked, client: ClientInfo) -> Json:
+        owner = prepared.owner
         if prepared.begun.file_ids:
             # Before the run: a file that is kept without need is better than a message that loses its own.
             self._files.use(owner, prepared.begun.file_ids)
@@ -63,6 +91,9 @@ class ChatService:
         except Conflict:
             if found := self._already(owner, asked):
                 return found
+            raise
+        except TooManyRequests:
+            self._violation("concurrent", owner, client.address)
             raise
 
     def _already(self, owner: str, asked: Asked) -> Json | None:

@@ -15,6 +15,7 @@ from echo.cli.common import EXIT_IO, fail
 from echo.cli.invites import invite
 from echo.cli.migrating import migrate
 from echo.cli.output import for_people
+from echo.cli.secret_keys import secrets_
 from echo.cli.serving import serve
 from echo.cli.stats import stats
 from echo.cli.transfer import export, import_
@@ -52,6 +53,7 @@ main.add_command(chat)
 main.add_command(check)
 main.add_command(invite)
 main.add_command(migrate)
+main.add_command(secrets_)
 main.add_command(serve)
 main.add_command(export)
 main.add_command(import_)

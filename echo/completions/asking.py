@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import takewhile
 from typing import Any
 
 from echo.errors import FieldError, Unprocessable, UnsupportedMediaType
@@ -112,3 +113,9 @@ def _refused(place: str, reason: str) -> Unprocessable:
         code="unsupported_content",
         errors=(FieldError(place, reason),),
     )
+
+
+def newest_text(turns: Sequence[Turn]) -> str:
+    """What the user says last: every turn since the model's last answer."""
+    newest = takewhile(lambda turn: turn.role == "user", reversed(turns))
+    return "\n\n".join(turn.text for turn in reversed(list(newest)))

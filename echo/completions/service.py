@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from echo.auth.standing import Refusal, Standing, unless
-from echo.completions.asking import Question
+from echo.completions.asking import Question, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
@@ -57,7 +57,10 @@ class OpenCompletions:
 
 
 class CompletionService:
-    """What the operations under `/v1` do; an account may have `most_open` completions at once."""
+    """What the operations under `/v1` do; an account may have `most_open` completions at once.
+
+    `check_texts` raises for texts that no model may get.
+    """
 
     def __init__(
         self,
@@ -67,12 +70,14 @@ class CompletionService:
         count_tokens: Callable[[str], int],
         *,
         most_open: int,
+        check_texts: Callable[..., Awaitable[None]],
         pulse_seconds: float = PULSE_SECONDS,
     ) -> None:
         self._models = models
         self._keeper = keeper
         self._standing = standing
         self._count = count_tokens
+        self._check_texts = check_texts
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
 
@@ -168,6 +173,7 @@ class CompletionService:
                     chosen.endpoint, conversationId=job.question.conversation_id
                 ),
             )
+            await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
             async with aclosing(stream) as events, self._standing.watched(job.caller) as refusal:
                 yield chosen, request, events, refusal

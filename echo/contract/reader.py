@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.document import FORM, Operation
-from echo.contract.operations import ARGUMENTS, CALLER, OPERATION
+from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.contract.requests import read_arguments
 from echo.errors import PayloadTooLarge, ServiceUnavailable
 from echo.files.upload import Upload
@@ -49,7 +49,9 @@ class RequestReader:
                 await body.drain()
                 raise
             context = scope["extensions"].get("connexion_context", {})
-            await self._limiter.check_arguments(operation, arguments, context.get("user"))
+            await self._limiter.check_arguments(
+                operation, arguments, scope[CLIENT].address, context.get("user")
+            )
             token = context.get("token_info", {})
             scope[CALLER] = token.get("caller")
             scope[ARGUMENTS] = arguments | token.get("arguments", {})

@@ -9,6 +9,8 @@ from pathlib import Path
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.keys import FILE_NAME
 from echo.settings import ConfigFileError, Settings, SettingsError, load_settings
+from echo.settings.env_file import read_env_file
+from echo.settings.librechat import LIBRECHAT_VARIABLES, named_variables
 from echo.settings.secrets import CREDENTIALS
 
 KEYS = ("JWT_SECRET", "JWT_REFRESH_SECRET")
@@ -25,16 +27,20 @@ def read_all(
     a `librechat.yaml` come all at once; it is then left out as a whole.
     """
     unusable: dict[str, str] = {}
+    used: frozenset[str] = frozenset()
     stand_ins: dict[str, list[str]] = {}
     changed = dict(environ)
     for _ in range(MAX_ATTEMPTS):
         try:
-            return load_settings(changed, env_file=env_file, config_file=config_file), unusable
+            return load_settings(changed, env_file=env_file, config_file=config_file, used=used), unusable
         except ConfigFileError as error:
             unusable |= {fault: fault for fault in error.faults}
+            used |= _used_by(changed, env_file, config_file)
             changed["CONFIG_PATH"], config_file = "", None
         except SettingsError as error:
             name = str(error).partition(" ")[0]
+            if name == "CONFIG_PATH":
+                used |= LIBRECHAT_VARIABLES
             unusable.setdefault(name, str(error))
             left = stand_ins.setdefault(name, ["", secrets.token_hex(32)])
             if not left:
@@ -44,6 +50,13 @@ def read_all(
             unusable[str(env_file)] = f"{env_file} cannot be read ({type(error).__name__})."
             env_file = None
     return None, unusable
+
+
+def _used_by(environ: Mapping[str, str], env_file: Path | None, config_file: Path | None) -> frozenset[str]:
+    """What a broken `librechat.yaml` would use; every variable of LibreChat's where that cannot be known."""
+    path = environ.get("CONFIG_PATH") or (read_env_file(env_file) if env_file else {}).get("CONFIG_PATH")
+    named = named_variables(Path(path).expanduser() if path else config_file or Path())
+    return LIBRECHAT_VARIABLES if named is None else named
 
 
 def check_settings(examined: Examined) -> Iterator[Finding]:
@@ -56,6 +69,8 @@ def check_settings(examined: Examined) -> Iterator[Finding]:
     settings = examined.settings
     if settings is None:
         return
+    for each in settings.missing_safeguards:
+        yield warning("security", f"{each.name} has no effect: {each.what}", each.todo)
     for notice in settings.notices:
         yield warning("settings", notice, "")
     if not settings.rate_limits_enabled:
@@ -96,7 +111,7 @@ def check_provider_keys(examined: Examined) -> Iterator[Finding]:
             f"are encrypted with keys that are made at the first start, in {settings.data_dir / FILE_NAME}",
         )
     else:
-        todo = "Set LibreChat's own on its database, else what `openssl rand -hex 32` and `-hex 16` make."
+        todo = "`echo-api secrets` makes them; on LibreChat's database set its own."
         yield warning(about, "cannot be kept: CREDS_KEY and CREDS_IV are not set", todo)
 
 

@@ -67,7 +67,7 @@ def check_second_factors(examined: Examined) -> Iterator[Finding]:
         return
     if number:
         how_many = f"{number} or more" if number == MOST_COUNTED else str(number)
-        todo = "Set CREDS_KEY and CREDS_IV, on LibreChat's database its own."
+        todo = "Set CREDS_KEY and CREDS_IV as they were before; on LibreChat's database, its own."
         what = f"accounts that cannot log in, because CREDS_KEY is not set: {how_many}"
         yield warning("two-factor authentication", what, todo)
 

@@ -9,7 +9,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from limits import RateLimitItemPerSecond
 from limits.errors import StorageError
@@ -27,10 +27,18 @@ IPV6_PREFIX = 64
 ADDRESS, ACCOUNT, EMAIL, PENDING, SEARCH = "address", "account", "email", "pending", "search"
 
 
+class Who(NamedTuple):
+    """Whose request it is: the account where there is one, and the address."""
+
+    account: str | None
+    address: str
+
+
 class RateLimiter:
     """Counts requests in fixed windows, as LibreChat's limiter does.
 
-    `pending_owner` says whose half of a login a token is, None if it is none.
+    `pending_owner` says whose half of a login a token is, None if it is none. `exceeded` is told of each refusal:
+    the limit's name, the account and the address.
     """
 
     def __init__(
@@ -39,18 +47,21 @@ class RateLimiter:
         limits: Mapping[str, RateLimit],
         *,
         pending_owner: Callable[[str], str | None],
+        exceeded: Callable[[str, str | None, str], None],
         enabled: bool = True,
     ) -> None:
         self._window = FixedWindowRateLimiter(storage)
         self._pending_owner = pending_owner
+        self._exceeded = exceeded
         self._limits = dict(limits) if enabled else {}
 
     async def check_request(self, operation: Operation, address: str, account: str | None) -> None:
         """Count against the limits by address and by account. Raises `TooManyRequests`."""
-        await self._check(operation, {ADDRESS: subscriber(address), ACCOUNT: account})
+        keys = {ADDRESS: subscriber(address), ACCOUNT: account}
+        await self._check(operation, keys, Who(account, address))
 
     async def check_arguments(
-        self, operation: Operation, arguments: Mapping[str, Any], account: str | None
+        self, operation: Operation, arguments: Mapping[str, Any], address: str, account: str | None
     ) -> None:
         """Count against the limits by what was read. Raises `TooManyRequests`.
 
@@ -66,16 +77,17 @@ class RateLimiter:
             EMAIL: email.strip().lower() if isinstance(email, str) else None,
             PENDING: self._pending_owner(token) if isinstance(token, str) else None,
         }
-        await self._check(operation, keys)
+        # Who names an account is not for that its holder: violations are counted by address.
+        await self._check(operation, keys, Who(None, address))
 
-    async def _check(self, operation: Operation, keys: Mapping[str, str | None]) -> None:
+    async def _check(self, operation: Operation, keys: Mapping[str, str | None], who: Who) -> None:
         for name in operation.rate_limits:
             limit = self._limits.get(name)
             key = keys.get(limit.by) if limit else None
             if limit and key:
-                await asyncio.to_thread(self._hit, name, limit, key)
+                await asyncio.to_thread(self._hit, name, limit, key, who)
 
-    def _hit(self, name: str, limit: RateLimit, key: str) -> None:
+    def _hit(self, name: str, limit: RateLimit, key: str, who: Who) -> None:
         item = RateLimitItemPerSecond(limit.limit, limit.window_seconds, namespace="echo")
         # Hashed: an address or e-mail of any length and content makes a key of one kind and is not stored.
         hashed = hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -86,6 +98,7 @@ class RateLimiter:
         except StorageError as error:
             raise ServiceUnavailable("The database is not available.", code="storage_unavailable") from error
         metrics.count_refusal(name)
+        self._exceeded(name, who.account, who.address)
         raise TooManyRequests(seconds_until(remaining))
 
 

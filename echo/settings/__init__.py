@@ -1,15 +1,17 @@
 """Settings: from the environment, `.env` and `librechat.yaml`, under LibreChat's names where it has one."""
 
-from echo.settings.load import load_settings
+from echo.settings.load import data_dir_of, load_settings
 from echo.settings.model import (
     AzureDeployment,
     ClientSettings,
     FileRules,
+    ModerationSettings,
     ProviderLimits,
     ProviderSettings,
     RateLimit,
     Settings,
     SpeechSettings,
+    ViolationSettings,
 )
 from echo.settings.reader import ConfigFileError, SettingsError
 
@@ -18,11 +20,14 @@ __all__ = [
     "ClientSettings",
     "ConfigFileError",
     "FileRules",
+    "ModerationSettings",
     "ProviderLimits",
     "ProviderSettings",
     "RateLimit",
     "Settings",
     "SettingsError",
     "SpeechSettings",
+    "ViolationSettings",
+    "data_dir_of",
     "load_settings",
 ]

@@ -10,6 +10,7 @@ from echo.settings.database import ignored_options
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
+from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import with_speech
 from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
 from echo.settings.providers import ADDRESS
@@ -46,7 +47,11 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         ),
     )
     config.check()
-    return replace(complete, notices=tuple(_notices(complete, reader, config)))
+    return replace(
+        complete,
+        notices=tuple(_notices(complete, reader, config)),
+        missing_safeguards=(*missing_safeguards(reader.value), *config.missing_safeguards),
+    )
 
 
 def _switched(limits: Mapping[str, RateLimit], reader: Reader) -> dict[str, RateLimit]:
@@ -108,7 +113,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
     yield from _misspelt(reader, config)
-    if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables):
+    if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
 
 

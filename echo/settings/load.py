@@ -11,7 +11,14 @@ from echo.settings.configured import configured
 from echo.settings.database import ignored_options
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
-from echo.settings.model import USER_PROVIDED, RateLimit, Settings, SpeechSettings
+from echo.settings.model import (
+    USER_PROVIDED,
+    ModerationSettings,
+    RateLimit,
+    Settings,
+    SpeechSettings,
+    ViolationSettings,
+)
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
@@ -19,6 +26,7 @@ from echo.settings.secrets import read_credentials_keys, read_keys
 MIB = 1024 * 1024
 MINUTE = 60
 HOUR = 60 * MINUTE
+MODERATIONS = "https://api.openai.com/v1/moderations"
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat,
@@ -49,6 +57,19 @@ RATE_LIMITS = (
     ("refresh_ip", "address", "ECHO_REFRESH_MAX", 120, "ECHO_REFRESH_WINDOW", 5),
 )
 
+# Points of a violation by its kind; all as in LibreChat.
+SCORES = (
+    ("logins", "LOGIN_VIOLATION_SCORE", 1),
+    ("registrations", "REGISTRATION_VIOLATION_SCORE", 1),
+    ("two_factor", "TWO_FACTOR_TEMP_VIOLATION_SCORE", 1),
+    ("concurrent", "CONCURRENT_VIOLATION_SCORE", 1),
+    ("message_limit", "MESSAGE_VIOLATION_SCORE", 1),
+    ("fork_limit", "FORK_VIOLATION_SCORE", 1),
+    ("import_limit", "IMPORT_VIOLATION_SCORE", 1),
+    ("file_upload_limit", "FILE_UPLOAD_VIOLATION_SCORE", 0),
+    ("stt_limit", "STT_VIOLATION_SCORE", 0),
+)
+
 # What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the
 # environment only.
 TRACING = (
@@ -65,16 +86,21 @@ TRACING = (
 
 
 def load_settings(
-    environ: Mapping[str, str], *, env_file: Path | None = None, config_file: Path | None = None
+    environ: Mapping[str, str],
+    *,
+    env_file: Path | None = None,
+    config_file: Path | None = None,
+    used: frozenset[str] = frozenset(),
 ) -> Settings:
     """The settings of an environment, and of a `.env` file for what the environment does not set.
 
-    Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist.
+    Where `CONFIG_PATH` names no other, `config_file` is LibreChat's `librechat.yaml`; it need not exist. Variables
+    in `used` are not told as without effect: something uses them that is not looked at here.
     Raises `SettingsError` with one sentence that names the variable, or one for each fault of that file; `OSError`
     and `UnicodeError` for a `.env` that cannot be read.
     """
     values = read_env_file(env_file) if env_file else {}
-    return read_settings(Reader({**values, **environ}), config_file)
+    return read_settings(Reader({**values, **environ}, used), config_file)
 
 
 def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
@@ -112,8 +138,10 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         creds_iv=creds_iv,
         session_seconds=reader.milliseconds("SESSION_EXPIRY", 15 * MINUTE),
         refresh_seconds=reader.milliseconds("REFRESH_TOKEN_EXPIRY", 7 * 24 * 60 * MINUTE),
+        refresh_grace_seconds=reader.whole("ECHO_REFRESH_GRACE_SECONDS", 30, minimum=0, maximum=300),
         secure_cookies=reader.flag("SESSION_COOKIE_SECURE", None),
         ban_seconds=reader.milliseconds("BAN_DURATION", 2 * 60 * MINUTE),
+        violations=_violations(reader),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
         search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
@@ -133,6 +161,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
+        moderation=_moderation(reader),
     )
     return configured(settings, reader, config)
 
@@ -144,6 +173,11 @@ def _mongo_uri(reader: Reader) -> str | None:
     if uri is not None:
         ignored_options(uri)
     return uri
+
+
+def data_dir_of(values: Mapping[str, str]) -> Path:
+    """The data directory that these variables name; raises `SettingsError`."""
+    return _data_dir(Reader(values))
 
 
 def _data_dir(reader: Reader) -> Path:
@@ -186,6 +220,12 @@ def _rate_limits(reader: Reader) -> list[tuple[str, RateLimit]]:
     ]
 
 
+def _violations(reader: Reader) -> ViolationSettings:
+    scores = {kind: reader.whole(name, points, minimum=0) for kind, name, points in SCORES}
+    interval = reader.whole("BAN_INTERVAL", 20, minimum=1)
+    return ViolationSettings(ban=reader.flag("BAN_VIOLATIONS", False), interval=interval, scores=scores)
+
+
 def _runs_at_once(reader: Reader) -> int | None:
     most = reader.whole("CONCURRENT_MESSAGE_MAX", 2, minimum=1)
     return most if reader.flag("LIMIT_CONCURRENT_MESSAGES", True) else None
@@ -199,3 +239,15 @@ def _speech(reader: Reader) -> SpeechSettings:
         model=reader.text("ECHO_STT_MODEL", "whisper-1"),
         api_key=None if key == USER_PROVIDED else key,
     )
+
+
+def _moderation(reader: Reader) -> ModerationSettings | None:
+    """As LibreChat has it: the address is that of the operation itself, not of the API."""
+    is_on = reader.flag("OPENAI_MODERATION", False)
+    key = reader.text("OPENAI_MODERATION_API_KEY")
+    url = _address(reader, "OPENAI_MODERATION_REVERSE_PROXY", MODERATIONS)
+    if not is_on:
+        return None
+    if key is None and url == MODERATIONS:
+        raise SettingsError("OPENAI_MODERATION_API_KEY must be set when OPENAI_MODERATION is true.")
+    return ModerationSettings(url, key)

@@ -126,6 +126,14 @@ class SpeechSettings:
 
 
 @dataclass(frozen=True)
+class ModerationSettings:
+    """The service that is asked before a model gets a text; a proxy may need no key."""
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class FileRules:
     """What may be uploaded for one endpoint; None for what is not limited. `media_types` are regular expressions."""
 
@@ -149,6 +157,27 @@ class ClientSettings:
     balance: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
     custom_footer: str | None = None
     help_url: str | None = None
+
+
+@dataclass(frozen=True)
+class ViolationSettings:
+    """Bans by violations: whether there are any, at every how many points, and the points for each kind."""
+
+    ban: bool = False
+    interval: int = 20
+    scores: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Safeguard:
+    """A setting that protects something in LibreChat and has no effect here: what follows, and what to do."""
+
+    name: str
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.name} has no effect: {self.what}. {self.todo}"
 
 
 @dataclass(frozen=True)
@@ -178,8 +207,11 @@ class Settings:
     creds_iv: str | None = field(repr=False)
     session_seconds: int
     refresh_seconds: int
+    # How long after an exchange the refresh token before is still answered, with the current one.
+    refresh_grace_seconds: int
     secure_cookies: bool | None
     ban_seconds: int
+    violations: ViolationSettings
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
     # How long one search may take.
@@ -201,6 +233,7 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    moderation: ModerationSettings | None = None
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
@@ -210,3 +243,5 @@ class Settings:
     client: ClientSettings = field(default_factory=ClientSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
+    # What would protect in LibreChat and does not here.
+    missing_safeguards: tuple[Safeguard, ...] = ()

@@ -24,10 +24,11 @@ class ConfigFileError(SettingsError):
 
 
 class Reader:
-    """Reads an environment; `known` collects the names that were asked for."""
+    """Reads an environment; `known` collects the names that were asked for, `used` are those that others ask for."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], used: frozenset[str] = frozenset()) -> None:
         self._environ = environ
+        self._used = used
         self.known: list[str] = []
 
     def value(self, name: str) -> str | None:
@@ -36,7 +37,9 @@ class Reader:
 
     def unused(self, names: frozenset[str]) -> list[str]:
         """Which of these names are set, although nobody asked for them."""
-        return sorted(name for name in names - set(self.known) if self._environ.get(name, "").strip())
+        return sorted(
+            name for name in names - set(self.known) - self._used if self._environ.get(name, "").strip()
+        )
 
     def unknown(self, prefix: str) -> list[str]:
         """Which names that begin so, in small letters or capitals, are set, although nobody asked for them."""

@@ -14,6 +14,9 @@ WELL_KNOWN = {
 }
 PLACEHOLDERS = ("changeme", "change-me", "your_secret", "your-secret", "secret_key", "example", "placeholder")
 MIN_DISTINCT = 8
+# What makes each secret that is not set.
+REMEDY = "`echo-api secrets` makes one"
+REMEDY_BOTH = "`echo-api secrets` makes them"
 # AES-256 takes a key of 32 bytes and a vector of 16.
 CREDENTIALS = {"CREDS_KEY": 32, "CREDS_IV": 16}
 
@@ -30,15 +33,13 @@ def _read_key(reader: Reader, name: str, required: bool) -> str | None:
     key: str | None = reader.text(name)
     if key is None:
         if required:
-            raise SettingsError(
-                f"{name} must be set when MONGO_URI is; `openssl rand -hex 32` makes a good one."
-            )
+            raise SettingsError(f"{name} must be set when MONGO_URI is; {REMEDY}.")
         return None
     if len(key.encode()) < MIN_KEY_BYTES:
-        raise SettingsError(f"{name} must have at least {MIN_KEY_BYTES} bytes.")
+        raise SettingsError(f"{name} must have at least {MIN_KEY_BYTES} bytes; without it {REMEDY}.")
     lowered = key.lower()
     if lowered in WELL_KNOWN or any(word in lowered for word in PLACEHOLDERS) or len(set(key)) < MIN_DISTINCT:
-        raise SettingsError(f"{name} is well known or guessable; `openssl rand -hex 32` makes a good one.")
+        raise SettingsError(f"{name} is well known or guessable; without it {REMEDY}.")
     return key
 
 
@@ -49,7 +50,9 @@ def read_credentials_keys(reader: Reader) -> tuple[str | None, str | None]:
     """
     key, vector = (_read_hex(reader, name, size) for name, size in CREDENTIALS.items())
     if (key is None) != (vector is None):
-        raise SettingsError("CREDS_KEY and CREDS_IV must be set together, or neither.")
+        raise SettingsError(
+            f"CREDS_KEY and CREDS_IV must be set together, or neither; without both {REMEDY_BOTH}."
+        )
     return key, vector
 
 
@@ -59,8 +62,8 @@ def _read_hex(reader: Reader, name: str, size: int) -> str | None:
         return None
     if not re.fullmatch(f"[0-9a-fA-F]{{{size * 2}}}", value):
         raise SettingsError(
-            f"{name} must be {size} bytes in hexadecimal; `openssl rand -hex {size}` makes a good one."
+            f"{name} must be {size} bytes in hexadecimal; without CREDS_KEY and CREDS_IV {REMEDY_BOTH}."
         )
     if value.lower() in WELL_KNOWN:
-        raise SettingsError(f"{name} is well known; `openssl rand -hex {size}` makes a good one.")
+        raise SettingsError(f"{name} is well known; without CREDS_KEY and CREDS_IV {REMEDY_BOTH}.")
     return value.lower()

@@ -10,6 +10,7 @@ from echo.auth.service import AuthService
 from echo.auth.sessions import SessionGuard
 from echo.auth.tokens import Tokens
 from echo.auth.two_factor import TwoFactorService
+from echo.auth.violations import Violations, ViolationStores
 from echo.errors import Unauthorized
 from echo.services import ClientInfo
 from echo.settings import Settings
@@ -18,9 +19,11 @@ from storage.bans import BanRepository
 from storage.database import Database, Document
 from storage.erasure import Erasure
 from storage.invitations import InvitationRepository
+from storage.runs import RunRepository
 from storage.sessions import SessionRepository
 from storage.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.users import UserRepository
+from storage.violations import ViolationRepository
 from tests.conftest import PASSWORD
 
 CLIENT = ClientInfo("127.0.0.1", secure=False)
@@ -62,6 +65,15 @@ def test_no_session_is_left_of_a_login_that_was_overtaken(
         guard=SessionGuard(sessions),
         two_factor=TwoFactorService(
             TwoFactorRepository(app_database), UsedCodeRepository(app_database), None, issuer="Echo"
+        ),
+        violations=Violations(
+            settings,
+            ViolationStores(
+                ViolationRepository(app_database),
+                BanRepository(app_database),
+                sessions,
+                RunRepository(app_database),
+            ),
         ),
     )
     email = f"{ObjectId()}@example.com"

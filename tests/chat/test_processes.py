@@ -14,7 +14,7 @@ import requests
 
 from storage import runs
 from storage.database import Database
-from tests.chat.conftest import Serve
+from tests.chat.conftest import Chat, Serve
 from tests.chat.test_runs import WORDS, begun, has_spoken, held, read_some, slow
 from tests.conftest import MakeUser, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
@@ -264,3 +264,19 @@ class TestTheCollections:
             indexes = database.collection(name).list_indexes()
             assert any("expireAfterSeconds" in index for index in indexes), name
         database.close()
+
+
+class TestTheSession:
+    def test_a_stream_ends_with_it_and_the_run_goes_on(self, chat: Callable[..., Chat]) -> None:
+        many = 3000
+        talk = chat(Reply(("word ",) * many, between=(0.02,)))
+        stream_id = talk.user.start()["streamId"]
+        other = Talker(talk.url, dict(talk.user.headers))
+        events = talk.user.follow(stream_id)
+        heard = [next(events)]
+        assert other.request("POST", "/api/auth/logout").status_code == 200
+        heard += events
+        assert not any("final" in event.data for event in heard)
+        assert len(spoken(heard).split()) < many
+        # It belongs to no session: whoever logs in again finds it.
+        assert not talk.provider.chats[0].left

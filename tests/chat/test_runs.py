@@ -293,6 +293,7 @@ class TestDeletingAConversation:
             services.file_store,
             services.background,
             services.count_tokens,
+            lambda *violation: None,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

@@ -6,6 +6,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
+from storage.bans import FOR_EVER, BanRepository
 from storage.database import Database
 from storage.runs import RunRepository
 from tests.cli.conftest import CommandLine
@@ -183,3 +184,29 @@ class TestUnban:
     def test_of_one_who_is_not_banned_says_so(self, echo_api: CommandLine) -> None:
         new_user(echo_api)
         assert "is not banned" in echo_api.refused("user", "unban", EMAIL)
+
+
+class TestUnbanAfterViolations:
+    def test_lifts_the_bans_of_the_addresses_too_and_nobody_elses(
+        self, echo_api: CommandLine, database_uri: str, stored: Stored
+    ) -> None:
+        owner = new_user(echo_api)["id"]
+        until = datetime.now(UTC) + timedelta(hours=1)
+        database = Database(database_uri)
+        bans = BanRepository(database)
+        bans.ban(owner, until=until, kind="logins", points=20)
+        bans.ban_address("93.1.2.3", until=until, kind="logins", points=20, owner=owner)
+        bans.ban_address("93.1.2.4", until=until, kind="logins", points=20, owner="0" * 24)
+        bans.ban_address("93.1.2.5", until=until, kind="logins", points=20, owner=None)
+        database.close()
+        echo_api.run("user", "unban", EMAIL)
+        assert {each["key"] for each in stored.logs.find()} == {"BANS:93.1.2.4", "BANS:93.1.2.5"}
+
+    def test_a_ban_for_violations_shortens_no_other(self, echo_api: CommandLine, database_uri: str) -> None:
+        owner = new_user(echo_api)["id"]
+        database = Database(database_uri)
+        bans = BanRepository(database)
+        bans.ban(owner, until=FOR_EVER)
+        bans.ban(owner, until=datetime.now(UTC) + timedelta(hours=1), kind="logins", points=20)
+        assert bans.until(owner) == FOR_EVER
+        database.close()

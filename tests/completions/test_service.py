@@ -65,7 +65,7 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     models = Models(providers, settings, keys, services.users)
     completions = services.completions
     parts = {"keeper": completions._keeper, "standing": completions._standing}
-    parts |= {"count_tokens": len, "most_open": 1}
+    parts |= {"count_tokens": len, "most_open": 1, "check_texts": services.moderation.check}
     return CompletionService(models, **{**parts, **options})
 
 

@@ -96,6 +96,74 @@ class TestSettings:
         assert name in found[1].what
 
 
+class TestBrokenFile:
+    """What a `librechat.yaml` would use is not told as without effect while it cannot be read."""
+
+    CUSTOM = "endpoints: {custom: [{name: Groq, apiKey: '${GROQ_API_KEY}', baseURL: 'https://x.example'}]}"
+
+    @pytest.mark.parametrize(
+        "broken",
+        ["interface: 5\n", "interface: [\n", "# \udcff\n", f"{'x' * 2**20}: 1\n"],
+        ids=["schema", "syntax", "no text", "too large"],
+    )
+    @pytest.mark.parametrize("through", ["file", "variable", "env file"])
+    def test_variables_that_it_names_count_as_used(self, tmp_path: Path, broken: str, through: str) -> None:
+        file, env_file = tmp_path / "librechat.yaml", tmp_path / ".env"
+        file.write_bytes(f"version: 1.3.5\n{self.CUSTOM}\n{broken}".encode(errors="surrogateescape"))
+        env_file.write_text(f"CONFIG_PATH={file}\n" if through == "env file" else "")
+        environ = {"GROQ_API_KEY": "x", "MEILI_HOST": "http://meili:7700"}
+        environ |= {"CONFIG_PATH": str(file)} if through == "variable" else {}
+        found = list(check_settings(begin(environ, env_file, file if through == "file" else None)))
+        assert statuses(found) == ["failed", "warning"]
+        assert found[1].what == "Set, and without effect in Echo: MEILI_HOST."
+
+    @pytest.mark.parametrize("path", ["/nowhere/librechat.yaml", "https://config.example/librechat.yaml"])
+    def test_where_nobody_can_know_what_it_names_nothing_is_told(self, path: str) -> None:
+        environ = {"GROQ_API_KEY": "x", "MEILI_HOST": "x", "CONFIG_PATH": path}
+        assert statuses(check_settings(begin(environ, None))) == ["failed"]
+
+
+class TestMissingSafeguards:
+    @pytest.mark.parametrize(
+        ("name", "value", "todo"),
+        [
+            ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "false", "echo-api invite create"),
+            ("NON_BROWSER_VIOLATION_SCORE", "20", "Nothing to do"),
+            ("TENANT_ISOLATION_STRICT", "true", "database of its own"),
+            ("PROXY", "http://proxy:3128", "gateway"),
+            ("GOOGLE_SAFETY_HARASSMENT", "BLOCK_LOW_AND_ABOVE", "another provider"),
+        ],
+    )
+    def test_have_a_line_of_their_own_with_what_to_do(self, name: str, value: str, todo: str) -> None:
+        others = {"MEILI_HOST": "x", "REDIS_URI": "x"}
+        found = list(check_settings(begin({name: value, **others}, None)))
+        assert statuses(found) == ["ok", "warning", "warning"]
+        assert (found[1].about, found[1].what.partition(":")[0]) == ("security", f"{name} has no effect")
+        assert todo in found[1].todo
+        assert found[2].what == "Set, and without effect in Echo: MEILI_HOST, REDIS_URI."
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ALLOW_UNVERIFIED_EMAIL_LOGIN", "true"),
+            ("NON_BROWSER_VIOLATION_SCORE", "0"),
+            ("GOOGLE_SAFETY_HARASSMENT", "BLOCK_NONE"),
+            ("PROXY", " "),
+        ],
+    )
+    def test_that_would_protect_nothing_are_not_told(self, name: str, value: str) -> None:
+        assert statuses(check_settings(begin({name: value}, None))) == ["ok"]
+
+    @pytest.mark.parametrize("key", ["messageFilter: {pii: {}}", "turnstile: {siteKey: x}"])
+    def test_of_the_file_have_one_too(self, tmp_path: Path, key: str) -> None:
+        file = tmp_path / "librechat.yaml"
+        file.write_text(f"version: 1.3.5\nmemory: {{}}\n{key}\n")
+        found = list(check_settings(begin({}, None, file)))
+        assert [each.about for each in found] == ["settings", "security", "settings"]
+        assert found[1].what.startswith(f"{key.partition(':')[0]} has no effect: ")
+        assert found[2].what == "librechat.yaml: without effect in Echo: memory."
+
+
 class TestKeys:
     def test_of_the_operator(self, tmp_path: Path) -> None:
         assert statuses(check_keys(begin({**KEYS, "ECHO_DATA_DIR": str(tmp_path)}, None))) == ["ok"]

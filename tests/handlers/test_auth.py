@@ -1,13 +1,17 @@
 import secrets
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
+from echo.auth.tokens import RefreshClaims, Tokens, hash_refresh_token
 from tests.conftest import PASSWORD, Client, UserClient
 
 
@@ -28,6 +32,23 @@ def cookie_of(response: Any) -> str:
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def exchanged_before(
+    seconds: int, user: UserClient, stored: MongoDatabase[dict[str, Any]], tokens: Tokens
+) -> str:
+    """What followed the user's refresh token, as if it had been exchanged so long ago."""
+    session = stored.sessions.find_one({"_id": ObjectId(user.session_id)})
+    assert session is not None
+    successor = tokens.make_successor(
+        user.refresh_token,
+        RefreshClaims(user.id, user.session_id),
+        issued_at=int(time.time()) - seconds,
+        session_end=session["expiration"],
+    )
+    change = {"$set": {"refreshTokenHash": hash_refresh_token(successor)}}
+    stored.sessions.update_one({"_id": session["_id"]}, change)
+    return successor
 
 
 class TestRegister:
@@ -185,12 +206,61 @@ class TestRefreshToken:
         second = api.post("/api/auth/refresh", headers={"Cookie": f"refreshToken={cookie_of(first)}"})
         assert second.status_code == 200
 
-    def test_a_cookie_used_twice_ends_the_session(self, api: Client, ada: UserClient) -> None:
+    def test_a_cookie_used_twice_at_once_gives_the_current_one_again(
+        self, api: Client, ada: UserClient
+    ) -> None:
         old = {"Cookie": f"refreshToken={ada.refresh_token}"}
-        successor = cookie_of(api.post("/api/auth/refresh", headers=old))
-        assert api.post("/api/auth/refresh", headers=old).status_code == 401
+        first, second = (api.post("/api/auth/refresh", headers=old) for _ in range(2))
+        assert [first.status_code, second.status_code] == [200, 200]
+        assert cookie_of(first) == cookie_of(second) != ada.refresh_token
+        for answer in (first, second):
+            assert api.get("/api/user", headers=bearer(answer.json()["token"])).json()["id"] == ada.id
+        new = {"Cookie": f"refreshToken={cookie_of(second)}"}
+        assert api.post("/api/auth/refresh", headers=new).status_code == 200
+
+    def test_a_cookie_used_again_later_ends_the_session(
+        self, api: Client, ada: UserClient, stored: MongoDatabase[dict[str, Any]], tokens: Tokens
+    ) -> None:
+        successor = exchanged_before(31, ada, stored, tokens)
+        old = {"Cookie": f"refreshToken={ada.refresh_token}"}
+        answer = api.post("/api/auth/refresh", headers=old)
+        assert (answer.status_code, answer.json()["code"]) == (401, "session_expired")
         new = {"Cookie": f"refreshToken={successor}"}
         assert api.post("/api/auth/refresh", headers=new).status_code == 401
+        assert ada.get("/api/user").status_code == 401
+
+    def test_one_before_the_one_before_ends_the_session(self, api: Client, ada: UserClient) -> None:
+        old = {"Cookie": f"refreshToken={ada.refresh_token}"}
+        second = {"Cookie": f"refreshToken={cookie_of(api.post('/api/auth/refresh', headers=old))}"}
+        assert api.post("/api/auth/refresh", headers=second).status_code == 200
+        assert api.post("/api/auth/refresh", headers=old).status_code == 401
+        assert api.post("/api/auth/refresh", headers=second).status_code == 401
+
+    def test_nothing_is_good_for_longer_than_the_session(
+        self, api: Client, ada: UserClient, stored: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=300)
+        session = {"_id": ObjectId(ada.session_id)}
+        stored.sessions.update_one(session, {"$set": {"expiration": end}})
+        by_token = ada.post("/api/auth/refresh")
+        old = {"Cookie": f"refreshToken={ada.refresh_token}"}
+        by_cookie = api.post("/api/auth/refresh", headers=old)
+        given = [by_token.json()["token"], by_cookie.json()["token"], cookie_of(by_cookie)]
+        ends = [jwt.decode(token, options={"verify_signature": False})["exp"] for token in given]
+        assert ends == [int(end.timestamp())] * 3
+        morsel = SimpleCookie(by_cookie.headers["set-cookie"])["refreshToken"]
+        assert 200 < int(morsel["max-age"]) <= 300
+        assert stored.sessions.find_one(session)["expiration"] == end  # type: ignore[index]
+
+    def test_no_access_token_is_had_of_a_session_that_has_ended(
+        self, ada: UserClient, stored: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        # That the session was alive is remembered for a moment, which must not be enough.
+        assert ada.get("/api/user").status_code == 200
+        over = {"$set": {"expiration": datetime.now(UTC) - timedelta(seconds=1)}}
+        stored.sessions.update_one({"_id": ObjectId(ada.session_id)}, over)
+        answer = ada.post("/api/auth/refresh")
+        assert (answer.status_code, answer.json()["code"]) == (401, "session_expired")
 
     @pytest.mark.parametrize("value", ["nonsense", "a.b.c", ""])
     def test_a_cookie_that_is_no_token_is_refused(self, api: Client, value: str) -> None:

@@ -42,6 +42,10 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    # An address is no user's.
+    ("BanRepository", "ban_address"),
+    ("BanRepository", "address_until"),
+    ("ViolationRepository", "add_of_address"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
     ("WorkerRepository", "beat"),

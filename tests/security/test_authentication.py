@@ -119,8 +119,9 @@ class TestRefreshTokens:
         assert self._cookie(first) != ada.refresh_token
         assert self._refresh(api, self._cookie(first)).status_code == 200
 
-    def test_used_twice_end_the_session(self, api: Client, ada: UserClient) -> None:
-        successor = self._cookie(self._refresh(api, ada.refresh_token))
+    def test_one_used_long_before_ends_the_session(self, api: Client, ada: UserClient) -> None:
+        second = self._cookie(self._refresh(api, ada.refresh_token))
+        successor = self._cookie(self._refresh(api, second))
         assert self._refresh(api, ada.refresh_token).status_code == 401
         assert self._refresh(api, successor).status_code == 401
         assert ada.get("/api/user").status_code == 401

@@ -1,6 +1,6 @@
 """LibreChat's configuration: `librechat.yaml`, and the names of its variables."""
 
-from echo.settings.librechat.config import ConfigFile, read_config
+from echo.settings.librechat.config import ConfigFile, named_variables, read_config
 from echo.settings.librechat.variables import LIBRECHAT_VARIABLES
 
-__all__ = ["LIBRECHAT_VARIABLES", "ConfigFile", "read_config"]
+__all__ = ["LIBRECHAT_VARIABLES", "ConfigFile", "named_variables", "read_config"]

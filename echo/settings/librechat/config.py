@@ -6,10 +6,12 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from echo.settings.librechat.document import Document, Place, dotted, read_document
-from echo.settings.librechat.expansion import Expansion, Forbidden, Unset
+from echo.settings.librechat.document import MAX_BYTES, Document, Place, dotted, read_document
+from echo.settings.librechat.expansion import VARIABLE, Expansion, Forbidden, Unset
+from echo.settings.librechat.safeguards import missing_key
 from echo.settings.librechat.schema import Config
 from echo.settings.librechat.survey import survey
+from echo.settings.model import Safeguard
 from echo.settings.reader import ConfigFileError, SettingsError
 
 MAX_ERRORS = 50
@@ -20,8 +22,8 @@ _SCHEMA = Config()
 class ConfigFile:
     """A file of configuration; an empty one where there is none.
 
-    `warnings` are sentences for the log. What is found wrong while the file is used is noted by `refuse`; `check`
-    raises it all.
+    `warnings` are sentences for the log, `missing_safeguards` what would protect in LibreChat. What is found wrong
+    while the file is used is noted by `refuse`; `check` raises it all.
     """
 
     def __init__(self, document: Document | None, variable: Callable[[str], str | None]) -> None:
@@ -29,6 +31,7 @@ class ConfigFile:
         self._expansion = Expansion(variable)
         self._errors: list[str] = []
         self.warnings: list[str] = []
+        self.missing_safeguards: list[Safeguard] = []
         self.values: Mapping[str, Any] = {} if document is None else self._load()
 
     @property
@@ -89,7 +92,11 @@ class ConfigFile:
         unknown = 0
         for key in survey(_SCHEMA, data):
             if key.kind == "ignored":
-                ignored[dotted(tuple(step for step in key.place if isinstance(step, str)))] = None
+                name = dotted(tuple(step for step in key.place if isinstance(step, str)))
+                if safeguard := missing_key(name):
+                    self.missing_safeguards.append(safeguard)
+                else:
+                    ignored[name] = None
                 continue
             unknown += 1
             if unknown <= MAX_UNKNOWN:
@@ -126,3 +133,13 @@ def read_config(path: str | None, default: Path | None, variable: Callable[[str]
             "CONFIG_PATH must be a file: Echo does not fetch its configuration from elsewhere."
         )
     return ConfigFile(read_document(Path(path).expanduser()), variable)
+
+
+def named_variables(path: Path) -> frozenset[str] | None:
+    """The variables that a file names, also one that is broken; None where it cannot be read at all."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode(errors="replace")
+    except OSError:
+        return None
+    return frozenset(VARIABLE.findall(text))
