@@ -217,6 +217,7 @@ class Run:
             endpoint=prepared.about["endpoint"],
             model=prepared.about["model"],
             credentials=prepared.credentials,
+            placeholders=prepared.request.placeholders,
         )
         if await self._tools.in_thread(
             self._tools.chats.give_title, prepared.owner, prepared.conversation_id, title

@@ -1,6 +1,6 @@
 """Titles of conversations: asked of a provider, or made from the first words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -46,6 +46,7 @@ class TitleService:
         endpoint: str | None = None,
         model: str | None = None,
         credentials: Credentials | None = None,
+        placeholders: Mapping[str, str] | None = None,
     ) -> str:
         """A short title of one line.
 
@@ -53,12 +54,14 @@ class TitleService:
         nobody else: who was not chosen is not told what was said. Only without an endpoint it is the first that the
         server has a key for. Where titles are off, nobody is asked. The model is the one that the operator names for
         titles, else the conversation's own `model`, as in LibreChat; only without one it is the endpoint's first.
+        `placeholders` fill in the operator's headers, as in the request for the answer.
         """
         chosen = self._choose(endpoint, credentials)
         if chosen is not None:
             own = bool(endpoint)
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
-            asked = await self._ask(chosen, excerpt, model if own else None, credentials if own else None)
+            request = self._request(chosen, excerpt, model if own else None, placeholders or {})
+            asked = await self._ask(chosen, request, credentials if own else None) if request else ""
             if title := title_in(asked, MAX_TITLE):
                 return title
         return made_of(first_user_message)
@@ -97,14 +100,21 @@ class TitleService:
         own = dict(asked).get(endpoint)
         return own if own is not None and (own.available or credentials is not None) else None
 
-    async def _ask(
-        self, chosen: ProviderSettings, excerpt: str, model: str | None, credentials: Credentials | None
-    ) -> str:
+    def _request(
+        self, chosen: ProviderSettings, excerpt: str, model: str | None, placeholders: Mapping[str, str]
+    ) -> ChatRequest | None:
         named = chosen.title_model if chosen.title_model != CURRENT_MODEL else None
         wanted = named or model or next(iter(chosen.models), None)
         if not wanted:
-            return ""
-        request = ChatRequest(wanted, [Turn("user", excerpt)], system=INSTRUCTION, max_tokens=MAX_TOKENS)
+            return None
+        turns = [Turn("user", excerpt)]
+        return ChatRequest(
+            wanted, turns, system=INSTRUCTION, max_tokens=MAX_TOKENS, placeholders=placeholders
+        )
+
+    async def _ask(
+        self, chosen: ProviderSettings, request: ChatRequest, credentials: Credentials | None
+    ) -> str:
         try:
             return await self._providers[chosen.name].complete(request, credentials)
         except ApiError as error:

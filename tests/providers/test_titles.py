@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +15,8 @@ from echo.providers.registry import build_providers
 from echo.providers.title_text import clean, title_in
 from echo.providers.titles import TitleService
 from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
+from echo.settings.model import HeaderTemplate
+from tests.support.growth import grows_no_faster
 from tests.support.loopback import Answer, Provider, answer_with, provider
 from tests.support.providers import Reply, event_stream, openai_server
 from tests.support.waiting import PATIENCE
@@ -274,14 +275,7 @@ class TestWhatIsNoTitle:
         ],
     )
     def test_takes_time_in_proportion(self, piece: str) -> None:
-        def seconds(count: int) -> float:
-            started = time.perf_counter()
-            title_in(piece * count, 80)
-            return time.perf_counter() - started
-
-        seconds(100)
-        # Four times as much: four times as long, where a quadratic one takes sixteen.
-        assert min(seconds(40_000) for _ in range(3)) < 9 * min(seconds(10_000) for _ in range(3)) + 0.002
+        assert grows_no_faster(lambda text: title_in(text, 80), lambda size: piece * size, 20_000)
 
 
 class TestChoice:
@@ -293,6 +287,15 @@ class TestChoice:
             assert titles.title_for(QUESTION, endpoint="two") == "Second"
             assert first.requests == []
             assert titles.title_for(QUESTION) == "First"
+
+    def test_with_the_headers_that_name_the_user(self) -> None:
+        name = HeaderTemplate(("", ""), ("LIBRECHAT_USER_NAME",))
+        with openai_server(Reply(["First"])) as first:
+            titles = Titles(replace(custom("one", first.url), personal_headers={"X-U": name}))
+            titles.title_for(QUESTION, endpoint="one", placeholders={"LIBRECHAT_USER_NAME": "Ada"})
+            assert first.chats[-1].headers["x-u"] == "Ada"
+            titles.title_for(QUESTION, endpoint="one")
+            assert "x-u" not in first.chats[-1].headers
 
     def test_nobody_where_the_endpoint_is_gone(self) -> None:
         with openai_server(Reply(["First"])) as first:
