@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 from echo.keys import with_secrets
 from echo.listening import bind
 from echo.metrics.shared import forget_worker, shared_counts
+from echo.serving.parent import end_with_master
 from echo.settings import Settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -29,6 +31,8 @@ GRACEFUL_SECONDS = 30
 # For a worker to start in, or to answer its master: on a busy machine uvicorn's five seconds end a replacement of the
 # workers half-way, or a worker that is merely slow.
 WORKER_SECONDS = 20
+# What a worker gets on top of its thirty seconds for closing down, before it counts as stuck.
+STUCK_SECONDS = 5
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
 # For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
@@ -144,10 +148,30 @@ class Worker(multiprocess.Process):
     but is never known to, and a replacement of the workers waits for it in vain.
     """
 
+    # When it counts as stuck. One that is killed is not asked first, and ends at once.
+    _end = 0.0
+
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """What the process does: serve until it is told to stop."""
+        """What the process does: serve until it is told to stop, or its master is gone."""
+        end_with_master()
         _ = self.server
         super().target(sockets)
+
+    def terminate(self) -> None:
+        """Ask the process to stop; it has its time from now on."""
+        self._end = time.monotonic() + GRACEFUL_SECONDS + STUCK_SECONDS
+        super().terminate()
+
+    def join(self) -> None:
+        """Wait for an end that was asked for; what does not come to it in time is killed.
+
+        A worker whose event loop is stuck hears no SIGTERM, and the master would wait for it for ever.
+        """
+        self.process.join(max(STUCK_SECONDS, self._end - time.monotonic()))
+        if self.process.is_alive():
+            log.error("a worker did not stop and was killed", pid=self.process.pid)
+            self.process.kill()
+        super().join()
 
 
 # The supervisor has no parameter for it, and looks it up by this name.
