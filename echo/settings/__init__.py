@@ -4,6 +4,7 @@ from echo.settings.load import load_settings
 from echo.settings.model import (
     AzureDeployment,
     ClientSettings,
+    ConnectionLimits,
     FileRules,
     ProviderLimits,
     ProviderSettings,
@@ -17,6 +18,7 @@ __all__ = [
     "AzureDeployment",
     "ClientSettings",
     "ConfigFileError",
+    "ConnectionLimits",
     "FileRules",
     "ProviderLimits",
     "ProviderSettings",
