@@ -303,6 +303,18 @@ class TestPipeline:
         assert [each.status for each in found] == [200] * 17
         assert ["connection" in each.headers for each in found] == [False] * 16 + [True]
 
+    def test_that_is_left_ends_what_is_being_answered(self, served: Served) -> None:
+        served.release.clear()
+        token = served.server.sign_up("leaver")
+        stream_id = Talker(served.server.url, {"Authorization": f"Bearer {token}"}).start()["streamId"]
+        follow = f"GET /api/agents/chat/stream/{stream_id} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n"
+        with served.connect() as client:
+            client.sendall(follow.encode() + b"X-Request-Id: leaver\r\n\r\n" + GET + b"\r\n")
+            assert client.recv(MIB).startswith(b"HTTP/1.1 200 ")
+            assert not lines_of(served.server.log, "leaver")
+        assert eventually(lambda: lines_of(served.server.log, "leaver")), "it is answered on"
+        served.release.set()
+
     @pytest.mark.parametrize(
         ("next_", "status", "code"),
         [
@@ -361,6 +373,7 @@ class TestTime:
         assert time.monotonic() - began > 4, "no longer than what it has without coming on"
 
     def test_does_not_end_a_silent_event_stream(self, served: Served) -> None:
+        served.release.clear()
         token = served.server.sign_up("listener")
         talker = Talker(served.server.url, {"Authorization": f"Bearer {token}"})
         stream = talker.follow(talker.start()["streamId"])
