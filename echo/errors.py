@@ -115,6 +115,14 @@ class MethodNotAllowed(ApiError):
         super().__init__(headers={"Allow": ", ".join(allowed)})
 
 
+class RequestTimeout(ApiError):
+    """The client took too long over its request (RFC 9110, section 15.5.9)."""
+
+    status = 408
+    default_code = "request_timeout"
+    default_message = "The request did not come in time."
+
+
 class Conflict(ApiError):
     """The request contradicts what is stored."""
 
@@ -129,6 +137,14 @@ class PayloadTooLarge(ApiError):
     status = 413
     default_code = "payload_too_large"
     default_message = "That is larger than this server accepts."
+
+
+class UriTooLong(ApiError):
+    """The path with its query is longer than any that has a meaning here (RFC 9110, section 15.5.15)."""
+
+    status = 414
+    default_code = "uri_too_long"
+    default_message = "The address of the request is longer than this server accepts."
 
 
 class UnsupportedMediaType(ApiError):
@@ -156,6 +172,14 @@ class TooManyRequests(ApiError):
 
     def __init__(self, retry_after: int, message: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message, code=code, headers={"Retry-After": str(max(1, retry_after))})
+
+
+class HeadersTooLarge(ApiError):
+    """Too many headers, or too large ones: at the head, after a body, or beside its chunks (RFC 6585, section 5)."""
+
+    status = 431
+    default_code = "headers_too_large"
+    default_message = "The headers of the request are larger than this server accepts."
 
 
 class ProviderLimited(TooManyRequests):

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 from echo.keys import with_secrets
 from echo.listening import bind
 from echo.metrics.shared import forget_worker, shared_counts
+from echo.serving.config import ServerConfig
+from echo.serving.descriptors import raise_limit, room_for
+from echo.serving.parent import end_with_master
 from echo.settings import Settings
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -29,6 +33,9 @@ GRACEFUL_SECONDS = 30
 # For a worker to start in, or to answer its master: on a busy machine uvicorn's five seconds end a replacement of the
 # workers half-way, or a worker that is merely slow.
 WORKER_SECONDS = 20
+FORM_BYTES = 1024 * 1024
+# What a worker gets on top of its thirty seconds for closing down, before it counts as stuck.
+STUCK_SECONDS = 5
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
 # For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
@@ -87,8 +94,10 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     """Start the workers and watch over them and the database until a signal ends it."""
     listener = bind(settings.host, settings.port)
     settings = listening_on(listener.getsockname()[1], settings)
-    config = uvicorn.Config(
+    config = ServerConfig(
         partial(worker_app, settings),
+        limits=settings.connections,
+        largest_body=largest_body(settings),
         factory=True,
         lifespan="on",
         host=settings.host,
@@ -102,6 +111,9 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_worker_healthcheck=WORKER_SECONDS,
     )
+    raise_limit()
+    if (most := room_for(settings.connections.connections)) < settings.connections.connections:
+        log.warning("there are file descriptors for fewer connections (ulimit -n)", each_worker=most)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
     for name, value in MALLOC.items():
@@ -109,6 +121,11 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     with shared_counts(enabled=settings.metrics_secret is not None):
         Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
+
+
+def largest_body(settings: Settings) -> int:
+    """The most bytes that any operation reads of a body, with a form's own around its file."""
+    return FORM_BYTES + max(settings.max_import_bytes, settings.max_upload_bytes, settings.max_body_bytes)
 
 
 def listening_on(port: int, settings: Settings) -> Settings:
@@ -146,10 +163,30 @@ class Worker(multiprocess.Process):
     but is never known to, and a replacement of the workers waits for it in vain.
     """
 
+    # When it counts as stuck. One that is killed is not asked first, and ends at once.
+    _end = 0.0
+
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """What the process does: serve until it is told to stop."""
+        """What the process does: serve until it is told to stop, or its master is gone."""
+        end_with_master()
         _ = self.server
         super().target(sockets)
+
+    def terminate(self) -> None:
+        """Ask the process to stop; it has its time from now on."""
+        self._end = time.monotonic() + GRACEFUL_SECONDS + STUCK_SECONDS
+        super().terminate()
+
+    def join(self) -> None:
+        """Wait for an end that was asked for; what does not come to it in time is killed.
+
+        A worker whose event loop is stuck hears no SIGTERM, and the master would wait for it for ever.
+        """
+        self.process.join(max(STUCK_SECONDS, self._end - time.monotonic()))
+        if self.process.is_alive():
+            log.error("a worker did not stop and was killed", pid=self.process.pid)
+            self.process.kill()
+        super().join()
 
 
 # The supervisor has no parameter for it, and looks it up by this name.

@@ -275,6 +275,57 @@ class TestKill:
         assert eventually(lambda: server.get("/api/convos", token).ok)
 
 
+def tree_of(pid: int) -> set[int]:
+    """A process and all that descend from it."""
+    return {pid}.union(*(tree_of(child) for child in children_of(pid)))
+
+
+class TestKillOfOneProcess:
+    """`kill -9` of each process of the tree, alone: nothing is left that holds the port or the data."""
+
+    def test_of_the_master_ends_all_others_and_frees_the_port(
+        self, start: StartServer, tmp_path: Path
+    ) -> None:
+        server = start(workers=2, environ={"METRICS_SECRET": "s" * 40, "TMPDIR": str(tmp_path)})
+        token = server.sign_up("ada")
+        tree = tree_of(server.process.pid)
+        assert len(tree) >= 5, "master, two workers, the database, multiprocessing's tracker"
+        assert list(tmp_path.glob("echo-metrics-*"))
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        assert eventually(lambda: not any(alive(pid) for pid in tree))
+        assert not list(tmp_path.glob("echo-metrics-*"))
+        again = start(port=int(server.url.rpartition(":")[2]))
+        assert again.url == server.url
+        assert again.get("/api/user", token).json()["email"] == "ada@example.com"
+
+    def test_of_the_master_lets_a_request_under_way_end(self, start: StartServer) -> None:
+        server = start()
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        worker = server.workers()[0]
+        with socket.create_connection(address, timeout=PATIENCE) as client:
+            # The worker knows of it when it says that it may go on.
+            client.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: echo\r\nExpect: 100-continue\r\n")
+            client.sendall(b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+            assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait()
+            assert eventually(lambda: not server.healthy())
+            client.sendall(b"{}")
+            assert client.recv(12) == b"HTTP/1.1 400"
+        assert eventually(lambda: not alive(worker))
+
+    def test_of_the_tracker_harms_nobody(self, start: StartServer) -> None:
+        server = start()
+        known = {*server.workers(), *server.databases()}
+        [tracker] = children_of(server.process.pid) - known
+        os.kill(tracker, signal.SIGKILL)
+        os.kill(server.workers()[0], signal.SIGKILL)
+        assert eventually(lambda: bool(set(server.workers()) - known))
+        assert eventually(server.healthy)
+        assert server.stop(signal.SIGTERM) == 0
+
+
 class TestTwoProcesses:
     def test_refreshes_at_once_over_both_leave_everybody_logged_in(self, start: StartServer) -> None:
         server = start(workers=2)
@@ -356,7 +407,26 @@ class SlowServer:
         self.started = True
 
 
+class DeafWorker(Worker):
+    """A worker that never hears its master's SIGTERM, as one whose event loop is stuck."""
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.child_conn.send(True)
+        threading.Event().wait()
+
+
 class TestWorker:
+    def test_that_does_not_stop_in_its_time_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("echo.serve.GRACEFUL_SECONDS", 0)
+        monkeypatch.setattr("echo.serve.STUCK_SECONDS", 0.1)
+        worker = DeafWorker(uvicorn.Config("not.loaded"), [])
+        worker.start()
+        assert worker.parent_conn.poll(PATIENCE)
+        worker.terminate()
+        worker.join()
+        assert worker.exitcode == -signal.SIGKILL
+
     def test_has_one_server_which_its_master_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(multiprocess, "Server", SlowServer)
         monkeypatch.setattr(SlowServer, "made", [])

@@ -1,6 +1,7 @@
 """One set of counts for all workers: each writes files of its own in a directory that the master made for them."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,12 @@ def _directory() -> Iterator[str | None]:
         return
     with directory as name:
         yield name
+
+
+def discard_counts() -> None:
+    """Remove the directory for a master that cannot any more. What has been opened in it stays usable."""
+    if directory := os.environ.get(DIRECTORY):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def forget_worker(pid: int | None) -> None:

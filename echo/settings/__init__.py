@@ -4,6 +4,7 @@ from echo.settings.load import data_dir_of, load_settings
 from echo.settings.model import (
     AzureDeployment,
     ClientSettings,
+    ConnectionLimits,
     FileRules,
     ModerationSettings,
     ProviderLimits,
@@ -19,6 +20,7 @@ __all__ = [
     "AzureDeployment",
     "ClientSettings",
     "ConfigFileError",
+    "ConnectionLimits",
     "FileRules",
     "ModerationSettings",
     "ProviderLimits",

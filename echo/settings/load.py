@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from echo.settings.configured import configured
+from echo.settings.connections import read_connection_limits
 from echo.settings.database import ignored_options
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
@@ -111,6 +112,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     creds_key, creds_iv = read_credentials_keys(reader)
     librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     port = reader.whole("PORT", 3080, minimum=0, maximum=65535)
+    trust_proxy = reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10)
     domain = f"http://localhost:{port}"
     # LibreChat's two switches for what it writes to its console.
     level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
@@ -128,7 +130,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
         domain_client=_address(reader, "DOMAIN_CLIENT", domain),
         production=reader.text("NODE_ENV", "") == "production",
-        trust_proxy=reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10),
+        trust_proxy=trust_proxy,
         allow_registration=reader.flag("ALLOW_REGISTRATION", True),
         allow_email_login=reader.flag("ALLOW_EMAIL_LOGIN", True),
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
@@ -162,6 +164,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
         moderation=_moderation(reader),
+        connections=read_connection_limits(reader, trust_proxy=trust_proxy),
     )
     return configured(settings, reader, config)
 

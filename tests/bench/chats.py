@@ -151,6 +151,9 @@ def serving(directory: Path) -> Iterator[Server]:
             "ECHO_DATA_DIR": str(directory),
             "ECHO_RATE_LIMITS": "off",
             "LIMIT_CONCURRENT_MESSAGES": "false",
+            # All readers have one address here.
+            "ECHO_MAX_CONNECTIONS": "4000",
+            "ECHO_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "OPENAI_API_KEY": "sk-bench",
             "OPENAI_REVERSE_PROXY": f"http://127.0.0.1:{port}/v1",
             "OPENAI_MODELS": "bench",

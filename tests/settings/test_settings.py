@@ -3,7 +3,7 @@ from typing import ClassVar
 
 import pytest
 
-from echo.settings import AzureDeployment, ProviderSettings, SettingsError, load_settings
+from echo.settings import AzureDeployment, ConnectionLimits, ProviderSettings, SettingsError, load_settings
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import LIBRECHAT_VARIABLES
 from echo.settings.load import read_settings
@@ -98,6 +98,28 @@ class TestMisspeltNames:
             "      baseURL: https://models.example/v1\n      models: {default: [m]}\n"
         )
         assert load_settings({"ECHO_MINE": "sk-x"}, config_file=file).notices == ()
+
+
+class TestConnections:
+    def test_have_limits_by_default(self) -> None:
+        assert load_settings({}).connections == ConnectionLimits(
+            url_bytes=32_768,
+            header_bytes=32_768,
+            headers=100,
+            header_seconds=20,
+            body_seconds=60,
+            body_rate=1000,
+            pause_seconds=30,
+            reading_seconds=120,
+            idle_seconds=5,
+            connections=2000,
+            per_address=200,
+        )
+
+    def test_of_one_address_have_none_behind_a_proxy_whose_address_all_have(self) -> None:
+        limits = load_settings({"TRUST_PROXY": "1", "ECHO_MAX_CONNECTIONS_PER_ADDRESS": "5"}).connections
+        assert limits.per_address is None
+        assert load_settings({"ECHO_MAX_CONNECTIONS_PER_ADDRESS": "5"}).connections.per_address == 5
 
 
 class TestExampleFile:

@@ -105,10 +105,11 @@ def start_server(
     directory: Path,
     *,
     workers: int = 1,
+    port: int = 0,
     environ: dict[str, str] | None = None,
     command: tuple[str, ...] = (sys.executable, "-m", "echo"),
 ) -> RunningServer:
-    """Start `echo-api serve` on a free port with its data under the directory, and wait until it answers."""
+    """Start `echo-api serve` (on port 0: a free one) with its data under the directory; wait until it answers."""
     log = directory / f"echo-{time.monotonic_ns()}.log"
     inherited = {
         name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE")
@@ -119,7 +120,7 @@ def start_server(
                 *command,
                 "serve",
                 "--port",
-                "0",
+                str(port),
                 "--workers",
                 str(workers),
                 "--data-dir",

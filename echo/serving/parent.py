@@ -1,0 +1,42 @@
+"""A worker ends with its master, whatever ended that.
+
+Otherwise it would hold the port and answer `/health` for ever, with its embedded database gone. The kernel's
+parent-death signal would do on Linux only; the end of the pipe through which a master starts a process does
+everywhere, and also where the master died before anybody looked.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing import connection, parent_process
+
+import structlog
+
+from echo.metrics.shared import discard_counts
+
+log = structlog.get_logger(__name__)
+
+# For what is under way when the master dies. The database may be gone with it, so it is less than a stop gets.
+ORPHAN_SECONDS = 10.0
+
+
+def end_with_master(*, seconds: float = ORPHAN_SECONDS, leave: Callable[[int], None] = os._exit) -> None:
+    """Watch the master from a thread; when it is gone, stop as on SIGTERM, and leave at the latest after `seconds`.
+
+    In a process that no `multiprocessing` started, nothing is watched.
+    """
+    master = parent_process()
+    if master is None:
+        return
+
+    def watch() -> None:
+        connection.wait([master.sentinel])
+        log.error("the master process is gone; this worker ends")
+        discard_counts()
+        os.kill(os.getpid(), signal.SIGTERM)
+        # The thread ends with the process. This is for one that cannot stop: it is stuck, or waits for what is gone.
+        threading.Event().wait(seconds)
+        leave(1)
+
+    threading.Thread(target=watch, name="echo-master", daemon=True).start()
