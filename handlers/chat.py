@@ -4,6 +4,7 @@ from typing import Any
 
 from echo.http.event_stream import EventStream
 from echo.http.pending import Pending
+from echo.message_size import check_size
 from echo.services import Caller, Services
 from handlers.schemas import chat as schemas
 
@@ -12,7 +13,9 @@ Json = dict[str, Any]
 
 def start_chat(services: Services, caller: Caller, *, endpoint: str, body: Json) -> Json:
     """Ask a model; the answer comes by the stream."""
-    return services.chat.start(caller.id, endpoint, schemas.asked(body))
+    asked = schemas.asked(body)
+    check_size(asked.text, services.settings.max_message_bytes)
+    return services.chat.start(caller.id, endpoint, asked)
 
 
 def follow_chat(

@@ -9,6 +9,7 @@ from pymongo.operations import IndexModel
 from storage.database import Database, Document
 from storage.messages import MessageRepository, visible
 from storage.pages import Keyset, Page
+from storage.portions import PAGE_BYTES, read_within
 from storage.repository import Repository, found, now
 from storage.search import contains
 from storage.translation import translated
@@ -65,7 +66,7 @@ class ConversationRepository(Repository):
     ) -> Page:
         """Some conversations by their last change; with `search`, those whose title or messages contain it.
 
-        Raises `BrokenCursor`.
+        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`.
         """
         keyset = Keyset("updatedAt", newest_first, f"conversations|{archived}|{search or ''}")
         conditions = [keyset.after(cursor), visible(now()), OF_PEOPLE]
@@ -78,8 +79,9 @@ class ConversationRepository(Repository):
             "$and": conditions,
         }
         with translated():
-            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page(rows.to_list(), limit)
+            rows = self._lists.find_raw_batches(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            items, complete = read_within(rows, self._lists, PAGE_BYTES)
+        return keyset.page(items, limit, complete=complete)
 
     def _matching(self, owner: str, search: str) -> Document:
         in_messages = self._messages.conversations_containing(owner, search)
@@ -110,6 +112,18 @@ class ConversationRepository(Repository):
                     return_document=ReturnDocument.AFTER,
                 )
             )
+
+    def replace_title(self, owner: str, conversation_id: str, before: str | None, title: str) -> Document:
+        """Give a title in place of `before`; a conversation that has another one by now keeps it.
+
+        The conversation as it is then. Raises `NotFound`, `InvalidDocument`.
+        """
+        query = {**self._mine(owner, conversation_id), "title": before}
+        with translated():
+            changed = self._collection.find_one_and_update(
+                query, changes(now(), title, None), projection=SHOWN, return_document=ReturnDocument.AFTER
+            )
+        return self.get(owner, conversation_id) if changed is None else changed
 
     @staticmethod
     def _mine(owner: str, conversation_id: str) -> Document:

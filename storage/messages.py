@@ -10,6 +10,7 @@ from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
 from storage.pages import Keyset, Page
+from storage.portions import PAGE_BYTES, Query, Reading, read_all, read_within
 from storage.repository import Repository, found, now
 from storage.search import contains
 from storage.translation import translated
@@ -73,7 +74,7 @@ class MessageRepository(Repository):
     ) -> Page:
         """Some messages, the newest first: of one conversation, or of all that are not temporary.
 
-        Raises `BrokenCursor`.
+        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`.
         """
         keyset = Keyset("createdAt", True, f"messages|{conversation_id or ''}|{search or ''}")
         conditions = [
@@ -84,17 +85,22 @@ class MessageRepository(Repository):
             conditions.append(text_contains(search))
         with translated():
             query = {"user": owner, "$and": conditions}
-            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            return keyset.page([identified(row) for row in rows], limit)
+            rows = self._lists.find_raw_batches(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            items, complete = read_within(rows, self._lists, PAGE_BYTES)
+        return keyset.page([identified(row) for row in items], limit, complete=complete)
 
-    def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
+    def read_conversation(self, owner: str, conversation_id: str) -> Reading:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
-        with translated():
-            messages = [identified(row) for row in self._lists.find(query, SHOWN).sort(OLDEST_FIRST)]
-            if not messages:
+        reading = read_all(self._lists, Query(query, SHOWN, OLDEST_FIRST))
+        if not reading.is_whole:
+            portions = ([identified(row) for row in rows] for rows in reading.portions)
+            return Reading(portions, False, reading.held)
+        messages = [identified(row) for row in reading.documents()]
+        if not messages:
+            with translated():
                 found(self._conversations.find_one(query, {"_id": 1}))
-        return messages
+        return Reading([messages], True, reading.held)
 
     def get(self, owner: str, conversation_id: str, message_id: str) -> Document:
         """One message; raises `NotFound`."""
