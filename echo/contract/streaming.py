@@ -21,8 +21,7 @@ def json_pieces(items: JsonItems, response: Response) -> Iterator[bytes]:
     Raises `ContractBreach` before the first piece for what surrounds the items, and before a piece for an item.
     """
     frame: Any = [] if items.name is None else {**items.others, items.name: []}
-    if not is_valid(response, frame):
-        raise ContractBreach("what surrounds the items is not valid")
+    check(response, frame)
     of_item, opening, closing_ = response.items[items.name], b"[", b"]"
     if items.name is not None:
         head = orjson.dumps({**items.others, items.name: 0})
@@ -38,10 +37,11 @@ def json_pieces(items: JsonItems, response: Response) -> Iterator[bytes]:
     yield closing_ if separator == b"," else opening + closing_
 
 
-def is_valid(response: Response, body: Any) -> bool:
-    """Whether a JSON body is one that the contract promises."""
-    validator = response.media_types[JSON]
-    return validator is None or validator.is_valid(body)
+def check(response: Response, body: Any) -> None:
+    """Raise `ContractBreach` unless a JSON body is one that the contract promises."""
+    validator = response.media_types.get(JSON)
+    if validator and not validator.is_valid(body):
+        raise ContractBreach("; ".join(validator.details(body)))
 
 
 def sliced(content: bytes) -> Iterator[bytes]:
@@ -70,6 +70,6 @@ def _kept(pieces: Iterator[bytes], share: Share) -> Generator[bytes, None, None]
 
 def check_whole(operation: Operation, status: int, body: Any) -> None:
     """Raise `ContractBreach` unless the body is one that the contract promises for the status."""
-    response = operation.responses.get(status)
-    if response is None or JSON not in response.media_types or not is_valid(response, body):
-        raise ContractBreach(f"{operation.id} answers {status} with what is not declared")
+    # Status and media type are checked with the head.
+    if response := operation.responses.get(status):
+        check(response, body)
