@@ -6,7 +6,7 @@ import pytest
 
 from storage.conversations import ConversationRepository
 from storage.database import Database
-from storage.errors import NotFound
+from storage.errors import InvalidDocument, NotFound
 from storage.threads import ThreadRepository
 from tests.support.chats import (
     START,
@@ -80,6 +80,18 @@ class TestFork:
         assert given == ConversationRepository(database).get(ada, given["conversationId"])
         (newest, *_) = ConversationRepository(database).list_page(ada, limit=10).items
         assert newest["_id"] == given["_id"]
+
+    def test_nothing_is_left_of_one_that_cannot_be_stored(
+        self, threads: ThreadRepository, database: Database, ada: str
+    ) -> None:
+        # There is room for the conversation, and none for the list of its messages.
+        settings = {"promptPrefix": "x" * ((16 << 20) - 400)}
+        conversation_id = put_conversation(database, ada, **settings)
+        names = [put_message(database, ada, conversation_id, text=str(number)) for number in range(60)]
+        with pytest.raises(InvalidDocument):
+            threads.fork(ada, conversation_id, names[-1], option="targetLevel", split_at_target=False)
+        assert database.collection("messages").count_documents({"user": ada}) == 60
+        assert database.collection("conversations").count_documents({"user": ada}) == 1
 
     def test_one_without_a_title_gets_librechats(
         self, threads: ThreadRepository, database: Database, ada: str
