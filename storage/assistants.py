@@ -62,10 +62,8 @@ class AssistantRepository(Repository):
         if after is not None:
             query |= self._beyond(self.get(owner, after), "$lt" if newest_first else "$gt")
         with translated():
-            rows = self._collection.find_raw_batches(query).sort(
-                [("createdAt", direction), ("_id", direction)]
-            )
-            items, complete = read_within(rows.limit(limit + 1), self._collection, PAGE_BYTES)
+            rows = self._collection.find(query).sort([("createdAt", direction), ("_id", direction)])
+            items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
         return items[:limit], len(items) > limit or not complete
 
     def get(self, owner: str, assistant_id: str) -> Document:

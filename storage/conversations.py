@@ -79,8 +79,8 @@ class ConversationRepository(Repository):
             "$and": conditions,
         }
         with translated():
-            rows = self._lists.find_raw_batches(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            items, complete = read_within(rows, self._lists, PAGE_BYTES)
+            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            items, complete = read_within(rows, PAGE_BYTES)
         return keyset.page(items, limit, complete=complete)
 
     def _matching(self, owner: str, search: str) -> Document:

@@ -46,7 +46,8 @@ class ExportRepository:
     def conversations(self, owner: str, keys: Sequence[Any]) -> Iterable[list[Document]]:
         """The conversations that are still there, in the order of their keys; some at a time."""
         query = {"user": owner, "_id": {"$in": list(keys)}}
-        by_key = Query(query, NOT_EXPORTED, [("_id", 1)], arranged=lambda each: str(each["_id"]))
+        places = {key: place for place, key in enumerate(keys)}
+        by_key = Query(query, NOT_EXPORTED, [("_id", 1)], arranged=lambda each: places[each["_id"]])
         return read_all(self._conversations, by_key).portions
 
     def outlines(self, owner: str, conversation_ids: Sequence[str]) -> dict[str, list[Outline]]:

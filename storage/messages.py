@@ -85,8 +85,8 @@ class MessageRepository(Repository):
             conditions.append(text_contains(search))
         with translated():
             query = {"user": owner, "$and": conditions}
-            rows = self._lists.find_raw_batches(query, SHOWN).sort(keyset.sort).limit(limit + 1)
-            items, complete = read_within(rows, self._lists, PAGE_BYTES)
+            rows = self._lists.find(query, SHOWN).sort(keyset.sort).limit(limit + 1)
+            items, complete = read_within(rows, PAGE_BYTES)
         return keyset.page([identified(row) for row in items], limit, complete=complete)
 
     def read_conversation(self, owner: str, conversation_id: str) -> Reading:
