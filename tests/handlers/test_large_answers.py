@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pymongo.database import Database as MongoDatabase
 from starlette.types import Message
 
 from echo.app import assemble
+from storage.errors import Unavailable
 from tests.conftest import UserClient, make_settings
 from tests.handlers.test_messages import new_id, post
 
@@ -51,6 +52,20 @@ class TestConversation:
     def test_another_owner_finds_nothing(self, ada: UserClient, bob: UserClient, stored: Stored) -> None:
         conversation_id, _ = put(stored, ada.id, 3, MIB)
         assert bob.get(f"/api/messages/{conversation_id}").status_code == 404
+
+    def test_a_database_that_fails_in_the_middle_breaks_it_off(
+        self, ada: UserClient, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Better a part than what looks whole. (Starlette's test client shows a broken connection as an end.)"""
+        conversation_id, _ = put(stored, ada.id, 3, MIB)
+
+        def fail(sizes: Any) -> Iterator[list[Any]]:
+            yield [sizes[0][0]]
+            raise Unavailable("gone")
+
+        monkeypatch.setattr("storage.portions.by_bytes", fail)
+        with pytest.raises(ValueError, match="Expecting ',' delimiter"):
+            json.loads(ada._http.get(f"/api/messages/{conversation_id}", headers=ada.headers).text)
 
     def test_a_head_has_no_body(self, ada: UserClient, stored: Stored) -> None:
         conversation_id, _ = put(stored, ada.id, 3, MIB)
