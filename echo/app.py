@@ -209,7 +209,6 @@ def make_services(
             Keeper(
                 ExchangeRepository(database),
                 ChatRepository(database),
-                ConversationRepository(database),
                 titles,
                 background,
                 count_tokens,

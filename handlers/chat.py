@@ -4,6 +4,7 @@ from typing import Any
 
 from echo.http.event_stream import EventStream
 from echo.http.pending import Pending
+from echo.message_size import check_size
 from echo.services import Caller, ClientInfo, Services
 from handlers.schemas import chat as schemas
 
@@ -15,6 +16,7 @@ def start_chat(
 ) -> Json | Pending:
     """Ask a model; the answer comes by the stream."""
     asked, moderation = schemas.asked(body), services.moderation
+    check_size(asked.text, services.settings.max_message_bytes)
     if moderation.enabled:
         return Pending(
             lambda: services.chat.start_checked(caller.id, endpoint, asked, client, check=moderation.check)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from echo.http.pending import Pending
+from echo.message_size import check_size
 from echo.services import Caller, Services
 from handlers.schemas import completions as schemas
 
@@ -14,4 +15,8 @@ def list_v1_models(services: Services, caller: Caller) -> Pending:
 
 def create_chat_completion(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:
     """A model's answer, whole or as a stream."""
-    return services.completions.create(caller, schemas.question.load(body))
+    question = schemas.question.load(body)
+    if question.store:
+        for turn in question.turns:
+            check_size(turn.text, services.settings.max_message_bytes)
+    return services.completions.create(caller, question)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from echo.http.pending import Pending
+from echo.http.stream_body import JsonItems
 from echo.services import Caller, Services
-from handlers.paging import clamp, page_body
+from handlers.paging import all_under, clamp, page_body
 from handlers.schemas import conversations as schemas
 from handlers.schemas import messages as message_schemas
 
@@ -63,8 +64,8 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
     """Give a conversation a title made from how it began."""
     conversation = services.conversations.get(caller.id, body["conversationId"])
     conversation_id = conversation["conversationId"]
-    messages = services.messages.list_conversation(caller.id, conversation_id)
-    question, answer = message_schemas.opening(messages)
+    messages = services.messages.read_conversation(caller.id, conversation_id)
+    question, answer = message_schemas.opening(messages.documents())
     if question is None:
         return {"title": schemas.conversation.dump_one(conversation)["title"]}
     endpoint, model = conversation.get("endpoint"), conversation.get("model")
@@ -76,8 +77,11 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
         model=model,
         credentials=services.keys.credentials(caller.id, endpoint) if endpoint else None,
     )
-    services.conversations.update(caller.id, conversation_id, title=title)
-    return {"title": title}
+    # A name that the user has given meanwhile stays.
+    titled = services.conversations.replace_title(
+        caller.id, conversation_id, conversation.get("title"), title
+    )
+    return {"title": schemas.conversation.dump_one(titled)["title"]}
 
 
 def await_title(services: Services, caller: Caller, *, conversation_id: str) -> Pending:
@@ -89,13 +93,12 @@ def await_title(services: Services, caller: Caller, *, conversation_id: str) -> 
     return Pending(wait)
 
 
-def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json:
+def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json | JsonItems:
     """Copy a conversation up to one of its messages into a new one."""
     target = schemas.fork.load(body)
-    conversation, messages = services.threads.fork(
+    conversation = services.threads.fork(
         caller.id, target.pop("conversation_id"), target.pop("message_id"), **target
     )
-    return {
-        "conversation": schemas.conversation.dump_one(conversation),
-        "messages": message_schemas.message.dump_all(messages),
-    }
+    messages = services.messages.read_conversation(caller.id, conversation["conversationId"])
+    made = {"conversation": schemas.conversation.dump_one(conversation)}
+    return all_under("messages", message_schemas.message, messages, made)

@@ -5,15 +5,17 @@ from typing import Any
 from echo.errors import NotFound
 from echo.files import Upload
 from echo.files.downloads import Download, download
+from echo.http.stream_body import JsonItems
 from echo.services import Caller, Services
+from handlers.paging import all_items
 from handlers.schemas import files as schemas
 
 Json = dict[str, Any]
 
 
-def list_files(services: Services, caller: Caller) -> list[Json]:
+def list_files(services: Services, caller: Caller) -> list[Json] | JsonItems:
     """All files of the caller, the last changed first."""
-    return schemas.file.dump_all(services.files.list(caller.id))
+    return all_items(schemas.file, services.files.list(caller.id))
 
 
 def upload_file(services: Services, caller: Caller, *, file: Upload, metadata: str | None = None) -> Json:

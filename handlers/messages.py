@@ -3,8 +3,10 @@
 from typing import Any
 
 from echo.http.pending import Pending
+from echo.http.stream_body import JsonItems
+from echo.message_size import check_size
 from echo.services import Caller, Services
-from handlers.paging import clamp, page_body
+from handlers.paging import all_items, clamp, page_body
 from handlers.schemas import messages as schemas
 
 Json = dict[str, Any]
@@ -35,14 +37,17 @@ def list_messages(
     return services.searches.pending(caller.id, page) if search else page()
 
 
-def list_conversation_messages(services: Services, caller: Caller, *, conversation_id: str) -> list[Json]:
+def list_conversation_messages(
+    services: Services, caller: Caller, *, conversation_id: str
+) -> list[Json] | JsonItems:
     """All messages of a conversation, the oldest first."""
-    return schemas.message.dump_all(services.messages.list_conversation(caller.id, conversation_id))
+    return all_items(schemas.message, services.messages.read_conversation(caller.id, conversation_id))
 
 
 def create_message(services: Services, caller: Caller, *, conversation_id: str, body: Json) -> Json:
     """Post a message; a conversation that is not there yet begins with it."""
     fields = schemas.new_message.load(body)
+    check_size(fields["text"], services.settings.max_message_bytes)
     message = services.threads.post(
         caller.id, conversation_id, token_count=services.count_tokens(fields["text"]), **fields
     )
@@ -61,6 +66,7 @@ def update_message(
     if "text" not in body:
         return get_message(services, caller, conversation_id=conversation_id, message_id=message_id)
     text = body["text"]
+    check_size(text, services.settings.max_message_bytes)
     message = services.threads.edit(
         caller.id, conversation_id, message_id, text=text, token_count=services.count_tokens(text)
     )

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from echo.http.stream_body import JsonItems
 from echo.services import Caller, Services
+from handlers.paging import all_items
 from handlers.schemas import presets as schemas
 
 Json = dict[str, Any]
 
 
-def list_presets(services: Services, caller: Caller) -> list[Json]:
+def list_presets(services: Services, caller: Caller) -> list[Json] | JsonItems:
     """All presets of the caller."""
-    return schemas.preset.dump_all(services.presets.list(caller.id))
+    return all_items(schemas.preset, services.presets.list(caller.id))
 
 
 def create_preset(services: Services, caller: Caller, *, body: Json) -> Json:

@@ -12,6 +12,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.database import Document
+from storage.portions import PAGE_BYTES, read_within
 from storage.repository import LIST_MS, Repository, found, now, owner_id
 from storage.translation import translated
 
@@ -53,6 +54,7 @@ class AssistantRepository(Repository):
     ) -> tuple[list[Document], bool]:
         """At most `limit` assistants by time of creation, and whether there are more.
 
+        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`).
         `after` is the id of the assistant before the first; raises `NotFound` for an unknown one.
         """
         direction = -1 if newest_first else 1
@@ -63,8 +65,8 @@ class AssistantRepository(Repository):
             rows = self._collection.find(query, max_time_ms=LIST_MS).sort(
                 [("createdAt", direction), ("_id", direction)]
             )
-            items = list(rows.limit(limit + 1))
-        return items[:limit], len(items) > limit
+            items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+        return items[:limit], len(items) > limit or not complete
 
     def get(self, owner: str, assistant_id: str) -> Document:
         """One assistant; raises `NotFound`."""

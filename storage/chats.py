@@ -25,6 +25,7 @@ from storage.conversations import UNTITLED
 from storage.database import Database, Document
 from storage.errors import NotFound
 from storage.messages import OLDEST_FIRST, by_id, identified
+from storage.portions import SIZE
 from storage.repository import found, now
 from storage.translation import translated
 
@@ -56,9 +57,10 @@ class ChatRepository:
             return found(self._conversations.find_one(_mine(owner, conversation_id), shown))
 
     def skeleton(self, owner: str, conversation_id: str) -> list[Document]:
-        """All messages of a conversation, the oldest first, without what they say."""
+        """All messages of a conversation, the oldest first, without what they say; `size` is in bytes."""
         with translated():
-            rows = self._messages.find(_mine(owner, conversation_id), SKELETON).sort(OLDEST_FIRST)
+            shown = {**SKELETON, "size": SIZE}
+            rows = self._messages.find(_mine(owner, conversation_id), shown).sort(OLDEST_FIRST)
             return [identified(row) for row in rows]
 
     def contents(self, owner: str, conversation_id: str, message_ids: Sequence[str]) -> dict[str, Document]:

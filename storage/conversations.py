@@ -9,6 +9,7 @@ from pymongo.operations import IndexModel
 from storage.database import Database, Document
 from storage.messages import MessageRepository, visible
 from storage.pages import Keyset, Page
+from storage.portions import PAGE_BYTES, read_within
 from storage.repository import LIST_MS, LIST_SECONDS, Repository, found, now
 from storage.search import Search
 from storage.stop import Stop
@@ -67,7 +68,8 @@ class ConversationRepository(Repository):
     ) -> Page:
         """Some conversations by their last change; with `search`, those whose title or messages contain it.
 
-        Raises `BrokenCursor`; with `search`, `TookTooLong` when `stop` ends it.
+        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`; with `search`,
+        `TookTooLong` when `stop` ends it.
         """
         keyset = Keyset("updatedAt", newest_first, f"conversations|{archived}|{search or ''}")
         conditions = [keyset.after(cursor), visible(now()), OF_PEOPLE]
@@ -78,18 +80,18 @@ class ConversationRepository(Repository):
             "$and": conditions,
         }
         if search:
-            rows = self._search(
+            items, complete = self._search(
                 query, Search(search), keyset=keyset, most=limit + 1, stop=stop or Stop(LIST_SECONDS)
             )
         else:
             with translated():
-                found_rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
-                rows = found_rows.limit(limit + 1).to_list()
-        return keyset.page(rows, limit)
+                rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
+                items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+        return keyset.page(items, limit, complete=complete)
 
     def _search(
         self, query: Document, search: Search, *, keyset: Keyset, most: int, stop: Stop
-    ) -> list[Document]:
+    ) -> tuple[list[Document], bool]:
         spoken = self._messages.conversations_containing(query["user"], search, stop)
         matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
         in_messages = set(spoken)
@@ -127,6 +129,18 @@ class ConversationRepository(Repository):
                     return_document=ReturnDocument.AFTER,
                 )
             )
+
+    def replace_title(self, owner: str, conversation_id: str, before: str | None, title: str) -> Document:
+        """Give a title in place of `before`; a conversation that has another one by now keeps it.
+
+        The conversation as it is then. Raises `NotFound`, `InvalidDocument`.
+        """
+        query = {**self._mine(owner, conversation_id), "title": before}
+        with translated():
+            changed = self._collection.find_one_and_update(
+                query, changes(now(), title, None), projection=SHOWN, return_document=ReturnDocument.AFTER
+            )
+        return self.get(owner, conversation_id) if changed is None else changed
 
     @staticmethod
     def _mine(owner: str, conversation_id: str) -> Document:

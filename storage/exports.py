@@ -1,11 +1,12 @@
 """All conversations of an owner, read so that no more than a little of them is in memory at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from storage.conversations import OF_PEOPLE
 from storage.database import Database, Document
 from storage.messages import visible
+from storage.portions import Query, read_all
 from storage.repository import now
 from storage.translation import translated
 
@@ -43,12 +44,13 @@ class ExportRepository:
         with translated(), self._patiently():
             return sorted((each["_id"] for each in self._conversations.find(query, {"_id": 1})), key=str)
 
-    def conversations(self, owner: str, keys: Sequence[Any]) -> list[Document]:
-        """The conversations that are still there, in the order of their keys."""
+    def conversations(self, owner: str, keys: Sequence[Any]) -> Iterable[list[Document]]:
+        """The conversations that are still there, in the order of their keys; some at a time."""
         query = {"user": owner, "_id": {"$in": list(keys)}}
-        with translated(), self._patiently():
-            found = {each["_id"]: each for each in self._conversations.find(query, NOT_EXPORTED)}
-        return [found[key] for key in keys if key in found]
+        places = {key: place for place, key in enumerate(keys)}
+        by_key = Query(query, NOT_EXPORTED, [("_id", 1)], arranged=lambda each: places[each["_id"]])
+        with self._patiently():
+            return read_all(self._conversations, by_key).portions
 
     def outlines(self, owner: str, conversation_ids: Sequence[str]) -> dict[str, list[Outline]]:
         """The messages of conversations, the oldest first."""

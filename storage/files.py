@@ -7,7 +7,8 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
 from storage.database import Document
-from storage.repository import LIST_MS, Repository, found, now, owner_id
+from storage.portions import Query, Reading, read_all
+from storage.repository import Repository, found, now, owner_id
 from storage.translation import translated
 
 
@@ -37,11 +38,10 @@ class FileRepository(Repository):
             self._collection.insert_one(document)
         return document
 
-    def list(self, owner: str) -> list[Document]:
+    def list(self, owner: str) -> Reading:
         """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
-        with translated():
-            rows = self._collection.find({"user": owner_id(owner)}, {"text": 0}, max_time_ms=LIST_MS)
-            return list(rows.sort([("updatedAt", -1), ("_id", -1)]))
+        newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
+        return read_all(self._collection, Query({"user": owner_id(owner)}, {"text": 0}, newest_first))
 
     def get(self, owner: str, file_id: str) -> Document:
         """One record; raises `NotFound`."""

@@ -15,8 +15,12 @@ from bson import ObjectId
 from storage.database import Document
 from storage.errors import NotFound
 from storage.messages import NO_PARENT
+from storage.portions import SIZE
 from storage.repository import now
 
+# What a fork is made of, before any text is read: besides what the tree needs, the key of the original and its size.
+ORIGINAL, BYTES = "original", "bytes"
+OUTLINE: Document = {"messageId": 1, "parentMessageId": 1, "createdAt": 1, "updatedAt": 1, BYTES: SIZE}
 DIRECT_PATH, INCLUDE_BRANCHES, TARGET_LEVEL = "directPath", "includeBranches", "targetLevel"
 
 
@@ -137,6 +141,12 @@ def copies(messages: Sequence[Document], owner: str, conversation_id: str) -> li
             "_meiliIndex": False,
         }
     return sorted(made.values(), key=lambda copy: (copy["createdAt"], copy["_id"]))
+
+
+def filled(copy: Document, original: Document) -> Document:
+    """A copy that was made of an outline, with everything else that the original holds."""
+    outline = {name: value for name, value in copy.items() if name not in (ORIGINAL, BYTES)}
+    return {**original, **outline}
 
 
 def created(message: Document) -> datetime:

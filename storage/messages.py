@@ -10,6 +10,7 @@ from pymongo.operations import IndexModel
 
 from storage.database import Database, Document
 from storage.pages import Keyset, Page
+from storage.portions import PAGE_BYTES, Query, Reading, read_all, read_within
 from storage.repository import LIST_MS, LIST_SECONDS, Repository, found, now
 from storage.search import Search
 from storage.stop import Stop
@@ -76,7 +77,8 @@ class MessageRepository(Repository):
     ) -> Page:
         """Some messages, the newest first: of one conversation, or of all that are not temporary.
 
-        Raises `BrokenCursor`; with `search`, `TookTooLong` when `stop` ends it.
+        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`; with `search`,
+        `TookTooLong` when `stop` ends it.
         """
         keyset = Keyset("createdAt", True, f"messages|{conversation_id or ''}|{search or ''}")
         conditions = [
@@ -85,34 +87,35 @@ class MessageRepository(Repository):
         ]
         query = {"user": owner, "$and": conditions}
         if search:
-            rows = self._search(
+            items, complete = self._search(
                 query, Search(search), keyset=keyset, most=limit + 1, stop=stop or Stop(LIST_SECONDS)
             )
         else:
             with translated():
-                found_rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
-                rows = found_rows.limit(limit + 1).to_list()
-        return keyset.page([identified(row) for row in rows], limit)
+                rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
+                items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+        return keyset.page([identified(row) for row in items], limit, complete=complete)
 
     def _search(
         self, query: Document, search: Search, *, keyset: Keyset, most: int, stop: Stop
-    ) -> list[Document]:
+    ) -> tuple[list[Document], bool]:
         query = {"$and": [query, search.within(*SEARCHED)]}
         with stop.over(self._database) as session, translated():
             rows = self._lists.find(query, SHOWN, session=session).sort(keyset.sort)
             return search.first(most, rows, spoken, stop)
 
-    def list_conversation(self, owner: str, conversation_id: str) -> list[Document]:
+    def read_conversation(self, owner: str, conversation_id: str) -> Reading:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
-        with translated():
-            messages = [
-                identified(row)
-                for row in self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(OLDEST_FIRST)
-            ]
-            if not messages:
+        reading = read_all(self._lists, Query(query, SHOWN, OLDEST_FIRST))
+        if not reading.is_whole:
+            portions = ([identified(row) for row in rows] for rows in reading.portions)
+            return Reading(portions, False, reading.held)
+        messages = [identified(row) for row in reading.documents()]
+        if not messages:
+            with translated():
                 found(self._conversations.find_one(query, {"_id": 1}))
-        return messages
+        return Reading([messages], True, reading.held)
 
     def get(self, owner: str, conversation_id: str, message_id: str) -> Document:
         """One message; raises `NotFound`."""

@@ -59,11 +59,15 @@ class Keyset:
         bound = {"$not": {"$gt": moment}} if self.descending else {"$gte": moment}
         return {self.sort_key: bound, "$or": [{self.sort_key: {operator: moment}}, ties, *undated]}
 
-    def page(self, rows: list[Document], limit: int) -> Page:
-        """The page for `limit + 1` rows that were read: the last one only shows that there is more."""
-        if len(rows) <= limit:
+    def page(self, rows: list[Document], limit: int, *, complete: bool = True) -> Page:
+        """The page for `limit + 1` rows that were asked for: the last one only shows that there is more.
+
+        Not `complete` are fewer that were read, because they are so large; there are more then, too.
+        """
+        if complete and len(rows) <= limit:
             return Page(rows, None)
-        return Page(rows[:limit], self._encode(rows[limit - 1]))
+        items = rows[:limit]
+        return Page(items, self._encode(items[-1]))
 
     def _encode(self, row: Mapping[str, Any]) -> str:
         moment = row.get(self.sort_key)

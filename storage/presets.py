@@ -8,7 +8,8 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.operations import IndexModel
 
 from storage.database import Document
-from storage.repository import LIST_MS, Repository, now
+from storage.portions import Query, Reading, read_all
+from storage.repository import Repository, found, now
 from storage.translation import translated
 
 # LibreChat's place in the list for a preset that has no `order`.
@@ -26,12 +27,15 @@ class PresetRepository(Repository):
         IndexModel([("user", ASCENDING), ("updatedAt", DESCENDING), ("_id", DESCENDING)], background=True),
     )
 
-    def list(self, owner: str) -> list[Document]:
+    def list(self, owner: str) -> Reading:
         """All presets in LibreChat's order: by `order` (its default preset has 0), then the last changed first."""
+        newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
+        return read_all(self._collection, Query({"user": owner}, {}, newest_first, _position, {"order": 1}))
+
+    def get(self, owner: str, preset_id: str) -> Document:
+        """One preset; raises `NotFound`."""
         with translated():
-            found = self._collection.find({"user": owner}, max_time_ms=LIST_MS)
-            rows = list(found.sort([("updatedAt", -1), ("_id", -1)]))
-        return sorted(rows, key=_position)
+            return found(self._collection.find_one({"presetId": preset_id, "user": owner}))
 
     def create(self, owner: str, fields: Mapping[str, Any]) -> Document:
         """Insert a preset with these fields."""

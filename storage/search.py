@@ -9,6 +9,7 @@ from pymongo.cursor import Cursor
 from storage.database import Document
 from storage.errors import InvalidDocument
 from storage.folding import fold, pattern
+from storage.portions import PAGE_BYTES, take_within
 from storage.stop import Stop
 
 # What there is of a document to search in; of its values only texts count.
@@ -40,12 +41,17 @@ class Search:
         """The filter for documents with the text, or its first characters, in one of the fields."""
         return {"$or": [{field: {"$regex": self._pattern, "$options": "i"}} for field in fields]}
 
-    def first(self, most: int, rows: Cursor[Document], texts: Texts, stop: Stop) -> list[Document]:
-        """The first of the rows that the filter finds and that hold the text. Raises `TookTooLong`."""
+    def first(
+        self, most: int, rows: Cursor[Document], texts: Texts, stop: Stop
+    ) -> tuple[list[Document], bool]:
+        """The first of the rows that the filter finds and that hold the text, and whether those are all.
+
+        Fewer where they have more bytes than a page may (`PAGE_BYTES`). Raises `TookTooLong`.
+        """
         with rows:
             if self.exact:
-                return rows.limit(most).to_list()
-            return list(islice(self.holding(rows, texts, stop), most))
+                return take_within(rows.limit(most), PAGE_BYTES)
+            return take_within(islice(self.holding(rows, texts, stop), most), PAGE_BYTES)
 
     def holding(self, rows: Iterable[Document], texts: Texts, stop: Stop) -> Iterator[Document]:
         """Those of the rows that hold the whole text. Raises `TookTooLong`."""

@@ -7,6 +7,7 @@ dies between them.
 """
 
 import uuid
+from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -18,11 +19,15 @@ from storage.database import PATIENT_SECONDS, Database, Document
 from storage.errors import Conflict, UnknownParent
 from storage.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.messages import SHOWN as MESSAGE_SHOWN
+from storage.portions import by_bytes
 from storage.repository import found, now
 from storage.shapes import INHERITED, edited, forked_conversation, new_conversation, new_message
+from storage.translation import translated
 
 Session = ClientSession | None
 ATTEMPTS = 10
+# Bytes of messages that are copied in one transaction; MongoDB's own advice is to keep one below 16 MB.
+COPIED_AT_ONCE = 16 * 1024 * 1024
 NEWEST_FIRST = [(name, -direction) for name, direction in OLDEST_FIRST]
 
 
@@ -157,21 +162,53 @@ class ThreadRepository:
 
     def fork(
         self, owner: str, conversation_id: str, message_id: str, *, option: str, split_at_target: bool
-    ) -> tuple[Document, list[Document]]:
-        """Copy a part of a conversation into a new one; see `storage.forks`. Raises `NotFound`."""
-        mine = {"user": owner, "conversationId": conversation_id}
-        shown = ("_id", *CONVERSATION_SHOWN)
+    ) -> Document:
+        """Copy a part of a conversation into a new one, which is returned; see `storage.forks`. Raises `NotFound`.
 
-        def copy(session: Session) -> tuple[Document, list[Document]]:
+        A portion of the messages is in memory at a time. More than 16 MiB of them (`COPIED_AT_ONCE`) are no matter
+        for one transaction, which the database would have to hold as a whole: there the order of the writes counts.
+        """
+        mine = {"user": owner, "conversationId": conversation_id}
+
+        def copy(session: Session) -> Document:
             original = found(self._conversations.find_one(mine, {"messages": 0}, session=session))
-            messages = [
-                identified(each) for each in self._messages.find(mine, session=session).sort(OLDEST_FIRST)
-            ]
-            chosen = forks.select(messages, message_id, option=option, split_at_target=split_at_target)
+            rows = self._messages.find(mine, forks.OUTLINE, session=session).sort(OLDEST_FIRST)
+            outlines = [{**identified(each), forks.ORIGINAL: each["_id"]} for each in rows]
+            chosen = forks.select(outlines, message_id, option=option, split_at_target=split_at_target)
+            if session is not None and sum(each[forks.BYTES] for each in chosen) > COPIED_AT_ONCE:
+                raise _TooMuchAtOnce
             made = forks.copies(chosen, owner, str(uuid.uuid4()))
             conversation = forked_conversation(original, made)
-            self._messages.insert_many(made, session=session)
-            self._conversations.insert_one(conversation, session=session)
-            return {name: conversation[name] for name in shown if name in conversation}, made
+            try:
+                written = self._copy_messages(mine, made, session)
+                conversation["messages"] = [each for each in conversation["messages"] if each in written]
+                self._conversations.insert_one(conversation, session=session)
+            except BaseException:
+                if session is None:
+                    self._messages.delete_many({**mine, "conversationId": conversation["conversationId"]})
+                raise
+            return {name: conversation[name] for name in ("_id", *CONVERSATION_SHOWN) if name in conversation}
 
-        return self._database.atomically(copy, seconds=PATIENT_SECONDS)
+        try:
+            return self._database.atomically(copy, seconds=PATIENT_SECONDS)
+        except _TooMuchAtOnce:
+            with self._database.patiently(), translated():
+                return copy(None)
+
+    def _copy_messages(self, mine: Document, made: list[Document], session: Session) -> set[Any]:
+        """Insert copies with all that the originals hold; one whose original is gone by now is left out.
+
+        The keys of those that are there.
+        """
+        by_original, written = {each[forks.ORIGINAL]: each for each in made}, set[Any]()
+        for keys in by_bytes((each[forks.ORIGINAL], each[forks.BYTES]) for each in made):
+            originals = self._messages.find({**mine, "_id": {"$in": keys}}, session=session)
+            documents = [forks.filled(by_original[each["_id"]], each) for each in originals]
+            if documents:
+                self._messages.insert_many(documents, session=session)
+                written.update(each["_id"] for each in documents)
+        return written
+
+
+class _TooMuchAtOnce(Exception):
+    """A transaction would be too large."""

@@ -12,6 +12,9 @@ Document = Mapping[str, Any]
 CountTokens = Callable[[str], int]
 # What a message without a count is taken for, until its text has been read.
 UNCOUNTED = 100
+# The stored counts may be wrong, and a few tokens may stand for much text. Providers take about as much in a request
+# (Anthropic 32 MB, OpenAI 10 million characters), and a process should not read more for one.
+MOST_BYTES = 16 * 1024 * 1024
 
 
 def branch_of(skeleton: Sequence[Document], message_id: str) -> list[Document]:
@@ -33,6 +36,18 @@ def weigh(message: Document) -> Weighed:
     return Weighed(message["messageId"], int(tokens or 0) if counted else UNCOUNTED, is_from_user(message))
 
 
+def affordable(branch: Sequence[Document], message_ids: Sequence[str]) -> list[str]:
+    """Of these messages of a branch the newest that have `MOST_BYTES` together."""
+    sizes = {each["messageId"]: each.get("size", 0) for each in branch}
+    left, kept = MOST_BYTES, list[str]()
+    for each in reversed(message_ids):
+        left -= sizes.get(each, 0)
+        if left < 0:
+            break
+        kept.append(each)
+    return kept[::-1]
+
+
 class History:
     """The branches of one conversation."""
 
@@ -47,13 +62,13 @@ class History:
     ) -> tuple[list[Document], Fit]:
         """The messages of the branch that fit before `last` (which is not stored yet), with what they say.
 
-        Of a long conversation only what may fit is read. The stored counts choose it, and may be wrong: what was read
-        is counted again.
+        Of a long conversation only what may fit is read, 16 MiB at most (`MOST_BYTES`). The stored counts choose it,
+        and may be wrong: what was read is counted again.
         """
         end = [] if last is None else [last]
         limits = {"window": window, "system": system, "reserved": reserved}
         chosen = fit([*map(weigh, branch), *end], **limits)
-        wanted = [each for each in chosen.ids if last is None or each != last.id]
+        wanted = affordable(branch, [each for each in chosen.ids if last is None or each != last.id])
         found = self._chats.contents(self._owner, self._conversation_id, wanted)
         messages = [found[each] for each in wanted if each in found]
         counted = [

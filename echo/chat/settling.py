@@ -53,10 +53,7 @@ class Settling:
     def _preset(self, owner: str, preset_id: str | None) -> Document:
         if not preset_id:
             return {}
-        found = [each for each in self._presets.list(owner) if each.get("presetId") == preset_id]
-        if not found:
-            raise NotFound
-        return found[0]
+        return self._presets.get(owner, preset_id)
 
     def _assistant(self, owner: str, assistant_id: str, *, is_named: bool) -> Document:
         try:

@@ -17,7 +17,6 @@ from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
 from storage.chats import ChatRepository
-from storage.conversations import ConversationRepository
 from storage.errors import StorageError
 from storage.exchanges import ExchangeRepository, Origin, Said
 
@@ -41,7 +40,6 @@ class Keeper:
 
     exchanges: ExchangeRepository
     chats: ChatRepository
-    conversations: ConversationRepository
     titles: TitleService
     background: Background
     count_tokens: Callable[[str], int]
@@ -112,6 +110,7 @@ class Keeper:
             credentials=chosen.credentials,
         )
         try:
-            await asyncio.to_thread(self.conversations.update, owner, conversation_id, title=title)
+            # A name that the user has given meanwhile stays.
+            await asyncio.to_thread(self.chats.give_title, owner, conversation_id, title)
         except StorageError as error:
             log.warning("a title could not be stored", cause=repr(error))

@@ -29,6 +29,7 @@ from echo.contract.gate import ContractGate
 from echo.contract.operations import OPERATION, BoundOperation
 from echo.contract.reader import RequestReader
 from echo.http.bridge import Bridge, Pools
+from echo.http.large_answers import LargeAnswers
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.services import Services
 
@@ -85,11 +86,15 @@ class EchoFlaskASGIApp(FlaskASGIApp):
         self.app: ContractFlask = ContractFlask("echo", static_folder=None)
         self.app.config["PROPAGATE_EXCEPTIONS"] = True
         self._services = services
+        settings = services.settings
+        self._large = LargeAnswers(
+            most=settings.large_answers_bytes, most_of_one=settings.large_answers_user_bytes
+        )
         self._bridge = Bridge(self.app.answer, pools)
 
     def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
         """Register the operations of the document."""
-        api = partial(EchoFlaskApi, services=self._services)(specification, **kwargs)
+        api = partial(EchoFlaskApi, services=self._services, large=self._large)(specification, **kwargs)
         self.app.register_blueprint(api.blueprint, name=name or "echo")
         return api
 
@@ -101,15 +106,16 @@ class EchoFlaskASGIApp(FlaskASGIApp):
 class EchoFlaskApi(FlaskApi):
     """Registers a `BoundOperation` for each operation."""
 
-    def __init__(self, *args: Any, services: Services, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, services: Services, large: LargeAnswers, **kwargs: Any) -> None:
         self._services = services
+        self._large = large
         self._operations = {operation.handler_name: operation for operation in services.contract.operations}
         super().__init__(*args, **kwargs)
 
     def make_operation(self, operation: AbstractOperation) -> BoundOperation:
         """The view function of an operation."""
         ours = self._operations[operation.operation_id]
-        return BoundOperation(ours, operation.function, self._services)
+        return BoundOperation(ours, operation.function, self._services, self._large)
 
 
 class ContractFlask(flask.Flask):

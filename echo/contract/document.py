@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -17,6 +17,7 @@ from echo.errors import BadRequest
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
 FORM = "multipart/form-data"
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,14 @@ class Body:
 
 @dataclass(frozen=True)
 class Response:
-    """What an operation promises for one status; a media type without a schema has no validator."""
+    """What an operation promises for one status; a media type without a schema has no validator.
+
+    `items` has a validator for the items of each array in its JSON, by the array's name; None names the body itself.
+    """
 
     media_types: Mapping[str, Validator | None]
     required_headers: tuple[str, ...]
+    items: Mapping[str | None, Validator]
 
 
 @dataclass(frozen=True)
@@ -231,4 +236,11 @@ class _OperationCompiler:
             for name, header in raw.get("headers", {}).items()
             if self._schemas.resolve(header).get("required")
         )
-        return Response(media_types, tuple(headers))
+        schema = raw.get("content", {}).get(JSON, {}).get("schema", {})
+        return Response(media_types, tuple(headers), dict(self._items(self._schemas.resolve(schema))))
+
+    def _items(self, schema: Mapping[str, Any]) -> Iterator[tuple[str | None, Validator]]:
+        named = {None: schema, **schema.get("properties", {})}
+        for name, each in named.items():
+            if isinstance(items := self._schemas.resolve(each).get("items"), dict):
+                yield name, self._schemas.compile(items)

@@ -1,7 +1,9 @@
 """One operation, bound: the handler with its services, from the arguments of a request to a Flask response."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -9,11 +11,14 @@ import flask
 import orjson
 from werkzeug.wsgi import FileWrapper
 
-from echo.contract.document import Operation
+from echo.contract.document import JSON, Operation
+from echo.contract.streaming import begun, check_whole, json_pieces, sliced
+from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.http.event_stream import EventStream, EventStreamResponse
 from echo.http.file_body import FileBody
+from echo.http.large_answers import SMALL_BYTES, LargeAnswers, Share
 from echo.http.pending import Pending, PendingResponse
-from echo.http.stream_body import StreamBody
+from echo.http.stream_body import JsonItems, StreamBody, StreamedResponse
 from echo.services import Services
 
 Handler = Callable[..., Any]
@@ -36,11 +41,19 @@ class HandlerMismatch(TypeError):
 class BoundOperation:
     """The view function of an operation: built once, called for each request.
 
-    Raises `HandlerMismatch` when made of a handler that cannot take what the operation declares.
+    `large` counts large answers, by default of this operation alone and without a limit. Raises `HandlerMismatch`
+    when made of a handler that cannot take what the operation declares.
     """
 
-    def __init__(self, operation: Operation, handler: Handler, services: Services) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        handler: Handler,
+        services: Services,
+        large: LargeAnswers | None = None,
+    ) -> None:
         self.operation = operation
+        self._large = large or LargeAnswers(most=sys.maxsize, most_of_one=sys.maxsize)
         self._handler = handler
         parameters = inspect.signature(handler).parameters
         self._services = {"services": services} if "services" in parameters else {}
@@ -50,7 +63,9 @@ class BoundOperation:
 
     def __call__(self) -> flask.Response:
         """Answer the request whose arguments stand in the WSGI environment."""
-        return self._respond(self.handle(flask.request.environ))
+        environ = flask.request.environ
+        caller = environ[CALLER]
+        return self._respond(caller.id if caller else "", self.handle(environ))
 
     def handle(self, request: Mapping[str, Any]) -> Any:
         """The handler's reply for the arguments, the caller and the client that stand in the request."""
@@ -61,20 +76,44 @@ class BoundOperation:
             arguments["client"] = request[CLIENT]
         return self._handler(**self._services, **arguments)
 
-    def _respond(self, reply: Any) -> flask.Response:
+    def _respond(self, owner: str, reply: Any) -> flask.Response:
         body, status, headers = unpack(reply, self.operation.success_status)
+        if isinstance(body, StreamBody | JsonItems):
+            return self._streamed(owner, body, status, headers)
         if isinstance(body, FileBody):
             return file_response(body, status, headers)
-        if isinstance(body, StreamBody):
-            return stream_response(body, status, headers)
         if isinstance(body, Pending):
-            return PendingResponse(body, self._respond)
+            return PendingResponse(body, partial(self._respond, owner))
         if isinstance(body, EventStream):
             return EventStreamResponse(body, status, dict(headers))
-        if body is None:
-            return empty_response(status, headers)
+        return empty_response(status, headers) if body is None else self._whole(owner, body, status, headers)
+
+    def _streamed(
+        self, owner: str, body: StreamBody | JsonItems, status: int, headers: Mapping[str, str]
+    ) -> flask.Response:
+        share = self._share(owner, body.held)
+        if isinstance(body, StreamBody):
+            return stream_response(body, begun(body.pieces, share), status, headers)
+        return checked_response(
+            begun(json_pieces(body, self.operation.responses[status]), share), status, headers
+        )
+
+    def _whole(self, owner: str, body: Any, status: int, headers: Mapping[str, str]) -> flask.Response:
         content, content_type = encode(body)
-        return flask.Response(content, status, {"Content-Type": content_type, **headers})
+        if len(content) <= SMALL_BYTES or content_type != JSON:
+            return flask.Response(content, status, {"Content-Type": content_type, **headers})
+        check_whole(self.operation, status, body)
+        pieces = begun(sliced(content), self._share(owner, len(content)))
+        return checked_response(pieces, status, {"Content-Length": str(len(content)), **headers})
+
+    def _share(self, owner: str, size: int) -> Share:
+        try:
+            return self._large.take(owner, size)
+        except TooManyRequests as error:
+            if TooManyRequests.status in self.operation.responses:
+                raise
+            # Not a list: an account's own limit is none of those that the operation declares.
+            raise ServiceUnavailable(code="overloaded", retry_after=5) from error
 
 
 def unpack(reply: Any, default_status: int) -> tuple[Any, int, Mapping[str, str]]:
@@ -89,7 +128,7 @@ def encode(body: Any) -> tuple[bytes, str]:
     """The bytes of a body and their media type: text is plain text, everything else JSON."""
     if isinstance(body, str):
         return body.encode(), "text/plain; charset=utf-8"
-    return orjson.dumps(body), "application/json"
+    return orjson.dumps(body), JSON
 
 
 def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
@@ -111,9 +150,18 @@ def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> fl
     return response
 
 
-def stream_response(body: StreamBody, status: int, headers: Mapping[str, str]) -> flask.Response:
+def checked_response(pieces: Iterator[bytes], status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A response that streams JSON which is held against the contract where it is made."""
+    response = StreamedResponse(pieces, status, headers, is_checked=True)
+    response.headers["Content-Type"] = JSON
+    return response
+
+
+def stream_response(
+    body: StreamBody, pieces: Iterator[bytes], status: int, headers: Mapping[str, str]
+) -> flask.Response:
     """A response that streams what is still to be made; how long it is nobody knows."""
-    response = flask.Response(body.pieces, status, headers, direct_passthrough=True)
+    response = StreamedResponse(pieces, status, headers, is_checked=False)
     response.headers["Content-Type"] = body.content_type
     response.headers["Content-Disposition"] = disposition("attachment", body.filename)
     return response

@@ -18,6 +18,8 @@ from echo.http.event_stream import MEDIA_TYPE as EVENT_STREAM
 log = structlog.get_logger(__name__)
 
 MAX_LOGGED_ANSWER = 64 * 1024
+# In the first message of an answer whose body has been held against the contract where it was made.
+CHECKED = "echo.checked"
 
 
 class ContractBreach(Exception):
@@ -29,7 +31,8 @@ class CheckedSend:
 
     A JSON or text answer is held back until it is complete and checked; any other kind (files, event streams)
     is checked by status, media type and headers, and passes through as it comes. Of event streams that holds
-    whatever the contract says of them: they have no end that could be waited for.
+    whatever the contract says of them: they have no end that could be waited for. Large JSON passes through as
+    well: `echo.contract.streaming` has checked it piece by piece.
     """
 
     def __init__(self, send: Send, operation: Operation, scope: Scope) -> None:
@@ -91,7 +94,8 @@ class CheckedSend:
         assert self._response is not None  # noqa: S101 - set by _begin
         if not self._response.media_types:
             return True
-        if self._media_type == EVENT_STREAM:
+        assert self._start is not None  # noqa: S101 - set by _begin
+        if self._media_type == EVENT_STREAM or self._start.get(CHECKED):
             return False
         return self._response.media_types.get(self._media_type) is not None and (
             self._media_type == "application/json" or self._media_type.startswith("text/")

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import flask
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
+from echo.contract.responses import CHECKED
 from echo.errors import ServiceUnavailable
 from echo.http.event_stream import EventStreamResponse
 from echo.http.pending import PendingResponse
+from echo.http.stream_body import StreamedResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # What says how the server is may not wait for the threads that it reports on: handlers that touch nothing, or answer
@@ -107,7 +109,7 @@ class Pools:
 class Reply:
     """What Flask answered: the head, and the whole body or (for a file, for events) where to take it from.
 
-    A `pending` one has nothing yet but what will make it.
+    A `pending` one has nothing yet but what will make it. What `is_checked` has been held against the contract.
     """
 
     status: int
@@ -116,6 +118,7 @@ class Reply:
     pieces: Iterable[bytes] | None = None
     frames: AsyncGenerator[bytes, None] | None = None
     pending: PendingResponse | None = None
+    is_checked: bool = False
 
 
 class Bridge:
@@ -137,7 +140,9 @@ class Bridge:
         await self._send(reply, pool, receive, send)
 
     async def _send(self, reply: Reply, pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        if reply.is_checked:
+            start[CHECKED] = True
         if reply.frames is not None:
             async with aclosing(reply.frames):
                 await send(start)
@@ -162,7 +167,8 @@ def make_reply(response: flask.Response) -> Reply:
         return Reply(response.status_code, headers, b"", frames=response.frames)
     if response.direct_passthrough:
         pieces: Any = response.response
-        return Reply(response.status_code, headers, b"", pieces)
+        is_checked = isinstance(response, StreamedResponse) and response.is_checked
+        return Reply(response.status_code, headers, b"", pieces, is_checked=is_checked)
     return Reply(response.status_code, headers, response.get_data())
 
 

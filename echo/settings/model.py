@@ -249,6 +249,10 @@ class Settings:
     tracing: Mapping[str, str] = field(repr=False)
     cors_origins: tuple[str, ...]
     max_body_bytes: int
+    max_message_bytes: int
+    # What large answers may hold in each worker: in all, and of one account.
+    large_answers_bytes: int
+    large_answers_user_bytes: int
     max_upload_bytes: int
     max_image_pixels: int
     max_import_bytes: int

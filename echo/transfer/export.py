@@ -9,6 +9,7 @@ import orjson
 from echo.transfer.librechat import SETTINGS
 from echo.transfer.tree import Forest
 from storage.exports import ExportRepository, Outline
+from storage.portions import by_bytes
 
 CONVERSATIONS_AT_ONCE = 50
 MESSAGES_AT_ONCE = 200
@@ -45,10 +46,7 @@ class Export:
 
     def conversations(self) -> Iterator[Exported]:
         """The conversations one after the other. Raises `Unavailable` in the middle, too."""
-        for begin in range(0, len(self._keys), CONVERSATIONS_AT_ONCE):
-            some = self._repository.conversations(
-                self._owner, self._keys[begin : begin + CONVERSATIONS_AT_ONCE]
-            )
+        for some in self._portions():
             names = [each["conversationId"] for each in some]
             outlines = self._repository.outlines(self._owner, names)
             trees = [_Tree(outlines.get(name, ())) for name in names]
@@ -56,9 +54,15 @@ class Export:
             for conversation, tree in zip(some, trees, strict=True):
                 yield Exported(conversation, _conversation_pieces(conversation, tree, bodies))
 
+    def _portions(self) -> Iterator[list[dict[str, Any]]]:
+        for begin in range(0, len(self._keys), CONVERSATIONS_AT_ONCE):
+            keys = self._keys[begin : begin + CONVERSATIONS_AT_ONCE]
+            yield from self._repository.conversations(self._owner, keys)
+
     def _bodies(self, outlines: Sequence[Outline]) -> Iterator[Mapping[str, Any] | None]:
         """The messages in the order of their outlines, None for one that is gone; some are read at a time."""
-        for keys in _portions(outlines):
+        sizes = ((outline.key, outline.size) for outline in outlines)
+        for keys in by_bytes(sizes, BYTES_AT_ONCE, MESSAGES_AT_ONCE):
             found = self._repository.messages(self._owner, keys)
             yield from (found.get(key) for key in keys)
 
@@ -72,19 +76,6 @@ class _Tree:
         ordered = list(forest.preorder())
         self.outlines = [by_name[name] for name, _ in ordered]
         self.depths = [depth for _, depth in ordered]
-
-
-def _portions(outlines: Sequence[Outline]) -> Iterator[list[Any]]:
-    portion: list[Any] = []
-    room = BYTES_AT_ONCE
-    for outline in outlines:
-        if portion and (len(portion) == MESSAGES_AT_ONCE or outline.size > room):
-            yield portion
-            portion, room = [], BYTES_AT_ONCE
-        portion.append(outline.key)
-        room -= outline.size
-    if portion:
-        yield portion
 
 
 def _conversation_pieces(

@@ -9,7 +9,7 @@ from echo import metrics
 from echo.errors import Conflict, PayloadTooLarge
 from echo.files import Upload
 from echo.http.stream_body import StreamBody
-from echo.transfer.export import Export
+from echo.transfer.export import BYTES_AT_ONCE, Export
 from echo.transfer.importer import Importer, Summary
 from echo.transfer.limits import over_the_network
 from echo.transfer.writing import MEDIA_TYPES, only_bytes, written
@@ -40,7 +40,8 @@ class TransferService:
     def export(self, owner: str, form: str) -> StreamBody:
         """All conversations as a file, "json" or "zip". Raises `Unavailable`."""
         pieces = _counted(only_bytes(written(Export(self._exports, owner), form)))
-        return StreamBody(pieces, MEDIA_TYPES[form], f"conversations-{datetime.now(UTC):%Y-%m-%d}.{form}")
+        name = f"conversations-{datetime.now(UTC):%Y-%m-%d}.{form}"
+        return StreamBody(pieces, MEDIA_TYPES[form], name, held=BYTES_AT_ONCE)
 
     @contextmanager
     def _alone(self, owner: str) -> Iterator[None]:

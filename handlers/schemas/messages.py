@@ -1,6 +1,6 @@
 """Messages: the contract's enums outside, LibreChat's fields inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import fields, missing
@@ -20,11 +20,18 @@ def sender_of(document: Mapping[str, Any]) -> str:
     return "system" if str(document.get("sender")).lower() == "system" else "assistant"
 
 
-def opening(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | None]:
-    """The first text of a person's, and the first answer that has one; None where there is none."""
-    questions = (message_text(message) for message in messages if is_from_user(message))
-    answers = (message_text(message) for message in messages if not is_from_user(message))
-    return next(filter(str.strip, questions), None), next(filter(str.strip, answers), None)
+def opening(messages: Iterable[Mapping[str, Any]]) -> tuple[str | None, str | None]:
+    """The first text of a person's, and the first answer that has one; None where there is none.
+
+    Nothing is taken of the messages after these.
+    """
+    said: dict[bool, str] = {}
+    for message in messages:
+        if (text := message_text(message)).strip():
+            said.setdefault(is_from_user(message), text)
+        if len(said) == 2:
+            break
+    return said.get(True), said.get(False)
 
 
 class Sender(fields.Field[str]):

@@ -91,7 +91,7 @@ def watch_layers(clock: Clock) -> None:
     clock.watch(Bridge, "__call__", "bridge and Flask")
     clock.watch(echo.contract.operations.BoundOperation, "handle", "handler")
     clock.watch(ConversationRepository, "list_page", "database and driver")
-    clock.watch(MessageRepository, "list_conversation", "database and driver")
+    clock.watch(MessageRepository, "read_conversation", "database and driver")
     clock.watch(Output, "dump_all", "dump")
     clock.watch(echo.contract.operations, "encode", "JSON out")
     clock.watch(CheckedSend, "_check_body", "response validation")

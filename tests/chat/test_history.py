@@ -2,7 +2,10 @@
 
 import pytest
 
-from echo.chat.history import branch_of
+from echo.chat.history import History, affordable, branch_of
+from storage.chats import ChatRepository
+from storage.database import Database
+from tests.support.chats import new_id, new_owner, put_conversation
 
 
 def ids(*messages: tuple[str, str | None], end: str) -> list[str]:
@@ -24,3 +27,28 @@ class TestBranch:
     @pytest.mark.parametrize("parent", ["a", "b"])
     def test_ends_in_a_damaged_tree(self, parent: str) -> None:
         assert ids(("a", parent), ("b", "a"), end="b")[-1] == "b"
+
+
+class TestReading:
+    def test_the_newest_that_have_sixteen_mebibytes_are_afforded(self) -> None:
+        branch = [{"messageId": name, "size": 6 * 1024 * 1024} for name in "abcd"]
+        assert affordable(branch, ["a", "b", "c", "d"]) == ["c", "d"]
+        assert affordable(branch, ["a", "b"]) == ["a", "b"]
+        assert affordable([{"messageId": "a", "size": 17 * 1024 * 1024}], ["a"]) == []
+
+    def test_text_of_few_tokens_is_not_read_without_end(self, app_database: Database) -> None:
+        owner = new_owner()
+        conversation_id, parent = put_conversation(app_database, owner), None
+        mine = {"user": owner, "conversationId": conversation_id, "tokenCount": 1}
+        for number in range(4):
+            name = new_id()
+            tree = {"messageId": name, "parentMessageId": parent, "isCreatedByUser": number % 2 == 0}
+            app_database.collection("messages").insert_one(
+                {**mine, **tree, "text": str(number).ljust(6 << 20)}
+            )
+            parent = name
+        chats = ChatRepository(app_database)
+        branch = branch_of(chats.skeleton(owner, conversation_id), str(parent))
+        history = History(chats, lambda _: 1, owner, conversation_id)
+        messages, _ = history.read(branch, None, window=1000, system=0, reserved=0)
+        assert [each["text"][0] for each in messages] == ["2", "3"]

@@ -360,6 +360,18 @@ class TestLimits:
         user.abort(running[0])
         user.start()
 
+    def test_an_answer_that_is_refused_is_not_written_down_as_one_that_goes_on(
+        self, chat: MakeChat, app_database: Database
+    ) -> None:
+        user = chat(held()).user
+        owner = user.get("/api/user").json()["id"]
+        running = {user.start()["streamId"] for _ in range(2)}
+        assert user.request("POST", "/api/agents/chat/openAI", json={"text": "x"}).status_code == 429
+        runs = app_database.collection("echo_runs").find({"user": owner})
+        assert {(run["conversationId"], run["status"]) for run in runs} == {
+            (stream_id, "running") for stream_id in running
+        }
+
     def test_a_request_sent_twice_starts_one_run(self, chat: MakeChat) -> None:
         release = threading.Event()
         talk = chat(held(release))

@@ -45,10 +45,17 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
+# What happens while the provider is asked for the title of a conversation that began with these words.
+MEANWHILE: dict[str, Callable[[], object]] = {}
+
+
 def behave(received: Received) -> Reply | Answer:
     """The behaviour that the last message names; a usual answer for every other."""
     content = received.json["messages"][-1]["content"]
     text = content if isinstance(content, str) else content[0].get("text", "")
+    # A title is asked for with question and answer.
+    if happens := MEANWHILE.get(text.removesuffix("\n\nHello wörld.") if "\n\n" in text else ""):
+        happens()
     if text == "held":
         # The first word, and nothing more.
         return event_stream(*RENDER["openai"](Reply(["a", "b"]), received).pieces[:2], threading.Event())

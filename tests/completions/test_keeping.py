@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.completions.conftest import User, events, leave
+from tests.completions.conftest import MEANWHILE, User, events, leave
 from tests.support.chats import shape
 from tests.support.providers import ProviderServer
 from tests.support.waiting import until
@@ -19,6 +19,10 @@ def keep(user: User, text: str = "Hello", **fields: Any) -> str:
     answer = user.ask(messages=said(text), store=True, **fields)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["conversation_id"])
+
+
+def titles(user: User) -> dict[str, str]:
+    return {each["conversationId"]: each["title"] for each in user.conversations()}
 
 
 def beginnings(provider: ProviderServer, last: str) -> list[str]:
@@ -63,6 +67,19 @@ class TestNewConversation:
         keep(ada, "A question about bees")
         until(lambda: ada.conversations()[0]["title"] != "New Chat")
         assert ada.conversations()[0]["title"] == "Hello wörld."
+
+    def test_keeps_the_name_that_its_owner_gives_it_meanwhile(self, ada: User) -> None:
+        def rename() -> None:
+            change = {"conversationId": ada.conversations()[0]["conversationId"], "title": "Mine"}
+            assert ada.server.post("/api/convos/update", ada.token, change).status_code == 200
+
+        MEANWHILE["To be renamed"] = rename
+        conversation_id = keep(ada, "To be renamed")
+        until(lambda: ada.conversations()[0]["title"] == "Mine")
+        # When a later one has its title, the first one's has long been dealt with.
+        later = keep(ada, "Later")
+        until(lambda: titles(ada)[later] == "Hello wörld.")
+        assert titles(ada)[conversation_id] == "Mine"
 
     def test_is_named_by_the_last_chunk_of_a_stream(self, ada: User) -> None:
         stream = ada.ask(store=True, stream=True, stream_options={"include_usage": True})

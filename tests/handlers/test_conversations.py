@@ -8,7 +8,7 @@ import pytest
 from pymongo.database import Database as MongoDatabase
 
 from tests.conftest import Client, UserClient
-from tests.support.providers import Reply, openai_server
+from tests.support.providers import Received, Reply, openai_server
 
 Stored = MongoDatabase[dict[str, Any]]
 
@@ -311,6 +311,24 @@ class TestGenerateTitle:
         conversation_id = begin(ada, "How do I bake bread?")
         title = ada.post("/api/convos/gen_title", json={"conversationId": conversation_id}).json()["title"]
         assert ada.get(f"/api/convos/{conversation_id}").json()["title"] == title
+
+    def test_a_name_that_its_owner_gives_meanwhile_stays(
+        self, ada: UserClient, make_application: Callable[..., Client], stored: Stored
+    ) -> None:
+        conversation_id = begin(ada, "How do I bake bread?")
+
+        def rename(_: Received) -> Reply:
+            mine = {"user": ada.id, "conversationId": conversation_id}
+            stored.conversations.update_one(mine, {"$set": {"title": "Mine"}})
+            return Reply(["Baking ", "Bread"])
+
+        with openai_server(rename) as server:
+            client = make_application(OPENAI_API_KEY="sk", OPENAI_REVERSE_PROXY=server.url)
+            body = {"conversationId": conversation_id}
+            title = client.post("/api/convos/gen_title", json=body, headers=ada.headers).json()["title"]
+        assert server.chats
+        assert title == "Mine"
+        assert ada.get(f"/api/convos/{conversation_id}").json()["title"] == "Mine"
 
     def test_a_conversation_without_a_question_keeps_its_title(self, ada: UserClient, stored: Stored) -> None:
         conversation_id = str(uuid.uuid4())

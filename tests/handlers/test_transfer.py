@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -208,14 +209,31 @@ class TestExport:
         monkeypatch.setattr(ExportRepository, "conversation_keys", fail)
         assert ada.get(EXPORT).status_code == 503
 
-    def test_a_database_that_fails_in_the_middle_breaks_it_off(
+    def test_a_database_that_fails_before_the_first_piece_has_a_status(
         self, ada: UserClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Better no answer than a file that looks whole. (Starlette's test client shows this as an empty one.)"""
         send(ada, sample("claude.json"))
 
         def fail(*_: Any) -> None:
             raise Unavailable("gone")
+
+        monkeypatch.setattr(ExportRepository, "messages", fail)
+        assert ada.get(EXPORT).status_code == 503
+
+    def test_a_database_that_fails_in_the_middle_breaks_it_off(
+        self, ada: UserClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Better no answer than a file that looks whole. (Starlette's test client shows this as an empty one.)"""
+        conversation_id, real, calls = str(uuid.uuid4()), ExportRepository.messages, list[int]()
+        for _ in range(4):
+            body = {"text": "x" * 1_500_000, "sender": "user"}
+            assert ada.post(f"/api/messages/{conversation_id}", json=body).status_code == 201
+
+        def fail(repository: ExportRepository, *arguments: Any) -> Any:
+            calls.append(1)
+            if len(calls) > 1:
+                raise Unavailable("gone")
+            return real(repository, *arguments)
 
         monkeypatch.setattr(ExportRepository, "messages", fail)
         with pytest.raises(ValueError, match="Expecting value"):

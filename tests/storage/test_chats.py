@@ -7,7 +7,7 @@ import pytest
 from storage.chat_shapes import Begun
 from storage.chats import ChatRepository, Progress
 from storage.database import Database
-from storage.errors import NotFound
+from storage.errors import InvalidDocument, NotFound
 from storage.messages import NO_PARENT, MessageRepository
 from storage.threads import ThreadRepository
 from tests.support.chats import new_id, put_conversation, put_message
@@ -78,6 +78,16 @@ class TestBeginning:
         stored = database.collection("messages").find_one({"messageId": answer_id})
         assert stored is not None
         assert (stored["text"], stored["unfinished"]) == ("half", True)
+
+    def test_stores_no_message_when_the_conversation_cannot_be_changed(
+        self, chats: ChatRepository, database: Database, ada: str
+    ) -> None:
+        # Its list of messages is none, so nothing can be added to it.
+        conversation_id = put_conversation(database, ada, messages="none")
+        with pytest.raises(InvalidDocument):
+            chats.begin(ada, conversation_id, begun(new=False))
+        left = database.collection("messages").count_documents({"user": ada})
+        assert left == (0 if database._has_transactions else 2)
 
 
 class TestAnAnswer:

@@ -121,7 +121,7 @@ class TestKilledProcess:
         facts = killed_writer(deployment, owner)
         threads, messages = ThreadRepository(deployment.database), MessageRepository(deployment.database)
         for conversation_id in {conversation for _, conversation, _ in facts}:
-            newest = messages.list_conversation(owner, conversation_id)[-1]
+            newest = list(messages.read_conversation(owner, conversation_id).documents())[-1]
             assert say(threads, owner, conversation_id)["parentMessageId"] == newest["messageId"]
             threads.delete_conversation(owner, conversation_id)
             assert messages.list_page(owner, limit=1, conversation_id=conversation_id).items == []

@@ -1,10 +1,10 @@
 """What exports read: the owner's alone, in an index's order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from storage.database import Database
+from storage.database import Database, Document
 from storage.exports import ExportRepository
 from tests.support.chats import new_owner, profiled, put_conversation, put_tree, shared_database
 
@@ -20,13 +20,17 @@ def exports(database: Database) -> ExportRepository:
     return ExportRepository(database)
 
 
+def titles(portions: Iterable[list[Document]]) -> list[str]:
+    return [each["title"] for rows in portions for each in rows]
+
+
 def test_another_owners_are_out_of_reach(exports: ExportRepository, database: Database) -> None:
     ada, bob = new_owner(), new_owner()
     conversation_id, _ = put_tree(database, ada)
     (key,) = exports.conversation_keys(ada)
     outlines = exports.outlines(ada, [conversation_id])[conversation_id]
     assert exports.conversation_keys(bob) == []
-    assert exports.conversations(bob, [key]) == []
+    assert titles(exports.conversations(bob, [key])) == []
     assert exports.outlines(bob, [conversation_id]) == {}
     assert exports.messages(bob, [each.key for each in outlines]) == {}
     assert len(exports.messages(ada, [each.key for each in outlines])) == len(outlines) == 9
@@ -37,10 +41,18 @@ def test_conversations_come_in_the_order_asked(exports: ExportRepository, databa
     for number in range(5):
         put_conversation(database, owner, title=str(number))
     keys = exports.conversation_keys(owner)
-    found = exports.conversations(owner, [*reversed(keys), keys[0]])
-    assert [each["title"] for each in found] == ["4", "3", "2", "1", "0", "0"]
+    found = exports.conversations(owner, keys[::-1])
+    assert titles(found) == ["4", "3", "2", "1", "0"]
     database.collection("conversations").delete_one({"_id": keys[2]})
-    assert [each["title"] for each in exports.conversations(owner, keys)] == ["0", "1", "3", "4"]
+    assert titles(exports.conversations(owner, keys)) == ["0", "1", "3", "4"]
+
+
+def test_large_conversations_come_one_by_one(exports: ExportRepository, database: Database) -> None:
+    owner = new_owner()
+    for number in range(3):
+        put_conversation(database, owner, title=str(number), promptPrefix="x" * (1 << 20))
+    portions = exports.conversations(owner, exports.conversation_keys(owner))
+    assert [titles([rows]) for rows in portions] == [["0"], ["1"], ["2"]]
 
 
 def test_outlines_say_how_large_a_message_is(exports: ExportRepository, database: Database) -> None:

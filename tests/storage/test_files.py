@@ -50,7 +50,7 @@ class TestInsert:
     ) -> None:
         with pytest.raises(InvalidDocument):
             files.insert(owner, record(filename=name))
-        assert files.list(owner) == []
+        assert list(files.list(owner).documents()) == []
 
 
 class TestList:
@@ -59,17 +59,17 @@ class TestList:
     ) -> None:
         made = [files.insert(owner, record(filename=str(number))) for number in range(9)]
         database.collection("files").update_many({}, {"$set": {"updatedAt": made[0]["updatedAt"]}})
-        names = [found["filename"] for found in files.list(owner)]
+        names = [found["filename"] for found in list(files.list(owner).documents())]
         assert names == [str(number) for number in reversed(range(9))]
 
     def test_leaves_whole_contents_out(self, files: FileRepository, owner: str) -> None:
         made = files.insert(owner, record(text="a whole book"))
-        assert "text" not in files.list(owner)[0]
+        assert "text" not in next(files.list(owner).documents())
         assert files.get(owner, made["file_id"])["text"] == "a whole book"
 
     def test_nobody_elses(self, files: FileRepository, owner: str) -> None:
         files.insert(new_owner(), record())
-        assert files.list(owner) == []
+        assert list(files.list(owner).documents()) == []
 
 
 class TestGet:

@@ -243,14 +243,14 @@ class TestListConversation:
     ) -> None:
         conversation_id, _ = put_tree(database, ada)
         put_tree(database, ada)
-        found = messages.list_conversation(ada, conversation_id)
+        found = list(messages.read_conversation(ada, conversation_id).documents())
         assert "".join(message["text"] for message in found) == "abcdefgrh"
 
     def test_ties_are_in_the_order_of_writing(
         self, messages: MessageRepository, database: Database, ada: str
     ) -> None:
         conversation_id = put_many(database, ada, 30, createdAt=START)
-        found = messages.list_conversation(ada, conversation_id)
+        found = list(messages.read_conversation(ada, conversation_id).documents())
         assert [message["text"] for message in found] == [str(number) for number in range(30)]
 
     def test_another_owners_is_not_found(
@@ -259,10 +259,10 @@ class TestListConversation:
         conversation_id, _ = put_tree(database, ada)
         for wanted in (conversation_id, new_id()):
             with pytest.raises(NotFound):
-                messages.list_conversation(bob, wanted)
+                messages.read_conversation(bob, wanted)
 
     def test_an_empty_one_is_empty(self, messages: MessageRepository, database: Database, ada: str) -> None:
-        assert messages.list_conversation(ada, put_conversation(database, ada)) == []
+        assert list(messages.read_conversation(ada, put_conversation(database, ada)).documents()) == []
 
     def test_is_read_in_the_order_of_an_index(
         self, messages: MessageRepository, database: Database, ada: str
@@ -270,7 +270,7 @@ class TestListConversation:
         conversation_id = put_many(database, ada, 50)
         put_many(database, ada, 500)
         with profiled(database, "messages") as notes:
-            assert len(messages.list_conversation(ada, conversation_id)) == 50
+            assert len(list(messages.read_conversation(ada, conversation_id).documents())) == 50
         check_plans(notes, 1, 50)
 
 

@@ -62,7 +62,7 @@ class TestCreate:
     def test_eight_at_once_all_get_an_id_of_their_own(self, presets: PresetRepository, owner: str) -> None:
         made = together(lambda number: presets.create(owner, {"title": str(number)}))
         assert len({preset["presetId"] for preset in made}) == THREADS
-        assert len(presets.list(owner)) == THREADS
+        assert len(list(presets.list(owner).documents())) == THREADS
 
     @pytest.mark.parametrize(
         "value", ["\ud800", 2**64, {"a\0b": 1}, "x" * 17_000_000], ids=["surrogate", "integer", "key", "size"]
@@ -72,7 +72,7 @@ class TestCreate:
     ) -> None:
         with pytest.raises(InvalidDocument):
             presets.create(owner, {"title": value})
-        assert presets.list(owner) == []
+        assert list(presets.list(owner).documents()) == []
 
 
 class TestList:
@@ -84,7 +84,7 @@ class TestList:
         put(database, owner, "second", 0, order=1)
         put(database, owner, "default", 0, order=0, defaultPreset=True)
         put(database, owner, "middle", 2, order=None)
-        assert [preset["title"] for preset in presets.list(owner)] == [
+        assert [preset["title"] for preset in list(presets.list(owner).documents())] == [
             "default",
             "second",
             "new",
@@ -95,12 +95,12 @@ class TestList:
     def test_ties_keep_one_order(self, presets: PresetRepository, owner: str, database: Database) -> None:
         for number in range(10):
             put(database, owner, str(number), 0)
-        titles = [preset["title"] for preset in presets.list(owner)]
+        titles = [preset["title"] for preset in list(presets.list(owner).documents())]
         assert titles == [str(number) for number in reversed(range(10))]
 
     def test_nobody_elses(self, presets: PresetRepository, owner: str) -> None:
         presets.create(new_owner(), {"title": "theirs"})
-        assert presets.list(owner) == []
+        assert list(presets.list(owner).documents()) == []
 
 
 class TestDelete:
@@ -108,12 +108,12 @@ class TestDelete:
         gone, kept = (presets.create(owner, {"title": title}) for title in ("gone", "kept"))
         assert presets.delete(owner, gone["presetId"]) == 1
         assert presets.delete(owner, gone["presetId"]) == 0
-        assert presets.list(owner) == [kept]
+        assert list(presets.list(owner).documents()) == [kept]
 
     def test_not_another_owners(self, presets: PresetRepository, owner: str) -> None:
         made = presets.create(owner, {"title": "mine"})
         assert presets.delete(new_owner(), made["presetId"]) == 0
-        assert presets.list(owner) == [made]
+        assert list(presets.list(owner).documents()) == [made]
 
 
 class TestDeleteAll:
@@ -124,4 +124,4 @@ class TestDeleteAll:
             presets.create(owner, {"title": "mine"})
         assert presets.delete_all(owner) == 3
         assert presets.delete_all(owner) == 0
-        assert presets.list(other) == [theirs]
+        assert list(presets.list(other).documents()) == [theirs]

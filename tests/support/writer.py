@@ -8,6 +8,7 @@ import sys
 import threading
 
 from storage.database import Database
+from storage.messages import MessageRepository
 from storage.threads import ThreadRepository
 from tests.support.chats import new_id, say
 
@@ -20,7 +21,7 @@ def tell(*words: str) -> None:
     sys.stdout.flush()
 
 
-def work(threads: ThreadRepository, owner: str) -> None:
+def work(threads: ThreadRepository, messages: MessageRepository, owner: str) -> None:
     """Conversations of four messages, one of which is deleted, and a fork of each."""
     while True:
         conversation_id = new_id()
@@ -30,18 +31,17 @@ def work(threads: ThreadRepository, owner: str) -> None:
             tell("there", conversation_id, made[-1])
         threads.delete_message(owner, conversation_id, made[1])
         tell("gone", conversation_id, made[1])
-        fork, copies = threads.fork(
-            owner, conversation_id, made[3], option="directPath", split_at_target=False
-        )
-        for copy in copies:
+        fork = threads.fork(owner, conversation_id, made[3], option="directPath", split_at_target=False)
+        for copy in messages.read_conversation(owner, fork["conversationId"]).documents():
             tell("there", fork["conversationId"], copy["messageId"])
 
 
 def main(uri: str, owner: str, app_name: str) -> None:
     """Work until killed."""
-    threads = ThreadRepository(Database(uri, app_name=app_name))
+    database = Database(uri, app_name=app_name)
+    threads, messages = ThreadRepository(database), MessageRepository(database)
     for _ in range(WRITERS):
-        threading.Thread(target=work, args=(threads, owner)).start()
+        threading.Thread(target=work, args=(threads, messages, owner)).start()
 
 
 if __name__ == "__main__":

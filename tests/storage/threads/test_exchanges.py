@@ -65,8 +65,25 @@ class TestBegin:
         if database._has_transactions:
             assert is_empty(database, ada)
 
+    def test_stores_no_message_when_the_conversation_cannot_be_stored(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        with pytest.raises(InvalidDocument):
+            exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="\ud800")
+        assert is_empty(database, ada) is database._has_transactions
+
 
 class TestAdd:
+    def test_stores_no_message_when_the_conversation_cannot_be_changed(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        # Its list of messages is none, so nothing can be added to it.
+        conversation_id = put_conversation(database, ada, messages="none")
+        with pytest.raises(InvalidDocument):
+            exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=None)
+        left = [each["text"] for each in messages_of(database, ada, conversation_id)]
+        assert left == ([] if database._has_transactions else ["Why?", "Because."])
+
     def test_goes_on_after_the_parent(
         self, exchanges: ExchangeRepository, database: Database, ada: str
     ) -> None:

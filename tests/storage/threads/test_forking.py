@@ -6,7 +6,7 @@ import pytest
 
 from storage.conversations import ConversationRepository
 from storage.database import Database
-from storage.errors import NotFound
+from storage.errors import InvalidDocument, NotFound
 from storage.threads import ThreadRepository
 from tests.support.chats import (
     START,
@@ -40,11 +40,10 @@ class TestFork:
     ) -> None:
         ada = new_owner()
         conversation_id, prefix = put_tree(database, ada)
-        conversation, made = ThreadRepository(database).fork(
+        conversation = ThreadRepository(database).fork(
             ada, conversation_id, prefix + "d", option=option, split_at_target=split
         )
         written = messages_of(database, ada, conversation["conversationId"])
-        assert made == written
         assert shape(written) == expected
         assert stored(database, ada, conversation["conversationId"])["messages"] == [
             each["_id"] for each in written
@@ -71,7 +70,7 @@ class TestFork:
         state = {"isArchived": True, "archivedAt": START, "subagentThread": {"x": 1}, "_meiliIndex": True}
         conversation_id = put_conversation(database, ada, **kept, **state)
         message_id = put_message(database, ada, conversation_id, text="x")
-        given, _ = threads.fork(ada, conversation_id, message_id, option="targetLevel", split_at_target=False)
+        given = threads.fork(ada, conversation_id, message_id, option="targetLevel", split_at_target=False)
         conversation = stored(database, ada, given["conversationId"])
         assert {name: conversation[name] for name in kept} == kept
         assert (conversation["isArchived"], conversation["_meiliIndex"]) == (False, False)
@@ -82,13 +81,23 @@ class TestFork:
         (newest, *_) = ConversationRepository(database).list_page(ada, limit=10).items
         assert newest["_id"] == given["_id"]
 
+    def test_nothing_is_left_of_one_that_cannot_be_stored(
+        self, threads: ThreadRepository, database: Database, ada: str
+    ) -> None:
+        # There is room for the conversation, and none for the list of its messages.
+        settings = {"promptPrefix": "x" * ((16 << 20) - 400)}
+        conversation_id = put_conversation(database, ada, **settings)
+        names = [put_message(database, ada, conversation_id, text=str(number)) for number in range(60)]
+        with pytest.raises(InvalidDocument):
+            threads.fork(ada, conversation_id, names[-1], option="targetLevel", split_at_target=False)
+        assert database.collection("messages").count_documents({"user": ada}) == 60
+        assert database.collection("conversations").count_documents({"user": ada}) == 1
+
     def test_one_without_a_title_gets_librechats(
         self, threads: ThreadRepository, database: Database, ada: str
     ) -> None:
         conversation_id, prefix = put_tree(database, ada)
-        given, _ = threads.fork(
-            ada, conversation_id, prefix + "a", option="directPath", split_at_target=False
-        )
+        given = threads.fork(ada, conversation_id, prefix + "a", option="directPath", split_at_target=False)
         assert given["title"] == "New Chat"
 
     @pytest.mark.parametrize("option", ["directPath", "includeBranches", "targetLevel"])
@@ -112,7 +121,7 @@ class TestFork:
         conversation_id, prefix = put_tree(database, ada)
 
         def fork(number: int) -> str:
-            conversation, _ = threads.fork(
+            conversation = threads.fork(
                 ada, conversation_id, prefix + "g", option="targetLevel", split_at_target=False
             )
             return str(conversation["conversationId"])
