@@ -42,7 +42,10 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(__version__, prog_name="echo-api")
 def main() -> None:
-    """Echo, a contract-first chat backend."""
+    """Echo, a contract-first chat backend.
+
+    `echo-api serve` starts the server. `echo-api COMMAND --help` explains a command.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names are in any script, and a terminal or a pipe may be in another encoding than UTF-8.

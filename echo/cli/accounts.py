@@ -14,7 +14,7 @@ from echo.cli.common import EXIT_NO, fail
 from echo.cli.output import for_people
 
 user_argument = click.argument("who", metavar="USER")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 GENERATED_BYTES = 18
 PERMANENT = "permanent"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -23,9 +23,14 @@ LONGEST = timedelta(days=365 * 100)
 
 def password_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How a command gets a new password. None of these takes one: arguments are seen by every user of the machine."""
-    command = click.option("--generate", is_flag=True, help="Make a password, and print it.")(command)
+    command = click.option("--generate", is_flag=True, help="Generate a random password, and print it.")(
+        command
+    )
     return click.option(
-        "--password-stdin", "from_stdin", is_flag=True, help="Read the password from the standard input."
+        "--password-stdin",
+        "from_stdin",
+        is_flag=True,
+        help="Read the password from the first line of standard input.",
     )(command)
 
 

@@ -18,13 +18,20 @@ from echo.cli.output import show_one
     type=Duration(permanent=True),
     # Not None: that is what "permanent" becomes.
     default=timedelta(),
-    help="How long: 30m, 2h, 7d, permanent (BAN_DURATION; default 2h).",
+    help="How long the ban lasts, such as 30m, 2h, 7d or permanent (default: BAN_DURATION, else 2h).",
 )
 @yes_option
 @json_option
 @data_dir_option
 def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Keep a user out: no login, no refresh, all sessions and running answers end. LibreChat knows the ban too."""
+    """Ban a user, for a time or permanently.
+
+    The user cannot log in or refresh a token. All of the user's sessions end, and running answers are stopped.
+    LibreChat, on the same database, knows the ban too.
+
+    \b
+    echo-api user ban bob@example.com --for 7d
+    """
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.bans import FOR_EVER, BanRepository  # noqa: PLC0415
     from storage.runs import RunRepository  # noqa: PLC0415
@@ -51,7 +58,7 @@ def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_di
 @json_option
 @data_dir_option
 def unban(*, who: str, as_json: bool, data_dir: Path | None) -> None:
-    """End a ban, whether Echo or LibreChat made it. The user has to log in again."""
+    """Lift a ban, whether Echo or LibreChat set it. The user has to log in again."""
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.bans import BanRepository  # noqa: PLC0415
 

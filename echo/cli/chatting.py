@@ -97,20 +97,23 @@ class Chat:
 
 @click.command()
 @click.argument("message", required=False)
-@click.option("--url", default="http://127.0.0.1:3080", show_default=True, help="Where the server is.")
-@click.option("--model", required=True, help="The model, as endpoint/model; GET /v1/models lists them.")
-@click.option("--conversation", help="The id of the conversation to go on with.")
-@click.option("--system", help="What the model is told before anything else.")
+@click.option("--url", default="http://127.0.0.1:3080", show_default=True, help="Address of the server.")
+@click.option("--model", required=True, help="The model, as endpoint/model. GET /v1/models lists them.")
+@click.option("--conversation", help="Id of the conversation to continue.")
+@click.option("--system", help="System prompt: what the model is told before anything else.")
 @click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=f"A file with the API key; otherwise {KEY_VARIABLE} has it, or it is asked for.",
+    help=f"File with the API key. Without it the key is taken from {KEY_VARIABLE}, or asked for.",
 )
 def chat(message: str | None, url: str, model: str, key_file: Path | None, **options: Any) -> None:
-    """Talk to a model; the conversation is kept on the server.
+    """Chat with a model in the terminal. The server stores the conversation.
 
-    With MESSAGE, or with a text on the standard input, one question is asked. Otherwise a conversation begins: Ctrl-C
-    stops an answer, Ctrl-D ends it.
+    With MESSAGE, or with text on standard input, the command asks one question and ends. Otherwise it starts a
+    conversation: Ctrl-C stops an answer, Ctrl-D ends the conversation.
+
+    \b
+    echo-api chat --model openAI/gpt-4o-mini "What is a contract?"
     """
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("must begin with http:// or https://", param_hint="--url")

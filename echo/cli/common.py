@@ -21,13 +21,13 @@ EXIT_CONFIG = 78
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the embedded database, files and keys are kept (ECHO_DATA_DIR).",
+    help="Directory of the embedded database, files and keys (ECHO_DATA_DIR).",
 )
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json` of every command that shows something."""
-    return click.option("--json", "as_json", is_flag=True, help="JSON for programs instead of a table.")(
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs, instead of text.")(
         command
     )
 

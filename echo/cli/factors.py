@@ -15,7 +15,11 @@ from echo.cli.output import show_one
 @json_option
 @data_dir_option
 def disable_2fa(*, who: str, yes: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Switch two-factor authentication off for who has lost the phone. The password alone opens the account then."""
+    """Switch off a user's two-factor authentication.
+
+    For a user who has lost the phone and the backup codes. After this the password alone is enough to log in, so be
+    sure who is asking.
+    """
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.two_factor import TwoFactorRepository  # noqa: PLC0415
 

@@ -18,7 +18,10 @@ TOKEN_BYTES = 32
 
 @click.group()
 def invite() -> None:
-    """Invitations: a link for one e-mail address, good for one registration."""
+    """Invite people to register.
+
+    An invitation is a link for one e-mail address. It works for one registration, even if registration is closed.
+    """
 
 
 @invite.command()
@@ -29,13 +32,16 @@ def invite() -> None:
     type=Duration(permanent=False),
     default="7d",
     show_default=True,
-    help="How long it is good: 30m, 2h, 7d.",
+    help="How long the link works, such as 30m, 2h or 7d.",
 )
-@click.option("--role", help="The role that the user will have, in place of USER.")
+@click.option("--role", help="Role of the new user, instead of USER.")
 @json_option
 @data_dir_option
 def create(*, email: str, length: timedelta, role: str | None, as_json: bool, data_dir: Path | None) -> None:
-    """Make an invitation and print its link, this once. No mail is sent."""
+    """Create an invitation, and print its link.
+
+    Echo sends no mail: pass the link on yourself. It cannot be shown again.
+    """
     from echo.auth.service import normalize_email  # noqa: PLC0415
     from echo.auth.tokens import hash_token  # noqa: PLC0415
     from storage.administration import AccountDirectory, InvitationDirectory  # noqa: PLC0415
@@ -61,7 +67,7 @@ def create(*, email: str, length: timedelta, role: str | None, as_json: bool, da
 @json_option
 @data_dir_option
 def list_invitations(*, as_json: bool, data_dir: Path | None) -> None:
-    """List the invitations that can still be used; their links cannot be shown again."""
+    """List the open invitations. Their links cannot be shown again."""
     from storage.administration import InvitationDirectory  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
@@ -74,7 +80,7 @@ def list_invitations(*, as_json: bool, data_dir: Path | None) -> None:
 @json_option
 @data_dir_option
 def revoke(*, invitation_id: str, as_json: bool, data_dir: Path | None) -> None:
-    """Take an invitation back, by its id."""
+    """Revoke an invitation. `invite list` shows the ids."""
     from storage.administration import InvitationDirectory  # noqa: PLC0415
     from storage.errors import NotFound  # noqa: PLC0415
 

@@ -19,13 +19,14 @@ BLOCKED = (SHOWN["conflict"], SHOWN["doubles"], NOT_MADE)
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be made; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be created. Change nothing.")
 @data_dir_option
 @json_option
 def migrate(*, dry_run: bool, data_dir: Path | None, as_json: bool) -> None:
-    """Make the indexes that the database lacks, as `serve` does at its start.
+    """Create the indexes that the database lacks.
 
-    Nothing is dropped, and no document is changed. Ends with 1 if an index cannot be made.
+    `serve` does the same when it starts. The command drops nothing and changes no document. The exit code is 1 if an
+    index cannot be created.
     """
     from storage.indexes import ensure_indexes  # noqa: PLC0415
     from storage.migration import plan_indexes  # noqa: PLC0415

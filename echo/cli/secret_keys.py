@@ -19,15 +19,17 @@ CREDENTIALS = ("CREDS_KEY", "CREDS_IV")
     "--add-to",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Add them to this .env file (mode 600) instead of printing them. What it sets already stays.",
+    help="Add the secrets to this .env file (mode 600) instead of printing them. What it sets stays as it is.",
 )
-@click.option("--compose", is_flag=True, help="Also the two passwords of MongoDB that compose.yaml asks for.")
+@click.option("--compose", is_flag=True, help="Also make the two MongoDB passwords that compose.yaml needs.")
 def secrets_(*, add_to: Path | None, compose: bool) -> None:
-    """Make the secrets that are not set yet, as lines for a .env file.
+    """Make the secrets that are missing, as lines for a .env file.
 
-    These are JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY and CREDS_IV. What the environment or .env sets is left out,
-    and keys that Echo made in its data directory are taken from there. On LibreChat's database use LibreChat's own
-    instead: with others, stored provider keys and second factors cannot be read.
+    These are JWT_SECRET, JWT_REFRESH_SECRET, CREDS_KEY and CREDS_IV. The command leaves out those that the
+    environment or .env sets. It takes keys that Echo has made in its data directory from there.
+
+    On LibreChat's database, use LibreChat's own secrets instead. With others, Echo cannot read stored provider keys
+    and second factors.
 
     \b
     echo-api secrets --add-to .env             for a MongoDB of your own

@@ -9,12 +9,23 @@ from echo.logs import configure_logging
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (HOST; default 127.0.0.1).")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (PORT; default 3080; 0: any).")
-@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (default: one per core).")
+@click.option("--host", help="Address to listen on (HOST, else 127.0.0.1).")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on (PORT, else 3080). 0 takes any free port.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Number of worker processes (ECHO_WORKERS, else one per core).",
+)
 @data_dir_option
 def serve(**options: Any) -> None:
-    """Serve the API until SIGTERM or Ctrl-C."""
+    """Start the server. It runs until SIGTERM or Ctrl-C.
+
+    Settings come from the environment, .env and librechat.yaml. These options win over them.
+    """
     # Imported here: the other commands need no server.
     from echo.serve import serve as run  # noqa: PLC0415
 

@@ -15,18 +15,24 @@ MONTH_COLUMNS = ("month", "prompt", "completion")
 
 
 @click.command()
-@click.option("--users", is_flag=True, help="Also the users with the most messages.")
-@click.option("--top", type=click.IntRange(1, 10_000), default=10, show_default=True, help="So many of them.")
+@click.option("--users", is_flag=True, help="Also list the users with the most messages.")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    show_default=True,
+    help="How many users --users lists.",
+)
 @click.option(
     "--months",
     type=click.IntRange(0, 120),
     default=0,
-    help="Also the tokens of so many months (LibreChat's transactions).",
+    help="Also show the tokens of the last so many months (from LibreChat's transactions).",
 )
 @json_option
 @data_dir_option
 def stats(*, users: bool, top: int, months: int, as_json: bool, data_dir: Path | None) -> None:
-    """Show how many users, conversations, messages and files there are, and what they take."""
+    """Count users, conversations, messages and files, and their size."""
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.statistics import Statistics  # noqa: PLC0415
 

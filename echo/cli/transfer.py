@@ -20,7 +20,7 @@ EXIT_NOT_WRITTEN = 73
 # What a shell says of a command that Ctrl-C ended.
 EXIT_INTERRUPTED = 130
 
-user_option = click.option("--user", required=True, help="The account: its e-mail address, or its id.")
+user_option = click.option("--user", required=True, help="The account, by e-mail address or id.")
 
 
 @click.command("import")
@@ -29,10 +29,13 @@ user_option = click.option("--user", required=True, help="The account: its e-mai
 @json_option
 @data_dir_option
 def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> None:
-    """Add the conversations of an export to an account.
+    """Import the conversations of an export into an account.
 
     FILE is an export of LibreChat, Echo, ChatGPT, Claude, DeepSeek or Chatbot UI: JSON, or a zip with JSON in it.
-    Nothing is added twice, so an import that was interrupted is simply run again.
+    Nothing is added twice. If an import was interrupted, run it again.
+
+    \b
+    echo-api import conversations.json --user ada@example.com
     """
     # Imported here: the other commands need none of it.
     from echo.errors import ApiError, Unauthorized  # noqa: PLC0415
@@ -64,16 +67,24 @@ def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> N
     "--output",
     "-o",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="The file to write; one in .zip holds a file for each conversation; - for stdout. [conversations.json]",
+    help="File to write, or - for stdout. A zip holds one file for each conversation.  "
+    "[default: conversations.json, or conversations.zip with --format zip]",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["json", "zip"]), help="The format, where the name is silent."
+    "--format",
+    "form",
+    type=click.Choice(["json", "zip"]),
+    help="Format of the file (default: zip if its name ends in .zip, else json).",
 )
 @data_dir_option
 def export(user: str, output: Path | None, form: str | None, data_dir: Path | None) -> None:
-    """Write all conversations of an account to a file, in the form of LibreChat's export.
+    """Export all conversations of an account.
 
-    The file takes its name when it is complete. An export that was interrupted begins anew.
+    The file has the format of LibreChat's export. It gets its name only when it is complete. If an export was
+    interrupted, run it again: it starts from the beginning.
+
+    \b
+    echo-api export --user ada@example.com --output ada.zip
     """
     from echo.transfer.export import Export  # noqa: PLC0415
     from echo.transfer.writing import written  # noqa: PLC0415

@@ -28,7 +28,10 @@ PAGE = 500
 
 @click.group()
 def user() -> None:
-    """Accounts. A USER is named by e-mail address, by id, or by a username that nobody else has."""
+    """Manage accounts.
+
+    Name a USER by e-mail address, by id, or by a username that nobody else has.
+    """
 
 
 user.add_command(ban)
@@ -38,10 +41,10 @@ user.add_command(disable_2fa)
 
 @user.command()
 @click.argument("email")
-@click.option("--name", help="The name to show; by default what stands before the @.")
-@click.option("--username", default="", help="A short name.")
+@click.option("--name", help="Display name (default: the part of EMAIL before the @).")
+@click.option("--username", default="", help="Username, a short name.")
 @click.option(
-    "--role", help="ADMIN, USER or a role of LibreChat's; by default ADMIN for the first user, else USER."
+    "--role", help="ADMIN, USER or a role of LibreChat's (default: ADMIN for the first user, else USER)."
 )
 @password_options
 @json_option
@@ -57,7 +60,14 @@ def create(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Make an account, by the rules of a registration, whether registration is open or not."""
+    """Create an account.
+
+    The rules of registration apply, for example to the password. It also works if registration is closed. Without an
+    option for the password, the command asks for it.
+
+    \b
+    echo-api user create ada@example.com --name "Ada Lovelace" --generate
+    """
     from echo.auth.passwords import check_new_password  # noqa: PLC0415
     from echo.auth.service import create_account, normalize_email  # noqa: PLC0415
     from storage.administration import AccountDirectory  # noqa: PLC0415
@@ -81,17 +91,24 @@ def create(
 
 
 @user.command(name="list")
-@click.option("--search", help="Only users with this in their address, name or username.")
+@click.option("--search", help="Only users with this text in their e-mail address, name or username.")
 @click.option("--role", help="Only users with this role.")
 @click.option("--banned", is_flag=True, help="Only users who are banned.")
 @click.option(
-    "--limit", type=click.IntRange(0), default=100, show_default=True, help="At most so many; 0: all."
+    "--limit",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Show at most so many users; 0 shows all.",
 )
-@click.option("--after", metavar="ID", help="Begin after the user with this id.")
+@click.option("--after", metavar="ID", help="Start after the user with this id.")
 @json_option
 @data_dir_option
 def list_users(*, limit: int, as_json: bool, data_dir: Path | None, **wanted: Any) -> None:
-    """List accounts in the order in which they were made; those of one second in any order."""
+    """List accounts, the oldest first.
+
+    Accounts that were created in the same second come in any order.
+    """
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.errors import NotFound  # noqa: PLC0415
 
@@ -125,7 +142,10 @@ def listed(directory: Any, accounts: Iterator[dict[str, Any]], limit: int) -> It
 @json_option
 @data_dir_option
 def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
-    """Show an account, and how much is stored for it. Never a password's hash or another secret."""
+    """Show an account, and how many documents it has.
+
+    The command never shows a password's hash or another secret.
+    """
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.erasure import Erasure  # noqa: PLC0415
 
@@ -144,7 +164,7 @@ def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
 @json_option
 @data_dir_option
 def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Give a user another password. All sessions of the user end."""
+    """Set a new password. All sessions of the user end."""
     from echo.auth.passwords import check_new_password, hash_password  # noqa: PLC0415
     from storage.administration import AccountDirectory  # noqa: PLC0415
     from storage.sessions import SessionRepository  # noqa: PLC0415
@@ -163,11 +183,14 @@ def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, d
 @user.command()
 @user_argument
 @click.argument("role")
-@click.option("--force", is_flag=True, help="Even if it is the last administrator.")
+@click.option("--force", is_flag=True, help="Do it even to the last administrator.")
 @json_option
 @data_dir_option
 def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Give a user another role: ADMIN, USER, or one of LibreChat's own. Tokens have it from their next refresh on."""
+    """Set the role of a user.
+
+    ROLE is ADMIN, USER, or one of LibreChat's own. The user's sessions have the new role from their next refresh on.
+    """
     from storage.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (_, database):
@@ -182,11 +205,14 @@ def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path 
 @user.command()
 @user_argument
 @yes_option
-@click.option("--force", is_flag=True, help="Even if it is the last administrator.")
+@click.option("--force", is_flag=True, help="Do it even to the last administrator.")
 @json_option
 @data_dir_option
 def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Remove a user and everything that is theirs, files included. If it is cut short, run it again."""
+    """Delete a user and all of their data, files included.
+
+    If the command is interrupted, run it again.
+    """
     from echo.erasure import AccountEraser  # noqa: PLC0415
     from echo.files import build_file_store  # noqa: PLC0415
     from storage.administration import AccountDirectory  # noqa: PLC0415
