@@ -33,9 +33,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in {*read_env_file(ROOT / ".env.example"), *(each for each in os.environ if "ECHO_" in each)}:
         monkeypatch.delenv(name, raising=False)
 
-    def invoke(*arguments: str, **environ: str) -> Result:
+    def invoke(*arguments: str, typed: str | None = None, **environ: str) -> Result:
         environ.setdefault("ECHO_DATA_DIR", str(tmp_path / "data"))
-        return CliRunner().invoke(main, arguments, env=environ)
+        return CliRunner().invoke(main, arguments, input=typed, env=environ)
 
     return invoke
 

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from echo import metrics
 from echo.metrics.allocated import AllocatedDict
-from echo.metrics.instruments import SAMPLE_SECONDS
 from tests.conftest import PASSWORD, Client
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
@@ -262,14 +260,21 @@ def sign_up(client: Client, email: str) -> None:
     client.headers = {"Authorization": f"Bearer {login['token']}"}
 
 
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the server's temporary files."""
+    return tmp_path_factory.mktemp("counts")
+
+
+@pytest.fixture(scope="module")
+def server(counts: Path) -> Iterator[RunningServer]:
+    running = start_server(counts, workers=2, environ={"METRICS_SECRET": SECRET, "TMPDIR": str(counts)})
+    yield running
+    running.kill()
+
+
 class TestSeveralWorkers:
-    @pytest.fixture
-    def server(self, tmp_path: Path) -> Iterator[RunningServer]:
-        running = start_server(
-            tmp_path, workers=2, environ={"METRICS_SECRET": SECRET, "TMPDIR": str(tmp_path)}
-        )
-        yield running
-        running.kill()
+    """Each counts another operation: they share a server, which the last one stops."""
 
     def _scrape(self, server: RunningServer) -> Samples:
         answer = requests.get(f"{server.url}/metrics", headers=BEARER, timeout=PATIENCE)
@@ -296,24 +301,26 @@ class TestSeveralWorkers:
         for _ in range(40):
             assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
         assert self._eventually(server, "http_requests_total", 40, operation="get_docs", status="200")
-        # It stays so, whichever of the two is asked.
-        time.sleep(SAMPLE_SECONDS)
+        # It stays so, whichever of the two is asked, when each has counted anew.
+        for _ in range(40):
+            assert requests.get(f"{server.url}/openapi.json", timeout=PATIENCE).ok
+        assert self._eventually(server, "http_requests_total", 40, operation="get_openapi")
         seen = {total(self._scrape(server), "http_requests_total", operation="get_docs") for _ in range(10)}
         assert seen == {40}
         assert eventually(lambda: self._shows_its_workers(server))
 
     def test_a_dead_worker_is_forgotten_but_not_what_it_counted(self, server: RunningServer) -> None:
         for _ in range(20):
-            assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
-        assert self._eventually(server, "http_requests_total", 20, operation="get_docs")
+            assert requests.get(f"{server.url}/api/config", timeout=PATIENCE).ok
+        assert self._eventually(server, "http_requests_total", 20, operation="get_config")
         assert eventually(lambda: self._shows_its_workers(server))
         os.kill(server.workers()[0], signal.SIGKILL)
         assert self._eventually(server, "echo_worker_starts_total", 3)
         assert eventually(lambda: self._shows_its_workers(server))
-        assert total(self._scrape(server), "http_requests_total", operation="get_docs") == 20
+        assert total(self._scrape(server), "http_requests_total", operation="get_config") == 20
 
-    def test_leave_no_files_behind(self, server: RunningServer, tmp_path: Path) -> None:
-        [directory] = tmp_path.glob("echo-metrics-*")
+    def test_leave_no_files_behind(self, server: RunningServer, counts: Path) -> None:
+        [directory] = counts.glob("echo-metrics-*")
         assert directory.stat().st_mode & 0o077 == 0
         assert server.stop(signal.SIGTERM) == 0
         assert not directory.exists()
