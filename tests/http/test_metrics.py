@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
 
 from echo import metrics
+from echo.app import assemble
 from echo.metrics.allocated import AllocatedDict
-from tests.conftest import PASSWORD, Client
+from tests.conftest import PASSWORD, Client, make_settings
+from tests.support.contract import ContractChecker
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
@@ -62,15 +65,31 @@ class Scraped:
         return total(self.now(), name, **labels) - total(self._before, name, **labels)
 
 
+@pytest.fixture(scope="module")
+def secret_echo(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """An Echo whose counts are for those who know the secret."""
+    settings = make_settings(application_uri, tmp_path_factory.mktemp("data"), METRICS_SECRET=SECRET)
+    with TestClient(
+        assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    ) as http:
+        yield http
+
+
+@pytest.fixture
+def secretive(secret_echo: TestClient, checker: ContractChecker) -> Client:
+    """An anonymous client of it."""
+    return Client(secret_echo, checker)
+
+
 @pytest.fixture
 def scraped(make_application: Make) -> Scraped:
+    # One of its own: of several in a process, only the newest says what is under way.
     return Scraped(make_application(METRICS_SECRET=SECRET))
 
 
 class TestWhoMayRead:
-    def test_nobody_without_the_secret(self, make_application: Make) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        answer = client.get("/metrics")
+    def test_nobody_without_the_secret(self, secretive: Client) -> None:
+        answer = secretive.get("/metrics")
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
     @pytest.mark.parametrize(
@@ -85,15 +104,13 @@ class TestWhoMayRead:
             "Bearer null",
         ],
     )
-    def test_nobody_with_another_one(self, make_application: Make, value: str) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        assert client.get("/metrics", headers={"Authorization": value.encode("latin-1")}).status_code == 401
+    def test_nobody_with_another_one(self, secretive: Client, value: str) -> None:
+        answer = secretive.get("/metrics", headers={"Authorization": value.encode("latin-1")})
+        assert answer.status_code == 401
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-    def test_whoever_has_it(self, make_application: Make, scheme: str) -> None:
-        answer = make_application(METRICS_SECRET=SECRET).get(
-            "/metrics", headers={"Authorization": f"{scheme} {SECRET}"}
-        )
+    def test_whoever_has_it(self, secretive: Client, scheme: str) -> None:
+        answer = secretive.get("/metrics", headers={"Authorization": f"{scheme} {SECRET}"})
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
@@ -106,12 +123,11 @@ class TestWhoMayRead:
     def test_nobody_where_none_is_set(self, make_application: Make, value: str) -> None:
         assert make_application().get("/metrics", headers={"Authorization": value}).status_code == 401
 
-    def test_no_user(self, make_application: Make, ada: Any) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        assert client.get("/metrics", headers=ada.headers).status_code == 401
+    def test_no_user(self, secretive: Client, ada: Any) -> None:
+        assert secretive.get("/metrics", headers=ada.headers).status_code == 401
 
-    def test_the_secret_is_no_access_token(self, make_application: Make) -> None:
-        assert make_application(METRICS_SECRET=SECRET).get("/api/user", headers=BEARER).status_code == 401
+    def test_the_secret_is_no_access_token(self, secretive: Client) -> None:
+        assert secretive.get("/api/user", headers=BEARER).status_code == 401
 
 
 class TestRequests:
