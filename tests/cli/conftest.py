@@ -1,7 +1,8 @@
-"""The command line, run in this process: in an environment of its own, or on a fresh database beside the API."""
+"""The command line, run in this process: in an environment of its own, or on an empty database beside the API."""
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from echo.cli import main
 from echo.settings.env_file import read_env_file
 from tests.conftest import Client, make_settings
 from tests.support.contract import ContractChecker
-from tests.support.database import named_database
+from tests.support.database import PreparedDatabase
 
 Run = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
@@ -32,9 +33,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in {*read_env_file(ROOT / ".env.example"), *(each for each in os.environ if "ECHO_" in each)}:
         monkeypatch.delenv(name, raising=False)
 
-    def invoke(*arguments: str, **environ: str) -> Result:
+    def invoke(*arguments: str, typed: str | None = None, **environ: str) -> Result:
         environ.setdefault("ECHO_DATA_DIR", str(tmp_path / "data"))
-        return CliRunner().invoke(main, arguments, env=environ)
+        return CliRunner().invoke(main, arguments, input=typed, env=environ)
 
     return invoke
 
@@ -63,9 +64,9 @@ class CommandLine:
 
 
 @pytest.fixture
-def database_uri(mongo_uri: str) -> Iterator[str]:
-    with named_database(mongo_uri, "echo_cli") as uri:
-        yield uri
+def database_uri(prepared_database: PreparedDatabase) -> Iterator[str]:
+    yield prepared_database.uri
+    prepared_database.clear()
 
 
 @pytest.fixture
@@ -74,9 +75,16 @@ def stored(database_uri: str) -> Iterator[MongoDatabase[dict[str, Any]]]:
         yield client.get_default_database()
 
 
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli") / "data"
+
+
 @pytest.fixture
-def environ(database_uri: str, tmp_path: Path) -> dict[str, str]:
-    return {"MONGO_URI": database_uri, "ECHO_DATA_DIR": str(tmp_path / "data"), **KEYS}
+def environ(database_uri: str, data_dir: Path) -> Iterator[dict[str, str]]:
+    """The variables of the shared database, and of a directory that is empty at first."""
+    yield {"MONGO_URI": database_uri, "ECHO_DATA_DIR": str(data_dir), **KEYS}
+    shutil.rmtree(data_dir, ignore_errors=True)
 
 
 @pytest.fixture
@@ -84,11 +92,17 @@ def echo_api(environ: dict[str, str]) -> CommandLine:
     return CommandLine(environ)
 
 
-@pytest.fixture
-def api(environ: dict[str, str], tmp_path: Path, checker: ContractChecker) -> Iterator[Client]:
-    """An anonymous client of an Echo on that database, in which registration is closed."""
-    settings = make_settings(environ["MONGO_URI"], Path(environ["ECHO_DATA_DIR"]), ALLOW_REGISTRATION="false")
+@pytest.fixture(scope="session")
+def closed_echo(prepared_database: PreparedDatabase, data_dir: Path) -> Iterator[TestClient]:
+    """An Echo on that database, in which registration is closed."""
+    settings = make_settings(prepared_database.uri, data_dir, ALLOW_REGISTRATION="false")
     with TestClient(
         assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     ) as http:
-        yield Client(http, checker)
+        yield http
+
+
+@pytest.fixture
+def api(environ: dict[str, str], closed_echo: TestClient, checker: ContractChecker) -> Client:
+    """An anonymous client of an Echo on what the commands work on."""
+    return Client(closed_echo, checker)

@@ -14,11 +14,11 @@ import pytest
 import requests
 from pymongo.database import Database as MongoDatabase
 
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import CommandLine, Run
 from tests.cli.test_users import EMAIL, log_in, new_user
 from tests.conftest import PASSWORD, Client
 from tests.support.server import start_server
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, eventually, within
 
 ECHO_API = (sys.executable, "-m", "echo")
 
@@ -31,46 +31,40 @@ def clean(environ: dict[str, str]) -> dict[str, str]:
 
 
 class TestBesideAServer:
-    def test_what_the_operator_does_is_felt_by_those_who_are_logged_in(self, tmp_path: Path) -> None:
+    def test_what_the_operator_does_is_felt_by_those_who_are_logged_in(
+        self, tmp_path: Path, run: Run
+    ) -> None:
         server = start_server(tmp_path, workers=2)
 
-        def run(*arguments: str, typed: str | None = None) -> Any:
-            done = subprocess.run(
-                [*ECHO_API, *arguments, "--json", "--data-dir", str(tmp_path / "data")],
-                env=clean({}),
-                cwd=tmp_path,
-                input=typed,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=PATIENCE,
-            )
-            assert done.returncode == 0, done.stderr
+        def told(*arguments: str, typed: str | None = None) -> Any:
+            done = run(*arguments, "--json", "--data-dir", str(tmp_path / "data"), typed=typed)
+            assert done.exit_code == 0, done.output
             return json.loads(done.stdout)
 
-        def status(token: str) -> int:
-            headers = {"Authorization": f"Bearer {token}"}
-            return requests.get(f"{server.url}/api/user", headers=headers, timeout=PATIENCE).status_code
+        def seen(token: str) -> set[int]:
+            # Connections are opened anew, so that both workers are asked.
+            url, headers = f"{server.url}/api/user", {"Authorization": f"Bearer {token}"}
+            return {requests.get(url, headers=headers, timeout=PATIENCE).status_code for _ in range(8)}
 
         try:
-            run("user", "create", EMAIL, "--password-stdin", typed=PASSWORD)
+            told("user", "create", EMAIL, "--password-stdin", typed=PASSWORD)
             token = server.sign_up("bob")
-            roles = {row["email"]: row["role"] for row in run("user", "list")}
+            roles = {row["email"]: row["role"] for row in told("user", "list")}
             assert roles == {EMAIL: "ADMIN", "bob@example.com": "USER"}
-            run("user", "ban", "bob@example.com", "--yes")
-            time.sleep(5)
-            # Connections are opened anew, so that both workers are asked.
-            assert {status(token) for _ in range(8)} == {401}
+            told("user", "ban", "bob@example.com", "--yes")
+            assert within(lambda: seen(token) == {401}, 5)
+            # And stays so: one of the two could have been left out.
+            assert seen(token) == {401}
             credentials = {"email": "bob@example.com", "password": PASSWORD}
             assert server.post("/api/auth/login", None, credentials).status_code == 403
-            run("user", "unban", "bob@example.com")
+            told("user", "unban", "bob@example.com")
             assert server.post("/api/auth/login", None, credentials).status_code == 200
-            gone = run("user", "delete", "bob@example.com", "--yes")
+            gone = told("user", "delete", "bob@example.com", "--yes")
             assert gone["documents"] == {"sessions": 1, "users": 1}
             assert server.post("/api/auth/login", None, credentials).status_code == 401
             assert server.stop(signal.SIGTERM) == 0
             # Without it, the command starts a database for itself.
-            assert [row["email"] for row in run("user", "list")] == [EMAIL]
+            assert [row["email"] for row in told("user", "list")] == [EMAIL]
         finally:
             server.kill()
 

@@ -17,7 +17,7 @@ import pytest
 
 from storage.database import Database
 from storage.users import UserRepository
-from tests.support.database import named_database
+from tests.cli.conftest import Run as InProcess
 from tests.support.waiting import until
 from tests.transfer.conftest import SAMPLES
 
@@ -26,37 +26,30 @@ SECRETS = {"JWT_SECRET": "tests-only-" + "a1B2" * 8, "JWT_REFRESH_SECRET": "test
 
 
 @pytest.fixture
-def database(mongo_uri: str) -> Iterator[Database]:
-    with named_database(mongo_uri, "echo_cli") as uri:
-        database = Database(uri)
-        users = UserRepository(database)
-        for name in ("ada", "bob"):
-            users.create(name=name, email=f"{name}@example.com", username=name, password_hash="none")
-        yield database
-        database.close()
+def database(database_uri: str) -> Iterator[Database]:
+    database = Database(database_uri)
+    users = UserRepository(database)
+    for name in ("ada", "bob"):
+        users.create(name=name, email=f"{name}@example.com", username=name, password_hash="none")
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def environ(mongo_uri: str, database: Database, tmp_path: Path) -> dict[str, str]:
-    base, _, query = mongo_uri.partition("?")
-    uri = f"{base.rpartition('/')[0]}/{database.name}" + (f"?{query}" if query else "")
+def environ(database_uri: str, database: Database, tmp_path: Path) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE")
     }
-    return {**inherited, **SECRETS, "MONGO_URI": uri, "ECHO_DATA_DIR": str(tmp_path / "data")}
+    return {**inherited, **SECRETS, "MONGO_URI": database_uri, "ECHO_DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture
-def run(environ: dict[str, str], tmp_path: Path) -> Run:
+def run(run: InProcess, environ: dict[str, str]) -> Run:
+    """Runs a command in this process, below the test's own directory."""
+
     def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "echo", *map(str, arguments)],
-            env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(*map(str, arguments), **environ)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return command
 

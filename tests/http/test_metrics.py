@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
 
 from echo import metrics
+from echo.app import assemble
 from echo.metrics.allocated import AllocatedDict
-from echo.metrics.instruments import SAMPLE_SECONDS
-from tests.conftest import PASSWORD, Client
+from tests.conftest import PASSWORD, Client, make_settings
+from tests.support.contract import ContractChecker
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
@@ -64,15 +65,31 @@ class Scraped:
         return total(self.now(), name, **labels) - total(self._before, name, **labels)
 
 
+@pytest.fixture(scope="module")
+def secret_echo(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """An Echo whose counts are for those who know the secret."""
+    settings = make_settings(application_uri, tmp_path_factory.mktemp("data"), METRICS_SECRET=SECRET)
+    with TestClient(
+        assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    ) as http:
+        yield http
+
+
+@pytest.fixture
+def secretive(secret_echo: TestClient, checker: ContractChecker) -> Client:
+    """An anonymous client of it."""
+    return Client(secret_echo, checker)
+
+
 @pytest.fixture
 def scraped(make_application: Make) -> Scraped:
+    # One of its own: of several in a process, only the newest says what is under way.
     return Scraped(make_application(METRICS_SECRET=SECRET))
 
 
 class TestWhoMayRead:
-    def test_nobody_without_the_secret(self, make_application: Make) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        answer = client.get("/metrics")
+    def test_nobody_without_the_secret(self, secretive: Client) -> None:
+        answer = secretive.get("/metrics")
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
     @pytest.mark.parametrize(
@@ -87,15 +104,13 @@ class TestWhoMayRead:
             "Bearer null",
         ],
     )
-    def test_nobody_with_another_one(self, make_application: Make, value: str) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        assert client.get("/metrics", headers={"Authorization": value.encode("latin-1")}).status_code == 401
+    def test_nobody_with_another_one(self, secretive: Client, value: str) -> None:
+        answer = secretive.get("/metrics", headers={"Authorization": value.encode("latin-1")})
+        assert answer.status_code == 401
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-    def test_whoever_has_it(self, make_application: Make, scheme: str) -> None:
-        answer = make_application(METRICS_SECRET=SECRET).get(
-            "/metrics", headers={"Authorization": f"{scheme} {SECRET}"}
-        )
+    def test_whoever_has_it(self, secretive: Client, scheme: str) -> None:
+        answer = secretive.get("/metrics", headers={"Authorization": f"{scheme} {SECRET}"})
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
@@ -108,12 +123,11 @@ class TestWhoMayRead:
     def test_nobody_where_none_is_set(self, make_application: Make, value: str) -> None:
         assert make_application().get("/metrics", headers={"Authorization": value}).status_code == 401
 
-    def test_no_user(self, make_application: Make, ada: Any) -> None:
-        client = make_application(METRICS_SECRET=SECRET)
-        assert client.get("/metrics", headers=ada.headers).status_code == 401
+    def test_no_user(self, secretive: Client, ada: Any) -> None:
+        assert secretive.get("/metrics", headers=ada.headers).status_code == 401
 
-    def test_the_secret_is_no_access_token(self, make_application: Make) -> None:
-        assert make_application(METRICS_SECRET=SECRET).get("/api/user", headers=BEARER).status_code == 401
+    def test_the_secret_is_no_access_token(self, secretive: Client) -> None:
+        assert secretive.get("/api/user", headers=BEARER).status_code == 401
 
 
 class TestRequests:
@@ -262,14 +276,21 @@ def sign_up(client: Client, email: str) -> None:
     client.headers = {"Authorization": f"Bearer {login['token']}"}
 
 
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the server's temporary files."""
+    return tmp_path_factory.mktemp("counts")
+
+
+@pytest.fixture(scope="module")
+def server(counts: Path) -> Iterator[RunningServer]:
+    running = start_server(counts, workers=2, environ={"METRICS_SECRET": SECRET, "TMPDIR": str(counts)})
+    yield running
+    running.kill()
+
+
 class TestSeveralWorkers:
-    @pytest.fixture
-    def server(self, tmp_path: Path) -> Iterator[RunningServer]:
-        running = start_server(
-            tmp_path, workers=2, environ={"METRICS_SECRET": SECRET, "TMPDIR": str(tmp_path)}
-        )
-        yield running
-        running.kill()
+    """Each counts another operation: they share a server, which the last one stops."""
 
     def _scrape(self, server: RunningServer) -> Samples:
         answer = requests.get(f"{server.url}/metrics", headers=BEARER, timeout=PATIENCE)
@@ -296,24 +317,26 @@ class TestSeveralWorkers:
         for _ in range(40):
             assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
         assert self._eventually(server, "http_requests_total", 40, operation="get_docs", status="200")
-        # It stays so, whichever of the two is asked.
-        time.sleep(SAMPLE_SECONDS)
+        # It stays so, whichever of the two is asked, when each has counted anew.
+        for _ in range(40):
+            assert requests.get(f"{server.url}/openapi.json", timeout=PATIENCE).ok
+        assert self._eventually(server, "http_requests_total", 40, operation="get_openapi")
         seen = {total(self._scrape(server), "http_requests_total", operation="get_docs") for _ in range(10)}
         assert seen == {40}
         assert eventually(lambda: self._shows_its_workers(server))
 
     def test_a_dead_worker_is_forgotten_but_not_what_it_counted(self, server: RunningServer) -> None:
         for _ in range(20):
-            assert requests.get(f"{server.url}/docs", timeout=PATIENCE).ok
-        assert self._eventually(server, "http_requests_total", 20, operation="get_docs")
+            assert requests.get(f"{server.url}/api/config", timeout=PATIENCE).ok
+        assert self._eventually(server, "http_requests_total", 20, operation="get_config")
         assert eventually(lambda: self._shows_its_workers(server))
         os.kill(server.workers()[0], signal.SIGKILL)
         assert self._eventually(server, "echo_worker_starts_total", 3)
         assert eventually(lambda: self._shows_its_workers(server))
-        assert total(self._scrape(server), "http_requests_total", operation="get_docs") == 20
+        assert total(self._scrape(server), "http_requests_total", operation="get_config") == 20
 
-    def test_leave_no_files_behind(self, server: RunningServer, tmp_path: Path) -> None:
-        [directory] = tmp_path.glob("echo-metrics-*")
+    def test_leave_no_files_behind(self, server: RunningServer, counts: Path) -> None:
+        [directory] = counts.glob("echo-metrics-*")
         assert directory.stat().st_mode & 0o077 == 0
         assert server.stop(signal.SIGTERM) == 0
         assert not directory.exists()

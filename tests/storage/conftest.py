@@ -1,13 +1,12 @@
-"""A fresh database for each test, on the deployment of this run, and two owners."""
+"""A database without documents for each test, on the deployment of this run, and two owners."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from storage.database import Database
-from storage.indexes import ensure_indexes
 from tests.support.chats import new_owner
-from tests.support.database import named_database
+from tests.support.database import PreparedDatabase, named_database
 
 
 @pytest.fixture
@@ -20,10 +19,12 @@ def empty_database(mongo_uri: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def database(empty_database: Database) -> Database:
+def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
     """A database as `echo-api serve` prepares it."""
-    ensure_indexes(empty_database)
-    return empty_database
+    database = Database(prepared_database.uri)
+    yield database
+    database.close()
+    prepared_database.clear()
 
 
 @pytest.fixture

@@ -59,12 +59,30 @@ def directory() -> Iterator[Path]:
         yield Path(path) / "mongodb"
 
 
-@pytest.fixture
-def server(directory: Path) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(directory)
+@pytest.fixture(scope="module")
+def server_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="echo-mongod-") as path:
+        yield Path(path) / "mongodb"
+
+
+@pytest.fixture(scope="module")
+def shared_server(server_directory: Path) -> Iterator[EmbeddedServer]:
+    """One that runs, for all tests that do not stop it."""
+    server = EmbeddedServer(server_directory)
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def server(shared_server: EmbeddedServer) -> EmbeddedServer:
+    """The shared one, with nothing in its database; started again where a test has killed it."""
+    if not shared_server.alive:
+        shared_server._next_try = 0.0
+        assert shared_server.restart_if_dead()
+    with MongoClient[dict[str, Any]](shared_server.uri) as client:
+        client.drop_database(client.get_default_database().name)
+    return shared_server
 
 
 class Child:
@@ -135,7 +153,7 @@ class TestStart:
         assert messages.count_documents({"text": {"$regex": "^y"}}) == 12
         database.close()
 
-    def test_is_private(self, server: EmbeddedServer, directory: Path) -> None:
+    def test_is_private(self, server: EmbeddedServer, server_directory: Path) -> None:
         pid = server_pid(server.uri)
         inodes = {name.removeprefix("socket:[").removesuffix("]") for name in open_files(pid)}
         for table in ("tcp", "tcp6", "udp", "udp6"):
@@ -144,7 +162,7 @@ class TestStart:
         path = server._places.socket
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert stat.S_IMODE((directory / "data").stat().st_mode) == 0o700
+        assert stat.S_IMODE((server_directory / "data").stat().st_mode) == 0o700
 
     def test_knows_none_of_our_environment(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("JWT_SECRET", "a secret of ours")
@@ -196,10 +214,10 @@ class TestStart:
         again.stop()
 
     def test_finds_the_runners_socket_under_another_runtime_directory(
-        self, server: EmbeddedServer, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: EmbeddedServer, server_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-        other = EmbeddedServer(directory)
+        other = EmbeddedServer(server_directory)
         assert other.start() == server.uri
         assert not other.alive
         other.stop()
@@ -320,12 +338,12 @@ class TestRestartIfDead:
         assert answers(uri)
 
     def test_tries_again_later_when_it_fails(
-        self, server: EmbeddedServer, directory: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: EmbeddedServer, server_directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         os.kill(server_pid(server.uri), signal.SIGKILL)
         assert eventually(lambda: not server.alive)
-        data = directory / "data"
-        away = data.rename(directory / "away")
+        data = server_directory / "data"
+        away = data.rename(server_directory / "away")
         data.write_text("no directory")
         assert not server.restart_if_dead()
         data.unlink()
@@ -336,14 +354,14 @@ class TestRestartIfDead:
         assert answers(server.uri)
 
     def test_keeps_the_log_small(
-        self, server: EmbeddedServer, directory: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: EmbeddedServer, server_directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("storage.embedded.server.LOG_BYTES", 10)
         server.restart_if_dead()
         monkeypatch.undo()
-        log = directory / "mongod.log"
+        log = server_directory / "mongod.log"
         assert eventually(log.exists)
-        assert (directory / "mongod.old.log").stat().st_size > log.stat().st_size
+        assert (server_directory / "mongod.old.log").stat().st_size > log.stat().st_size
         assert answers(server.uri)
 
 
@@ -442,10 +460,10 @@ class TestUnavailable:
         assert "file" in self.refusal(EmbeddedServer(tmp_path / "file" / "mongodb"))
 
     def test_an_owner_whose_server_does_not_answer(
-        self, server: EmbeddedServer, directory: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: EmbeddedServer, server_directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("storage.embedded.server.START_SECONDS", 1.0)
         os.kill(pid := server_pid(server.uri), signal.SIGSTOP)
-        other = EmbeddedServer(directory)
+        other = EmbeddedServer(server_directory)
         assert "does not answer" in self.refusal(other)
         os.kill(pid, signal.SIGCONT)

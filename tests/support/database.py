@@ -3,9 +3,14 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
 from pymongo.uri_parser import parse_uri
+
+from storage.database import Database
+from storage.indexes import ensure_indexes
 
 
 @contextmanager
@@ -15,6 +20,48 @@ def named_database(uri: str, prefix: str) -> Iterator[str]:
     yield with_database(uri, name)
     with MongoClient(uri) as client:
         client.drop_database(name)
+
+
+class PreparedDatabase:
+    """A database as `echo-api serve` prepares it, for one test after the other.
+
+    To make the indexes takes longer than most tests, so each test finds those of the one before, and no document.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._prepare()
+        with MongoClient[dict[str, Any]](uri) as client:
+            self._shapes = shapes(client.get_default_database())
+
+    def clear(self) -> None:
+        """Take away every document, and whatever else a test has changed."""
+        with MongoClient[dict[str, Any]](self.uri) as client:
+            database = client.get_default_database()
+            found = shapes(database)
+            for name, shape in found.items():
+                if shape != self._shapes.get(name):
+                    database.drop_collection(name)
+                elif database[name].find_one({}, {"_id": True}):
+                    database[name].delete_many({})
+                    # What the planner has learned of one test's documents says nothing about the next one's.
+                    database.command("planCacheClear", name)
+        if any(found.get(name) != shape for name, shape in self._shapes.items()):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        database = Database(self.uri)
+        ensure_indexes(database)
+        database.close()
+
+
+def shapes(database: MongoDatabase[dict[str, Any]]) -> dict[str, Any]:
+    """Of each collection, its options and its indexes."""
+    return {
+        each["name"]: (each["options"], database[each["name"]].index_information())
+        for each in database.list_collections()
+        if not each["name"].startswith("system.")
+    }
 
 
 def with_database(uri: str, name: str) -> str:

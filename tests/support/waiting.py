@@ -18,6 +18,11 @@ def eventually(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     return value
 
 
+def within(condition: Callable[[], T], seconds: float) -> T:
+    """The condition's value: as soon as it is true, or as it is when so many seconds have passed."""
+    return eventually(condition, seconds) or condition()
+
+
 def until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     """The condition's value, once it is true; an error if that takes too long."""
     value = eventually(condition, seconds)
