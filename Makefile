@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz bench clean
+.PHONY: help install serve check test fuzz bench mutants clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ fuzz: $(VENV)/.dev ## Fuzz an Echo for long: MINUTES=20 make fuzz, or URL=http:/
 
 bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS="--help" make bench
 	$(BIN)/python -m tests.bench $(ARGS)
+
+mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): MODULE=storage/pages.py make mutants
+	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(MODULE)
 
 clean: ## Remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,6 +17,16 @@ class TestCookie:
             "secure",
         }
 
+    def test_is_written_as_browsers_expect_it(self) -> None:
+        assert make_cookie("value", max_age=60, secure=False) == (
+            "refreshToken=value; Max-Age=60; HttpOnly; Path=/; SameSite=Strict"
+        )
+
+    def test_goes_at_once_where_it_is_taken_away(self) -> None:
+        assert make_cookie("", max_age=0, secure=True) == (
+            "refreshToken=; Max-Age=0; Secure; HttpOnly; Path=/; SameSite=Strict"
+        )
+
     @pytest.mark.parametrize(
         ("address", "tls", "setting", "secure"),
         [

@@ -2,7 +2,7 @@ import bcrypt
 import pytest
 
 from echo.auth.passwords import check_new_password, hash_password, verify_password
-from echo.errors import InvalidRequest
+from echo.errors import FieldError, InvalidRequest
 
 
 class TestVerify:
@@ -50,6 +50,21 @@ class TestNewPassword:
         assert refused.value.code == code
         assert [error.field for error in refused.value.errors] == ["password"]
         assert password not in refused.value.message
+
+    @pytest.mark.parametrize(
+        ("password", "reason"),
+        [
+            ("123456789", "must have at least 10 characters"),
+            ("x" * 73, "must have at most 72 bytes in UTF-8"),
+            ("nul\0 inside", "must not contain NUL"),
+            ("1234567890", "is one of the most common passwords"),
+        ],
+    )
+    def test_is_refused_with_a_reason(self, password: str, reason: str) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            check_new_password(password, minimum=10)
+        assert refused.value.message == f"The password {reason}."
+        assert refused.value.errors == (FieldError("password", reason),)
 
     @pytest.mark.parametrize("password", ["gr8 Echo", "x" * 72, "é" * 36, "пароль из слов"])
     def test_is_accepted(self, password: str) -> None:

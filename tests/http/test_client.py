@@ -1,6 +1,6 @@
 import pytest
 
-from echo.http.client import read_client
+from echo.http.client import is_loopback, read_client
 
 
 def scope(
@@ -30,6 +30,7 @@ class TestAddress:
             ("6.6.6.6:1, [2001:db8::1]:5678", 1, "2001:db8::1"),
             ("[2001:db8::1]", 1, "2001:db8::1"),
             ("fe80::1%eth0", 1, "fe80::1"),
+            ("[2001:db8::1]]:5678", 1, "2001:db8::1"),
             ("[", 1, "10.0.0.9"),
             (":5678", 1, "10.0.0.9"),
             ("%", 1, "10.0.0.9"),
@@ -57,6 +58,23 @@ class TestAddress:
         self, forwarded: str | list[str] | None, proxies: int, address: str
     ) -> None:
         assert read_client(scope(forwarded), proxies).address == address
+
+    @pytest.mark.parametrize("client", [None, ()])
+    def test_may_be_unknown_as_behind_a_unix_socket(self, client: tuple[()] | None) -> None:
+        assert read_client({**scope(), "client": client}, 0).address == "unknown"
+        assert read_client({**scope("1.2.3.4"), "client": client}, 1).address == "1.2.3.4"
+
+
+class TestLoopback:
+    @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.53", "127.255.255.255", "::1"])
+    def test_is_this_machine(self, address: str) -> None:
+        assert is_loopback(address) is True
+
+    @pytest.mark.parametrize(
+        "address", ["126.255.255.255", "128.0.0.0", "0.0.0.0", "::", "::2", "unknown", "localhost", ""]
+    )
+    def test_is_nothing_else(self, address: str) -> None:
+        assert is_loopback(address) is False
 
 
 class TestTls:

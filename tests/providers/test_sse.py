@@ -64,6 +64,22 @@ class TestReading:
     def test_follows_the_standard(self, stream: bytes, events: list[tuple[bytes, bytes]]) -> None:
         assert read(stream) == [ServerEvent(*event) for event in events]
 
+    def test_a_byte_order_mark_is_taken_away_at_the_very_beginning_only(self) -> None:
+        parser = EventParser()
+        assert parser.feed(b"\xef\xbb\xbfdata: a\n\n") == [ServerEvent(b"", b"a")]
+        assert parser.feed(b"\xef\xbb\xbfdata: b\n\n") == []
+
+    def test_a_line_feed_belongs_to_the_return_just_before_it_and_to_no_other(self) -> None:
+        # The two feeds after "\r" are the end of its line, and an empty line: the event's end.
+        parser = EventParser()
+        assert parser.feed(b"data: x\r") == []
+        assert parser.feed(b"\n") == []
+        assert parser.feed(b"\n") == [ServerEvent(b"", b"x")]
+        # And a stream may begin with an empty line, before which no mark is looked for.
+        parser = EventParser()
+        assert parser.feed(b"\n") == []
+        assert parser.feed(b"\xef\xbb\xbfdata: x\n\n") == []
+
     def test_an_event_comes_as_soon_as_its_last_byte(self) -> None:
         parser = EventParser()
         assert parser.feed(b"data: x\r") == []
@@ -78,6 +94,34 @@ class TestBounds:
         parser.feed(b"data: " + b"x" * 90)
         with pytest.raises(TooLarge):
             parser.feed(b"xxxxx")
+
+    @pytest.mark.parametrize(
+        "before", [b"", b"data: x\n\n", b": x\n"], ids=["first", "after an event", "after a line"]
+    )
+    def test_a_line_may_be_as_long_as_the_bound(self, before: bytes) -> None:
+        line = b"data: " + b"x" * 94
+        parser = EventParser(max_line=100)
+        parser.feed(before)
+        parser.feed(line[:50])
+        parser.feed(line[50:])
+        assert parser.feed(b"\n\n") == [ServerEvent(b"", b"x" * 94)]
+        parser.feed(line)
+        with pytest.raises(TooLarge):
+            parser.feed(b"x")
+
+    def test_an_event_may_be_as_large_as_the_bound_and_so_may_the_next(self) -> None:
+        # The value of `data:` and one for the end of its line.
+        parser = EventParser(max_event=100)
+        for _ in range(2):
+            assert parser.feed(b"data:" + b"x" * 99 + b"\n\n") == [ServerEvent(b"", b"x" * 99)]
+        with pytest.raises(TooLarge):
+            parser.feed(b"data:" + b"x" * 100 + b"\n\n")
+
+    def test_are_eight_mebibytes_unless_said_otherwise(self) -> None:
+        parser = EventParser()
+        parser.feed(b"data:" + b"x" * (8 * 1024 * 1024 - 5))
+        with pytest.raises(TooLarge):
+            parser.feed(b"x")
 
     def test_many_lines_of_one_event_are_given_up(self) -> None:
         parser = EventParser(max_event=100)

@@ -16,6 +16,8 @@ from tests.support.chats import START, every_page
 NEWEST_FIRST = Keyset("at", True, "things")
 OLDEST_FIRST = Keyset("at", False, "things")
 
+ROW = {"_id": ObjectId("6b043d3a061cc954c9774424"), "at": datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)}
+
 
 def read(database: Database, keyset: Keyset, limit: int, cursor: str | None) -> Page:
     rows = database.collection("things").find(keyset.after(cursor)).sort(keyset.sort).limit(limit + 1)
@@ -151,3 +153,44 @@ class TestCursor:
         text = base64.urlsafe_b64encode(b"[" * 100_000).decode()
         with pytest.raises(BrokenCursor):
             NEWEST_FIRST.after(text)
+
+
+class TestForm:
+    """What a cursor looks like: clients keep them over an upgrade."""
+
+    @pytest.mark.parametrize(
+        ("keyset", "row", "written"),
+        [
+            (NEWEST_FIRST, ROW, '[1767323045678,"6b043d3a061cc954c9774424","9c453da7"]'),
+            (OLDEST_FIRST, ROW, '[1767323045678,"6b043d3a061cc954c9774424","23901605"]'),
+            (NEWEST_FIRST, {"_id": ROW["_id"]}, '[null,"6b043d3a061cc954c9774424","9c453da7"]'),
+            # What a client asked for is part of the kind, half a character too.
+            (
+                Keyset("at", True, "things|\ud800"),
+                ROW,
+                '[1767323045678,"6b043d3a061cc954c9774424","32d0d075"]',
+            ),
+        ],
+    )
+    def test_is_short_json_in_base64_without_padding(
+        self, keyset: Keyset, row: Document, written: str
+    ) -> None:
+        cursor = keyset.page([row, row], 1).next_cursor
+        assert cursor is not None
+        assert base64.urlsafe_b64decode(cursor + "==").decode() == written
+        assert cursor.isascii()
+        assert "=" not in cursor
+
+    @pytest.mark.parametrize("extra", ["!", "+", "/", " ", "\n", "*", "."])
+    def test_has_no_other_letters(self, extra: str) -> None:
+        # Four of them leave the padding as it was.
+        cursor = a_cursor()
+        for at in (0, 10, len(cursor)):
+            with pytest.raises(BrokenCursor):
+                NEWEST_FIRST.after(cursor[:at] + extra * 4 + cursor[at:])
+
+    def test_asks_for_rows_without_a_date_at_the_end_of_a_falling_list_only(self) -> None:
+        falling, rising = NEWEST_FIRST.after(a_cursor()), OLDEST_FIRST.after(a_cursor(OLDEST_FIRST))
+        assert [list(each) for each in falling["$or"]] == [["at"], ["at", "_id"], ["at"]]
+        assert falling["$or"][2] == {"at": None}
+        assert [list(each) for each in rising["$or"]] == [["at"], ["at", "_id"]]

@@ -1,0 +1,156 @@
+"""Multipart forms become the arguments of a handler; the limits are Echo's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, BinaryIO
+
+import pytest
+from starlette.datastructures import Headers
+
+from echo.contract.document import FORM, Body
+from echo.contract.forms import read_form
+from echo.contract.schemas import SchemaCompiler
+from echo.errors import ApiError, BadRequest, FieldError, InvalidRequest, ServiceUnavailable
+from echo.files.upload import Upload
+
+SCHEMA = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "conversationId": {"type": "string", "maxLength": 5},
+        "note": {"type": "string"},
+    },
+}
+BODY = Body(True, {FORM: SchemaCompiler({}).compile(SCHEMA)}, {FORM: SCHEMA})
+FILE = ('name="file"; filename="a.txt"\r\nContent-Type: text/plain', b"hello")
+
+OPENED: list[BinaryIO] = []
+
+
+def text(name: str, value: bytes) -> tuple[str, bytes]:
+    return f'name="{name}"', value
+
+
+def read(
+    *parts: tuple[str, bytes], content: bytes | None = None, boundary: str = "; boundary=b"
+) -> dict[str, Any]:
+    sent = b"".join(
+        b"--b\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + value + b"\r\n"
+        for head, value in parts
+    )
+    pieces = [sent + b"--b--\r\n"] if content is None else [content]
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            for at in range(0, len(piece), 65536):
+                yield piece[at : at + 65536]
+
+    headers = Headers({"content-type": f"multipart/form-data{boundary}"})
+    arguments = asyncio.run(read_form(BODY, headers, chunks()))
+    OPENED.extend(value.stream for value in arguments.values() if isinstance(value, Upload))
+    return arguments
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Closes the files of a test's forms, as the application does after the answer."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def refused(kind: type[ApiError], *parts: tuple[str, bytes], **options: Any) -> ApiError:
+    with pytest.raises(kind) as caught:
+        read(*parts, **options)
+    return caught.value
+
+
+class TestReading:
+    def test_gives_a_file_and_texts(self) -> None:
+        arguments = read(FILE, text("conversationId", b"new"), text("note", "Grüße".encode()))
+        upload = arguments.pop("file")
+        assert arguments == {"conversation_id": "new", "note": "Grüße"}
+        assert (upload.filename, upload.content_type, upload.size) == ("a.txt", "text/plain", 5)
+        assert upload.stream.read() == b"hello"
+
+    def test_takes_a_file_without_a_type_for_bytes(self) -> None:
+        upload = read(('name="file"; filename="a"', b""))["file"]
+        assert (upload.filename, upload.content_type, upload.size) == ("a", "application/octet-stream", 0)
+
+    def test_takes_a_file_without_a_name(self) -> None:
+        upload = read(('name="file"; filename=""', b"x"))["file"]
+        assert (upload.filename, upload.size) == ("", 1)
+
+    def test_passes_over_what_the_document_does_not_name_and_reads_on(self) -> None:
+        arguments = read(text("other", b"x"), FILE, text("else", b"y"), text("note", b"z"))
+        assert sorted(arguments) == ["file", "note"]
+
+    @pytest.mark.parametrize("size", [0, 1, 65536, 128 * 1024, 300_000])
+    def test_keeps_every_byte_of_a_file(self, size: int) -> None:
+        data = bytes(range(256)) * (size // 256 + 1)
+        upload = read((FILE[0], data[:size]))["file"]
+        assert upload.size == size
+        assert upload.stream.read() == data[:size]
+
+    def test_holds_a_file_in_memory_up_to_128_kib(self) -> None:
+        for size, on_disk in ((128 * 1024, False), (128 * 1024 + 1, True)):
+            stream: Any = read((FILE[0], b"x" * size))["file"].stream
+            assert stream._rolled is on_disk
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        ("parts", "errors"),
+        [
+            ([], [FieldError("file", "is required")]),
+            ([text("file", b"x")], [FieldError("file", "must be a file")]),
+            # All that is wrong with parts is told; what is missing besides is not looked at then.
+            (
+                [text("file", b"x"), ('name="note"; filename="n"', b"x")],
+                [FieldError("file", "must be a file"), FieldError("note", "must be text")],
+            ),
+            ([('name="note"; filename="n"', b"x")], [FieldError("note", "must be text")]),
+            ([FILE, text("conversationId", b"123456")], [FieldError("conversationId", "is too long")]),
+        ],
+    )
+    def test_says_which_field_does_not_fit(
+        self, parts: list[tuple[str, bytes]], errors: list[FieldError]
+    ) -> None:
+        error = refused(InvalidRequest, *parts)
+        assert list(error.errors) == errors
+        assert (error.status, error.code) == (400, "validation_failed")
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"content": b"nonsense"},
+            {"content": b"--b\r\n\r\nx\r\n--b--\r\n"},
+            {"content": b"--b\r\nbad header\r\n\r\nx\r\n--b--\r\n"},
+            {"boundary": ""},
+        ],
+        ids=["nonsense", "no name", "no header", "no boundary"],
+    )
+    def test_says_that_a_form_is_malformed(self, options: dict[str, Any]) -> None:
+        error = refused(BadRequest, FILE, **options)
+        assert (error.code, error.message) == ("malformed_form", "The multipart form is malformed.")
+
+    def test_takes_one_file(self) -> None:
+        assert refused(BadRequest, FILE, FILE).code == "malformed_form"
+
+    def test_takes_fifty_fields(self) -> None:
+        fields = [text("note", b"x")] * 50
+        assert read(FILE, *fields)["note"] == "x"
+        assert refused(BadRequest, FILE, *fields, text("note", b"x")).code == "malformed_form"
+
+    def test_takes_a_text_of_64_kib(self) -> None:
+        assert len(read(FILE, text("note", b"x" * 65536))["note"]) == 65536
+        assert refused(BadRequest, FILE, text("note", b"x" * 65537)).code == "malformed_form"
+
+    def test_says_so_where_no_directory_takes_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nowhere(*_: Any, **__: Any) -> None:
+            raise FileNotFoundError("No usable temporary directory found")
+
+        monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", nowhere)
+        error = refused(ServiceUnavailable, FILE)
+        assert (error.status, error.code, error.headers["Retry-After"]) == (503, "disk_failed", "60")

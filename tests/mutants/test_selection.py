@@ -1,0 +1,96 @@
+"""Each module is held against the tests that are its own, wherever both stand."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.selection import ELSEWHERE, NoSuchModule, modules_to_mutate, own_tests
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in (
+        "echo/app.py",
+        "echo/auth/__init__.py",
+        "echo/auth/tokens.py",
+        "echo/http/client.py",
+        "echo/http/cors.py",
+        "storage/accounts/users.py",
+        "storage/embedded/server.py",
+        "storage/threads.py",
+        "tests/auth/test_tokens.py",
+        "tests/auth/test_tokens_signed.py",
+        "tests/auth/test_tokenless.py",
+        "tests/chat/test_runs.py",
+        "tests/http/test_bridge.py",
+        "tests/http/test_client.py",
+        "tests/storage/accounts/test_users.py",
+        "tests/storage/test_embedded.py",
+        "tests/storage/test_threads.py",
+        "tests/storage/threads/test_posting.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+class TestModules:
+    def test_are_all_of_the_packages_that_are_mutated(self, root: Path) -> None:
+        assert [str(path) for path in modules_to_mutate(root)] == [
+            "echo/auth/tokens.py",
+            "echo/http/client.py",
+            "echo/http/cors.py",
+            "storage/accounts/users.py",
+            "storage/embedded/server.py",
+            "storage/threads.py",
+        ]
+
+    def test_are_those_that_are_named(self, root: Path) -> None:
+        assert modules_to_mutate(root, ["storage/threads.py", "echo/http/cors.py"]) == [
+            Path("storage/threads.py"),
+            Path("echo/http/cors.py"),
+        ]
+
+    @pytest.mark.parametrize(
+        "name", ["echo/app.py", "echo/auth/__init__.py", "storage/nothing.py", "/etc/passwd"]
+    )
+    def test_are_no_others(self, root: Path, name: str) -> None:
+        with pytest.raises(NoSuchModule, match=name):
+            modules_to_mutate(root, ["storage/threads.py", name])
+
+
+class TestTests:
+    @pytest.mark.parametrize(
+        ("module", "tests"),
+        [
+            ("echo/http/client.py", ["tests/http/test_client.py"]),
+            ("echo/auth/tokens.py", ["tests/auth/test_tokens.py", "tests/auth/test_tokens_signed.py"]),
+            ("storage/accounts/users.py", ["tests/storage/accounts/test_users.py"]),
+            ("storage/threads.py", ["tests/storage/test_threads.py", "tests/storage/threads"]),
+            # Without tests of its own name: all of the folder.
+            ("echo/http/cors.py", ["tests/http"]),
+            ("storage/embedded/server.py", ["tests/storage"]),
+            # Named in the table, and found wherever it is.
+            ("echo/chat/run.py", ["tests/chat/test_runs.py"]),
+            ("echo/dialogue/run.py", ["tests/chat/test_runs.py"]),
+        ],
+    )
+    def test_are_found_by_the_name_of_the_module(self, root: Path, module: str, tests: list[str]) -> None:
+        assert [str(path) for path in own_tests(root, Path(module))] == tests
+
+    def test_are_there_for_every_module_of_the_project(self) -> None:
+        modules = modules_to_mutate(ROOT)
+        assert len(modules) > 80
+        for module in modules:
+            for path in own_tests(ROOT, module):
+                assert (ROOT / path).exists(), module
+                assert path != Path("tests"), module
+
+    def test_that_the_table_names_are_there(self) -> None:
+        stems = {module.stem for module in modules_to_mutate(ROOT)}
+        assert set(ELSEWHERE) <= stems
+        for names in ELSEWHERE.values():
+            for name in names:
+                assert list((ROOT / "tests").rglob(name)), name
