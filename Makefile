@@ -49,7 +49,7 @@ fuzz: $(VENV)/.dev ## Fuzz an Echo for long: MINUTES=20 make fuzz, or URL=http:/
 bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS="--help" make bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
-mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): MODULE=storage/pages.py make mutants
+mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): MODULE=storage/core/pages.py make mutants
 	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(MODULE)
 
 clean: ## Remove the virtual environment and what tools leave behind

@@ -7,61 +7,61 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from echo.auth.api_keys import ApiKeyGuard, ApiKeyService
-from echo.auth.security import Security
-from echo.auth.service import AuthService
-from echo.auth.sessions import SessionGuard
-from echo.auth.standing import Standing
-from echo.auth.tokens import Tokens
-from echo.auth.two_factor import TwoFactorService
-from echo.auth.user_keys import KeyService, make_cipher
-from echo.auth.violations import Violations, ViolationStores
+from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
+from echo.accounts.security import Security
+from echo.accounts.service import AuthService
+from echo.accounts.sessions import SessionGuard
+from echo.accounts.standing import Standing
+from echo.accounts.tokens import Tokens
+from echo.accounts.two_factor import TwoFactorService
+from echo.accounts.user_keys import KeyService, make_cipher
+from echo.accounts.violations import Violations, ViolationStores
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
-from echo.contract.application import build_application
 from echo.contract.document import load_contract
+from echo.conversations.searches import Searches
+from echo.conversations.token_count import count_tokens
 from echo.files import FileStore, build_file_store
+from echo.http.application import build_application
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
-from echo.logs import configure_logging
-from echo.observation import Observation, observe
+from echo.observation.logs import configure_logging
+from echo.observation.observe import Observation, observe
+from echo.observation.readiness import Dependency, Readiness
 from echo.providers.catalog import Catalog
 from echo.providers.moderation import Moderation
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
-from echo.readiness import Dependency, Readiness
-from echo.searches import Searches
 from echo.services import Services
 from echo.settings import Settings
+from echo.settings.startup import read_startup
 from echo.speech import build_transcriber
-from echo.startup import read_startup
-from echo.token_count import count_tokens
 from echo.transfer.service import TransferService
-from storage.api_keys import ApiKeyRepository
-from storage.assistants import AssistantRepository
-from storage.bans import BanRepository
-from storage.chats import ChatRepository
-from storage.conversations import ConversationRepository
-from storage.database import Database
-from storage.exchanges import ExchangeRepository
-from storage.exports import ExportRepository
-from storage.files import FileRepository
-from storage.imports import ImportRepository
-from storage.invitations import InvitationRepository
-from storage.keys import KeyRepository
-from storage.messages import MessageRepository
-from storage.presets import PresetRepository
-from storage.runs import RunRepository
-from storage.sessions import SessionRepository
-from storage.threads import ThreadRepository
-from storage.two_factor import TwoFactorRepository, UsedCodeRepository
-from storage.users import UserRepository
-from storage.violations import ViolationRepository
+from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.bans import BanRepository
+from storage.accounts.invitations import InvitationRepository
+from storage.accounts.keys import KeyRepository
+from storage.accounts.sessions import SessionRepository
+from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
+from storage.accounts.users import UserRepository
+from storage.accounts.violations import ViolationRepository
+from storage.conversations.chats import ChatRepository
+from storage.conversations.conversations import ConversationRepository
+from storage.conversations.exchanges import ExchangeRepository
+from storage.conversations.exports import ExportRepository
+from storage.conversations.imports import ImportRepository
+from storage.conversations.messages import MessageRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database
+from storage.library.assistants import AssistantRepository
+from storage.library.files import FileRepository
+from storage.library.presets import PresetRepository
+from storage.runs.runs import RunRepository
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
 READY_SECONDS = 2.0
@@ -80,7 +80,7 @@ class Application:
 def create_app(settings: Settings) -> ASGIApp:
     """The ASGI application of one worker process, logging included.
 
-    The settings must be complete: a `mongo_uri`, and both signing keys (see `echo.keys`).
+    The settings must be complete: a `mongo_uri`, and both signing keys (see `echo.serving.keys`).
     """
     configure_logging(settings)
     return assemble(settings).asgi

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from storage import errors as storage_errors
+from storage.core import errors as storage_errors
 
 RETRY_AFTER_SECONDS = 2
 # Somebody has to make room, or to repair something.

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.services import Services
 from handlers.schemas import api_keys as schemas
 
 Json = dict[str, Any]

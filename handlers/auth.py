@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from echo.auth.service import HalfSignedIn
-from echo.auth.two_factor import Proof
-from echo.services import Caller, ClientInfo, Services
+from echo.accounts.service import HalfSignedIn
+from echo.accounts.two_factor import Proof
+from echo.handling.caller import Caller, ClientInfo
+from echo.services import Services
 from handlers.schemas import auth as schemas
 from handlers.schemas import users
 

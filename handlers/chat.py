@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from echo.http.event_stream import EventStream
-from echo.http.pending import Pending
-from echo.message_size import check_size
-from echo.services import Caller, ClientInfo, Services
+from echo.conversations.message_size import check_size
+from echo.handling.caller import Caller, ClientInfo
+from echo.handling.event_stream import EventStream
+from echo.handling.pending import Pending
+from echo.services import Services
 from handlers.schemas import chat as schemas
 
 Json = dict[str, Any]

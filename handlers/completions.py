@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from echo.http.pending import Pending
-from echo.message_size import check_size
-from echo.services import Caller, Services
+from echo.conversations.message_size import check_size
+from echo.handling.caller import Caller
+from echo.handling.pending import Pending
+from echo.services import Services
 from handlers.schemas import completions as schemas
 
 

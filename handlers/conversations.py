@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from echo.http.pending import Pending
-from echo.http.stream_body import JsonItems
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.handling.pending import Pending
+from echo.handling.stream_body import JsonItems
+from echo.services import Services
 from handlers.paging import all_under, clamp, page_body
 from handlers.schemas import conversations as schemas
 from handlers.schemas import messages as message_schemas

@@ -3,7 +3,7 @@
 from typing import Any
 
 from echo import docs
-from echo.http.file_body import FileBody
+from echo.handling.file_body import FileBody
 from echo.services import Services
 
 ASSET_LIFETIME = "public, max-age=86400"

@@ -5,8 +5,9 @@ from typing import Any
 from echo.errors import NotFound
 from echo.files import Upload
 from echo.files.downloads import Download, download
-from echo.http.stream_body import JsonItems
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.handling.stream_body import JsonItems
+from echo.services import Services
 from handlers.paging import all_items
 from handlers.schemas import files as schemas
 

@@ -1,7 +1,7 @@
 """Is the process alive, and can it work?"""
 
 from echo.errors import FieldError, ServiceUnavailable
-from echo.http.pending import Pending
+from echo.handling.pending import Pending
 from echo.services import Services
 
 

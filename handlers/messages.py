@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from echo.http.pending import Pending
-from echo.http.stream_body import JsonItems
-from echo.message_size import check_size
-from echo.services import Caller, Services
+from echo.conversations.message_size import check_size
+from echo.handling.caller import Caller
+from echo.handling.pending import Pending
+from echo.handling.stream_body import JsonItems
+from echo.services import Services
 from handlers.paging import all_items, clamp, page_body
 from handlers.schemas import messages as schemas
 

@@ -1,6 +1,6 @@
 """What the server counts about itself."""
 
-from echo import metrics
+from echo.observation import metrics
 
 
 def get_metrics() -> tuple[str, int, dict[str, str]]:

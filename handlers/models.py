@@ -1,6 +1,7 @@
 """The models of each endpoint."""
 
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.services import Services
 
 
 def list_models(services: Services, caller: Caller) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
-from echo.http.stream_body import JsonItems
+from echo.handling.stream_body import JsonItems
 from handlers.schemas.base import Output
 
 MAX_LIMIT = 100

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from echo.http.stream_body import JsonItems
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.handling.stream_body import JsonItems
+from echo.services import Services
 from handlers.paging import all_items
 from handlers.schemas import presets as schemas
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from echo.files import Upload
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.services import Services
 
 
 def transcribe_audio(services: Services, caller: Caller, *, audio: Upload) -> dict[str, Any]:

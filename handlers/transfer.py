@@ -3,8 +3,9 @@
 from typing import Any
 
 from echo.files import Upload
-from echo.http.stream_body import StreamBody
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.handling.stream_body import StreamBody
+from echo.services import Services
 from handlers.schemas import transfer as schemas
 
 Json = dict[str, Any]

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from echo.auth.two_factor import Proof
-from echo.services import Caller, Services
+from echo.accounts.two_factor import Proof
+from echo.handling.caller import Caller
+from echo.services import Services
 from handlers.schemas import auth as schemas
 from handlers.schemas import two_factor
 

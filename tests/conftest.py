@@ -15,16 +15,16 @@ import pytest
 import structlog
 from starlette.testclient import TestClient
 
+from echo.accounts.passwords import hash_password
+from echo.accounts.service import caller_of
+from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
-from echo.auth.passwords import hash_password
-from echo.auth.service import caller_of
-from echo.auth.tokens import Tokens, hash_refresh_token
 from echo.services import Services
 from echo.settings import ProviderSettings, Settings, load_settings
-from storage.database import Database
+from storage.accounts.sessions import SessionRepository
+from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.indexes import ensure_indexes
-from storage.sessions import SessionRepository
+from storage.operator.indexes import ensure_indexes
 from tests.support.contract import ContractChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server

@@ -14,15 +14,15 @@ from echo.files import FileStore
 from echo.providers.chat import Providers
 from echo.providers.titles import TitleService
 from echo.settings import Settings
-from storage.assistants import AssistantRepository
-from storage.chats import ChatRepository
-from storage.database import Database
-from storage.files import FileRepository
-from storage.presets import PresetRepository
-from storage.run_pieces import PieceRepository
-from storage.run_workers import WorkerRepository
-from storage.runs import RunRepository
-from storage.users import UserRepository
+from storage.accounts.users import UserRepository
+from storage.conversations.chats import ChatRepository
+from storage.core.database import Database
+from storage.library.assistants import AssistantRepository
+from storage.library.files import FileRepository
+from storage.library.presets import PresetRepository
+from storage.runs.pieces import PieceRepository
+from storage.runs.runs import RunRepository
+from storage.runs.workers import WorkerRepository
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from echo.files import FileStore
 from echo.files.kinds import IMAGE_TYPES
 from echo.files.text import TEXT_TYPES
 from echo.providers.chat import Attachment
-from storage.errors import NotFound as NotStored
-from storage.files import FileRepository
+from storage.core.errors import NotFound as NotStored
+from storage.library.files import FileRepository
 
 Record = Mapping[str, Any]
 # In one request to a model, those of earlier messages included. Providers take about as much.

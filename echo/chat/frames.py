@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from echo.message_text import plain_text
+from echo.conversations.message_text import plain_text
 
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"

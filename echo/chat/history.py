@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from echo.chat.context import MESSAGE_TOKENS, Fit, Weighed, fit
-from echo.message_text import is_from_user, message_text
+from echo.conversations.message_text import is_from_user, message_text
 from echo.providers.chat import Attachment, Turn
-from storage.chats import ChatRepository
+from storage.conversations.chats import ChatRepository
 
 Document = Mapping[str, Any]
 CountTokens = Callable[[str], int]

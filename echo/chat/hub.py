@@ -14,18 +14,18 @@ from typing import Any, TypeVar
 
 import structlog
 
-from echo import metrics
 from echo.background import Background
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
 from echo.chat.run import Run, Tools
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.observation import metrics
 from echo.providers.titles import TitleService
-from storage.chats import ChatRepository
-from storage.errors import StorageError
-from storage.run_pieces import PieceRepository
-from storage.run_workers import WorkerRepository
-from storage.runs import RunRepository
+from storage.conversations.chats import ChatRepository
+from storage.core.errors import StorageError
+from storage.runs.pieces import PieceRepository
+from storage.runs.runs import RunRepository
+from storage.runs.workers import WorkerRepository
 
 log = structlog.get_logger(__name__)
 
@@ -103,8 +103,8 @@ class RunHub:
     def start(self, prepared: Prepared) -> Mapping[str, Any]:
         """Store what begins and run it; the run as it is written down.
 
-        Raises `storage.errors.Conflict` when the client's request has a run already, `TooManyRequests` when its owner
-        has as many as allowed, `storage.errors.NotFound` when the conversation is gone, `ServiceUnavailable`.
+        Raises `storage.core.errors.Conflict` when the client's request has a run already, `TooManyRequests` when its owner
+        has as many as allowed, `storage.core.errors.NotFound` when the conversation is gone, `ServiceUnavailable`.
         """
         if self.closing.is_set():
             raise ServiceUnavailable("The server is stopping.")

@@ -10,10 +10,10 @@ import structlog
 from echo.chat.frames import TEXT, THINK
 from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
-from storage.chats import ChatRepository, Progress
-from storage.errors import Unavailable
-from storage.run_pieces import Piece, PieceRepository
-from storage.runs import RunEnd, RunRepository
+from storage.conversations.chats import ChatRepository, Progress
+from storage.core.errors import Unavailable
+from storage.runs.pieces import Piece, PieceRepository
+from storage.runs.runs import RunEnd, RunRepository
 
 log = structlog.get_logger(__name__)
 

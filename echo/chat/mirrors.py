@@ -11,10 +11,10 @@ import structlog
 from echo.chat import frames
 from echo.chat.follow import follow
 from echo.chat.transcript import Transcript
-from storage.errors import StorageError
-from storage.run_pieces import Piece, PieceRepository
-from storage.run_workers import WorkerRepository
-from storage.runs import RUNNING, RunRepository
+from storage.core.errors import StorageError
+from storage.runs.pieces import Piece, PieceRepository
+from storage.runs.runs import RUNNING, RunRepository
+from storage.runs.workers import WorkerRepository
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from echo.chat.history import branch_of
 from echo.chat.request import Asked
-from echo.message_text import is_from_user, message_text
-from storage.chats import ChatRepository
-from storage.errors import NotFound, UnknownParent
-from storage.messages import NO_PARENT
+from echo.conversations.message_text import is_from_user, message_text
+from storage.conversations.chats import ChatRepository
+from storage.conversations.messages import NO_PARENT
+from storage.core.errors import NotFound, UnknownParent
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]

@@ -20,11 +20,11 @@ from echo.chat.variables import Variables
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
-from storage.chat_shapes import Begun
-from storage.chats import ChatRepository
-from storage.conversations import UNTITLED
-from storage.files import FileRepository
-from storage.users import UserRepository
+from storage.accounts.users import UserRepository
+from storage.conversations.chat_shapes import Begun
+from storage.conversations.chats import ChatRepository
+from storage.conversations.conversations import UNTITLED
+from storage.library.files import FileRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
@@ -82,7 +82,7 @@ class Preparation:
         """Everything for a run.
 
         Raises `Unprocessable` for an endpoint, model, model spec or file that is not there and for a message of
-        nothing, `PayloadTooLarge` for too many files, `storage.errors.NotFound` for a conversation, preset or
+        nothing, `PayloadTooLarge` for too many files, `storage.core.errors.NotFound` for a conversation, preset or
         assistant, `UnknownParent`.
         """
         chosen = self._endpoints.choose(owner, endpoint)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
-from storage.chat_shapes import Begun
+from storage.conversations.chat_shapes import Begun
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.chat_shapes import SETTINGS
+from storage.conversations.chat_shapes import SETTINGS
 
 # LibreChat's names of one thing at different providers, the one that wins first.
 SYSTEM = ("promptPrefix", "system", "instructions")

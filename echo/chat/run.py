@@ -17,8 +17,8 @@ from echo.chat.transcript import BEGINNING, Transcript, text_of
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
 from echo.providers.chat import Event, Finished, ReasoningDelta, TextDelta, Usage
 from echo.providers.titles import TitleService
-from storage.chats import ChatRepository
-from storage.errors import Unavailable
+from storage.conversations.chats import ChatRepository
+from storage.core.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 

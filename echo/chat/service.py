@@ -16,13 +16,13 @@ from echo.chat.preparation import Preparation
 from echo.chat.prepared import Prepared
 from echo.chat.request import Asked
 from echo.chat.transcript import Transcript
+from echo.conversations.message_text import message_text
 from echo.errors import NotFound, TooManyRequests
-from echo.message_text import message_text
-from echo.services import ClientInfo
-from storage.conversations import UNTITLED
-from storage.errors import Conflict, StorageError
-from storage.files import FileRepository
-from storage.runs import RUNNING
+from echo.handling.caller import ClientInfo
+from storage.conversations.conversations import UNTITLED
+from storage.core.errors import Conflict, StorageError
+from storage.library.files import FileRepository
+from storage.runs.runs import RUNNING
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from echo.chat.request import Asked, Settled, settle
 from echo.chat.specs import Spec, Specs
 from echo.settings.model import normal_name
-from storage.assistants import AssistantRepository
-from storage.errors import NotFound
-from storage.presets import PresetRepository
+from storage.core.errors import NotFound
+from storage.library.assistants import AssistantRepository
+from storage.library.presets import PresetRepository
 
 Document = Mapping[str, Any]
 # Of a conversation's own: what it was last held with says nothing about another endpoint, or another model spec.
@@ -27,7 +27,7 @@ class Settling:
     def settle(self, owner: str, endpoint: str, asked: Asked, conversation: Document) -> Settled:
         """What holds for one run.
 
-        Raises `storage.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
+        Raises `storage.core.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
         (`unusable_model_spec`).
         """
         spec = self._specs.choose(asked.parameters, conversation, endpoint)

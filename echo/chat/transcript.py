@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from echo.chat import frames
-from echo.message_text import plain_text
+from echo.conversations.message_text import plain_text
 
 Json = dict[str, Any]
 # What an event that is no text is taken for.

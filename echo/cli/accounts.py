@@ -80,8 +80,8 @@ def refusals_end() -> Iterator[None]:
 
 def find_account(directory: Any, who: str) -> dict[str, Any]:
     """The one account that is meant; stops where there is none, or several."""
-    from storage.administration import Ambiguous  # noqa: PLC0415
-    from storage.errors import InvalidDocument, NotFound  # noqa: PLC0415
+    from storage.core.errors import InvalidDocument, NotFound  # noqa: PLC0415
+    from storage.operator.administration import Ambiguous  # noqa: PLC0415
 
     try:
         account: dict[str, Any] = directory.find(who)

@@ -32,10 +32,10 @@ def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_di
     \b
     echo-api user ban bob@example.com --for 7d
     """
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.bans import FOR_EVER, BanRepository  # noqa: PLC0415
-    from storage.runs import RunRepository  # noqa: PLC0415
-    from storage.sessions import SessionRepository  # noqa: PLC0415
+    from storage.accounts.bans import FOR_EVER, BanRepository  # noqa: PLC0415
+    from storage.accounts.sessions import SessionRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
+    from storage.runs.runs import RunRepository  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
         account = find_account(AccountDirectory(database), who)
@@ -59,8 +59,8 @@ def ban(*, who: str, length: timedelta | None, yes: bool, as_json: bool, data_di
 @data_dir_option
 def unban(*, who: str, as_json: bool, data_dir: Path | None) -> None:
     """Lift a ban, whether Echo or LibreChat set it. The user has to log in again."""
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.bans import BanRepository  # noqa: PLC0415
+    from storage.accounts.bans import BanRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (_, database):
         account = find_account(AccountDirectory(database), who)

@@ -65,9 +65,9 @@ def fail(message: str, code: int) -> NoReturn:
 def unavailable_ends() -> Iterator[None]:
     """Stop with one sentence where a database or an address is not to be had."""
     # Imported here: `--help` and `--version` need none of them.
-    from echo.listening import AddressUnavailable  # noqa: PLC0415
+    from echo.serving.listening import AddressUnavailable  # noqa: PLC0415
+    from storage.core.errors import AccessDenied, InvalidDocument, Unavailable  # noqa: PLC0415
     from storage.embedded import EmbeddedUnavailable  # noqa: PLC0415
-    from storage.errors import AccessDenied, InvalidDocument, Unavailable  # noqa: PLC0415
 
     try:
         yield
@@ -88,13 +88,13 @@ def unavailable_ends() -> Iterator[None]:
 
 @contextmanager
 def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple[Settings, Any]]:
-    """Complete settings and an open `storage.database.Database` for one command; `indexes` makes those that lack.
+    """Complete settings and an open `storage.core.database.Database` for one command; `indexes` makes those that lack.
 
     Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
     one that lives as long as the command.
     """
-    from echo.serve import database_for, prepare  # noqa: PLC0415
-    from storage.database import Database  # noqa: PLC0415
+    from echo.serving.serve import database_for, prepare  # noqa: PLC0415
+    from storage.core.database import Database  # noqa: PLC0415
 
     settings = read_settings({"data_dir": data_dir})
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

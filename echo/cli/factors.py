@@ -20,8 +20,8 @@ def disable_2fa(*, who: str, yes: bool, as_json: bool, data_dir: Path | None) ->
     For a user who has lost the phone and the backup codes. After this the password alone is enough to log in, so be
     sure who is asking.
     """
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.two_factor import TwoFactorRepository  # noqa: PLC0415
+    from storage.accounts.two_factor import TwoFactorRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (_, database):
         account = find_account(AccountDirectory(database), who)

@@ -42,10 +42,10 @@ def create(*, email: str, length: timedelta, role: str | None, as_json: bool, da
 
     Echo sends no mail: pass the link on yourself. It cannot be shown again.
     """
-    from echo.auth.service import normalize_email  # noqa: PLC0415
-    from echo.auth.tokens import hash_token  # noqa: PLC0415
-    from storage.administration import AccountDirectory, InvitationDirectory  # noqa: PLC0415
-    from storage.users import UserRepository  # noqa: PLC0415
+    from echo.accounts.service import normalize_email  # noqa: PLC0415
+    from echo.accounts.tokens import hash_token  # noqa: PLC0415
+    from storage.accounts.users import UserRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory, InvitationDirectory  # noqa: PLC0415
 
     token = secrets.token_hex(TOKEN_BYTES)
     with opened(data_dir) as (settings, database), refusals_end():
@@ -68,7 +68,7 @@ def create(*, email: str, length: timedelta, role: str | None, as_json: bool, da
 @data_dir_option
 def list_invitations(*, as_json: bool, data_dir: Path | None) -> None:
     """List the open invitations. Their links cannot be shown again."""
-    from storage.administration import InvitationDirectory  # noqa: PLC0415
+    from storage.operator.administration import InvitationDirectory  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
         invitations = InvitationDirectory(database).list()
@@ -81,8 +81,8 @@ def list_invitations(*, as_json: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def revoke(*, invitation_id: str, as_json: bool, data_dir: Path | None) -> None:
     """Revoke an invitation. `invite list` shows the ids."""
-    from storage.administration import InvitationDirectory  # noqa: PLC0415
-    from storage.errors import NotFound  # noqa: PLC0415
+    from storage.core.errors import NotFound  # noqa: PLC0415
+    from storage.operator.administration import InvitationDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (_, database):
         try:

@@ -10,7 +10,7 @@ from echo.cli.common import EXIT_NO, data_dir_option, json_option, opened
 from echo.cli.output import print_json, show_rows
 
 if TYPE_CHECKING:
-    from storage.migration import PlannedIndex
+    from storage.operator.migration import PlannedIndex
 
 COLUMNS = ("collection", "index", "options", "documents", "state", "reason")
 SHOWN = {"present": "there", "missing": "to be made", "conflict": "in conflict", "doubles": "has doubles"}
@@ -28,8 +28,8 @@ def migrate(*, dry_run: bool, data_dir: Path | None, as_json: bool) -> None:
     `serve` does the same when it starts. The command drops nothing and changes no document. The exit code is 1 if an
     index cannot be created.
     """
-    from storage.indexes import ensure_indexes  # noqa: PLC0415
-    from storage.migration import plan_indexes  # noqa: PLC0415
+    from storage.operator.indexes import ensure_indexes  # noqa: PLC0415
+    from storage.operator.migration import plan_indexes  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
         planned = plan_indexes(database)

@@ -56,7 +56,7 @@ def secrets_(*, add_to: Path | None, compose: bool) -> None:
 
 def _lacking(file: Path, *, compose: bool) -> dict[str, str]:
     """The secrets that neither the environment nor the file sets, each with a value for it."""
-    from echo.keys import MAKERS, kept_secrets  # noqa: PLC0415
+    from echo.serving.keys import MAKERS, kept_secrets  # noqa: PLC0415
     from echo.settings.env_file import read_env_file  # noqa: PLC0415
     from echo.settings.reader import SettingsError  # noqa: PLC0415
 

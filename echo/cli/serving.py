@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from echo.cli.common import data_dir_option, read_settings, unavailable_ends
-from echo.logs import configure_logging
+from echo.observation.logs import configure_logging
 
 
 @click.command()
@@ -27,7 +27,7 @@ def serve(**options: Any) -> None:
     Settings come from the environment, .env and librechat.yaml. These options win over them.
     """
     # Imported here: the other commands need no server.
-    from echo.serve import serve as run  # noqa: PLC0415
+    from echo.serving.serve import serve as run  # noqa: PLC0415
 
     settings = read_settings(options)
     configure_logging(settings)

@@ -33,8 +33,8 @@ MONTH_COLUMNS = ("month", "prompt", "completion")
 @data_dir_option
 def stats(*, users: bool, top: int, months: int, as_json: bool, data_dir: Path | None) -> None:
     """Count users, conversations, messages and files, and their size."""
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.statistics import Statistics  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
+    from storage.operator.statistics import Statistics  # noqa: PLC0415
 
     now = datetime.now(UTC)
     with opened(data_dir, indexes=False) as (_, database):

@@ -41,7 +41,7 @@ def import_(file: Path, user: str, *, as_json: bool, data_dir: Path | None) -> N
     from echo.errors import ApiError, Unauthorized  # noqa: PLC0415
     from echo.transfer.importer import Importer  # noqa: PLC0415
     from echo.transfer.limits import AT_THE_MACHINE  # noqa: PLC0415
-    from storage.imports import ImportRepository  # noqa: PLC0415
+    from storage.conversations.imports import ImportRepository  # noqa: PLC0415
 
     with opened(data_dir) as (_, database), file.open("rb") as stream:
         importer = Importer(ImportRepository(database), owner_of(database, user), AT_THE_MACHINE)
@@ -88,7 +88,7 @@ def export(user: str, output: Path | None, form: str | None, data_dir: Path | No
     """
     from echo.transfer.export import Export  # noqa: PLC0415
     from echo.transfer.writing import written  # noqa: PLC0415
-    from storage.exports import ExportRepository  # noqa: PLC0415
+    from storage.conversations.exports import ExportRepository  # noqa: PLC0415
 
     form = form or ("zip" if output and output.suffix.lower() == ".zip" else "json")
     target = output or Path(f"conversations.{form}")
@@ -104,8 +104,8 @@ def export(user: str, output: Path | None, form: str | None, data_dir: Path | No
 
 def owner_of(database: Any, user: str) -> str:
     """The id of the account with this e-mail address or id; ends the command where there is none."""
-    from storage.errors import NotFound  # noqa: PLC0415
-    from storage.users import UserRepository  # noqa: PLC0415
+    from storage.accounts.users import UserRepository  # noqa: PLC0415
+    from storage.core.errors import NotFound  # noqa: PLC0415
 
     users = UserRepository(database)
     try:

@@ -68,10 +68,10 @@ def create(
     \b
     echo-api user create ada@example.com --name "Ada Lovelace" --generate
     """
-    from echo.auth.passwords import check_new_password  # noqa: PLC0415
-    from echo.auth.service import create_account, normalize_email  # noqa: PLC0415
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.users import UserRepository  # noqa: PLC0415
+    from echo.accounts.passwords import check_new_password  # noqa: PLC0415
+    from echo.accounts.service import create_account, normalize_email  # noqa: PLC0415
+    from storage.accounts.users import UserRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     password = new_password(from_stdin=from_stdin, generate=generate)
     with opened(data_dir) as (settings, database), refusals_end():
@@ -109,8 +109,8 @@ def list_users(*, limit: int, as_json: bool, data_dir: Path | None, **wanted: An
 
     Accounts that were created in the same second come in any order.
     """
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.errors import NotFound  # noqa: PLC0415
+    from storage.core.errors import NotFound  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
         directory = AccountDirectory(database)
@@ -146,8 +146,8 @@ def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
 
     The command never shows a password's hash or another secret.
     """
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.erasure import Erasure  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
+    from storage.operator.erasure import Erasure  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
         directory = AccountDirectory(database)
@@ -165,9 +165,9 @@ def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, data_dir: Path | None) -> None:
     """Set a new password. All sessions of the user end."""
-    from echo.auth.passwords import check_new_password, hash_password  # noqa: PLC0415
-    from storage.administration import AccountDirectory  # noqa: PLC0415
-    from storage.sessions import SessionRepository  # noqa: PLC0415
+    from echo.accounts.passwords import check_new_password, hash_password  # noqa: PLC0415
+    from storage.accounts.sessions import SessionRepository  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     password = new_password(from_stdin=from_stdin, generate=generate)
     with opened(data_dir) as (settings, database), refusals_end():
@@ -191,7 +191,7 @@ def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path 
 
     ROLE is ADMIN, USER, or one of LibreChat's own. The user's sessions have the new role from their next refresh on.
     """
-    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (_, database):
         directory = AccountDirectory(database)
@@ -213,9 +213,9 @@ def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | 
 
     If the command is interrupted, run it again.
     """
-    from echo.erasure import AccountEraser  # noqa: PLC0415
+    from echo.accounts.erasure import AccountEraser  # noqa: PLC0415
     from echo.files import build_file_store  # noqa: PLC0415
-    from storage.administration import AccountDirectory  # noqa: PLC0415
+    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
         directory = AccountDirectory(database)

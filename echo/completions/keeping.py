@@ -16,9 +16,9 @@ from echo.errors import ServiceUnavailable
 from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
-from storage.chats import ChatRepository
-from storage.errors import StorageError
-from storage.exchanges import ExchangeRepository, Origin, Said
+from storage.conversations.chats import ChatRepository
+from storage.conversations.exchanges import ExchangeRepository, Origin, Said
+from storage.core.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class Keeper:
     count_tokens: Callable[[str], int]
 
     def earlier(self, owner: str, question: Question) -> Earlier:
-        """What the question's conversation holds, nothing without one; raises `storage.errors.NotFound`.
+        """What the question's conversation holds, nothing without one; raises `storage.core.errors.NotFound`.
 
         What the model cannot take beside the question is left out, the oldest first and by whole turns.
         """

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from echo.auth.user_keys import KeyService
+from echo.accounts.user_keys import KeyService
 from echo.chat.variables import Variables
 from echo.errors import ApiError, NotFound
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
-from storage.users import UserRepository
+from storage.accounts.users import UserRepository
 
 
 @dataclass(frozen=True)

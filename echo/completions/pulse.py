@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from enum import Enum
 from typing import Final, Literal, TypeVar
 
-from echo.auth.standing import Refusal
+from echo.accounts.standing import Refusal
 
 T = TypeVar("T")
 

@@ -7,18 +7,18 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from echo.auth.standing import Refusal, Standing, unless
+from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.asking import Question, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
-from echo.contract.gate import to_api_error
 from echo.errors import BadGateway, TooManyRequests
-from echo.http.event_stream import EventStream
-from echo.http.pending import Pending
+from echo.handling.caller import Caller
+from echo.handling.event_stream import EventStream
+from echo.handling.failures import to_api_error
+from echo.handling.pending import Pending
 from echo.providers.chat import ChatRequest, Event
-from echo.services import Caller
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
@@ -93,7 +93,7 @@ class CompletionService:
     def create(self, caller: Caller, question: Question) -> Pending:
         """The answer to a question: a completion, or the stream of its chunks.
 
-        Raises `storage.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the caller
+        Raises `storage.core.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the caller
         may not be here any more, and is not kept then.
         """
         earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller.id)

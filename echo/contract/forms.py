@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from echo.contract.document import FORM, Body
 from echo.contract.parameters import argument_name
 from echo.errors import BadRequest, FieldError, InvalidRequest, disk_failed
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 
 MAX_FILES = 1
 MAX_FIELDS = 50

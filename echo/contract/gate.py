@@ -6,26 +6,20 @@ and its security follows the first. Here a request is routed once; what is not i
 
 from urllib.parse import quote
 
-import structlog
-from connexion.exceptions import OAuthProblem
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echo.contract.document import Contract, Operation
-from echo.contract.operations import OPERATION, REQUEST_ID
 from echo.contract.responses import CheckedSend, send_rendered
 from echo.errors import (
     ApiError,
     BadRequest,
-    InternalError,
     MethodNotAllowed,
     NotFound,
-    Unauthorized,
-    from_exception,
     render,
 )
-
-log = structlog.get_logger(__name__)
+from echo.handling.failures import to_api_error
+from echo.handling.scope import OPERATION, REQUEST_ID
 
 
 class ContractGate:
@@ -78,19 +72,6 @@ def sent_path(scope: Scope) -> str:
     """The path as the client sent it, still percent-encoded."""
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     return raw.decode("latin-1")
-
-
-def to_api_error(exc: Exception) -> ApiError:
-    """The error to answer with; a fault of ours is logged in full and answered with nothing."""
-    if isinstance(exc, OAuthProblem):
-        return Unauthorized()
-    error = from_exception(exc)
-    if error is None:
-        log.error("unhandled exception", exc_info=exc)
-        return InternalError()
-    if error.status >= 500:
-        log.warning("request failed", code=error.code, cause=repr(exc.__cause__ or exc))
-    return error
 
 
 async def _answer_options(send: Send, allowed: tuple[str, ...]) -> None:

@@ -14,21 +14,16 @@ from werkzeug.wsgi import FileWrapper
 from echo.contract.document import JSON, Operation
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.errors import ServiceUnavailable, TooManyRequests
-from echo.http.event_stream import EventStream, EventStreamResponse
-from echo.http.file_body import FileBody
-from echo.http.large_answers import SMALL_BYTES, LargeAnswers, Share
-from echo.http.pending import Pending, PendingResponse
-from echo.http.stream_body import JsonItems, StreamBody, StreamedResponse
+from echo.handling.event_stream import EventStream, EventStreamResponse
+from echo.handling.file_body import FileBody
+from echo.handling.large_answers import SMALL_BYTES, LargeAnswers, Share
+from echo.handling.pending import Pending, PendingResponse
+from echo.handling.scope import ARGUMENTS, CALLER, CLIENT
+from echo.handling.stream_body import JsonItems, StreamBody, StreamedResponse
 from echo.services import Services
 
 Handler = Callable[..., Any]
 
-# What the request's scope hands over to the handler's thread; see `echo.http.bridge`.
-ARGUMENTS = "echo.arguments"
-CALLER = "echo.caller"
-CLIENT = "echo.client"
-OPERATION = "echo.operation"
-REQUEST_ID = "echo.request_id"
 CHUNK_BYTES = 256 * 1024
 
 _INJECTED = {"services", "caller", "client"}

@@ -13,7 +13,7 @@ from starlette.types import Message, Scope, Send
 
 from echo.contract.document import ANY_MEDIA_TYPE, Operation, Response
 from echo.errors import InternalError, RenderedError, render
-from echo.http.event_stream import MEDIA_TYPE as EVENT_STREAM
+from echo.handling.event_stream import MEDIA_TYPE as EVENT_STREAM
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ import orjson
 
 from echo.contract.document import JSON, Operation, Response
 from echo.contract.responses import ContractBreach
-from echo.http.large_answers import Share
-from echo.http.stream_body import JsonItems
+from echo.handling.large_answers import Share
+from echo.handling.stream_body import JsonItems
 
 SLICE_BYTES = 256 * 1024
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
-from echo.keys import FILE_NAME
+from echo.serving.keys import FILE_NAME
 from echo.settings import ConfigFileError, Settings, SettingsError, load_settings
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import LIBRECHAT_VARIABLES, named_variables

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.settings.secrets import CREDENTIALS
-from storage.database import Database
+from storage.core.database import Database
+from storage.core.errors import AccessDenied, StorageError, Unavailable
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable
-from storage.errors import AccessDenied, StorageError, Unavailable
-from storage.inspection import (
+from storage.operator.inspection import (
     Deployment,
     WriteRefused,
     check_writes,
@@ -18,7 +18,7 @@ from storage.inspection import (
     hosts_of,
     inspect,
 )
-from storage.migration import plan_indexes
+from storage.operator.migration import plan_indexes
 
 ABOUT = "database"
 TIMEOUT_MS = 5000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.doctor.providers import probe
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.settings import SpeechSettings
 from echo.speech.decode import BYTES_PER_SAMPLE, SAMPLE_RATE
 from echo.speech.offline import OfflineTranscriber

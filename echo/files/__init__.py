@@ -2,7 +2,7 @@
 
 from echo.files.kinds import allowed_types
 from echo.files.store import FileStore, StoredFile
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.settings import Settings
 
 __all__ = ["FileStore", "StoredFile", "Upload", "build_file_store"]

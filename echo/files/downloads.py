@@ -7,7 +7,7 @@ from urllib.parse import quote
 from echo.files.kinds import served_type
 from echo.files.names import shown_name
 from echo.files.store import FileStore
-from echo.http.file_body import FileBody
+from echo.handling.file_body import FileBody
 
 Download = FileBody | tuple[str, int, dict[str, str]]
 

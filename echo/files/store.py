@@ -20,8 +20,8 @@ from echo.files.images import Dimensions, measure
 from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
 from echo.files.names import shown_name
 from echo.files.owner_directories import Removed, remove_directories
-from echo.files.upload import Upload
-from storage.errors import Uncertain
+from echo.handling.upload import Upload
+from storage.core.errors import Uncertain
 
 log = structlog.get_logger(__name__)
 

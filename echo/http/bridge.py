@@ -21,12 +21,12 @@ from typing import Any, TypeVar
 import flask
 from starlette.types import Message, Receive, Scope, Send
 
-from echo.contract.operations import ARGUMENTS, CALLER, CLIENT, OPERATION
 from echo.contract.responses import CHECKED
 from echo.errors import ServiceUnavailable
-from echo.http.event_stream import EventStreamResponse
-from echo.http.pending import PendingResponse
-from echo.http.stream_body import StreamedResponse
+from echo.handling.event_stream import EventStreamResponse
+from echo.handling.pending import PendingResponse
+from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, OPERATION
+from echo.handling.stream_body import StreamedResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # What says how the server is may not wait for the threads that it reports on: handlers that touch nothing, or answer

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from echo.services import ClientInfo
+from echo.handling.caller import ClientInfo
 
 SCHEMES = ("http", "https")
 

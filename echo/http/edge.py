@@ -12,11 +12,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from echo.contract.operations import CLIENT, OPERATION, REQUEST_ID
 from echo.contract.responses import send_rendered
 from echo.errors import InternalError, render
+from echo.handling.scope import CLIENT, OPERATION, REQUEST_ID
 from echo.http.client import read_client
-from echo.http.meter import RequestMeter
+from echo.observation.meter import RequestMeter
 
 log = structlog.get_logger("echo.access")
 

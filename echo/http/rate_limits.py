@@ -17,10 +17,10 @@ from limits.storage import MongoDBStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echo import metrics
 from echo.contract.document import Operation
-from echo.contract.operations import CLIENT, OPERATION
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.handling.scope import CLIENT, OPERATION
+from echo.observation import metrics
 from echo.settings import RateLimit
 
 IPV6_PREFIX = 64

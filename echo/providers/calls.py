@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from echo import metrics, tracing
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.observation import metrics, tracing
 
 BUSY = "busy"
 

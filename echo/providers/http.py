@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from echo import tracing
 from echo.errors import BadGateway, ServiceUnavailable
+from echo.observation import tracing
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from echo import metrics
 from echo.errors import ApiError, Unprocessable
+from echo.observation import metrics
 from echo.providers.adapting import Adapting, Refused
 from echo.providers.calls import calling
 from echo.providers.chat import ChatRequest, Credentials, Event, Usage

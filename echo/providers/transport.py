@@ -17,7 +17,8 @@ import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 
-from echo import __version__, tracing
+from echo import __version__
+from echo.observation import tracing
 from echo.providers.addresses import AddressGuard, AddressRefused, address_refused
 from echo.providers.constants import (
     DRAIN_SECONDS,

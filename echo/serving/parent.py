@@ -13,7 +13,7 @@ from multiprocessing import connection, parent_process
 
 import structlog
 
-from echo.metrics.shared import discard_counts
+from echo.observation.metrics.shared import discard_counts
 
 log = structlog.get_logger(__name__)
 

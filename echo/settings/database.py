@@ -6,7 +6,7 @@ from echo.settings.reader import SettingsError
 def ignored_options(uri: str) -> tuple[str, ...]:
     """The names of the options that have no effect; raises `SettingsError` for one that cannot be used."""
     # Imported here: the driver takes longer to load than all settings to read, and many commands need no database.
-    from storage.uris import UnusableUri, read_uri  # noqa: PLC0415
+    from storage.core.uris import UnusableUri, read_uri  # noqa: PLC0415
 
     try:
         return read_uri(uri).ignored

@@ -5,7 +5,7 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.speech.decode import SAMPLE_RATE, decode
 from echo.speech.voice import has_voice
 

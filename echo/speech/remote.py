@@ -3,7 +3,7 @@
 from requests import codes
 
 from echo.errors import ApiError, BadGateway, PayloadTooLarge, Unprocessable
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.providers.calls import calling
 from echo.providers.http import Refused, post
 from echo.settings import SpeechSettings

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from echo.errors import ServiceUnavailable
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.settings import Settings
 from echo.speech.offline import OfflineTranscriber
 from echo.speech.remote import RemoteTranscriber

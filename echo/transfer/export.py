@@ -8,8 +8,8 @@ import orjson
 
 from echo.transfer.librechat import SETTINGS
 from echo.transfer.tree import Forest
-from storage.exports import ExportRepository, Outline
-from storage.portions import by_bytes
+from storage.conversations.exports import ExportRepository, Outline
+from storage.core.portions import by_bytes
 
 CONVERSATIONS_AT_ONCE = 50
 MESSAGES_AT_ONCE = 200

@@ -15,8 +15,8 @@ from echo.transfer.incoming import incoming_of
 from echo.transfer.limits import Limits
 from echo.transfer.model import ImportedConversation, Json, NotAConversation
 from echo.transfer.stream import TOO_LARGE, Malformed, Readable, read_values
-from storage.imports import ImportRepository, Incoming, Outcome
-from storage.repository import now
+from storage.conversations.imports import ImportRepository, Incoming, Outcome
+from storage.core.repository import now
 
 CONVERSATIONS_AT_ONCE = 200
 MESSAGES_AT_ONCE = 1000

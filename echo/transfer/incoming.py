@@ -12,7 +12,7 @@ from datetime import datetime
 from echo.transfer.model import ImportedConversation, ImportedMessage, Json
 from echo.transfer.tree import arranged
 from echo.transfer.values import MAX_TITLE
-from storage.imports import Incoming, IncomingMessage
+from storage.conversations.imports import Incoming, IncomingMessage
 
 # Echo's own. With another one, every import that is repeated would make a second copy.
 NAMESPACE = uuid.UUID("5f0e7b60-8d0f-5a5c-9b0a-6f6c1f7a5f21")

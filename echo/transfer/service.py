@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from echo import metrics
 from echo.errors import Conflict, PayloadTooLarge
 from echo.files import Upload
-from echo.http.stream_body import StreamBody
+from echo.handling.stream_body import StreamBody
+from echo.observation import metrics
 from echo.transfer.export import BYTES_AT_ONCE, Export
 from echo.transfer.importer import Importer, Summary
 from echo.transfer.limits import over_the_network
 from echo.transfer.writing import MEDIA_TYPES, only_bytes, written
-from storage.exports import ExportRepository
-from storage.imports import ImportRepository
+from storage.conversations.exports import ExportRepository
+from storage.conversations.imports import ImportRepository
 
 
 class TransferService:

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from echo.startup import Startup
+from echo.settings.startup import Startup
 from handlers.schemas.base import Output, Text, Texts, Whole
 
 

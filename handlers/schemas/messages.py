@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields, missing
 
-from echo.message_text import is_from_user, message_text
+from echo.conversations.message_text import is_from_user, message_text
 from handlers.schemas.base import Input, Moment, Output, Text, Whole
 
 # LibreChat's ratings; `neutral` of the contract is no rating at all.
@@ -72,7 +72,7 @@ class MessageSchema(Output):
 
 
 class NewMessageSchema(Input):
-    """A new message, as arguments of `storage.threads.ThreadRepository.post`."""
+    """A new message, as arguments of `storage.conversations.threads.ThreadRepository.post`."""
 
     text = Text(required=True)
     sender = Text(required=True)

@@ -17,12 +17,13 @@ from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import echo.app
-from echo.contract.application import SecurityMap, accept_openapi_31, build_now
 from echo.contract.gate import ContractGate
-from echo.contract.operations import OPERATION, BoundOperation, encode, unpack
-from echo.contract.reader import RequestReader
+from echo.contract.operations import BoundOperation, encode, unpack
+from echo.handling.scope import OPERATION
+from echo.http.application import SecurityMap, accept_openapi_31, build_now
 from echo.http.bridge import Pools
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
+from echo.http.reader import RequestReader
 from echo.services import Services
 from echo.settings import load_settings
 
@@ -68,7 +69,7 @@ class PlainASGIApp(AsyncASGIApp):
 def build_async_application(
     services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
 ) -> connexion.AsyncApp:
-    """As `echo.contract.application.build_application`, with Connexion's other application class."""
+    """As `echo.http.application.build_application`, with Connexion's other application class."""
     middlewares = [
         partial(ContractGate, contract=services.contract),
         SecurityMiddleware,

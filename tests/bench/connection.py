@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from echo.app import assemble
-from echo.logs import configure_logging
+from echo.observation.logs import configure_logging
 from echo.serving.config import ServerConfig
 from echo.serving.connection import LimitedProtocol
 from echo.settings import ConnectionLimits, load_settings

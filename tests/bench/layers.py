@@ -14,18 +14,18 @@ from typing import Any
 from starlette.types import Message, Scope
 
 import echo.contract.operations
-import echo.contract.reader
+import echo.http.reader
+from echo.accounts.security import Security
 from echo.app import Application, assemble
-from echo.auth.security import Security
 from echo.contract.document import Contract
 from echo.contract.responses import CheckedSend
+from echo.handling.caller import ClientInfo
 from echo.http.bridge import Bridge
-from echo.logs import configure_logging
-from echo.services import ClientInfo
+from echo.observation.logs import configure_logging
 from echo.settings import load_settings
 from handlers.schemas.base import Output
-from storage.conversations import ConversationRepository
-from storage.messages import MessageRepository
+from storage.conversations.conversations import ConversationRepository
+from storage.conversations.messages import MessageRepository
 from tests.bench.measure import Bench, prepared
 from tests.bench.scenarios import PAGE
 from tests.bench.seed import PASSWORD, conversation_id
@@ -87,7 +87,7 @@ def watch_layers(clock: Clock) -> None:
     """Put the clock at the entrance of each layer."""
     clock.watch(Contract, "match", "routing")
     clock.watch(Security, "check_access_token", "security")
-    clock.watch(echo.contract.reader, "read_arguments", "request validation")
+    clock.watch(echo.http.reader, "read_arguments", "request validation")
     clock.watch(Bridge, "__call__", "bridge and Flask")
     clock.watch(echo.contract.operations.BoundOperation, "handle", "handler")
     clock.watch(ConversationRepository, "list_page", "database and driver")

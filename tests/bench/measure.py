@@ -14,7 +14,7 @@ import bcrypt
 import psutil
 import requests
 
-from storage.database import Database
+from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from tests.bench import scenarios, servers
 from tests.bench.load import Outcome, drive, drive_beside

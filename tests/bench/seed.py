@@ -9,11 +9,11 @@ from typing import Any
 
 from bson import ObjectId
 
-from echo.auth.passwords import hash_password
-from storage.database import Database, Document
-from storage.indexes import ensure_indexes
-from storage.messages import NO_PARENT
-from storage.users import new_user
+from echo.accounts.passwords import hash_password
+from storage.accounts.users import new_user
+from storage.conversations.messages import NO_PARENT
+from storage.core.database import Database, Document
+from storage.operator.indexes import ensure_indexes
 
 PASSWORD = "bench horse 1 battery"
 CONVERSATIONS, MESSAGES, OTHERS = 500, 20, 9

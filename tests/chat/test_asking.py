@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from storage.database import Database
+from storage.core.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser
 from tests.support.chats import profiled, put_conversation, put_message

@@ -3,8 +3,8 @@
 import pytest
 
 from echo.chat.history import History, affordable, branch_of
-from storage.chats import ChatRepository
-from storage.database import Database
+from storage.conversations.chats import ChatRepository
+from storage.core.database import Database
 from tests.support.chats import new_id, new_owner, put_conversation
 
 

@@ -13,12 +13,12 @@ from echo.chat.run import Run, Tools
 from echo.chat.transcript import text_of
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta
 from echo.services import Services
-from storage.chat_shapes import Begun
-from storage.chats import ChatRepository
-from storage.database import Database
-from storage.errors import Unavailable
-from storage.run_pieces import PieceRepository
-from storage.runs import RunRepository
+from storage.conversations.chat_shapes import Begun
+from storage.conversations.chats import ChatRepository
+from storage.core.database import Database
+from storage.core.errors import Unavailable
+from storage.runs.pieces import PieceRepository
+from storage.runs.runs import RunRepository
 from tests.support.chats import NO_PARENT, new_id, new_owner
 
 COUNTS = {"window": 1, "budget": 1, "system": 1, "messages": 1, "before": 1, "count": 1}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from storage import runs
-from storage.database import Database
+from storage.core.database import Database
+from storage.runs import runs
 from tests.chat.conftest import Chat, Serve
 from tests.chat.test_runs import WORDS, begun, has_spoken, held, read_some, slow
 from tests.conftest import MakeUser, make_settings

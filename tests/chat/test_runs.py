@@ -11,10 +11,11 @@ import requests
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.journal import Journal
 from echo.chat.run import Run
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.services import Services
 from echo.settings import Settings
 from handlers.conversations import delete_conversation
-from storage.database import Database
+from storage.core.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser, UserClient
 from tests.support.providers import RENDER, Answer, Received, Reply, event_stream, json_answer

@@ -6,9 +6,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
-from storage.bans import FOR_EVER, BanRepository
-from storage.database import Database
-from storage.runs import RunRepository
+from storage.accounts.bans import FOR_EVER, BanRepository
+from storage.core.database import Database
+from storage.runs.runs import RunRepository
 from tests.cli.conftest import CommandLine
 from tests.cli.test_users import EMAIL, log_in, new_user
 from tests.conftest import Client

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
-from storage.users import UserRepository
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
 from tests.cli.conftest import Run as InProcess
 from tests.support.waiting import until
 from tests.transfer.conftest import SAMPLES

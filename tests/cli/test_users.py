@@ -8,10 +8,10 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth.passwords import hash_password
+from echo.accounts.passwords import hash_password
 from echo.cli import main
-from storage.database import Database
-from storage.users import UserRepository
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
 from tests.cli.conftest import CommandLine
 from tests.conftest import PASSWORD, Client
 

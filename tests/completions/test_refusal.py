@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import requests
 
+from echo.accounts.erasure import AccountEraser
 from echo.app import Application, assemble
-from echo.erasure import AccountEraser
 from echo.files import FileStore
-from storage.database import Database
-from storage.erasure import Erasure
+from storage.core.database import Database
+from storage.operator.erasure import Erasure
 from tests.cli.conftest import KEYS, CommandLine
 from tests.completions.conftest import events
 from tests.conftest import MakeUser, UserClient, make_settings

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from echo.auth.sessions import SessionGuard
-from echo.auth.standing import Standing
-from echo.auth.user_keys import KeyService
+from echo.accounts.sessions import SessionGuard
+from echo.accounts.standing import Standing
+from echo.accounts.user_keys import KeyService
 from echo.completions.asking import Question
 from echo.completions.models import Models
 from echo.completions.objects import DONE, SILENT
 from echo.completions.service import CompletionService
 from echo.errors import BadGateway, TooManyRequests, Unauthorized
+from echo.handling.caller import Caller
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Event, Finished, TextDelta, Turn
-from echo.services import Caller, Services
+from echo.services import Services
 from echo.settings import ProviderSettings
-from storage.database import Database
-from storage.sessions import SessionRepository
+from storage.accounts.sessions import SessionRepository
+from storage.core.database import Database
 from tests.conftest import MakeUser, UserClient
 from tests.support.waiting import until
 

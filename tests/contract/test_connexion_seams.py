@@ -13,9 +13,9 @@ from connexion.middleware.security import SecurityMiddleware, SecurityOperation
 from connexion.security import NO_VALUE, SecurityHandlerFactory
 from connexion.spec import OpenAPISpecification, Specification
 
-from echo.contract import application
+from echo.http import application
 
-SEAMS = "Connexion changed: look at every comment in echo/contract/application.py before raising the pin"
+SEAMS = "Connexion changed: look at every comment in echo/http/application.py before raising the pin"
 
 
 def test_the_pinned_version_is_installed() -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from echo.contract.document import Contract, load_contract
-from echo.contract.reader import IMPORT
+from echo.http.reader import IMPORT
 from echo.settings.load import RATE_LIMITS
 from tests.conftest import Client
 from tests.support.operations import (

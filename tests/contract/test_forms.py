@@ -11,7 +11,7 @@ from echo.contract.document import FORM, Body
 from echo.contract.forms import read_form
 from echo.contract.schemas import SchemaCompiler
 from echo.errors import ApiError, BadRequest, FieldError, InvalidRequest, ServiceUnavailable
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 
 SCHEMA = {
     "type": "object",

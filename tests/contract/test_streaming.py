@@ -9,8 +9,8 @@ import pytest
 from echo.contract.document import load_contract
 from echo.contract.responses import ContractBreach
 from echo.contract.streaming import begun, json_pieces, sliced
-from echo.http.large_answers import LargeAnswers
-from echo.http.stream_body import JsonItems
+from echo.handling.large_answers import LargeAnswers
+from echo.handling.stream_body import JsonItems
 
 RESPONSES = {operation.id: operation.responses for operation in load_contract().operations}
 ARRAY = RESPONSES["list_conversation_messages"][200]

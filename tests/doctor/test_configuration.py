@@ -10,7 +10,7 @@ import pytest
 from echo.doctor import CHECKS, Finding, begin, configuration, examination, examine
 from echo.doctor.configuration import check_keys, check_provider_keys, check_settings, read_all
 from echo.doctor.findings import Examined
-from echo.keys import with_secrets
+from echo.serving.keys import with_secrets
 from echo.settings import load_settings
 
 KEYS = {"JWT_SECRET": "tests-only-" + "a1B2" * 8, "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8}

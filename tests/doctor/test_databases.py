@@ -9,10 +9,10 @@ from pymongo import MongoClient
 
 from echo.doctor import Finding, begin
 from echo.doctor.databases import check_database, check_deployment, check_embedded, check_second_factors
-from storage.database import Database
+from storage.core.database import Database
 from storage.embedded import binary, server
 from storage.embedded.binary import EmbeddedUnavailable
-from storage.indexes import ensure_indexes
+from storage.operator.indexes import ensure_indexes
 from tests.support.database import named_database
 from tests.support.single_server import single_server
 from tests.support.stopped import server_pid, stopped

@@ -5,7 +5,7 @@ import pytest
 from echo.errors import NotFound
 from echo.files import FileStore
 from echo.files.downloads import download
-from echo.http.file_body import FileBody
+from echo.handling.file_body import FileBody
 from tests.files import samples
 from tests.files.samples import ADA, record_of
 

@@ -12,7 +12,7 @@ from echo.doctor.directories import write_problem
 from echo.errors import ApiError, from_exception
 from echo.files.disk import nearest
 from tests.conftest import Client, UserClient
-from tests.http.test_metrics import sign_up
+from tests.observation.test_metrics import sign_up
 from tests.support.small_disk import MIB, files_of_at_most, fill, make_read_only, small_disk
 
 Make = Callable[..., Client]

@@ -14,7 +14,7 @@ import structlog
 
 from echo.errors import ApiError, PayloadTooLarge, UnsupportedMediaType
 from echo.files import FileStore, StoredFile, Upload
-from storage.errors import Unavailable, Uncertain
+from storage.core.errors import Unavailable, Uncertain
 from tests.files import samples
 from tests.files.samples import ADA, BOB, TEXT, files_below, record_of, upload
 from tests.support.threads import started_pool, together

@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth.api_keys import CHECK_SECONDS, MAX_KEYS
+from echo.accounts.api_keys import CHECK_SECONDS, MAX_KEYS
 from echo.errors import Unprocessable
 from echo.services import Services
 from tests.conftest import Client, UserClient
@@ -135,7 +135,7 @@ class TestADeletedKey:
     def test_by_another_process_opens_nothing_soon(
         self, api: Client, ada: UserClient, stored: MongoDatabase[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("echo.auth.api_keys.CHECK_SECONDS", 0.05)
+        monkeypatch.setattr("echo.accounts.api_keys.CHECK_SECONDS", 0.05)
         made = make(ada)
         assert self.status(api, made["key"]) == 200
         stored["agentapikeys"].delete_one({"_id": ObjectId(made["id"])})

@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth.tokens import RefreshClaims, Tokens, hash_refresh_token
+from echo.accounts.tokens import RefreshClaims, Tokens, hash_refresh_token
 from tests.conftest import PASSWORD, Client, UserClient
 
 

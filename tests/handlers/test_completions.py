@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth import api_keys
+from echo.accounts import api_keys
 from tests.conftest import Client, UserClient
 from tests.security.conftest import PNG
 from tests.support.providers import ProviderServer

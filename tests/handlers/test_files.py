@@ -9,12 +9,13 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.services import Caller, Services
+from echo.handling.caller import Caller
+from echo.services import Services
 from echo.settings import Settings
 from handlers.files import upload_file, upload_image
-from storage.database import Database
-from storage.errors import Unavailable
-from storage.files import FileRepository
+from storage.core.database import Database
+from storage.core.errors import Unavailable
+from storage.library.files import FileRepository
 from tests.conftest import Client, UserClient
 from tests.files import samples
 

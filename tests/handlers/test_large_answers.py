@@ -12,7 +12,7 @@ from pymongo.database import Database as MongoDatabase
 from starlette.types import Message
 
 from echo.app import assemble
-from storage.errors import Unavailable
+from storage.core.errors import Unavailable
 from tests.conftest import UserClient, make_settings
 from tests.handlers.test_messages import new_id, post
 
@@ -63,7 +63,7 @@ class TestConversation:
             yield [sizes[0][0]]
             raise Unavailable("gone")
 
-        monkeypatch.setattr("storage.portions.by_bytes", fail)
+        monkeypatch.setattr("storage.core.portions.by_bytes", fail)
         with pytest.raises(ValueError, match="Expecting ',' delimiter"):
             json.loads(ada._http.get(f"/api/messages/{conversation_id}", headers=ada.headers).text)
 

@@ -13,9 +13,9 @@ from bson import ObjectId
 from echo.errors import Unauthorized
 from echo.files import Upload
 from echo.services import Services
-from storage.database import Database
-from storage.errors import Unavailable
-from storage.exports import ExportRepository
+from storage.conversations.exports import ExportRepository
+from storage.core.database import Database
+from storage.core.errors import Unavailable
 from tests.conftest import Client, MakeUser, UserClient
 from tests.transfer.conftest import SAMPLES, sample
 

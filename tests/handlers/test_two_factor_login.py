@@ -12,11 +12,11 @@ import pytest
 import structlog
 from bson import ObjectId
 
-from echo.auth.passwords import hash_password
-from echo.auth.tokens import Tokens
+from echo.accounts.passwords import hash_password
+from echo.accounts.tokens import Tokens
 from echo.settings import Settings
-from storage.bans import BanRepository
-from storage.database import Database
+from storage.accounts.bans import BanRepository
+from storage.core.database import Database
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
 from tests.support.threads import together

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from echo.settings import load_settings
-from storage.database import Database
+from storage.core.database import Database
 from tests.conftest import PASSWORD, Client, UserClient
 from tests.support.chats import new_id, put_message
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
-from echo.auth.violations import KINDS, may_be_banned
+from echo.accounts.violations import KINDS, may_be_banned
 from echo.settings import load_settings
 from tests.conftest import PASSWORD, Client, UserClient
 from tests.support.contract import ContractChecker

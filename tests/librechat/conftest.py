@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from starlette.testclient import TestClient
 
 from echo.app import assemble
-from echo.serve import prepare
+from echo.serving.serve import prepare
 from echo.settings import Settings
 from tests.conftest import Client, make_settings
 from tests.librechat.models import Models, install

@@ -9,12 +9,12 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from echo.erasure import AccountEraser, Erased
+from echo.accounts.erasure import AccountEraser, Erased
 from echo.files import FileStore
-from storage.commands import Command, Ended
-from storage.database import Database
-from storage.erasure import OWNED
-from storage.shared_resources import KINDS
+from storage.core.commands import Command, Ended
+from storage.core.database import Database
+from storage.operator.erasure import OWNED
+from storage.operator.shared_resources import KINDS
 from tests.support.librechat import Documents
 
 PLACES = (

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from storage.database import Database
-from storage.indexes import REPOSITORIES, ensure_indexes
+from storage.core.database import Database
+from storage.operator.indexes import REPOSITORIES, ensure_indexes
 from tests.librechat.models import NODE, Models
 from tests.support.database import named_database
 from tests.support.librechat import Document
 
 Indexes = dict[str, dict[str, Any]]
-LOGGER = "storage.database"
+LOGGER = "storage.core.database"
 
 
 @pytest.fixture

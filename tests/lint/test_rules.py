@@ -35,7 +35,7 @@ class TestImports:
         [
             ("storage", "import echo.errors"),
             ("handlers", "from pymongo import MongoClient"),
-            ("handlers", "from storage.users import UserRepository"),
+            ("handlers", "from storage.accounts.users import UserRepository"),
             ("handlers", "def f():\n    import flask"),
             ("echo", "from handlers import users"),
             ("echo", "import bson"),
@@ -48,8 +48,8 @@ class TestImports:
         ("layer", "source"),
         [
             ("storage", "import pymongo"),
-            ("handlers", "from storage.errors import NotFound"),
-            ("echo", "from storage.users import UserRepository"),
+            ("handlers", "from storage.core.errors import NotFound"),
+            ("echo", "from storage.accounts.users import UserRepository"),
         ],
     )
     def test_within_the_rules_is_not(self, layer: str, source: str) -> None:
@@ -98,11 +98,15 @@ class TestPaths:
 
 
 class TestWhatIsTheOperators:
-    @pytest.mark.parametrize("source", ["import storage.statistics", "from storage import administration"])
-    @pytest.mark.parametrize("name", ["echo/auth/service.py", "handlers/users.py", "storage/users.py"])
+    @pytest.mark.parametrize(
+        "source", ["import storage.operator.statistics", "from storage.operator import administration"]
+    )
+    @pytest.mark.parametrize(
+        "name", ["echo/accounts/service.py", "handlers/users.py", "storage/accounts/users.py"]
+    )
     def test_is_not_for_what_answers_requests(self, name: str, source: str) -> None:
         assert list(rules.check_reach(name, module(source)))
 
     def test_is_for_the_command_line(self) -> None:
-        tree = module("from storage.administration import AccountDirectory")
+        tree = module("from storage.operator.administration import AccountDirectory")
         assert not list(rules.check_reach("echo/cli/users.py", tree))

@@ -1,6 +1,6 @@
 """Small faults, one at a time, that the tests should notice: the engine of `make mutants`.
 
-`python -m tests.mutants storage/pages.py`, or without a module for all. mutmut makes the faults and runs, for each
+`python -m tests.mutants storage/core/pages.py`, or without a module for all. mutmut makes the faults and runs, for each
 one, those of the module's own tests that reach it. All of it happens in a copy in a temporary directory.
 """
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="such as storage/pages.py; all without")
+    parser.add_argument("modules", nargs="*", help="such as storage/core/pages.py; all without")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="mutants that are tried at once"
     )

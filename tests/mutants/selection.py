@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-PACKAGES = ("storage", "echo/auth", "echo/contract", "echo/http", "echo/chat", "echo/providers")
+PACKAGES = ("storage", "echo/accounts", "echo/contract", "echo/http", "echo/chat", "echo/providers")
 
 # Modules that are tested under another name too. By names alone: both sides may move to other folders.
 ELSEWHERE = {

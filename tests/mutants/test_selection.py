@@ -13,23 +13,23 @@ ROOT = Path(__file__).parents[2]
 def root(tmp_path: Path) -> Path:
     for name in (
         "echo/app.py",
-        "echo/auth/__init__.py",
-        "echo/auth/tokens.py",
+        "echo/accounts/__init__.py",
+        "echo/accounts/tokens.py",
         "echo/http/client.py",
         "echo/http/cors.py",
         "storage/accounts/users.py",
         "storage/embedded/server.py",
-        "storage/threads.py",
-        "tests/auth/test_tokens.py",
+        "storage/conversations/threads.py",
+        "tests/accounts/test_tokens.py",
         "tests/auth/test_tokens_signed.py",
         "tests/auth/test_tokenless.py",
         "tests/chat/test_runs.py",
         "tests/http/test_bridge.py",
         "tests/http/test_client.py",
         "tests/storage/accounts/test_users.py",
-        "tests/storage/test_embedded.py",
+        "tests/storage/embedded/test_server.py",
         "tests/storage/test_threads.py",
-        "tests/storage/threads/test_posting.py",
+        "tests/storage/conversations/threads/test_posting.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -39,26 +39,26 @@ def root(tmp_path: Path) -> Path:
 class TestModules:
     def test_are_all_of_the_packages_that_are_mutated(self, root: Path) -> None:
         assert [str(path) for path in modules_to_mutate(root)] == [
-            "echo/auth/tokens.py",
+            "echo/accounts/tokens.py",
             "echo/http/client.py",
             "echo/http/cors.py",
             "storage/accounts/users.py",
             "storage/embedded/server.py",
-            "storage/threads.py",
+            "storage/conversations/threads.py",
         ]
 
     def test_are_those_that_are_named(self, root: Path) -> None:
-        assert modules_to_mutate(root, ["storage/threads.py", "echo/http/cors.py"]) == [
-            Path("storage/threads.py"),
+        assert modules_to_mutate(root, ["storage/conversations/threads.py", "echo/http/cors.py"]) == [
+            Path("storage/conversations/threads.py"),
             Path("echo/http/cors.py"),
         ]
 
     @pytest.mark.parametrize(
-        "name", ["echo/app.py", "echo/auth/__init__.py", "storage/nothing.py", "/etc/passwd"]
+        "name", ["echo/app.py", "echo/accounts/__init__.py", "storage/nothing.py", "/etc/passwd"]
     )
     def test_are_no_others(self, root: Path, name: str) -> None:
         with pytest.raises(NoSuchModule, match=name):
-            modules_to_mutate(root, ["storage/threads.py", name])
+            modules_to_mutate(root, ["storage/conversations/threads.py", name])
 
 
 class TestTests:
@@ -66,9 +66,15 @@ class TestTests:
         ("module", "tests"),
         [
             ("echo/http/client.py", ["tests/http/test_client.py"]),
-            ("echo/auth/tokens.py", ["tests/auth/test_tokens.py", "tests/auth/test_tokens_signed.py"]),
+            (
+                "echo/accounts/tokens.py",
+                ["tests/accounts/test_tokens.py", "tests/auth/test_tokens_signed.py"],
+            ),
             ("storage/accounts/users.py", ["tests/storage/accounts/test_users.py"]),
-            ("storage/threads.py", ["tests/storage/test_threads.py", "tests/storage/threads"]),
+            (
+                "storage/conversations/threads.py",
+                ["tests/storage/test_threads.py", "tests/storage/conversations/threads"],
+            ),
             # Without tests of its own name: all of the folder.
             ("echo/http/cors.py", ["tests/http"]),
             ("storage/embedded/server.py", ["tests/storage"]),

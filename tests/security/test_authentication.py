@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from echo.auth.tokens import Tokens
+from echo.accounts.tokens import Tokens
 from echo.settings import Settings
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send

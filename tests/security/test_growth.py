@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
+from echo.accounts.tokens import InvalidToken, Tokens
 from echo.app import Application
-from echo.auth.tokens import InvalidToken, Tokens
 from echo.completions.asking import read_messages
 from echo.contract.document import Contract, Operation, load_contract
 from echo.contract.forms import read_form

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from echo.auth.api_keys import hash_key
+from echo.accounts.api_keys import hash_key
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
 from tests.security.test_secrets import Recording

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
+from storage.core.database import Database
 from tests.conftest import MakeUser
 from tests.security.conftest import Belongings, faceless, furnish, send
 from tests.support.operations import OPERATIONS, Op, id_fields

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from pymongo import MongoClient
 
-from echo.logs import QUIET
+from echo.observation.logs import QUIET
 from echo.settings import load_settings
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from echo.errors import ApiError, PayloadTooLarge
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.speech import decode as decoding
 from echo.speech.decode import decode
 from echo.speech.offline import OfflineTranscriber

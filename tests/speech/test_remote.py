@@ -3,7 +3,7 @@ import io
 import pytest
 
 from echo.errors import ApiError, BadGateway, ServiceUnavailable, Unprocessable
-from echo.files.upload import Upload
+from echo.handling.upload import Upload
 from echo.settings import SpeechSettings, load_settings
 from echo.speech import Transcriber, build_transcriber
 from echo.speech.offline import OfflineTranscriber

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.database import Database
+from storage.core.database import Database
 from tests.support.chats import new_owner
 from tests.support.database import PreparedDatabase, named_database
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from storage.database import Database, Document
+from storage.conversations.messages import MessageRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database, Document
 from storage.embedded.binary import EmbeddedUnavailable
-from storage.indexes import ensure_indexes
-from storage.messages import MessageRepository
-from storage.threads import ThreadRepository
+from storage.operator.indexes import ensure_indexes
 from tests.support.chats import NO_PARENT, new_owner, say
 from tests.support.database import named_database
 from tests.support.single_server import single_server

@@ -9,10 +9,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from storage.database import Database, Document
-from storage.indexes import ensure_indexes
-from storage.pages import Page
-from storage.threads import ThreadRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database, Document
+from storage.core.pages import Page
+from storage.operator.indexes import ensure_indexes
 from tests.support.database import named_database
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"

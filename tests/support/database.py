@@ -9,8 +9,8 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from pymongo.uri_parser import parse_uri
 
-from storage.database import Database
-from storage.indexes import ensure_indexes
+from storage.core.database import Database
+from storage.operator.indexes import ensure_indexes
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What the tests of `storage.threads` try to store, and what they look at in the database."""
+"""What the tests of `storage.conversations.threads` try to store, and what they look at in the database."""
 
-from storage.database import Database, Document
+from storage.core.database import Database, Document
 
 # Texts that MongoDB does not take: one that is no UTF-8, one that is larger than a document.
 REFUSED = ["\ud800", "x" * (17 << 20)]

@@ -7,9 +7,9 @@ Each line that it prints is a fact that the database has acknowledged: `there <c
 import sys
 import threading
 
-from storage.database import Database
-from storage.messages import MessageRepository
-from storage.threads import ThreadRepository
+from storage.conversations.messages import MessageRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database
 from tests.support.chats import new_id, say
 
 WRITERS = 4

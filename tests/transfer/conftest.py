@@ -11,8 +11,8 @@ from bson import ObjectId
 
 from echo.transfer.importer import Importer, Summary
 from echo.transfer.limits import over_the_network
-from storage.database import Database, Document
-from storage.imports import ImportRepository
+from storage.conversations.imports import ImportRepository
+from storage.core.database import Database, Document
 from tests.support.chats import new_owner, shared_database
 
 SAMPLES = Path(__file__).with_name("samples")

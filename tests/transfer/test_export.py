@@ -12,10 +12,10 @@ import pytest
 from echo.transfer import export as exporting
 from echo.transfer.export import Export
 from echo.transfer.writing import only_bytes, written
-from storage.database import Database, Document
-from storage.exports import ExportRepository
-from storage.repository import now
-from storage.threads import ThreadRepository
+from storage.conversations.exports import ExportRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database, Document
+from storage.core.repository import now
 from tests.support.chats import put_conversation, put_message, put_tree
 from tests.transfer.conftest import Import, account, sample, tree
 

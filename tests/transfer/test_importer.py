@@ -12,9 +12,9 @@ import pytest
 from echo.errors import PayloadTooLarge, Unprocessable
 from echo.transfer.importer import Importer
 from echo.transfer.limits import Limits, over_the_network
-from storage.database import Database, Document
-from storage.imports import ImportRepository
-from storage.threads import ThreadRepository
+from storage.conversations.imports import ImportRepository
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database, Document
 from tests.transfer.conftest import LIMITS, SAMPLES, Import, sample, tree
 
 Stored = Callable[[str], list[Document]]

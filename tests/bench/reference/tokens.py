@@ -2,7 +2,7 @@
 
 import os
 
-from echo.auth.tokens import InvalidToken, Tokens
+from echo.accounts.tokens import InvalidToken, Tokens
 
 _tokens = Tokens(os.environ["JWT_SECRET"], os.environ["JWT_REFRESH_SECRET"], 900, 604800)
 

@@ -1,0 +1,134 @@
+"""API keys: with them programs come to `/v1`, and to nothing else. Their form and their hashes are LibreChat's."""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from echo.accounts.service import caller_of
+from echo.errors import FieldError, InvalidRequest, Unprocessable
+from echo.handling.caller import Caller
+from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.bans import BanRepository
+from storage.accounts.users import UserRepository
+from storage.core.errors import NotFound
+
+KEY_PREFIX = "sk-"
+KEY_BYTES = 32
+# So much of a key is kept in the clear, to tell one's keys apart.
+SHOWN_CHARACTERS = 8
+MAX_KEYS = 50
+# As with sessions: a key that was deleted in another process is good for so long at most.
+CHECK_SECONDS = 3.0
+MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class NewApiKey:
+    """A key that was just made; `key` is shown now and never again."""
+
+    document: dict[str, Any]
+    key: str
+
+
+class ApiKeyGuard:
+    """Finds out whose key it is, and remembers that for a few seconds; one per process."""
+
+    def __init__(self, keys: ApiKeyRepository, users: UserRepository, bans: BanRepository) -> None:
+        self._keys = keys
+        self._users = users
+        self._bans = bans
+        self._good: OrderedDict[str, tuple[Caller, str, float]] = OrderedDict()
+
+    async def caller(self, key: str) -> Caller | None:
+        """Whose the key is; None if it is nobody's, or a banned user's. Raises `storage.core.errors.Unavailable`."""
+        return await self.holder(hash_key(key))
+
+    async def holder(self, hashed: str) -> Caller | None:
+        """Whose the key with this hash is, likewise."""
+        caller, _, until = self._good.get(hashed, (None, "", 0.0))
+        if until > time.monotonic():
+            return caller
+        self._good.pop(hashed, None)
+        if found := await asyncio.to_thread(self._find, hashed):
+            self._good[hashed] = (*found, time.monotonic() + CHECK_SECONDS)
+            if len(self._good) > MAX_REMEMBERED:
+                self._good.popitem(last=False)
+            return found[0]
+        return None
+
+    def _find(self, hashed: str) -> tuple[Caller, str] | None:
+        if (key := self._keys.find_by_hash(hashed)) is None:
+            return None
+        owner, key_id = str(key["userId"]), str(key["_id"])
+        try:
+            user = self._users.get(owner)
+        except NotFound:
+            return None
+        if self._bans.until(owner):
+            return None
+        self._keys.mark_used(owner, key_id)
+        return replace(caller_of(user, session_id=""), key_hash=hashed), key_id
+
+    def forget(self, owner: str, key_id: str) -> None:
+        """The key was deleted here: this process shall know at once."""
+        for hashed, (caller, known_id, _) in tuple(self._good.items()):
+            if (caller.id, known_id) == (owner, key_id):
+                self._good.pop(hashed, None)
+
+
+class ApiKeyService:
+    """What the operations under `/api/api-keys` do."""
+
+    def __init__(self, keys: ApiKeyRepository, guard: ApiKeyGuard) -> None:
+        self._keys = keys
+        self._guard = guard
+
+    def create(self, owner: str, *, name: str, expires_at: datetime | None = None) -> NewApiKey:
+        """A new key.
+
+        Raises `InvalidRequest` for a name of nothing but blanks or a time that has passed, `Unprocessable` when the
+        owner has as many keys as are allowed.
+        """
+        if not (name := name.strip()):
+            raise InvalidRequest(errors=(FieldError("name", "is empty"),))
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            raise InvalidRequest(errors=(FieldError("expiresAt", "has passed"),))
+        too_many = Unprocessable(f"Nobody may have more than {MAX_KEYS} API keys.", code="too_many_keys")
+        if self._keys.count(owner) >= MAX_KEYS:
+            raise too_many
+        key = f"{KEY_PREFIX}{secrets.token_hex(KEY_BYTES)}"
+        document = self._keys.create(
+            owner,
+            name=name,
+            key_hash=hash_key(key),
+            key_prefix=key[:SHOWN_CHARACTERS],
+            expires_at=expires_at,
+        )
+        if self._keys.count(owner) > MAX_KEYS:
+            # Others were made at the same time. Nobody has seen this one.
+            self._keys.delete(owner, str(document["_id"]))
+            raise too_many
+        return NewApiKey(document, key)
+
+    def list(self, owner: str) -> list[dict[str, Any]]:
+        """All keys, without what opens anything."""
+        return self._keys.list(owner)
+
+    def get(self, owner: str, key_id: str) -> dict[str, Any]:
+        """One key, likewise; raises `storage.core.errors.NotFound`."""
+        return self._keys.get(owner, key_id)
+
+    def delete(self, owner: str, key_id: str) -> None:
+        """Delete a key; raises `storage.core.errors.NotFound`."""
+        self._keys.delete(owner, key_id)
+        self._guard.forget(owner, key_id)
+
+
+def hash_key(key: str) -> str:
+    """The form in which a key is stored: SHA-256 in hex, as LibreChat stores it. 256 random bits need no salt."""
+    return hashlib.sha256(key.encode()).hexdigest()

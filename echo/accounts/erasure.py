@@ -1,0 +1,67 @@
+"""Removing an account with all that is its own: documents, and files on disk."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from echo.accounts.sessions import CHECK_SECONDS
+from echo.files import FileStore
+from echo.files.owner_directories import Removed
+from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.bans import FOR_EVER, BanRepository
+from storage.accounts.sessions import SessionRepository
+from storage.core.database import Database
+from storage.operator.erasure import Erasure
+from storage.runs.runs import RunRepository
+
+# Until then every worker has noticed that a session or an API key has ended and that runs are to stop, and requests
+# of that moment are through.
+SETTLE_SECONDS = CHECK_SECONDS + 2
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What went: documents by collection, files on disk, and how many files are elsewhere, and stay."""
+
+    documents: Counter[str]
+    files: Removed
+    elsewhere: int
+
+
+class AccountEraser:
+    """Erases accounts. What was cut short is run again, and finds what is left: the user goes last."""
+
+    def __init__(
+        self, database: Database, files: FileStore, *, settle_seconds: float = SETTLE_SECONDS
+    ) -> None:
+        self._erasure = Erasure(database)
+        self._bans = BanRepository(database)
+        self._sessions = SessionRepository(database)
+        self._api_keys = ApiKeyRepository(database)
+        self._runs = RunRepository(database)
+        self._files = files
+        self._settle_seconds = settle_seconds
+
+    def erase(self, owner: str) -> Erased:
+        """Remove the user and everything that is theirs; raises `OSError` when the disk fails.
+
+        Whoever is logged in stays so for some seconds and may write, and so may programs with an API key and runs of
+        chats: then it takes these seconds first.
+        """
+        elsewhere = self._erasure.elsewhere(owner)
+        # Nobody comes in any more, not even if this is cut short.
+        self._bans.ban(owner, until=FOR_EVER)
+        ended = self._sessions.delete_all(owner)
+        # Not after the others: runs hear of it by their documents, which are removed with everything else.
+        if self._runs.request_abort_all(owner) or ended or self._api_keys.count(owner):
+            time.sleep(self._settle_seconds)
+        documents, files = self._sweep(owner)
+        documents["sessions"] += ended
+        documents += self._erasure.finish(owner)
+        # An import, or an answer that a model wrote, may have come between: from here on it finds no user.
+        return Erased(documents + self._erasure.sweep(owner), files, elsewhere)
+
+    def _sweep(self, owner: str) -> tuple[Counter[str], Removed]:
+        # The bytes first: while a record is there, a second run is sure to be made.
+        files = self._files.delete_all(owner)
+        return self._erasure.sweep(owner), files

@@ -1,0 +1,1 @@
+"""What a message says and how long it is, and the parts behind the operations on conversations."""

@@ -1,0 +1,7 @@
+"""The names under which the scope of a request, and then its WSGI environment, carries what was found out about it."""
+
+ARGUMENTS = "echo.arguments"
+CALLER = "echo.caller"
+CLIENT = "echo.client"
+OPERATION = "echo.operation"
+REQUEST_ID = "echo.request_id"

@@ -1,0 +1,142 @@
+"""Connexion, held by a thin layer of our own: the one place where Echo reaches into it.
+
+What Connexion does: it reads the document, resolves each `operationId` to its handler, runs the security
+schemes and builds the Flask application. What stands here instead of its stock parts, and why:
+
+- meta-validation: Connexion refuses OpenAPI 3.1; the tests hold the document against it;
+- request and response validation: see `echo.contract.requests` and `echo.contract.responses`;
+- the operation: Connexion builds its decorators anew for each call; ours are built once;
+- Flask's router: the gate has routed the request already, and two routers could disagree;
+- the bridge to Flask: see `echo.http.bridge`.
+
+`tests/contract/test_connexion_seams.py` fails when an upgrade moves one of these points.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import connexion
+import flask
+from connexion.apps.flask import FlaskApi, FlaskASGIApp
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from connexion.operations import AbstractOperation
+from connexion.spec import OpenAPISpecification
+from starlette.types import Receive, Scope, Send
+
+from echo.contract.gate import ContractGate
+from echo.contract.operations import BoundOperation
+from echo.handling.large_answers import LargeAnswers
+from echo.handling.scope import OPERATION
+from echo.http.bridge import Bridge, Pools
+from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
+from echo.http.reader import RequestReader
+from echo.services import Services
+
+SecurityMap = Mapping[str, Callable[[], Any]]
+
+
+def build_application(
+    services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
+) -> connexion.FlaskApp:
+    """The Connexion application that serves the contract.
+
+    Raises `HandlerMismatch`, or Connexion's `ResolverError`, when a handler is missing or does not fit its operation.
+    """
+    contract, settings = services.contract, services.settings
+    middlewares = [
+        partial(ContractGate, contract=contract),
+        SecurityMiddleware,
+        partial(RateLimitMiddleware, limiter=limiter),
+        partial(RequestReader, settings=settings, limiter=limiter),
+        LifespanMiddleware,
+    ]
+    app = EchoFlaskApp(services, pools, middlewares=middlewares, security_map=security_map, lifespan=lifespan)
+    accept_openapi_31()
+    app.add_api(contract.document, base_path="")
+    build_now(app)
+    return app
+
+
+def build_now(app: connexion.FlaskApp) -> None:
+    """Put the middlewares together; Connexion would only at the first request, too late to refuse to start."""
+    app.middleware.app, app.middleware.middleware_stack = app.middleware._build_middleware_stack()
+
+
+def accept_openapi_31() -> None:
+    """Take Connexion's meta-validation away: its schema is that of 3.0, and the tests have checked 3.1."""
+    OpenAPISpecification._validate_spec = classmethod(lambda _cls, _spec: None)
+
+
+class EchoFlaskApp(connexion.FlaskApp):
+    """Connexion's FlaskApp with our operations and our bridge."""
+
+    def __init__(self, services: Services, pools: Pools, **options: Any) -> None:
+        super().__init__("echo", server_args={"static_folder": None}, **options)
+        # Connexion made its own inner application just now, in a constructor without a hook for ours.
+        self._middleware_app = self.middleware.app = EchoFlaskASGIApp(services, pools)
+        self.app = self._middleware_app.app
+
+
+class EchoFlaskASGIApp(FlaskASGIApp):
+    """The inner end: a Flask application reached through the bridge."""
+
+    def __init__(self, services: Services, pools: Pools) -> None:
+        super().__init__("echo", {"static_folder": None})
+        self.app: ContractFlask = ContractFlask("echo", static_folder=None)
+        self.app.config["PROPAGATE_EXCEPTIONS"] = True
+        self._services = services
+        settings = services.settings
+        self._large = LargeAnswers(
+            most=settings.large_answers_bytes, most_of_one=settings.large_answers_user_bytes
+        )
+        self._bridge = Bridge(self.app.answer, pools)
+
+    def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
+        """Register the operations of the document."""
+        api = partial(EchoFlaskApi, services=self._services, large=self._large)(specification, **kwargs)
+        self.app.register_blueprint(api.blueprint, name=name or "echo")
+        return api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose arguments stand in the scope."""
+        await self._bridge(scope, receive, send)
+
+
+class EchoFlaskApi(FlaskApi):
+    """Registers a `BoundOperation` for each operation."""
+
+    def __init__(self, *args: Any, services: Services, large: LargeAnswers, **kwargs: Any) -> None:
+        self._services = services
+        self._large = large
+        self._operations = {operation.handler_name: operation for operation in services.contract.operations}
+        super().__init__(*args, **kwargs)
+
+    def make_operation(self, operation: AbstractOperation) -> BoundOperation:
+        """The view function of an operation."""
+        ours = self._operations[operation.operation_id]
+        return BoundOperation(ours, operation.function, self._services, self._large)
+
+
+class ContractFlask(flask.Flask):
+    """A Flask application that does not route: the contract's gate has done so."""
+
+    def answer(self, environ: dict[str, Any]) -> flask.Response:
+        """The response to a request; what the view raises passes through.
+
+        Straight from the view. Flask's way through hooks, signals, sessions and error handlers, of which Echo has
+        none, and Werkzeug's from the response to WSGI and back, cost 5 % of a read.
+        """
+        with self.request_context(environ):
+            return self.dispatch_request()
+
+    def create_url_adapter(self, request: flask.Request | None) -> None:
+        """No router of its own."""
+
+    def dispatch_request(self) -> flask.Response:
+        """Call the view of the operation that the gate found."""
+        operation = flask.request.environ[OPERATION]
+        view = self.view_functions[f"echo.{operation.handler_name.replace('.', '_')}"]
+        response: flask.Response = view()  # type: ignore[assignment]
+        return response

@@ -1,0 +1,226 @@
+"""Running Echo: a master process that owns the embedded database and supervises the workers."""
+
+import gc
+import logging
+import os
+import socket
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess, multiprocess
+
+from echo.observation.metrics.shared import forget_worker, shared_counts
+from echo.serving.config import ServerConfig
+from echo.serving.descriptors import raise_limit, room_for
+from echo.serving.keys import with_secrets
+from echo.serving.listening import bind
+from echo.serving.parent import end_with_master
+from echo.settings import Settings
+from storage.core.database import Database
+from storage.embedded import EmbeddedServer
+from storage.operator.indexes import ensure_indexes
+
+log = structlog.get_logger(__name__)
+
+GRACEFUL_SECONDS = 30
+# For a worker to start in, or to answer its master: on a busy machine uvicorn's five seconds end a replacement of the
+# workers half-way, or a worker that is merely slow.
+WORKER_SECONDS = 20
+FORM_BYTES = 1024 * 1024
+# What a worker gets on top of its thirty seconds for closing down, before it counts as stuck.
+STUCK_SECONDS = 5
+# Python's are 700, 10 and 10.
+GC_THRESHOLDS = (10_000, 10, 50)
+# For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
+# uploads of 1 MB at a time keeps 20 MB more. To set the second makes the third fixed as well, at a value that costs
+# each read 5 %, so that one is set too. Elsewhere nobody reads these variables.
+MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(128 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(8 * 1024 * 1024),
+}
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
+
+    Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
+    `storage.core.errors.Unavailable` when the configured one does not answer, and `echo.serving.listening.AddressUnavailable`.
+    """
+    if not settings.rate_limits_enabled:
+        log.warning("rate limits are off; never run a public server like this")
+    if settings.mongo_uri and not settings.creds_key:
+        log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
+    for notice in (*map(str, settings.missing_safeguards), *settings.notices):
+        log.warning("settings", notice=notice)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with database_for(settings) as (complete, embedded):
+        prepare(complete)
+        run_workers(complete, embedded)
+
+
+@contextmanager
+def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer | None]]:
+    """The settings completed with a database and keys; an embedded server lives as long as the context."""
+    if settings.mongo_uri:
+        # What secrets it needs stand in the settings: `load_settings` asks for them.
+        yield settings, None
+        return
+    server = EmbeddedServer(settings.data_dir / "mongodb")
+    uri = server.start()
+    try:
+        yield with_secrets(replace(settings, mongo_uri=uri)), server
+    finally:
+        server.stop()
+
+
+def prepare(settings: Settings) -> None:
+    """Make what the workers expect to be there: the indexes."""
+    database = Database(str(settings.mongo_uri))
+    try:
+        ensure_indexes(database)
+    finally:
+        database.close()
+
+
+def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
+    """Start the workers and watch over them and the database until a signal ends it."""
+    listener = bind(settings.host, settings.port)
+    settings = listening_on(listener.getsockname()[1], settings)
+    config = ServerConfig(
+        partial(worker_app, settings),
+        limits=settings.connections,
+        largest_body=largest_body(settings),
+        factory=True,
+        lifespan="on",
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+    )
+    raise_limit()
+    if (most := room_for(settings.connections.connections)) < settings.connections.connections:
+        log.warning("there are file descriptors for fewer connections (ulimit -n)", each_worker=most)
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
+    with shared_counts(enabled=settings.metrics_secret is not None):
+        Supervisor(config, sockets=[listener], embedded=embedded).run()
+    log.info("Echo has stopped")
+
+
+def largest_body(settings: Settings) -> int:
+    """The most bytes that any operation reads of a body, with a form's own around its file."""
+    return FORM_BYTES + max(settings.max_import_bytes, settings.max_upload_bytes, settings.max_body_bytes)
+
+
+def listening_on(port: int, settings: Settings) -> Settings:
+    """The settings with the port that the system chose, which addresses that nobody sets have too."""
+    before, after = "http://localhost:0", f"http://localhost:{port}"
+    server, client = (
+        after if address == before else address
+        for address in (settings.domain_server, settings.domain_client)
+    )
+    return replace(settings, port=port, domain_server=server, domain_client=client)
+
+
+def worker_app(settings: Settings) -> ASGIApp:
+    """The application of one worker process."""
+    # Connexion imports Starlette's test client, which says on stderr what only tests need to know.
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
+    # Imported here: the master, which only watches, would hold 30 MB that it never uses.
+    from echo.app import create_app  # noqa: PLC0415
+    from echo.serving.http10 import answer_http10  # noqa: PLC0415
+
+    answer_http10()
+    app = create_app(settings)
+    # What is there now stays. To look for garbage among it, and among all that belongs to open streams whenever there
+    # are some more, would stop a worker of a thousand streams for a third of a second each time.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return app
+
+
+class Worker(multiprocess.Process):
+    """A worker process that has one server, however it is scheduled.
+
+    Uvicorn makes the server where it is first asked for, and two threads ask at once: the one that runs it, and the
+    one that tells the master whether it runs. On a busy machine each sometimes makes its own. Such a worker serves,
+    but is never known to, and a replacement of the workers waits for it in vain.
+    """
+
+    # When it counts as stuck. One that is killed is not asked first, and ends at once.
+    _end = 0.0
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the process does: serve until it is told to stop, or its master is gone."""
+        end_with_master()
+        _ = self.server
+        super().target(sockets)
+
+    def terminate(self) -> None:
+        """Ask the process to stop; it has its time from now on."""
+        self._end = time.monotonic() + GRACEFUL_SECONDS + STUCK_SECONDS
+        super().terminate()
+
+    def join(self) -> None:
+        """Wait for an end that was asked for; what does not come to it in time is killed.
+
+        A worker whose event loop is stuck hears no SIGTERM, and the master would wait for it for ever.
+        """
+        self.process.join(max(STUCK_SECONDS, self._end - time.monotonic()))
+        if self.process.is_alive():
+            log.error("a worker did not stop and was killed", pid=self.process.pid)
+            self.process.kill()
+        super().join()
+
+
+# The supervisor has no parameter for it, and looks it up by this name.
+multiprocess.Process = Worker  # type: ignore[misc]
+
+
+class Supervisor(Multiprocess):
+    """Uvicorn's supervisor of worker processes, which looks after the embedded database too.
+
+    The database must be restarted from the thread that lives as long as the master does, and that is this one: the
+    kernel's parent-death signal follows the thread that started the process.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, sockets: list[socket.socket], embedded: EmbeddedServer | None
+    ) -> None:
+        super().__init__(config, sockets)
+        self._embedded = embedded
+
+    def keep_subprocess_alive(self) -> None:
+        """Called twice a second by the supervisor's loop."""
+        if self._embedded and not self.should_exit.is_set() and self._embedded.restart_if_dead():
+            log.error("the embedded database had died and was started again")
+        with self._noticing_ends():
+            super().keep_subprocess_alive()
+
+    def handle_signals(self) -> None:
+        """Called likewise; SIGHUP replaces the workers one after the other, SIGTTOU ends one."""
+        with self._noticing_ends():
+            super().handle_signals()
+
+    @contextmanager
+    def _noticing_ends(self) -> Iterator[None]:
+        before = {process.pid for process in self.processes}
+        yield
+        for pid in before - {process.pid for process in self.processes}:
+            forget_worker(pid)

@@ -1,0 +1,1 @@
+"""Users and what lets them in: sessions, second factors, keys, invitations, bans."""

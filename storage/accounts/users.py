@@ -1,0 +1,135 @@
+"""The `users` collection."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from bson import ObjectId
+from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
+from pymongo.operations import IndexModel
+
+from storage.core.database import Database, Document
+from storage.core.errors import Conflict, InvalidDocument
+from storage.core.repository import Repository, found, now, owner_id
+from storage.core.translation import translated
+
+ADMIN, USER = "ADMIN", "USER"
+CLAIM = "first-administrator"
+# Longer than an insert can take. After that a claim is a dead process's, or the database was emptied since.
+CLAIM_HOLDS = timedelta(minutes=1)
+
+
+class UserRepository(Repository):
+    """Accounts, as LibreChat stores them. Addresses are kept and compared in lower case."""
+
+    collection_name: ClassVar[str] = "users"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("email", ASCENDING), ("tenantId", ASCENDING)], unique=True, background=True),
+        IndexModel([("role", ASCENDING), ("tenantId", ASCENDING)], background=True),
+    )
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # One document whose unique `_id` decides who is first, however many register at once.
+        self._claims = database.collection("echo_claims")
+
+    def create(
+        self,
+        *,
+        name: str,
+        email: str,
+        username: str,
+        password_hash: str,
+        role: str | None = None,
+    ) -> Document:
+        """Insert a user; the first of the database is its administrator. Raises `Conflict` for a taken address.
+
+        Another one is a plain user. A `role` that is given is taken instead of both: it must not be a client's.
+
+        As in LibreChat, the first is who finds no other. However many register at once, it is one at most: without
+        transactions a crash at that moment can mean none, and the role is then given by hand.
+        """
+        user = new_user(name=name, email=email, username=username, password_hash=password_hash)
+        user["role"] = role or USER
+        if role or not self._is_empty():
+            return self._insert(user, None)
+        try:
+            return self._database.atomically(lambda session: self._insert_first(user, session))
+        except Conflict as error:
+            if error.field != "_id":
+                raise
+        # Another one has claimed to be the first, at the same time.
+        return self._insert(user, None)
+
+    def _is_empty(self) -> bool:
+        with translated():
+            return self._collection.find_one({}, {"_id": 1}) is None
+
+    def _insert(self, user: Document, session: ClientSession | None) -> Document:
+        with translated():
+            self._collection.insert_one(user, session=session)
+        return user
+
+    def _insert_first(self, user: Document, session: ClientSession | None) -> Document:
+        moment = now()
+        # Matches an old claim or none at all: where there is a fresh one, its `_id` refuses the upsert.
+        self._claims.update_one(
+            {"_id": CLAIM, "claimedAt": {"$lt": moment - CLAIM_HOLDS}},
+            {"$set": {"claimedAt": moment}},
+            upsert=True,
+            session=session,
+        )
+        first = {**user, "role": ADMIN}
+        self._collection.insert_one(first, session=session)
+        return first
+
+    def get(self, owner: str) -> Document:
+        """The user; raises `NotFound`."""
+        with translated():
+            return found(self._collection.find_one({"_id": owner_id(owner)}))
+
+    def find_by_email(self, email: str) -> Document | None:
+        """The user with an address, None if there is none: a login has no owner yet.
+
+        In a database of several tenants the one without a tenant comes first: Echo knows none.
+        """
+        try:
+            with translated():
+                return self._collection.find_one({"email": email.lower()}, sort=[("tenantId", ASCENDING)])
+        except InvalidDocument:
+            # Not even text that MongoDB could hold, so nobody's address.
+            return None
+
+    def count(self) -> int:
+        """How many users there are."""
+        with translated():
+            return self._collection.count_documents({})
+
+
+def new_user(*, name: str, email: str, username: str, password_hash: str) -> Document:
+    """The document that LibreChat makes for a registration, with the role of everyone but the first."""
+    moment = now()
+    return {
+        "_id": ObjectId(),
+        "name": name,
+        "username": username.lower(),
+        "email": email.lower(),
+        # As LibreChat sets it where it sends no mail, which Echo never does: its login refuses others.
+        "emailVerified": True,
+        "password": password_hash,
+        "avatar": None,
+        "provider": "local",
+        "role": USER,
+        "plugins": [],
+        "twoFactorEnabled": False,
+        "termsAccepted": False,
+        "termsAcceptedAt": None,
+        "personalization": {"memories": True},
+        "backupCodes": [],
+        "refreshToken": [],
+        "favorites": [],
+        "skillStates": {},
+        "createdAt": moment,
+        "updatedAt": moment,
+        "__v": 0,
+    }

@@ -1,0 +1,1 @@
+"""Conversations and their messages: reading, posting, answers of models, forks, import and export."""

@@ -1,0 +1,173 @@
+"""A question and its answer as they come to be: stored when asked, on the way, and at the end.
+
+Question, answer and conversation begin together, in one transaction where there are some. From then on an answer is
+only ever changed: if its conversation is deleted while the model still speaks, nothing of it comes back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.client_session import ClientSession
+
+from storage.conversations.chat_shapes import (
+    CONTENT,
+    SETTINGS,
+    SKELETON,
+    Begun,
+    answer_fields,
+    chat_conversation,
+    chat_message,
+    new_messages,
+)
+from storage.conversations.conversations import UNTITLED
+from storage.conversations.messages import OLDEST_FIRST, by_id, identified
+from storage.core.database import Database, Document
+from storage.core.errors import NotFound
+from storage.core.portions import SIZE
+from storage.core.repository import found, now
+from storage.core.translation import translated
+
+Session = ClientSession | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an answer holds by now."""
+
+    owner: str
+    conversation_id: str
+    message_id: str
+    fields: Mapping[str, Any]
+
+
+class ChatRepository:
+    """Writes across `conversations` and `messages` for runs; see `storage.conversations.threads` for single messages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conversations = database.collection("conversations")
+        self._messages = database.collection("messages")
+
+    def conversation(self, owner: str, conversation_id: str) -> Document:
+        """The conversation with its settings, without its list of messages; raises `NotFound`."""
+        shown = dict.fromkeys((*SETTINGS, "title", "isTemporary", "expiredAt", "conversationId"), 1)
+        with translated():
+            return found(self._conversations.find_one(_mine(owner, conversation_id), shown))
+
+    def skeleton(self, owner: str, conversation_id: str) -> list[Document]:
+        """All messages of a conversation, the oldest first, without what they say; `size` is in bytes."""
+        with translated():
+            shown = {**SKELETON, "size": SIZE}
+            rows = self._messages.find(_mine(owner, conversation_id), shown).sort(OLDEST_FIRST)
+            return [identified(row) for row in rows]
+
+    def contents(self, owner: str, conversation_id: str, message_ids: Sequence[str]) -> dict[str, Document]:
+        """What these messages say, by their ids."""
+        if not message_ids:
+            return {}
+        anyhow = {"$or": [by_id(each) for each in message_ids]}
+        if len(message_ids) > 1:
+            anyhow = {"$or": [{"messageId": {"$in": list(message_ids)}}, {"messageId": {"$in": [None, ""]}}]}
+        with translated():
+            rows = self._messages.find({**_mine(owner, conversation_id), **anyhow}, CONTENT)
+            return {row["messageId"]: row for row in map(identified, rows)}
+
+    def answer(self, owner: str, conversation_id: str, message_id: str) -> Document:
+        """A message as it is stored, with parts that no model is sent; raises `NotFound`."""
+        query = {**_mine(owner, conversation_id), **by_id(message_id)}
+        with translated():
+            return found(self._messages.find_one(query, {"text": 1, "content": 1}))
+
+    def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
+        """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""
+        mine, moment = _mine(owner, conversation_id), now()
+
+        def write(session: Session) -> None:
+            inherited = (
+                {}
+                if begun.new
+                else found(
+                    self._conversations.find_one(mine, {"isTemporary": 1, "expiredAt": 1}, session=session)
+                )
+            )
+            life = {
+                "isTemporary": begun.expires_at is not None or bool(inherited.get("isTemporary")),
+                "expiredAt": begun.expires_at or inherited.get("expiredAt"),
+            }
+            messages = [chat_message(mine, each, life, moment) for each in new_messages(begun)]
+            if begun.continues:
+                self._reopen(mine, begun.answer["messageId"], session)
+            if messages:
+                # The messages first: a conversation never names one that is not there.
+                self._messages.insert_many(messages, session=session)
+            self._join(mine, begun, messages, life, session)
+
+        self._database.atomically(write)
+
+    def _reopen(self, mine: Document, message_id: str, session: Session) -> None:
+        update = {"$set": {"unfinished": True, "error": False, "_meiliIndex": False, "updatedAt": now()}}
+        if not self._messages.update_one(
+            {**mine, **by_id(message_id)}, update, session=session
+        ).matched_count:
+            raise NotFound
+
+    def _join(
+        self, mine: Document, begun: Begun, messages: list[Document], life: Document, session: Session
+    ) -> None:
+        moment = now()
+        settings = {name: begun.settings[name] for name in SETTINGS if name in begun.settings}
+        update: Document = {
+            "$push": {"messages": {"$each": [message["_id"] for message in messages]}},
+            "$max": {"updatedAt": moment},
+            "$set": {**settings, "_meiliIndex": False},
+        }
+        if begun.file_ids:
+            update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
+        if begun.new:
+            update["$setOnInsert"] = chat_conversation(begun, life, moment)
+        joined = self._conversations.update_one(mine, update, upsert=begun.new, session=session)
+        if not joined.matched_count and not begun.new:
+            # Without transactions: it was deleted a moment ago.
+            self._messages.delete_many({**mine, "_id": {"$in": [each["_id"] for each in messages]}})
+            raise NotFound
+
+    def save_all(self, progress: Sequence[Progress]) -> None:
+        """Store what many answers hold by now, whoever's they are; one that is gone stays so."""
+        moment = now()
+        writes: list[UpdateOne] = [
+            UpdateOne(
+                {**_mine(each.owner, each.conversation_id), "messageId": each.message_id},
+                {"$set": {**answer_fields(each.fields), "updatedAt": moment, "_meiliIndex": False}},
+            )
+            for each in progress
+        ]
+        with translated():
+            self._messages.bulk_write(writes, ordered=False)
+
+    def finish(
+        self, owner: str, conversation_id: str, message_id: str, fields: Mapping[str, Any]
+    ) -> Document:
+        """Store an answer as it stays; the whole conversation. Raises `NotFound` when either is gone."""
+        mine, moment = _mine(owner, conversation_id), now()
+        update = {"$set": {**answer_fields(fields), "updatedAt": moment, "_meiliIndex": False}}
+        with translated():
+            if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
+                raise NotFound
+            return found(
+                self._conversations.find_one_and_update(
+                    mine, {"$max": {"updatedAt": moment}}, return_document=ReturnDocument.AFTER
+                )
+            )
+
+    def give_title(self, owner: str, conversation_id: str, title: str) -> bool:
+        """Title a conversation that has none yet; whether it had none."""
+        query = {**_mine(owner, conversation_id), "title": {"$in": [None, "", UNTITLED]}}
+        with translated():
+            changed = self._conversations.update_one(query, {"$set": {"title": title, "_meiliIndex": False}})
+        return changed.modified_count == 1
+
+
+def _mine(owner: str, conversation_id: str) -> Document:
+    return {"user": owner, "conversationId": conversation_id}

@@ -1,0 +1,118 @@
+"""Questions and answers that are stored together, with their conversation: all of it or nothing.
+
+Without transactions a crash in the middle leaves the earlier messages, which read as a conversation too.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.client_session import ClientSession
+
+from storage.conversations.messages import NO_PARENT, by_id
+from storage.conversations.shapes import INHERITED, USER, new_conversation, new_message
+from storage.core.database import Database, Document
+from storage.core.errors import UnknownParent
+from storage.core.repository import found
+from storage.core.translation import translated
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message to store; `sender` is "user" or "assistant"."""
+
+    sender: str
+    text: str
+    token_count: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an answer comes from, by LibreChat's names; a custom endpoint has the type "custom"."""
+
+    endpoint: str
+    model: str
+    endpoint_type: str | None = None
+
+    @property
+    def fields(self) -> Document:
+        """The fields of the conversation."""
+        fields = {"endpoint": self.endpoint, "model": self.model}
+        return {**fields, "endpointType": self.endpoint_type} if self.endpoint_type else fields
+
+
+class ExchangeRepository:
+    """Writes across the two collections; see `storage.conversations.threads` for single messages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conversations = database.collection("conversations")
+        self._messages = database.collection("messages")
+
+    def prompt_prefix(self, owner: str, conversation_id: str) -> str | None:
+        """The system prompt of a conversation; raises `NotFound` when there is no such conversation."""
+        mine = {"user": owner, "conversationId": conversation_id}
+        with translated():
+            conversation = found(self._conversations.find_one(mine, {"promptPrefix": 1}))
+        prefix = conversation.get("promptPrefix")
+        return prefix if isinstance(prefix, str) and prefix else None
+
+    def begin(
+        self, owner: str, said: Sequence[Said], origin: Origin, *, prompt_prefix: str | None = None
+    ) -> str:
+        """Store a new conversation with these messages, each the parent of the next; its id."""
+        mine = {"user": owner, "conversationId": str(uuid.uuid4())}
+        extra = {"promptPrefix": prompt_prefix} if prompt_prefix else {}
+
+        def write(session: ClientSession | None) -> str:
+            self._write(mine, NO_PARENT, said, origin, {}, session, extra)
+            return mine["conversationId"]
+
+        return self._database.atomically(write)
+
+    def add(
+        self, owner: str, conversation_id: str, said: Sequence[Said], origin: Origin, *, parent: str | None
+    ) -> None:
+        """Add messages to a conversation after its message `parent`, None for an empty conversation.
+
+        Raises `NotFound` when the conversation is gone, `UnknownParent` when the message is.
+        """
+        mine = {"user": owner, "conversationId": conversation_id}
+
+        def write(session: ClientSession | None) -> None:
+            conversation = found(self._conversations.find_one(mine, INHERITED, session=session))
+            if parent and not self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1}, session=session):
+                raise UnknownParent
+            self._write(mine, parent or NO_PARENT, said, origin, conversation, session, {})
+
+        self._database.atomically(write)
+
+    def _write(  # noqa: PLR0917 - one step of the two above
+        self,
+        mine: Document,
+        parent: str,
+        said: Sequence[Said],
+        origin: Origin,
+        conversation: Mapping[str, Any],
+        session: ClientSession | None,
+        extra: Document,
+    ) -> None:
+        messages: list[Document] = []
+        for each in said:
+            model = None if each.sender == USER else origin.model
+            fields = {"text": each.text, "tokenCount": each.token_count, "model": model}
+            inherited = {**conversation, "endpoint": origin.endpoint}
+            messages.append(new_message(mine, parent, each.sender, fields, inherited))
+            parent = messages[-1]["messageId"]
+        # The messages first: a conversation never names one that is not there.
+        self._messages.insert_many(messages, session=session)
+        always = origin.fields
+        once = {**new_conversation(messages[0]), **extra}
+        update = {
+            "$push": {"messages": {"$each": [message["_id"] for message in messages]}},
+            "$max": {"updatedAt": messages[-1]["createdAt"]},
+            "$set": always,
+            "$setOnInsert": {name: value for name, value in once.items() if name not in always},
+        }
+        self._conversations.update_one(mine, update, upsert=True, session=session)

@@ -1,0 +1,1 @@
+"""What users keep beside conversations: files, presets, assistants."""

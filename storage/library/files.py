@@ -1,0 +1,64 @@
+"""The `files` collection: what is known of each stored file; the bytes are on disk."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.operations import IndexModel
+
+from storage.core.database import Document
+from storage.core.portions import Query, Reading, read_all
+from storage.core.repository import Repository, found, now, owner_id
+from storage.core.translation import translated
+
+
+class FileRepository(Repository):
+    """File records; `user` is the owner's ObjectId, as LibreChat has it."""
+
+    collection_name: ClassVar[str] = "files"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("file_id", ASCENDING)], background=True),
+        IndexModel([("user", ASCENDING)], background=True),
+        # LibreChat's own: it marks unused uploads for removal after an hour. Echo never sets the field.
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=3600, background=True),
+        IndexModel([("user", ASCENDING), ("updatedAt", DESCENDING), ("_id", DESCENDING)], background=True),
+    )
+
+    def insert(self, owner: str, record: Mapping[str, Any]) -> Document:
+        """Insert a record."""
+        moment = now()
+        document: Document = {
+            **record,
+            "user": owner_id(owner),
+            "createdAt": moment,
+            "updatedAt": moment,
+            "__v": 0,
+        }
+        with translated():
+            self._collection.insert_one(document)
+        return document
+
+    def list(self, owner: str) -> Reading:
+        """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
+        newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
+        return read_all(self._collection, Query({"user": owner_id(owner)}, {"text": 0}, newest_first))
+
+    def get(self, owner: str, file_id: str) -> Document:
+        """One record; raises `NotFound`."""
+        with translated():
+            return found(self._collection.find_one({"file_id": file_id, "user": owner_id(owner)}))
+
+    def use(self, owner: str, file_ids: Sequence[str]) -> None:
+        """Note that a message has these files, as LibreChat does: they are not removed as unused uploads any more."""
+        update = {
+            "$inc": {"usage": 1},
+            "$set": {"updatedAt": now()},
+            "$unset": {"expiresAt": "", "temp_file_id": ""},
+        }
+        with translated():
+            self._collection.update_many({"user": owner_id(owner), "file_id": {"$in": [*file_ids]}}, update)
+
+    def delete(self, owner: str, file_id: str) -> Document | None:
+        """Delete a record; what it was, None if there was none."""
+        with translated():
+            return self._collection.find_one_and_delete({"file_id": file_id, "user": owner_id(owner)})

@@ -1,0 +1,1 @@
+"""What spans all users and all collections: indexes, erasure, inspection, migration, statistics."""

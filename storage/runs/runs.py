@@ -1,0 +1,175 @@
+"""The `echo_runs` collection: which runs of chats there are, and what all of each has said once it is over.
+
+One process works on a run, and every other one can follow it: what the model says is written in `storage.runs.pieces`.
+All of it is of use for some minutes only; the messages themselves are in `messages`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo.operations import IndexModel
+
+from storage.core.database import Document
+from storage.core.repository import Repository, now
+from storage.core.translation import translated
+
+RUNNING = "running"
+# How long after its end a run can still be read from its beginning.
+KEPT = timedelta(minutes=5)
+# Whatever happens to its process, a run and its pieces are gone after so long: more than the settings let one take.
+LONGEST = timedelta(hours=25)
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended, and all that it said; `frames` is what `echo.chat` made of it."""
+
+    owner: str
+    run_id: str
+    status: str
+    frames: bytes
+    titling: bool = False
+
+
+class RunRepository(Repository):
+    """Runs; `user` is the owner's id as text. Times are those of the process that started the run."""
+
+    collection_name: ClassVar[str] = "echo_runs"
+    indexes: ClassVar[tuple[IndexModel, ...]] = (
+        IndexModel([("user", ASCENDING), ("conversationId", ASCENDING), ("createdAt", DESCENDING)]),
+        IndexModel(
+            [("user", ASCENDING), ("clientRequestId", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"clientRequestId": {"$exists": True}},
+        ),
+        IndexModel([("user", ASCENDING), ("status", ASCENDING)]),
+        IndexModel([("worker", ASCENDING), ("abortRequested", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    )
+
+    def insert(
+        self,
+        owner: str,
+        conversation_id: str,
+        run_id: str,
+        fields: Mapping[str, Any],
+        *,
+        request_id: str | None,
+    ) -> Document:
+        """Insert a run that begins now; raises `Conflict` when the owner has one for this request of a client's."""
+        moment = now()
+        run: Document = {
+            **fields,
+            "_id": run_id,
+            "user": owner,
+            "conversationId": conversation_id,
+            "status": RUNNING,
+            "createdAt": moment,
+            "expiresAt": moment + LONGEST,
+            **({} if request_id is None else {"clientRequestId": request_id}),
+        }
+        with translated():
+            self._collection.insert_one(run)
+        return run
+
+    def of_request(self, owner: str, request_id: str) -> Document | None:
+        """The run that was started for this request of a client's."""
+        return self._newest({"user": owner, "clientRequestId": request_id})
+
+    def newest(
+        self, owner: str, conversation_id: str | None = None, *, created_at: datetime | None = None
+    ) -> Document | None:
+        """The newest run, of one conversation or of all; `created_at` asks for that one and no other."""
+        query: Document = {"user": owner}
+        if conversation_id is not None:
+            query["conversationId"] = conversation_id
+        if created_at is not None:
+            query["createdAt"] = created_at
+        return self._newest(query)
+
+    def _newest(self, query: Document) -> Document | None:
+        with translated():
+            return self._collection.find_one(
+                {**query, "expiresAt": {"$gt": now()}}, sort=[("createdAt", DESCENDING), ("_id", DESCENDING)]
+            )
+
+    def get(self, owner: str, run_id: str) -> Document | None:
+        """One run, with all that it said once it is over."""
+        with translated():
+            return self._collection.find_one({"_id": run_id, "user": owner})
+
+    def running(self, owner: str) -> list[Document]:
+        """The runs that have not ended as far as they have said, the oldest first; without their frames."""
+        query = {"user": owner, "status": RUNNING, "expiresAt": {"$gt": now()}}
+        with translated():
+            rows = self._collection.find(query, {"frames": 0})
+            return list(rows.sort([("createdAt", ASCENDING), ("_id", ASCENDING)]))
+
+    def request_abort(self, owner: str, run_id: str) -> bool:
+        """Ask the process that works on the run to stop; whether it had not ended."""
+        with translated():
+            changed = self._collection.update_one(
+                {"_id": run_id, "user": owner, "status": RUNNING}, {"$set": {"abortRequested": True}}
+            )
+        return changed.matched_count == 1
+
+    def request_abort_all(self, owner: str, conversation_id: str | None = None) -> int:
+        """Ask the processes that work on the owner's runs, of one conversation or of all, to stop; how many go on."""
+        query = {"user": owner, "status": RUNNING}
+        if conversation_id is not None:
+            query["conversationId"] = conversation_id
+        with translated():
+            changed = self._collection.update_many(query, {"$set": {"abortRequested": True}})
+        return changed.matched_count
+
+    def end(self, owner: str, run_id: str, status: str) -> bool:
+        """Note that a run that is still running is over; whether it was running."""
+        update = {"$set": {"status": status, "titling": False, "expiresAt": now() + KEPT}}
+        with translated():
+            changed = self._collection.update_one({"_id": run_id, "user": owner, "status": RUNNING}, update)
+        return changed.modified_count == 1
+
+    def end_titling(self, owner: str, run_id: str) -> None:
+        """Note that the run's conversation gets no further title."""
+        with translated():
+            self._collection.update_one({"_id": run_id, "user": owner}, {"$set": {"titling": False}})
+
+    def delete(self, owner: str, run_id: str) -> None:
+        """Delete a run, if it is there."""
+        with translated():
+            self._collection.delete_one({"_id": run_id, "user": owner})
+
+    def end_all(self, ends: Sequence[RunEnd]) -> None:
+        """Note the ends of many runs, whoever's they are."""
+        moment = now() + KEPT
+        writes: list[UpdateOne] = [
+            UpdateOne(
+                {"_id": end.run_id, "user": end.owner, "status": RUNNING},
+                {
+                    "$set": {
+                        "status": end.status,
+                        "frames": end.frames,
+                        "titling": end.titling,
+                        "expiresAt": moment,
+                    }
+                },
+            )
+            for end in ends
+        ]
+        with translated():
+            self._collection.bulk_write(writes, ordered=False)
+
+    def abort_requests(self, worker: str) -> list[str]:
+        """The ids of the runs of a process that someone wants to end."""
+        query = {"worker": worker, "abortRequested": True, "status": RUNNING}
+        with translated():
+            return [row["_id"] for row in self._collection.find(query, {"_id": 1})]
+
+    def states(self, run_ids: Sequence[str]) -> dict[str, Document]:
+        """Status and process of many runs, whoever's they are, by their ids."""
+        with translated():
+            rows = self._collection.find({"_id": {"$in": list(run_ids)}}, {"status": 1, "worker": 1})
+            return {row["_id"]: row for row in rows}

@@ -1,0 +1,446 @@
+"""A real `echo-api serve`: processes, signals, and what survives them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import requests
+import uvicorn
+from uvicorn.supervisors import multiprocess
+
+from echo.serving.serve import Supervisor, Worker
+from tests.support.server import PASSWORD, RunningServer, children_of, start_server
+from tests.support.threads import started_pool, together
+from tests.support.waiting import PATIENCE, eventually, within
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartServer]:
+    servers: list[RunningServer] = []
+
+    def make(**options: object) -> RunningServer:
+        server = start_server(tmp_path, **options)  # type: ignore[arg-type]
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server with two workers, for all tests that leave it as it is."""
+    server = start_server(tmp_path_factory.mktemp("shared"), workers=2)
+    yield server
+    server.kill()
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def run_serve(directory: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `echo-api serve` where it will not start, with this environment only."""
+    directory.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "echo", "serve", "--data-dir", str(directory)],
+        env={"PATH": os.environ["PATH"], **environ},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def exchange(url: str, request: str) -> bytes:
+    """All that a server sends for a request in these very bytes, until it closes the connection."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+class TestOnTheWire:
+    def test_http10_gets_no_chunks_and_a_head_no_body(self, start: StartServer) -> None:
+        server = start()
+        token = server.sign_up("ada")
+        bearer = f"Host: echo\r\nAuthorization: Bearer {token}\r\n"
+
+        export = exchange(server.url, f"GET /api/convos/export HTTP/1.0\r\n{bearer}\r\n")
+        head, _, body = export.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"transfer-encoding" not in head.lower()
+        assert b"connection: close" in head.lower()
+        assert body.startswith((b"[", b"{", b"PK"))
+        export = exchange(server.url, f"GET /api/convos/export HTTP/1.1\r\nConnection: close\r\n{bearer}\r\n")
+        assert b"transfer-encoding: chunked" in export.lower()
+
+        # The connection stays open after a HEAD, and the next answer on it is where it should be.
+        both = exchange(
+            server.url,
+            f"HEAD /api/user HTTP/1.1\r\n{bearer}\r\nGET /health HTTP/1.1\r\nConnection: close\r\n{bearer}\r\n",
+        )
+        first, second, rest = both.split(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 ")
+        assert second.startswith(b"HTTP/1.1 200 ")
+        assert rest == b"OK"
+        assert server.stop(signal.SIGTERM) == 0
+        assert "Exception" not in server.log.read_text()
+
+
+class TestStart:
+    def test_serves_out_of_the_box_with_two_workers(self, shared: RunningServer) -> None:
+        assert len(shared.workers()) == 2
+        assert requests.get(f"{shared.url}/health", timeout=PATIENCE).text == "OK"
+        ready = requests.get(f"{shared.url}/ready", timeout=PATIENCE)
+        assert ready.status_code == 200
+        assert "database" in ready.text
+
+    def test_names_the_address_that_the_system_chose(self, shared: RunningServer) -> None:
+        document = requests.get(f"{shared.url}/openapi.json", timeout=PATIENCE).json()
+        assert document["servers"][0]["url"] == shared.url.replace("127.0.0.1", "localhost")
+
+    def test_keeps_its_keys_private_and_over_a_restart(self, start: StartServer, tmp_path: Path) -> None:
+        first = start()
+        token = first.sign_up("ada")
+        secrets_file = next(tmp_path.rglob("secrets.json"))
+        assert secrets_file.stat().st_mode & 0o077 == 0
+        assert first.stop(signal.SIGTERM) == 0
+        second = start()
+        assert second.get("/api/user", token).json()["email"] == "ada@example.com"
+
+    @pytest.mark.parametrize(
+        ("environ", "named"),
+        [
+            ({"PORT": "many"}, "PORT"),
+            ({"JWT_SECRET": "short"}, "JWT_SECRET"),
+            ({"MONGO_URI": "mongodb://127.0.0.1:1/x"}, "JWT_SECRET"),
+        ],
+    )
+    def test_a_bad_setting_is_named_in_one_sentence(
+        self, environ: dict[str, str], named: str, tmp_path: Path
+    ) -> None:
+        run = run_serve(tmp_path, environ)
+        assert run.returncode == 78
+        assert named in run.stderr
+        assert "Traceback" not in run.stderr
+        assert len(run.stderr.strip().splitlines()) == 1
+
+    def test_every_fault_of_a_librechat_yaml_is_named_in_a_line(self, tmp_path: Path) -> None:
+        (tmp_path / "librechat.yaml").write_text("version: 1.3.5\nbalance: {enabled: yes}\ninterface: 5\n")
+        run = run_serve(tmp_path, {})
+        assert run.returncode == 78
+        assert run.stderr.splitlines() == [
+            "echo-api: librechat.yaml, line 2: balance.enabled must be true or false.",
+            "librechat.yaml, line 3: interface must hold keys with values.",
+        ]
+
+    def test_what_has_no_effect_is_told_once_whatever_the_number_of_workers(
+        self, start: StartServer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
+        (tmp_path / ".env").write_text(
+            "MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\nECHO_RATE_LIMIT=on\n"
+        )
+        server = start(workers=2)
+        assert (
+            requests.get(f"{server.url}/api/config", timeout=PATIENCE).json()["appTitle"] == "From the file"
+        )
+        assert server.stop(signal.SIGTERM) == 0
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        assert [line["notice"] for line in lines if "notice" in line] == [
+            "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
+            "librechat.yaml: without effect in Echo: cache.",
+            "ECHO_RATE_LIMIT is set, and is no setting of Echo's; did you mean ECHO_RATE_LIMITS?",
+            "Set, and without effect in Echo: MEILI_HOST.",
+        ]
+
+    def test_a_taken_port_is_named_in_one_sentence(self, shared: RunningServer, tmp_path: Path) -> None:
+        port = shared.url.rpartition(":")[2]
+        run = run_serve(tmp_path / "second", {"ECHO_LOG_LEVEL": "error", "PORT": port})
+        assert run.returncode == 69
+        assert run.stderr == f"echo-api: Port {port} on 127.0.0.1 cannot be used: Address already in use.\n"
+
+    def test_a_database_that_does_not_answer_stops_the_start(self, tmp_path: Path) -> None:
+        environ = {
+            "MONGO_URI": "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300",
+            "JWT_SECRET": "q7Wz0pLk" * 5,
+            "JWT_REFRESH_SECRET": "z9Xy1mNb" * 5,
+        }
+        run = run_serve(tmp_path, environ)
+        assert run.returncode == 69
+        assert "Traceback" not in run.stderr
+
+
+class TestStop:
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+    def test_finishes_requests_under_way(self, start: StartServer, how: signal.Signals) -> None:
+        server = start()
+        token = server.sign_up("ada")
+        address, body = (
+            server.url.removeprefix("http://"),
+            b'{"text": "begun and finished", "sender": "user"}',
+        )
+        with closing(HTTPConnection(address, timeout=PATIENCE)) as connection:
+            connection.putrequest("POST", "/api/messages/slow-one")
+            connection.putheader("Authorization", f"Bearer {token}")
+            connection.putheader("Content-Type", "application/json")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.putheader("Expect", "100-continue")
+            connection.endheaders(body[:15])
+            # It says so when it begins to read the body.
+            assert connection.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            server.process.send_signal(how)
+            assert eventually(lambda: not server.healthy())
+            connection.send(body[15:])
+            assert connection.getresponse().status in (200, 201)
+        assert server.process.wait(PATIENCE) == 0
+
+    def test_leaves_no_process_behind_and_no_traceback(self, start: StartServer) -> None:
+        server = start(workers=2)
+        processes = children_of(server.process.pid)
+        assert len(processes) >= 3
+        assert server.stop(signal.SIGTERM) == 0
+        assert eventually(lambda: not any(alive(pid) for pid in processes))
+        assert "Traceback" not in server.log.read_text()
+
+
+class TestKill:
+    def test_of_echo_under_load_loses_no_acknowledged_write(self, start: StartServer) -> None:
+        server = start(workers=2)
+        token = server.sign_up("ada")
+        acknowledged: list[str] = []
+        stop = threading.Event()
+
+        def write(number: int) -> None:
+            count = 0
+            while not stop.is_set():
+                text = f"writer {number} message {count}"
+                try:
+                    answer = server.post(
+                        f"/api/messages/thread-{number}", token, {"text": text, "sender": "user"}
+                    )
+                except requests.RequestException:
+                    return
+                if answer.ok:
+                    acknowledged.append(text)
+                count += 1
+
+        with started_pool(6) as pool:
+            for number in range(6):
+                pool.submit(write, number)
+            assert eventually(lambda: len(acknowledged) > 60)
+            orphans = children_of(server.process.pid)
+            os.killpg(server.process.pid, signal.SIGKILL)
+            stop.set()
+        server.process.wait()
+        assert eventually(lambda: not any(alive(pid) for pid in orphans)), "a worker or the database lives on"
+        again = start()
+        stored = again.all_texts(token)
+        assert len(acknowledged) > 60
+        assert set(acknowledged) <= stored
+
+    def test_of_a_worker_is_noticed(self, start: StartServer) -> None:
+        server = start(workers=1)
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert eventually(lambda: bool(set(server.workers()) - set(before)))
+        assert eventually(server.healthy)
+
+    def test_of_the_database_is_noticed(self, start: StartServer) -> None:
+        server = start(workers=1)
+        token = server.sign_up("ada")
+        [database] = server.databases()
+        os.kill(database, signal.SIGKILL)
+        assert eventually(lambda: server.databases() not in ([], [database]))
+        assert eventually(lambda: server.get("/api/convos", token).ok)
+
+
+def tree_of(pid: int) -> set[int]:
+    """A process and all that descend from it."""
+    return {pid}.union(*(tree_of(child) for child in children_of(pid)))
+
+
+class TestKillOfOneProcess:
+    """`kill -9` of each process of the tree, alone: nothing is left that holds the port or the data."""
+
+    def test_of_the_master_ends_all_others_and_frees_the_port(
+        self, start: StartServer, tmp_path: Path
+    ) -> None:
+        server = start(workers=2, environ={"METRICS_SECRET": "s" * 40, "TMPDIR": str(tmp_path)})
+        token = server.sign_up("ada")
+        tree = tree_of(server.process.pid)
+        assert len(tree) >= 5, "master, two workers, the database, multiprocessing's tracker"
+        assert list(tmp_path.glob("echo-metrics-*"))
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        assert eventually(lambda: not any(alive(pid) for pid in tree))
+        assert not list(tmp_path.glob("echo-metrics-*"))
+        again = start(port=int(server.url.rpartition(":")[2]))
+        assert again.url == server.url
+        assert again.get("/api/user", token).json()["email"] == "ada@example.com"
+
+    def test_of_the_master_lets_a_request_under_way_end(self, start: StartServer) -> None:
+        server = start()
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        worker = server.workers()[0]
+        with socket.create_connection(address, timeout=PATIENCE) as client:
+            # The worker knows of it when it says that it may go on.
+            client.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: echo\r\nExpect: 100-continue\r\n")
+            client.sendall(b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+            assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait()
+            assert eventually(lambda: not server.healthy())
+            client.sendall(b"{}")
+            assert client.recv(12) == b"HTTP/1.1 400"
+        assert eventually(lambda: not alive(worker))
+
+    def test_of_the_tracker_harms_nobody(self, start: StartServer) -> None:
+        server = start()
+        known = {*server.workers(), *server.databases()}
+        [tracker] = children_of(server.process.pid) - known
+        os.kill(tracker, signal.SIGKILL)
+        os.kill(server.workers()[0], signal.SIGKILL)
+        assert eventually(lambda: bool(set(server.workers()) - known))
+        assert eventually(server.healthy)
+        assert server.stop(signal.SIGTERM) == 0
+
+
+class TestTwoProcesses:
+    def test_refreshes_at_once_over_both_leave_everybody_logged_in(self, shared: RunningServer) -> None:
+        shared.sign_up("cyd")
+        credentials = {"email": "cyd@example.com", "password": PASSWORD}
+        cookie = shared.post("/api/auth/login", None, credentials).cookies["refreshToken"]
+
+        def refresh(_number: int) -> requests.Response:
+            # A connection of its own each, which either worker may take.
+            headers = {"Cookie": f"refreshToken={cookie}"}
+            return requests.post(f"{shared.url}/api/auth/refresh", headers=headers, timeout=PATIENCE)
+
+        for _ in range(15):
+            answers = together(refresh)
+            assert {answer.status_code for answer in answers} == {200}
+            [successor] = {answer.cookies["refreshToken"] for answer in answers}
+            assert successor != cookie
+            tokens = {answer.json()["token"] for answer in answers}
+            assert all(shared.get("/api/user", token).ok for token in tokens)
+            cookie = successor
+
+    def test_logging_out_ends_both_tokens_in_every_process(self, shared: RunningServer) -> None:
+        token = shared.sign_up("ada")
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def seen() -> set[int]:
+            # Connections are opened anew, so that both workers are asked.
+            url = f"{shared.url}/api/user"
+            return {requests.get(url, headers=headers, timeout=PATIENCE).status_code for _ in range(20)}
+
+        assert seen() == {200}
+        assert requests.post(f"{shared.url}/api/auth/logout", headers=headers, timeout=PATIENCE).ok
+        assert within(lambda: seen() == {401}, 5)
+        # And stays so: one of the two could have been left out.
+        assert seen() == {401}
+
+    def test_logs_are_json_with_request_ids_and_no_secrets(self, shared: RunningServer) -> None:
+        token = shared.sign_up("bob")
+        requests.get(
+            f"{shared.url}/api/user",
+            headers={"Authorization": f"Bearer {token}", "X-Request-Id": "look-for-me"},
+            timeout=PATIENCE,
+        )
+
+        def written() -> list[dict[str, object]]:
+            # Two workers write: only what ends with a line's end is whole.
+            return [json.loads(line) for line in shared.log.read_text().splitlines(True) if line[-1] == "\n"]
+
+        assert eventually(
+            lambda: any(
+                line.get("request_id") == "look-for-me" and line.get("status") == 200 for line in written()
+            )
+        )
+        text = shared.log.read_text()
+        assert token not in text
+        assert "correct horse" not in text
+
+
+class TestHangup:
+    def test_replaces_the_workers_and_serves_on(self, start: StartServer) -> None:
+        server = start(workers=2)
+        before = set(server.workers())
+        server.process.send_signal(signal.SIGHUP)
+        replaced = eventually(lambda: len(server.workers()) == 2 and not before & set(server.workers()))
+        assert replaced, server.log.read_text()
+        # One that is busy is waited for; that nobody listens is an error.
+        assert requests.get(f"{server.url}/health", timeout=PATIENCE).ok
+        assert server.stop(signal.SIGTERM) == 0
+
+
+class SlowServer:
+    """In place of uvicorn's: slow to make, so that two threads which ask for one at once make two."""
+
+    made: ClassVar[list["SlowServer"]] = []
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        time.sleep(0.2)
+        self.started = False
+        self.made.append(self)
+
+    def run(self, sockets: list[socket.socket] | None) -> None:
+        self.started = True
+
+
+class DeafWorker(Worker):
+    """A worker that never hears its master's SIGTERM, as one whose event loop is stuck."""
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.child_conn.send(True)
+        threading.Event().wait()
+
+
+class TestWorker:
+    def test_that_does_not_stop_in_its_time_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("echo.serving.serve.GRACEFUL_SECONDS", 0)
+        monkeypatch.setattr("echo.serving.serve.STUCK_SECONDS", 0.1)
+        worker = DeafWorker(uvicorn.Config("not.loaded"), [])
+        worker.start()
+        assert worker.parent_conn.poll(PATIENCE)
+        worker.terminate()
+        worker.join()
+        assert worker.exitcode == -signal.SIGKILL
+
+    def test_has_one_server_which_its_master_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(multiprocess, "Server", SlowServer)
+        monkeypatch.setattr(SlowServer, "made", [])
+        worker = Worker(uvicorn.Config("not.loaded"), [])
+        worker.parent_conn.send(b"ping")
+        worker.target([])
+        assert eventually(worker.is_ready)
+        assert len(SlowServer.made) == 1
+
+    def test_is_what_the_supervisor_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Worker, "start", lambda worker: None)
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        supervisor = Supervisor(uvicorn.Config("not.loaded", workers=2), sockets=[], embedded=None)
+        supervisor.init_processes()
+        assert [type(process) for process in supervisor.processes] == [Worker, Worker]

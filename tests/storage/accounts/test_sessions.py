@@ -1,0 +1,154 @@
+"""Sessions: alive until they expire or end, with a refresh token that works once."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+
+from storage.accounts.sessions import SessionRepository
+from storage.core.database import Database
+from storage.core.errors import Conflict, NotFound
+from tests.support.chats import new_owner
+from tests.support.threads import THREADS, together
+
+HOUR = timedelta(hours=1)
+IMPOSSIBLE_IDS = ["", "1", "x" * 24, "\ud800", "\0", "0" * 24]
+
+
+@pytest.fixture
+def sessions(database: Database) -> SessionRepository:
+    return SessionRepository(database)
+
+
+@pytest.fixture
+def owner() -> str:
+    return new_owner()
+
+
+def log_in(sessions: SessionRepository, owner: str, *, lasts: timedelta = HOUR) -> str:
+    made = sessions.create(owner, refresh_token_hash="first", expires_at=datetime.now(UTC) + lasts)
+    return str(made["_id"])
+
+
+class TestCreate:
+    def test_stores_what_librechat_reads(
+        self, sessions: SessionRepository, owner: str, database: Database
+    ) -> None:
+        expiry = datetime(2099, 1, 1, tzinfo=UTC)
+        session_id = secrets.token_hex(12)
+        sessions.create(owner, refresh_token_hash="a" * 64, expires_at=expiry, session_id=session_id)
+        assert list(database.collection("sessions").find()) == [
+            {
+                "_id": ObjectId(session_id),
+                "user": ObjectId(owner),
+                "refreshTokenHash": "a" * 64,
+                "expiration": expiry,
+                "__v": 0,
+            }
+        ]
+
+    def test_a_taken_id_is_a_conflict(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        with pytest.raises(Conflict):
+            sessions.create(
+                new_owner(),
+                refresh_token_hash="x",
+                expires_at=datetime.now(UTC) + HOUR,
+                session_id=session_id,
+            )
+
+
+class TestIsActive:
+    def test_from_the_login_to_the_end(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        assert sessions.is_active(owner, session_id)
+        assert sessions.get(owner, session_id)["refreshTokenHash"] == "first"
+        sessions.delete(owner, session_id)
+        assert not sessions.is_active(owner, session_id)
+
+    def test_not_after_it_has_expired(self, sessions: SessionRepository, owner: str) -> None:
+        # MongoDB removes such documents once a minute only.
+        session_id = log_in(sessions, owner, lasts=-timedelta(seconds=1))
+        assert not sessions.is_active(owner, session_id)
+        with pytest.raises(NotFound):
+            sessions.get(owner, session_id)
+
+    def test_not_for_another_owner(self, sessions: SessionRepository, owner: str) -> None:
+        assert not sessions.is_active(new_owner(), log_in(sessions, owner))
+
+    @pytest.mark.parametrize("session_id", IMPOSSIBLE_IDS)
+    def test_not_with_an_unknown_or_impossible_id(
+        self, sessions: SessionRepository, owner: str, session_id: str
+    ) -> None:
+        log_in(sessions, owner)
+        assert not sessions.is_active(owner, session_id)
+        assert not sessions.is_active(session_id, session_id)
+
+
+class TestRotate:
+    def test_the_new_token_counts_and_the_old_one_no_longer(
+        self, sessions: SessionRepository, owner: str
+    ) -> None:
+        session_id = log_in(sessions, owner)
+        rotated = sessions.rotate(owner, session_id, old_hash="first", new_hash="second")
+        assert rotated == sessions.get(owner, session_id)
+        assert rotated is not None
+        assert rotated["refreshTokenHash"] == "second"
+        assert sessions.rotate(owner, session_id, old_hash="first", new_hash="third") is None
+        # That the session is still there tells a used token from an unknown session.
+        assert sessions.is_active(owner, session_id)
+        assert sessions.rotate(owner, session_id, old_hash="second", new_hash="third") is not None
+
+    def test_keeps_the_expiry(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        before = sessions.get(owner, session_id)["expiration"]
+        sessions.rotate(owner, session_id, old_hash="first", new_hash="second")
+        assert sessions.get(owner, session_id)["expiration"] == before
+
+    def test_of_eight_at_once_one_succeeds(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        outcomes = together(
+            lambda number: sessions.rotate(owner, session_id, old_hash="first", new_hash=f"new {number}")
+        )
+        winners = [outcome for outcome in outcomes if outcome is not None]
+        assert len(winners) == 1
+        assert outcomes.count(None) == THREADS - 1
+        assert sessions.get(owner, session_id) == winners[0]
+
+    def test_not_an_expired_session(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner, lasts=-timedelta(seconds=1))
+        assert sessions.rotate(owner, session_id, old_hash="first", new_hash="second") is None
+
+    def test_not_another_owners(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        assert sessions.rotate(new_owner(), session_id, old_hash="first", new_hash="second") is None
+        assert sessions.get(owner, session_id)["refreshTokenHash"] == "first"
+
+
+class TestDelete:
+    def test_ends_the_session_once(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        assert sessions.delete(owner, session_id)
+        assert not sessions.delete(owner, session_id)
+
+    def test_not_another_owners(self, sessions: SessionRepository, owner: str) -> None:
+        session_id = log_in(sessions, owner)
+        assert not sessions.delete(new_owner(), session_id)
+        assert sessions.is_active(owner, session_id)
+
+    @pytest.mark.parametrize("session_id", IMPOSSIBLE_IDS)
+    def test_an_unknown_or_impossible_id_is_none(
+        self, sessions: SessionRepository, owner: str, session_id: str
+    ) -> None:
+        assert not sessions.delete(owner, session_id)
+
+
+class TestDeleteAll:
+    def test_ends_the_owners_and_no_others(self, sessions: SessionRepository, owner: str) -> None:
+        mine = [log_in(sessions, owner) for _ in range(3)]
+        other = new_owner()
+        theirs = log_in(sessions, other)
+        assert sessions.delete_all(owner) == 3
+        assert not any(sessions.is_active(owner, session_id) for session_id in mine)
+        assert sessions.is_active(other, theirs)

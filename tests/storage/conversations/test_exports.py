@@ -1,0 +1,73 @@
+"""What exports read: the owner's alone, in an index's order."""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from storage.conversations.exports import ExportRepository
+from storage.core.database import Database, Document
+from tests.support.chats import new_owner, profiled, put_conversation, put_tree, shared_database
+
+
+@pytest.fixture(scope="module")
+def database(mongo_uri: str) -> Iterator[Database]:
+    with shared_database(mongo_uri) as database:
+        yield database
+
+
+@pytest.fixture
+def exports(database: Database) -> ExportRepository:
+    return ExportRepository(database)
+
+
+def titles(portions: Iterable[list[Document]]) -> list[str]:
+    return [each["title"] for rows in portions for each in rows]
+
+
+def test_another_owners_are_out_of_reach(exports: ExportRepository, database: Database) -> None:
+    ada, bob = new_owner(), new_owner()
+    conversation_id, _ = put_tree(database, ada)
+    (key,) = exports.conversation_keys(ada)
+    outlines = exports.outlines(ada, [conversation_id])[conversation_id]
+    assert exports.conversation_keys(bob) == []
+    assert titles(exports.conversations(bob, [key])) == []
+    assert exports.outlines(bob, [conversation_id]) == {}
+    assert exports.messages(bob, [each.key for each in outlines]) == {}
+    assert len(exports.messages(ada, [each.key for each in outlines])) == len(outlines) == 9
+
+
+def test_conversations_come_in_the_order_asked(exports: ExportRepository, database: Database) -> None:
+    owner = new_owner()
+    for number in range(5):
+        put_conversation(database, owner, title=str(number))
+    keys = exports.conversation_keys(owner)
+    found = exports.conversations(owner, keys[::-1])
+    assert titles(found) == ["4", "3", "2", "1", "0"]
+    database.collection("conversations").delete_one({"_id": keys[2]})
+    assert titles(exports.conversations(owner, keys)) == ["0", "1", "3", "4"]
+
+
+def test_large_conversations_come_one_by_one(exports: ExportRepository, database: Database) -> None:
+    owner = new_owner()
+    for number in range(3):
+        put_conversation(database, owner, title=str(number), promptPrefix="x" * (1 << 20))
+    portions = exports.conversations(owner, exports.conversation_keys(owner))
+    assert [titles([rows]) for rows in portions] == [["0"], ["1"], ["2"]]
+
+
+def test_outlines_say_how_large_a_message_is(exports: ExportRepository, database: Database) -> None:
+    conversation_id, prefix = put_tree(database, owner := new_owner())
+    outlines = exports.outlines(owner, [conversation_id])[conversation_id]
+    assert [each.message_id for each in outlines] == [prefix + name for name in "abcdefgrh"]
+    assert all(100 < each.size < 1000 for each in outlines)
+
+
+def test_it_reads_with_indexes(exports: ExportRepository, database: Database) -> None:
+    owner = new_owner()
+    ids = [put_tree(database, owner)[0] for _ in range(5)]
+    with profiled(database, "messages") as notes:
+        exports.outlines(owner, ids)
+    assert notes
+    for note in notes:
+        assert "COLLSCAN" not in note["planSummary"]
+        assert not note.get("hasSortStage")

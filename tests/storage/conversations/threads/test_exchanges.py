@@ -1,0 +1,141 @@
+"""Exchanges: several messages and their conversation, all or nothing."""
+
+from typing import Any
+
+import pytest
+
+from storage.conversations.exchanges import ExchangeRepository, Origin, Said
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database
+from storage.core.errors import InvalidDocument, NotFound, UnknownParent
+from tests.support.chats import NO_PARENT, new_id, new_owner, put_conversation, say, shape
+from tests.support.stored import is_empty, messages_of, stored
+
+ORIGIN = Origin("openAI", "gpt-4o")
+EXCHANGE = [Said("user", "Why?", 2), Said("assistant", "Because.", 3)]
+
+
+@pytest.fixture
+def exchanges(database: Database) -> ExchangeRepository:
+    return ExchangeRepository(database)
+
+
+@pytest.fixture
+def ada() -> str:
+    return new_owner()
+
+
+class TestBegin:
+    def test_makes_a_conversation_with_each_message_the_parent_of_the_next(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = exchanges.begin(ada, [*EXCHANGE, *EXCHANGE[:1]], ORIGIN, prompt_prefix="Be brief.")
+        messages = messages_of(database, ada, conversation_id)
+        assert [message["parentMessageId"] for message in messages] == [
+            NO_PARENT,
+            *(message["messageId"] for message in messages[:-1]),
+        ]
+        conversation = stored(database, ada, conversation_id)
+        assert conversation["messages"] == [message["_id"] for message in messages]
+        assert (conversation["endpoint"], conversation["model"]) == ("openAI", "gpt-4o")
+        assert conversation["promptPrefix"] == "Be brief."
+        assert conversation["title"] == "New Chat"
+        assert "endpointType" not in conversation
+
+    def test_stores_messages_as_librechat_would(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        question, answer = messages_of(database, ada, exchanges.begin(ada, EXCHANGE, ORIGIN))
+        assert (question["sender"], question["isCreatedByUser"], question["model"]) == ("User", True, None)
+        assert (answer["isCreatedByUser"], answer["model"], answer["endpoint"]) == (False, "gpt-4o", "openAI")
+        assert (question["tokenCount"], answer["tokenCount"]) == (2, 3)
+
+    def test_names_the_type_of_a_custom_endpoint(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = exchanges.begin(ada, EXCHANGE, Origin("Mistral", "small", "custom"))
+        assert stored(database, ada, conversation_id)["endpointType"] == "custom"
+
+    def test_stores_nothing_when_a_part_cannot_be_stored(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        too_large: Any = "x" * (17 * 1024 * 1024)
+        with pytest.raises(InvalidDocument):
+            exchanges.begin(ada, [EXCHANGE[0], Said("assistant", too_large, 1)], ORIGIN)
+        if database._has_transactions:
+            assert is_empty(database, ada)
+
+    def test_stores_no_message_when_the_conversation_cannot_be_stored(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        with pytest.raises(InvalidDocument):
+            exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="\ud800")
+        assert is_empty(database, ada) is database._has_transactions
+
+
+class TestAdd:
+    def test_stores_no_message_when_the_conversation_cannot_be_changed(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        # Its list of messages is none, so nothing can be added to it.
+        conversation_id = put_conversation(database, ada, messages="none")
+        with pytest.raises(InvalidDocument):
+            exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=None)
+        left = [each["text"] for each in messages_of(database, ada, conversation_id)]
+        assert left == ([] if database._has_transactions else ["Why?", "Because."])
+
+    def test_goes_on_after_the_parent(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        last = messages_of(database, ada, conversation_id)[-1]["messageId"]
+        more = [Said("user", "And?", 1), Said("assistant", "So.", 1)]
+        exchanges.add(ada, conversation_id, more, Origin("anthropic", "claude"), parent=last)
+        messages = messages_of(database, ada, conversation_id)
+        assert shape(messages) == {"Why?": None, "Because.": "Why?", "And?": "Because.", "So.": "And?"}
+        conversation = stored(database, ada, conversation_id)
+        assert (conversation["endpoint"], conversation["model"]) == ("anthropic", "claude")
+        assert len(conversation["messages"]) == 4
+        assert conversation["updatedAt"] == messages[-1]["createdAt"]
+
+    def test_begins_an_empty_conversation(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=None)
+        assert shape(messages_of(database, ada, conversation_id)) == {"Why?": None, "Because.": "Why?"}
+
+    def test_does_not_bring_back_what_was_deleted(
+        self, exchanges: ExchangeRepository, database: Database, threads: ThreadRepository, ada: str
+    ) -> None:
+        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        last = messages_of(database, ada, conversation_id)[-1]["messageId"]
+        threads.delete_message(ada, conversation_id, last)
+        with pytest.raises(UnknownParent):
+            exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=last)
+        threads.delete_conversation(ada, conversation_id)
+        with pytest.raises(NotFound):
+            exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=last)
+        assert is_empty(database, ada)
+
+    def test_another_owners_is_not_found(
+        self, exchanges: ExchangeRepository, threads: ThreadRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, bob = new_id(), new_owner()
+        say(threads, ada, conversation_id)
+        with pytest.raises(NotFound):
+            exchanges.add(bob, conversation_id, EXCHANGE, ORIGIN, parent=None)
+        assert is_empty(database, bob)
+
+
+class TestPromptPrefix:
+    def test_is_the_owners(self, exchanges: ExchangeRepository, ada: str) -> None:
+        with_one = exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="Be brief.")
+        without = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        assert (exchanges.prompt_prefix(ada, with_one), exchanges.prompt_prefix(ada, without)) == (
+            "Be brief.",
+            None,
+        )
+        for owner, conversation_id in ((new_owner(), with_one), (ada, new_id())):
+            with pytest.raises(NotFound):
+                exchanges.prompt_prefix(owner, conversation_id)

@@ -1,0 +1,133 @@
+"""File records: an owner's own."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from bson import ObjectId
+
+from storage.core.database import Database, Document
+from storage.core.errors import InvalidDocument, NotFound
+from storage.library.files import FileRepository
+from tests.support.chats import new_owner
+from tests.support.threads import THREADS, together
+
+IMPOSSIBLE_IDS = ["", "nothing", "\0", "0b0e5c2e-6f0e-4f1b-9f4b-0b6f0f6f2a10"]
+
+
+@pytest.fixture
+def files(database: Database) -> FileRepository:
+    return FileRepository(database)
+
+
+@pytest.fixture
+def owner() -> str:
+    return new_owner()
+
+
+def record(**fields: object) -> Document:
+    return {"file_id": str(uuid.uuid4()), "filename": "note.txt", "bytes": 5, "type": "text/plain", **fields}
+
+
+class TestInsert:
+    def test_stores_what_librechat_reads(self, files: FileRepository, owner: str, database: Database) -> None:
+        given = record()
+        made = files.insert(owner, given)
+        assert given.items() <= made.items()
+        assert made["user"] == ObjectId(owner)
+        # LibreChat's mark for removal after an hour.
+        assert "expiresAt" not in made
+        assert database.collection("files").find_one({"_id": made["_id"]}) == made
+
+    def test_belongs_to_the_caller_whatever_the_record_says(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(user=ObjectId(), createdAt=None))
+        assert made["user"] == ObjectId(owner)
+        assert made["createdAt"] is not None
+
+    @pytest.mark.parametrize("name", ["\ud800.txt", "x" * 17_000_000], ids=["surrogate", "size"])
+    def test_what_mongodb_refuses_is_said_and_not_stored(
+        self, files: FileRepository, owner: str, name: str
+    ) -> None:
+        with pytest.raises(InvalidDocument):
+            files.insert(owner, record(filename=name))
+        assert list(files.list(owner).documents()) == []
+
+
+class TestList:
+    def test_the_last_first_ties_included(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        made = [files.insert(owner, record(filename=str(number))) for number in range(9)]
+        database.collection("files").update_many({}, {"$set": {"updatedAt": made[0]["updatedAt"]}})
+        names = [found["filename"] for found in list(files.list(owner).documents())]
+        assert names == [str(number) for number in reversed(range(9))]
+
+    def test_leaves_whole_contents_out(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(text="a whole book"))
+        assert "text" not in next(files.list(owner).documents())
+        assert files.get(owner, made["file_id"])["text"] == "a whole book"
+
+    def test_nobody_elses(self, files: FileRepository, owner: str) -> None:
+        files.insert(new_owner(), record())
+        assert list(files.list(owner).documents()) == []
+
+
+class TestGet:
+    def test_gives_the_record(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        assert files.get(owner, made["file_id"]) == made
+
+    def test_not_another_owners(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        with pytest.raises(NotFound):
+            files.get(new_owner(), made["file_id"])
+
+    @pytest.mark.parametrize("file_id", IMPOSSIBLE_IDS)
+    def test_an_unknown_or_impossible_id_is_not_found(
+        self, files: FileRepository, owner: str, file_id: str
+    ) -> None:
+        files.insert(owner, record())
+        with pytest.raises(NotFound):
+            files.get(owner, file_id)
+
+    def test_an_impossible_owner_is_not_found(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        with pytest.raises(NotFound):
+            files.get("nobody", made["file_id"])
+
+
+class TestUse:
+    def test_ends_librechats_mark_for_removal(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        marked = {"usage": 2, "expiresAt": datetime.now(UTC), "temp_file_id": "t"}
+        used, other = (files.insert(owner, record(**marked)) for _ in range(2))
+        files.use(owner, [used["file_id"], "nothing"])
+        after = files.get(owner, used["file_id"])
+        assert after["usage"] == 3
+        assert not {"expiresAt", "temp_file_id"} & after.keys()
+        assert after["updatedAt"] >= used["updatedAt"]
+        assert files.get(owner, other["file_id"]).keys() == other.keys()
+
+    def test_not_of_another_owners(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(expiresAt=datetime(2030, 1, 1, tzinfo=UTC)))
+        files.use(new_owner(), [made["file_id"]])
+        assert files.get(owner, made["file_id"]) == made
+
+
+class TestDelete:
+    def test_gives_what_it_was_once(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        assert files.delete(owner, made["file_id"]) == made
+        assert files.delete(owner, made["file_id"]) is None
+
+    def test_of_eight_at_once_one_gets_it(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        outcomes = together(lambda number: files.delete(owner, made["file_id"]))
+        assert outcomes.count(made) == 1
+        assert outcomes.count(None) == THREADS - 1
+
+    def test_not_another_owners(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        assert files.delete(new_owner(), made["file_id"]) is None
+        assert files.get(owner, made["file_id"]) == made
