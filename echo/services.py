@@ -1,69 +1,90 @@
-"""What handlers work with: the services of one application and the caller of one request."""
+"""What handlers work with: the services of one application, by domain."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from echo.accounts.assembly import Accounts, build_accounts
+from echo.background import Background
+from echo.chat.assembly import ChatParts, build_chat
+from echo.chat.service import ChatService
+from echo.completions.assembly import CompletionParts, build_completions
+from echo.completions.service import CompletionService
+from echo.contract.document import Contract, load_contract
+from echo.conversations.assembly import Conversations, build_conversations
+from echo.conversations.token_count import count_tokens
+from echo.files import FileStore
+from echo.library.assembly import Library, build_library
+from echo.observation.readiness import Dependency, Readiness
+from echo.providers.assembly import ProviderParts, build_provider_parts
 from echo.settings import Settings
-from storage.accounts.users import UserRepository
-from storage.conversations.conversations import ConversationRepository
-from storage.conversations.messages import MessageRepository
-from storage.conversations.threads import ThreadRepository
-from storage.library.assistants import AssistantRepository
-from storage.library.files import FileRepository
-from storage.library.presets import PresetRepository
+from echo.settings.startup import Startup, read_startup
+from echo.speech import Transcriber, build_transcriber
+from storage.core.database import Database
 
-if TYPE_CHECKING:
-    from echo.accounts.api_keys import ApiKeyService
-    from echo.accounts.service import AuthService
-    from echo.accounts.standing import Standing
-    from echo.accounts.two_factor import TwoFactorService
-    from echo.accounts.user_keys import KeyService
-    from echo.background import Background
-    from echo.chat.service import ChatService
-    from echo.completions.service import CompletionService
-    from echo.contract.document import Contract
-    from echo.conversations.searches import Searches
-    from echo.files import FileStore
-    from echo.observation.readiness import Readiness
-    from echo.providers.catalog import Catalog
-    from echo.providers.chat import Providers
-    from echo.providers.moderation import Moderation
-    from echo.providers.titles import TitleService
-    from echo.settings.startup import Startup
-    from echo.speech import Transcriber
-    from echo.transfer.service import TransferService
+# How long `GET /ready` waits for an answer, and how old one about the disk may be.
+READY_SECONDS = 2.0
+PROBE_FRESH_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
-    settings: Settings
-    startup: "Startup"
-    contract: "Contract"
-    users: UserRepository
-    conversations: ConversationRepository
-    messages: MessageRepository
-    threads: ThreadRepository
-    presets: PresetRepository
-    files: FileRepository
-    assistants: AssistantRepository
-    auth: "AuthService"
-    searches: "Searches"
-    standing: "Standing"
-    two_factor: "TwoFactorService"
-    api_keys: "ApiKeyService"
-    keys: "KeyService"
-    completions: "CompletionService"
-    catalog: "Catalog"
-    chat: "ChatService"
-    providers: "Providers"
-    moderation: "Moderation"
-    titles: "TitleService"
-    transcriber: "Transcriber"
-    transfers: "TransferService"
-    file_store: "FileStore"
-    background: "Background"
+    accounts: Accounts
+    background: Background
+    chat: ChatService
+    completions: CompletionService
+    contract: Contract
+    conversations: Conversations
     count_tokens: Callable[[str], int]
-    readiness: "Readiness"
+    library: Library
+    providers: ProviderParts
+    readiness: Readiness
+    settings: Settings
+    startup: Startup
+    transcriber: Transcriber
+
+
+def build_services(settings: Settings, database: Database) -> Services:
+    """Every domain's part, each built by its own module; nothing is contacted."""
+    background = Background()
+    accounts = build_accounts(settings, database)
+    library = build_library(settings, database)
+    providers = build_provider_parts(settings, background)
+    chat = ChatParts(
+        providers.registry,
+        accounts.keys.credentials,
+        providers.titles,
+        library.file_store,
+        background,
+        count_tokens,
+        accounts.violations.count,
+    )
+    return Services(
+        accounts=accounts,
+        background=background,
+        chat=build_chat(settings, database, chat),
+        completions=build_completions(
+            settings, database, CompletionParts(accounts, providers, background, count_tokens)
+        ),
+        contract=load_contract(),
+        conversations=build_conversations(settings, database),
+        count_tokens=count_tokens,
+        library=library,
+        providers=providers,
+        readiness=make_readiness(database, library.file_store),
+        settings=settings,
+        startup=read_startup(settings),
+        transcriber=build_transcriber(settings),
+    )
+
+
+def make_readiness(database: Database, file_store: FileStore) -> Readiness:
+    """What a process needs, and how each is asked."""
+    return Readiness(
+        {
+            "database": Dependency(lambda: database.ping(READY_SECONDS), seconds=READY_SECONDS),
+            # A write that is brought to the disk, for anybody who asks.
+            "files": Dependency(file_store.probe, seconds=READY_SECONDS, fresh_seconds=PROBE_FRESH_SECONDS),
+        }
+    )

@@ -11,20 +11,20 @@ Json = dict[str, Any]
 
 def list_api_keys(services: Services, caller: Caller) -> Json:
     """All keys of the caller; what opens something is not among it."""
-    return {"keys": schemas.api_key.dump_all(services.api_keys.list(caller.id))}
+    return {"keys": schemas.api_key.dump_all(services.accounts.api_keys.list(caller.id))}
 
 
 def create_api_key(services: Services, caller: Caller, *, body: Json) -> Json:
     """A new key, shown this once."""
-    made = services.api_keys.create(caller.id, **schemas.new_api_key.load(body))
+    made = services.accounts.api_keys.create(caller.id, **schemas.new_api_key.load(body))
     return {**schemas.api_key.dump_one(made.document), "key": made.key}
 
 
 def get_api_key(services: Services, caller: Caller, *, api_key_id: str) -> Json:
     """One key."""
-    return schemas.api_key.dump_one(services.api_keys.get(caller.id, api_key_id))
+    return schemas.api_key.dump_one(services.accounts.api_keys.get(caller.id, api_key_id))
 
 
 def delete_api_key(services: Services, caller: Caller, *, api_key_id: str) -> None:
     """Delete a key: whoever comes with it is refused."""
-    services.api_keys.delete(caller.id, api_key_id)
+    services.accounts.api_keys.delete(caller.id, api_key_id)

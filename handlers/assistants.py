@@ -14,7 +14,7 @@ def list_assistants(
     services: Services, caller: Caller, *, limit: int, order: str = "desc", after: str | None = None
 ) -> Json:
     """One page of the caller's assistants, by the time of their creation."""
-    documents, has_more = services.assistants.list_page(
+    documents, has_more = services.library.assistants.list_page(
         caller.id, limit=clamp(limit), after=after, newest_first=order == "desc"
     )
     data = schemas.assistant.dump_all(documents)
@@ -29,20 +29,24 @@ def list_assistants(
 
 def create_assistant(services: Services, caller: Caller, *, body: Json) -> Json:
     """Keep an assistant."""
-    return schemas.assistant.dump_one(services.assistants.create(caller.id, schemas.change.load(body)))
+    return schemas.assistant.dump_one(
+        services.library.assistants.create(caller.id, schemas.change.load(body))
+    )
 
 
 def get_assistant(services: Services, caller: Caller, *, id_: str) -> Json:
     """One assistant."""
-    return schemas.assistant.dump_one(services.assistants.get(caller.id, id_))
+    return schemas.assistant.dump_one(services.library.assistants.get(caller.id, id_))
 
 
 def update_assistant(services: Services, caller: Caller, *, id_: str, body: Json) -> Json:
     """Change what the body names, and nothing else."""
-    return schemas.assistant.dump_one(services.assistants.update(caller.id, id_, schemas.change.load(body)))
+    return schemas.assistant.dump_one(
+        services.library.assistants.update(caller.id, id_, schemas.change.load(body))
+    )
 
 
 def delete_assistant(services: Services, caller: Caller, *, id_: str) -> Json:
     """Delete an assistant."""
-    services.assistants.delete(caller.id, id_)
+    services.library.assistants.delete(caller.id, id_)
     return {"id": id_, "object": "assistant.deleted", "deleted": True}

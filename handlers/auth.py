@@ -17,13 +17,13 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     """Create an account; the first one is the administrator's."""
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
-    return users.user.dump_one(services.auth.register(client, **fields))
+    return users.user.dump_one(services.accounts.auth.register(client, **fields))
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session: an access token in the body, a refresh token in a cookie. Or half of one, and neither."""
     credentials = schemas.login.load(body)
-    signed_in = services.auth.login(credentials["email"], credentials["password"], client)
+    signed_in = services.accounts.auth.login(credentials["email"], credentials["password"], client)
     if isinstance(signed_in, HalfSignedIn):
         return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
@@ -34,7 +34,7 @@ def verify_two_factor_login(
 ) -> tuple[Json, int, Headers]:
     """The other half of a login: by a code of the second factor the session begins."""
     fields = schemas.second_login.load(body)
-    signed_in = services.auth.login_second(fields.pop("temp_token"), Proof(**fields), client)
+    signed_in = services.accounts.auth.login_second(fields.pop("temp_token"), Proof(**fields), client)
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
 
 
@@ -42,13 +42,13 @@ def refresh_token(
     services: Services, caller: Caller, client: ClientInfo, *, refresh_token: str | None = None
 ) -> tuple[Json, int, Headers]:
     """A new access token for a session; a refresh token that was sent is exchanged for its successor."""
-    signed_in = services.auth.refresh(caller, refresh_token, client)
+    signed_in = services.accounts.auth.refresh(caller, refresh_token, client)
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
 
 
 def logout(services: Services, caller: Caller, client: ClientInfo) -> tuple[Json, int, Headers]:
     """End the session: its access tokens and its refresh token are dead."""
-    cookie = services.auth.logout(caller, client)
+    cookie = services.accounts.auth.logout(caller, client)
     return {"message": "Logout successful"}, 200, _cookie(cookie)
 
 

@@ -16,7 +16,7 @@ def start_chat(
     services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json
 ) -> Json | Pending:
     """Ask a model; the answer comes by the stream."""
-    asked, moderation = schemas.asked(body), services.moderation
+    asked, moderation = schemas.asked(body), services.providers.moderation
     check_size(asked.text, services.settings.max_message_bytes)
     if moderation.enabled:
         return Pending(
@@ -35,7 +35,7 @@ def follow_chat(
 ) -> EventStream:
     """The events of a run, from the beginning or from now on, for as long as the session lasts."""
     frames = services.chat.follow(caller.id, stream_id, created_at=generation_created_at, resume=resume)
-    return EventStream(services.standing.while_here(caller, frames))
+    return EventStream(services.accounts.standing.while_here(caller, frames))
 
 
 def abort_chat(services: Services, caller: Caller, *, body: Json) -> Pending:

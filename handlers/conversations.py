@@ -26,7 +26,7 @@ def list_conversations(
     """One page of the caller's conversations, by default the newest that are not archived."""
 
     def page(stop: Any = None) -> Json:
-        found = services.conversations.list_page(
+        found = services.conversations.conversations.list_page(
             caller.id,
             limit=clamp(limit),
             cursor=cursor,
@@ -37,17 +37,17 @@ def list_conversations(
         )
         return page_body("conversations", schemas.conversation, found)
 
-    return services.searches.pending(caller.id, page) if search else page()
+    return services.conversations.searches.pending(caller.id, page) if search else page()
 
 
 def get_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
     """One conversation."""
-    return schemas.conversation.dump_one(services.conversations.get(caller.id, conversation_id))
+    return schemas.conversation.dump_one(services.conversations.conversations.get(caller.id, conversation_id))
 
 
 def delete_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
     """Delete a conversation and its messages; what a model still says in it ends."""
-    deleted = services.threads.delete_conversation(caller.id, conversation_id)
+    deleted = services.conversations.threads.delete_conversation(caller.id, conversation_id)
     services.chat.abandon(caller.id, conversation_id)
     return dict(deleted)
 
@@ -58,28 +58,30 @@ def update_conversation(services: Services, caller: Caller, *, body: Json) -> Js
     conversation_id = change.pop("conversation_id")
     if not change:
         return get_conversation(services, caller, conversation_id=conversation_id)
-    return schemas.conversation.dump_one(services.conversations.update(caller.id, conversation_id, **change))
+    return schemas.conversation.dump_one(
+        services.conversations.conversations.update(caller.id, conversation_id, **change)
+    )
 
 
 def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
     """Give a conversation a title made from how it began."""
-    conversation = services.conversations.get(caller.id, body["conversationId"])
+    conversation = services.conversations.conversations.get(caller.id, body["conversationId"])
     conversation_id = conversation["conversationId"]
-    messages = services.messages.read_conversation(caller.id, conversation_id)
+    messages = services.conversations.messages.read_conversation(caller.id, conversation_id)
     question, answer = message_schemas.opening(messages.documents())
     if question is None:
         return {"title": schemas.conversation.dump_one(conversation)["title"]}
     endpoint, model = conversation.get("endpoint"), conversation.get("model")
-    title = services.titles.wait_for(
+    title = services.providers.titles.wait_for(
         services.background,
         question,
         answer,
         endpoint=endpoint,
         model=model,
-        credentials=services.keys.credentials(caller.id, endpoint) if endpoint else None,
+        credentials=services.accounts.keys.credentials(caller.id, endpoint) if endpoint else None,
     )
     # A name that the user has given meanwhile stays.
-    titled = services.conversations.replace_title(
+    titled = services.conversations.conversations.replace_title(
         caller.id, conversation_id, conversation.get("title"), title
     )
     return {"title": schemas.conversation.dump_one(titled)["title"]}
@@ -97,9 +99,9 @@ def await_title(services: Services, caller: Caller, *, conversation_id: str) -> 
 def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json | JsonItems:
     """Copy a conversation up to one of its messages into a new one."""
     target = schemas.fork.load(body)
-    conversation = services.threads.fork(
+    conversation = services.conversations.threads.fork(
         caller.id, target.pop("conversation_id"), target.pop("message_id"), **target
     )
-    messages = services.messages.read_conversation(caller.id, conversation["conversationId"])
+    messages = services.conversations.messages.read_conversation(caller.id, conversation["conversationId"])
     made = {"conversation": schemas.conversation.dump_one(conversation)}
     return all_under("messages", message_schemas.message, messages, made)

@@ -16,20 +16,20 @@ Json = dict[str, Any]
 
 def list_files(services: Services, caller: Caller) -> list[Json] | JsonItems:
     """All files of the caller, the last changed first."""
-    return all_items(schemas.file, services.files.list(caller.id))
+    return all_items(schemas.file, services.library.files.list(caller.id))
 
 
 def upload_file(services: Services, caller: Caller, *, file: Upload, metadata: str | None = None) -> Json:
     """Keep a file of any allowed type; the contract takes `metadata`, and LibreChat has no use for it."""
-    with services.file_store.received(caller.id, file) as stored:
-        document = services.files.insert(caller.id, stored.record)
+    with services.library.file_store.received(caller.id, file) as stored:
+        document = services.library.files.insert(caller.id, stored.record)
     return schemas.file.dump_one(document)
 
 
 def upload_image(services: Services, caller: Caller, *, file: Upload) -> Json:
     """Keep a picture."""
-    with services.file_store.received(caller.id, file, image=True) as stored:
-        document = services.files.insert(caller.id, stored.record)
+    with services.library.file_store.received(caller.id, file, image=True) as stored:
+        document = services.library.files.insert(caller.id, stored.record)
     return schemas.file.dump_one(document)
 
 
@@ -43,12 +43,12 @@ def download_file(services: Services, caller: Caller, *, user_id: str, file_id: 
     """The content of a file of the caller, as an attachment."""
     if user_id != caller.id:
         raise NotFound
-    return download(services.file_store, services.files.get(caller.id, file_id))
+    return download(services.library.file_store, services.library.files.get(caller.id, file_id))
 
 
 def _delete(services: Services, owner: str, file_id: str) -> bool:
     # The record goes first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
-    document = services.files.delete(owner, file_id)
+    document = services.library.files.delete(owner, file_id)
     if document is not None:
-        services.file_store.delete(document)
+        services.library.file_store.delete(document)
     return document is not None

@@ -9,19 +9,19 @@ from handlers.schemas import keys as schemas
 
 def get_user_key(services: Services, caller: Caller, *, name: str) -> dict[str, Any]:
     """Whether there is a key, and until when; never the key itself."""
-    return schemas.expiry.dump_one({"expiresAt": services.keys.expiry(caller.id, name)})
+    return schemas.expiry.dump_one({"expiresAt": services.accounts.keys.expiry(caller.id, name)})
 
 
 def put_user_key(services: Services, caller: Caller, *, body: dict[str, Any]) -> None:
     """Keep a key."""
-    services.keys.put(caller.id, **schemas.new_key.load(body))
+    services.accounts.keys.put(caller.id, **schemas.new_key.load(body))
 
 
 def delete_user_key(services: Services, caller: Caller, *, name: str) -> None:
     """Delete a key, if there is one."""
-    services.keys.delete(caller.id, name)
+    services.accounts.keys.delete(caller.id, name)
 
 
 def delete_user_keys(services: Services, caller: Caller, *, all_: bool) -> None:
     """Delete all keys of the caller; the contract takes `all` only as true."""
-    services.keys.delete_all(caller.id)
+    services.accounts.keys.delete_all(caller.id)

@@ -25,7 +25,7 @@ def list_messages(
     """One page of the caller's messages, the newest first."""
 
     def page(stop: Any = None) -> Json:
-        found = services.messages.list_page(
+        found = services.conversations.messages.list_page(
             caller.id,
             limit=clamp(page_size),
             cursor=cursor,
@@ -35,21 +35,23 @@ def list_messages(
         )
         return page_body("messages", schemas.message, found)
 
-    return services.searches.pending(caller.id, page) if search else page()
+    return services.conversations.searches.pending(caller.id, page) if search else page()
 
 
 def list_conversation_messages(
     services: Services, caller: Caller, *, conversation_id: str
 ) -> list[Json] | JsonItems:
     """All messages of a conversation, the oldest first."""
-    return all_items(schemas.message, services.messages.read_conversation(caller.id, conversation_id))
+    return all_items(
+        schemas.message, services.conversations.messages.read_conversation(caller.id, conversation_id)
+    )
 
 
 def create_message(services: Services, caller: Caller, *, conversation_id: str, body: Json) -> Json:
     """Post a message; a conversation that is not there yet begins with it."""
     fields = schemas.new_message.load(body)
     check_size(fields["text"], services.settings.max_message_bytes)
-    message = services.threads.post(
+    message = services.conversations.threads.post(
         caller.id, conversation_id, token_count=services.count_tokens(fields["text"]), **fields
     )
     return schemas.message.dump_one(message)
@@ -57,7 +59,9 @@ def create_message(services: Services, caller: Caller, *, conversation_id: str, 
 
 def get_message(services: Services, caller: Caller, *, conversation_id: str, message_id: str) -> Json:
     """One message."""
-    return schemas.message.dump_one(services.messages.get(caller.id, conversation_id, message_id))
+    return schemas.message.dump_one(
+        services.conversations.messages.get(caller.id, conversation_id, message_id)
+    )
 
 
 def update_message(
@@ -68,7 +72,7 @@ def update_message(
         return get_message(services, caller, conversation_id=conversation_id, message_id=message_id)
     text = body["text"]
     check_size(text, services.settings.max_message_bytes)
-    message = services.threads.edit(
+    message = services.conversations.threads.edit(
         caller.id, conversation_id, message_id, text=text, token_count=services.count_tokens(text)
     )
     return schemas.message.dump_one(message)
@@ -76,7 +80,7 @@ def update_message(
 
 def delete_message(services: Services, caller: Caller, *, conversation_id: str, message_id: str) -> Json:
     """Delete a message; its children hang on its parent from then on."""
-    services.threads.delete_message(caller.id, conversation_id, message_id)
+    services.conversations.threads.delete_message(caller.id, conversation_id, message_id)
     return {"messageId": message_id}
 
 
@@ -85,5 +89,5 @@ def give_feedback(
 ) -> Json:
     """Say what one thinks of a message, or nothing any more."""
     feedback = schemas.read_feedback(body)
-    services.messages.give_feedback(caller.id, conversation_id, message_id, feedback)
+    services.conversations.messages.give_feedback(caller.id, conversation_id, message_id, feedback)
     return {"messageId": message_id, "conversationId": conversation_id, "feedback": feedback}

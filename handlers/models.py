@@ -6,4 +6,4 @@ from echo.services import Services
 
 def list_models(services: Services, caller: Caller) -> dict[str, list[str]]:
     """The names of the models by endpoint."""
-    return services.catalog.models()
+    return services.providers.catalog.models()

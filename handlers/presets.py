@@ -13,18 +13,18 @@ Json = dict[str, Any]
 
 def list_presets(services: Services, caller: Caller) -> list[Json] | JsonItems:
     """All presets of the caller."""
-    return all_items(schemas.preset, services.presets.list(caller.id))
+    return all_items(schemas.preset, services.library.presets.list(caller.id))
 
 
 def create_preset(services: Services, caller: Caller, *, body: Json) -> Json:
     """Keep a preset."""
-    return schemas.preset.dump_one(services.presets.create(caller.id, schemas.new_preset.load(body)))
+    return schemas.preset.dump_one(services.library.presets.create(caller.id, schemas.new_preset.load(body)))
 
 
 def delete_presets(services: Services, caller: Caller, *, body: Json) -> Json:
     """Delete the named preset, or without a name all of the caller's, as LibreChat does."""
     if "presetId" in body:
-        deleted = services.presets.delete(caller.id, body["presetId"])
+        deleted = services.library.presets.delete(caller.id, body["presetId"])
     else:
-        deleted = services.presets.delete_all(caller.id)
+        deleted = services.library.presets.delete_all(caller.id)
     return {"acknowledged": True, "deletedCount": deleted}

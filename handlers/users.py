@@ -9,4 +9,4 @@ from handlers.schemas import users as schemas
 
 def get_current_user(services: Services, caller: Caller) -> dict[str, Any]:
     """The account that the access token belongs to."""
-    return schemas.user.dump_one(services.users.get(caller.id))
+    return schemas.user.dump_one(services.accounts.users.get(caller.id))

@@ -266,7 +266,9 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
 
     def make(name: str) -> UserClient:
         email = f"{name}-{secrets.token_hex(6)}@example.com"
-        user = services.users.create(name=name, email=email, username=name, password_hash=password_hash)
+        user = services.accounts.users.create(
+            name=name, email=email, username=name, password_hash=password_hash
+        )
         owner, session_id = str(user["_id"]), secrets.token_hex(12)
         refresh_token = tokens.make_refresh(owner, session_id)
         session_repository.create(

@@ -88,7 +88,7 @@ def unavailable_ends() -> Iterator[None]:
 
 @contextmanager
 def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple[Settings, Any]]:
-    """Complete settings and an open `storage.core.database.Database` for one command; `indexes` makes those that lack.
+    """Complete settings and an open `storage.core.database.Database` for one command; `indexes` makes what lacks.
 
     Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
     one that lives as long as the command.

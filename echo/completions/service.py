@@ -93,8 +93,8 @@ class CompletionService:
     def create(self, caller: Caller, question: Question) -> Pending:
         """The answer to a question: a completion, or the stream of its chunks.
 
-        Raises `storage.core.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the caller
-        may not be here any more, and is not kept then.
+        Raises `storage.core.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the
+        caller may not be here any more, and is not kept then.
         """
         earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller.id)
         earlier = replace(earlier, system=reach.variables.prompt(earlier.system))

@@ -20,7 +20,6 @@ from echo.handling.large_answers import SMALL_BYTES, LargeAnswers, Share
 from echo.handling.pending import Pending, PendingResponse
 from echo.handling.scope import ARGUMENTS, CALLER, CLIENT
 from echo.handling.stream_body import JsonItems, StreamBody, StreamedResponse
-from echo.services import Services
 
 Handler = Callable[..., Any]
 
@@ -44,7 +43,7 @@ class BoundOperation:
         self,
         operation: Operation,
         handler: Handler,
-        services: Services,
+        services: object,
         large: LargeAnswers | None = None,
     ) -> None:
         self.operation = operation

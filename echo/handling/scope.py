@@ -1,4 +1,4 @@
-"""The names under which the scope of a request, and then its WSGI environment, carries what was found out about it."""
+"""The names under which a request's scope, and then its WSGI environment, carries what was found out about it."""
 
 ARGUMENTS = "echo.arguments"
 CALLER = "echo.caller"

@@ -14,7 +14,7 @@ schemes and builds the Flask application. What stands here instead of its stock 
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import connexion
 import flask
@@ -25,6 +25,7 @@ from connexion.operations import AbstractOperation
 from connexion.spec import OpenAPISpecification
 from starlette.types import Receive, Scope, Send
 
+from echo.contract.document import Contract
 from echo.contract.gate import ContractGate
 from echo.contract.operations import BoundOperation
 from echo.handling.large_answers import LargeAnswers
@@ -32,13 +33,30 @@ from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.http.reader import RequestReader
-from echo.services import Services
+from echo.settings import Settings
 
 SecurityMap = Mapping[str, Callable[[], Any]]
 
 
+class HandlerServices(Protocol):
+    """What handlers get as `services`, as far as it matters here: `echo.services` knows the rest."""
+
+    @property
+    def contract(self) -> Contract:
+        """The document that is served."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+
+
 def build_application(
-    services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
+    services: HandlerServices,
+    *,
+    pools: Pools,
+    limiter: RateLimiter,
+    security_map: SecurityMap,
+    lifespan: Any = None,
 ) -> connexion.FlaskApp:
     """The Connexion application that serves the contract.
 
@@ -72,7 +90,7 @@ def accept_openapi_31() -> None:
 class EchoFlaskApp(connexion.FlaskApp):
     """Connexion's FlaskApp with our operations and our bridge."""
 
-    def __init__(self, services: Services, pools: Pools, **options: Any) -> None:
+    def __init__(self, services: HandlerServices, pools: Pools, **options: Any) -> None:
         super().__init__("echo", server_args={"static_folder": None}, **options)
         # Connexion made its own inner application just now, in a constructor without a hook for ours.
         self._middleware_app = self.middleware.app = EchoFlaskASGIApp(services, pools)
@@ -82,7 +100,7 @@ class EchoFlaskApp(connexion.FlaskApp):
 class EchoFlaskASGIApp(FlaskASGIApp):
     """The inner end: a Flask application reached through the bridge."""
 
-    def __init__(self, services: Services, pools: Pools) -> None:
+    def __init__(self, services: HandlerServices, pools: Pools) -> None:
         super().__init__("echo", {"static_folder": None})
         self.app: ContractFlask = ContractFlask("echo", static_folder=None)
         self.app.config["PROPAGATE_EXCEPTIONS"] = True
@@ -107,7 +125,7 @@ class EchoFlaskASGIApp(FlaskASGIApp):
 class EchoFlaskApi(FlaskApi):
     """Registers a `BoundOperation` for each operation."""
 
-    def __init__(self, *args: Any, services: Services, large: LargeAnswers, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, services: HandlerServices, large: LargeAnswers, **kwargs: Any) -> None:
         self._services = services
         self._large = large
         self._operations = {operation.handler_name: operation for operation in services.contract.operations}

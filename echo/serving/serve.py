@@ -52,7 +52,8 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
     Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
-    `storage.core.errors.Unavailable` when the configured one does not answer, and `echo.serving.listening.AddressUnavailable`.
+    `storage.core.errors.Unavailable` when the configured one does not answer, and
+    `echo.serving.listening.AddressUnavailable`.
     """
     if not settings.rate_limits_enabled:
         log.warning("rate limits are off; never run a public server like this")

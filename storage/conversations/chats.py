@@ -43,7 +43,7 @@ class Progress:
 
 
 class ChatRepository:
-    """Writes across `conversations` and `messages` for runs; see `storage.conversations.threads` for single messages."""
+    """Writes across `conversations` and `messages` for runs; see `threads` for single messages."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

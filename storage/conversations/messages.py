@@ -1,4 +1,4 @@
-"""The `messages` collection: reading, and feedback. What also touches the conversation is in `storage.conversations.threads`."""
+"""The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime

@@ -163,7 +163,7 @@ class ThreadRepository:
     def fork(
         self, owner: str, conversation_id: str, message_id: str, *, option: str, split_at_target: bool
     ) -> Document:
-        """Copy a part of a conversation into a new one, which is returned; see `storage.conversations.forks`. Raises `NotFound`.
+        """Copy a part of a conversation into a new one, which is returned; see `forks`. Raises `NotFound`.
 
         A portion of the messages is in memory at a time. More than 16 MiB of them (`COPIED_AT_ONCE`) are no matter
         for one transaction, which the database would have to hold as a whole: there the order of the writes counts.

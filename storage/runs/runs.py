@@ -1,6 +1,6 @@
 """The `echo_runs` collection: which runs of chats there are, and what all of each has said once it is over.
 
-One process works on a run, and every other one can follow it: what the model says is written in `storage.runs.pieces`.
+One process works on a run, and every other one can follow it: what the model says is in `storage.runs.pieces`.
 All of it is of use for some minutes only; the messages themselves are in `messages`.
 """
 

@@ -145,7 +145,7 @@ async def profile(application: Application, path: str, query: str, token: str) -
 
 def log_in(application: Application, bench: Bench) -> str:
     """An access token of the measured user."""
-    auth = application.services.auth
+    auth = application.services.accounts.auth
     client = ClientInfo("127.0.0.1", secure=False)
     return auth.login(bench.seeded.user["email"], PASSWORD, client).token
 

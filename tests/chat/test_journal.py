@@ -46,7 +46,9 @@ class Scene:
         self.provider = Provider()
         self.prepared = prepared(self.provider)
         self.chats.begin(self.prepared.owner, self.prepared.conversation_id, self.prepared.begun)
-        tools = Tools(self.chats, services.titles, len, in_thread, lambda *_: None, self.journal.pause)
+        tools = Tools(
+            self.chats, services.providers.titles, len, in_thread, lambda *_: None, self.journal.pause
+        )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)
 

@@ -289,16 +289,18 @@ class TestDeletingAConversation:
         away = Database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50")
         parts = ChatParts(
             services.providers,
-            services.keys.credentials,
-            services.titles,
-            services.file_store,
+            services.accounts.keys.credentials,
+            services.providers.titles,
+            services.library.file_store,
             services.background,
             services.count_tokens,
             lambda *violation: None,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(
-            services.threads.post(ada.id, new_id(), text="x", sender="user", token_count=1)["conversationId"]
+            services.conversations.threads.post(ada.id, new_id(), text="x", sender="user", token_count=1)[
+                "conversationId"
+            ]
         )
         caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
         assert delete_conversation(half, caller, conversation_id=conversation_id)["conversations"] == 1

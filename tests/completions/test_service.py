@@ -62,11 +62,11 @@ class Slow:
 def make(services: Services, provider: ChatProvider, **options: Any) -> CompletionService:
     providers: Mapping[str, ChatProvider] = {"a": provider}
     settings = [ProviderSettings("a", "custom", ("m",), api_key="k")]
-    keys = KeyService(services.keys._keys, settings, None)
-    models = Models(providers, settings, keys, services.users)
+    keys = KeyService(services.accounts.keys._keys, settings, None)
+    models = Models(providers, settings, keys, services.accounts.users)
     completions = services.completions
     parts = {"keeper": completions._keeper, "standing": completions._standing}
-    parts |= {"count_tokens": len, "most_open": 1, "check_texts": services.moderation.check}
+    parts |= {"count_tokens": len, "most_open": 1, "check_texts": services.providers.moderation.check}
     return CompletionService(models, **{**parts, **options})
 
 
@@ -150,12 +150,12 @@ class TestStanding:
 
     def test_is_lost_while_the_model_is_silent(self, services: Services, make_user: MakeUser) -> None:
         async def collect() -> list[bytes]:
-            guard = SessionGuard(services.auth._sessions)
-            standing = Standing(guard, services.api_keys._guard, look_seconds=0.05)
+            guard = SessionGuard(services.accounts.auth._sessions)
+            standing = Standing(guard, services.accounts.api_keys._guard, look_seconds=0.05)
             service = make(services, Slow(60), standing=standing, pulse_seconds=0.2)
             question = Question("a/m", (Turn("user", "Hello"),), stream=True)
             stream = await service.create(with_session(ada), question).make()
-            services.auth._sessions.delete(ada.id, ada.session_id)
+            services.accounts.auth._sessions.delete(ada.id, ada.session_id)
             guard.forget(ada.id, ada.session_id)
             return [frame async for frame in stream.frames]
 
@@ -165,7 +165,7 @@ class TestStanding:
     def test_is_not_lost_because_the_database_is_away(self, services: Services) -> None:
         async def collect() -> list[bytes]:
             guard = SessionGuard(SessionRepository(away))
-            standing = Standing(guard, services.api_keys._guard, look_seconds=0.01)
+            standing = Standing(guard, services.accounts.api_keys._guard, look_seconds=0.01)
             stream = await stream_of(make(services, Slow(0.3), standing=standing))
             return [frame async for frame in stream.frames]
 

@@ -77,7 +77,7 @@ class TestCreateApiKey:
 
         def create(_number: int) -> None:
             with suppress(Unprocessable):
-                services.api_keys.create(ada.id, name="script")
+                services.accounts.api_keys.create(ada.id, name="script")
 
         together(create)
         assert keys.count_documents({"userId": ObjectId(ada.id)}) <= MAX_KEYS

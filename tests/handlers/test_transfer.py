@@ -137,7 +137,7 @@ class TestImport:
     def test_one_of_an_account_runs_at_a_time(
         self, services: Services, ada: UserClient, bob: UserClient
     ) -> None:
-        with services.transfers._alone(ada.id):
+        with services.conversations.transfers._alone(ada.id):
             refused = send(ada, sample("claude.json"))
             assert (refused.status_code, refused.json()["code"]) == (409, "import_running")
             assert send(bob, sample("claude.json")).status_code == 201
@@ -153,7 +153,7 @@ class TestImport:
         upload = Upload(io.BytesIO(content), "a.json", "application/json", len(content))
         app_database.collection("users").delete_one({"_id": ObjectId(user.id)})
         with pytest.raises(Unauthorized):
-            services.transfers.import_file(user.id, upload)
+            services.conversations.transfers.import_file(user.id, upload)
         for name in ("conversations", "messages"):
             assert app_database.collection(name).count_documents({"user": user.id}) == 0
 

@@ -58,7 +58,7 @@ WITHOUT_OWNER = {
 def check_project(root: Path) -> list[str]:
     """Every finding in the project at `root`."""
     document = json.loads((root / "openapi.json").read_text(encoding="utf-8"))
-    findings = [*check_paths_sorted(document["paths"]), *check_handlers(document, root / "handlers")]
+    findings = [*check_paths_sorted(document["paths"]), *check_handlers([document], root / "handlers")]
     for layer in FORBIDDEN_IMPORTS:
         for path in sorted((root / layer).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -84,18 +84,22 @@ def check_paths_sorted(paths: Iterable[str]) -> Iterator[str]:
             yield f"openapi.json: {path} is out of order"
 
 
-def check_handlers(document: Mapping[str, Any], directory: Path) -> Iterator[str]:
-    """Each operation has its handler, and each public function of a handler module its operation."""
+def check_handlers(documents: Iterable[Mapping[str, Any]], directory: Path) -> Iterator[str]:
+    """Each operation has its handler, and each public function of a handler module its operation.
+
+    A folder below `handlers` holds what belongs to one contract alone; what several use stands beside it.
+    """
     declared = {
         (operation["x-openapi-router-controller"], operation["operationId"])
+        for document in documents
         for item in document["paths"].values()
         for operation in item.values()
         if isinstance(operation, dict)
     }
     found = {
-        (f"handlers.{path.stem}", node.name)
-        for path in directory.glob("*.py")
-        if path.stem not in ("__init__", "paging")
+        (".".join(("handlers", *path.relative_to(directory).with_suffix("").parts)), node.name)
+        for path in directory.rglob("*.py")
+        if path.stem not in ("__init__", "paging") and "schemas" not in path.relative_to(directory).parts
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }

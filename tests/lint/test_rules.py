@@ -22,7 +22,7 @@ class TestTheProject:
     def test_is_really_looked_at(self) -> None:
         repositories = [
             node.name
-            for path in (ROOT / "storage").glob("*.py")
+            for path in (ROOT / "storage").rglob("*.py")
             for node in ast.parse(path.read_text()).body
             if isinstance(node, ast.ClassDef) and rules.is_repository(node)
         ]
@@ -80,9 +80,22 @@ class TestHandlers:
         (tmp_path / "things.py").write_text("def list_things(): ...\ndef _helper(): ...\n")
         operation = {"operationId": "get_thing", "x-openapi-router-controller": "handlers.things"}
         document = {"paths": {"/things": {"get": operation}}}
-        assert list(rules.check_handlers(document, tmp_path)) == [
+        assert list(rules.check_handlers([document], tmp_path)) == [
             "openapi.json: handlers.things.get_thing has no handler",
             "handlers: handlers.things.list_things has no operation",
+        ]
+
+    def test_each_contract_may_have_a_folder_of_its_own(self, tmp_path: Path) -> None:
+        names = ("handlers.things", "handlers.other.things")
+        operations = [{"operationId": "list_things", "x-openapi-router-controller": name} for name in names]
+        documents = [{"paths": {"/things": {"get": operation}}} for operation in operations]
+        (tmp_path / "other" / "schemas").mkdir(parents=True)
+        (tmp_path / "other" / "schemas" / "things.py").write_text("def helps(): ...\n")
+        for file in ("things.py", "other/things.py"):
+            (tmp_path / file).write_text("def list_things(): ...\n")
+        assert list(rules.check_handlers(documents, tmp_path)) == []
+        assert list(rules.check_handlers(documents[:1], tmp_path)) == [
+            "handlers: handlers.other.things.list_things has no operation"
         ]
 
     def test_a_try_is_found(self) -> None:

@@ -1,7 +1,7 @@
 """Small faults, one at a time, that the tests should notice: the engine of `make mutants`.
 
-`python -m tests.mutants storage/core/pages.py`, or without a module for all. mutmut makes the faults and runs, for each
-one, those of the module's own tests that reach it. All of it happens in a copy in a temporary directory.
+`python -m tests.mutants storage/core/pages.py`, or without a module for all. mutmut makes the faults and runs,
+for each one, those of the module's own tests that reach it. All of it happens in a copy in a temporary directory.
 """
 
 import argparse

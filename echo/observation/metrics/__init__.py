@@ -21,8 +21,8 @@ _instruments: "Instruments | None" = None
 def switch_on() -> "Instruments":
     """Count from now on, in this process. Calling it again changes nothing.
 
-    What `echo.observation.metrics.shared` has put into the environment decides whether the counts are those of one process or
-    of all workers together.
+    What `echo.observation.metrics.shared` has put into the environment decides whether the counts are those of one
+    process or of all workers together.
     """
     global _instruments  # noqa: PLW0603 - the one switch of the process
     if _instruments is None:

@@ -1,0 +1,94 @@
+"""How the parts of accounts fit together; called by the composition root."""
+
+from dataclasses import dataclass
+
+from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
+from echo.accounts.security import Security
+from echo.accounts.service import AuthService
+from echo.accounts.sessions import SessionGuard
+from echo.accounts.standing import Standing
+from echo.accounts.tokens import Tokens
+from echo.accounts.two_factor import TwoFactorService
+from echo.accounts.user_keys import KeyService, make_cipher
+from echo.accounts.violations import Violations, ViolationStores
+from echo.settings import Settings
+from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.bans import BanRepository
+from storage.accounts.invitations import InvitationRepository
+from storage.accounts.keys import KeyRepository
+from storage.accounts.sessions import SessionRepository
+from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
+from storage.accounts.users import UserRepository
+from storage.accounts.violations import ViolationRepository
+from storage.core.database import Database
+from storage.runs.runs import RunRepository
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Who users are and what lets them in.
+
+    `security` checks what requests bring, `standing` whether a caller may still be here, and `violations` bans who
+    keeps going over limits. `keys` are the provider keys that users bring, `api_keys` those that Echo gives to
+    programs.
+    """
+
+    api_keys: ApiKeyService
+    auth: AuthService
+    keys: KeyService
+    security: Security
+    standing: Standing
+    tokens: Tokens
+    two_factor: TwoFactorService
+    users: UserRepository
+    violations: Violations
+
+
+def build_accounts(settings: Settings, database: Database) -> Accounts:
+    """The parts behind the operations and the security schemes; nothing is contacted.
+
+    The settings must have both signing keys.
+    """
+    users, sessions, bans = UserRepository(database), SessionRepository(database), BanRepository(database)
+    tokens = make_tokens(settings)
+    guard = SessionGuard(sessions)
+    api_keys = ApiKeyGuard(ApiKeyRepository(database), users, bans)
+    standing = Standing(guard, api_keys)
+    violations = Violations(
+        settings, ViolationStores(ViolationRepository(database), bans, sessions, RunRepository(database))
+    )
+    cipher = make_cipher(settings)
+    two_factor = TwoFactorService(
+        TwoFactorRepository(database), UsedCodeRepository(database), cipher, issuer=settings.app_title
+    )
+    return Accounts(
+        api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
+        auth=AuthService(
+            settings,
+            tokens,
+            users=users,
+            sessions=sessions,
+            bans=bans,
+            invitations=InvitationRepository(database),
+            guard=guard,
+            two_factor=two_factor,
+            violations=violations,
+        ),
+        keys=KeyService(KeyRepository(database), settings.providers, cipher),
+        security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),
+        standing=standing,
+        tokens=tokens,
+        two_factor=two_factor,
+        users=users,
+        violations=violations,
+    )
+
+
+def make_tokens(settings: Settings) -> Tokens:
+    """What makes and reads tokens with these settings."""
+    return Tokens(
+        str(settings.jwt_secret),
+        str(settings.jwt_refresh_secret),
+        settings.session_seconds,
+        settings.refresh_seconds,
+    )

@@ -1,0 +1,44 @@
+"""How the parts of `/v1` fit together; called by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from echo.accounts.assembly import Accounts
+from echo.background import Background
+from echo.completions.keeping import Keeper
+from echo.completions.models import Models
+from echo.completions.service import CompletionService
+from echo.providers.assembly import ProviderParts
+from echo.settings import Settings
+from storage.conversations.chats import ChatRepository
+from storage.conversations.exchanges import ExchangeRepository
+from storage.core.database import Database
+
+
+@dataclass(frozen=True)
+class CompletionParts:
+    """What `/v1` shares with the rest."""
+
+    accounts: Accounts
+    providers: ProviderParts
+    background: Background
+    count_tokens: Callable[[str], int]
+
+
+def build_completions(settings: Settings, database: Database, parts: CompletionParts) -> CompletionService:
+    """The service behind the operations of `/v1`; nothing is contacted."""
+    keeper = Keeper(
+        ExchangeRepository(database),
+        ChatRepository(database),
+        parts.providers.titles,
+        parts.background,
+        parts.count_tokens,
+    )
+    return CompletionService(
+        Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),
+        keeper,
+        parts.accounts.standing,
+        parts.count_tokens,
+        most_open=settings.open_completions,
+        check_texts=parts.providers.moderation.check,
+    )

@@ -1,0 +1,36 @@
+"""How the parts that talk to models fit together; called by the composition root."""
+
+from dataclasses import dataclass
+
+from echo.background import Background
+from echo.providers.catalog import Catalog
+from echo.providers.moderation import Moderation
+from echo.providers.registry import ProviderRegistry, build_providers
+from echo.providers.titles import TitleService
+from echo.settings import Settings
+
+
+@dataclass(frozen=True)
+class ProviderParts:
+    """The providers by their endpoints' names, which models they have, titles, and what looks at texts before."""
+
+    catalog: Catalog
+    moderation: Moderation
+    registry: ProviderRegistry
+    titles: TitleService
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.registry.close()
+        await self.moderation.close()
+
+
+def build_provider_parts(settings: Settings, background: Background) -> ProviderParts:
+    """A provider for each endpoint; nothing is contacted."""
+    registry = build_providers(settings.providers, settings.provider_limits)
+    return ProviderParts(
+        catalog=Catalog(settings.providers, registry, background),
+        moderation=Moderation(settings.moderation, settings.provider_limits),
+        registry=registry,
+        titles=TitleService(settings.providers, registry, enabled=settings.title_conversations),
+    )
