@@ -11,7 +11,6 @@ ELSEWHERE = {
     "api_keys": ("test_key_secrets.py",),
     "chat_shapes": ("test_chats.py",),
     "exchanges": ("test_exchanges.py",),
-    "file_body": ("test_downloads.py",),
     "google": ("test_dialects.py",),
     "openai": ("test_dialects.py",),
     "run": ("test_runs.py",),

@@ -19,17 +19,17 @@ def root(tmp_path: Path) -> Path:
         "echo/http/cors.py",
         "storage/accounts/users.py",
         "storage/embedded/server.py",
-        "storage/conversations/threads.py",
+        "storage/threads.py",
         "tests/accounts/test_tokens.py",
-        "tests/auth/test_tokens_signed.py",
-        "tests/auth/test_tokenless.py",
+        "tests/accounts/test_tokens_signed.py",
+        "tests/accounts/test_tokenless.py",
         "tests/chat/test_runs.py",
         "tests/http/test_bridge.py",
         "tests/http/test_client.py",
         "tests/storage/accounts/test_users.py",
-        "tests/storage/embedded/test_server.py",
+        "tests/storage/test_embedded.py",
         "tests/storage/test_threads.py",
-        "tests/storage/conversations/threads/test_posting.py",
+        "tests/storage/threads/test_posting.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -44,12 +44,12 @@ class TestModules:
             "echo/http/cors.py",
             "storage/accounts/users.py",
             "storage/embedded/server.py",
-            "storage/conversations/threads.py",
+            "storage/threads.py",
         ]
 
     def test_are_those_that_are_named(self, root: Path) -> None:
-        assert modules_to_mutate(root, ["storage/conversations/threads.py", "echo/http/cors.py"]) == [
-            Path("storage/conversations/threads.py"),
+        assert modules_to_mutate(root, ["storage/threads.py", "echo/http/cors.py"]) == [
+            Path("storage/threads.py"),
             Path("echo/http/cors.py"),
         ]
 
@@ -58,7 +58,7 @@ class TestModules:
     )
     def test_are_no_others(self, root: Path, name: str) -> None:
         with pytest.raises(NoSuchModule, match=name):
-            modules_to_mutate(root, ["storage/conversations/threads.py", name])
+            modules_to_mutate(root, ["storage/threads.py", name])
 
 
 class TestTests:
@@ -68,13 +68,10 @@ class TestTests:
             ("echo/http/client.py", ["tests/http/test_client.py"]),
             (
                 "echo/accounts/tokens.py",
-                ["tests/accounts/test_tokens.py", "tests/auth/test_tokens_signed.py"],
+                ["tests/accounts/test_tokens.py", "tests/accounts/test_tokens_signed.py"],
             ),
             ("storage/accounts/users.py", ["tests/storage/accounts/test_users.py"]),
-            (
-                "storage/conversations/threads.py",
-                ["tests/storage/test_threads.py", "tests/storage/conversations/threads"],
-            ),
+            ("storage/threads.py", ["tests/storage/test_threads.py", "tests/storage/threads"]),
             # Without tests of its own name: all of the folder.
             ("echo/http/cors.py", ["tests/http"]),
             ("storage/embedded/server.py", ["tests/storage"]),

@@ -18,7 +18,7 @@ def double(one):
     return one * 2
 '''
 TESTS = """\
-from storage.core.pages import add, double
+from storage.pages import add, double
 def test_add():
     assert add(1, 2) == 3
 def test_double():
@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
         ".gitignore": "secret.env\n",
         "secret.env": "KEY=1",
         "storage/__init__.py": "",
-        "storage/core/pages.py": PAGES,
+        "storage/pages.py": PAGES,
         "echo/__init__.py": "",
         "handlers/__init__.py": "",
         "tests/test_pages.py": TESTS,
@@ -58,7 +58,7 @@ def test_a_copy_has_what_git_would_have(project: Path, tmp_path: Path) -> None:
         "handlers/__init__.py",
         "pyproject.toml",
         "storage/__init__.py",
-        "storage/core/pages.py",
+        "storage/pages.py",
         "tests/test_pages.py",
     ]
 
@@ -68,10 +68,10 @@ class TestTrying:
     def test_tells_what_no_test_noticed(self, project: Path, tmp_path: Path) -> None:
         before = contents(project)
         workshop = Workshop.copy_of(project, tmp_path / "copy")
-        score = workshop.try_module(Path("storage/core/pages.py"), [Path("tests/test_pages.py")], 2)
+        score = workshop.try_module(Path("storage/pages.py"), [Path("tests/test_pages.py")], 2)
         # `one - two`, `one / 2` and `one * 3`; nothing is done to the line that only logs.
         assert list(score.status.values()) == ["killed", "survived", "survived"]
-        assert score.line == "storage/core/pages.py: 1/3 killed (33%), 0 of them by the time limit"
+        assert score.line == "storage/pages.py: 1/3 killed (33%), 0 of them by the time limit"
         shown = [workshop.show(name) for name in score.survivors]
         assert "+    return one / 2" in shown[0]
         assert "+    return one * 3" in shown[1]
@@ -81,7 +81,7 @@ class TestTrying:
         (project / "tests" / "test_pages.py").write_text(TESTS.replace("== 3", "== 4"))
         workshop = Workshop.copy_of(project, tmp_path / "copy")
         with pytest.raises(subprocess.CalledProcessError) as caught:
-            workshop.try_module(Path("storage/core/pages.py"), [Path("tests/test_pages.py")], 2)
+            workshop.try_module(Path("storage/pages.py"), [Path("tests/test_pages.py")], 2)
         assert "failed to collect stats" in caught.value.output
 
 
