@@ -253,3 +253,13 @@ class TestParts:
 def test_a_stored_value_as_json_has_it(value: Any, shown: Any) -> None:
     assert frames.plain(value) == shown
     assert type(frames.plain(value)) is type(shown)
+
+
+def test_a_time_is_the_same_wherever_the_server_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        assert time.timezone == -19800
+        assert frames.plain(MOMENT) == "2026-01-02T03:04:05.678Z"
+        assert frames.plain(MOMENT.replace(tzinfo=None)) == "2026-01-02T03:04:05.678Z"
+    time.tzset()
