@@ -104,8 +104,8 @@ class RunHub:
         """Store what begins and run it; the run as it is written down.
 
         Raises `storage.core.errors.Conflict` when the client's request has a run already, `TooManyRequests` when its
-        owner
-        has as many as allowed, `storage.core.errors.NotFound` when the conversation is gone, `ServiceUnavailable`.
+        owner has as many as allowed, `storage.core.errors.NotFound` when the conversation is gone,
+        `ServiceUnavailable`.
         """
         if self.closing.is_set():
             raise ServiceUnavailable("The server is stopping.")

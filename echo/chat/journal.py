@@ -55,6 +55,8 @@ class Journal:
         self._pieces = pieces
         self._in_thread = in_thread
         self._changed: dict[str, Run] = {}
+        # What they said last is not in their answers yet: a model may pause before it says more.
+        self._unsaved: dict[str, Run] = {}
         self._old: list[tuple[float, str]] = []
         self._batch = Batch()
         self._writing = asyncio.Lock()
@@ -66,7 +68,7 @@ class Journal:
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing left to write, now or later."""
-        return self._batch.is_empty and not self._changed and not self._old
+        return self._batch.is_empty and not (self._changed or self._unsaved or self._old)
 
     async def write(self) -> list[Run]:
         """Write what is new; the runs that have ended and are written wholly. What fails is tried again next time."""
@@ -102,8 +104,12 @@ class Journal:
                 run.pieces += 1
             if run.transcript.ended:
                 batch.ended.append(run)
-            elif self._is_due(run, now):
-                batch.progress += self._progress(run, now)
+                self._unsaved.pop(run.id, None)
+            else:
+                self._unsaved[run.id] = run
+        for run in [each for each in self._unsaved.values() if self._is_due(each, now)]:
+            del self._unsaved[run.id]
+            batch.progress += self._progress(run, now)
         batch.progress = [(run, each) for run, each in batch.progress if not run.finishing]
         batch.old += [run_id for due, run_id in self._old if due <= now]
         self._old = [(due, run_id) for due, run_id in self._old if due > now]

@@ -100,6 +100,27 @@ def database(app_database: Database) -> Database:
 
 
 class TestProgress:
+    def test_is_stored_though_the_model_pauses_after_it(
+        self, database: Database, services: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is said right after a look is stored by a later one, with nothing new in between."""
+
+        async def go() -> tuple[str, str]:
+            scene = Scene(database, services, asyncio.to_thread)
+            running = asyncio.create_task(scene.run.execute())
+            scene.run.saved_at = asyncio.get_running_loop().time()
+            await scene.spoken()
+            await scene.journal.write()
+            early = scene.stored()
+            monkeypatch.setattr("echo.chat.journal.SAVE_SECONDS", 0.0)
+            await scene.journal.write()
+            late = scene.stored()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            return early, late
+
+        assert asyncio.run(go()) == ("", "Half ")
+
     def test_is_stored_while_the_run_goes_on(self, database: Database, services: Services) -> None:
         async def go() -> tuple[str, str]:
             scene = Scene(database, services, asyncio.to_thread)

@@ -168,7 +168,11 @@ def test_without_a_record_there_is_no_file(
     caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
     file = samples.upload(samples.picture("PNG"))
     with pytest.raises(Unavailable):
-        handler(replace(services, files=FileRepository(database)), caller, file=file)
+        handler(
+            replace(services, library=replace(services.library, files=FileRepository(database))),
+            caller,
+            file=file,
+        )
     database.close()
     assert on_disk(ada) == []
 

@@ -102,7 +102,10 @@ class TestRequests:
         client, spans = traced
         assert client.get("/api/user").status_code == 401
         tmp_path.rename(tmp_path.with_name("gone"))
+        # A directory would be made anew.
+        tmp_path.touch()
         assert client.get("/ready").status_code == 503
+        tmp_path.unlink()
         tmp_path.with_name("gone").rename(tmp_path)
         refused, failed = [span for span in spans() if span.kind == Span.SPAN_KIND_SERVER]
         assert refused.status.code == Status.STATUS_CODE_UNSET

@@ -21,6 +21,7 @@ REFUSED = (
     "provider_refused",
     "The provider refused the request; it may be too long, or the model unknown.",
 )
+TOO_LONG = (422, "provider_refused", "What was sent is too long for the model.")
 BUSY = (503, "provider_busy", "The provider is overloaded; try again later.")
 LIMITED = (429, "provider_limited", "The provider's limit is reached; try again later.")
 
@@ -45,7 +46,7 @@ class TestStatus:
             (404, REFUSED, False),
             (408, FAILED, True),
             (409, FAILED, True),
-            (413, REFUSED, False),
+            (413, TOO_LONG, False),
             (422, REFUSED, False),
             (424, REFUSED, False),
             (425, FAILED, True),

@@ -36,6 +36,7 @@ LINES = {
     ("conversationtags", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
+    ("echo_violations", "user", "id"),
     ("echo_used_codes", "user", "id"),
     ("files", "user", "id"),
     ("keys", "userId", "id"),
