@@ -9,7 +9,7 @@ from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
 from echo.completions.assembly import CompletionParts, build_completions
 from echo.completions.service import CompletionService
-from echo.contract.document import Contract, load_contract
+from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens
 from echo.files import FileStore
@@ -34,7 +34,7 @@ class Services:
     background: Background
     chat: ChatService
     completions: CompletionService
-    contract: Contract
+    contracts: Contracts
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
@@ -67,7 +67,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         completions=build_completions(
             settings, database, CompletionParts(accounts, providers, background, count_tokens)
         ),
-        contract=load_contract(),
+        contracts=load_contracts(),
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,

@@ -25,7 +25,7 @@ from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from storage.operator.indexes import ensure_indexes
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
@@ -66,8 +66,8 @@ def prepared_database(mongo_uri: str) -> Iterator[PreparedDatabase]:
 
 
 @pytest.fixture(scope="session")
-def checker() -> ContractChecker:
-    return ContractChecker.of_the_project()
+def checker() -> ProjectChecker:
+    return ProjectChecker()
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +166,7 @@ def services(application: Application) -> Services:
 class Client:
     """A client whose every response is held against the contract."""
 
-    def __init__(self, http: TestClient, checker: ContractChecker, token: str | None = None) -> None:
+    def __init__(self, http: TestClient, checker: ProjectChecker, token: str | None = None) -> None:
         self._http = http
         self._checker = checker
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -214,7 +214,7 @@ class Signup:
 class UserClient(Client):
     """A client with a bearer token of its own user."""
 
-    def __init__(self, http: TestClient, checker: ContractChecker, token: str, signup: Signup) -> None:
+    def __init__(self, http: TestClient, checker: ProjectChecker, token: str, signup: Signup) -> None:
         super().__init__(http, checker, token)
         self.id = str(signup.user["_id"])
         self.email = signup.user["email"]
@@ -229,7 +229,7 @@ class UserClient(Client):
 
 
 @pytest.fixture
-def api(running: TestClient, checker: ContractChecker) -> Client:
+def api(running: TestClient, checker: ProjectChecker) -> Client:
     return Client(running, checker)
 
 
@@ -258,7 +258,7 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
     running: TestClient,
     services: Services,
     tokens: Tokens,
-    checker: ContractChecker,
+    checker: ProjectChecker,
     session_repository: SessionRepository,
     password_hash: str,
 ) -> MakeUser:
@@ -295,7 +295,7 @@ def bob(make_user: MakeUser) -> UserClient:
 
 @pytest.fixture
 def make_application(
-    application_uri: str, tmp_path: Path, checker: ContractChecker
+    application_uri: str, tmp_path: Path, checker: ProjectChecker
 ) -> Iterator[Callable[..., Client]]:
     """Makes another Echo with other settings, given as environment variables; answers its anonymous client."""
     started: list[TestClient] = []

@@ -17,7 +17,7 @@ from echo.serving.serve import prepare
 from echo.settings import Settings
 from tests.conftest import Client, make_settings
 from tests.librechat.models import Models, install
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
 from tests.support.providers import openai_server
@@ -109,7 +109,7 @@ def moved(librechat_uri: str, librechat_dir: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def anonymous(moved: Settings, checker: ContractChecker) -> Iterator[Client]:
+def anonymous(moved: Settings, checker: ProjectChecker) -> Iterator[Client]:
     """A client of an Echo on the copy."""
     prepare(moved)
     with TestClient(assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
@@ -142,7 +142,7 @@ def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         settings = make_settings(uri, directory, TITLE_CONVO="false", **address)
         prepare(settings)
         with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
-            write_everything(Client(http, ContractChecker.of_the_project()))
+            write_everything(Client(http, ProjectChecker()))
         yield uri
 
 

@@ -9,13 +9,13 @@ import pytest
 from storage.core.database import Database
 from tests.conftest import MakeUser
 from tests.security.conftest import Belongings, faceless, furnish, send
-from tests.support.operations import OPERATIONS, Op, id_fields
+from tests.support.operations import ALL_OPERATIONS, Op, id_fields
 
 Furnished = Callable[[str], Belongings]
 
 # Ids that the caller makes up: a conversation begins with the first message posted to it.
 TAKES_ID = [
-    op for op in OPERATIONS if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
+    op for op in ALL_OPERATIONS if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
 ]
 # What names several objects, of which each has to be the caller's own.
 SEVERAL_IDS = {
@@ -34,7 +34,7 @@ SEVERAL_IDS = {
 }
 ID_QUERY = [
     (op, parameter["name"])
-    for op in OPERATIONS
+    for op in ALL_OPERATIONS
     for parameter in op.parameters("query")
     if re.search(r"(Id|_id|after|before)$", parameter["name"])
 ]
