@@ -20,6 +20,11 @@ from echo.observation.logs import configure_logging
     type=click.IntRange(1, 64),
     help="Number of worker processes (ECHO_WORKERS, else one per core).",
 )
+@click.option(
+    "--root",
+    type=click.Choice(["echo", "librechat"]),
+    help="Whose API answers at / (ECHO_ROOT, else echo).",
+)
 @data_dir_option
 def serve(**options: Any) -> None:
     """Start the server. It runs until SIGTERM or Ctrl-C.

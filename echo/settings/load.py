@@ -126,6 +126,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         database_seconds=reader.whole("ECHO_DATABASE_SECONDS", 10, minimum=1, maximum=3600),
         data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
+        root=reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat")),
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
         domain_client=_address(reader, "DOMAIN_CLIENT", domain),

@@ -218,6 +218,8 @@ class Settings:
     database_seconds: int
     data_dir: Path
     librechat_dir: Path | None
+    # Whose contract answers at the root: "echo" or "librechat".
+    root: str
     app_title: str
     domain_server: str
     domain_client: str

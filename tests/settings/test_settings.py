@@ -30,6 +30,12 @@ class TestDefaults:
         assert settings.rate_limits["login_ip"].window_seconds == 300
         assert settings.rate_limits_enabled
 
+    def test_echos_own_api_answers_at_the_root(self) -> None:
+        assert load_settings({}).root == "echo"
+        assert load_settings({"ECHO_ROOT": "librechat"}).root == "librechat"
+        with pytest.raises(SettingsError, match=r"^ECHO_ROOT must be one of echo, librechat\.$"):
+            load_settings({"ECHO_ROOT": "node"})
+
     def test_clients_find_the_server_where_it_listens(self) -> None:
         settings = load_settings({"PORT": "4000", "DOMAIN_CLIENT": "http://localhost:3080"})
         assert (settings.domain_server, settings.domain_client) == (
