@@ -67,7 +67,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         completions=build_completions(
             settings, database, CompletionParts(accounts, providers, background, count_tokens)
         ),
-        contracts=load_contracts(),
+        contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,

@@ -58,7 +58,9 @@ class Parameter:
 
     def read(self, source: Mapping[str, str], arguments: dict[str, Any]) -> FieldError | None:
         """Put the typed value (or the default) into `arguments`; an error if it does not fit the schema."""
-        text = source.all(self.name) if isinstance(source, Fields) and self.item_type else source.get(self.name)
+        text = (
+            source.all(self.name) if isinstance(source, Fields) and self.item_type else source.get(self.name)
+        )
         if text is None:
             if self.required:
                 return FieldError(self.name, "is required")

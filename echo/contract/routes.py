@@ -3,7 +3,7 @@
 | `ECHO_ROOT` | the first contract | LibreChat's |
 |---|---|---|
 | `echo` | at the root | under `/chat` |
-| `librechat` | under `/echo`; what is not below `/api` (`/v1`, `/health`, `/docs` and so on) at the root too | at the root |
+| `librechat` | under `/echo`; `/v1`, `/health`, `/docs` all else outside of `/api` at the root too | at the root |
 """
 
 from collections.abc import Iterator
@@ -58,10 +58,12 @@ def load_contracts(root: str = ECHO) -> Contracts:
 def lay_out(echo: Contract, librechat: Contract, root: str) -> Contracts:
     """Both contracts with one of them at the root."""
     if root == LIBRECHAT:
-        mounts = (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat))
-        return Contracts(echo, librechat, {ECHO: ECHO_BASE, LIBRECHAT: ""}, mounts)
-    mounts = (Mount(CHAT_BASE, librechat), Mount("", echo))
-    return Contracts(echo, librechat, {ECHO: "", LIBRECHAT: CHAT_BASE}, mounts)
+        bases = {ECHO: ECHO_BASE, LIBRECHAT: ""}
+        return Contracts(
+            echo, librechat, bases, (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat))
+        )
+    bases = {ECHO: "", LIBRECHAT: CHAT_BASE}
+    return Contracts(echo, librechat, bases, (Mount(CHAT_BASE, librechat), Mount("", echo)))
 
 
 def outside_api(contract: Contract) -> Contract:

@@ -141,9 +141,7 @@ class TestTheWhole:
             assert "default" not in node, place
 
     def test_tags_are_declared_and_used(self, document: dict[str, Any]) -> None:
-        operations = [
-            operation for item in document["paths"].values() for operation in item.values()
-        ]
+        operations = [operation for item in document["paths"].values() for operation in item.values()]
         declared = [tag["name"] for tag in document["tags"]]
         assert set(declared) == {tag for operation in operations for tag in operation["tags"]}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from echo import errors
-from tests.support.operations import JSON, ALL_OPERATIONS, examples, responses
+from tests.support.operations import ALL_OPERATIONS, JSON, examples, responses
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,7 +1,7 @@
 """The second document is true of LibreChat: what its web client and its backend said to each other fits it.
 
-`recordings.jsonl` has what LibreChat 0.8.8-rc1 answered to its own web client while a person used all of it; accounts,
-texts and files are made up, tokens shortened.
+`recordings.jsonl` has what LibreChat 0.8.8-rc1 answered to its own web client while a person used all of it.
+Accounts, texts and files are made up, tokens shortened.
 """
 
 import json

@@ -15,7 +15,9 @@ Furnished = Callable[[str], Belongings]
 
 # Ids that the caller makes up: a conversation begins with the first message posted to it.
 TAKES_ID = [
-    op for op in ALL_OPERATIONS if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
+    op
+    for op in ALL_OPERATIONS
+    if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
 ]
 # What names several objects, of which each has to be the caller's own.
 SEVERAL_IDS = {

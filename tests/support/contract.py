@@ -1,4 +1,4 @@
-"""Holds a response against the document of its operation, with nothing of the product's own checking: plain `jsonschema`."""
+"""Holds a response against the document of its operation, by plain `jsonschema` and nothing of the product's own."""
 
 import json
 import re

@@ -84,7 +84,6 @@ class Op:
         return {"integer": 3, "boolean": True}.get(schema["type"], "some-id")
 
 
-
 def operations_of(document: Mapping[str, Any], contract: str) -> list[Op]:
     return [
         Op(method.upper(), path, item[method], contract)
