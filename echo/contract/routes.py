@@ -60,7 +60,10 @@ def lay_out(echo: Contract, librechat: Contract, root: str) -> Contracts:
     if root == LIBRECHAT:
         bases = {ECHO: ECHO_BASE, LIBRECHAT: ""}
         return Contracts(
-            echo, librechat, bases, (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat))
+            echo,
+            librechat,
+            bases,
+            (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat)),
         )
     bases = {ECHO: "", LIBRECHAT: CHAT_BASE}
     return Contracts(echo, librechat, bases, (Mount(CHAT_BASE, librechat), Mount("", echo)))
