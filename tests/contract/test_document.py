@@ -210,6 +210,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.disable_two_factor": ("two_factor_user",),
     "librechat.enable_two_factor": ("two_factor_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
+    "librechat.search_principals": ("search_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
 }
 # Reading and small changes; behind a session, or cheap.

@@ -52,7 +52,9 @@ WITHOUT_OWNER = {
     ("AclEntryRepository", "bits_of_each"),
     ("AclEntryRepository", "resources"),
     ("AclEntryRepository", "give"),
-    ("AclEntryRepository", "take"),
+    ("AclEntryRepository", "change"),
+    ("PeopleRepository", "known"),
+    ("PeopleRepository", "search"),
     ("AclEntryRepository", "list"),
     ("AclEntryRepository", "forget"),
     # Roles are the operator's.
