@@ -51,3 +51,7 @@ class BrokenCursor(StorageError):
 
 class UnknownParent(StorageError):
     """The parent of a message is not in the message's conversation."""
+
+
+class NoOwnerLeft(StorageError):
+    """What is shared would belong to nobody any more."""

@@ -214,6 +214,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.refresh_token": ("refresh_ip",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
     "librechat.register": ("register_ip",),
+    "librechat.search_principals": ("search_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
     "librechat.verify_two_factor_login": ("two_factor_ip", "two_factor_account", "two_factor_account_day"),
 }
