@@ -40,10 +40,16 @@ class WebClient:
         self._base = base
         self._files = find_files(directory)
         self._page = read_page(self._files.pop("index.html"), base)
-        self._headers = {
-            "Content-Security-Policy": content_security_policy(self._page, self._files, frame_sources),
+        policy = content_security_policy(self._page, self._files, frame_sources)
+        self._page_headers = {
+            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
             # Providers of logins and tools open windows that report back.
             "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+        }
+        # The client plays a silence in a frame, so that it may speak later.
+        self._file_headers = {
+            "Content-Security-Policy": f"{policy}; frame-ancestors 'self'",
+            "X-Frame-Options": "SAMEORIGIN",
         }
 
     def claims(self, method: str, path: str) -> bool:
@@ -97,7 +103,7 @@ class WebClient:
     def _page_response(self, page: Page, headers: Headers) -> Response:
         zipped = _accepted(headers)["gzip"] > 0
         own = {
-            **self._headers,
+            **self._page_headers,
             "Cache-Control": ASK_FIRST,
             "ETag": f'{page.etag[:-1]}-gzip"' if zipped else page.etag,
             "Vary": "Accept, Accept-Encoding",
@@ -115,7 +121,7 @@ class WebClient:
         found = regular(path)
         if found is None:
             return None
-        own = {**self._headers, "Cache-Control": file.cache_control, "ETag": _etag(found, encoding)}
+        own = {**self._file_headers, "Cache-Control": file.cache_control, "ETag": _etag(found, encoding)}
         if file.variants:
             own["Vary"] = "Accept-Encoding"
         if encoding:

@@ -325,17 +325,21 @@ class TestPolicy:
             "manifest-src": "'self'",
             "base-uri": "'self'",
             "form-action": "'self'",
-            "frame-ancestors": "'none'",
         }
         # A worker obeys the policy that comes with its own script.
-        for path in ("", "c/new", "sw.js", HASHED):
+        for path, ancestors in (("", "'none'"), ("c/new", "'none'"), ("sw.js", "'self'"), (HASHED, "'self'")):
             policy = served.get(path, headers=HTML).headers["content-security-policy"]
-            assert dict(each.split(" ", 1) for each in policy.split("; ")) == expected
+            given = dict(each.split(" ", 1) for each in policy.split("; "))
+            assert given == {**expected, "frame-ancestors": ancestors}
+
+    def test_lets_the_client_frame_its_own_files_and_nobody_its_page(self, served: TestClient) -> None:
+        assert served.get("", headers=HTML).headers["x-frame-options"] == "DENY"
+        # It plays a silence in a frame.
+        assert served.get("assets/favicon-32x32.png").headers["x-frame-options"] == "SAMEORIGIN"
 
     def test_lets_logins_open_windows(self, served: TestClient) -> None:
         headers = served.get("", headers=HTML).headers
         assert headers["cross-origin-opener-policy"] == "same-origin-allow-popups"
-        assert headers["x-frame-options"] == "DENY"
 
     def test_names_the_one_version_of_the_editor_that_the_build_loads(self, tmp_path: Path) -> None:
         dist = build_client(tmp_path)
