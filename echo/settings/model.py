@@ -221,6 +221,8 @@ class Settings:
     librechat_dir: Path | None
     # Whose contract answers at the root: "echo" or "librechat".
     root: str
+    # The directory of a built web client; None for the installed one, "off" for none.
+    web_client: str | None
     app_title: str
     domain_server: str
     domain_client: str
