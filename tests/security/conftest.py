@@ -70,6 +70,7 @@ def furnish(user: UserClient) -> Belongings:
         "userId": user.id,
         "id": assistant.json()["id"],
         "assistant_id": assistant.json()["id"],
+        "agent_id": f"agent_{uuid.uuid4().hex[:21]}",
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
     }

@@ -28,6 +28,7 @@ SEVERAL_IDS = {
     "fork_conversation": {"conversationId", "messageId"},
     "get_message": {"conversationId", "messageId"},
     "give_feedback": {"conversationId", "messageId"},
+    "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
     "start_chat": {
         *("assistant_id", "clientRequestId", "conversationId", "endpoint", "messageId"),
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),
