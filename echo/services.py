@@ -51,8 +51,9 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
+    access = build_access(database)
     accounts = build_accounts(settings, database)
-    library = build_library(settings, database)
+    library = build_library(settings, database, access, count_tokens)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -62,9 +63,10 @@ def build_services(settings: Settings, database: Database) -> Services:
         background,
         count_tokens,
         accounts.violations.count,
+        library.memories.text,
     )
     return Services(
-        access=build_access(database),
+        access=access,
         accounts=accounts,
         background=background,
         chat=build_chat(settings, database, chat),

@@ -30,7 +30,7 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address.
+    and address; `memories_text` is what a user wants every chat to know.
     """
 
     providers: Providers
@@ -40,6 +40,7 @@ class ChatParts:
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -61,5 +62,6 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
     return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

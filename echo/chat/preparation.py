@@ -70,6 +70,7 @@ class Preparation:
         *,
         titles: bool,
         temporary_seconds: int,
+        memories_text: Callable[[str], str | None],
     ) -> None:
         self._stores = stores
         self._endpoints = endpoints
@@ -77,6 +78,7 @@ class Preparation:
         self._count = count_tokens
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
+        self._memories_text = memories_text
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
@@ -92,7 +94,8 @@ class Preparation:
         )
         variables = Variables(lambda: self._stores.users.get(owner))
         settled = self._settling.settle(owner, chosen.name, asked, conversation)
-        settled = replace(settled, system=variables.prompt(settled.system, asked.timezone))
+        told = (variables.prompt(settled.system, asked.timezone), self._memories_text(owner))
+        settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
         model = self._endpoints.model(chosen, settled.model)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)

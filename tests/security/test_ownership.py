@@ -56,6 +56,11 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "keys",
         "agentapikeys",
         "echo_runs",
+        "memoryentries",
+        "promptgroups",
+        "prompts",
+        "skills",
+        "aclentries",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)
