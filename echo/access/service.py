@@ -15,12 +15,10 @@ from storage.accounts.users import UserRepository
 from storage.core.errors import NotFound as NoSuchDocument
 from storage.core.repository import owner_id
 
-INSUFFICIENT = "insufficient_permissions"
-
 
 def insufficient() -> Forbidden:
     """What is answered to one who may see a thing, and may not do this with it, or not use it at all."""
-    return Forbidden("You do not have the permission for that.", code=INSUFFICIENT)
+    return Forbidden("You do not have the permission for that.", code="insufficient_permissions")
 
 
 class Access:
