@@ -58,7 +58,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    library = build_library(settings, database)
+    library = build_library(settings, database, access.access, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
@@ -69,6 +69,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         background,
         count_tokens,
         accounts.violations.count,
+        library.memories.text,
     )
     return Services(
         access=access.access,

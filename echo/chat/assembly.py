@@ -32,7 +32,7 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address.
+    and address; `memories_text` is what a user wants every chat to know.
     """
 
     providers: Providers
@@ -42,6 +42,7 @@ class ChatParts:
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -62,5 +63,6 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
     return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

@@ -56,7 +56,15 @@ def furnish(user: UserClient) -> Belongings:
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
     )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
+    prompt = user.post(
+        "/chat/api/prompts", json={"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    )
+    # In letters only, and nobody else's.
+    memory_key = "".join(letter if letter.isalpha() else "ghijklmnop"[int(letter)] for letter in user.id)
+    memory = user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"})
+    skill = user.post("/chat/api/skills", json={"name": "private-skill", "description": "private skill"})
+    made = (message, preset, upload, assistant, api_key, provider_key, title, chat, prompt, memory, skill)
+    for response in made:
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
@@ -74,6 +82,12 @@ def furnish(user: UserClient) -> Belongings:
         "userId": user.id,
         "id": assistant.json()["id"],
         "assistant_id": assistant.json()["id"],
+        "agent_id": f"agent_{uuid.uuid4().hex[:21]}",
+        "agentId": f"agent_{uuid.uuid4().hex[:21]}",
+        "groupId": prompt.json()["group"]["_id"],
+        "promptId": prompt.json()["prompt"]["_id"],
+        "memoryKey": memory_key,
+        "skillId": skill.json()["_id"],
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
         "resourceType": "sharedLink",

@@ -28,6 +28,7 @@ SEVERAL_IDS = {
     "fork_conversation": {"conversationId", "messageId"},
     "get_message": {"conversationId", "messageId"},
     "give_feedback": {"conversationId", "messageId"},
+    "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
     "start_chat": {
         *("assistant_id", "clientRequestId", "conversationId", "endpoint", "messageId"),
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),
@@ -64,6 +65,11 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "agentapikeys",
         "aclentries",
         "echo_runs",
+        "memoryentries",
+        "promptgroups",
+        "prompts",
+        "skills",
+        "aclentries",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)
