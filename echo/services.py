@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.assembly import build_access
+from echo.access.service import Access
 from echo.accounts.assembly import Accounts, build_accounts
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
@@ -30,6 +32,7 @@ PROBE_FRESH_SECONDS = 3.0
 class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
+    access: Access
     accounts: Accounts
     background: Background
     chat: ChatService
@@ -61,6 +64,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
     )
     return Services(
+        access=build_access(database),
         accounts=accounts,
         background=background,
         chat=build_chat(settings, database, chat),

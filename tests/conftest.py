@@ -20,11 +20,11 @@ from echo.accounts.service import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services
+from echo.serving.serve import prepare
 from echo.settings import ProviderSettings, Settings, load_settings
 from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.operator.indexes import ensure_indexes
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server
@@ -145,9 +145,7 @@ def settings(
 
 @pytest.fixture(scope="session")
 def application(settings: Settings) -> Application:
-    database = Database(str(settings.mongo_uri))
-    ensure_indexes(database)
-    database.close()
+    prepare(settings)
     return assemble(settings)
 
 

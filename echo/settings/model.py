@@ -273,6 +273,8 @@ class Settings:
     # Whether nobody chats without one of them.
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
+    # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
+    permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
     # What would protect in LibreChat and does not here.

@@ -1,5 +1,9 @@
 """The indexes of every collection, as their repositories declare them."""
 
+from storage.access.access_roles import AccessRoleRepository
+from storage.access.acl_entries import AclEntryRepository
+from storage.access.groups import GroupRepository
+from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
@@ -20,16 +24,20 @@ from storage.runs.runs import RunRepository
 from storage.runs.workers import WorkerRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
+    AccessRoleRepository,
+    AclEntryRepository,
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
     ConversationRepository,
     FileRepository,
+    GroupRepository,
     InvitationRepository,
     KeyRepository,
     MessageRepository,
     PieceRepository,
     PresetRepository,
+    RoleRepository,
     RunRepository,
     SessionRepository,
     UsedCodeRepository,

@@ -47,6 +47,22 @@ WITHOUT_OWNER = {
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),
     ("ViolationRepository", "add_of_address"),
+    # What is shared is found by those whom it is shared with; owners are only some of them.
+    ("AclEntryRepository", "bits"),
+    ("AclEntryRepository", "bits_of_each"),
+    ("AclEntryRepository", "resources"),
+    ("AclEntryRepository", "give"),
+    ("AclEntryRepository", "take"),
+    ("AclEntryRepository", "list"),
+    ("AclEntryRepository", "forget"),
+    # Roles are the operator's.
+    ("AccessRoleRepository", "find"),
+    ("AccessRoleRepository", "list_kind"),
+    ("AccessRoleRepository", "seed"),
+    ("RoleRepository", "change"),
+    ("RoleRepository", "find"),
+    ("RoleRepository", "list_page"),
+    ("RoleRepository", "seed"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
     ("WorkerRepository", "beat"),
