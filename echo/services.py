@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from echo.access.assembly import build_access
 from echo.access.service import Access
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.agents.assembly import build_agents
+from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
@@ -34,6 +36,7 @@ class Services:
 
     access: Access
     accounts: Accounts
+    agents: Agents
     background: Background
     chat: ChatService
     completions: CompletionService
@@ -51,7 +54,9 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
+    access = build_access(database)
     accounts = build_accounts(settings, database)
+    agents = build_agents(database, access)
     library = build_library(settings, database)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
@@ -64,8 +69,9 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
     )
     return Services(
-        access=build_access(database),
+        access=access,
         accounts=accounts,
+        agents=agents,
         background=background,
         chat=build_chat(settings, database, chat),
         completions=build_completions(

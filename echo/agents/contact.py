@@ -1,4 +1,4 @@
-"""Whom the users of an agent may turn to: as in LibreChat, its support, and without one whose it is, by name alone."""
+"""Whom the users of an agent may turn to: its support, or else, by name alone, whose it is; as in LibreChat."""
 
 import re
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ from echo.access.kinds import DELETE, EDIT, VIEW, ResourceType
 from echo.access.service import Access
 from echo.agents.contact import has_support, owner_contact
 from echo.agents.files import with_file, with_own_files, without_files
+from echo.agents.parameters import tidy_parameters
 from echo.errors import NotFound, Unprocessable
 from echo.handling.caller import Caller
 from storage.agents.agents import AgentRepository, Wanted
@@ -46,7 +47,7 @@ class Agents:
         self._categories = categories
         self._files = files
 
-    def list(
+    def list_page(
         self,
         caller: Caller,
         *,
@@ -120,7 +121,7 @@ class Agents:
         self._access.demand(caller, "AGENTS", "USE", "CREATE")
         if len(self._access.accessible(caller, AGENT, DELETE)) >= MAX_AGENTS:
             raise Unprocessable(f"You may have {MAX_AGENTS} agents.", code="too_many_agents")
-        agent = self._agents.make(caller.id, self._own_files(caller, fields, ()))
+        agent = self._agents.make(caller.id, self._checked(caller, fields, ()))
         for kind in (AGENT, REMOTE):
             self._access.own(caller.id, kind, agent["_id"])
         return self._one(caller, self._agents.insert(caller.id, agent))
@@ -129,7 +130,7 @@ class Agents:
         """Change an agent; see `AgentRepository.update`."""
         self._may_change(caller, agent_id, EDIT)
         present = files_of(self._agents.get(agent_id)) if fields.get("tool_resources") else ()
-        changed = self._agents.update(caller.id, agent_id, self._own_files(caller, fields, present))
+        changed = self._agents.update(caller.id, agent_id, self._checked(caller, fields, present))
         return self._one(caller, changed)
 
     def revert(self, caller: Caller, agent_id: str, index: int) -> Document:
@@ -194,13 +195,14 @@ class Agents:
         self._access.require(caller, AGENT, identifier, needed)
         return identifier
 
-    def _own_files(
+    def _checked(
         self, caller: Caller, fields: Mapping[str, Any], present: Collection[str]
     ) -> Mapping[str, Any]:
-        resources = fields.get("tool_resources")
-        if not resources:
-            return fields
-        return {**fields, "tool_resources": with_own_files(self._files, caller.id, resources, present)}
+        parameters, resources = fields.get("model_parameters"), fields.get("tool_resources")
+        changed: Json = {} if parameters is None else {"model_parameters": tidy_parameters(parameters)}
+        if resources:
+            changed["tool_resources"] = with_own_files(self._files, caller.id, resources, present)
+        return {**fields, **changed}
 
     def _shown(self, caller: Caller, agent: Document) -> Document:
         return self._one(caller, {**agent, "isPublic": self._access.is_public(AGENT, agent["_id"])})
@@ -210,8 +212,8 @@ class Agents:
 
     def _described(self, caller: Caller, agents: list[Document]) -> list[Document]:
         """With whom to turn to, and with the author only to the author."""
-        authors = {each.get("author") for each in agents if not has_support(each)} - {None}
-        names = self._agents.names_of(authors) if authors else {}
+        authors: set[Any] = {each.get("author") for each in agents if not has_support(each)}
+        names: Mapping[Any, Document] = self._agents.names_of(authors) if authors else {}
         described = []
         for agent in agents:
             contact = {} if has_support(agent) else owner_contact(agent, names.get(agent.get("author")) or {})
@@ -228,6 +230,8 @@ def _of_the_copy(edges: Any, original: str) -> list[Any]:
     for edge in edges if isinstance(edges, list) else []:
         if isinstance(edge, Mapping):
             source = edge.get("from")
-            own = ["" if each == original else each for each in source] if isinstance(source, list) else source
+            own = (
+                ["" if each == original else each for each in source] if isinstance(source, list) else source
+            )
             found.append({**edge, "from": "" if own == original else own})
     return found

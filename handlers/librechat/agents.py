@@ -28,7 +28,7 @@ def list_agents(
     text = (search or "").strip()
 
     def page(stop: Any = None) -> Json:
-        found = services.agents.list(
+        found = services.agents.list_page(
             caller,
             category=(category or "").strip() or None,
             promoted=None if promoted is None else promoted == 1,
@@ -101,3 +101,13 @@ def list_agent_categories(services: Services, caller: Caller) -> list[Json]:
 def list_agent_actions(services: Services, caller: Caller) -> list[Json]:
     """The actions of agents: Echo's agents have none."""
     return []
+
+
+def list_agent_tools(services: Services, caller: Caller) -> list[Json]:
+    """The tools that agents can be given: none yet."""
+    return []
+
+
+def get_agent_tool_auth(services: Services, caller: Caller, *, tool: str) -> Json:
+    """Whether a tool is set up, which none is."""
+    return {"authenticated": False, "authTypes": []}

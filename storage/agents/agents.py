@@ -189,7 +189,7 @@ class AgentRepository(Repository):
     def change_files(
         self, owner: str, agent_id: str, change: Callable[[Document], Mapping[str, Any]]
     ) -> Document:
-        """Give an agent the `tool_resources` that `change` makes of what it is; that makes no version, as in LibreChat.
+        """Give an agent the `tool_resources` that `change` makes of what it is; as in LibreChat without a version.
 
         `owner` is who does so. Raises `NotFound`, `Conflict`, and what `change` raises.
         """
@@ -273,7 +273,10 @@ def _begin_edges(agent: Document) -> None:
 def _with_source(edges: Any, agent_id: str) -> list[Any]:
     """Edges of an agent that its maker could not name yet: LibreChat's client sends an empty text for it."""
     return [
-        {**edge, "from": [each or agent_id for each in source] if isinstance(source, list) else source or agent_id}
+        {
+            **edge,
+            "from": [each or agent_id for each in source] if isinstance(source, list) else source or agent_id,
+        }
         for edge in edges
         if isinstance(edge, Mapping)
         for source in (edge.get("from"),)

@@ -1,4 +1,4 @@
-"""The versions of an agent: a whole copy of it for each change, in the agent's own document, as LibreChat has them."""
+"""The versions of an agent: a whole copy of it for each change, within its document, as in LibreChat."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,20 @@ from storage.core.repository import owner_id
 VERSIONS_BYTES = 8 * 1024 * 1024
 # Not of the agent, but of the document or of the copy.
 _NOT_COPIED = ("_id", "id", "__v", "versions", "author", "tenantId")
-_NOT_COMPARED = {*_NOT_COPIED, "createdAt", "updatedAt", "updatedBy", "actionsHash", "created_at", "updated_at"}
+_NOT_COMPARED = {
+    *_NOT_COPIED,
+    "createdAt",
+    "updatedAt",
+    "updatedBy",
+    "actionsHash",
+    "created_at",
+    "updated_at",
+}
 
 
 def first_version(agent: Mapping[str, Any], fields: Mapping[str, Any]) -> Document:
-    """What a new agent begins with: what its maker said."""
-    dates = {name: agent[name] for name in ("createdAt", "updatedAt")}
-    return {**fields, "id": agent["id"], **dates}
+    """What a new agent begins with: what its maker said, and its category, which it has in any case."""
+    return {**fields, **{name: agent[name] for name in ("id", "category", "createdAt", "updatedAt")}}
 
 
 def next_version(

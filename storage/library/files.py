@@ -56,7 +56,7 @@ class FileRepository(Repository):
             query = {"user": owner_id(owner), "file_id": {"$in": list(file_ids)}}
             return {each["file_id"] for each in self._collection.find(query, {"file_id": 1})}
 
-    def of_agent(self, file_ids: Sequence[str]) -> list[Document]:
+    def of_agent(self, file_ids: Sequence[str]) -> Sequence[Document]:
         """The files that an agent has, in this order, for whoever may use it: whose they are does not matter."""
         if not file_ids:
             return []

@@ -209,6 +209,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.confirm_two_factor": ("two_factor_user",),
     "librechat.disable_two_factor": ("two_factor_user",),
     "librechat.enable_two_factor": ("two_factor_user",),
+    "librechat.list_agents": ("search_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
 }

@@ -55,6 +55,17 @@ WITHOUT_OWNER = {
     ("AclEntryRepository", "take"),
     ("AclEntryRepository", "list"),
     ("AclEntryRepository", "forget"),
+    # So are agents: `echo.agents` asks the grants first.
+    ("AgentRepository", "count"),
+    ("AgentRepository", "delete"),
+    ("AgentRepository", "get"),
+    ("AgentRepository", "identify"),
+    ("AgentRepository", "list_page"),
+    ("AgentRepository", "names_of"),
+    ("AgentRepository", "versions"),
+    ("FileRepository", "of_agent"),
+    ("AgentCategoryRepository", "list"),
+    ("AgentCategoryRepository", "seed"),
     # Roles are the operator's.
     ("AccessRoleRepository", "find"),
     ("AccessRoleRepository", "list_kind"),

@@ -32,9 +32,11 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        # The name of an endpoint is nobody's.
+        # The names of endpoints and tools are nobody's.
         made["endpoint"] = self.ids["endpoint"]
+        made["tool"] = self.ids["tool"]
         return made
 
 
@@ -48,11 +50,12 @@ def furnish(user: UserClient) -> Belongings:
     assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
     api_key = user.post("/api/api-keys", json={"name": "private key"})
     provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
+    agent = user.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"})
     title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
     )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
+    for response in (message, preset, upload, assistant, api_key, provider_key, agent, title, chat):
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
@@ -70,8 +73,10 @@ def furnish(user: UserClient) -> Belongings:
         "userId": user.id,
         "id": assistant.json()["id"],
         "assistant_id": assistant.json()["id"],
+        "agent_id": agent.json()["id"],
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
+        "tool": "web_search",
     }
     return Belongings(user, ids)
 

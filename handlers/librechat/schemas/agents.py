@@ -5,20 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields, missing, post_load, pre_load
+from marshmallow import fields, missing, pre_load
 
 from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Text, Texts, Whole
 
 Json = dict[str, Any]
-# What LibreChat's own server makes numbers of.
-NUMBERS = frozenset(
-    {
-        *("temperature", "top_p", "topP", "top_k", "topK", "frequency_penalty", "frequencyPenalty"),
-        *("presence_penalty", "presencePenalty", "max_tokens", "maxTokens", "max_output_tokens"),
-        *("maxOutputTokens", "max_context_tokens", "maxContextTokens", "fileTokenLimit"),
-        *("thinking_budget", "thinkingBudget"),
-    }
-)
 
 
 class Free(fields.Field[Any]):
@@ -64,7 +55,7 @@ class SeenAgentSchema(Output):
     author = Identifier()
     provider = Text()
     model = Text()
-    model_parameters = Safe(dump_default={})
+    model_parameters: Object = Safe(dump_default={})
     support_contact = Object()
     owner_contact = Object()
     is_public = Flag(data_key="isPublic")
@@ -171,36 +162,11 @@ class AgentFieldsSchema(Input):
         """Leave out what says nothing."""
         return {name: value for name, value in data.items() if value is not None}
 
-    @post_load
-    def tidy(self, data: Json, **_: Any) -> Json:
-        """Numbers as numbers, as LibreChat's server stores them."""
-        if "model_parameters" in data:
-            data["model_parameters"] = tidy_parameters(data["model_parameters"])
-        return data
-
 
 def changes(body: Json) -> Json:
     """What a change says; a null takes the picture away, which otherwise comes by an operation of its own."""
     loaded: Json = agent_fields.load(body)
     return {**loaded, "avatar": None} if "avatar" in body and body["avatar"] is None else loaded
-
-
-def tidy_parameters(parameters: Mapping[str, Any]) -> Json:
-    """Parameters without what is empty; where a number belongs there is one, or nothing."""
-    tidied = {name: number(value) if name in NUMBERS else value for name, value in parameters.items()}
-    return {name: value for name, value in tidied.items() if value not in (None, "")}
-
-
-def number(value: Any) -> Any:
-    """A number, also of a text that is one; None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-        value = int(value) if value.is_integer() else value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
 
 
 def plain(value: Any) -> Any:
