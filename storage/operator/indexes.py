@@ -12,6 +12,8 @@ from storage.accounts.sessions import SessionRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
+from storage.agents.agents import AgentRepository
+from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
@@ -32,6 +34,8 @@ from storage.runs.workers import WorkerRepository
 REPOSITORIES: tuple[type[Repository], ...] = (
     AccessRoleRepository,
     AclEntryRepository,
+    AgentCategoryRepository,
+    AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,

@@ -212,6 +212,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.enable_two_factor": ("two_factor_user",),
     "librechat.login": ("login_ip", "login_account"),
     "librechat.refresh_token": ("refresh_ip",),
+    "librechat.list_agents": ("search_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
     "librechat.register": ("register_ip",),
     "librechat.search_principals": ("search_user",),

@@ -85,6 +85,17 @@ WITHOUT_OWNER = {
     ("SkillRepository", "update"),
     ("SkillFileRepository", "delete_skill"),
     ("SkillFileRepository", "list_skill"),
+    # So are agents: `echo.agents` asks the grants first.
+    ("AgentRepository", "count"),
+    ("AgentRepository", "delete"),
+    ("AgentRepository", "get"),
+    ("AgentRepository", "identify"),
+    ("AgentRepository", "list_page"),
+    ("AgentRepository", "names_of"),
+    ("AgentRepository", "versions"),
+    ("FileRepository", "of_agent"),
+    ("AgentCategoryRepository", "list"),
+    ("AgentCategoryRepository", "seed"),
     # Roles are the operator's.
     ("AccessRoleRepository", "find"),
     ("AccessRoleRepository", "list_kind"),

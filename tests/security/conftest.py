@@ -33,12 +33,15 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
         made["resourceId"] = uuid.uuid4().hex[:24]
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
+        # The names of endpoints and tools are nobody's.
         made["endpoint"] = self.ids["endpoint"]
+        made["tool"] = self.ids["tool"]
         return made
 
 
@@ -52,6 +55,7 @@ def furnish(user: UserClient) -> Belongings:
     assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
     api_key = user.post("/api/api-keys", json={"name": "private key"})
     provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
+    agent = user.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"})
     title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
@@ -63,7 +67,20 @@ def furnish(user: UserClient) -> Belongings:
     memory_key = "".join(letter if letter.isalpha() else "ghijklmnop"[int(letter)] for letter in user.id)
     memory = user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"})
     skill = user.post("/chat/api/skills", json={"name": "private-skill", "description": "private skill"})
-    made = (message, preset, upload, assistant, api_key, provider_key, title, chat, prompt, memory, skill)
+    made = (
+        message,
+        preset,
+        upload,
+        assistant,
+        api_key,
+        provider_key,
+        title,
+        chat,
+        prompt,
+        memory,
+        skill,
+        agent,
+    )
     for response in made:
         assert response.is_success, response.text
     ids = {
@@ -96,6 +113,10 @@ def furnish(user: UserClient) -> Belongings:
         "publicAccessRoleId": "sharedLink_viewer",
         "roleName": "USER",
         "permissionType": "prompts",
+        "agent_id": agent.json()["id"],
+        "apiKeyId": api_key.json()["id"],
+        "name": "private endpoint",
+        "tool": "web_search",
     }
     return Belongings(user, ids)
 

@@ -59,6 +59,7 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "messages",
         "presets",
         "files",
+        "agents",
         "assistants",
         "users",
         "keys",
