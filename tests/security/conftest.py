@@ -99,8 +99,8 @@ def furnish(user: UserClient) -> Belongings:
         "userId": user.id,
         "id": assistant.json()["id"],
         "assistant_id": assistant.json()["id"],
-        "agent_id": f"agent_{uuid.uuid4().hex[:21]}",
-        "agentId": f"agent_{uuid.uuid4().hex[:21]}",
+        "agent_id": agent.json()["id"],
+        "agentId": agent.json()["id"],
         "groupId": prompt.json()["group"]["_id"],
         "promptId": prompt.json()["prompt"]["_id"],
         "memoryKey": memory_key,
@@ -113,9 +113,6 @@ def furnish(user: UserClient) -> Belongings:
         "publicAccessRoleId": "sharedLink_viewer",
         "roleName": "USER",
         "permissionType": "prompts",
-        "agent_id": agent.json()["id"],
-        "apiKeyId": api_key.json()["id"],
-        "name": "private endpoint",
         "tool": "web_search",
     }
     return Belongings(user, ids)
