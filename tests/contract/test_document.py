@@ -208,7 +208,12 @@ LIMITS: dict[str, tuple[str, ...]] = {
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.confirm_two_factor": ("two_factor_user",),
     "librechat.disable_two_factor": ("two_factor_user",),
+    "librechat.duplicate_conversation": ("fork_ip", "fork_user"),
     "librechat.enable_two_factor": ("two_factor_user",),
+    "librechat.fork_conversation": ("fork_ip", "fork_user"),
+    "librechat.import_conversations": ("import_ip", "import_user"),
+    "librechat.list_conversations": ("search_user",),
+    "librechat.list_messages": ("search_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
 }

@@ -19,6 +19,10 @@ PNG = bytes.fromhex(
 )
 
 
+# What the document's examples expect of a message.
+ARTIFACT = 'private thought\n:::artifact{title="private"}\n```js\n1 + 1\n```\n:::'
+
+
 @dataclass
 class Belongings:
     """What a user owns, by the names that the contract's ids have."""
@@ -33,6 +37,7 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["apiKeyId"] = uuid.uuid4().hex[:24]
+        made["projectId"] = "0" * 24
         # The name of an endpoint is nobody's.
         made["endpoint"] = self.ids["endpoint"]
         return made
@@ -52,12 +57,23 @@ def furnish(user: UserClient) -> Belongings:
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
     )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
+    part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
+    answer = user.post(
+        f"/chat/api/messages/{conversation_id}", json={"messageId": str(uuid.uuid4()), "content": [part]}
+    )
+    tag = user.post("/chat/api/tags", json={"tag": f"private-{user.id}"})
+    project = user.post("/chat/api/projects", json={"name": "private project"})
+    made = (message, preset, upload, assistant, api_key, provider_key, title, chat, answer, tag, project)
+    for response in made:
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
         "conversation_id": conversation_id,
-        "messageId": message.json()["messageId"],
+        "messageId": answer.json()["messageId"],
+        "latestMessageId": answer.json()["messageId"],
+        "agentId": part["agentId"],
+        "tag": tag.json()["tag"],
+        "projectId": project.json()["_id"],
         "parentMessageId": message.json()["messageId"],
         "overrideParentMessageId": message.json()["messageId"],
         "responseMessageId": message.json()["messageId"],

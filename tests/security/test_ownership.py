@@ -33,6 +33,14 @@ SEVERAL_IDS = {
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),
     },
     "update_message": {"conversationId", "messageId"},
+    "librechat.branch_message": {"agentId", "messageId"},
+    "librechat.create_message": {"agentId", "conversationId", "messageId", "parentMessageId"},
+    "librechat.delete_message": {"conversationId", "messageId"},
+    "librechat.fork_conversation": {"conversationId", "latestMessageId", "messageId"},
+    "librechat.get_message": {"conversationId", "messageId"},
+    "librechat.give_feedback": {"conversationId", "messageId"},
+    "librechat.move_conversation": {"conversationId", "projectId"},
+    "librechat.update_message": {"conversationId", "messageId"},
 }
 ID_QUERY = [
     (op, parameter["name"])
@@ -55,6 +63,8 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "keys",
         "agentapikeys",
         "echo_runs",
+        "conversationtags",
+        "chatprojects",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)

@@ -1,0 +1,1 @@
+"""The operations that only LibreChat's contract has, or that answer otherwise there."""

@@ -1,0 +1,1 @@
+"""What only LibreChat's contract says, in marshmallow."""
