@@ -233,6 +233,11 @@ def disk_failed() -> ServiceUnavailable:
     )
 
 
+def owner_required(message: str) -> Unprocessable:
+    """Who owns a shared thing cannot be changed like this."""
+    return Unprocessable(message, code="owner_required")
+
+
 _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiError]] = {
     storage_errors.NotFound: NotFound,
     storage_errors.BrokenCursor: lambda: BadRequest(
@@ -249,6 +254,7 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
         "The search took too long; a longer or rarer text, or one conversation alone, is found faster.",
         code="search_too_slow",
     ),
+    storage_errors.NoOwnerLeft: lambda: owner_required("Somebody must own this."),
     storage_errors.UnknownParent: lambda: Unprocessable(
         "The parent message is not in this conversation.", code="unknown_parent"
     ),

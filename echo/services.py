@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.picking import PeoplePicker
 from echo.access.service import Access
+from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
@@ -41,9 +44,12 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    people: PeoplePicker
     providers: ProviderParts
     readiness: Readiness
+    roles: RoleAdministration
     settings: Settings
+    sharing: Sharing
     startup: Startup
     transcriber: Transcriber
 
@@ -51,8 +57,9 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    accounts = build_accounts(settings, database)
+    access = build_access(database)
     library = build_library(settings, database)
+    accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -64,7 +71,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
     )
     return Services(
-        access=build_access(database),
+        access=access.access,
         accounts=accounts,
         background=background,
         chat=build_chat(settings, database, chat),
@@ -75,9 +82,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,
+        people=access.people,
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        roles=access.roles,
         settings=settings,
+        sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=build_transcriber(settings),
     )

@@ -53,6 +53,10 @@ class UnknownParent(StorageError):
     """The parent of a message is not in the message's conversation."""
 
 
+class NoOwnerLeft(StorageError):
+    """What is shared would belong to nobody any more."""
+
+
 class UnknownPart(StorageError):
     """A message has no such part, or none that can be changed in this way."""
 

@@ -43,6 +43,8 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    # The operator's, for everybody.
+    ("BannerRepository", "current"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),
@@ -52,7 +54,9 @@ WITHOUT_OWNER = {
     ("AclEntryRepository", "bits_of_each"),
     ("AclEntryRepository", "resources"),
     ("AclEntryRepository", "give"),
-    ("AclEntryRepository", "take"),
+    ("AclEntryRepository", "change"),
+    ("PeopleRepository", "known"),
+    ("PeopleRepository", "search"),
     ("AclEntryRepository", "list"),
     ("AclEntryRepository", "forget"),
     # Roles are the operator's.
