@@ -67,6 +67,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         background,
         count_tokens,
         accounts.violations.count,
+        agents.for_chat,
     )
     return Services(
         access=access,

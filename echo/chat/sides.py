@@ -68,7 +68,9 @@ class Sides:
         sides = []
         for number, (respondent, chosen) in enumerate(found):
             asked, held = respondent.asked, {} if number else conversation
-            settled = self._settling.settle(owner, chosen.name, asked, held, respondent.fixed)
+            settled = self._settling.settle(
+                owner, respondent.shown_endpoint or chosen.name, asked, held, respondent.fixed
+            )
             settled = replace(settled, system=variables.prompt(settled.system, asked.timezone))
             sides.append(self._side(respondent, chosen, settled, number))
         return sides
