@@ -21,6 +21,9 @@ TAKES_ID = [
 ]
 # What names several objects, of which each has to be the caller's own.
 SEVERAL_IDS = {
+    "librechat.delete_files": {"agent_id", "file_id"},
+    "librechat.download_file": {"fileId", "userId"},
+    "librechat.get_image": {"fileName", "userId"},
     "abort_chat": {"conversationId", "streamId"},
     "create_message": {"conversationId", "parentMessageId"},
     "delete_message": {"conversationId", "messageId"},
