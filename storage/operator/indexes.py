@@ -17,6 +17,7 @@ from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
+from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
@@ -54,6 +55,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     RoleRepository,
     RunRepository,
     SessionRepository,
+    ShareRepository,
     SkillFileRepository,
     SkillRepository,
     TagRepository,

@@ -21,6 +21,8 @@ TAKES_ID = [
 ]
 # What names several objects, of which each has to be the caller's own.
 SEVERAL_IDS = {
+    "librechat.create_share": {"conversationId", "targetMessageId"},
+    "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.download_file": {"fileId", "userId"},
     "librechat.get_image": {"fileName", "userId"},
@@ -84,6 +86,7 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "aclentries",
         "conversationtags",
         "chatprojects",
+        "sharedlinks",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)
