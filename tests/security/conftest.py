@@ -177,7 +177,8 @@ def file_parts(op: Op) -> list[str]:
 def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     """A response without what differs from request to request: ids, dates, tokens."""
     text = response.text
-    for value in {value for mapping in ids for value in mapping.values()}:
+    # The longer ones first: one may be part of another.
+    for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
         text = text.replace(value, "<id>")
     text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
