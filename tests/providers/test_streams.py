@@ -17,7 +17,7 @@ import structlog
 
 from echo.errors import ApiError
 from echo.providers import constants, streams, transport
-from echo.providers.chat import Credentials, Finished, TextDelta, Usage
+from echo.providers.chat import Credentials, Finished, Usage
 from tests.support.providers import (
     CUT,
     RENDER,
