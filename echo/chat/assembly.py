@@ -7,8 +7,10 @@ from echo.background import Background
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
+from echo.chat.respondent import Models
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
+from echo.chat.sides import Sides
 from echo.chat.specs import Specs
 from echo.files import FileStore
 from echo.providers.chat import Providers
@@ -30,7 +32,7 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address.
+    and address; `memories_text` is what a user wants every chat to know.
     """
 
     providers: Providers
@@ -40,6 +42,7 @@ class ChatParts:
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -56,10 +59,10 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     )
     preparation = Preparation(
         reading,
-        endpoints,
-        settling,
+        Sides(endpoints, settling, Models()),
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
     return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

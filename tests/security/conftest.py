@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
@@ -32,9 +33,15 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        # The name of an endpoint is nobody's.
+        made["resourceId"] = uuid.uuid4().hex[:24]
+        # Names that are nobody's.
+        for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
+            made[name] = self.ids[name]
+        # The names of endpoints and tools are nobody's.
         made["endpoint"] = self.ids["endpoint"]
+        made["tool"] = self.ids["tool"]
         return made
 
 
@@ -48,11 +55,33 @@ def furnish(user: UserClient) -> Belongings:
     assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
     api_key = user.post("/api/api-keys", json={"name": "private key"})
     provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
+    agent = user.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"})
     title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
     )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
+    prompt = user.post(
+        "/chat/api/prompts", json={"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    )
+    # In letters only, and nobody else's.
+    memory_key = "".join(letter if letter.isalpha() else "ghijklmnop"[int(letter)] for letter in user.id)
+    memory = user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"})
+    skill = user.post("/chat/api/skills", json={"name": "private-skill", "description": "private skill"})
+    made = (
+        message,
+        preset,
+        upload,
+        assistant,
+        api_key,
+        provider_key,
+        title,
+        chat,
+        prompt,
+        memory,
+        skill,
+        agent,
+    )
+    for response in made:
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
@@ -70,8 +99,24 @@ def furnish(user: UserClient) -> Belongings:
         "userId": user.id,
         "id": assistant.json()["id"],
         "assistant_id": assistant.json()["id"],
+        "agent_id": f"agent_{uuid.uuid4().hex[:21]}",
+        "agentId": f"agent_{uuid.uuid4().hex[:21]}",
+        "groupId": prompt.json()["group"]["_id"],
+        "promptId": prompt.json()["prompt"]["_id"],
+        "memoryKey": memory_key,
+        "skillId": skill.json()["_id"],
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
+        "resourceType": "sharedLink",
+        "resourceId": user.put_thing(ResourceType.SHARED_LINK),
+        "accessRoleId": "sharedLink_viewer",
+        "publicAccessRoleId": "sharedLink_viewer",
+        "roleName": "USER",
+        "permissionType": "prompts",
+        "agent_id": agent.json()["id"],
+        "apiKeyId": api_key.json()["id"],
+        "name": "private endpoint",
+        "tool": "web_search",
     }
     return Belongings(user, ids)
 
