@@ -258,6 +258,9 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
     storage_errors.UnknownParent: lambda: Unprocessable(
         "The parent message is not in this conversation.", code="unknown_parent"
     ),
+    storage_errors.UnknownPart: lambda: Unprocessable(
+        "The message has no such part that can be changed.", code="unknown_part"
+    ),
 }
 
 
@@ -267,6 +270,8 @@ def from_exception(exc: Exception) -> ApiError | None:
         return exc
     if isinstance(exc, storage_errors.Conflict):
         return Conflict(errors=(FieldError(exc.field, "already taken"),))
+    if isinstance(exc, storage_errors.TooMany):
+        return Unprocessable(f"Nobody may have more than {exc.most} {exc.kind}.", code="too_many_of_a_kind")
     for kind, make in _STORAGE_ERRORS.items():
         if isinstance(exc, kind):
             return make()

@@ -58,8 +58,8 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    accounts = build_accounts(settings, database)
     library = build_library(settings, database)
+    accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,

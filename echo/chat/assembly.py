@@ -7,8 +7,10 @@ from echo.background import Background
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
+from echo.chat.respondent import Models
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
+from echo.chat.sides import Sides
 from echo.chat.specs import Specs
 from echo.files import FileStore
 from echo.providers.chat import Providers
@@ -56,8 +58,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     )
     preparation = Preparation(
         reading,
-        endpoints,
-        settling,
+        Sides(endpoints, settling, Models()),
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,

@@ -72,6 +72,12 @@ class Attachments:
                 loaded.append(attachment)
         return tuple(loaded)
 
+    def again(self) -> "Attachments":
+        """The same with as much room as is left now, for one of several requests that each have it."""
+        other = Attachments(self._files, self._store, self._owner)
+        other._left, other._count = self._left, self._count
+        return other
+
     def _take(self, attachment: Attachment) -> bool:
         size = len(attachment.content)
         if self._count >= MAX_FILES or size > self._left:

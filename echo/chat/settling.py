@@ -24,8 +24,15 @@ class Settling:
         self._assistants = assistants
         self._specs = specs
 
-    def settle(self, owner: str, endpoint: str, asked: Asked, conversation: Document) -> Settled:
-        """What holds for one run.
+    def settle(
+        self,
+        owner: str,
+        endpoint: str,
+        asked: Asked,
+        conversation: Document,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Settled:
+        """What holds for one run; what is `fixed` is nobody's to choose.
 
         Raises `storage.core.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
         (`unusable_model_spec`).
@@ -47,6 +54,8 @@ class Settling:
         named = asked.parameters.get("assistant_id")
         if assistant_id := named or of_conversation.get("assistant_id"):
             others.append(self._assistant(owner, str(assistant_id), is_named=bool(named)))
+        if fixed:
+            return replace(settle(fixed, [asked.parameters, *others]), kept=settle(asked.parameters, []).kept)
         settled = settle(asked.parameters, others)
         return settled if spec is None else _with_icon(settled, spec)
 

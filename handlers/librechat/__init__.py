@@ -1,1 +1,1 @@
-"""The operations that only LibreChat's contract has: one module per resource, one function per operation."""
+"""Handlers of what only LibreChat's contract has, or has in another shape."""

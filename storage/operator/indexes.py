@@ -14,6 +14,8 @@ from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.projects import ProjectRepository
+from storage.conversations.tags import TagRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -37,9 +39,11 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     MessageRepository,
     PieceRepository,
     PresetRepository,
+    ProjectRepository,
     RoleRepository,
     RunRepository,
     SessionRepository,
+    TagRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

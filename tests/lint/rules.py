@@ -43,6 +43,8 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    # The operator's, for everybody.
+    ("BannerRepository", "current"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),

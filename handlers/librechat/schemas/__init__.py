@@ -1,1 +1,1 @@
-"""Marshmallow schemas of what only LibreChat's contract has."""
+"""Documents as LibreChat's contract shows them, and its request bodies as fields of documents."""
