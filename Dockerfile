@@ -5,7 +5,7 @@ FROM python:${PYTHON} AS build
 # Which extras of pyproject.toml are installed; add `speech` for speech recognition offline.
 ARG EXTRAS=otel
 WORKDIR /build
-COPY pyproject.toml README.md LICENSE openapi.json ./
+COPY pyproject.toml README.md LICENSE openapi.json openapi.librechat.json ./
 COPY echo echo
 COPY handlers handlers
 COPY storage storage

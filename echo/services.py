@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.administration import RoleAdministration
+from echo.access.assembly import build_access
+from echo.access.picking import PeoplePicker
+from echo.access.service import Access
+from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
 from echo.completions.assembly import CompletionParts, build_completions
 from echo.completions.service import CompletionService
-from echo.contract.document import Contract, load_contract
+from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens
 from echo.files import FileStore
@@ -30,17 +35,21 @@ PROBE_FRESH_SECONDS = 3.0
 class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
+    access: Access
     accounts: Accounts
     background: Background
     chat: ChatService
     completions: CompletionService
-    contract: Contract
+    contracts: Contracts
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    people: PeoplePicker
     providers: ProviderParts
     readiness: Readiness
+    roles: RoleAdministration
     settings: Settings
+    sharing: Sharing
     startup: Startup
     transcriber: Transcriber
 
@@ -48,8 +57,9 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    accounts = build_accounts(settings, database)
+    access = build_access(database)
     library = build_library(settings, database)
+    accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -61,19 +71,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
     )
     return Services(
+        access=access.access,
         accounts=accounts,
         background=background,
         chat=build_chat(settings, database, chat),
         completions=build_completions(
             settings, database, CompletionParts(accounts, providers, background, count_tokens)
         ),
-        contract=load_contract(),
+        contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,
+        people=access.people,
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        roles=access.roles,
         settings=settings,
+        sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=build_transcriber(settings),
     )

@@ -1,4 +1,4 @@
-"""The contract, for programs and for people."""
+"""The contracts, for programs and for people."""
 
 from typing import Any
 
@@ -10,12 +10,17 @@ ASSET_LIFETIME = "public, max-age=86400"
 
 
 def get_openapi(services: Services) -> dict[str, Any]:
-    """The OpenAPI document, with this server's own address first."""
-    return docs.with_server(services.contract.document, services.settings.domain_server)
+    """The first contract's OpenAPI document, with this server's own address first."""
+    return docs.served(services.contracts, services.contracts.echo, services.settings.domain_server)
+
+
+def get_librechat_openapi(services: Services) -> dict[str, Any]:
+    """The document of LibreChat's API, with this server's own address first."""
+    return docs.served(services.contracts, services.contracts.librechat, services.settings.domain_server)
 
 
 def get_docs(services: Services) -> tuple[str, int, dict[str, str]]:
-    """The page that shows the document."""
+    """The page that shows both documents."""
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": docs.content_security_policy(services.settings.domain_server),

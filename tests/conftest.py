@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ import pytest
 import structlog
 from starlette.testclient import TestClient
 
+from echo.access import ResourceType
 from echo.accounts.passwords import hash_password
 from echo.accounts.service import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services
+from echo.serving.serve import prepare
 from echo.settings import ProviderSettings, Settings, load_settings
 from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.operator.indexes import ensure_indexes
-from tests.support.contract import ContractChecker
+from tests.support.access import put_thing
+from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
@@ -66,8 +69,8 @@ def prepared_database(mongo_uri: str) -> Iterator[PreparedDatabase]:
 
 
 @pytest.fixture(scope="session")
-def checker() -> ContractChecker:
-    return ContractChecker.of_the_project()
+def checker() -> ProjectChecker:
+    return ProjectChecker()
 
 
 @pytest.fixture(scope="session")
@@ -145,9 +148,7 @@ def settings(
 
 @pytest.fixture(scope="session")
 def application(settings: Settings) -> Application:
-    database = Database(str(settings.mongo_uri))
-    ensure_indexes(database)
-    database.close()
+    prepare(settings)
     return assemble(settings)
 
 
@@ -166,7 +167,7 @@ def services(application: Application) -> Services:
 class Client:
     """A client whose every response is held against the contract."""
 
-    def __init__(self, http: TestClient, checker: ContractChecker, token: str | None = None) -> None:
+    def __init__(self, http: TestClient, checker: ProjectChecker, token: str | None = None) -> None:
         self._http = http
         self._checker = checker
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -209,18 +210,24 @@ class Signup:
     user: dict[str, Any]
     session_id: str
     refresh_token: str
+    put: Callable[[str, ResourceType], str]
 
 
 class UserClient(Client):
     """A client with a bearer token of its own user."""
 
-    def __init__(self, http: TestClient, checker: ContractChecker, token: str, signup: Signup) -> None:
+    def __init__(self, http: TestClient, checker: ProjectChecker, token: str, signup: Signup) -> None:
         super().__init__(http, checker, token)
+        self._put = signup.put
         self.id = str(signup.user["_id"])
         self.email = signup.user["email"]
         self.session_id = signup.session_id
         self.refresh_token = signup.refresh_token
         self.password = PASSWORD
+
+    def put_thing(self, kind: ResourceType) -> str:
+        """The id of a bare thing that the user owns, without the operation that would make it."""
+        return self._put(self.id, kind)
 
     @property
     def user(self) -> dict[str, Any]:
@@ -229,7 +236,7 @@ class UserClient(Client):
 
 
 @pytest.fixture
-def api(running: TestClient, checker: ContractChecker) -> Client:
+def api(running: TestClient, checker: ProjectChecker) -> Client:
     return Client(running, checker)
 
 
@@ -258,9 +265,10 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
     running: TestClient,
     services: Services,
     tokens: Tokens,
-    checker: ContractChecker,
+    checker: ProjectChecker,
     session_repository: SessionRepository,
     password_hash: str,
+    app_database: Database,
 ) -> MakeUser:
     """Makes a user and a session without the cost of hashing; the operations for it have tests of their own."""
 
@@ -278,7 +286,8 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
             session_id=session_id,
         )
         token = tokens.make_access(caller_of(user, session_id))
-        return UserClient(running, checker, token, Signup(user, session_id, refresh_token))
+        put = partial(put_thing, app_database, services.access)
+        return UserClient(running, checker, token, Signup(user, session_id, refresh_token, put))
 
     return make
 
@@ -295,7 +304,7 @@ def bob(make_user: MakeUser) -> UserClient:
 
 @pytest.fixture
 def make_application(
-    application_uri: str, tmp_path: Path, checker: ContractChecker
+    application_uri: str, tmp_path: Path, checker: ProjectChecker
 ) -> Iterator[Callable[..., Client]]:
     """Makes another Echo with other settings, given as environment variables; answers its anonymous client."""
     started: list[TestClient] = []

@@ -1,4 +1,4 @@
-"""The OpenAPI document: loaded once, compiled; the only list of routes that Echo has."""
+"""An OpenAPI document: loaded once, compiled; the two that ship with Echo are the only list of routes it has."""
 
 import json
 import re
@@ -18,6 +18,9 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
 FORM = "multipart/form-data"
 JSON = "application/json"
+# The contracts by their names, and where each stands.
+ECHO, LIBRECHAT = "echo", "librechat"
+FILES = {ECHO: "openapi.json", LIBRECHAT: "openapi.librechat.json"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class Response:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the document, compiled: everything that a request to it needs."""
+    """One operation of a document, compiled: everything that a request to it needs; `contract` names the document."""
 
+    contract: str
     id: str
     controller: str
     method: str
@@ -70,6 +74,11 @@ class Operation:
     def handler_name(self) -> str:
         """The dotted name of the handler function; also Connexion's id of the operation."""
         return f"{self.controller}.{self.id}"
+
+    @cached_property
+    def label(self) -> str:
+        """What logs, metrics and traces call it: its id, with the contract before it where it is not the first."""
+        return self.id if self.contract == ECHO else f"{self.contract}.{self.id}"
 
     @cached_property
     def success_status(self) -> int:
@@ -95,7 +104,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Contract:
-    """The contract as the application uses it.
+    """A contract as the application uses it.
 
     `document` is the document as written, its paths sorted so that a static path precedes a templated one:
     Connexion's security looks at paths in this order, and must never take `/x/secret` for `/x/{id}`.
@@ -103,9 +112,10 @@ class Contract:
 
     document: dict[str, Any]
     operations: tuple[Operation, ...] = field(repr=False)
+    name: str = ECHO
 
     @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
+    def load(cls, document: Mapping[str, Any], name: str = ECHO) -> Self:
         """Compile a document that is valid OpenAPI 3.1.
 
         Echo's own is held against the specification by its tests: it cannot change afterwards, and the validator
@@ -113,8 +123,8 @@ class Contract:
         """
         checked: dict[str, Any] = json.loads(json.dumps(document))
         checked["paths"] = dict(sorted(checked["paths"].items(), key=lambda item: path_order(item[0])))
-        compiler = _OperationCompiler(checked)
-        return cls(checked, tuple(compiler.operations()))
+        compiler = _OperationCompiler(checked, name)
+        return cls(checked, tuple(compiler.operations()), name)
 
     @cached_property
     def _static_paths(self) -> Mapping[str, Mapping[str, Operation]]:
@@ -155,12 +165,12 @@ def decode(segment: str) -> str:
         raise BadRequest("The path is not valid UTF-8.", code="malformed_path") from error
 
 
-def load_contract() -> Contract:
-    """The contract that ships with Echo: beside the package in a checkout, inside it when installed."""
-    checkout = Path(__file__).parents[2] / "openapi.json"
-    installed = resources.files("echo") / "openapi.json"
+def load_contract(name: str = ECHO) -> Contract:
+    """A contract that ships with Echo: beside the package in a checkout, inside it when installed."""
+    checkout = Path(__file__).parents[2] / FILES[name]
+    installed = resources.files("echo") / FILES[name]
     source = installed if installed.is_file() else checkout
-    return Contract.load(json.loads(source.read_text(encoding="utf-8")))
+    return Contract.load(json.loads(source.read_text(encoding="utf-8")), name)
 
 
 def path_order(path: str) -> tuple[tuple[bool, str], ...]:
@@ -179,8 +189,9 @@ def template_pattern(path: str) -> re.Pattern[str]:
 class _OperationCompiler:
     """Turns the path items of a document into `Operation` objects."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], name: str) -> None:
         self._document = document
+        self._name = name
         self._schemas = SchemaCompiler(document)
 
     def operations(self) -> list[Operation]:
@@ -194,6 +205,7 @@ class _OperationCompiler:
     def _operation(self, path: str, method: str, raw: dict[str, Any]) -> Operation:
         security = raw.get("security", self._document.get("security", ()))
         return Operation(
+            contract=self._name,
             id=raw["operationId"],
             controller=raw["x-openapi-router-controller"],
             method=method.upper(),

@@ -15,6 +15,18 @@ _NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?", re.ASCI
 _BOOLEANS = {"true": True, "false": False}
 
 
+class Fields(dict[str, str]):
+    """The fields of a query: the last value of each name, and by `all` every one of them."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def all(self, name: str) -> list[str] | None:
+        """Every value of a name, None if there is none; `name[]`, as axios and Express write lists, counts too."""
+        return [value for key, value in self._pairs if key in (name, f"{name}[]")] or None
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One declared parameter."""
@@ -26,11 +38,13 @@ class Parameter:
     type: str
     validator: Validator
     default: Any
+    item_type: str = ""
 
     @classmethod
     def compile(cls, raw: Mapping[str, Any], compiler: SchemaCompiler) -> Self:
-        """Build from a Parameter Object whose schema has a single `type`."""
+        """Build from a Parameter Object whose schema has a single `type`; an array is one of the query."""
         schema = compiler.resolve(raw["schema"])
+        items = compiler.resolve(schema.get("items", {}))
         return cls(
             name=raw["name"],
             location=raw["in"],
@@ -39,24 +53,33 @@ class Parameter:
             type=schema["type"],
             validator=compiler.compile(schema),
             default=schema.get("default"),
+            item_type=items.get("type", ""),
         )
 
     def read(self, source: Mapping[str, str], arguments: dict[str, Any]) -> FieldError | None:
         """Put the typed value (or the default) into `arguments`; an error if it does not fit the schema."""
-        text = source.get(self.name)
+        text = (
+            source.all(self.name) if isinstance(source, Fields) and self.item_type else source.get(self.name)
+        )
         if text is None:
             if self.required:
                 return FieldError(self.name, "is required")
             if self.default is not None:
                 arguments[self.argument] = self.default
             return None
-        value = convert(text, self.type)
+        value = self._convert(text)
         if value is None:
             return FieldError(self.name, "has the wrong type")
         if errors := self.validator.field_errors(value):
             return FieldError(self.name, errors[0].message)
         arguments[self.argument] = value
         return None
+
+    def _convert(self, text: str | list[str]) -> Any:
+        if isinstance(text, str):
+            return convert(text, self.type)
+        values = [convert(each, self.item_type) for each in text]
+        return None if None in values else values
 
 
 def convert(text: str, type_name: str) -> Any:

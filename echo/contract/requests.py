@@ -15,6 +15,7 @@ from werkzeug.sansio.http import parse_cookie
 
 from echo.contract.document import FORM, Body, Operation
 from echo.contract.forms import read_form
+from echo.contract.parameters import Fields
 from echo.errors import BadRequest, FieldError, InvalidRequest, UnsupportedMediaType
 
 # As many as Express reads, and far more than any operation has: each costs memory many times its own length.
@@ -66,9 +67,9 @@ def read_cookies(headers: Headers) -> dict[str, str]:
     return parse_cookie("; ".join(lines)).to_dict() if lines else {}
 
 
-def _query(scope: Scope) -> dict[str, str]:
+def _query(scope: Scope) -> Fields:
     if not scope["query_string"]:
-        return {}
+        return Fields([])
     try:
         pairs = parse_qsl(
             scope["query_string"].decode("ascii"),
@@ -78,7 +79,7 @@ def _query(scope: Scope) -> dict[str, str]:
         )
     except ValueError as error:
         raise BadRequest("The query string is not valid.", code="malformed_query") from error
-    return dict(pairs)
+    return Fields(pairs)
 
 
 async def _read_body(body: Body, headers: Headers, receive: Receive) -> dict[str, Any]:

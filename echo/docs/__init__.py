@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from echo.contract.document import ECHO, Contract
+from echo.contract.routes import API, Contracts
 from echo.errors import NotFound
 
 _OWN_FILES = Path(__file__).parent
@@ -60,12 +62,29 @@ def content_security_policy(server: str) -> str:
     )
 
 
+def served(contracts: Contracts, contract: Contract, server: str) -> dict[str, Any]:
+    """A contract's document as this server serves it: below its path, all but what is at the root in any case."""
+    document = with_server(contract.document, server + contracts.bases[contract.name])
+    if contract.name == ECHO and contracts.bases[ECHO]:
+        root = [{"url": server, "description": "This server"}]
+        document["paths"] = {
+            path: item if path.startswith(API) else {**item, "servers": root}
+            for path, item in document["paths"].items()
+        }
+    return document
+
+
 def with_server(document: Mapping[str, Any], server: str) -> dict[str, Any]:
     """A copy of the document with the server first among its `servers`, and listed once.
 
-    It takes the place of `/`, which says the same as long as the document is read where it is served.
+    It takes the place of addresses without a host, which say the same as long as the document is read where it is
+    served.
     """
-    others = [entry for entry in document.get("servers", []) if entry["url"] not in ("/", server)]
+    others = [
+        entry
+        for entry in document.get("servers", [])
+        if not entry["url"].startswith("/") and entry["url"] != server
+    ]
     return {**document, "servers": [{"url": server, "description": "This server"}, *others]}
 
 

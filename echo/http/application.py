@@ -26,8 +26,9 @@ from connexion.spec import OpenAPISpecification
 from starlette.types import Receive, Scope, Send
 
 from echo.contract.document import Contract
-from echo.contract.gate import ContractGate
+from echo.contract.gate import Beside, ContractGate
 from echo.contract.operations import BoundOperation
+from echo.contract.routes import Contracts
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
@@ -42,8 +43,8 @@ class HandlerServices(Protocol):
     """What handlers get as `services`, as far as it matters here: `echo.services` knows the rest."""
 
     @property
-    def contract(self) -> Contract:
-        """The document that is served."""
+    def contracts(self) -> Contracts:
+        """The documents that are served."""
 
     @property
     def settings(self) -> Settings:
@@ -56,15 +57,16 @@ def build_application(
     pools: Pools,
     limiter: RateLimiter,
     security_map: SecurityMap,
+    beside: Beside | None = None,
     lifespan: Any = None,
 ) -> connexion.FlaskApp:
-    """The Connexion application that serves the contract.
+    """The Connexion application that serves the contracts, and `beside` where they have nothing.
 
     Raises `HandlerMismatch`, or Connexion's `ResolverError`, when a handler is missing or does not fit its operation.
     """
-    contract, settings = services.contract, services.settings
+    contracts, settings = services.contracts, services.settings
     middlewares = [
-        partial(ContractGate, contract=contract),
+        partial(ContractGate, contracts=contracts, beside=beside),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
         partial(RequestReader, settings=settings, limiter=limiter),
@@ -72,7 +74,8 @@ def build_application(
     ]
     app = EchoFlaskApp(services, pools, middlewares=middlewares, security_map=security_map, lifespan=lifespan)
     accept_openapi_31()
-    app.add_api(contract.document, base_path="")
+    for contract in contracts:
+        app.add_api(contract.document, base_path=contracts.bases[contract.name])
     build_now(app)
     return app
 
@@ -111,10 +114,13 @@ class EchoFlaskASGIApp(FlaskASGIApp):
         )
         self._bridge = Bridge(self.app.answer, pools)
 
-    def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
-        """Register the operations of the document."""
-        api = partial(EchoFlaskApi, services=self._services, large=self._large)(specification, **kwargs)
-        self.app.register_blueprint(api.blueprint, name=name or "echo")
+    def add_api(self, specification: Any, *, base_path: str, **kwargs: Any) -> FlaskApi:
+        """Register the operations of the document that is served below that path."""
+        contracts = self._services.contracts
+        (contract,) = (each for each in contracts if contracts.bases[each.name] == base_path)
+        make = partial(EchoFlaskApi, services=self._services, contract=contract, large=self._large)
+        api = make(specification, base_path=base_path, **kwargs)
+        self.app.register_blueprint(api.blueprint, name=contract.name)
         return api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,10 +131,12 @@ class EchoFlaskASGIApp(FlaskASGIApp):
 class EchoFlaskApi(FlaskApi):
     """Registers a `BoundOperation` for each operation."""
 
-    def __init__(self, *args: Any, services: HandlerServices, large: LargeAnswers, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, services: HandlerServices, contract: Contract, large: LargeAnswers, **kwargs: Any
+    ) -> None:
         self._services = services
         self._large = large
-        self._operations = {operation.handler_name: operation for operation in services.contract.operations}
+        self._operations = {operation.handler_name: operation for operation in contract.operations}
         super().__init__(*args, **kwargs)
 
     def make_operation(self, operation: AbstractOperation) -> BoundOperation:
@@ -155,6 +163,6 @@ class ContractFlask(flask.Flask):
     def dispatch_request(self) -> flask.Response:
         """Call the view of the operation that the gate found."""
         operation = flask.request.environ[OPERATION]
-        view = self.view_functions[f"echo.{operation.handler_name.replace('.', '_')}"]
+        view = self.view_functions[f"{operation.contract}.{operation.handler_name.replace('.', '_')}"]
         response: flask.Response = view()  # type: ignore[assignment]
         return response

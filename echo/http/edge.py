@@ -115,7 +115,7 @@ class Exchange:
             "request",
             method=self._method,
             path=self.scope["path"],
-            operation=operation.id if operation else None,
+            operation=operation.label if operation else None,
             status=self.status,
             ms=round(seconds * 1000, 1),
             client=self.scope[CLIENT].address,

@@ -37,7 +37,7 @@ class RequestMeter:
         self._under_way.pop(id(scope), None)
         operation: Operation | None = scope.get(OPERATION)
         # The method is the client's word too, unless it has led to an operation.
-        key = (operation.id, method, status) if operation else (UNKNOWN, UNKNOWN, status)
+        key = (operation.label, method, status) if operation else (UNKNOWN, UNKNOWN, status)
         child = self._durations.get(key)
         if child is None:
             path = operation.path if operation else UNKNOWN
@@ -48,7 +48,7 @@ class RequestMeter:
     def _write_under_way(self) -> None:
         # Counted now and then: two writes to shared memory for each request would cost more than all the rest.
         operations = (scope.get(OPERATION) for scope in list(self._under_way.values()))
-        counts = Counter((each.id, each.path, each.method) for each in operations if each is not None)
+        counts = Counter((each.label, each.path, each.method) for each in operations if each is not None)
         self._shown |= counts.keys()
         for labels in self._shown:
             self._instruments.in_flight.labels(*labels).set(counts[labels])

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess, multiprocess
 
+from echo.access.seeding import seed_access
 from echo.observation.metrics.shared import forget_worker, shared_counts
 from echo.serving.config import ServerConfig
 from echo.serving.descriptors import raise_limit, room_for
@@ -85,10 +86,11 @@ def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer 
 
 
 def prepare(settings: Settings) -> None:
-    """Make what the workers expect to be there: the indexes."""
+    """Make what the workers expect to be there: the indexes, and the roles."""
     database = Database(str(settings.mongo_uri))
     try:
         ensure_indexes(database)
+        seed_access(settings, database)
     finally:
         database.close()
 

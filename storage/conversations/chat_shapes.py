@@ -82,7 +82,7 @@ class Begun:
     """What begins: a question (None if one that is there is asked again) and its answer.
 
     `continues` says that the answer is there already and goes on; `new` that the conversation is not there yet.
-    `expires_at` is for a temporary conversation that is new.
+    `expires_at` is for a temporary conversation that is new, `project_id` for one that begins in a project.
     """
 
     question: Mapping[str, Any] | None
@@ -92,6 +92,7 @@ class Begun:
     continues: bool = False
     new: bool = False
     expires_at: datetime | None = None
+    project_id: str | None = None
 
 
 def answer_fields(fields: Mapping[str, Any]) -> Document:
@@ -128,6 +129,7 @@ def chat_conversation(begun: Begun, life: Document, moment: datetime) -> Documen
         **life,
         "tags": [],
         **({} if begun.file_ids else {"files": []}),
+        **({"chatProjectId": begun.project_id} if begun.project_id else {}),
         "createdAt": moment,
         "__v": 0,
     }

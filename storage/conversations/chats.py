@@ -22,7 +22,9 @@ from storage.conversations.chat_shapes import (
     new_messages,
 )
 from storage.conversations.conversations import UNTITLED
+from storage.conversations.counts import Counts
 from storage.conversations.messages import OLDEST_FIRST, by_id, identified
+from storage.conversations.shapes import INHERITED
 from storage.core.database import Database, Document
 from storage.core.errors import NotFound
 from storage.core.portions import SIZE
@@ -49,6 +51,7 @@ class ChatRepository:
         self._database = database
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
+        self._counts = Counts(database)
 
     def conversation(self, owner: str, conversation_id: str) -> Document:
         """The conversation with its settings, without its list of messages; raises `NotFound`."""
@@ -83,15 +86,11 @@ class ChatRepository:
     def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
         """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""
         mine, moment = _mine(owner, conversation_id), now()
+        inherited: Document = {}
 
         def write(session: Session) -> None:
-            inherited = (
-                {}
-                if begun.new
-                else found(
-                    self._conversations.find_one(mine, {"isTemporary": 1, "expiredAt": 1}, session=session)
-                )
-            )
+            if not begun.new:
+                inherited.update(found(self._conversations.find_one(mine, INHERITED, session=session)))
             life = {
                 "isTemporary": begun.expires_at is not None or bool(inherited.get("isTemporary")),
                 "expiredAt": begun.expires_at or inherited.get("expiredAt"),
@@ -105,6 +104,7 @@ class ChatRepository:
             self._join(mine, begun, messages, life, session)
 
         self._database.atomically(write)
+        self._counts.settle(owner, inherited, {"chatProjectId": begun.project_id})
 
     def _reopen(self, mine: Document, message_id: str, session: Session) -> None:
         update = {"$set": {"unfinished": True, "error": False, "_meiliIndex": False, "updatedAt": now()}}
@@ -155,11 +155,13 @@ class ChatRepository:
         with translated():
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
-            return found(
+            conversation = found(
                 self._conversations.find_one_and_update(
                     mine, {"$max": {"updatedAt": moment}}, return_document=ReturnDocument.AFTER
                 )
             )
+            self._counts.settle(owner, conversation)
+            return conversation
 
     def give_title(self, owner: str, conversation_id: str, title: str) -> bool:
         """Title a conversation that has none yet; whether it had none."""

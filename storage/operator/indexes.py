@@ -1,5 +1,9 @@
 """The indexes of every collection, as their repositories declare them."""
 
+from storage.access.access_roles import AccessRoleRepository
+from storage.access.acl_entries import AclEntryRepository
+from storage.access.groups import GroupRepository
+from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
@@ -10,6 +14,8 @@ from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.projects import ProjectRepository
+from storage.conversations.tags import TagRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -20,18 +26,24 @@ from storage.runs.runs import RunRepository
 from storage.runs.workers import WorkerRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
+    AccessRoleRepository,
+    AclEntryRepository,
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
     ConversationRepository,
     FileRepository,
+    GroupRepository,
     InvitationRepository,
     KeyRepository,
     MessageRepository,
     PieceRepository,
     PresetRepository,
+    ProjectRepository,
+    RoleRepository,
     RunRepository,
     SessionRepository,
+    TagRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

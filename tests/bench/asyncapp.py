@@ -46,7 +46,7 @@ class PlainApi(AsyncApi):
 
     def make_operation(self, operation: AbstractOperation) -> PlainOperation:
         """The handler of an operation."""
-        ours = {each.handler_name: each for each in self.services.contract.operations}
+        ours = {each.handler_name: each for each in self.services.contracts.echo.operations}
         return PlainOperation(ours[operation.operation_id], operation.function, self.services)
 
 
@@ -71,7 +71,7 @@ def build_async_application(
 ) -> connexion.AsyncApp:
     """As `echo.http.application.build_application`, with Connexion's other application class."""
     middlewares = [
-        partial(ContractGate, contract=services.contract),
+        partial(ContractGate, contracts=services.contracts),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
         partial(RequestReader, settings=services.settings, limiter=limiter),
@@ -80,7 +80,7 @@ def build_async_application(
     app = connexion.AsyncApp("echo", middlewares=middlewares, security_map=security_map, lifespan=lifespan)
     app._middleware_app = app.middleware.app = PlainASGIApp(services, pools)
     accept_openapi_31()
-    app.add_api(services.contract.document, base_path="")
+    app.add_api(services.contracts.echo.document, base_path="")
     build_now(app)
     return app
 

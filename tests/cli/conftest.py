@@ -18,7 +18,7 @@ from echo.app import assemble
 from echo.cli import main
 from echo.settings.env_file import read_env_file
 from tests.conftest import Client, make_settings
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase
 
 Run = Callable[..., Result]
@@ -103,6 +103,6 @@ def closed_echo(prepared_database: PreparedDatabase, data_dir: Path) -> Iterator
 
 
 @pytest.fixture
-def api(environ: dict[str, str], closed_echo: TestClient, checker: ContractChecker) -> Client:
+def api(environ: dict[str, str], closed_echo: TestClient, checker: ProjectChecker) -> Client:
     """An anonymous client of an Echo on what the commands work on."""
     return Client(closed_echo, checker)

@@ -9,7 +9,7 @@ from pymongo.database import Database as MongoDatabase
 
 from echo.settings import Settings
 from tests.conftest import UserClient
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 from tests.support.two_factor import give_second_factor
 
 Stored = MongoDatabase[dict[str, Any]]
@@ -23,7 +23,7 @@ def stored(settings: Settings) -> Iterator[MongoDatabase[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def contract_document(checker: ContractChecker) -> dict[str, Any]:
+def contract_document(checker: ProjectChecker) -> dict[str, Any]:
     """openapi.json as it stands in the project."""
     return checker.document
 

@@ -17,6 +17,23 @@ class TestGetOpenapi:
         assert served["openapi"].startswith("3.1")
         assert served["paths"] == contract_document["paths"]
 
+    def test_librechats_is_served_with_its_place(self, make_application: Callable[..., Client]) -> None:
+        server = make_application(DOMAIN_SERVER="https://chat.example.com")
+        served = server.get("/openapi.librechat.json").json()
+        assert served["info"]["title"] == "LibreChat API, as Echo serves it"
+        assert [entry["url"] for entry in served["servers"]] == ["https://chat.example.com/chat"]
+
+    def test_both_say_where_they_are_when_librechats_has_the_root(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        server = make_application(DOMAIN_SERVER="https://chat.example.com", ECHO_ROOT="librechat")
+        ours = server.get("/openapi.json").json()
+        assert ours["servers"][0]["url"] == "https://chat.example.com/echo"
+        assert [entry["url"] for entry in ours["paths"]["/health"]["servers"]] == ["https://chat.example.com"]
+        assert "servers" not in ours["paths"]["/api/convos"]
+        librechats = server.get("/openapi.librechat.json").json()
+        assert librechats["servers"][0]["url"] == "https://chat.example.com"
+
     def test_the_servers_own_address_comes_first(self, make_application: Callable[..., Client]) -> None:
         server = make_application(DOMAIN_SERVER="https://chat.example.com")
         addresses = [entry["url"] for entry in server.get("/openapi.json").json()["servers"]]

@@ -13,7 +13,7 @@ from pymongo.database import Database as MongoDatabase
 from echo.accounts.violations import KINDS, may_be_banned
 from echo.settings import load_settings
 from tests.conftest import PASSWORD, Client, UserClient
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 
 Make = Callable[..., Client]
 Stored = MongoDatabase[dict[str, Any]]
@@ -210,10 +210,11 @@ def test_the_points_of_each_kind_are_librechats() -> None:
     }
 
 
-def test_every_limit_is_a_violation_or_is_known_to_be_none(checker: ContractChecker) -> None:
+def test_every_limit_is_a_violation_or_is_known_to_be_none(checker: ProjectChecker) -> None:
     operations = [
         operation
-        for path in checker.document["paths"].values()
+        for document in (checker.echo.document, checker.librechat.document)
+        for path in document["paths"].values()
         for operation in path.values()
         if isinstance(operation, dict)
     ]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+DOCUMENTS = ("openapi.json", "openapi.librechat.json")
 # What each layer may import besides the standard library and itself; `echo` reaches handlers by the contract only.
 FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
     "storage": ("echo", "handlers", "flask", "connexion", "marshmallow", "starlette", "tests"),
@@ -42,10 +43,30 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    # The operator's, for everybody.
+    ("BannerRepository", "current"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),
     ("ViolationRepository", "add_of_address"),
+    # What is shared is found by those whom it is shared with; owners are only some of them.
+    ("AclEntryRepository", "bits"),
+    ("AclEntryRepository", "bits_of_each"),
+    ("AclEntryRepository", "resources"),
+    ("AclEntryRepository", "give"),
+    ("AclEntryRepository", "change"),
+    ("PeopleRepository", "known"),
+    ("PeopleRepository", "search"),
+    ("AclEntryRepository", "list"),
+    ("AclEntryRepository", "forget"),
+    # Roles are the operator's.
+    ("AccessRoleRepository", "find"),
+    ("AccessRoleRepository", "list_kind"),
+    ("AccessRoleRepository", "seed"),
+    ("RoleRepository", "change"),
+    ("RoleRepository", "find"),
+    ("RoleRepository", "list_page"),
+    ("RoleRepository", "seed"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
     ("WorkerRepository", "beat"),
@@ -57,8 +78,11 @@ WITHOUT_OWNER = {
 
 def check_project(root: Path) -> list[str]:
     """Every finding in the project at `root`."""
-    document = json.loads((root / "openapi.json").read_text(encoding="utf-8"))
-    findings = [*check_paths_sorted(document["paths"]), *check_handlers([document], root / "handlers")]
+    documents = {name: json.loads((root / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
+    findings = [
+        *(text for name, each in documents.items() for text in check_paths_sorted(each["paths"], name)),
+        *check_handlers(documents.values(), root / "handlers"),
+    ]
     for layer in FORBIDDEN_IMPORTS:
         for path in sorted((root / layer).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -76,12 +100,12 @@ def check_module(layer: str, tree: ast.Module) -> Iterator[str]:
         yield from check_no_try(tree)
 
 
-def check_paths_sorted(paths: Iterable[str]) -> Iterator[str]:
+def check_paths_sorted(paths: Iterable[str], name: str = "openapi.json") -> Iterator[str]:
     """Static paths come before templated ones, level by level: Connexion's security depends on it."""
     keys = [tuple(("{" in segment, segment) for segment in path.split("/")) for path in paths]
     for (before, after), path in zip(pairwise(keys), list(paths)[1:], strict=False):
         if before > after:
-            yield f"openapi.json: {path} is out of order"
+            yield f"{name}: {path} is out of order"
 
 
 def check_handlers(documents: Iterable[Mapping[str, Any]], directory: Path) -> Iterator[str]:

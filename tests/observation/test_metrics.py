@@ -19,7 +19,7 @@ from echo.app import assemble
 from echo.observation import metrics
 from echo.observation.metrics.allocated import AllocatedDict
 from tests.conftest import PASSWORD, Client, make_settings
-from tests.support.contract import ContractChecker
+from tests.support.contract import ProjectChecker
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
@@ -76,7 +76,7 @@ def secret_echo(application_uri: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def secretive(secret_echo: TestClient, checker: ContractChecker) -> Client:
+def secretive(secret_echo: TestClient, checker: ProjectChecker) -> Client:
     """An anonymous client of it."""
     return Client(secret_echo, checker)
 

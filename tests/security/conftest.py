@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
@@ -33,7 +34,10 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        # The name of an endpoint is nobody's.
+        made["resourceId"] = uuid.uuid4().hex[:24]
+        # Names that are nobody's.
+        for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
+            made[name] = self.ids[name]
         made["endpoint"] = self.ids["endpoint"]
         return made
 
@@ -72,6 +76,12 @@ def furnish(user: UserClient) -> Belongings:
         "assistant_id": assistant.json()["id"],
         "apiKeyId": api_key.json()["id"],
         "name": "private endpoint",
+        "resourceType": "sharedLink",
+        "resourceId": user.put_thing(ResourceType.SHARED_LINK),
+        "accessRoleId": "sharedLink_viewer",
+        "publicAccessRoleId": "sharedLink_viewer",
+        "roleName": "USER",
+        "permissionType": "prompts",
     }
     return Belongings(user, ids)
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import Client, UserClient
 from tests.security.conftest import body_for, furnish, send
-from tests.support.operations import JSON, OPERATIONS, Op, all_fields, with_value
+from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields, with_value
 
-WITH_JSON = [op for op in OPERATIONS if JSON in op.media]
-WITH_PARAMETERS = [op for op in OPERATIONS if op.parameters("query") or op.parameters("path")]
+WITH_JSON = [op for op in ALL_OPERATIONS if JSON in op.media]
+WITH_PARAMETERS = [op for op in ALL_OPERATIONS if op.parameters("query") or op.parameters("path")]
 
 HOSTILE: list[Any] = [
     None,

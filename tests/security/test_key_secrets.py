@@ -10,7 +10,7 @@ from echo.accounts.api_keys import hash_key
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
 from tests.security.test_secrets import Recording
-from tests.support.operations import OPERATIONS
+from tests.support.operations import ALL_OPERATIONS
 from tests.support.providers import Reply, openai_server
 from tests.support.providers.openai import error_answer
 
@@ -46,8 +46,8 @@ def test_are_nowhere_but_where_they_belong(
             recording.request("POST", "/v1/chat/completions", json=ASKED).status_code for _ in range(4)
         ]
         client.headers = ada.headers
-        for op in OPERATIONS:
-            if op.id not in ("logout", "delete_user_keys", "put_user_key"):
+        for op in ALL_OPERATIONS:
+            if op.raw["operationId"] not in ("logout", "delete_user_keys", "put_user_key"):
                 send(recording, op, {"userId": ada.id, "name": "openAI", "apiKeyId": made["id"]})
     assert statuses == [200, 502, 502, 502]
     assert provider.chats[0].headers["authorization"] == f"Bearer {OWN_KEY}"

@@ -15,7 +15,7 @@ from echo.observation.logs import QUIET
 from echo.settings import load_settings
 from tests.conftest import Client, UserClient
 from tests.security.conftest import send
-from tests.support.operations import OPERATIONS
+from tests.support.operations import ALL_OPERATIONS
 from tests.support.two_factor import (
     BACKUP_CODES,
     SECRET,
@@ -122,8 +122,8 @@ def test_canaries_never_leave(
     client.headers = {"Authorization": f"Bearer {login['token']}"}
     recording = Recording(client)
     with structlog.testing.capture_logs() as logged:
-        for op in OPERATIONS:
-            if op.id not in ("logout", "login", "refresh_token"):
+        for op in ALL_OPERATIONS:
+            if op.raw["operationId"] not in ("logout", "login", "refresh_token"):
                 send(recording, op, {"userId": login["user"]["id"]})
         for proof in ({"token": code_of()}, {"backupCode": BACKUP_CODES[0]}, {"token": wrong_code()}):
             client.post("/api/auth/2fa/verify-temp", json={"tempToken": temporary, **proof})

@@ -1,4 +1,4 @@
-"""Holds a response against openapi.json, with nothing of the product's own checking: plain `jsonschema`."""
+"""Holds a response against the document of its operation, by plain `jsonschema` and nothing of the product's own."""
 
 import json
 import re
@@ -11,7 +11,40 @@ from jsonschema.validators import validator_for
 
 from tests.support.event_streams import EVENT_STREAM, EventChecker, sent
 
-DOCUMENT = Path(__file__).parents[2] / "openapi.json"
+ROOT = Path(__file__).parents[2]
+
+
+class ProjectChecker:
+    """Holds responses against both documents, wherever each of them is."""
+
+    def __init__(self) -> None:
+        self.echo = ContractChecker.of("openapi.json")
+        self.librechat = ContractChecker.of("openapi.librechat.json")
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The first contract's."""
+        return self.echo.document
+
+    def check(self, method: str, url: str, response: Any) -> None:
+        """Assert that the contract which the path belongs to allows the response."""
+        if url.startswith("/chat/"):
+            self.librechat.check(method, url.removeprefix("/chat"), response)
+        elif url.startswith("/echo/"):
+            self.echo.check(method, url.removeprefix("/echo"), response)
+        else:
+            self.echo.check(method, url, response)
+
+
+class LibreChatAtTheRoot(ProjectChecker):
+    """The same where LibreChat's contract has the root."""
+
+    def check(self, method: str, url: str, response: Any) -> None:
+        """Assert that the contract which the path belongs to allows the response."""
+        if url.startswith(("/api/", "/images/")):
+            self.librechat.check(method, url, response)
+        else:
+            super().check(method, url, response)
 
 
 class ContractChecker:
@@ -30,8 +63,8 @@ class ContractChecker:
         self._events = cache(self._make_event_checker)
 
     @classmethod
-    def of_the_project(cls) -> "ContractChecker":
-        return cls(json.loads(DOCUMENT.read_text(encoding="utf-8")))
+    def of(cls, name: str) -> "ContractChecker":
+        return cls(json.loads((ROOT / name).read_text(encoding="utf-8")))
 
     def check(self, method: str, url: str, response: Any) -> None:
         """Assert that the contract allows the response."""

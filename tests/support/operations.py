@@ -1,4 +1,4 @@
-"""The document's operations as requests that a test can send, change and send again."""
+"""The operations of both documents as requests that a test can send, change and send again."""
 
 import copy
 import json
@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DOCUMENT: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "openapi.json").read_text(encoding="utf-8")
-)
+ROOT = Path(__file__).parents[2]
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
+LIBRECHAT: dict[str, Any] = json.loads((ROOT / "openapi.librechat.json").read_text(encoding="utf-8"))
+# Where tests find each, as it is by default.
+BASES = {"echo": "", "librechat": "/chat"}
+# What has the same name in both is the same: `tests/contract/test_two_documents.py`.
+_COMPONENTS: dict[str, dict[str, Any]] = {
+    kind: {**LIBRECHAT["components"].get(kind, {}), **DOCUMENT["components"].get(kind, {})}
+    for kind in (*DOCUMENT["components"], *LIBRECHAT["components"])
+}
 METHODS = ("get", "put", "post", "delete", "patch")
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -17,24 +24,29 @@ JSON, FORM = "application/json", "multipart/form-data"
 def resolve(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """The node itself, or what its `$ref` points to."""
     while "$ref" in node:
-        target: Any = DOCUMENT
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = target
+        _, _, kind, name = node["$ref"].split("/")
+        node = _COMPONENTS[kind][name]
     return node
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operation."""
+    """One operation: `path` with the place of its document before it, `template` as the document has it."""
 
     method: str
-    path: str
+    template: str
     raw: Mapping[str, Any] = field(repr=False)
+    contract: str = "echo"
 
     @property
     def id(self) -> str:
-        return str(self.raw["operationId"])
+        """Its id, with the contract before it where that is the second."""
+        name = str(self.raw["operationId"])
+        return name if self.contract == "echo" else f"{self.contract}.{name}"
+
+    @property
+    def path(self) -> str:
+        return BASES[self.contract] + self.template
 
     @property
     def secured(self) -> bool:
@@ -72,12 +84,18 @@ class Op:
         return {"integer": 3, "boolean": True}.get(schema["type"], "some-id")
 
 
-OPERATIONS = [
-    Op(method.upper(), path, item[method])
-    for path, item in DOCUMENT["paths"].items()
-    for method in METHODS
-    if method in item
-]
+def operations_of(document: Mapping[str, Any], contract: str) -> list[Op]:
+    return [
+        Op(method.upper(), path, item[method], contract)
+        for path, item in document["paths"].items()
+        for method in METHODS
+        if method in item
+    ]
+
+
+OPERATIONS = operations_of(DOCUMENT, "echo")
+LIBRECHAT_OPERATIONS = operations_of(LIBRECHAT, "librechat")
+ALL_OPERATIONS = [*OPERATIONS, *LIBRECHAT_OPERATIONS]
 
 
 def id_fields(

@@ -144,5 +144,5 @@ class TraceRequests:
             raise
         finally:
             if operation := scope.get(OPERATION):
-                span.update_name(operation.id)
+                span.update_name(operation.label)
                 span.set_attribute("http.route", operation.path)

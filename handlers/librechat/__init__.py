@@ -1,0 +1,1 @@
+"""Handlers of what only LibreChat's contract has, or has in another shape."""

@@ -1,0 +1,54 @@
+"""Which contract a path belongs to, with either of them at the root."""
+
+from functools import cache
+
+import pytest
+
+from echo.contract.routes import Contracts, load_contracts
+from tests.conftest import MakeUser, UserClient
+
+
+@cache
+def contracts(root: str) -> Contracts:
+    return load_contracts(root)
+
+
+def found(root: str, path: str, method: str = "GET") -> str | None:
+    match = contracts(root).match(path)
+    return match.operations[method].label if match else None
+
+
+@pytest.mark.parametrize(
+    ("path", "echo", "librechat"),
+    [
+        ("/api/keys", "get_user_key", "librechat.get_user_key"),
+        ("/chat/api/keys", "librechat.get_user_key", None),
+        ("/echo/api/keys", None, "get_user_key"),
+        ("/health", "get_health", "get_health"),
+        ("/chat/health", "librechat.get_health", None),
+        ("/v1/models", "list_v1_models", "list_v1_models"),
+        ("/chat/v1/models", None, None),
+        ("/docs", "get_docs", "get_docs"),
+        ("/openapi.librechat.json", "get_librechat_openapi", "get_librechat_openapi"),
+        ("/metrics", "get_metrics", "get_metrics"),
+        ("/chat", None, None),
+        ("/chatapi/keys", None, None),
+        ("/chat//api/keys", None, None),
+        ("/chat/chat/api/keys", None, None),
+        ("/echo/echo/api/keys", None, None),
+    ],
+)
+def test_a_path_belongs_to_one_contract(path: str, echo: str | None, librechat: str | None) -> None:
+    assert (found("echo", path), found("librechat", path)) == (echo, librechat)
+
+
+def test_one_session_is_good_for_both(make_user: MakeUser) -> None:
+    ada: UserClient = make_user("ada")
+    assert ada.get("/chat/api/keys", params={"name": "openAI"}).json() == {"expiresAt": None}
+    assert ada.get("/api/keys", params={"name": "openAI"}).json() == {"expiresAt": None}
+
+
+def test_a_method_that_only_the_other_contract_has_is_refused(ada: UserClient) -> None:
+    response = ada.request("PATCH", "/chat/api/keys")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
