@@ -110,7 +110,10 @@ class Access:
 
         Nobody has one of what Echo does not have. Raises `KeyError` for a type that does not exist.
         """
-        role, _ = self._account(caller)
+        return self.role_allows(self._account(caller)[0], permission_type, *permissions)
+
+    def role_allows(self, role: str, permission_type: str, *permissions: str) -> bool:
+        """The same for any role."""
         said = self._roles.of(role)[permission_type]
         return all(said.get(each, False) for each in permissions)
 

@@ -25,6 +25,7 @@ from echo.serving.listening import bind
 from echo.serving.parent import end_with_master
 from echo.settings import Settings
 from echo.webclient.installed import client_in_use
+from storage.agents.categories import AgentCategoryRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from storage.operator.indexes import ensure_indexes
@@ -86,11 +87,12 @@ def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer 
 
 
 def prepare(settings: Settings) -> None:
-    """Make what the workers expect to be there: the indexes, and the roles."""
+    """Make what the workers expect to be there: the indexes, the roles, and the categories of agents."""
     database = Database(str(settings.mongo_uri))
     try:
         ensure_indexes(database)
         seed_access(settings, database)
+        AgentCategoryRepository(database).seed()
     finally:
         database.close()
 

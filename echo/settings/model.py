@@ -169,6 +169,15 @@ class FileRules:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """What may be remembered of a user, and whether chats are told it; None is no limit."""
+
+    enabled: bool = True
+    char_limit: int = 10_000
+    token_limit: int | None = None
+
+
+@dataclass(frozen=True)
 class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
@@ -282,6 +291,7 @@ class Settings:
     # Whether nobody chats without one of them.
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
+    memory: MemorySettings = MemorySettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

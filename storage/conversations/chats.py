@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 
@@ -52,6 +53,7 @@ class ChatRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._projects = database.collection("chatprojects")
 
     def conversation(self, owner: str, conversation_id: str) -> Document:
         """The conversation with its settings, without its list of messages; raises `NotFound`."""
@@ -126,12 +128,21 @@ class ChatRepository:
         if begun.file_ids:
             update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
         if begun.new:
-            update["$setOnInsert"] = chat_conversation(begun, life, moment)
+            belongs = self._belongs(mine, begun.project_id, session)
+            update["$setOnInsert"] = {**chat_conversation(begun, life, moment), **belongs}
         joined = self._conversations.update_one(mine, update, upsert=begun.new, session=session)
         if not joined.matched_count and not begun.new:
             # Without transactions: it was deleted a moment ago.
             self._messages.delete_many({**mine, "_id": {"$in": [each["_id"] for each in messages]}})
             raise NotFound
+
+    def _belongs(self, mine: Document, project_id: str | None, session: Session) -> Document:
+        """What a new conversation of a project has; nothing where the owner has no such project."""
+        if project_id is None or not ObjectId.is_valid(project_id):
+            return {}
+        project = {"_id": ObjectId(project_id), "user": mine["user"]}
+        there = self._projects.find_one(project, {"_id": 1}, session=session)
+        return {"chatProjectId": project_id} if there else {}
 
     def save_all(self, progress: Sequence[Progress]) -> None:
         """Store what many answers hold by now, whoever's they are; one that is gone stays so."""

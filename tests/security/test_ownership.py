@@ -28,6 +28,7 @@ SEVERAL_IDS = {
     "fork_conversation": {"conversationId", "messageId"},
     "get_message": {"conversationId", "messageId"},
     "give_feedback": {"conversationId", "messageId"},
+    "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
     "start_chat": {
         *("assistant_id", "clientRequestId", "conversationId", "endpoint", "messageId"),
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),
@@ -39,6 +40,14 @@ SEVERAL_IDS = {
     },
     "librechat.update_role_permissions": {"permissionType", "roleName"},
     "update_message": {"conversationId", "messageId"},
+    "librechat.branch_message": {"agentId", "messageId"},
+    "librechat.create_message": {"agentId", "conversationId", "messageId", "parentMessageId"},
+    "librechat.delete_message": {"conversationId", "messageId"},
+    "librechat.fork_conversation": {"conversationId", "latestMessageId", "messageId"},
+    "librechat.get_message": {"conversationId", "messageId"},
+    "librechat.give_feedback": {"conversationId", "messageId"},
+    "librechat.move_conversation": {"conversationId", "projectId"},
+    "librechat.update_message": {"conversationId", "messageId"},
 }
 # For administrators: nobody else's ids open them. `test_access.py` says who they are.
 ADMINISTRATORS_ONLY = {"librechat.update_role_permissions"}
@@ -58,12 +67,20 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "messages",
         "presets",
         "files",
+        "agents",
         "assistants",
         "users",
         "keys",
         "agentapikeys",
         "aclentries",
         "echo_runs",
+        "memoryentries",
+        "promptgroups",
+        "prompts",
+        "skills",
+        "aclentries",
+        "conversationtags",
+        "chatprojects",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)
