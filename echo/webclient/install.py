@@ -17,7 +17,8 @@ from echo.webclient.images import Image, Manifest
 from echo.webclient.installed import Installed, changing, home, put_in_place, read_record
 from echo.webclient.layers import Measured, apply_layer
 from echo.webclient.page import read_page
-from echo.webclient.registry import Reference, Registry, parse_reference
+from echo.webclient.references import Reference, parse_reference
+from echo.webclient.registry import Registry
 from echo.webclient.staging import Staging
 
 IMAGE = Reference("ghcr.io", "danny-avila/librechat", "v0.8.8-rc1")

@@ -3,11 +3,8 @@
 https://github.com/opencontainers/distribution-spec, and for its tokens https://distribution.github.io/distribution/spec/auth/token/
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -20,44 +17,11 @@ from echo import __version__
 from echo.webclient import images
 from echo.webclient.failures import Unfit, Unreachable
 from echo.webclient.images import Layer, Manifest
+from echo.webclient.references import DOCKER_HUB, Reference, is_this_machine
 
 # To connect, and between two pieces of an answer.
 TIMEOUTS = (10, 60)
-DOCKER_HUB = "docker.io"
 DOCKER_HUBS_HOST = "registry-1.docker.io"
-_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
-    r"(?:(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9a-fA-F:]+\](?::[0-9]{1,5})?)/)?"
-    rf"(?P<repository>{_PART}(?:/{_PART})*)"
-    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Which image: where, what, and which version of it."""
-
-    host: str
-    repository: str
-    tag: str
-    digest: str | None = None
-
-    def __str__(self) -> str:
-        version = f"@{self.digest}" if self.digest else f":{self.tag}"
-        return f"{self.host}/{self.repository}{version}"
-
-
-def parse_reference(text: str) -> Reference | None:
-    """The image that a text names, as Docker reads it; None for a text that names none."""
-    found = _REFERENCE.fullmatch(text)
-    if found is None:
-        return None
-    host, repository = found["host"], found["repository"]
-    if host is not None and not ("." in host or ":" in host or host == "localhost"):
-        host, repository = None, f"{host}/{repository}"
-    if host is None:
-        host, repository = DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
-    return Reference(host, repository, found["tag"] or "latest", found["digest"])
 
 
 class Registry:
@@ -168,15 +132,6 @@ class Registry:
             raise Unreachable(
                 f"{host} cannot be reached ({_reason(error)}). Is this machine offline?"
             ) from error
-
-
-def is_this_machine(netloc: str) -> bool:
-    """Whether a host, with a port or without, is on loopback by its name alone."""
-    host = urlsplit(f"//{netloc}").hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Session(requests.Session):
