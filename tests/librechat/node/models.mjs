@@ -8,7 +8,7 @@ import mongoose from 'mongoose';
 
 const NAMES = [
   ...['AccessRole', 'AclEntry', 'AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
-  ...['Session', 'User'],
+  ...['MemoryEntry', 'Prompt', 'PromptGroup', 'Session', 'Skill', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 
