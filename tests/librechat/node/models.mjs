@@ -7,7 +7,7 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
+  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
   ...['Session', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
