@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.picking import PeoplePicker
 from echo.access.service import Access
+from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
 from echo.agents.assembly import build_agents
 from echo.agents.service import Agents
@@ -44,9 +47,12 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    people: PeoplePicker
     providers: ProviderParts
     readiness: Readiness
+    roles: RoleAdministration
     settings: Settings
+    sharing: Sharing
     startup: Startup
     transcriber: Transcriber
 
@@ -55,9 +61,9 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    accounts = build_accounts(settings, database)
-    agents = build_agents(database, access)
-    library = build_library(settings, database)
+    library = build_library(settings, database, access.access, count_tokens)
+    accounts = build_accounts(settings, database, library.file_store)
+    agents = build_agents(database, access.access)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -67,10 +73,11 @@ def build_services(settings: Settings, database: Database) -> Services:
         background,
         count_tokens,
         accounts.violations.count,
+        library.memories.text,
         agents.for_chat,
     )
     return Services(
-        access=access,
+        access=access.access,
         accounts=accounts,
         agents=agents,
         background=background,
@@ -82,9 +89,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,
+        people=access.people,
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        roles=access.roles,
         settings=settings,
+        sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=build_transcriber(settings),
     )

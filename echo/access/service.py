@@ -15,12 +15,10 @@ from storage.accounts.users import UserRepository
 from storage.core.errors import NotFound as NoSuchDocument
 from storage.core.repository import owner_id
 
-INSUFFICIENT = "insufficient_permissions"
-
 
 def insufficient() -> Forbidden:
     """What is answered to one who may see a thing, and may not do this with it, or not use it at all."""
-    return Forbidden("You do not have the permission for that.", code=INSUFFICIENT)
+    return Forbidden("You do not have the permission for that.", code="insufficient_permissions")
 
 
 class Access:
@@ -112,7 +110,10 @@ class Access:
 
         Nobody has one of what Echo does not have. Raises `KeyError` for a type that does not exist.
         """
-        role, _ = self._account(caller)
+        return self.role_allows(self._account(caller)[0], permission_type, *permissions)
+
+    def role_allows(self, role: str, permission_type: str, *permissions: str) -> bool:
+        """The same for any role."""
         said = self._roles.of(role)[permission_type]
         return all(said.get(each, False) for each in permissions)
 

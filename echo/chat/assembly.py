@@ -32,7 +32,8 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address. `find_agent` finds an agent that a user may talk with, by the user's id and its own.
+    and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
+    may talk with, by the user's id and its own.
     """
 
     providers: Providers
@@ -42,6 +43,7 @@ class ChatParts:
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
     find_agent: FindAgent
 
 
@@ -64,5 +66,6 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
     return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)

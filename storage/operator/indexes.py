@@ -16,11 +16,17 @@ from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.projects import ProjectRepository
+from storage.conversations.tags import TagRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
 from storage.library.files import FileRepository
+from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
+from storage.library.prompt_groups import PromptGroupRepository
+from storage.library.prompts import PromptRepository
+from storage.library.skills import SkillFileRepository, SkillRepository
 from storage.runs.pieces import PieceRepository
 from storage.runs.runs import RunRepository
 from storage.runs.workers import WorkerRepository
@@ -38,12 +44,19 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    MemoryRepository,
     MessageRepository,
     PieceRepository,
     PresetRepository,
+    ProjectRepository,
+    PromptGroupRepository,
+    PromptRepository,
     RoleRepository,
     RunRepository,
     SessionRepository,
+    SkillFileRepository,
+    SkillRepository,
+    TagRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,
