@@ -10,6 +10,7 @@ from storage.conversations.exports import ExportRepository
 from storage.conversations.imports import ImportRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.threads import ThreadRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 
 
@@ -21,6 +22,7 @@ class Conversations:
     messages: MessageRepository
     searches: Searches
     threads: ThreadRepository
+    tool_calls: ToolCallRepository
     transfers: TransferService
 
 
@@ -31,6 +33,7 @@ def build_conversations(settings: Settings, database: Database) -> Conversations
         messages=MessageRepository(database),
         searches=Searches(settings.search_seconds),
         threads=ThreadRepository(database),
+        tool_calls=ToolCallRepository(database),
         transfers=TransferService(
             ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
         ),

@@ -10,6 +10,7 @@ from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -32,6 +33,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     PresetRepository,
     RunRepository,
     SessionRepository,
+    ToolCallRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

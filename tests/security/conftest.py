@@ -33,8 +33,8 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        # The name of an endpoint is nobody's.
-        made["endpoint"] = self.ids["endpoint"]
+        # The names of endpoints and tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "toolId")}
         return made
 
 
@@ -52,7 +52,11 @@ def furnish(user: UserClient) -> Belongings:
     chat = user.post(
         "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
     )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat):
+    steer = user.post(
+        "/chat/api/agents/chat/steer",
+        json={"text": "private hint", "conversationId": conversation_id},
+    )
+    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat, steer):
         assert response.is_success, response.text
     ids = {
         "conversationId": conversation_id,
@@ -62,7 +66,15 @@ def furnish(user: UserClient) -> Belongings:
         "overrideParentMessageId": message.json()["messageId"],
         "responseMessageId": message.json()["messageId"],
         "streamId": chat.json()["streamId"],
+        "steerId": steer.json()["steerId"],
+        # One that was sent as a turn starts nothing again.
+        "recoverySteerId": str(uuid.uuid4()),
+        "clientSteerId": "private",
+        "actionId": str(uuid.uuid4()),
+        "agent_id": "agent_private",
+        "chatProjectId": "0" * 24,
         "endpoint": "Fake",
+        "toolId": "web_search",
         "clientRequestId": str(uuid.uuid4()),
         "presetId": preset.json()["presetId"],
         "file_id": upload.json()["file_id"],

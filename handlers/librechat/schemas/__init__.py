@@ -1,0 +1,1 @@
+"""Marshmallow schemas of what only LibreChat's contract has."""
