@@ -74,6 +74,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         count_tokens,
         accounts.violations.count,
         library.memories.text,
+        agents.for_chat,
     )
     return Services(
         access=access.access,

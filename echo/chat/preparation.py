@@ -145,6 +145,7 @@ class Preparation:
             counts=counts,
             agent_id=side.agent_id,
             provider_name=provider_name(side.chosen.settings),
+            endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
         )
 

@@ -73,7 +73,8 @@ class Sides:
         sides = []
         for number, (respondent, chosen) in enumerate(found):
             asked, held = respondent.asked, {} if number else conversation
-            settled = self._settling.settle(owner, chosen.name, asked, held, respondent.fixed)
+            shown = respondent.shown_endpoint or chosen.name
+            settled = self._settling.settle(owner, shown, asked, held, respondent.fixed)
             told = (variables.prompt(settled.system, asked.timezone), memories)
             settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
             sides.append(self._side(respondent, chosen, settled, number))

@@ -1,1 +1,1 @@
-"""Handlers of what only LibreChat's contract has, or has in another shape."""
+"""The operations that only LibreChat's contract has, or that answer otherwise there."""

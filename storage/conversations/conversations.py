@@ -1,6 +1,6 @@
 """The `conversations` collection. What also touches messages is in `storage.conversations.threads`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -185,7 +185,7 @@ class ConversationRepository(ListRepository):
         with translated():
             return {each["conversationId"] for each in self._links.find(query, {"conversationId": 1})}
 
-    def titles(self, owner: str, conversation_ids: Sequence[str]) -> dict[str, str]:
+    def titles(self, owner: str, conversation_ids: Iterable[str]) -> dict[str, str]:
         """The titles of those of the conversations that have one."""
         query = {"user": owner, "conversationId": {"$in": list(conversation_ids)}}
         with translated():

@@ -129,6 +129,12 @@ class MessageRepository(ListRepository):
         with translated():
             return identified(found(self._collection.find_one(query, self._shown)))
 
+    def find(self, owner: str, conversation_id: str, message_id: str) -> list[Document]:
+        """The message, if there is one."""
+        query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
+        with translated():
+            return [identified(row) for row in self._lists.find(query, self._shown).limit(1)]
+
     def give_feedback(
         self, owner: str, conversation_id: str, message_id: str, feedback: Mapping[str, Any] | None
     ) -> Document:

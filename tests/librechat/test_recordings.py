@@ -27,57 +27,32 @@ BY_ID = {str(op.raw["operationId"]): op for op in LIBRECHAT_OPERATIONS}
 NOT_THE_API = ("/", "/login", "blob:", "http://")
 # What Echo does not have, and why.
 NOT_SERVED: dict[str, str] = {
-    "DELETE /api/convos": "not built yet",
-    "DELETE /api/convos/all": "not built yet",
     "DELETE /api/files": "not built yet",
-    "DELETE /api/projects/{objectId}": "not built yet",
     "DELETE /api/share/{shareId}": "not built yet",
-    "DELETE /api/tags/{tag}": "not built yet",
     "GET /api/admin/langfuse/connection": "not built yet",
     "GET /api/agents/chat/active": "not built yet",
     "GET /api/agents/chat/status/{uuid}": "not built yet",
     "GET /api/agents/chat/stream/{uuid}": "not built yet",
     "GET /api/agents/tools/calls": "not built yet",
-    "GET /api/convos": "not built yet",
-    "GET /api/convos/gen_title/{uuid}": "not built yet",
-    "GET /api/convos/{uuid}": "not built yet",
     "GET /api/files": "not built yet",
     "GET /api/files/agent/{agentId}": "not built yet",
     "GET /api/files/config": "not built yet",
     "GET /api/files/download/{objectId}/{uuid}": "not built yet",
     "GET /api/files/speech/config/get": "not built yet",
-    "GET /api/messages/{uuid}": "not built yet",
-    "GET /api/projects": "not built yet",
-    "GET /api/projects/{objectId}": "not built yet",
-    "GET /api/search/enable": "not built yet",
     "GET /api/share": "not built yet",
     "GET /api/share/link/{uuid}": "not built yet",
     "GET /api/share/{shareId}": "not built yet",
     "GET /api/share/{shareId}/config": "not built yet",
-    "GET /api/tags": "not built yet",
     "GET /images/{file}": "not built yet",
     "POST /api/agents/chat/abort": "not built yet",
     "POST /api/agents/chat/steer": "not built yet",
     "POST /api/agents/chat/{endpoint}": "not built yet",
     "POST /api/auth/requestPasswordReset": "needs mail; LibreChat shows the link to whoever asks",
     "POST /api/auth/resetPassword": "needs mail; LibreChat shows the link to whoever asks",
-    "POST /api/convos/archive": "not built yet",
-    "POST /api/convos/archive/all": "not built yet",
-    "POST /api/convos/duplicate": "not built yet",
-    "POST /api/convos/fork": "not built yet",
-    "POST /api/convos/import": "not built yet",
-    "POST /api/convos/pin": "not built yet",
-    "POST /api/convos/update": "not built yet",
     "POST /api/files": "not built yet",
     "POST /api/files/images": "not built yet",
     "POST /api/files/images/avatar": "not built yet",
-    "POST /api/projects": "not built yet",
     "POST /api/share/{uuid}": "not built yet",
-    "POST /api/tags": "not built yet",
-    "PUT /api/messages/{uuid}/{uuid}": "not built yet",
-    "PUT /api/messages/{uuid}/{uuid}/feedback": "not built yet",
-    "PUT /api/projects/conversations/{uuid}": "not built yet",
-    "PUT /api/tags/{tag}": "not built yet",
 }
 # Statuses of LibreChat's that Echo does not copy: (method, template, LibreChat's status) with the reason.
 OTHER_STATUS: dict[tuple[str, str, int], str] = {
@@ -85,6 +60,7 @@ OTHER_STATUS: dict[tuple[str, str, int], str] = {
 }
 # Bodies of LibreChat's that Echo does not copy.
 OTHER_BODY: dict[tuple[str, str], str] = {
+    ("POST", "/api/convos/import"): "Echo says more: what it imported, and what not",
     ("POST", "/api/auth/login"): "shows internal fields of the account",
     ("POST", "/api/auth/refresh"): "shows internal fields of the account, and lacks its `id`",
 }
@@ -159,6 +135,9 @@ def answer_errors(recording: Mapping[str, Any]) -> list[str]:
     assert found is not None
     declared = responses(found[1]).get(recording["status"])
     if declared is None or recording["status"] >= 400 or recording.get("unread") or recording.get("cut"):
+        return []
+    if not recording["type"]:
+        # The browser gave no type of it, so it was not read as JSON.
         return []
     content = declared.get("content", {})
     is_text = isinstance(recording["response"], str) and "text/plain" in content

@@ -40,6 +40,14 @@ SEVERAL_IDS = {
     },
     "librechat.update_role_permissions": {"permissionType", "roleName"},
     "update_message": {"conversationId", "messageId"},
+    "librechat.branch_message": {"agentId", "messageId"},
+    "librechat.create_message": {"agentId", "conversationId", "messageId", "parentMessageId"},
+    "librechat.delete_message": {"conversationId", "messageId"},
+    "librechat.fork_conversation": {"conversationId", "latestMessageId", "messageId"},
+    "librechat.get_message": {"conversationId", "messageId"},
+    "librechat.give_feedback": {"conversationId", "messageId"},
+    "librechat.move_conversation": {"conversationId", "projectId"},
+    "librechat.update_message": {"conversationId", "messageId"},
 }
 # For administrators: nobody else's ids open them. `test_access.py` says who they are.
 ADMINISTRATORS_ONLY = {"librechat.update_role_permissions"}
@@ -71,6 +79,8 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "prompts",
         "skills",
         "aclentries",
+        "conversationtags",
+        "chatprojects",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)

@@ -1,1 +1,1 @@
-"""Documents as LibreChat's contract shows them, and its request bodies as fields of documents."""
+"""What only LibreChat's contract says, in marshmallow."""
