@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.picking import PeoplePicker
 from echo.access.service import Access
+from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.agents.assembly import build_agents
+from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
@@ -34,6 +39,7 @@ class Services:
 
     access: Access
     accounts: Accounts
+    agents: Agents
     background: Background
     chat: ChatService
     completions: CompletionService
@@ -41,9 +47,12 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    people: PeoplePicker
     providers: ProviderParts
     readiness: Readiness
+    roles: RoleAdministration
     settings: Settings
+    sharing: Sharing
     startup: Startup
     transcriber: Transcriber
 
@@ -52,8 +61,9 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    accounts = build_accounts(settings, database)
-    library = build_library(settings, database, access, count_tokens)
+    library = build_library(settings, database, access.access, count_tokens)
+    accounts = build_accounts(settings, database, library.file_store)
+    agents = build_agents(database, access.access)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -64,10 +74,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         count_tokens,
         accounts.violations.count,
         library.memories.text,
+        agents.for_chat,
     )
     return Services(
-        access=access,
+        access=access.access,
         accounts=accounts,
+        agents=agents,
         background=background,
         chat=build_chat(settings, database, chat),
         completions=build_completions(
@@ -77,9 +89,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,
+        people=access.people,
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        roles=access.roles,
         settings=settings,
+        sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=build_transcriber(settings),
     )

@@ -30,7 +30,7 @@ def to_store(prepared: Prepared, outcome: Outcome) -> Json:
     """The fields of the message; of a failure without a word the error is the text."""
     incoming, outgoing = outcome.used
     answer_id = str(prepared.about["responseMessageId"])
-    context = frames.usage_of_context(answer_id, prepared.agent_id, prepared.counts)
+    context = frames.usage_of_context(answer_id, prepared.first.agent_id, prepared.first.counts)
     said = "" if outcome.is_complete else text_of(outcome.content)
     fields: Json = {
         "content": outcome.content,
@@ -64,7 +64,7 @@ def to_tell(
         "isEdited": False,
         "model": about["model"],
         "sender": about["sender"],
-        "promptTokens": prepared.counts["before"],
+        "promptTokens": prepared.first.counts["before"],
         "endpoint": about["endpoint"],
         **({"iconURL": about["iconURL"]} if about["iconURL"] else {}),
         **stored,

@@ -108,8 +108,13 @@ def delta(step_id: str, kind: str, text: str) -> Json:
     return {"event": name, "data": {"id": step_id, "delta": {"content": [{"type": kind, kind: text}]}}}
 
 
-def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str) -> Json:
-    """What the provider counted: tokens that went in, and that came out."""
+def error_part(message: str, shown: Mapping[str, Any]) -> Json:
+    """The part of an answer in place of what a model failed to say beside others."""
+    return {"type": "error", "error": message, **shown}
+
+
+def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str, number: int = 1) -> Json:
+    """What the provider counted: tokens that went in, and that came out; `number` counts the models of a run."""
     incoming, outgoing = used
     return {
         "event": "on_token_usage",
@@ -120,7 +125,7 @@ def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str) -
             "model": model,
             "provider": provider,
             "runId": run_id,
-            "seq": 1,
+            "seq": number,
         },
     }
 

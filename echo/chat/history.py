@@ -1,6 +1,7 @@
 """What was said before: the branch of a conversation that a message ends, as turns for a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from echo.chat.context import MESSAGE_TOKENS, Fit, Weighed, fit
@@ -15,6 +16,7 @@ UNCOUNTED = 100
 # The stored counts may be wrong, and a few tokens may stand for much text. Providers take about as much in a request
 # (Anthropic 32 MB, OpenAI 10 million characters), and a process should not read more for one.
 MOST_BYTES = 16 * 1024 * 1024
+SIDE = re.compile(r"____([0-9]{1,3})$")
 
 
 def branch_of(skeleton: Sequence[Document], message_id: str) -> list[Document]:
@@ -48,6 +50,47 @@ def affordable(branch: Sequence[Document], message_ids: Sequence[str]) -> list[s
     return kept[::-1]
 
 
+def text_for_model(message: Document) -> str:
+    """What a model is told that a message says: of answers side by side the first model's, the user's with quotes."""
+    content = message.get("content")
+    if isinstance(content, list):
+        message = {**message, "content": first_side(content)}
+    quotes = message.get("quotes")
+    found = [each for each in quotes if isinstance(each, str)] if isinstance(quotes, list) else []
+    return quoted(found, message_text(message))
+
+
+def first_side(content: Sequence[Any]) -> list[Any]:
+    """The parts of an answer without those that models beside the first one gave."""
+    mine: dict[Any, str] = {}
+    for part in content:
+        if is_side(part):
+            group, agent = part["groupId"], part["agentId"]
+            mine[group] = min(mine.get(group, agent), agent, key=side_number)
+    return [part for part in content if not is_side(part) or part["agentId"] == mine[part["groupId"]]]
+
+
+def is_side(part: Any) -> bool:
+    """Whether the part is of one of several answers side by side."""
+    return (
+        isinstance(part, Mapping)
+        and isinstance(part.get("groupId"), int | float)
+        and isinstance(part.get("agentId"), str)
+    )
+
+
+def side_number(agent_id: str) -> int:
+    """Which of several an answerer is; LibreChat counts those after the first."""
+    found = SIDE.search(agent_id)
+    return int(found[1]) if found else 0
+
+
+def quoted(quotes: Iterable[str], text: str) -> str:
+    """A text after the passages that it refers to, each as a quotation in Markdown."""
+    passages = ["\n".join(f"> {line}" for line in each.splitlines()) for each in quotes]
+    return "\n\n".join([*passages, text])
+
+
 class History:
     """The branches of one conversation."""
 
@@ -72,7 +115,7 @@ class History:
         found = self._chats.contents(self._owner, self._conversation_id, wanted)
         messages = [found[each] for each in wanted if each in found]
         counted = [
-            Weighed(each["messageId"], self._count(message_text(each)), is_from_user(each))
+            Weighed(each["messageId"], self._count(text_for_model(each)), is_from_user(each))
             for each in messages
         ]
         fitted = fit([*counted, *end], **limits)
@@ -88,7 +131,7 @@ def turns_of(messages: Sequence[Document], attachments: Mapping[str, Sequence[At
     turns: list[Turn] = []
     for message in messages:
         is_user = is_from_user(message)
-        text, files = message_text(message), tuple(attachments.get(message["messageId"], ()))
+        text, files = text_for_model(message), tuple(attachments.get(message["messageId"], ()))
         if not (text or files) or (message.get("error") and not is_user):
             continue
         role: Literal["user", "assistant"] = "user" if is_user else "assistant"

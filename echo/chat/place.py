@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from echo.chat.history import branch_of
-from echo.chat.request import Asked
+from echo.chat.request import Asked, Edited
 from echo.conversations.message_text import is_from_user, message_text
 from storage.conversations.chats import ChatRepository
 from storage.conversations.messages import NO_PARENT
@@ -21,13 +21,17 @@ QUESTION = ("messageId", "parentMessageId", "tokenCount", "files")
 
 @dataclass(frozen=True)
 class Place:
-    """A question and the messages before it; `before` has the parts of an answer that goes on."""
+    """A question and the messages before it; `before` has the parts of an answer that goes on.
+
+    That is the stored one, or with `is_edited` a copy of it that the model has not been told of.
+    """
 
     branch: Sequence[Document]
     question: Json
     answer_id: str
     is_new_question: bool
     before: list[Json] | None = None
+    is_edited: bool = False
 
 
 class Places:
@@ -66,7 +70,18 @@ class Places:
         if not branch:
             raise UnknownParent
         question = self._question(branch[-1]["messageId"])
-        return Place(branch, question, str(uuid.uuid4()), is_new_question=False)
+        before = None if asked.edited is None else self._edited(asked, asked.edited, skeleton)
+        return Place(branch, question, str(uuid.uuid4()), False, before, is_edited=before is not None)
+
+    def _edited(self, asked: Asked, edited: Edited, skeleton: Sequence[Document]) -> list[Json]:
+        """The parts of the answer that is edited, with the change; what cannot be changed stays as it is."""
+        if not branch_of(skeleton, asked.response_message_id or ""):
+            raise NotFound
+        stored = self._chats.answer(self._owner, str(self._conversation_id), str(asked.response_message_id))
+        parts = parts_of(stored)
+        if edited.index < len(parts) and parts[edited.index].get("type") == edited.kind:
+            parts[edited.index] = {**parts[edited.index], edited.kind: edited.text}
+        return parts
 
     def _going_on(self, asked: Asked, skeleton: Sequence[Document]) -> Place:
         """An answer that goes on where it ended."""

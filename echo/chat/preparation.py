@@ -3,31 +3,32 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from echo.chat import attachments as files
 from echo.chat.attachments import Attachments
+from echo.chat.beginning import Talk, begun_of
 from echo.chat.context import Weighed, window_of
-from echo.chat.endpoints import Chosen, Endpoints
-from echo.chat.history import History, turns_of
+from echo.chat.history import History, quoted, text_for_model, turns_of
 from echo.chat.place import NEW, Place, Places
-from echo.chat.prepared import Prepared
+from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
-from echo.chat.senders import agent_id, provider_name, sender_of
-from echo.chat.settling import Settling
+from echo.chat.senders import provider_name
+from echo.chat.sides import Side, Sides
 from echo.chat.variables import Variables
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
 from storage.accounts.users import UserRepository
-from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
 from storage.library.files import FileRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
+# LibreChat's number of the answers that stand side by side; one message has no others.
+SIDE_BY_SIDE = 1
 # What a model is told that is to go on with an answer of its own.
 CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 
@@ -42,30 +43,13 @@ class Stores:
     users: UserRepository
 
 
-@dataclass(frozen=True)
-class Talk:
-    """What has been found out about a request: who asks, of whom, in which conversation, how, with which files."""
-
-    owner: str
-    asked: Asked
-    chosen: Chosen
-    conversation: Document
-    settled: Settled
-    model: str
-    records: Sequence[Document]
-    files: Attachments
-    loaded: tuple[Attachment, ...]
-    variables: Variables
-
-
 class Preparation:
     """Prepares runs. Whatever it raises, nothing has been stored."""
 
     def __init__(
         self,
         stores: Stores,
-        endpoints: Endpoints,
-        settling: Settling,
+        sides: Sides,
         count_tokens: Callable[[str], int],
         *,
         titles: bool,
@@ -73,8 +57,7 @@ class Preparation:
         memories_text: Callable[[str], str | None],
     ) -> None:
         self._stores = stores
-        self._endpoints = endpoints
-        self._settling = settling
+        self._sides = sides
         self._count = count_tokens
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
@@ -87,48 +70,52 @@ class Preparation:
         nothing, `PayloadTooLarge` for too many files, `storage.core.errors.NotFound` for a conversation, preset or
         assistant, `UnknownParent`.
         """
-        chosen = self._endpoints.choose(owner, endpoint)
-        is_new = asked.conversation_id in NEW
+        # Who may not be asked is refused before anything of the conversation is read.
+        found = self._sides.find(owner, endpoint, asked)
         conversation: Document = (
-            {} if is_new else self._stores.chats.conversation(owner, str(asked.conversation_id))
+            {}
+            if asked.conversation_id in NEW
+            else self._stores.chats.conversation(owner, str(asked.conversation_id))
         )
         variables = Variables(lambda: self._stores.users.get(owner))
-        settled = self._settling.settle(owner, chosen.name, asked, conversation)
-        told = (variables.prompt(settled.system, asked.timezone), self._memories_text(owner))
-        settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
-        model = self._endpoints.model(chosen, settled.model)
+        memories = self._memories_text(owner)
+        sides = self._sides.settle(owner, found, conversation, variables, memories)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
         records = own_files.records(asked.files) if place.is_new_question else []
         loaded = own_files.load(records)
         if place.is_new_question and not (asked.text.strip() or loaded):
             raise Unprocessable("The message is empty.", code="empty_message")
-        talk = Talk(owner, asked, chosen, conversation, settled, model, records, own_files, loaded, variables)
+        talk = Talk(owner, asked, conversation, sides, records, own_files, loaded, variables)
         return self._assemble(talk, self._with_question(talk, place))
 
     def _with_question(self, talk: Talk, place: Place) -> Place:
         """The place, its question with all that is stored of it."""
-        place.question["endpoint"] = talk.chosen.name
+        place.question["endpoint"] = talk.first.shown_endpoint
         if place.is_new_question:
             of_files = files.tokens_of(talk.loaded, talk.records, self._count)
-            place.question["tokenCount"] = self._count(talk.asked.text) + of_files
+            said = quoted(talk.asked.quotes, talk.asked.text)
+            place.question["tokenCount"] = self._count(said) + of_files
+            if talk.asked.quotes:
+                place.question["quotes"] = list(talk.asked.quotes)
+            if talk.asked.added is not None:
+                place.question["addedConvo"] = True
         if talk.records:
             place.question["files"] = [files.shown(each) for each in talk.records]
         return place
 
     def _assemble(self, talk: Talk, place: Place) -> Prepared:
         conversation_id = str(talk.conversation.get("conversationId") or uuid.uuid4())
-        settled, chosen, model = talk.settled, talk.chosen, talk.model
-        turns, counts = self._context(talk, place, conversation_id)
-        sender = sender_of(chosen.settings, model, settled.label)
+        first = talk.first
         about = {
             "responseMessageId": place.answer_id,
             "conversationId": conversation_id,
-            "endpoint": chosen.name,
-            "sender": sender,
-            "model": model,
-            "iconURL": settled.icon_url,
+            "endpoint": first.shown_endpoint,
+            "sender": first.sender,
+            "model": first.respondent.shown_model or first.model,
+            "iconURL": first.respondent.icon_url or first.settled.icon_url,
             "before": place.before or [],
+            **({"isEdited": True} if place.is_edited else {}),
         }
         return Prepared(
             run_id=str(uuid.uuid4()),
@@ -136,48 +123,57 @@ class Preparation:
             conversation_id=conversation_id,
             question={**place.question, "conversationId": conversation_id},
             begun=begun_of(talk, place, about, self._temporary),
-            provider=chosen.provider,
-            request=replace(
-                request_of(settled, model, turns),
-                placeholders=talk.variables.headers(
-                    chosen.settings,
-                    conversationId=conversation_id,
-                    parentMessageId=place.question.get("parentMessageId"),
-                    messageId=place.answer_id,
-                ),
-            ),
-            credentials=chosen.credentials,
-            counts=counts,
-            agent_id=agent_id(chosen.name, model, sender),
-            provider_name=provider_name(chosen.settings),
+            askings=tuple(self._asking(talk, side, place, conversation_id) for side in talk.sides),
             about=about,
             titling=self._wants_title(talk),
             client_request_id=talk.asked.client_request_id,
+            predecessor=talk.asked.predecessor,
+        )
+
+    def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
+        turns, counts = self._context(talk, side, place, conversation_id)
+        placeholders = talk.variables.headers(
+            side.chosen.settings,
+            conversationId=conversation_id,
+            parentMessageId=place.question.get("parentMessageId"),
+            messageId=place.answer_id,
+        )
+        return Asking(
+            provider=side.chosen.provider,
+            request=replace(request_of(side.settled, side.model, turns), placeholders=placeholders),
+            credentials=side.chosen.credentials,
+            counts=counts,
+            agent_id=side.agent_id,
+            provider_name=provider_name(side.chosen.settings),
+            endpoint=side.chosen.name,
+            group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
         )
 
     def _wants_title(self, talk: Talk) -> bool:
         is_temporary = talk.conversation.get("isTemporary") if talk.conversation else talk.asked.is_temporary
         is_untitled = talk.conversation.get("title") in (None, "", UNTITLED)
-        return self._titles and talk.chosen.settings.title_conversations and is_untitled and not is_temporary
+        titled = talk.first.chosen.settings.title_conversations
+        return self._titles and titled and is_untitled and not is_temporary
 
     def _context(
-        self, talk: Talk, place: Place, conversation_id: str
+        self, talk: Talk, side: Side, place: Place, conversation_id: str
     ) -> tuple[list[Turn], Mapping[str, int]]:
         """The turns that the model is sent, and the figures of it."""
-        settled = talk.settled
+        settled = side.settled
         last, said = self._last(place)
         history = History(self._stores.chats, self._count, talk.owner, conversation_id)
         messages, fitted = history.read(
             place.branch,
             last,
-            window=window_of(talk.model, settled.max_context_tokens),
+            window=window_of(side.model, settled.max_context_tokens),
             system=self._count(settled.system) if settled.system else 0,
             reserved=settled.max_tokens or 0,
         )
         attached: dict[str, Sequence[Attachment]] = {}
         if settled.resend_files or not place.is_new_question:
             # The newest first: what is too much is left out of the oldest.
-            attached = {each["messageId"]: talk.files.load_earlier(each) for each in reversed(messages)}
+            earlier = talk.files.again()
+            attached = {each["messageId"]: earlier.load_earlier(each) for each in reversed(messages)}
         if place.is_new_question:
             attached[place.question["messageId"]] = talk.loaded
         return turns_of([*messages, *said], attached), fitted.counts
@@ -189,7 +185,10 @@ class Preparation:
             return Weighed(question["messageId"], question["tokenCount"], True), [question]
         if place.before is not None:
             order = {"messageId": "", "text": CONTINUE, "isCreatedByUser": True}
-            return Weighed("", self._count(CONTINUE), True), [order]
+            if not place.is_edited:
+                return Weighed("", self._count(CONTINUE), True), [order]
+            edited = {"messageId": "", "content": place.before, "isCreatedByUser": False}
+            return Weighed("", self._count(CONTINUE + text_for_model(edited)), True), [edited, order]
         return None, []
 
 
@@ -207,34 +206,4 @@ def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatReque
         presence_penalty=settled.presence_penalty,
         top_k=settled.top_k,
         reasoning_effort=settled.reasoning_effort,
-    )
-
-
-def begun_of(talk: Talk, place: Place, about: Document, temporary: timedelta) -> Begun:
-    """What is stored when the run begins; a new conversation that is temporary is kept for so long."""
-    answer = {
-        "messageId": place.answer_id,
-        "parentMessageId": place.question["messageId"],
-        "sender": about["sender"],
-        "isCreatedByUser": False,
-        "endpoint": about["endpoint"],
-        "model": about["model"],
-        "text": "",
-        "content": [],
-        "unfinished": True,
-    }
-    if about["iconURL"]:
-        answer["iconURL"] = about["iconURL"]
-    settings = {**talk.settled.kept, "endpoint": about["endpoint"], "model": about["model"]}
-    if talk.chosen.settings.type == "custom":
-        settings["endpointType"] = "custom"
-    is_new, is_temporary = not talk.conversation, talk.asked.is_temporary
-    return Begun(
-        question={**place.question, "model": None} if place.is_new_question else None,
-        answer=answer,
-        settings=settings,
-        file_ids=[str(each["file_id"]) for each in talk.records],
-        continues=place.before is not None,
-        new=is_new,
-        expires_at=datetime.now(UTC) + temporary if is_temporary and is_new else None,
     )

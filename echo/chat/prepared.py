@@ -9,11 +9,31 @@ from storage.conversations.chat_shapes import Begun
 
 
 @dataclass(frozen=True)
+class Asking:
+    """What one model is asked. `counts` are of `echo.chat.context.Fit`.
+
+    `agent_id` tells the answers of several models apart; `group` is LibreChat's number of answers side by side, None
+    where one model answers alone.
+    """
+
+    provider: ChatProvider = field(repr=False)
+    request: ChatRequest = field(repr=False)
+    credentials: Credentials | None
+    counts: Mapping[str, int]
+    agent_id: str
+    provider_name: str
+    # The endpoint that is asked, where conversation and messages name another.
+    endpoint: str | None = None
+    group: int | None = None
+
+
+@dataclass(frozen=True)
 class Prepared:
     """All that a run needs, and what of it is stored when it begins.
 
-    `counts` are of `echo.chat.context.Fit`. `about` tells followers what no event says: `responseMessageId`,
-    `conversationId`, `endpoint`, `sender`, `model`, `iconURL`, and in `before` the parts of an answer that goes on.
+    `askings` is at least one; the first model's answer is what a conversation goes on from. `about` tells followers
+    what no event says: `responseMessageId`, `conversationId`, `endpoint`, `sender`, `model`, `iconURL`, in `before`
+    the parts of an answer that goes on, and in `isEdited` that the client has those already.
     """
 
     run_id: str
@@ -21,12 +41,13 @@ class Prepared:
     conversation_id: str
     question: Mapping[str, Any]
     begun: Begun
-    provider: ChatProvider = field(repr=False)
-    request: ChatRequest = field(repr=False)
-    credentials: Credentials | None
-    counts: Mapping[str, int]
-    agent_id: str
-    provider_name: str
+    askings: tuple[Asking, ...]
     about: Mapping[str, Any]
     titling: bool
     client_request_id: str | None = None
+    predecessor: int | None = None
+
+    @property
+    def first(self) -> Asking:
+        """The model whose answer the conversation goes on from."""
+        return self.askings[0]

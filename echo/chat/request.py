@@ -22,8 +22,30 @@ MAX_STOPS = 16
 
 
 @dataclass(frozen=True)
+class Edited:
+    """A part of an answer as its reader has changed it: which one, its kind (`text` or `think`), what it says."""
+
+    index: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Added:
+    """A second model that answers the same question beside the first."""
+
+    endpoint: str
+    agent_id: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Asked:
-    """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text."""
+    """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text.
+
+    `recovers` is the id of a steer that this question repeats, `predecessor` the time, in milliseconds, of the run
+    that the client takes for the conversation's newest.
+    """
 
     text: str = ""
     conversation_id: str | None = None
@@ -38,6 +60,13 @@ class Asked:
     timezone: str | None = None
     files: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    agent_id: str | None = None
+    project_id: str | None = None
+    quotes: tuple[str, ...] = ()
+    edited: Edited | None = None
+    added: Added | None = None
+    recovers: str | None = None
+    predecessor: int | None = None
 
 
 @dataclass(frozen=True)

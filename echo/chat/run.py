@@ -1,9 +1,7 @@
 """One run: a model is asked, its words go into the transcript, and the answer is stored before the last event."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -13,9 +11,9 @@ import structlog
 from echo.chat import frames
 from echo.chat.answer import Outcome, to_store, to_tell
 from echo.chat.prepared import Prepared
-from echo.chat.transcript import BEGINNING, Transcript, text_of
+from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
+from echo.chat.voice import Voice
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
-from echo.providers.chat import Event, Finished, ReasoningDelta, TextDelta, Usage
 from echo.providers.titles import TitleService
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import Unavailable
@@ -65,20 +63,19 @@ class Run:
         self.saved_at, self.saved_size = 0.0, 0
         self._tools = tools
         self._answer_id = str(prepared.about["responseMessageId"])
-        self._step: Json | None = None
-        self._steps = 0
-        self._usage: Usage | None = None
-        self._finish: str | None = None
+        self._next_part: int | None = None
+        self._voices = [
+            Voice(asking, self._answer_id, self.transcript, self._number_part) for asking in prepared.askings
+        ]
         self._failure: ApiError | None = None
         self._stopped: Literal["aborted", "interrupted"] | None = None
-        self._reading: asyncio.Task[None] | None = None
         self.over = asyncio.Event()
 
     def stop(self, why: Literal["aborted", "interrupted"]) -> None:
         """End the run as soon as possible; what came so far is kept."""
         self._stopped = self._stopped or why
-        if self._reading is not None:
-            self._reading.cancel()
+        for voice in self._voices:
+            voice.stop()
 
     async def execute(self) -> None:
         """Ask, store, tell. Never raises: what goes wrong is the last event."""
@@ -99,86 +96,89 @@ class Run:
     def _open(self) -> None:
         prepared, add = self.prepared, self.transcript.add
         add(frames.MESSAGE, frames.created(prepared.question, prepared.conversation_id))
-        add(
-            frames.MESSAGE,
-            frames.context_usage(self._answer_id, prepared.agent_id, prepared.counts),
-        )
+        for asking in prepared.askings:
+            add(frames.MESSAGE, frames.context_usage(self._answer_id, asking.agent_id, asking.counts))
+
+    def _number_part(self, kind: str) -> int:
+        """The place of a part that begins now, counted as those who follow count."""
+        if self._next_part is None:
+            before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
+            self._next_part = len(before) - part_follows(before, kind)
+        place, self._next_part = self._next_part, self._next_part + 1
+        return place
 
     async def _ask(self) -> None:
         if self._stopped is not None:
             return
-        self._reading = asyncio.ensure_future(self._read())
+        readings = [voice.begin() for voice in self._voices]
         try:
-            await asyncio.wait((self._reading,))
+            await asyncio.wait(readings)
         finally:
-            self._reading.cancel()
-        if self._reading.cancelled():
-            self._stopped = self._stopped or "interrupted"
-        elif error := self._reading.exception():
-            self._failure = from_exception(error) if isinstance(error, Exception) else None
-            if self._failure is None:
-                log.error("a run failed", run=self.id, exc_info=error)
-                self._failure = InternalError()
+            for voice in self._voices:
+                voice.stop()
+        for voice, reading in zip(self._voices, readings, strict=True):
+            if reading.cancelled():
+                self._stopped = self._stopped or "interrupted"
+            elif error := reading.exception():
+                voice.failure = self._known(error)
+        if all(voice.failure for voice in self._voices):
+            self._failure = self._voices[0].failure
 
-    async def _read(self) -> None:
-        prepared = self.prepared
-        async with aclosing(prepared.provider.stream(prepared.request, prepared.credentials)) as events:  # type: ignore[type-var]
-            async for event in events:
-                self._take(event)
-
-    def _take(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
-            self._extend(frames.TEXT, event.text)
-        elif isinstance(event, ReasoningDelta):
-            self._extend(frames.THINK, event.text)
-        elif isinstance(event, Usage):
-            self._usage = event
-        elif isinstance(event, Finished):
-            self._finish = event.reason
-
-    def _extend(self, kind: str, text: str) -> None:
-        if not text:
-            return
-        if self._step is None or self._step["stepDetails"]["message_creation"]["content_type"] != kind:
-            self._close_step("completed")
-            opened = frames.step(f"step_{secrets.token_urlsafe(15)}", self._answer_id, self._steps, kind)
-            self._step, self._steps = opened["data"], self._steps + 1
-            self.transcript.add(frames.MESSAGE, opened)
-        self.transcript.extend(self._step["id"], kind, text)
-
-    def _close_step(self, status: str) -> None:
-        if self._step is not None:
-            self.transcript.add(frames.MESSAGE, frames.step_closed(self._step, status))
-            self._step = None
+    def _known(self, error: BaseException) -> ApiError:
+        known = from_exception(error) if isinstance(error, Exception) else None
+        if known is None:
+            log.error("a run failed", run=self.id, exc_info=error)
+        return known or InternalError()
 
     async def _end(self) -> None:
         outcome = await self._outcome()
         if outcome.is_complete:
-            model, provider = str(self.prepared.about["model"]), self.prepared.provider_name
-            usage = frames.token_usage(self._answer_id, outcome.used, model, provider)
-            self.transcript.add(frames.MESSAGE, usage)
-        self._close_step("completed" if outcome.is_complete else "cancelled")
+            for number, voice in enumerate(self._voices, 1):
+                self._tell_usage(voice, await self._used(voice), number)
+        for voice in self._voices:
+            voice.close("completed" if outcome.is_complete else "cancelled")
         self.titling = self.titling and outcome.is_complete
         answer = to_store(self.prepared, outcome)
         self.finishing = True
         await self._tools.pause()
         conversation = await self._store(answer)
         if self.titling:
-            title = await self._title(outcome.content, conversation.get("title"))
+            own = self._voices[0].shown.items()
+            answer_parts = [part for part in outcome.content if own <= part.items()]
+            title = await self._title(answer_parts, conversation.get("title"))
             conversation = {**conversation, "title": title}
         self._tell(conversation, answer, outcome)
+
+    def _tell_usage(self, voice: Voice, used: tuple[int, int], number: int) -> None:
+        if voice.failure is None:
+            model, provider = voice.asking.request.model, voice.asking.provider_name
+            usage = frames.token_usage(self._answer_id, used, model, provider, number)
+            self.transcript.add(frames.MESSAGE, usage)
 
     async def _outcome(self) -> Outcome:
         content = self.transcript.content()
         is_complete = self._failure is None and self._stopped is None
-        tokens = self._usage.output_tokens if self._usage else 0
-        if self._usage is None or self.prepared.begun.continues:
-            tokens = await self._tools.in_thread(self._tools.count_tokens, text_of(content))
-        counts = self.prepared.counts
-        used = (counts["system"] + counts["messages"], tokens)
-        if self._usage is not None:
-            used = self._usage.input_tokens, self._usage.output_tokens
-        return Outcome(content, used, tokens, is_complete, self._finish, self._failure)
+        used = [await self._used(voice) for voice in self._voices]
+        incoming, outgoing = (sum(each) for each in zip(*used, strict=True))
+        tokens = outgoing
+        if self.prepared.about.get("before"):
+            tokens = await self._count(content)
+        if self._failure is None:
+            content += [part for voice in self._voices if (part := voice.error_part())]
+        finish = self._voices[0].finish
+        return Outcome(content, (incoming, outgoing), tokens, is_complete, finish, self._failure)
+
+    async def _used(self, voice: Voice) -> tuple[int, int]:
+        """Tokens in and out, counted here where the provider did not tell."""
+        if voice.usage is not None:
+            return voice.usage.input_tokens, voice.usage.output_tokens
+        counts = voice.asking.counts
+        said = [part for part in self.transcript.said() if voice.shown.items() <= part.items()]
+        return counts["system"] + counts["messages"], await self._count(said)
+
+    async def _count(self, content: list[Json]) -> int:
+        tokens: int = await self._tools.in_thread(self._tools.count_tokens, text_of(content))
+        return tokens
 
     async def _store(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         """Store the answer; the conversation. Raises what storing raises, `Unavailable` after some attempts."""
@@ -214,10 +214,10 @@ class Run:
         title = await self._tools.titles.title_for(
             str(prepared.question["text"]),
             answer,
-            endpoint=prepared.about["endpoint"],
-            model=prepared.about["model"],
-            credentials=prepared.credentials,
-            placeholders=prepared.request.placeholders,
+            endpoint=prepared.first.endpoint or prepared.about["endpoint"],
+            model=prepared.first.request.model,
+            credentials=prepared.first.credentials,
+            placeholders=prepared.first.request.placeholders,
         )
         if await self._tools.in_thread(
             self._tools.chats.give_title, prepared.owner, prepared.conversation_id, title

@@ -47,3 +47,8 @@ def provider_name(settings: ProviderSettings) -> str:
 def agent_id(endpoint: str, model: str, sender: str) -> str:
     """LibreChat's name of an answerer that nobody made as an agent."""
     return f"{endpoint}__{model}___{sender}"
+
+
+def beside(name: str, number: int) -> str:
+    """LibreChat's name of an answerer beside another one; the first has no number."""
+    return f"{name}____{number}"

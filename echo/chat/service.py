@@ -78,7 +78,8 @@ class ChatService:
         if found := await self._hub.in_thread(self._already, owner, asked):
             return found
         prepared = await self._hub.in_thread(self._preparation.prepare, owner, endpoint, asked)
-        await check(message_text(prepared.question), prepared.request.system or "")
+        systems = [each.request.system or "" for each in prepared.askings]
+        await check(message_text(prepared.question), "\n".join(systems).strip())
         return await self._hub.in_thread(self._start, prepared, asked, client)
 
     def _start(self, prepared: Prepared, asked: Asked, client: ClientInfo) -> Json:

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 # What an event that is no text is taken for.
 FRAME_BYTES = 500
 _DELTAS = {"on_message_delta", "on_reasoning_delta"}
+# Of a part where several models answer: whose it is.
+OF_MODEL = ("agentId", "groupId")
 
 
 class Frame(NamedTuple):
@@ -137,12 +139,19 @@ class Transcript:
 
     def content(self) -> list[Json]:
         """The parts of the answer so far, as LibreChat stores them."""
+        return continued(self.about.get("before") or [], self.said())
+
+    def said(self) -> list[Json]:
+        """The parts that the run itself has added."""
         whole: dict[str, tuple[str, bytearray]] = {}
         for entry in self._entries:
             if isinstance(entry, Growing):
                 whole.setdefault(entry.step_id, (entry.kind, bytearray()))[1].extend(entry.content)
-        parts = [{"type": kind, kind: content.decode()} for kind, content in whole.values()]
-        return continued(self.about.get("before") or [], parts)
+        shown = {each["id"]: {name: each[name] for name in OF_MODEL if name in each} for each in self._steps}
+        return [
+            {"type": kind, kind: content.decode(), **shown.get(step_id, {})}
+            for step_id, (kind, content) in whole.items()
+        ]
 
     def state(self) -> Json:
         """Everything so far, for a reader who has been here before."""
@@ -150,7 +159,8 @@ class Transcript:
         question = ("messageId", "parentMessageId", "conversationId", "text", "files")
         return {
             "runSteps": self._steps,
-            "aggregatedContent": frames.parts(self.content()),
+            # Who edits an answer has what it goes on from, and counts the parts that follow.
+            "aggregatedContent": frames.parts(self.said() if self.about.get("isEdited") else self.content()),
             "userMessage": {name: message[name] for name in question if name in message},
             "responseMessageId": self.about["responseMessageId"],
             "conversationId": self.about["conversationId"],
@@ -185,10 +195,16 @@ def continued(before: list[Json], parts: list[Json]) -> list[Json]:
     if not before or not parts:
         return [*before, *parts]
     last, first = before[-1], parts[0]
-    if last.get("type") == first["type"] == frames.TEXT and isinstance(last.get(frames.TEXT), str):
+    if part_follows(before, first["type"]):
         joined = {**last, frames.TEXT: last[frames.TEXT] + first[frames.TEXT]}
         return [*before[:-1], joined, *parts[1:]]
     return [*before, *parts]
+
+
+def part_follows(before: list[Json], kind: str) -> bool:
+    """Whether a part of this kind runs together with the last of an answer that goes on."""
+    last = before[-1] if before else {}
+    return last.get("type") == kind == frames.TEXT and isinstance(last.get(frames.TEXT), str)
 
 
 def text_of(content: Iterable[Mapping[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from echo.settings import Settings
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from storage.library.assistants import AssistantRepository
+from storage.library.banners import BannerRepository
 from storage.library.files import FileRepository
 from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
@@ -25,6 +26,7 @@ class Library:
     """What users keep: `files` are their records, and `file_store` holds the bytes."""
 
     assistants: AssistantRepository
+    banners: BannerRepository
     file_store: FileStore
     files: FileRepository
     memories: Memories
@@ -40,6 +42,7 @@ def build_library(
     users = UserRepository(database)
     return Library(
         assistants=AssistantRepository(database),
+        banners=BannerRepository(database),
         file_store=build_file_store(settings),
         files=FileRepository(database),
         memories=Memories(access, MemoryRepository(database), users, count_tokens, settings.memory),

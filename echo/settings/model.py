@@ -182,10 +182,11 @@ class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
     `interface`, `model_specs` and `balance` are LibreChat's objects, `anyone` the part of `interface` that is shown
-    before a login.
+    before a login. `librechat_interface` is for clients of LibreChat's contract, which has more.
     """
 
     interface: Mapping[str, Any] = field(default_factory=dict)
+    librechat_interface: Mapping[str, Any] = field(default_factory=dict)
     anyone: Mapping[str, Any] = field(default_factory=dict)
     model_specs: Mapping[str, Any] | None = None
     balance: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
@@ -229,6 +230,10 @@ class Settings:
     librechat_dir: Path | None
     # Whose contract answers at the root: "echo" or "librechat".
     root: str
+    # The directory of a built web client; None for the installed one, "off" for none.
+    web_client: str | None
+    # By LibreChat's names for them, where its client shows artifacts, if not at CodeSandbox.
+    bundlers: Mapping[str, str]
     app_title: str
     domain_server: str
     domain_client: str
@@ -237,6 +242,10 @@ class Settings:
     allow_registration: bool
     allow_email_login: bool
     min_password_length: int
+    allow_account_deletion: bool
+    # Whether links to shared conversations can be opened, and whether by anyone.
+    allow_shared_links: bool
+    allow_shared_links_public: bool
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
     creds_key: str | None = field(repr=False)

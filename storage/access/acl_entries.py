@@ -3,7 +3,7 @@
 Nothing here goes by an owner: who may do what with a thing is what these documents say, for owners too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -11,15 +11,19 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
+from pymongo.client_session import ClientSession
 from pymongo.operations import IndexModel
 
-from storage.access.principals import Principal, valid_now
+from storage.access.principals import USER, Principal, valid_now
 from storage.core.database import Document
+from storage.core.errors import NoOwnerLeft
 from storage.core.repository import LIST_MS, Repository, now, owner_id
 from storage.core.translation import translated
 
 # So many things one user is told of, the newest first; their ids go into the filters of lists.
 MAX_RESOURCES = 5000
+# Who has all of these owns a thing.
+OWNING = 15
 
 
 @dataclass(frozen=True)
@@ -90,35 +94,56 @@ class AclEntryRepository(Repository):
     ) -> None:
         """Let somebody do so much with a thing, and no more or less than that from now on.
 
-        Doubles, which two at once can write, say the same; LibreChat has no unique index against them.
+        Of doubles, which two at once can write, all say the same; LibreChat has no unique index against them.
         """
-        moment = now()
-        made = {"createdAt": moment, "__v": 0, **principal.fields()}
-        given: Document = {
-            "permBits": grant.bits,
-            "grantedBy": owner_id(granted_by),
-            "grantedAt": moment,
-            "updatedAt": moment,
-        }
-        if grant.role_id is not None:
-            given["roleId"] = grant.role_id
-        change: Document = {"$set": given, "$setOnInsert": made}
+        query, change = _giving(granted_by, principal, kind, resource, grant)
         with translated():
-            self._collection.update_one(
-                {**principal.filter(), "resourceType": kind, "resourceId": resource}, change, upsert=True
-            )
+            self._collection.update_many(query, change, upsert=True)
 
-    def take(self, principal: Principal, kind: str, resource: ObjectId) -> int:
-        """Take every grant on a thing from somebody; how many there were."""
-        with translated():
-            query = {**principal.filter(), "resourceType": kind, "resourceId": resource}
-            return self._collection.delete_many(query).deleted_count
+    def change(
+        self, granted_by: str, kind: str, resource: ObjectId, changes: Mapping[Principal, Grant | None]
+    ) -> None:
+        """Give each of these so much, or take everything from those without a grant: all of it or nothing.
+
+        Raises `NoOwnerLeft` where users owned the thing, and then none would. In a deployment without transactions
+        two changes at once, each of which takes away the owner that the other leaves, are not noticed.
+        """
+
+        def work(session: ClientSession | None) -> None:
+            users = {each.id: grant for each, grant in changes.items() if each.type == USER}
+            if users and not self._keeps_an_owner(kind, resource, users, session):
+                raise NoOwnerLeft
+            for principal, grant in changes.items():
+                if grant is None:
+                    self._collection.delete_many(_of(principal, kind, resource), session=session)
+                else:
+                    query, change = _giving(granted_by, principal, kind, resource, grant)
+                    self._collection.update_many(query, change, upsert=True, session=session)
+
+        self._database.atomically(work)
+
+    def _keeps_an_owner(
+        self, kind: str, resource: ObjectId, users: Mapping[Any, Grant | None], session: ClientSession | None
+    ) -> bool:
+        owning = {
+            "resourceType": kind,
+            "resourceId": resource,
+            "principalType": USER,
+            "permBits": {"$bitsAllSet": OWNING},
+        }
+        # Two changes at once write the same documents, so one of them begins again and sees what the other did.
+        self._collection.update_many(owning, {"$set": {"updatedAt": now()}}, session=session)
+        owners = {each.get("principalId") for each in self._collection.find(owning, session=session)}
+        made = any(grant and grant.bits & OWNING == OWNING for grant in users.values())
+        return not owners or bool(owners - users.keys()) or made
 
     def list(self, kind: str, resource: ObjectId, limit: int) -> list[Document]:
         """The grants on a thing, the oldest first, `limit` at most."""
         with translated():
             query = {"resourceType": kind, "resourceId": resource}
-            return list(self._collection.find(query).sort("_id", ASCENDING).limit(limit))
+            # MongoDB makes the ids of upserts itself: they do not follow each other within a second.
+            oldest_first = [("createdAt", ASCENDING), ("_id", ASCENDING)]
+            return list(self._collection.find(query).sort(oldest_first).limit(limit))
 
     def forget(self, kind: str, resources: Iterable[ObjectId]) -> int:
         """Remove every grant on things that are gone; how many there were."""
@@ -139,6 +164,29 @@ class AclEntryRepository(Repository):
             each["_id"]: reduce(or_, (_bits({"permBits": bits}) for bits in each["bits"]), 0)
             for each in found
         }
+
+
+def _of(principal: Principal, kind: str, resource: ObjectId) -> Document:
+    return {**principal.filter(), "resourceType": kind, "resourceId": resource}
+
+
+def _giving(
+    granted_by: str, principal: Principal, kind: str, resource: ObjectId, grant: Grant
+) -> tuple[Document, Document]:
+    """The filter and the change that write a grant."""
+    moment = now()
+    given: Document = {
+        "permBits": grant.bits,
+        "grantedBy": owner_id(granted_by),
+        "grantedAt": moment,
+        "updatedAt": moment,
+    }
+    change: Document = {"$setOnInsert": {"createdAt": moment, "__v": 0, **principal.fields()}}
+    if grant.role_id is None:
+        change["$unset"] = {"roleId": ""}
+    else:
+        given["roleId"] = grant.role_id
+    return _of(principal, kind, resource), {**change, "$set": given}
 
 
 def _bits(entry: Document) -> int:

@@ -17,6 +17,9 @@ CONTENT = {
     "content.type": 1,
     "content.text": 1,
     "content.think": 1,
+    "content.agentId": 1,
+    "content.groupId": 1,
+    "quotes": 1,
     "files": 1,
     "error": 1,
     "unfinished": 1,
@@ -35,6 +38,7 @@ ANSWER = (
     "unfinished",
 )
 SETTINGS = (
+    "agent_id",
     "assistant_id",
     "chatGptLabel",
     "disableStreaming",
@@ -82,7 +86,8 @@ class Begun:
     """What begins: a question (None if one that is there is asked again) and its answer.
 
     `continues` says that the answer is there already and goes on; `new` that the conversation is not there yet.
-    `expires_at` is for a temporary conversation that is new.
+    `expires_at` is for a temporary conversation that is new, `project_id` for a new one that belongs to a project;
+    a project that is not there is none.
     """
 
     question: Mapping[str, Any] | None
@@ -92,6 +97,7 @@ class Begun:
     continues: bool = False
     new: bool = False
     expires_at: datetime | None = None
+    project_id: str | None = None
 
 
 def answer_fields(fields: Mapping[str, Any]) -> Document:

@@ -12,8 +12,12 @@ from storage.accounts.sessions import SessionRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
+from storage.agents.agents import AgentRepository
+from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.projects import ProjectRepository
+from storage.conversations.tags import TagRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -30,6 +34,8 @@ from storage.runs.workers import WorkerRepository
 REPOSITORIES: tuple[type[Repository], ...] = (
     AccessRoleRepository,
     AclEntryRepository,
+    AgentCategoryRepository,
+    AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
@@ -42,6 +48,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     MessageRepository,
     PieceRepository,
     PresetRepository,
+    ProjectRepository,
     PromptGroupRepository,
     PromptRepository,
     RoleRepository,
@@ -49,6 +56,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SessionRepository,
     SkillFileRepository,
     SkillRepository,
+    TagRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

@@ -24,7 +24,7 @@ MakeCaller = Callable[..., Caller]
 @pytest.fixture
 def access(database: Database, settings: Settings) -> Access:
     seed_access(settings, database)
-    return build_access(database)
+    return build_access(database).access
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ class TestGiving:
             access.own(owner.id, PROMPTS, str(resource))
             access.share_publicly(owner.id, PROMPTS, str(resource))
         roles = {each["accessRoleId"]: each["_id"] for each in database.collection("accessroles").find()}
-        owning, viewing = database.collection("aclentries").find().sort("_id")
+        owning, viewing = database.collection("aclentries").find().sort("permBits", -1)
         times = {name: owning[name] for name in ("createdAt", "updatedAt", "grantedAt")}
         assert all(isinstance(each, datetime) for each in times.values())
         common = {
@@ -310,5 +310,5 @@ class TestRoles:
     def test_have_their_defaults_where_none_is_stored(
         self, database: Database, make_caller: MakeCaller
     ) -> None:
-        assert build_access(database).allowed(make_caller(), "BOOKMARKS", "USE")
-        assert not build_access(database).allowed(make_caller(), "MARKETPLACE", "USE")
+        assert build_access(database).access.allowed(make_caller(), "BOOKMARKS", "USE")
+        assert not build_access(database).access.allowed(make_caller(), "MARKETPLACE", "USE")

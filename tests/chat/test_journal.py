@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from echo.chat.journal import Journal
-from echo.chat.prepared import Prepared
+from echo.chat.prepared import Asking, Prepared
 from echo.chat.run import Run, Tools
 from echo.chat.transcript import text_of
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta
@@ -83,12 +83,7 @@ def prepared(provider: Any) -> Prepared:
         conversation_id=conversation_id,
         question=question,
         begun=Begun(question, answer, {"endpoint": "openAI", "model": "m"}, new=True),
-        provider=provider,
-        request=ChatRequest("m", ()),
-        credentials=None,
-        counts=COUNTS,
-        agent_id="a",
-        provider_name="openAI",
+        askings=(Asking(provider, ChatRequest("m", ()), None, COUNTS, "a", "openAI"),),
         about=about,
         titling=False,
     )

@@ -296,6 +296,7 @@ class TestDeletingAConversation:
             services.count_tokens,
             lambda *violation: None,
             services.library.memories.text,
+            services.agents.for_chat,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

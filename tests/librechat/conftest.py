@@ -188,6 +188,16 @@ def write_everything(anonymous: Client) -> None:
     client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
     assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
     client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
+    about = {"name": "Poet", "description": "Rhymes", "instructions": "Rhyme.", "category": "hr"}
+    agent = {**about, "provider": "openAI", "model": "gpt-4o", "model_parameters": {"temperature": 0.5}}
+    more = {
+        "tools": ["web_search"],
+        "conversation_starters": ["A poem?"],
+        "support_contact": {"name": "Wanda"},
+    }
+    made = client.post("/chat/api/agents", json={**agent, **more}).json()["id"]
+    assert client.patch(f"/chat/api/agents/{made}", json={"recursion_limit": 9}).status_code == 200
+    assert client.post(f"/chat/api/agents/{made}/duplicate").status_code == 201
     for expiry in ("2099-01-01T00:00:00Z", None):
         client.put("/api/keys", json={"name": f"Fake {expiry}", "value": "sk-fake", "expiresAt": expiry})
         key = client.post("/api/api-keys", json={"name": "script", "expiresAt": expiry}).json()["key"]

@@ -251,3 +251,32 @@ def test_reading_changes_nothing(log_in: LogIn, content: Content) -> None:
         every_conversation(client, search="the")
     # Each login is a session.
     assert difference(before, content()) == {"sessions": (len(PASSWORDS), 0, [])}
+
+
+class TestAgents:
+    def test_are_there_for_whom_librechat_lets_in(self, log_in: LogIn, content: Content) -> None:
+        (stored,) = content()["agents"].values()
+        ada = log_in("ada")
+        (listed,) = ada.get("/chat/api/agents").json()["data"]
+        assert (listed["id"], listed["name"], listed["isEditable"]) == (stored["id"], stored["name"], True)
+        assert log_in("bob").get("/chat/api/agents").json()["data"] == []
+
+    def test_are_read_whole(self, log_in: LogIn, content: Content) -> None:
+        (stored,) = content()["agents"].values()
+        ada = log_in("ada")
+        read = ada.get(f"/chat/api/agents/{stored['id']}/expanded").json()
+        for field in ("name", "description", "instructions", "provider", "model", "tools", "category"):
+            assert read.get(field) == stored.get(field), field
+        assert read["version"] == len(stored["versions"])
+        versions = ada.get(f"/chat/api/agents/{stored['id']}/versions").json()
+        assert [each["instructions"] for each in versions] == [
+            each["instructions"] for each in stored["versions"]
+        ]
+
+    def test_reading_changes_nothing(self, log_in: LogIn, content: Content) -> None:
+        ada = log_in("ada")
+        before = content()
+        agent_id = ada.get("/chat/api/agents").json()["data"][0]["id"]
+        for path in ("", "/expanded", "/versions"):
+            assert ada.get(f"/chat/api/agents/{agent_id}{path}").status_code == 200
+        assert "agents" not in difference(before, content())

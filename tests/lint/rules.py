@@ -43,6 +43,8 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    # The operator's, for everybody.
+    ("BannerRepository", "current"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),
@@ -52,7 +54,9 @@ WITHOUT_OWNER = {
     ("AclEntryRepository", "bits_of_each"),
     ("AclEntryRepository", "resources"),
     ("AclEntryRepository", "give"),
-    ("AclEntryRepository", "take"),
+    ("AclEntryRepository", "change"),
+    ("PeopleRepository", "known"),
+    ("PeopleRepository", "search"),
     ("AclEntryRepository", "list"),
     ("AclEntryRepository", "forget"),
     # So are prompts and skills: their services ask for the grants first.
@@ -81,6 +85,17 @@ WITHOUT_OWNER = {
     ("SkillRepository", "update"),
     ("SkillFileRepository", "delete_skill"),
     ("SkillFileRepository", "list_skill"),
+    # So are agents: `echo.agents` asks the grants first.
+    ("AgentRepository", "count"),
+    ("AgentRepository", "delete"),
+    ("AgentRepository", "get"),
+    ("AgentRepository", "identify"),
+    ("AgentRepository", "list_page"),
+    ("AgentRepository", "names_of"),
+    ("AgentRepository", "versions"),
+    ("FileRepository", "of_agent"),
+    ("AgentCategoryRepository", "list"),
+    ("AgentCategoryRepository", "seed"),
     # Roles are the operator's.
     ("AccessRoleRepository", "find"),
     ("AccessRoleRepository", "list_kind"),

@@ -1,0 +1,42 @@
+"""Who answers a request: the model that it names, or someone who was made for it, such as an agent.
+
+Whoever that is, a run asks a model of an endpoint. What is found here says which, and what of it is not the client's
+to choose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from echo.chat.request import Asked
+
+
+@dataclass(frozen=True)
+class Respondent:
+    """An answerer.
+
+    `endpoint` is the one that is asked, `shown_endpoint` the one that conversation and messages name, and
+    `shown_model` the model that the answer names; None where they are the same. `fixed` are parameters by LibreChat's
+    names beside which no others count, `kept` is what the conversation is given, and `agent_id` what events and usage
+    call the answerer.
+    """
+
+    endpoint: str
+    asked: Asked
+    fixed: Mapping[str, Any] | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    shown_endpoint: str | None = None
+    shown_model: str | None = None
+    sender: str | None = None
+    icon_url: str | None = None
+    agent_id: str | None = None
+
+
+class Respondents(Protocol):
+    """Finds who answers."""
+
+    def find(self, owner: str, endpoint: str, asked: Asked) -> Respondent:
+        """Who answers a request to this endpoint.
+
+        Raises `storage.core.errors.NotFound` for one that is not there or not the owner's to ask.
+        """

@@ -1,0 +1,87 @@
+"""The models that one question is asked: the one that the request names, and perhaps a second beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from echo.chat.endpoints import Chosen, Endpoints
+from echo.chat.request import Asked, Settled
+from echo.chat.respondent import Respondent, Respondents
+from echo.chat.senders import agent_id, beside, sender_of
+from echo.chat.settling import Settling
+from echo.chat.variables import Variables
+
+Document = Mapping[str, Any]
+Found = Sequence[tuple[Respondent, Chosen]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model that is asked: of which endpoint, how, and who it is for those who read."""
+
+    chosen: Chosen
+    settled: Settled
+    model: str
+    respondent: Respondent
+    sender: str
+    agent_id: str
+
+    @property
+    def shown_endpoint(self) -> str:
+        """The endpoint that conversation and messages name."""
+        return self.respondent.shown_endpoint or self.chosen.name
+
+    @property
+    def shown_model(self) -> str:
+        """The model that the answer names."""
+        return self.respondent.shown_model or self.model
+
+    @property
+    def icon_url(self) -> str | None:
+        """The answerer's picture."""
+        return self.respondent.icon_url or self.settled.icon_url
+
+
+class Sides:
+    """Finds out who is asked, and how."""
+
+    def __init__(self, endpoints: Endpoints, settling: Settling, respondents: Respondents) -> None:
+        self._endpoints = endpoints
+        self._settling = settling
+        self._respondents = respondents
+
+    def find(self, owner: str, endpoint: str, asked: Asked) -> Found:
+        """Who is asked, the first one first. Raises what finding respondents and choosing endpoints raise."""
+        wanted = [(endpoint, replace(asked, added=None))]
+        if (added := asked.added) is not None:
+            alone = replace(
+                asked, parameters=added.parameters, agent_id=added.agent_id, preset_id=None, added=None
+            )
+            wanted.append((added.endpoint, alone))
+        respondents = [self._respondents.find(owner, name, each) for name, each in wanted]
+        return [(each, self._endpoints.choose(owner, each.endpoint)) for each in respondents]
+
+    def settle(
+        self,
+        owner: str,
+        found: Found,
+        conversation: Document,
+        variables: Variables,
+        memories: str | None = None,
+    ) -> Sequence[Side]:
+        """What holds for each, all told the same memories; the settings of the conversation are the first one's."""
+        sides = []
+        for number, (respondent, chosen) in enumerate(found):
+            asked, held = respondent.asked, {} if number else conversation
+            shown = respondent.shown_endpoint or chosen.name
+            settled = self._settling.settle(owner, shown, asked, held, respondent.fixed)
+            told = (variables.prompt(settled.system, asked.timezone), memories)
+            settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
+            sides.append(self._side(respondent, chosen, settled, number))
+        return sides
+
+    def _side(self, respondent: Respondent, chosen: Chosen, settled: Settled, number: int) -> Side:
+        model = self._endpoints.model(chosen, settled.model)
+        sender = respondent.sender or sender_of(chosen.settings, model, settled.label)
+        name = respondent.agent_id or agent_id(chosen.name, model, sender)
+        return Side(chosen, settled, model, respondent, sender, beside(name, number) if number else name)
