@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from echo.contract.document import LIBRECHAT
 from echo.http.application import build_application
 from echo.http.bridge import Pools
 from echo.http.cors import Cors
@@ -16,6 +17,8 @@ from echo.observation.logs import configure_logging
 from echo.observation.observe import Observation, observe
 from echo.services import Services, build_services
 from echo.settings import Settings
+from echo.webclient.beside import ClientBesideContracts
+from echo.webclient.installed import find_client
 from storage.core.database import Database
 
 
@@ -57,6 +60,7 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=_limiter(settings, database, services),
         security_map=services.accounts.security.scheme_map,
+        beside=_web_client(settings, services),
         lifespan=_lifespan(services, observation, close),
     )
     cors = Cors(connexion_app, origins=settings.cors_origins)
@@ -72,6 +76,12 @@ def _limiter(settings: Settings, database: Database, services: Services) -> Rate
         exceeded=services.accounts.violations.limit_exceeded,
         enabled=settings.rate_limits_enabled,
     )
+
+
+def _web_client(settings: Settings, services: Services) -> ClientBesideContracts | None:
+    directory = find_client(settings)
+    base = services.contracts.bases[LIBRECHAT]
+    return ClientBesideContracts(directory, base) if directory else None
 
 
 def _lifespan(services: Services, observation: Observation, close: Callable[[], None]) -> Any:

@@ -235,6 +235,11 @@ def disk_failed() -> ServiceUnavailable:
     )
 
 
+def owner_required(message: str) -> Unprocessable:
+    """Who owns a shared thing cannot be changed like this."""
+    return Unprocessable(message, code="owner_required")
+
+
 _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiError]] = {
     storage_errors.NotFound: NotFound,
     storage_errors.BrokenCursor: lambda: BadRequest(
@@ -251,8 +256,12 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
         "The search took too long; a longer or rarer text, or one conversation alone, is found faster.",
         code="search_too_slow",
     ),
+    storage_errors.NoOwnerLeft: lambda: owner_required("Somebody must own this."),
     storage_errors.UnknownParent: lambda: Unprocessable(
         "The parent message is not in this conversation.", code="unknown_parent"
+    ),
+    storage_errors.UnknownPart: lambda: Unprocessable(
+        "The message has no such part that can be changed.", code="unknown_part"
     ),
 }
 
@@ -263,6 +272,8 @@ def from_exception(exc: Exception) -> ApiError | None:
         return exc
     if isinstance(exc, storage_errors.Conflict):
         return Conflict(errors=(FieldError(exc.field, "already taken"),))
+    if isinstance(exc, storage_errors.TooMany):
+        return Unprocessable(f"Nobody may have more than {exc.most} {exc.kind}.", code="too_many_of_a_kind")
     for kind, make in _STORAGE_ERRORS.items():
         if isinstance(exc, kind):
             return make()

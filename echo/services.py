@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access.administration import RoleAdministration
+from echo.access.assembly import build_access
+from echo.access.picking import PeoplePicker
+from echo.access.service import Access
+from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.agents.assembly import build_agents
+from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
@@ -30,7 +37,9 @@ PROBE_FRESH_SECONDS = 3.0
 class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
+    access: Access
     accounts: Accounts
+    agents: Agents
     background: Background
     chat: ChatService
     completions: CompletionService
@@ -38,9 +47,12 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    people: PeoplePicker
     providers: ProviderParts
     readiness: Readiness
+    roles: RoleAdministration
     settings: Settings
+    sharing: Sharing
     startup: Startup
     transcriber: Transcriber
 
@@ -48,8 +60,10 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    accounts = build_accounts(settings, database)
-    library = build_library(settings, database)
+    access = build_access(database)
+    library = build_library(settings, database, access.access, count_tokens)
+    accounts = build_accounts(settings, database, library.file_store)
+    agents = build_agents(database, access.access)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
@@ -60,9 +74,13 @@ def build_services(settings: Settings, database: Database) -> Services:
         background,
         count_tokens,
         accounts.violations.count,
+        library.memories.text,
+        agents.for_chat,
     )
     return Services(
+        access=access.access,
         accounts=accounts,
+        agents=agents,
         background=background,
         chat=build_chat(settings, database, chat),
         completions=build_completions(
@@ -72,9 +90,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         conversations=build_conversations(settings, database),
         count_tokens=count_tokens,
         library=library,
+        people=access.people,
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        roles=access.roles,
         settings=settings,
+        sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=build_transcriber(settings),
     )

@@ -47,9 +47,10 @@ def get_conversation(services: Services, caller: Caller, *, conversation_id: str
 
 def delete_conversation(services: Services, caller: Caller, *, conversation_id: str) -> Json:
     """Delete a conversation and its messages; what a model still says in it ends."""
-    deleted = services.conversations.threads.delete_conversation(caller.id, conversation_id)
-    services.chat.abandon(caller.id, conversation_id)
-    return dict(deleted)
+    deleted = services.conversations.deletions.delete(caller.id, conversation_id)
+    for each in deleted.conversation_ids:
+        services.chat.abandon(caller.id, each)
+    return {"conversations": len(deleted.conversation_ids), "messages": deleted.messages}
 
 
 def update_conversation(services: Services, caller: Caller, *, body: Json) -> Json:
@@ -99,7 +100,7 @@ def await_title(services: Services, caller: Caller, *, conversation_id: str) -> 
 def fork_conversation(services: Services, caller: Caller, *, body: Json) -> Json | JsonItems:
     """Copy a conversation up to one of its messages into a new one."""
     target = schemas.fork.load(body)
-    conversation = services.conversations.threads.fork(
+    conversation = services.conversations.copies.fork(
         caller.id, target.pop("conversation_id"), target.pop("message_id"), **target
     )
     messages = services.conversations.messages.read_conversation(caller.id, conversation["conversationId"])

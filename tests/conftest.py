@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ import pytest
 import structlog
 from starlette.testclient import TestClient
 
+from echo.access import ResourceType
 from echo.accounts.passwords import hash_password
 from echo.accounts.service import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services
+from echo.serving.serve import prepare
 from echo.settings import ProviderSettings, Settings, load_settings
 from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.operator.indexes import ensure_indexes
+from tests.support.access import put_thing
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.providers import ProviderServer, event_stream, openai_server
@@ -145,9 +148,7 @@ def settings(
 
 @pytest.fixture(scope="session")
 def application(settings: Settings) -> Application:
-    database = Database(str(settings.mongo_uri))
-    ensure_indexes(database)
-    database.close()
+    prepare(settings)
     return assemble(settings)
 
 
@@ -209,6 +210,7 @@ class Signup:
     user: dict[str, Any]
     session_id: str
     refresh_token: str
+    put: Callable[[str, ResourceType], str]
 
 
 class UserClient(Client):
@@ -216,11 +218,16 @@ class UserClient(Client):
 
     def __init__(self, http: TestClient, checker: ProjectChecker, token: str, signup: Signup) -> None:
         super().__init__(http, checker, token)
+        self._put = signup.put
         self.id = str(signup.user["_id"])
         self.email = signup.user["email"]
         self.session_id = signup.session_id
         self.refresh_token = signup.refresh_token
         self.password = PASSWORD
+
+    def put_thing(self, kind: ResourceType) -> str:
+        """The id of a bare thing that the user owns, without the operation that would make it."""
+        return self._put(self.id, kind)
 
     @property
     def user(self) -> dict[str, Any]:
@@ -261,6 +268,7 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
     checker: ProjectChecker,
     session_repository: SessionRepository,
     password_hash: str,
+    app_database: Database,
 ) -> MakeUser:
     """Makes a user and a session without the cost of hashing; the operations for it have tests of their own."""
 
@@ -278,7 +286,8 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
             session_id=session_id,
         )
         token = tokens.make_access(caller_of(user, session_id))
-        return UserClient(running, checker, token, Signup(user, session_id, refresh_token))
+        put = partial(put_thing, app_database, services.access)
+        return UserClient(running, checker, token, Signup(user, session_id, refresh_token, put))
 
     return make
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
+from echo.accounts.deletion import AccountDeletion
+from echo.accounts.erasure import AccountEraser
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -11,11 +13,13 @@ from echo.accounts.tokens import Tokens
 from echo.accounts.two_factor import TwoFactorService
 from echo.accounts.user_keys import KeyService, make_cipher
 from echo.accounts.violations import Violations, ViolationStores
+from echo.files import FileStore
 from echo.settings import Settings
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.preferences import PreferenceRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
@@ -35,7 +39,9 @@ class Accounts:
 
     api_keys: ApiKeyService
     auth: AuthService
+    deletion: AccountDeletion
     keys: KeyService
+    preferences: PreferenceRepository
     security: Security
     standing: Standing
     tokens: Tokens
@@ -44,7 +50,7 @@ class Accounts:
     violations: Violations
 
 
-def build_accounts(settings: Settings, database: Database) -> Accounts:
+def build_accounts(settings: Settings, database: Database, file_store: FileStore) -> Accounts:
     """The parts behind the operations and the security schemes; nothing is contacted.
 
     The settings must have both signing keys.
@@ -61,6 +67,7 @@ def build_accounts(settings: Settings, database: Database) -> Accounts:
     two_factor = TwoFactorService(
         TwoFactorRepository(database), UsedCodeRepository(database), cipher, issuer=settings.app_title
     )
+    preferences = PreferenceRepository(database)
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=AuthService(
@@ -74,7 +81,14 @@ def build_accounts(settings: Settings, database: Database) -> Accounts:
             two_factor=two_factor,
             violations=violations,
         ),
+        deletion=AccountDeletion(
+            AccountEraser(database, file_store),
+            preferences,
+            two_factor,
+            allowed=settings.allow_account_deletion,
+        ),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
+        preferences=preferences,
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),
         standing=standing,
         tokens=tokens,

@@ -159,6 +159,10 @@ class TwoFactorService:
             raise Conflict("Two-factor authentication is off.", code="two_factor_off")
         return NewBackupCodes(codes, stored)
 
+    def demand(self, owner: str, proof: Proof) -> None:
+        """Nothing for an account without a second factor; raises `Forbidden` for one that this does not prove."""
+        self._is_proven(owner, proof)
+
     def _is_proven(self, owner: str, proof: Proof) -> bool:
         """False where there is no factor in force. Raises `Forbidden` where there is one that this does not prove."""
         if not self._factors.get(owner).enabled:

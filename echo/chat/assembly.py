@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.background import Background
+from echo.chat.agents import AgentsAndModels, FindAgent
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
-from echo.chat.respondent import Models
 from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
@@ -37,7 +37,8 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address.
+    and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
+    may talk with, by the user's id and its own.
     """
 
     providers: Providers
@@ -48,6 +49,8 @@ class ChatParts:
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
+    find_agent: FindAgent
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -60,15 +63,17 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )
     preparation = Preparation(
         reading,
-        Sides(endpoints, settling, Models()),
+        Sides(endpoints, settling, respondents),
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
     steering = Steering(steers, Running(runs, hub), files, parts.file_store)
     starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)

@@ -82,10 +82,14 @@ def window_of(model: str, asked: int | None = None) -> int:
     """How many tokens a model takes; what the conversation asks for wins."""
     if asked is not None:
         return asked
+    return int((known_window(model) or UNKNOWN_WINDOW) * SHARE)
+
+
+def known_window(model: str) -> int | None:
+    """How many tokens a model takes by its maker's word, None where that is not known."""
     # Aggregators put the provider in front of the name.
     name = model.lower().rpartition("/")[2]
-    known = next((tokens for pattern, tokens in WINDOWS if pattern.match(name)), UNKNOWN_WINDOW)
-    return int(known * SHARE)
+    return next((tokens for pattern, tokens in WINDOWS if pattern.match(name)), None)
 
 
 def fit(branch: Sequence[Weighed], *, window: int, system: int, reserved: int = 0) -> Fit:

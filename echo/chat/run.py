@@ -226,8 +226,8 @@ class Run:
         title = await self._tools.titles.title_for(
             str(prepared.question["text"]),
             answer,
-            endpoint=prepared.about["endpoint"],
-            model=prepared.about["model"],
+            endpoint=prepared.first.endpoint or prepared.about["endpoint"],
+            model=prepared.first.request.model,
             credentials=prepared.first.credentials,
             placeholders=prepared.first.request.placeholders,
         )

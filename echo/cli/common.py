@@ -18,6 +18,9 @@ EXIT_UNAVAILABLE = 69
 EXIT_IO = 74
 EXIT_CONFIG = 78
 
+# Options that are read with the settings: addresses that nobody sets have the port.
+READ_AS_SET = {"port": "PORT", "web_client": "ECHO_WEB_CLIENT"}
+
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,11 +39,10 @@ def read_settings(options: dict[str, Any]) -> Settings:
     """The settings of environment, `.env` and `librechat.yaml`, with the command line's options over them."""
     env_file = Path(".env")
     given = {name: value for name, value in options.items() if value is not None}
-    # The port is read with the rest: addresses that nobody sets have it.
-    port = {"PORT": str(given.pop("port"))} if "port" in given else {}
+    read = {variable: str(given.pop(name)) for name, variable in READ_AS_SET.items() if name in given}
     try:
         settings = load_settings(
-            {**os.environ, **port},
+            {**os.environ, **read},
             env_file=env_file if env_file.is_file() else None,
             config_file=Path("librechat.yaml"),
         )

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from echo.cli.common import data_dir_option, read_settings, unavailable_ends
+from echo.cli.common import EXIT_CONFIG, data_dir_option, fail, read_settings, unavailable_ends
 from echo.observation.logs import configure_logging
+from echo.settings import SettingsError
 
 
 @click.command()
@@ -25,6 +26,11 @@ from echo.observation.logs import configure_logging
     type=click.Choice(["echo", "librechat"]),
     help="Whose API answers at / (ECHO_ROOT, else echo).",
 )
+@click.option(
+    "--web-client",
+    metavar="DIR|off",
+    help="Directory of a built web client, or off (ECHO_WEB_CLIENT, else the one that is installed).",
+)
 @data_dir_option
 def serve(**options: Any) -> None:
     """Start the server. It runs until SIGTERM or Ctrl-C.
@@ -37,4 +43,7 @@ def serve(**options: Any) -> None:
     settings = read_settings(options)
     configure_logging(settings)
     with unavailable_ends():
-        run(settings)
+        try:
+            run(settings)
+        except SettingsError as error:
+            fail(str(error), EXIT_CONFIG)

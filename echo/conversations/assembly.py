@@ -2,25 +2,52 @@
 
 from dataclasses import dataclass
 
+from echo.conversations.artifacts import ArtifactEditor
 from echo.conversations.searches import Searches
 from echo.settings import Settings
 from echo.transfer.service import TransferService
+from storage.conversations import conversations, messages
 from storage.conversations.conversations import ConversationRepository
+from storage.conversations.copies import CopyRepository
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.exports import ExportRepository
 from storage.conversations.imports import ImportRepository
 from storage.conversations.messages import MessageRepository
+from storage.conversations.projects import ProjectRepository
+from storage.conversations.revisions import RevisionRepository
+from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
 from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
+
+# What nobody has more of: bookmarks are always listed as a whole.
+MAX_TAGS = 1000
+MAX_PROJECTS = 1000
+
+
+@dataclass(frozen=True)
+class InFull:
+    """The same repositories, with all of each document that LibreChat's contract shows."""
+
+    conversations: ConversationRepository
+    messages: MessageRepository
+    threads: ThreadRepository
 
 
 @dataclass(frozen=True)
 class Conversations:
     """Stored conversations: `threads` writes what concerns a conversation and its messages together."""
 
+    artifacts: ArtifactEditor
     conversations: ConversationRepository
+    copies: CopyRepository
+    deletions: DeletionRepository
+    in_full: InFull
     messages: MessageRepository
+    projects: ProjectRepository
+    revisions: RevisionRepository
     searches: Searches
+    tags: TagRepository
     threads: ThreadRepository
     tool_calls: ToolCallRepository
     transfers: TransferService
@@ -28,10 +55,22 @@ class Conversations:
 
 def build_conversations(settings: Settings, database: Database) -> Conversations:
     """The parts behind the operations; nothing is contacted."""
+    revisions = RevisionRepository(database)
     return Conversations(
+        artifacts=ArtifactEditor(revisions, settings.max_message_bytes),
         conversations=ConversationRepository(database),
+        copies=CopyRepository(database),
+        deletions=DeletionRepository(database),
+        in_full=InFull(
+            ConversationRepository(database, listed=conversations.LISTED, shown=conversations.IN_FULL),
+            MessageRepository(database, shown=messages.IN_FULL),
+            ThreadRepository(database, shown=messages.IN_FULL),
+        ),
         messages=MessageRepository(database),
+        projects=ProjectRepository(database, MAX_PROJECTS),
+        revisions=revisions,
         searches=Searches(settings.search_seconds),
+        tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),
         tool_calls=ToolCallRepository(database),
         transfers=TransferService(

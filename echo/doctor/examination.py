@@ -9,6 +9,7 @@ from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
 from echo.doctor.providers import check_providers
 from echo.doctor.speech import check_speech
+from echo.doctor.web_client import check_web_client
 
 Check = Callable[[Examined], Iterable[Finding]]
 
@@ -19,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     check_provider_keys,
     check_data_dir,
     check_librechat_dir,
+    check_web_client,
     check_database,
     check_second_factors,
     check_providers,

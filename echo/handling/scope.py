@@ -3,5 +3,7 @@
 ARGUMENTS = "echo.arguments"
 CALLER = "echo.caller"
 CLIENT = "echo.client"
+# Set where a HEAD is answered as a GET.
+IS_HEAD = "echo.is_head"
 OPERATION = "echo.operation"
 REQUEST_ID = "echo.request_id"

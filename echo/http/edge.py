@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.responses import send_rendered
 from echo.errors import InternalError, render
-from echo.handling.scope import CLIENT, OPERATION, REQUEST_ID
+from echo.handling.scope import CLIENT, IS_HEAD, OPERATION, REQUEST_ID
 from echo.http.client import read_client
 from echo.observation.meter import RequestMeter
 
@@ -81,6 +81,7 @@ class Exchange:
         if self._method == "HEAD":
             # RFC 9110, section 9.3.2: a HEAD is answered as a GET, without the body.
             scope["method"] = "GET"
+            scope[IS_HEAD] = True
         self._send = send
         self._begun = time.perf_counter()
         self.status: int | None = None

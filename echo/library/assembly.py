@@ -1,13 +1,24 @@
 """How the parts of the library fit together; called by the composition root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.access import Access
 from echo.files import FileStore, build_file_store
+from echo.library.memories import Memories
+from echo.library.prompts import Prompts
+from echo.library.skills import Skills
 from echo.settings import Settings
+from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from storage.library.assistants import AssistantRepository
+from storage.library.banners import BannerRepository
 from storage.library.files import FileRepository
+from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
+from storage.library.prompt_groups import PromptGroupRepository
+from storage.library.prompts import PromptRepository
+from storage.library.skills import SkillFileRepository, SkillRepository
 
 
 @dataclass(frozen=True)
@@ -15,16 +26,27 @@ class Library:
     """What users keep: `files` are their records, and `file_store` holds the bytes."""
 
     assistants: AssistantRepository
+    banners: BannerRepository
     file_store: FileStore
     files: FileRepository
+    memories: Memories
     presets: PresetRepository
+    prompts: Prompts
+    skills: Skills
 
 
-def build_library(settings: Settings, database: Database) -> Library:
+def build_library(
+    settings: Settings, database: Database, access: Access, count_tokens: Callable[[str], int]
+) -> Library:
     """The parts behind the operations; nothing is contacted."""
+    users = UserRepository(database)
     return Library(
         assistants=AssistantRepository(database),
+        banners=BannerRepository(database),
         file_store=build_file_store(settings),
         files=FileRepository(database),
+        memories=Memories(access, MemoryRepository(database), users, count_tokens, settings.memory),
         presets=PresetRepository(database),
+        prompts=Prompts(access, PromptGroupRepository(database), PromptRepository(database), users),
+        skills=Skills(access, SkillRepository(database), SkillFileRepository(database), users),
     )

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess, multiprocess
 
+from echo.access.seeding import seed_access
 from echo.observation.metrics.shared import forget_worker, shared_counts
 from echo.serving.config import ServerConfig
 from echo.serving.descriptors import raise_limit, room_for
@@ -23,6 +24,8 @@ from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
 from echo.serving.parent import end_with_master
 from echo.settings import Settings
+from echo.webclient.installed import client_in_use
+from storage.agents.categories import AgentCategoryRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from storage.operator.indexes import ensure_indexes
@@ -51,7 +54,8 @@ MALLOC = {
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
-    Raises `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
+    Raises `echo.settings.SettingsError` where the web client to be served is none,
+    `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
     `storage.core.errors.Unavailable` when the configured one does not answer, and
     `echo.serving.listening.AddressUnavailable`.
     """
@@ -62,7 +66,7 @@ def serve(settings: Settings) -> None:
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with database_for(settings) as (complete, embedded):
+    with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
         prepare(complete)
         run_workers(complete, embedded)
 
@@ -83,10 +87,12 @@ def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer 
 
 
 def prepare(settings: Settings) -> None:
-    """Make what the workers expect to be there: the indexes."""
+    """Make what the workers expect to be there: the indexes, the roles, and the categories of agents."""
     database = Database(str(settings.mongo_uri))
     try:
         ensure_indexes(database)
+        seed_access(settings, database)
+        AgentCategoryRepository(database).seed()
     finally:
         database.close()
 

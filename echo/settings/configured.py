@@ -10,6 +10,8 @@ from echo.settings.database import ignored_options
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
+from echo.settings.librechat.memory import read_memory
+from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import with_speech
 from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
@@ -39,6 +41,8 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
+        memory=read_memory(config),
+        permissions=read_permissions(config),
         client=read_client(
             config,
             balance=_balance(reader),

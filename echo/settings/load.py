@@ -126,6 +126,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         database_seconds=reader.whole("ECHO_DATABASE_SECONDS", 10, minimum=1, maximum=3600),
         data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
+        web_client=_web_client(reader),
         root=reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat")),
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
@@ -135,6 +136,9 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         allow_registration=reader.flag("ALLOW_REGISTRATION", True),
         allow_email_login=reader.flag("ALLOW_EMAIL_LOGIN", True),
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
+        allow_account_deletion=reader.flag("ALLOW_ACCOUNT_DELETION", True),
+        allow_shared_links=reader.flag("ALLOW_SHARED_LINKS", True),
+        allow_shared_links_public=reader.flag("ALLOW_SHARED_LINKS_PUBLIC", False),
         jwt_secret=jwt_secret,
         jwt_refresh_secret=jwt_refresh_secret,
         creds_key=creds_key,
@@ -193,6 +197,11 @@ def _data_dir(reader: Reader) -> Path:
         return Path(given).expanduser().absolute() if given else user_data_path("echo-api")
     except RuntimeError as error:
         raise SettingsError("ECHO_DATA_DIR must be set: this user has no home directory.") from error
+
+
+def _web_client(reader: Reader) -> str | None:
+    given: str | None = reader.text("ECHO_WEB_CLIENT")
+    return str(Path(given).expanduser().absolute()) if given and given != "off" else given
 
 
 def _threads(mongo_uri: str | None) -> int:

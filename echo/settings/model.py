@@ -169,14 +169,24 @@ class FileRules:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """What may be remembered of a user, and whether chats are told it; None is no limit."""
+
+    enabled: bool = True
+    char_limit: int = 10_000
+    token_limit: int | None = None
+
+
+@dataclass(frozen=True)
 class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
     `interface`, `model_specs` and `balance` are LibreChat's objects, `anyone` the part of `interface` that is shown
-    before a login.
+    before a login. `librechat_interface` is for clients of LibreChat's contract, which has more.
     """
 
     interface: Mapping[str, Any] = field(default_factory=dict)
+    librechat_interface: Mapping[str, Any] = field(default_factory=dict)
     anyone: Mapping[str, Any] = field(default_factory=dict)
     model_specs: Mapping[str, Any] | None = None
     balance: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
@@ -220,6 +230,8 @@ class Settings:
     librechat_dir: Path | None
     # Whose contract answers at the root: "echo" or "librechat".
     root: str
+    # The directory of a built web client; None for the installed one, "off" for none.
+    web_client: str | None
     app_title: str
     domain_server: str
     domain_client: str
@@ -228,6 +240,10 @@ class Settings:
     allow_registration: bool
     allow_email_login: bool
     min_password_length: int
+    allow_account_deletion: bool
+    # Whether links to shared conversations can be opened, and whether by anyone.
+    allow_shared_links: bool
+    allow_shared_links_public: bool
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
     creds_key: str | None = field(repr=False)
@@ -273,6 +289,9 @@ class Settings:
     # Whether nobody chats without one of them.
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
+    memory: MemorySettings = MemorySettings()
+    # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
+    permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
     # What would protect in LibreChat and does not here.

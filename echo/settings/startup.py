@@ -5,6 +5,25 @@ from typing import Any
 
 from echo.settings import Settings
 
+LIBRECHAT_VERSION = "0.8.8-rc1"
+# Ways to log in, and what needs mail, that this server does not have.
+LOGINS_ABSENT = (
+    *("discordLoginEnabled", "facebookLoginEnabled", "githubLoginEnabled", "googleLoginEnabled"),
+    *(
+        "appleLoginEnabled",
+        "openidLoginEnabled",
+        "openidAutoRedirect",
+        "samlLoginEnabled",
+        "socialLoginEnabled",
+    ),
+    *("emailEnabled", "passwordResetEnabled"),
+)
+# Features of LibreChat's that this server does not have.
+ABSENT = (
+    *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
+    *("openidReuseTokens", "sharePointFilePickerEnabled"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Startup:
@@ -15,6 +34,8 @@ class Startup:
 
     anyone: dict[str, Any]
     signed_in: dict[str, Any]
+    librechat_anyone: dict[str, Any]
+    librechat_signed_in: dict[str, Any]
 
 
 def read_startup(settings: Settings) -> Startup:
@@ -38,4 +59,44 @@ def read_startup(settings: Settings) -> Startup:
         "publicSharedLinksEnabled": False,
         "allowAccountDeletion": False,
     }
-    return Startup(anyone, signed_in)
+    shown = librechat_anyone(settings)
+    return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
+
+
+def librechat_anyone(settings: Settings) -> dict[str, Any]:
+    """What LibreChat's client is told before a login, by LibreChat's names.
+
+    `turnstile` is left out: there is a phone app that takes any value of it for a reason to hide registration.
+    """
+    return {
+        "appTitle": settings.app_title,
+        # Phone apps show only what they know this version of LibreChat to have.
+        "version": LIBRECHAT_VERSION,
+        "serverDomain": settings.domain_server,
+        **dict.fromkeys(LOGINS_ABSENT, False),
+        "emailLoginEnabled": settings.allow_email_login,
+        "registrationEnabled": settings.allow_registration,
+        "ldap": {"enabled": False},
+        "socialLogins": [],
+        "minPasswordLength": settings.min_password_length,
+        "interface": dict(settings.client.anyone),
+    }
+
+
+def librechat_signed_in(settings: Settings) -> dict[str, Any]:
+    """What it is told besides after a login."""
+    client = settings.client
+    told = {
+        "helpAndFaqURL": client.help_url,
+        "customFooter": client.custom_footer,
+        "sharedLinksEnabled": settings.allow_shared_links,
+        "publicSharedLinksEnabled": settings.allow_shared_links_public,
+        "allowAccountDeletion": settings.allow_account_deletion,
+        "interface": dict(client.librechat_interface),
+        "modelSpecs": client.model_specs,
+        "balance": {"enabled": False},
+        "titleGenerationTiming": "immediate",
+        "conversationImportMaxFileSize": settings.max_import_bytes,
+        **dict.fromkeys(ABSENT, False),
+    }
+    return {name: value for name, value in told.items() if value is not None}

@@ -151,8 +151,44 @@ class Moment(fields.Field[datetime]):
     """A time in UTC, as RFC 3339 with milliseconds: MongoDB stores no more, JavaScript prints no less."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        # The first 23 characters end before a time zone, if there is one.
-        return f"{value.isoformat('T', 'milliseconds')[:23]}Z" if isinstance(value, datetime) else missing
+        return moment(value) if isinstance(value, datetime) else missing
+
+
+class Plain(fields.Field[Any]):
+    """Whatever LibreChat keeps there, as JSON: ids as texts, times as `Moment` has them.
+
+    What is not of the `kind` that the contract has there is left out.
+    """
+
+    def __init__(self, kind: type = object, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._kind = kind
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return plain(value) if isinstance(value, self._kind) else missing
+
+
+def plain(value: Any) -> Any:
+    """A value of MongoDB's as JSON has it; what JSON has nothing for is null."""
+    kind = value.__class__
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is dict:
+        return {str(name): plain(each) for name, each in value.items()}
+    if kind is list:
+        return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, int | float):
+        return (int(value) if isinstance(value, int) else value) if math.isfinite(value) else None
+    # An id, or a number of many digits; what is left are bytes and code.
+    return str(value) if kind.__name__ in ("ObjectId", "Decimal128", "UUID") else None
+
+
+def moment(value: datetime) -> str:
+    """A time in UTC as RFC 3339 with milliseconds."""
+    # The first 23 characters end before a time zone, if there is one.
+    return f"{value.isoformat('T', 'milliseconds')[:23]}Z"
 
 
 class Time(fields.AwareDateTime):

@@ -31,7 +31,7 @@ class ChangeSchema(Input):
 
 
 class ForkSchema(Input):
-    """What to fork, as arguments of `storage.conversations.threads.ThreadRepository.fork`."""
+    """What to fork, as arguments of `storage.conversations.copies.CopyRepository.fork`."""
 
     conversation_id = Text(data_key="conversationId", required=True)
     message_id = Text(data_key="messageId", required=True)

@@ -6,7 +6,6 @@ only ever changed: if its conversation is deleted while the model still speaks, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -24,7 +23,9 @@ from storage.conversations.chat_shapes import (
     new_messages,
 )
 from storage.conversations.conversations import UNTITLED
+from storage.conversations.counts import Counts
 from storage.conversations.messages import OLDEST_FIRST, by_id, identified
+from storage.conversations.shapes import INHERITED
 from storage.core.database import Database, Document
 from storage.core.errors import NotFound
 from storage.core.portions import SIZE
@@ -51,6 +52,7 @@ class ChatRepository:
         self._database = database
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
+        self._counts = Counts(database)
         self._projects = database.collection("chatprojects")
 
     def conversation(self, owner: str, conversation_id: str) -> Document:
@@ -86,15 +88,11 @@ class ChatRepository:
     def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
         """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""
         mine, moment = _mine(owner, conversation_id), now()
+        inherited: Document = {}
 
         def write(session: Session) -> None:
-            inherited = (
-                {}
-                if begun.new
-                else found(
-                    self._conversations.find_one(mine, {"isTemporary": 1, "expiredAt": 1}, session=session)
-                )
-            )
+            if not begun.new:
+                inherited.update(found(self._conversations.find_one(mine, INHERITED, session=session)))
             life = {
                 "isTemporary": begun.expires_at is not None or bool(inherited.get("isTemporary")),
                 "expiredAt": begun.expires_at or inherited.get("expiredAt"),
@@ -108,6 +106,7 @@ class ChatRepository:
             self._join(mine, begun, messages, life, session)
 
         self._database.atomically(write)
+        self._counts.settle(owner, inherited, {"chatProjectId": begun.project_id})
 
     def _reopen(self, mine: Document, message_id: str, session: Session) -> None:
         update = {"$set": {"unfinished": True, "error": False, "_meiliIndex": False, "updatedAt": now()}}
@@ -129,7 +128,7 @@ class ChatRepository:
         if begun.file_ids:
             update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
         if begun.new:
-            belongs = self._belongs(mine, begun.project_id, moment, session)
+            belongs = self._belongs(mine, begun.project_id, session)
             update["$setOnInsert"] = {**chat_conversation(begun, life, moment), **belongs}
         joined = self._conversations.update_one(mine, update, upsert=begun.new, session=session)
         if not joined.matched_count and not begun.new:
@@ -137,19 +136,13 @@ class ChatRepository:
             self._messages.delete_many({**mine, "_id": {"$in": [each["_id"] for each in messages]}})
             raise NotFound
 
-    def _belongs(
-        self, mine: Document, project_id: str | None, moment: datetime, session: Session
-    ) -> Document:
+    def _belongs(self, mine: Document, project_id: str | None, session: Session) -> Document:
         """What a new conversation of a project has; nothing where the owner has no such project."""
         if project_id is None or not ObjectId.is_valid(project_id):
             return {}
-        newest = {"lastConversationAt": moment, "lastConversationId": mine["conversationId"]}
-        found = self._projects.update_one(
-            {"_id": ObjectId(project_id), "user": mine["user"]},
-            {"$inc": {"conversationCount": 1}, "$set": {**newest, "updatedAt": moment}},
-            session=session,
-        )
-        return {"chatProjectId": project_id} if found.matched_count else {}
+        project = {"_id": ObjectId(project_id), "user": mine["user"]}
+        there = self._projects.find_one(project, {"_id": 1}, session=session)
+        return {"chatProjectId": project_id} if there else {}
 
     def save_all(self, progress: Sequence[Progress]) -> None:
         """Store what many answers hold by now, whoever's they are; one that is gone stays so."""
@@ -173,11 +166,13 @@ class ChatRepository:
         with translated():
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
-            return found(
+            conversation = found(
                 self._conversations.find_one_and_update(
                     mine, {"$max": {"updatedAt": moment}}, return_document=ReturnDocument.AFTER
                 )
             )
+            self._counts.settle(owner, conversation)
+            return conversation
 
     def give_title(self, owner: str, conversation_id: str, title: str) -> bool:
         """Title a conversation that has none yet; whether it had none."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
+from storage.conversations.counts import Counts
 from storage.conversations.messages import NO_PARENT, by_id
 from storage.conversations.shapes import INHERITED, USER, new_conversation, new_message
 from storage.core.database import Database, Document
@@ -49,6 +50,7 @@ class ExchangeRepository:
         self._database = database
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
+        self._counts = Counts(database)
 
     def prompt_prefix(self, owner: str, conversation_id: str) -> str | None:
         """The system prompt of a conversation; raises `NotFound` when there is no such conversation."""
@@ -79,14 +81,17 @@ class ExchangeRepository:
         Raises `NotFound` when the conversation is gone, `UnknownParent` when the message is.
         """
         mine = {"user": owner, "conversationId": conversation_id}
+        counted: Document = {}
 
         def write(session: ClientSession | None) -> None:
             conversation = found(self._conversations.find_one(mine, INHERITED, session=session))
             if parent and not self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1}, session=session):
                 raise UnknownParent
+            counted.update(conversation)
             self._write(mine, parent or NO_PARENT, said, origin, conversation, session, {})
 
         self._database.atomically(write)
+        self._counts.settle(owner, counted)
 
     def _write(  # noqa: PLR0917 - one step of the two above
         self,

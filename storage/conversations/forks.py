@@ -3,7 +3,7 @@
 The rules are LibreChat's: `directPath` takes the target and its ancestors, `includeBranches` also the other
 children of those ancestors, `targetLevel` every message down to the target's depth. With `split_at_target` the
 copy begins at the target's depth: the messages there become roots, and the option applies to the newest message
-below the target, in whose place LibreChat's client names the one that it shows last.
+below the target, or to the one in its place that LibreChat's client names: the one that it shows last.
 """
 
 import uuid
@@ -25,16 +25,26 @@ DIRECT_PATH, INCLUDE_BRANCHES, TARGET_LEVEL = "directPath", "includeBranches", "
 
 
 def select(
-    messages: Sequence[Document], target_id: str, *, option: str = TARGET_LEVEL, split_at_target: bool = False
+    messages: Sequence[Document],
+    target_id: str,
+    *,
+    option: str = TARGET_LEVEL,
+    split_at_target: bool = False,
+    latest_id: str | None = None,
 ) -> list[Document]:
-    """The messages to copy, in the order given. Raises `NotFound` when the target is not among them."""
+    """The messages to copy, in the order given. Raises `NotFound` when the target is not among them.
+
+    With `split_at_target`, nor `latest_id` at the target's depth or below.
+    """
     tree = Tree(messages)
     if target_id not in tree.by_id:
         raise NotFound
     if split_at_target:
         messages = tree.from_depth(tree.depth(target_id))
         tree = Tree(messages)
-        target_id = tree.latest_below(target_id)
+        target_id = latest_id or tree.latest_below(target_id)
+        if target_id not in tree.by_id:
+            raise NotFound
     if option == DIRECT_PATH:
         chosen = set(tree.path(target_id))
     elif option == INCLUDE_BRANCHES:

@@ -9,9 +9,10 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.core.database import Database, Document
+from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, Query, Reading, read_all, read_within
-from storage.core.repository import LIST_MS, LIST_SECONDS, Repository, found, now
+from storage.core.portions import Query, Reading, read_all
+from storage.core.repository import LIST_SECONDS, found, now
 from storage.core.search import Search
 from storage.core.stop import Stop
 from storage.core.translation import translated
@@ -34,12 +35,21 @@ SHOWN = {
     "updatedAt": 1,
     "feedback.rating": 1,
 }
+# What LibreChat's contract does not show: what its server, its search and its traces keep for themselves.
+IN_FULL = dict.fromkeys(
+    (
+        *("__v", "_meiliIndex", "clientId", "contextMeta", "conversationSignature", "invocationId"),
+        *("langfuseDestinationIds", "langfuseSampled", "metadata.thoughtSignatures", "subagentTask"),
+        *("subagentTranscript", "summary", "summaryTokenCount", "tenantId"),
+    ),
+    0,
+)
 SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
 
 
-class MessageRepository(Repository):
-    """Messages; `user` is the owner's id as text, as LibreChat has it."""
+class MessageRepository(ListRepository):
+    """Messages; `user` is the owner's id as text, as LibreChat has it. `shown` is what there is of each."""
 
     collection_name: ClassVar[str] = "messages"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
@@ -61,8 +71,9 @@ class MessageRepository(Repository):
         IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
     )
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, shown: Mapping[str, Any] = SHOWN) -> None:
         super().__init__(database)
+        self._shown = shown
         self._conversations = database.collection("conversations")
 
     def list_page(
@@ -73,41 +84,36 @@ class MessageRepository(Repository):
         cursor: str | None = None,
         conversation_id: str | None = None,
         search: str | None = None,
+        sort_by: str = "createdAt",
+        newest_first: bool = True,
         stop: Stop | None = None,
     ) -> Page:
         """Some messages, the newest first: of one conversation, or of all that are not temporary.
 
-        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`; with `search`,
-        `TookTooLong` when `stop` ends it.
+        `sort_by` is `createdAt`, `updatedAt` or `endpoint`. Fewer than `limit` where they have more than 4 MiB
+        (`PAGE_BYTES`). Raises `BrokenCursor`; with `search`, `TookTooLong` when `stop` ends it.
         """
-        keyset = Keyset("createdAt", True, f"messages|{conversation_id or ''}|{search or ''}")
+        kind = f"messages|{conversation_id or ''}|{search or ''}"
+        keyset = Keyset(sort_by, newest_first, kind, of_text=sort_by == "endpoint")
         conditions = [
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
-        query = {"user": owner, "$and": conditions}
-        if search:
-            items, complete = self._search(
-                query, Search(search), keyset=keyset, most=limit + 1, stop=stop or Stop(LIST_SECONDS)
-            )
-        else:
-            with translated():
-                rows = self._lists.find(query, SHOWN, max_time_ms=LIST_MS).sort(keyset.sort)
-                items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
-        return keyset.page([identified(row) for row in items], limit, complete=complete)
-
-    def _search(
-        self, query: Document, search: Search, *, keyset: Keyset, most: int, stop: Stop
-    ) -> tuple[list[Document], bool]:
-        query = {"$and": [query, search.within(*SEARCHED)]}
-        with stop.over(self._database) as session, translated():
-            rows = self._lists.find(query, SHOWN, session=session).sort(keyset.sort)
-            return search.first(most, rows, spoken, stop)
+        wanted = Search(search) if search else None
+        page = self._page(
+            {"user": owner, "$and": conditions},
+            self._shown,
+            keyset,
+            limit=limit,
+            sought=Sought(wanted, wanted.within(*SEARCHED), spoken) if wanted else None,
+            stop=stop or Stop(LIST_SECONDS),
+        )
+        return Page([identified(row) for row in page.items], page.next_cursor)
 
     def read_conversation(self, owner: str, conversation_id: str) -> Reading:
         """All messages of a conversation, the oldest first; raises `NotFound` when there is no such conversation."""
         query = {"user": owner, "conversationId": conversation_id}
-        reading = read_all(self._lists, Query(query, SHOWN, OLDEST_FIRST))
+        reading = read_all(self._lists, Query(query, self._shown, OLDEST_FIRST))
         if not reading.is_whole:
             portions = ([identified(row) for row in rows] for rows in reading.portions)
             return Reading(portions, False, reading.held)
@@ -121,7 +127,13 @@ class MessageRepository(Repository):
         """One message; raises `NotFound`."""
         query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
         with translated():
-            return identified(found(self._collection.find_one(query, SHOWN)))
+            return identified(found(self._collection.find_one(query, self._shown)))
+
+    def find(self, owner: str, conversation_id: str, message_id: str) -> list[Document]:
+        """The message, if there is one."""
+        query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
+        with translated():
+            return [identified(row) for row in self._lists.find(query, self._shown).limit(1)]
 
     def give_feedback(
         self, owner: str, conversation_id: str, message_id: str, feedback: Mapping[str, Any] | None
@@ -134,7 +146,7 @@ class MessageRepository(Repository):
             update = {"$set": {"feedback": named}}
         with translated():
             changed = self._collection.find_one_and_update(
-                query, update, projection=SHOWN, return_document=ReturnDocument.AFTER
+                query, update, projection=self._shown, return_document=ReturnDocument.AFTER
             )
         return identified(found(changed))
 

@@ -9,13 +9,14 @@ from bson import ObjectId
 
 from storage.conversations.conversations import UNTITLED
 from storage.core.database import Document
+from storage.core.errors import UnknownPart
 from storage.core.repository import now
 
 USER = "user"
 # LibreChat's display names for the two sides of a conversation.
 SENDERS = {USER: "User", "assistant": "Assistant"}
-# What a message takes over from its conversation; the last two say how long both are kept.
-INHERITED = {"endpoint": 1, "isTemporary": 1, "expiredAt": 1}
+# What a message takes over from its conversation, two of which say how long both are kept; and what counts it.
+INHERITED = {"endpoint": 1, "isTemporary": 1, "expiredAt": 1, "chatProjectId": 1}
 
 
 def new_message(
@@ -62,6 +63,39 @@ def edited(text: str, token_count: int, moment: datetime) -> Document:
     }
 
 
+def branched(message: Mapping[str, Any], agent_id: str, message_id: str) -> Document:
+    """An answer that says what one agent said in this one; raises `UnknownPart` when that is nothing.
+
+    LibreChat marks the parts of an answer by several agents with who said them; the copies have no mark.
+    """
+    content = message.get("content")
+    parts = [
+        {name: value for name, value in part.items() if name not in ("agentId", "groupId")}
+        for part in (content if isinstance(content, list) else ())
+        if isinstance(part, Mapping) and part.get("agentId") == agent_id
+    ]
+    if not parts or message.get("isCreatedByUser"):
+        raise UnknownPart
+    moment = now()
+    taken = (
+        *("attachments", "conversationId", "endpoint", "expiredAt", "iconURL", "isTemporary", "model"),
+        *("parentMessageId", "sender", "user"),
+    )
+    return {
+        **{name: message[name] for name in taken if name in message},
+        "messageId": message_id,
+        "isCreatedByUser": False,
+        "text": "",
+        "content": parts,
+        "unfinished": False,
+        "error": False,
+        "_meiliIndex": False,
+        "createdAt": moment,
+        "updatedAt": moment,
+        "__v": 0,
+    }
+
+
 def new_conversation(message: Document) -> Document:
     """What a conversation begins with, besides the filter's fields and what each message sets."""
     return {
@@ -78,15 +112,17 @@ def new_conversation(message: Document) -> Document:
     }
 
 
-def forked_conversation(original: Document, messages: list[Document]) -> Document:
+def forked_conversation(
+    original: Document, conversation_id: str, messages: list[Document], title: str | None = None
+) -> Document:
     """A conversation with the original's title and settings, and these messages; not archived, even if that is."""
     moment = now()
     # LibreChat's state of a subagent or of an event's actor belongs to one conversation only.
     left = ("_id", "archivedAt", "subagent", "agentEvent")
     return {
         **{name: value for name, value in original.items() if not name.startswith(left)},
-        "conversationId": messages[0]["conversationId"],
-        "title": original.get("title") or UNTITLED,
+        "conversationId": conversation_id,
+        "title": title or original.get("title") or UNTITLED,
         "messages": [message["_id"] for message in messages],
         "isArchived": False,
         "_meiliIndex": False,

@@ -1,43 +1,70 @@
-"""Conversations together with their messages: posting, editing, deleting, forking.
+"""Conversations together with their messages: posting, editing, deleting; see `copies` for forks.
 
 Where the deployment has transactions, what belongs together is written in one. Every change of a message also writes
 its conversation, so that two changes of one conversation never overlap: the later one runs again on what the
 earlier one left. Where there are no transactions, the order of the writes leaves nothing broken if the process
-dies between them.
+dies between them. What is counted of a conversation elsewhere is counted after the change.
 """
 
-import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from storage.conversations import forks
-from storage.conversations.conversations import SHOWN as CONVERSATION_SHOWN
+from storage.conversations.counts import Counts
 from storage.conversations.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.conversations.messages import SHOWN as MESSAGE_SHOWN
-from storage.conversations.shapes import INHERITED, edited, forked_conversation, new_conversation, new_message
-from storage.core.database import PATIENT_SECONDS, Database, Document
+from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
+from storage.core.database import Database, Document
 from storage.core.errors import Conflict, UnknownParent
-from storage.core.portions import by_bytes
 from storage.core.repository import found, now
 from storage.core.translation import translated
 
 Session = ClientSession | None
 ATTEMPTS = 10
-# Bytes of messages that are copied in one transaction; MongoDB's own advice is to keep one below 16 MB.
-COPIED_AT_ONCE = 16 * 1024 * 1024
 NEWEST_FIRST = [(name, -direction) for name, direction in OLDEST_FIRST]
 
 
 class ThreadRepository:
-    """What spans the two collections."""
+    """What spans the two collections. `shown` is what there is of a message that is answered."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, shown: Mapping[str, Any] = MESSAGE_SHOWN) -> None:
         self._database = database
+        self._shown = shown
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
+        self._counts = Counts(database)
+
+    def put(
+        self,
+        owner: str,
+        conversation_id: str,
+        message_id: str,
+        *,
+        text: str,
+        sender: str,
+        token_count: int,
+        **others: Any,
+    ) -> Document:
+        """Store a message under an id that its client made, in a conversation that is there: LibreChat's way to post.
+
+        One that is there already gets the text. `others` are more arguments of `post`. Raises `NotFound`, `Conflict`
+        when another conversation of the owner's has the id, `UnknownParent`, `InvalidDocument`.
+        """
+        mine = {"user": owner, "conversationId": conversation_id}
+        with translated():
+            found(self._conversations.find_one(mine, {"_id": 1}))
+            there = self._messages.find_one({"user": owner, "messageId": message_id}, {"conversationId": 1})
+        if there is None:
+            more = {"messageId": message_id, **others.pop("more", {})}
+            return self.post(
+                owner, conversation_id, text=text, sender=sender, token_count=token_count, more=more, **others
+            )
+        if there.get("conversationId") != conversation_id:
+            raise Conflict("messageId")
+        return self.edit(owner, conversation_id, message_id, text=text, token_count=token_count)
 
     def post(
         self,
@@ -49,23 +76,31 @@ class ThreadRepository:
         token_count: int,
         parent_message_id: str | None = None,
         model: str | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Document:
         """Add a message; a conversation that the owner does not have yet begins with it.
 
-        Without a parent it follows the newest message. Raises `UnknownParent`, `InvalidDocument`.
+        Without a parent it follows the newest message. `more` are fields in place of what the document would have.
+        Raises `UnknownParent`, `InvalidDocument`.
         """
         mine = {"user": owner, "conversationId": conversation_id}
         fields = {"text": text, "model": model, "tokenCount": token_count}
+        conversation: Document = {}
 
         def write(session: Session) -> Document:
             parent = self._parent(mine, parent_message_id, session)
-            conversation = self._conversations.find_one(mine, INHERITED, session=session) or {}
-            message = new_message(mine, parent, sender, fields, conversation)
+            conversation.update(self._conversations.find_one(mine, INHERITED, session=session) or {})
+            message = {**new_message(mine, parent, sender, fields, conversation), **(more or {})}
             # The message first: a conversation never names one that is not there.
             self._messages.insert_one(message, session=session)
             self._join(mine, message, session)
             return message
 
+        message = self._attempt(write)
+        self._counts.settle(owner, conversation)
+        return message
+
+    def _attempt(self, write: Callable[[Session], Document]) -> Document:
         for _ in range(ATTEMPTS):
             try:
                 return self._database.atomically(write)
@@ -108,6 +143,7 @@ class ThreadRepository:
     ) -> Document:
         """Change a message's text; raises `NotFound`, `InvalidDocument`."""
         mine = {"user": owner, "conversationId": conversation_id}
+        conversation: Document = {}
 
         def change(session: Session) -> Document:
             moment = now()
@@ -115,19 +151,31 @@ class ThreadRepository:
                 self._messages.find_one_and_update(
                     {**mine, **by_id(message_id)},
                     [{"$set": edited(text, token_count, moment)}],
-                    projection=MESSAGE_SHOWN,
+                    projection=self._shown,
                     return_document=ReturnDocument.AFTER,
                     session=session,
                 )
             )
-            self._conversations.update_one(mine, {"$max": {"updatedAt": moment}}, session=session)
+            conversation.update(self._touch(mine, {"$max": {"updatedAt": moment}}, session))
             return identified(message)
 
-        return self._database.atomically(change)
+        changed = self._database.atomically(change)
+        self._counts.settle(owner, conversation)
+        return changed
+
+    def _touch(self, mine: Document, update: Document, session: Session) -> Document:
+        """Write to the conversation; what is counted of it."""
+        return (
+            self._conversations.find_one_and_update(
+                mine, update, projection={"chatProjectId": 1}, session=session
+            )
+            or {}
+        )
 
     def delete_message(self, owner: str, conversation_id: str, message_id: str) -> None:
         """Delete a message and hang its children on its parent; raises `NotFound`."""
         mine = {"user": owner, "conversationId": conversation_id}
+        conversation: Document = {}
 
         def remove(session: Session) -> None:
             query = {**mine, **by_id(message_id)}
@@ -138,77 +186,9 @@ class ThreadRepository:
                 {"$set": {"parentMessageId": message.get("parentMessageId") or NO_PARENT}},
                 session=session,
             )
-            self._conversations.update_one(
-                mine,
-                {"$pull": {"messages": message["_id"]}, "$max": {"updatedAt": now()}},
-                session=session,
-            )
+            update = {"$pull": {"messages": message["_id"]}, "$max": {"updatedAt": now()}}
+            conversation.update(self._touch(mine, update, session))
             self._messages.delete_one(query, session=session)
 
         self._database.atomically(remove)
-
-    def delete_conversation(self, owner: str, conversation_id: str) -> dict[str, int]:
-        """Delete a conversation and its messages; how many of each. Raises `NotFound`."""
-        mine = {"user": owner, "conversationId": conversation_id}
-
-        def remove(session: Session) -> dict[str, int]:
-            found(self._conversations.find_one(mine, {"_id": 1}, session=session))
-            # The messages first: after a crash the conversation is still there to be deleted again.
-            messages = self._messages.delete_many(mine, session=session).deleted_count
-            conversations = self._conversations.delete_one(mine, session=session).deleted_count
-            return {"conversations": conversations, "messages": messages}
-
-        return self._database.atomically(remove, seconds=PATIENT_SECONDS)
-
-    def fork(
-        self, owner: str, conversation_id: str, message_id: str, *, option: str, split_at_target: bool
-    ) -> Document:
-        """Copy a part of a conversation into a new one, which is returned; see `forks`. Raises `NotFound`.
-
-        A portion of the messages is in memory at a time. More than 16 MiB of them (`COPIED_AT_ONCE`) are no matter
-        for one transaction, which the database would have to hold as a whole: there the order of the writes counts.
-        """
-        mine = {"user": owner, "conversationId": conversation_id}
-
-        def copy(session: Session) -> Document:
-            original = found(self._conversations.find_one(mine, {"messages": 0}, session=session))
-            rows = self._messages.find(mine, forks.OUTLINE, session=session).sort(OLDEST_FIRST)
-            outlines = [{**identified(each), forks.ORIGINAL: each["_id"]} for each in rows]
-            chosen = forks.select(outlines, message_id, option=option, split_at_target=split_at_target)
-            if session is not None and sum(each[forks.BYTES] for each in chosen) > COPIED_AT_ONCE:
-                raise _TooMuchAtOnce
-            made = forks.copies(chosen, owner, str(uuid.uuid4()))
-            conversation = forked_conversation(original, made)
-            try:
-                written = self._copy_messages(mine, made, session)
-                conversation["messages"] = [each for each in conversation["messages"] if each in written]
-                self._conversations.insert_one(conversation, session=session)
-            except BaseException:
-                if session is None:
-                    self._messages.delete_many({**mine, "conversationId": conversation["conversationId"]})
-                raise
-            return {name: conversation[name] for name in ("_id", *CONVERSATION_SHOWN) if name in conversation}
-
-        try:
-            return self._database.atomically(copy, seconds=PATIENT_SECONDS)
-        except _TooMuchAtOnce:
-            with self._database.patiently(), translated():
-                return copy(None)
-
-    def _copy_messages(self, mine: Document, made: list[Document], session: Session) -> set[Any]:
-        """Insert copies with all that the originals hold; one whose original is gone by now is left out.
-
-        The keys of those that are there.
-        """
-        by_original, written = {each[forks.ORIGINAL]: each for each in made}, set[Any]()
-        for keys in by_bytes((each[forks.ORIGINAL], each[forks.BYTES]) for each in made):
-            originals = self._messages.find({**mine, "_id": {"$in": keys}}, session=session)
-            documents = [forks.filled(by_original[each["_id"]], each) for each in originals]
-            if documents:
-                self._messages.insert_many(documents, session=session)
-                written.update(each["_id"] for each in documents)
-        return written
-
-
-class _TooMuchAtOnce(Exception):
-    """A transaction would be too large."""
+        self._counts.settle(owner, conversation)

@@ -51,3 +51,19 @@ class BrokenCursor(StorageError):
 
 class UnknownParent(StorageError):
     """The parent of a message is not in the message's conversation."""
+
+
+class NoOwnerLeft(StorageError):
+    """What is shared would belong to nobody any more."""
+
+
+class UnknownPart(StorageError):
+    """A message has no such part, or none that can be changed in this way."""
+
+
+class TooMany(StorageError):
+    """An owner has as many documents of a kind as anybody may: `most`; `kind` is their name in the plural."""
+
+    def __init__(self, kind: str, most: int) -> None:
+        self.kind, self.most = kind, most
+        super().__init__(f"there are {most} {kind} already")

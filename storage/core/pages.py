@@ -31,12 +31,14 @@ class Page:
 class Keyset:
     """The order of one list, and what it is a list of.
 
-    `kind` names the list and its filters: a cursor of one list is not accepted by another.
+    `kind` names the list and its filters: a cursor of one list is not accepted by another. `of_text` says that
+    `sort_key` holds texts; otherwise it holds dates. Either may be missing.
     """
 
     sort_key: str
     descending: bool
     kind: str
+    of_text: bool = False
 
     @property
     def sort(self) -> list[tuple[str, int]]:
@@ -48,16 +50,17 @@ class Keyset:
         """The filter for the rows after a cursor; raises `BrokenCursor`."""
         if cursor is None:
             return {}
-        moment, row_id = self._decode(cursor)
+        value, row_id = self._decode(cursor)
         operator = "$lt" if self.descending else "$gt"
-        ties = {self.sort_key: moment, "_id": {operator: row_id}}
-        # MongoDB sorts rows without a date before all others, and compares dates with dates only.
-        if moment is None:
-            return ties if self.descending else {"$or": [ties, {self.sort_key: {"$gte": _FIRST}}]}
+        ties = {self.sort_key: value, "_id": {operator: row_id}}
+        # MongoDB sorts rows without a value before all others, and compares dates with dates, texts with texts.
+        if value is None:
+            first = "" if self.of_text else _FIRST
+            return ties if self.descending else {"$or": [ties, {self.sort_key: {"$gte": first}}]}
         undated: list[Document] = [{self.sort_key: None}] if self.descending else []
         # The outer bound lets MongoDB seek in the index; the `$or` alone would scan from the start.
-        bound = {"$not": {"$gt": moment}} if self.descending else {"$gte": moment}
-        return {self.sort_key: bound, "$or": [{self.sort_key: {operator: moment}}, ties, *undated]}
+        bound = {"$not": {"$gt": value}} if self.descending else {"$gte": value}
+        return {self.sort_key: bound, "$or": [{self.sort_key: {operator: value}}, ties, *undated]}
 
     def page(self, rows: list[Document], limit: int, *, complete: bool = True) -> Page:
         """The page for `limit + 1` rows that were asked for: the last one only shows that there is more.
@@ -70,26 +73,38 @@ class Keyset:
         return Page(items, self._encode(items[-1]))
 
     def _encode(self, row: Mapping[str, Any]) -> str:
-        moment = row.get(self.sort_key)
-        milliseconds = (
-            (moment.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND if isinstance(moment, datetime) else None
+        payload = json.dumps(
+            [self._plain(row.get(self.sort_key)), str(row["_id"]), self._fingerprint()],
+            separators=(",", ":"),
+            ensure_ascii=False,
         )
-        payload = json.dumps([milliseconds, str(row["_id"]), self._fingerprint()], separators=(",", ":"))
+        # MongoDB's texts are UTF-8, so there is nothing here that has no bytes.
         return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
-    def _decode(self, cursor: str) -> tuple[datetime | None, ObjectId]:
+    def _plain(self, value: Any) -> str | int | None:
+        if self.of_text:
+            return value if isinstance(value, str) else None
+        return (value.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND if isinstance(value, datetime) else None
+
+    def _decode(self, cursor: str) -> tuple[datetime | str | None, ObjectId]:
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-            milliseconds, row_id, fingerprint = json.loads(base64.b64decode(padded, b"-_", validate=True))
+            plain, row_id, fingerprint = json.loads(base64.b64decode(padded, b"-_", validate=True))
             if type(row_id) is not str or fingerprint != self._fingerprint():
                 raise BrokenCursor
-            if milliseconds is not None and type(milliseconds) is not int:
-                raise BrokenCursor
-            moment = None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND
-            object_id = ObjectId(row_id)
+            return self._value(plain), ObjectId(row_id)
         except (ValueError, TypeError, OverflowError, RecursionError, InvalidId) as error:
             raise BrokenCursor from error
-        return moment, object_id
+
+    def _value(self, plain: Any) -> datetime | str | None:
+        if plain is None:
+            return None
+        if self.of_text and type(plain) is str:
+            # A lone surrogate, which JSON can name, is no text that MongoDB compares.
+            return plain.encode().decode()
+        if self.of_text or type(plain) is not int:
+            raise BrokenCursor
+        return _EPOCH + plain * _MILLISECOND
 
     def _fingerprint(self) -> str:
         named = f"{self.kind}|{self.sort_key}|{self.descending}"

@@ -12,6 +12,7 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 
 from storage.accounts.bans import bans_of
+from storage.conversations.deletions import CHECKPOINTS
 from storage.core.database import Database, Document
 from storage.core.repository import owner_id
 from storage.core.translation import translated
@@ -86,8 +87,6 @@ MENTIONS: tuple[tuple[str, str], ...] = (
 )
 # What others may be let in to, and what their grants call it: those go with it.
 GRANTED = {"sharedlinks": "sharedLink", "codeenvironments": "codeEnvironment"}
-# Of conversations whose runs LibreChat could resume; found by the conversation's id.
-CHECKPOINTS = ("agent_checkpoints", "agent_checkpoint_writes")
 # Kept by LibreChat as proof of what administrators did: each entry holds the hash of the one before it.
 KEPT = ("auditlogs",)
 

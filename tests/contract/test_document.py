@@ -209,13 +209,25 @@ LIMITS: dict[str, tuple[str, ...]] = {
 # The same for LibreChat's contract; operations without a line have none.
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.confirm_two_factor": ("two_factor_user",),
+    "librechat.delete_account": ("two_factor_user",),
     "librechat.disable_two_factor": ("two_factor_user",),
+    "librechat.duplicate_conversation": ("fork_ip", "fork_user"),
     "librechat.enable_two_factor": ("two_factor_user",),
+    "librechat.fork_conversation": ("fork_ip", "fork_user"),
+    "librechat.import_conversations": ("import_ip", "import_user"),
+    "librechat.list_conversations": ("search_user",),
+    "librechat.list_messages": ("search_user",),
+    "librechat.login": ("login_ip", "login_account"),
+    "librechat.refresh_token": ("refresh_ip",),
+    "librechat.list_agents": ("search_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
     "librechat.start_agent_chat": ("message_ip", "message_user"),
     "librechat.start_chat": ("message_ip", "message_user"),
     "librechat.steer_chat": ("message_ip", "message_user"),
+    "librechat.register": ("register_ip",),
+    "librechat.search_principals": ("search_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
+    "librechat.verify_two_factor_login": ("two_factor_ip", "two_factor_account", "two_factor_account_day"),
 }
 # Reading and small changes; behind a session, or cheap.
 WITHOUT_LIMITS = {

@@ -8,11 +8,12 @@ from typing import Any
 
 import pyotp
 import pytest
-from bson import json_util
+from bson import ObjectId, json_util
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
-from echo.app import assemble
+from echo.access import ResourceType
+from echo.app import Application, assemble
 from echo.serving.serve import prepare
 from echo.settings import Settings
 from tests.conftest import Client, make_settings
@@ -141,9 +142,20 @@ def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         }
         settings = make_settings(uri, directory, TITLE_CONVO="false", **address)
         prepare(settings)
-        with TestClient(assemble(settings).asgi, client=("127.0.0.1", 50000)) as http:
+        application = assemble(settings)
+        with TestClient(application.asgi, client=("127.0.0.1", 50000)) as http:
             write_everything(Client(http, ProjectChecker()))
+            grant_everything(application)
         yield uri
+
+
+def grant_everything(application: Application) -> None:
+    """What is shared, with one and with all."""
+    access, owner = application.services.access, str(ObjectId())
+    for kind in ResourceType:
+        resource = ObjectId()
+        access.own(owner, kind, resource)
+        access.share_publicly(owner, kind, resource)
 
 
 def write_everything(anonymous: Client) -> None:

@@ -52,11 +52,11 @@ class TestByTheLists:
 
 
 def test_the_rest_is_in_collections_of_echos_own(written: Any) -> None:
-    # `logs` and `tokens` have indexes already, and documents from the first ban and invitation on.
+    # These have indexes already; documents come with the first ban and invitation, and with LibreChat's groups.
     named = set(written.list_collection_names()) - FIELDS.keys()
     others = {name for name in named if written[name].find_one()}
     assert all(name.startswith("echo_") for name in others), others
-    assert {name for name in named - others if not name.startswith("echo_")} == {"logs", "tokens"}
+    assert {name for name in named - others if not name.startswith("echo_")} == {"groups", "logs", "tokens"}
 
 
 class TestByThePublishedModels:

@@ -124,6 +124,27 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "append_current_datetime": FLAG,
         "file_ids": LIST,
     },
+    "roles": {**VERSIONED, "name": TEXT, "description": TEXT, "permissions": MAP},
+    "accessroles": {
+        **DATED,
+        "accessRoleId": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "resourceType": TEXT,
+        "permBits": NUMBER,
+    },
+    "aclentries": {
+        **DATED,
+        "principalType": TEXT,
+        "principalId": (ID, TEXT),
+        "principalModel": TEXT,
+        "resourceType": TEXT,
+        "resourceId": ID,
+        "permBits": NUMBER,
+        "roleId": ID,
+        "grantedBy": ID,
+        "grantedAt": DATE,
+    },
 }
 # What LibreChat's models require, besides what all documents have.
 REQUIRED: Mapping[str, set[str]] = {
@@ -136,6 +157,9 @@ REQUIRED: Mapping[str, set[str]] = {
     "keys": {"userId", "name", "value"},
     "agentapikeys": {"userId", "name", "keyHash", "keyPrefix"},
     "assistants": {"user", "assistant_id"},
+    "roles": {"name"},
+    "accessroles": {"accessRoleId", "name", "resourceType", "permBits"},
+    "aclentries": {"principalType", "resourceType", "resourceId", "permBits"},
 }
 # Fields of Echo's own in LibreChat's collections: LibreChat keeps these at the provider.
 ECHOS_OWN: Mapping[str, set[str]] = {

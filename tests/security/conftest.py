@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
@@ -17,6 +18,10 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf"
     "c0000000030001012a0d0d0d0000000049454e44ae426082"
 )
+
+
+# What the document's examples expect of a message.
+ARTIFACT = 'private thought\n:::artifact{title="private"}\n```js\n1 + 1\n```\n:::'
 
 
 @dataclass
@@ -32,60 +37,109 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
+        made["projectId"] = made["chatProjectId"] = "0" * 24
+        # The name of an endpoint is nobody's.
+        made["resourceId"] = uuid.uuid4().hex[:24]
+        # Names that are nobody's.
+        for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
+            made[name] = self.ids[name]
         # The names of endpoints and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "toolId")}
+        made["endpoint"] = self.ids["endpoint"]
+        made["tool"] = self.ids["tool"]
         return made
 
 
 def furnish(user: UserClient) -> Belongings:
+    """One object of each kind, made by the operations themselves; each part below says what its ids are."""
+    ids = {"userId": user.id, **talk(user), **kept(user), **library(user), **shared(user)}
+    return Belongings(user, ids)
+
+
+def made(response: Any) -> Any:
+    """What an operation has made."""
+    assert response.is_success, response.text
+    return response.json() if response.content else None
+
+
+def talk(user: UserClient) -> dict[str, str]:
+    """A conversation, messages, a run, a bookmark, a project."""
     conversation_id = str(uuid.uuid4())
-    message = user.post(
-        f"/api/messages/{conversation_id}", json={"text": "private thought", "sender": "user"}
-    )
-    preset = user.post("/api/presets", json={"title": "private preset", "endpoint": "openAI"})
-    upload = user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")})
-    assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
-    api_key = user.post("/api/api-keys", json={"name": "private key"})
-    provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
-    title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
-    chat = user.post(
-        "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
-    )
-    steer = user.post(
-        "/chat/api/agents/chat/steer",
-        json={"text": "private hint", "conversationId": conversation_id},
-    )
-    for response in (message, preset, upload, assistant, api_key, provider_key, title, chat, steer):
-        assert response.is_success, response.text
-    ids = {
-        "conversationId": conversation_id,
-        "conversation_id": conversation_id,
-        "messageId": message.json()["messageId"],
-        "parentMessageId": message.json()["messageId"],
-        "overrideParentMessageId": message.json()["messageId"],
-        "responseMessageId": message.json()["messageId"],
-        "streamId": chat.json()["streamId"],
-        "steerId": steer.json()["steerId"],
+    path = f"/api/messages/{conversation_id}"
+    message = made(user.post(path, json={"text": "private thought", "sender": "user"}))
+    made(user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"}))
+    asked = {"text": "private question", "conversationId": conversation_id}
+    chat = made(user.post("/api/agents/chat/Fake", json=asked))
+    project = made(user.post("/chat/api/projects", json={"name": "private project"}))
+    hint = {"text": "private hint", "conversationId": conversation_id}
+    steer = made(user.post("/chat/api/agents/chat/steer", json=hint))
+    part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
+    answer = made(user.post(f"/chat{path}", json={"messageId": str(uuid.uuid4()), "content": [part]}))
+    return {
+        **dict.fromkeys(("conversationId", "conversation_id"), conversation_id),
+        **dict.fromkeys(("messageId", "latestMessageId"), answer["messageId"]),
+        **dict.fromkeys(
+            ("parentMessageId", "overrideParentMessageId", "responseMessageId"), message["messageId"]
+        ),
+        "agentId": part["agentId"],
+        "streamId": chat["streamId"],
+        "steerId": steer["steerId"],
         # One that was sent as a turn starts nothing again.
         "recoverySteerId": str(uuid.uuid4()),
         "clientSteerId": "private",
         "actionId": str(uuid.uuid4()),
-        "agent_id": "agent_private",
-        "chatProjectId": "0" * 24,
-        "endpoint": "Fake",
-        "toolId": "web_search",
         "clientRequestId": str(uuid.uuid4()),
-        "presetId": preset.json()["presetId"],
-        "file_id": upload.json()["file_id"],
-        "fileId": upload.json()["file_id"],
-        "userId": user.id,
-        "id": assistant.json()["id"],
-        "assistant_id": assistant.json()["id"],
-        "apiKeyId": api_key.json()["id"],
-        "name": "private endpoint",
+        "tag": made(user.post("/chat/api/tags", json={"tag": f"private-{user.id}"}))["tag"],
+        **dict.fromkeys(("projectId", "chatProjectId"), project["_id"]),
     }
-    return Belongings(user, ids)
+
+
+def kept(user: UserClient) -> dict[str, str]:
+    """A preset, a file, an assistant, keys, and names that are nobody's."""
+    upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
+    assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
+    made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
+    preset = {"title": "private preset", "endpoint": "openAI"}
+    return {
+        "presetId": made(user.post("/api/presets", json=preset))["presetId"],
+        **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
+        **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
+        "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
+        "name": "private endpoint",
+        "endpoint": "Fake",
+        "tool": "web_search",
+    }
+
+
+def library(user: UserClient) -> dict[str, str]:
+    """A prompt, a memory, a skill, an agent."""
+    prompt = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    group = made(user.post("/chat/api/prompts", json=prompt))
+    # In letters only, and nobody else's.
+    memory_key = "".join(letter if letter.isalpha() else "ghijklmnop"[int(letter)] for letter in user.id)
+    made(user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"}))
+    skill = {"name": "private-skill", "description": "private skill"}
+    agent = {"provider": "openAI", "model": "gpt-4o"}
+    return {
+        "groupId": group["group"]["_id"],
+        "promptId": group["prompt"]["_id"],
+        "memoryKey": memory_key,
+        "skillId": made(user.post("/chat/api/skills", json=skill))["_id"],
+        "agent_id": made(user.post("/chat/api/agents", json=agent))["id"],
+    }
+
+
+def shared(user: UserClient) -> dict[str, str]:
+    """Something that can be shared, and the names of rights."""
+    return {
+        "resourceType": "sharedLink",
+        "resourceId": user.put_thing(ResourceType.SHARED_LINK),
+        "accessRoleId": "sharedLink_viewer",
+        "publicAccessRoleId": "sharedLink_viewer",
+        "roleName": "USER",
+        "permissionType": "prompts",
+    }
 
 
 @pytest.fixture
@@ -133,7 +187,7 @@ def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     text = response.text
     for value in {value for mapping in ids for value in mapping.values()}:
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text

@@ -29,7 +29,13 @@ ANYONE = {
     "get_docs",
     "get_docs_asset",
     "get_librechat_openapi",
+    "librechat.get_banner",
+    "librechat.get_config",
     "librechat.get_health",
+    "librechat.login",
+    "librechat.refresh_token",
+    "librechat.register",
+    "librechat.verify_two_factor_login",
 }
 
 

@@ -60,7 +60,7 @@ class TestWholeFile:
 
     def test_what_only_librechat_knows_is_told_in_one_line(self, whole: Settings) -> None:
         [told] = [notice for notice in whole.notices if "librechat.yaml: without effect" in notice]
-        for key in ("mcpServers", "memory", "endpoints.agents", "endpoints.custom.titleMethod", "speech.tts"):
+        for key in ("mcpServers", "ocr", "endpoints.agents", "endpoints.custom.titleMethod", "speech.tts"):
             assert f" {key}," in told
         assert not any("not a key" in notice for notice in whole.notices)
 
@@ -202,8 +202,8 @@ class TestWarnings:
         assert notices[-1] == "librechat.yaml: 950 more keys are not known here."
 
     def test_ignored_keys_are_no_unknown_ones(self, load: Load) -> None:
-        [notice] = load("memory: {disabled: true}\nmcpServers: {}\n").notices
-        assert notice == "librechat.yaml: without effect in Echo: memory, mcpServers."
+        [notice] = load("memory: {validKeys: [a]}\nmcpServers: {}\n").notices
+        assert notice == "librechat.yaml: without effect in Echo: memory.validKeys, mcpServers."
 
     def test_a_balance_that_is_only_shown_is_told(self, load: Load) -> None:
         [notice] = load("balance: {enabled: true}").notices

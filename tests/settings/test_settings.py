@@ -36,6 +36,11 @@ class TestDefaults:
         with pytest.raises(SettingsError, match=r"^ECHO_ROOT must be one of echo, librechat\.$"):
             load_settings({"ECHO_ROOT": "node"})
 
+    def test_a_web_client_is_what_is_installed_or_a_directory_or_none(self) -> None:
+        assert load_settings({}).web_client is None
+        assert load_settings({"ECHO_WEB_CLIENT": "off"}).web_client == "off"
+        assert load_settings({"ECHO_WEB_CLIENT": "dist"}).web_client == str(Path("dist").absolute())
+
     def test_clients_find_the_server_where_it_listens(self) -> None:
         settings = load_settings({"PORT": "4000", "DOMAIN_CLIENT": "http://localhost:3080"})
         assert (settings.domain_server, settings.domain_client) == (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database, Document
@@ -123,7 +124,7 @@ class TestKilledProcess:
         for conversation_id in {conversation for _, conversation, _ in facts}:
             newest = list(messages.read_conversation(owner, conversation_id).documents())[-1]
             assert say(threads, owner, conversation_id)["parentMessageId"] == newest["messageId"]
-            threads.delete_conversation(owner, conversation_id)
+            DeletionRepository(deployment.database).delete(owner, conversation_id)
             assert messages.list_page(owner, limit=1, conversation_id=conversation_id).items == []
 
 

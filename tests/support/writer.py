@@ -7,6 +7,7 @@ Each line that it prints is a fact that the database has acknowledged: `there <c
 import sys
 import threading
 
+from storage.conversations.copies import CopyRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
@@ -21,8 +22,10 @@ def tell(*words: str) -> None:
     sys.stdout.flush()
 
 
-def work(threads: ThreadRepository, messages: MessageRepository, owner: str) -> None:
+def work(database: Database, owner: str) -> None:
     """Conversations of four messages, one of which is deleted, and a fork of each."""
+    threads, messages = ThreadRepository(database), MessageRepository(database)
+    copies = CopyRepository(database)
     while True:
         conversation_id = new_id()
         made = []
@@ -31,7 +34,7 @@ def work(threads: ThreadRepository, messages: MessageRepository, owner: str) -> 
             tell("there", conversation_id, made[-1])
         threads.delete_message(owner, conversation_id, made[1])
         tell("gone", conversation_id, made[1])
-        fork = threads.fork(owner, conversation_id, made[3], option="directPath", split_at_target=False)
+        fork = copies.fork(owner, conversation_id, made[3], option="directPath", split_at_target=False)
         for copy in messages.read_conversation(owner, fork["conversationId"]).documents():
             tell("there", fork["conversationId"], copy["messageId"])
 
@@ -39,9 +42,8 @@ def work(threads: ThreadRepository, messages: MessageRepository, owner: str) -> 
 def main(uri: str, owner: str, app_name: str) -> None:
     """Work until killed."""
     database = Database(uri, app_name=app_name)
-    threads, messages = ThreadRepository(database), MessageRepository(database)
     for _ in range(WRITERS):
-        threading.Thread(target=work, args=(threads, messages, owner)).start()
+        threading.Thread(target=work, args=(database, owner)).start()
 
 
 if __name__ == "__main__":

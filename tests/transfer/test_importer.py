@@ -12,6 +12,7 @@ import pytest
 from echo.errors import PayloadTooLarge, Unprocessable
 from echo.transfer.importer import Importer
 from echo.transfer.limits import Limits, over_the_network
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.imports import ImportRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database, Document
@@ -255,7 +256,7 @@ class TestAgain:
     ) -> None:
         load(ada, sample("librechat.json"))
         (before,) = stored(ada)
-        ThreadRepository(database).delete_conversation(ada, before["conversationId"])
+        DeletionRepository(database).delete(ada, before["conversationId"])
         assert load(ada, sample("librechat.json")).created == 1
         assert tree(stored(ada)[0]["messages"]) == tree(before["messages"])
 

@@ -19,6 +19,23 @@ ABSENT = dict.fromkeys(
     ),
     False,
 )
+# The same for LibreChat's own contract.
+OFFERED_TO_LIBRECHAT = {
+    **OFFERED,
+    **dict.fromkeys(("autoSubmitFromUrl", "bookmarks", "buildInfo", "contextUsage", "memories"), True),
+    "agents": {"use": True, "create": True, "share": False, "public": False},
+    "prompts": {"use": True, "create": True, "share": False, "public": False},
+    "skills": {"use": True, "create": True, "share": False, "public": False},
+    "marketplace": {"use": False},
+    "peoplePicker": {"users": False, "groups": False, "roles": False},
+}
+ABSENT_FROM_LIBRECHAT = {
+    **dict.fromkeys(
+        ("contextCost", "fileCitations", "fileSearch", "remoteAgents", "runCode", "schedules", "webSearch"),
+        False,
+    ),
+    "mcpServers": {"use": False, "create": False, "share": False, "public": False},
+}
 # Shown on the page where one logs in.
 FOR_ANYONE = ("privacyPolicy", "termsOfService")
 # Parts of a preset that steer the model and are the operator's alone, as in LibreChat.
@@ -39,6 +56,7 @@ def read_client(
     shown = config.section("balance")
     return ClientSettings(
         interface=told,
+        librechat_interface={**OFFERED_TO_LIBRECHAT, **own, **ABSENT_FROM_LIBRECHAT},
         anyone={name: own[name] for name in FOR_ANYONE if name in own},
         model_specs={
             **specs,

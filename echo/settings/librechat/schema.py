@@ -195,23 +195,53 @@ class TermsOfService(PrivacyPolicy):
     modalContent = OneOrOther(Text(), Listed(Text()), expected="must be text or a list of texts")
 
 
+class MayUse(Section):
+    """Who may use something, make something of it, and share it."""
+
+    use = Flag()
+    create = Flag()
+    share = Flag()
+    public = Flag()
+
+
+class MayShare(Section):
+    """Who may share a conversation."""
+
+    ignored = frozenset({"snapshotFiles"})
+
+    create = Flag()
+    share = Flag()
+    public = Flag()
+
+
+class MayPick(Section):
+    """Whom one may look for to share with."""
+
+    users = Flag()
+    groups = Flag()
+    roles = Flag()
+
+
+class Marketplace(Section):
+    """Who sees the marketplace."""
+
+    use = Flag()
+
+
+def switch(section: type[Section]) -> OneOrOther:
+    """A feature: on or off, or what of it."""
+    return OneOrOther(Flag(), Part(section), expected="must be true, false or hold keys with values")
+
+
 class Interface(Section):
-    """What a client shows."""
+    """What a client shows, and what roles may use."""
 
     # Of features that Echo does not have; `/api/config` says that they are off.
     ignored = frozenset(
         {
-            *("agents", "memories", "prompts", "mcpServers", "temporaryChat"),
-            *(
-                "generalChatRetention",
-                "retentionMode",
-                "retainAgentFiles",
-                "runCode",
-                "webSearch",
-                "fileSearch",
-            ),
-            *("fileCitations", "contextUsage", "contextCost", "currency", "peoplePicker", "marketplace"),
-            *("remoteAgents", "skills", "sharedLinks", "schedules", "traceViewer", "buildInfo"),
+            *("mcpServers", "generalChatRetention", "retentionMode", "retainAgentFiles", "runCode"),
+            *("webSearch", "fileSearch", "fileCitations", "contextUsage", "contextCost", "currency"),
+            *("remoteAgents", "schedules", "traceViewer", "buildInfo"),
             *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
         }
     )
@@ -228,6 +258,26 @@ class Interface(Section):
     autoSubmitFromUrl = Flag()
     temporaryChatRetention = Number(minimum=1, maximum=8760)
     codeHighlightThrottleMs = Number(whole=True)
+    temporaryChat = Flag()
+    memories = Flag()
+    prompts = switch(MayUse)
+    agents = switch(MayUse)
+    skills = switch(MayUse)
+    sharedLinks = switch(MayShare)
+    peoplePicker = Part(MayPick)
+    marketplace = Part(Marketplace)
+
+
+class Memory(Section):
+    """What chats know of a user."""
+
+    # Of the agent that writes memories, which Echo does not have.
+    ignored = frozenset({"agent", "maxInputTokens", "messageWindowSize", "validKeys"})
+
+    disabled = Flag()
+    charLimit = Number(minimum=1, whole=True)
+    tokenLimit = Number(minimum=1, whole=True)
+    personalize = Flag()
 
 
 class Config(Section):
@@ -240,7 +290,6 @@ class Config(Section):
                 "ocr",
                 "webSearch",
                 "langfuse",
-                "memory",
                 "summarization",
                 "skillSync",
                 "secureImageLinks",
@@ -275,3 +324,4 @@ class Config(Section):
     rateLimits = Part(RateLimits)
     speech = Part(Speech)
     balance = Part(Balance)
+    memory = Part(Memory)

@@ -6,7 +6,10 @@
 import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
-const NAMES = ['AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Session', 'User'];
+const NAMES = [
+  ...['AccessRole', 'AclEntry', 'AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
+  ...['Session', 'User'],
+];
 const { EJSON } = mongoose.mongo.BSON;
 
 const [command, uri] = process.argv.slice(2);

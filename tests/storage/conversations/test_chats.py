@@ -6,8 +6,8 @@ import pytest
 
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository, Progress
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.messages import NO_PARENT, MessageRepository
-from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument, NotFound
 from tests.support.chats import new_id, put_conversation, put_message
@@ -113,7 +113,7 @@ class TestAnAnswer:
     ) -> None:
         conversation_id, both = new_id(), begun()
         chats.begin(ada, conversation_id, both)
-        ThreadRepository(database).delete_conversation(ada, conversation_id)
+        DeletionRepository(database).delete(ada, conversation_id)
         answer_id = str(both.answer["messageId"])
         chats.save_all([Progress(ada, conversation_id, answer_id, {"text": "x"})])
         with pytest.raises(NotFound):

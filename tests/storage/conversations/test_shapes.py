@@ -13,6 +13,7 @@ from bson import ObjectId
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.users import UserRepository
 from storage.conversations.conversations import ConversationRepository
+from storage.conversations.copies import CopyRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.library.assistants import AssistantRepository
@@ -260,7 +261,9 @@ class TestConversationsAndMessages:
         conversation_id = new_id()
         say(threads, owner, conversation_id)
         target = say(threads, owner, conversation_id, sender="assistant", model="gpt-4o")
-        threads.fork(owner, conversation_id, target["messageId"], option="directPath", split_at_target=False)
+        CopyRepository(database).fork(
+            owner, conversation_id, target["messageId"], option="directPath", split_at_target=False
+        )
         assert database.collection("conversations").count_documents({}) == 2
         assert_like_librechats(database, "conversations")
         assert_like_librechats(database, "messages")

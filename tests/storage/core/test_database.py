@@ -39,6 +39,52 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "expiration_1", "key": {"expiration": 1}, "expireAfterSeconds": 0},
         {"name": "tenantId_1", "key": {"tenantId": 1}},
     ],
+    "accessroles": [
+        {"name": "accessRoleId_1", "key": {"accessRoleId": 1}},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {"name": "accessRoleId_1_tenantId_1", "key": {"accessRoleId": 1, "tenantId": 1}, "unique": True},
+    ],
+    "aclentries": [
+        {"name": "principalId_1", "key": {"principalId": 1}},
+        {"name": "resourceId_1", "key": {"resourceId": 1}},
+        {"name": "inheritedFrom_1", "key": {"inheritedFrom": 1}, "sparse": True},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {
+            "name": "principalId_1_principalType_1_resourceType_1_resourceId_1_tenantId_1",
+            "key": {"principalId": 1, "principalType": 1, "resourceType": 1, "resourceId": 1, "tenantId": 1},
+        },
+        {
+            "name": "resourceId_1_principalType_1_principalId_1_tenantId_1",
+            "key": {"resourceId": 1, "principalType": 1, "principalId": 1, "tenantId": 1},
+        },
+        {
+            "name": "principalId_1_permBits_1_resourceType_1_tenantId_1",
+            "key": {"principalId": 1, "permBits": 1, "resourceType": 1, "tenantId": 1},
+        },
+        {
+            "name": "principalType_1_resourceType_1_permBits_1_resourceId_1",
+            "key": {"principalType": 1, "resourceType": 1, "permBits": 1, "resourceId": 1},
+        },
+        {"name": "expiredAt_1", "key": {"expiredAt": 1}, "expireAfterSeconds": 0},
+    ],
+    "groups": [
+        {"name": "name_1", "key": {"name": 1}},
+        {"name": "email_1", "key": {"email": 1}},
+        {"name": "idOnTheSource_1", "key": {"idOnTheSource": 1}, "sparse": True},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {
+            "name": "idOnTheSource_1_source_1_tenantId_1",
+            "key": {"idOnTheSource": 1, "source": 1, "tenantId": 1},
+            "unique": True,
+            "partialFilterExpression": {"idOnTheSource": {"$exists": True}},
+        },
+        {"name": "memberIds_1_tenantId_1", "key": {"memberIds": 1, "tenantId": 1}},
+    ],
+    "roles": [
+        {"name": "name_1", "key": {"name": 1}},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {"name": "name_1_tenantId_1", "key": {"name": 1, "tenantId": 1}, "unique": True},
+    ],
     # Keyv's own store for MongoDB makes it; LibreChat's newer one makes none.
     "logs": [{"name": "key_1", "key": {"key": 1}, "unique": True}],
     "tokens": [

@@ -15,6 +15,9 @@ BESIDE_THE_LIST = {
     "echo_run_workers": "processes are no user's",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
+    "accessroles": "nobody's",
+    "roles": "nobody's",
+    "groups": "the user only leaves them",
 }
 
 # Written out, so that a line that gets lost is missed: each with the field that names the owner, and its form.

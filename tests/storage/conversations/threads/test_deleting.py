@@ -3,6 +3,7 @@
 import pytest
 
 from storage.conversations.conversations import ConversationRepository
+from storage.conversations.deletions import Deleted, DeletionRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
@@ -144,10 +145,8 @@ class TestDeleteConversation:
         conversation_id, _ = put_tree(database, ada)
         kept, _ = put_tree(database, ada)
         say(threads, bob, conversation_id)
-        assert threads.delete_conversation(ada, conversation_id) == {
-            "conversations": 1,
-            "messages": len(TREE),
-        }
+        deleted = DeletionRepository(database).delete(ada, conversation_id)
+        assert deleted == Deleted([conversation_id], len(TREE))
         assert messages_of(database, ada, conversation_id) == []
         with pytest.raises(NotFound):
             ConversationRepository(database).get(ada, conversation_id)
@@ -161,7 +160,7 @@ class TestDeleteConversation:
         conversation_id, _ = put_tree(database, ada)
         for wanted in (conversation_id, new_id()):
             with pytest.raises(NotFound):
-                threads.delete_conversation(bob, wanted)
+                DeletionRepository(database).delete(bob, wanted)
         assert shape(messages_of(database, ada, conversation_id)) == TREE
 
     def test_one_of_20_000_messages(self, threads: ThreadRepository, database: Database, ada: str) -> None:
@@ -170,8 +169,8 @@ class TestDeleteConversation:
             {"messageId": new_id(), "conversationId": conversation_id, "user": ada, "text": "x"}
             for _ in range(20_000)
         )
-        deleted = threads.delete_conversation(ada, conversation_id)
-        assert deleted == {"conversations": 1, "messages": 20_000}
+        deleted = DeletionRepository(database).delete(ada, conversation_id)
+        assert deleted == Deleted([conversation_id], 20_000)
         assert is_empty(database, ada)
 
     def test_eight_at_once_delete_it_once(
@@ -181,7 +180,7 @@ class TestDeleteConversation:
 
         def attempt(number: int) -> int:
             try:
-                return threads.delete_conversation(ada, conversation_id)["conversations"]
+                return len(DeletionRepository(database).delete(ada, conversation_id).conversation_ids)
             except NotFound:
                 return 0
 
@@ -199,7 +198,7 @@ class TestDeleteConversation:
 
         def work(number: int) -> None:
             if number == 0:
-                threads.delete_conversation(ada, conversation_id)
+                DeletionRepository(database).delete(ada, conversation_id)
             else:
                 say(threads, ada, conversation_id, str(number))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.exchanges import ExchangeRepository, Origin, Said
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
@@ -113,7 +114,7 @@ class TestAdd:
         threads.delete_message(ada, conversation_id, last)
         with pytest.raises(UnknownParent):
             exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=last)
-        threads.delete_conversation(ada, conversation_id)
+        DeletionRepository(database).delete(ada, conversation_id)
         with pytest.raises(NotFound):
             exchanges.add(ada, conversation_id, EXCHANGE, ORIGIN, parent=last)
         assert is_empty(database, ada)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from storage.conversations.conversations import ConversationRepository
+from storage.conversations.copies import CopyRepository
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument, NotFound
@@ -40,7 +41,7 @@ class TestFork:
     ) -> None:
         ada = new_owner()
         conversation_id, prefix = put_tree(database, ada)
-        conversation = ThreadRepository(database).fork(
+        conversation = CopyRepository(database).fork(
             ada, conversation_id, prefix + "d", option=option, split_at_target=split
         )
         written = messages_of(database, ada, conversation["conversationId"])
@@ -54,7 +55,9 @@ class TestFork:
     ) -> None:
         conversation_id, prefix = put_tree(database, ada)
         before = stored(database, ada, conversation_id), messages_of(database, ada, conversation_id)
-        threads.fork(ada, conversation_id, prefix + "g", option="targetLevel", split_at_target=False)
+        CopyRepository(database).fork(
+            ada, conversation_id, prefix + "g", option="targetLevel", split_at_target=False
+        )
         assert (stored(database, ada, conversation_id), messages_of(database, ada, conversation_id)) == before
 
     def test_title_and_settings_are_kept(
@@ -70,14 +73,16 @@ class TestFork:
         state = {"isArchived": True, "archivedAt": START, "subagentThread": {"x": 1}, "_meiliIndex": True}
         conversation_id = put_conversation(database, ada, **kept, **state)
         message_id = put_message(database, ada, conversation_id, text="x")
-        given = threads.fork(ada, conversation_id, message_id, option="targetLevel", split_at_target=False)
+        given = CopyRepository(database).fork(
+            ada, conversation_id, message_id, option="targetLevel", split_at_target=False
+        )
         conversation = stored(database, ada, given["conversationId"])
         assert {name: conversation[name] for name in kept} == kept
         assert (conversation["isArchived"], conversation["_meiliIndex"]) == (False, False)
         assert "archivedAt" not in conversation
         assert "subagentThread" not in conversation
         assert conversation["createdAt"] == conversation["updatedAt"] > START
-        assert given == ConversationRepository(database).get(ada, given["conversationId"])
+        assert given == conversation
         (newest, *_) = ConversationRepository(database).list_page(ada, limit=10).items
         assert newest["_id"] == given["_id"]
 
@@ -89,7 +94,9 @@ class TestFork:
         conversation_id = put_conversation(database, ada, **settings)
         names = [put_message(database, ada, conversation_id, text=str(number)) for number in range(60)]
         with pytest.raises(InvalidDocument):
-            threads.fork(ada, conversation_id, names[-1], option="targetLevel", split_at_target=False)
+            CopyRepository(database).fork(
+                ada, conversation_id, names[-1], option="targetLevel", split_at_target=False
+            )
         assert database.collection("messages").count_documents({"user": ada}) == 60
         assert database.collection("conversations").count_documents({"user": ada}) == 1
 
@@ -97,7 +104,9 @@ class TestFork:
         self, threads: ThreadRepository, database: Database, ada: str
     ) -> None:
         conversation_id, prefix = put_tree(database, ada)
-        given = threads.fork(ada, conversation_id, prefix + "a", option="directPath", split_at_target=False)
+        given = CopyRepository(database).fork(
+            ada, conversation_id, prefix + "a", option="directPath", split_at_target=False
+        )
         assert given["title"] == "New Chat"
 
     @pytest.mark.parametrize("option", ["directPath", "includeBranches", "targetLevel"])
@@ -114,14 +123,16 @@ class TestFork:
             (conversation_id, own, new_id()), (prefix + "a", new_id()), (True, False)
         ):
             with pytest.raises(NotFound):
-                threads.fork(bob, conversation, message, option=option, split_at_target=split)
+                CopyRepository(database).fork(
+                    bob, conversation, message, option=option, split_at_target=split
+                )
         assert database.collection("conversations").count_documents({"user": bob}) == before
 
     def test_eight_at_once_make_eight(self, threads: ThreadRepository, database: Database, ada: str) -> None:
         conversation_id, prefix = put_tree(database, ada)
 
         def fork(number: int) -> str:
-            conversation = threads.fork(
+            conversation = CopyRepository(database).fork(
                 ada, conversation_id, prefix + "g", option="targetLevel", split_at_target=False
             )
             return str(conversation["conversationId"])

@@ -1,0 +1,41 @@
+"""How the parts of access fit together; called by the composition root."""
+
+from dataclasses import dataclass
+
+from echo.access.administration import RoleAdministration
+from echo.access.picking import PeoplePicker
+from echo.access.roles import RolePermissions
+from echo.access.service import Access
+from echo.access.sharing import Sharing
+from storage.access.access_roles import AccessRoleRepository
+from storage.access.acl_entries import AclEntryRepository
+from storage.access.groups import GroupRepository
+from storage.access.people import PeopleRepository
+from storage.access.resources import Resources
+from storage.access.roles import RoleRepository
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
+
+
+@dataclass(frozen=True)
+class AccessParts:
+    """`access` decides; the others are for those who share, look for somebody, or administer roles."""
+
+    access: Access
+    sharing: Sharing
+    people: PeoplePicker
+    roles: RoleAdministration
+
+
+def build_access(database: Database) -> AccessParts:
+    """What decides who may do what; nothing is contacted."""
+    entries, access_roles = AclEntryRepository(database), AccessRoleRepository(database)
+    roles, people = RoleRepository(database), PeopleRepository(database)
+    remembered = RolePermissions(roles)
+    access = Access(entries, access_roles, GroupRepository(database), UserRepository(database), remembered)
+    return AccessParts(
+        access=access,
+        sharing=Sharing(access, entries, access_roles, people, Resources(database)),
+        people=PeoplePicker(access, people),
+        roles=RoleAdministration(access, roles, remembered),
+    )

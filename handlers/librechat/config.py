@@ -1,0 +1,36 @@
+"""What LibreChat's client needs to know before it shows anything."""
+
+from typing import Any
+
+from echo.handling.caller import Caller
+from echo.services import Services
+from handlers.librechat.schemas import config as schemas
+
+Json = dict[str, Any]
+
+
+def get_config(services: Services, caller: Caller | None, *, context: str | None = None) -> Json:
+    """What is really switched on; what the interface and the models are like is for those who have logged in."""
+    return services.startup.librechat_anyone if caller is None else services.startup.librechat_signed_in
+
+
+def get_banner(services: Services, caller: Caller | None) -> Json | tuple[str, int, dict[str, str]]:
+    """The banner of the hour, an empty text if there is none."""
+    banner = services.library.banners.current(public_only=caller is None)
+    if banner is None:
+        return "", 200, {"Content-Type": "text/plain; charset=utf-8"}
+    return schemas.banner.dump_one(banner)
+
+
+def get_balance(services: Services, caller: Caller) -> None:
+    """Nothing: this server keeps no credits."""
+
+
+def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
+    """Every endpoint that can be used, by its name."""
+    return schemas.endpoints(services.providers.catalog.endpoints())
+
+
+def get_token_config(services: Services, caller: Caller) -> dict[str, dict[str, Json]]:
+    """The windows of the models that are known, by endpoint."""
+    return schemas.windows(services.providers.catalog.endpoints())

@@ -1,0 +1,99 @@
+"""Conversations as LibreChat's client has them: all of their settings, under LibreChat's names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import post_load
+
+from handlers.schemas.base import Flag, Identifier, Input, Moment, Number, Output, Plain, Text, Texts
+from handlers.schemas.conversations import DEFAULT_TITLE
+
+Json = dict[str, Any]
+TEXTS = (
+    *("agent_id", "assistant_id", "chatGptLabel", "chatProjectId", "conversationId", "effort", "endpoint"),
+    *("endpointType", "greeting", "iconURL", "imageDetail", "instructions", "model", "modelLabel"),
+    *("promptCacheTtl", "promptPrefix", "reasoning_context", "reasoning_effort", "reasoning_mode"),
+    *("reasoning_summary", "region", "spec", "system", "thinkingLevel", "user", "verbosity"),
+)
+NUMBERS = (
+    *(
+        "fileTokenLimit",
+        "frequency_penalty",
+        "maxContextTokens",
+        "maxOutputTokens",
+        "maxTokens",
+        "max_tokens",
+    ),
+    *("presence_penalty", "temperature", "thinkingBudget", "topK", "topP", "top_p"),
+)
+FLAGS = (
+    *("disableStreaming", "pinned", "promptCache", "resendFiles", "resendImages", "thinking", "url_context"),
+    *("useResponsesApi", "web_search"),
+)
+LISTS = ("examples", "file_ids", "files", "messages", "stop", "tools")
+MOMENTS = ("archivedAt", "createdAt", "expiredAt", "updatedAt")
+# LibreChat's client sends one of these for a fork down to the level of the message.
+OPTIONS = {"": "targetLevel", "default": "targetLevel"}
+
+ConversationSchema = Output.from_dict(
+    {
+        "_id": Identifier(),
+        "title": Text(dump_default=DEFAULT_TITLE),
+        "isArchived": Flag(dump_default=False),
+        "isTemporary": Flag(dump_default=False),
+        "tags": Texts(dump_default=()),
+        **{name: Text() for name in TEXTS},
+        **{name: Number() for name in NUMBERS},
+        **{name: Flag() for name in FLAGS},
+        **{name: Plain(list) for name in LISTS},
+        **{name: Moment() for name in MOMENTS},
+    },
+    name="ConversationSchema",
+)
+
+
+class ChangeSchema(Input):
+    """What an `arg` changes, as arguments of the repository's `update`."""
+
+    conversation_id = Text(data_key="conversationId", required=True)
+    title = Text()
+    archived = Flag(data_key="isArchived")
+    pinned = Flag()
+
+    @post_load
+    def _strip(self, data: Json, **_: Any) -> Json:
+        return {**data, "title": data["title"].strip()} if "title" in data else data
+
+
+class ForkSchema(Input):
+    """What to fork, as arguments of `storage.conversations.copies.CopyRepository.fork`."""
+
+    conversation_id = Text(data_key="conversationId", required=True)
+    message_id = Text(data_key="messageId", required=True)
+    option = Text(load_default="")
+    split_at_target = Flag(data_key="splitAtTarget", load_default=False)
+    latest_id = Text(data_key="latestMessageId")
+
+    @post_load
+    def _name(self, data: Json, **_: Any) -> Json:
+        return {**data, "option": OPTIONS.get(data["option"], data["option"])}
+
+
+def deletion(conversation_ids: list[str], messages: int) -> Json:
+    """What was deleted, as MongoDB's driver for Node says it."""
+    return {
+        "acknowledged": True,
+        "deletedCount": len(conversation_ids),
+        "messages": {"acknowledged": True, "deletedCount": messages},
+        "conversationIds": conversation_ids,
+    }
+
+
+def flagged(document: Mapping[str, Any], shared: set[str]) -> Json:
+    """One of a list, with whether others have a link to it."""
+    return {**conversation.dump_one(document), "isShared": document.get("conversationId") in shared}
+
+
+conversation: Any = ConversationSchema()
+change = ChangeSchema()
+fork = ForkSchema()

@@ -1,0 +1,36 @@
+"""What users have put where: favourites, and the order of pinned conversations."""
+
+from typing import Any
+
+from echo.handling.caller import Caller
+from echo.services import Services
+from handlers.librechat.schemas import users as schemas
+
+Json = dict[str, Any]
+
+
+def list_favorites(services: Services, caller: Caller) -> list[Json]:
+    """The caller's favourites."""
+    return _favorites(services.accounts.users.get(caller.id))
+
+
+def put_favorites(services: Services, caller: Caller, *, body: Json) -> list[Json]:
+    """Replace the caller's favourites."""
+    entries = [schemas.new_favorite.load(each) for each in body["favorites"]]
+    return _favorites(services.accounts.preferences.put_favorites(caller.id, entries))
+
+
+def get_pinned_order(services: Services, caller: Caller) -> Json:
+    """The order of the caller's pinned conversations."""
+    return schemas.pinned_order.dump_one(services.accounts.users.get(caller.id))
+
+
+def put_pinned_order(services: Services, caller: Caller, *, body: Json) -> Json:
+    """Replace the order of the caller's pinned conversations."""
+    user = services.accounts.preferences.put_pinned_order(caller.id, body["pinnedOrder"])
+    return schemas.pinned_order.dump_one(user)
+
+
+def _favorites(user: Json) -> list[Json]:
+    favorites: list[Json] = schemas.user.dump_one(user)["favorites"]
+    return favorites

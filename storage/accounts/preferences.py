@@ -1,0 +1,57 @@
+"""What users have chosen for themselves, in their documents of `users`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pymongo import ReturnDocument
+
+from storage.accounts.users import ADMIN
+from storage.core.database import Document
+from storage.core.repository import Repository, found, now, owner_id
+from storage.core.translation import translated
+
+
+class PreferenceRepository(Repository):
+    """Terms, favourites and orders of a user; each change answers the user as it is then, or raises `NotFound`."""
+
+    collection_name: ClassVar[str] = "users"
+
+    def accept_terms(self, owner: str) -> Document:
+        """The user has accepted the terms: now, or at the time of the first acceptance."""
+        moment = now()
+        accepted = {"$cond": ["$termsAccepted", {"$ifNull": ["$termsAcceptedAt", moment]}, moment]}
+        return self._change(
+            owner, [{"$set": {"termsAcceptedAt": accepted, "termsAccepted": True, "updatedAt": moment}}]
+        )
+
+    def put_favorites(self, owner: str, favorites: Sequence[Mapping[str, str]]) -> Document:
+        """Replace the favourites: entries with `agentId`, with `model` and `endpoint`, or with `spec`."""
+        names = ("agentId", "model", "endpoint", "spec")
+        entries = [{name: each[name] for name in names if name in each} for each in favorites]
+        return self._set(owner, {"favorites": entries})
+
+    def put_pinned_order(self, owner: str, conversation_ids: Sequence[str]) -> Document:
+        """Replace the order of pinned conversations."""
+        return self._set(owner, {"pinnedOrder": list(conversation_ids)})
+
+    def is_last_administrator(self, owner: str) -> bool:
+        """Whether the user is the only administrator and there are other users."""
+        user = owner_id(owner)
+        with translated():
+            if self._collection.find_one({"_id": user, "role": ADMIN}, {"_id": 1}) is None:
+                return False
+            others = {"_id": {"$ne": user}}
+            if self._collection.find_one({**others, "role": ADMIN}, {"_id": 1}):
+                return False
+            return self._collection.find_one(others, {"_id": 1}) is not None
+
+    def _set(self, owner: str, fields: Document) -> Document:
+        return self._change(owner, {"$set": {**fields, "updatedAt": now()}})
+
+    def _change(self, owner: str, update: Any) -> Document:
+        with translated():
+            return found(
+                self._collection.find_one_and_update(
+                    {"_id": owner_id(owner)}, update, return_document=ReturnDocument.AFTER
+                )
+            )

@@ -1,0 +1,51 @@
+"""What repositories with long lists have in common: one page in the order of its keyset, searched or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.core.database import Document
+from storage.core.pages import Keyset, Page
+from storage.core.portions import PAGE_BYTES, read_within
+from storage.core.repository import LIST_MS, Repository
+from storage.core.search import Search, Texts
+from storage.core.stop import Stop
+from storage.core.translation import translated
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What a list is searched for: the filter that finds it, and where in a row it is looked for once more."""
+
+    search: Search
+    matching: Document
+    texts: Texts
+
+
+class ListRepository(Repository):
+    """A repository that gives its list in pages."""
+
+    def _page(
+        self,
+        query: Document,
+        shown: Mapping[str, Any],
+        keyset: Keyset,
+        *,
+        limit: int,
+        sought: Sought | None,
+        stop: Stop,
+    ) -> Page:
+        """The page; with less than `limit` where the rows have more than 4 MiB. Raises `TookTooLong`, `Unavailable`.
+
+        What `stop` ends is a search; other pages have the time of one page.
+        """
+        if sought is None:
+            with translated():
+                rows = self._lists.find(query, shown, max_time_ms=LIST_MS).sort(keyset.sort)
+                items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+            return keyset.page(items, limit, complete=complete)
+        query = {"$and": [query, sought.matching]}
+        with stop.over(self._database) as session, translated():
+            rows = self._lists.find(query, shown, session=session).sort(keyset.sort)
+            items, complete = sought.search.first(limit + 1, rows, sought.texts, stop)
+        return keyset.page(items, limit, complete=complete)

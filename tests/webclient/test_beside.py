@@ -1,0 +1,39 @@
+"""The web client beside the contracts, in the whole application."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Client
+from tests.support.web_client import build_client
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize(("root", "base"), [("echo", "/chat"), ("librechat", "")])
+def test_a_browser_gets_the_client_and_programs_the_contracts(
+    make_application: Callable[..., Client], tmp_path: Path, root: str, base: str
+) -> None:
+    directory = build_client(tmp_path / "dist")
+    server = make_application(ECHO_ROOT=root, ECHO_WEB_CLIENT=str(directory))._http
+    page = server.get(f"{base}/c/new", headers=HTML)
+    assert page.status_code == 200
+    assert f'<base href="{base}/"' in page.text
+    assert server.get(f"{base}/robots.txt").text.startswith("User-agent")
+    assert server.get(f"{base}/api/config").json()["appTitle"] == "Echo"
+    missing = server.get(f"{base}/api/nothing", headers=HTML)
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_such_path")
+    assert server.post(f"{base}/c/new").status_code == 404
+    for path in ("/health", "/docs", "/openapi.json"):
+        assert "<base" not in server.get(path, headers=HTML).text
+
+
+def test_the_path_without_its_slash_leads_there(
+    make_application: Callable[..., Client], tmp_path: Path
+) -> None:
+    directory = build_client(tmp_path / "dist")
+    server = make_application(ECHO_WEB_CLIENT=str(directory))._http
+    moved = server.get("/chat", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (307, "/chat/")
+    assert server.get("/c/new", headers=HTML).status_code == 404
