@@ -188,7 +188,7 @@ def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     # The longer ones first: one may be part of another.
     for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text
