@@ -7,8 +7,8 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'AgentApiKey', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
-  ...['Session', 'User'],
+  ...['AccessRole', 'AclEntry', 'AgentApiKey', 'Assistant', 'ChatProject', 'Conversation', 'ConversationTag', 'File'],
+  ...['Key', 'Message', 'Preset', 'Role', 'Session', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 
