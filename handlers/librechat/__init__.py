@@ -1,1 +1,1 @@
-"""The operations that only LibreChat's contract has: one module per resource, one function per operation."""
+"""The operations that only LibreChat's contract has, or that answer otherwise there."""

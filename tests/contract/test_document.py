@@ -221,11 +221,11 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.refresh_token": ("refresh_ip",),
     "librechat.list_agents": ("search_user",),
     "librechat.regenerate_backup_codes": ("two_factor_user",),
+    "librechat.register": ("register_ip",),
+    "librechat.search_principals": ("search_user",),
     "librechat.start_agent_chat": ("message_ip", "message_user"),
     "librechat.start_chat": ("message_ip", "message_user"),
     "librechat.steer_chat": ("message_ip", "message_user"),
-    "librechat.register": ("register_ip",),
-    "librechat.search_principals": ("search_user",),
     "librechat.verify_two_factor": ("two_factor_user",),
     "librechat.verify_two_factor_login": ("two_factor_ip", "two_factor_account", "two_factor_account_day"),
 }

@@ -35,6 +35,7 @@ SEVERAL_IDS = {
     "fork_conversation": {"conversationId", "messageId"},
     "get_message": {"conversationId", "messageId"},
     "give_feedback": {"conversationId", "messageId"},
+    "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
     "librechat.abort_chat": {"conversationId", "streamId"},
     "librechat.arm_steer": {"clientSteerId", "conversationId", "steerId"},
     "librechat.cancel_steer": {"clientSteerId", "conversationId", "steerId"},
@@ -42,7 +43,6 @@ SEVERAL_IDS = {
     "librechat.start_agent_chat": STARTS - {"endpoint"},
     "librechat.start_chat": STARTS,
     "librechat.steer_chat": {"clientSteerId", "conversationId"},
-    "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
     "start_chat": {
         *("assistant_id", "clientRequestId", "conversationId", "endpoint", "messageId"),
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),

@@ -1,1 +1,1 @@
-"""Marshmallow schemas of what only LibreChat's contract has."""
+"""What only LibreChat's contract says, in marshmallow."""
