@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from echo.chat.agents import AgentsAndModels
 from echo.chat.request import Added, Asked
 from echo.errors import NotFound, Unprocessable
 from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
+from echo.settings.model import AgentSettings
+from storage.conversations.chats import ChatRepository
+from storage.core.database import Database
 from storage.core.errors import NotFound as NotStored
 from tests.conftest import MakeUser, UserClient
 from tests.support.providers import ProviderServer
@@ -183,3 +187,33 @@ class TestWhoMay:
         with pytest.raises(Unprocessable) as refused:
             talk.ask(agent_id=agent["id"])
         assert refused.value.code == code
+
+
+MakeFinding = Callable[[AgentSettings], AgentsAndModels]
+
+
+class TestTheOperatorsRules:
+    @pytest.fixture
+    def finding(self, talk: Talk, app_database: Database) -> MakeFinding:
+        library, chats = talk.services.library, ChatRepository(app_database)
+        find = talk.services.agents.for_chat
+        return lambda rules: AgentsAndModels(find, chats, library.files, library.file_store, rules)
+
+    def test_agents_may_be_of_these_endpoints_only(self, talk: Talk, finding: MakeFinding) -> None:
+        asked = Asked(agent_id=talk.make()["id"])
+        assert finding(AgentSettings(providers=("openAI",))).find(talk.user.id, "agents", asked)
+        with pytest.raises(Unprocessable) as refused:
+            finding(AgentSettings(providers=("anthropic",))).find(talk.user.id, "agents", asked)
+        assert refused.value.code == "endpoint_unavailable"
+
+    def test_without_context_there_are_no_texts(self, talk: Talk, finding: MakeFinding) -> None:
+        file_id = keep(talk, "a.txt", b"alpha")
+        asked = Asked(agent_id=talk.make(tool_resources={"context": {"file_ids": [file_id]}})["id"])
+        expected: tuple[tuple[tuple[str, ...] | None, bool], ...] = (
+            (None, True),
+            (("context",), True),
+            ((), False),
+        )
+        for capabilities, told in expected:
+            found = finding(AgentSettings(capabilities=capabilities)).find(talk.user.id, "agents", asked)
+            assert ("alpha" in str(found.fixed)) is told

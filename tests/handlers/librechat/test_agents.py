@@ -479,4 +479,3 @@ def test_there_are_no_actions(ada: UserClient) -> None:
 
 def test_there_are_no_tools(ada: UserClient) -> None:
     assert ada.get(f"{AGENTS}/tools").json() == []
-    assert ada.get(f"{AGENTS}/tools/web_search/auth").json() == {"authenticated": False, "authTypes": []}
