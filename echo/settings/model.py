@@ -249,6 +249,8 @@ class Settings:
     root: str
     # The directory of a built web client; None for the installed one, "off" for none.
     web_client: str | None
+    # By LibreChat's names for them, where its client shows artifacts, if not at CodeSandbox.
+    bundlers: Mapping[str, str]
     app_title: str
     domain_server: str
     domain_client: str

@@ -18,6 +18,7 @@ from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.tags import TagRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -57,6 +58,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillFileRepository,
     SkillRepository,
     TagRepository,
+    ToolCallRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

@@ -15,6 +15,22 @@ NULL = type(None)
 VERSIONED: Mapping[str, Any] = {"_id": ID, "__v": NUMBER}
 DATED: Mapping[str, Any] = {**VERSIONED, "createdAt": DATE, "updatedAt": DATE}
 
+# What only LibreChat's contract lets into a preset.
+PRESET: Mapping[str, Any] = {
+    "defaultPreset": FLAG,
+    "order": NUMBER,
+    "examples": LIST,
+    **dict.fromkeys(("endpointType", "region", "chatGptLabel", "modelLabel", "promptCacheTtl"), TEXT),
+    **dict.fromkeys(("thinkingLevel", "effort", "system", "imageDetail", "agent_id", "assistant_id"), TEXT),
+    **dict.fromkeys(("instructions", "iconURL", "greeting", "spec", "verbosity"), TEXT),
+    **dict.fromkeys(("reasoning_effort", "reasoning_summary", "reasoning_mode", "reasoning_context"), TEXT),
+    **dict.fromkeys(("topP", "topK", "maxTokens", "presence_penalty", "frequency_penalty"), NUMBER),
+    **dict.fromkeys(("thinkingBudget", "maxContextTokens", "max_tokens", "fileTokenLimit"), NUMBER),
+    **dict.fromkeys(("resendImages", "promptCache", "thinking", "resendFiles", "isArchived"), FLAG),
+    **dict.fromkeys(("useResponsesApi", "web_search", "url_context", "disableStreaming"), FLAG),
+    **dict.fromkeys(("file_ids", "stop", "tags", "tools"), LIST),
+}
+
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "users": {
         **DATED,
@@ -87,6 +103,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "temperature": NUMBER,
         "top_p": NUMBER,
         "maxOutputTokens": NUMBER,
+        **PRESET,
     },
     "files": {
         **DATED,
@@ -103,6 +120,45 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "embedded": FLAG,
         "width": NUMBER,
         "height": NUMBER,
+    },
+    "promptgroups": {
+        **DATED,
+        "name": TEXT,
+        "oneliner": TEXT,
+        "category": TEXT,
+        "command": TEXT,
+        "numberOfGenerations": NUMBER,
+        "productionId": ID,
+        "author": ID,
+        "authorName": TEXT,
+    },
+    "prompts": {**DATED, "groupId": ID, "author": ID, "prompt": TEXT, "type": TEXT},
+    "memoryentries": {
+        **VERSIONED,
+        "userId": ID,
+        "key": TEXT,
+        "value": TEXT,
+        "agentId": TEXT,
+        "tokenCount": NUMBER,
+        "updated_at": DATE,
+    },
+    "skills": {
+        **DATED,
+        "name": TEXT,
+        "displayTitle": TEXT,
+        "description": TEXT,
+        "body": TEXT,
+        "frontmatter": MAP,
+        "category": TEXT,
+        "alwaysApply": FLAG,
+        "disableModelInvocation": FLAG,
+        "userInvocable": FLAG,
+        "allowedTools": LIST,
+        "author": ID,
+        "authorName": TEXT,
+        "version": NUMBER,
+        "source": TEXT,
+        "fileCount": NUMBER,
     },
     "keys": {"_id": ID, "__v": NUMBER, "userId": ID, "name": TEXT, "value": TEXT, "expiresAt": DATE},
     "agentapikeys": {
@@ -185,6 +241,10 @@ REQUIRED: Mapping[str, set[str]] = {
     "messages": {"messageId", "conversationId", "user", "isCreatedByUser"},
     "presets": {"presetId", "endpoint"},
     "files": {"user", "file_id", "bytes", "filename", "filepath", "object", "type", "usage"},
+    "promptgroups": {"name", "productionId", "author", "authorName"},
+    "prompts": {"groupId", "author", "prompt", "type"},
+    "memoryentries": {"userId", "key", "value"},
+    "skills": {"name", "description", "author", "authorName"},
     "keys": {"userId", "name", "value"},
     "agentapikeys": {"userId", "name", "keyHash", "keyPrefix"},
     "assistants": {"user", "assistant_id"},

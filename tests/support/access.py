@@ -20,7 +20,7 @@ COLLECTIONS = {
 def put_thing(database: Database, access: Access, owner: str, kind: ResourceType) -> str:
     """The id of a new thing without any content, which the user owns."""
     thing = ObjectId()
-    fields: dict[str, Any] = {"_id": thing, "name": "private thing"}
+    fields: dict[str, Any] = {"_id": thing, "name": f"private thing {thing}"}
     if kind == ResourceType.SHARED_LINK:
         fields |= {"shareId": str(thing), "user": owner}
     else:

@@ -37,3 +37,15 @@ def test_the_path_without_its_slash_leads_there(
     moved = server.get("/chat", follow_redirects=False)
     assert (moved.status_code, moved.headers["location"]) == (307, "/chat/")
     assert server.get("/c/new", headers=HTML).status_code == 404
+
+
+def test_the_operators_bundlers_are_told_to_the_client_and_allowed_by_its_policy(
+    make_application: Callable[..., Client], tmp_path: Path
+) -> None:
+    settings = {
+        "SANDPACK_BUNDLER_URL": "https://b.example/x",
+        "SANDPACK_STATIC_BUNDLER_URL": "https://b.example/y",
+    }
+    client = make_application(ECHO_WEB_CLIENT=str(build_client(tmp_path / "dist")), **settings)
+    policy = client._http.get("/chat/", headers=HTML).headers["content-security-policy"]
+    assert "frame-src 'self' blob: https://*.codesandbox.io https://b.example;" in policy

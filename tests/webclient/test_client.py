@@ -287,7 +287,7 @@ class TestTheDirectory:
         ("files", "why"),
         [
             ({}, "has no index.html"),
-            ({"index.html": b"<head>"}, "has no assets: was the client built?"),
+            ({"index.html": b"<head>"}, "has no assets (was the client built?)"),
             ({"index.html": b"\xff", "assets/a.js": b""}, "has an index.html that cannot be read"),
             ({"index.html": b"text", "assets/a.js": b""}, "has an index.html that is no page of a client"),
             (

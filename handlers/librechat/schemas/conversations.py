@@ -72,7 +72,7 @@ class ForkSchema(Input):
     message_id = Text(data_key="messageId", required=True)
     option = Text(load_default="")
     split_at_target = Flag(data_key="splitAtTarget", load_default=False)
-    latest_id = Text(data_key="latestMessageId")
+    latest_id = Text(data_key="latestMessageId", allow_none=True)
 
     @post_load
     def _name(self, data: Json, **_: Any) -> Json:

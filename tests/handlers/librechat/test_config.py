@@ -30,6 +30,14 @@ class TestConfig:
         assert [interface[name] for name in ("runCode", "webSearch", "fileSearch")] == [False, False, False]
         assert interface["mcpServers"] == {"use": False, "create": False, "share": False, "public": False}
 
+    def test_the_operators_bundlers_are_told(
+        self, make_application: Callable[..., Client], ada: UserClient
+    ) -> None:
+        assert "bundlerURL" not in ada.get("/chat/api/config").json()
+        server = make_application(SANDPACK_BUNDLER_URL="https://b.example/x")
+        server.headers = ada.headers
+        assert server.get("/chat/api/config").json()["bundlerURL"] == "https://b.example/x"
+
 
 class TestEndpoints:
     def test_are_an_object_by_name(self, ada: UserClient) -> None:

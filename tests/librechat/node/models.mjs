@@ -7,8 +7,8 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Conversation', 'File', 'Key', 'Message', 'Preset', 'Role'],
-  ...['Session', 'User'],
+  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Conversation', 'File', 'Key'],
+  ...['MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session', 'Skill', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 
