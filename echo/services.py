@@ -67,6 +67,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
+        providers.moderation,
         accounts.keys.credentials,
         providers.titles,
         library.file_store,

@@ -26,6 +26,8 @@ Document = dict[str, Any]
 AGENT, REMOTE = ResourceType.AGENT, ResourceType.REMOTE_AGENT
 # So many agents are a user's own: lists and the filters behind them grow with each.
 MAX_AGENTS = 1000
+# Of the 256 characters of a name; the rest is for the time of a copy.
+NAME_ROOM = 230
 
 
 class Agents:
@@ -130,6 +132,8 @@ class Agents:
     def update(self, caller: Caller, agent_id: str, fields: Mapping[str, Any]) -> Document:
         """Change an agent; see `AgentRepository.update`."""
         self._may_change(caller, agent_id, EDIT)
+        if not fields:
+            return self._one(caller, self._agents.get(agent_id))
         present = files_of(self._agents.get(agent_id)) if fields.get("tool_resources") else ()
         changed = self._agents.update(caller.id, agent_id, self._checked(caller, fields, present))
         return self._one(caller, changed)
@@ -149,7 +153,7 @@ class Agents:
         if isinstance(context, Mapping):
             fields["tool_resources"] = {"context": context}
         time = f"{moment.month}/{moment.day}/{moment:%y, %H:%M}"
-        fields["name"] = f"{original.get('name') or ''} ({time})".strip()
+        fields["name"] = f"{(original.get('name') or '')[:NAME_ROOM]} ({time})".strip()
         return self.create(caller, {**fields, "edges": _of_the_copy(fields.get("edges"), agent_id)})
 
     def delete(self, caller: Caller, agent_id: str) -> None:

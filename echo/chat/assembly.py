@@ -8,12 +8,16 @@ from echo.chat.agents import AgentsAndModels, FindAgent
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
+from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
+from echo.chat.starting import Starting
+from echo.chat.steering import Steering
 from echo.files import FileStore
 from echo.providers.chat import Providers
+from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from storage.accounts.users import UserRepository
@@ -24,6 +28,7 @@ from storage.library.files import FileRepository
 from storage.library.presets import PresetRepository
 from storage.runs.pieces import PieceRepository
 from storage.runs.runs import RunRepository
+from storage.runs.steers import SteerRepository
 from storage.runs.workers import WorkerRepository
 
 
@@ -37,6 +42,7 @@ class ChatParts:
     """
 
     providers: Providers
+    moderation: Moderation
     credentials: FindCredentials
     titles: TitleService
     file_store: FileStore
@@ -50,13 +56,14 @@ class ChatParts:
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
     """The service behind the operations of chats; nothing is contacted."""
     chats = ChatRepository(database)
-    stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
+    runs, steers = RunRepository(database), SteerRepository(database)
+    stores = RunStores(chats, runs, PieceRepository(database), WorkerRepository(database), steers)
     files = FileRepository(database)
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
-    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store)
+    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )
@@ -68,4 +75,6 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         temporary_seconds=settings.temporary_seconds,
         memories_text=parts.memories_text,
     )
-    return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)
+    steering = Steering(steers, Running(runs, hub), files, parts.file_store)
+    starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)
+    return ChatService(starting, hub, stores, parts.background, steering)

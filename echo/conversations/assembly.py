@@ -21,6 +21,7 @@ from storage.conversations.revisions import RevisionRepository
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.library.files import FileRepository
 
@@ -55,6 +56,7 @@ class Conversations:
     searches: Searches
     tags: TagRepository
     threads: ThreadRepository
+    tool_calls: ToolCallRepository
     transfers: TransferService
 
 
@@ -86,6 +88,7 @@ def build_conversations(
         searches=Searches(settings.search_seconds),
         tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),
+        tool_calls=ToolCallRepository(database),
         transfers=TransferService(
             ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
         ),

@@ -76,19 +76,21 @@ class Memories:
         nothing, and `Unprocessable` for one that is too long or one too many.
         """
         self._demand(caller, "CREATE")
+        value = value.strip()
         tokens = self._measured(key, value)
         if self._entries.count(caller.id) >= MAX_MEMORIES:
             raise Unprocessable(
                 f"Nobody may have more than {MAX_MEMORIES} memories.", code="too_many_memories"
             )
         self._refuse_full(caller.id, agent_id, tokens)
-        return self._entries.create(caller.id, key, value.strip(), tokens=tokens, agent_id=agent_id)
+        return self._entries.create(caller.id, key, value, tokens=tokens, agent_id=agent_id)
 
     def change(
         self, caller: Caller, key: str, value: str, *, new_key: str | None = None, agent_id: str | None = None
     ) -> Document:
         """A memory with another value, and another key if one is given; raises what `create` does, and `NotFound`."""
         self._demand(caller, "UPDATE")
+        value = value.strip()
         tokens = self._measured(new_key or key, value)
         more = tokens - int(self._entries.get(caller.id, key, agent_id).get("tokenCount") or 0)
         if more > 0:

@@ -73,12 +73,10 @@ class MemoryRepository(Repository):
         self._refuse_taken(owner, key, agent_id)
         with translated():
             self._collection.insert_one(memory)
-            first = self._collection.find_one(
-                self._mine(owner, key, agent_id), {"_id": 1}, sort=[("_id", ASCENDING)]
-            )
-            if first is None or first["_id"] == memory["_id"]:
+            others = {**self._mine(owner, key, agent_id), "_id": {"$ne": memory["_id"]}}
+            if self._collection.find_one(others, {"_id": 1}) is None:
                 return memory
-            # Another one was made at the same time, and is the older by its id.
+            # Another one was made at the same time; that one may know of this one, and go, too.
             self._collection.delete_one({"_id": memory["_id"], "userId": owner_id(owner)})
         raise Conflict("key")
 

@@ -56,6 +56,8 @@ def cut(
     """
     if cursor is not None:
         last = _read(cursor)
+        if places and len(last[0]) != len(places[0].position[0]):
+            raise BrokenCursor
         places = [place for place in places if place.position > last]
     count, room = 0, most
     for place in places[:limit]:

@@ -19,6 +19,7 @@ from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
@@ -59,6 +60,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillFileRepository,
     SkillRepository,
     TagRepository,
+    ToolCallRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

@@ -28,13 +28,6 @@ NOT_THE_API = ("/", "/login", "blob:", "http://")
 # What Echo does not have, and why.
 NOT_SERVED: dict[str, str] = {
     "GET /api/admin/langfuse/connection": "not built yet",
-    "GET /api/agents/chat/active": "not built yet",
-    "GET /api/agents/chat/status/{uuid}": "not built yet",
-    "GET /api/agents/chat/stream/{uuid}": "not built yet",
-    "GET /api/agents/tools/calls": "not built yet",
-    "POST /api/agents/chat/abort": "not built yet",
-    "POST /api/agents/chat/steer": "not built yet",
-    "POST /api/agents/chat/{endpoint}": "not built yet",
     "POST /api/auth/requestPasswordReset": "needs mail; LibreChat shows the link to whoever asks",
     "POST /api/auth/resetPassword": "needs mail; LibreChat shows the link to whoever asks",
 }

@@ -41,15 +41,14 @@ class Belongings:
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        made["projectId"] = "0" * 24
+        made["projectId"] = made["chatProjectId"] = "0" * 24
         # The name of an endpoint is nobody's.
         made["resourceId"] = uuid.uuid4().hex[:24]
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
         # The names of endpoints and tools are nobody's.
-        made["endpoint"] = self.ids["endpoint"]
-        made["tool"] = self.ids["tool"]
+        made |= {name: self.ids[name] for name in ("endpoint", "toolId")}
         return made
 
 
@@ -73,6 +72,7 @@ def talk(user: UserClient) -> dict[str, str]:
     made(user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"}))
     asked = {"text": "private question", "conversationId": conversation_id}
     chat = made(user.post("/api/agents/chat/Fake", json=asked))
+    steer = made(user.post("/chat/api/agents/chat/steer", json={**asked, "text": "private hint"}))
     part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
     answer = made(user.post(f"/chat{path}", json={"messageId": str(uuid.uuid4()), "content": [part]}))
     link = made(user.post(f"/chat/api/share/{conversation_id}", json={}))
@@ -90,8 +90,16 @@ def talk(user: UserClient) -> dict[str, str]:
         "agentId": part["agentId"],
         "streamId": chat["streamId"],
         "clientRequestId": str(uuid.uuid4()),
+        "steerId": steer["steerId"],
+        # One that was sent as a turn starts nothing again.
+        "recoverySteerId": str(uuid.uuid4()),
+        "clientSteerId": "private",
+        "actionId": str(uuid.uuid4()),
         "tag": made(user.post("/chat/api/tags", json={"tag": f"private-{user.id}"}))["tag"],
-        "projectId": made(user.post("/chat/api/projects", json={"name": "private project"}))["_id"],
+        **dict.fromkeys(
+            ("projectId", "chatProjectId"),
+            made(user.post("/chat/api/projects", json={"name": "private project"}))["_id"],
+        ),
     }
 
 
@@ -110,7 +118,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
         "name": "private endpoint",
         "endpoint": "Fake",
-        "tool": "web_search",
+        "toolId": "web_search",
     }
 
 
@@ -188,9 +196,10 @@ def file_parts(op: Op) -> list[str]:
 def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     """A response without what differs from request to request: ids, dates, tokens."""
     text = response.text
-    for value in {value for mapping in ids for value in mapping.values()}:
+    # The longer ones first: one may be part of another.
+    for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text

@@ -8,7 +8,7 @@ import pytest
 
 from storage.core.database import Database
 from tests.conftest import MakeUser
-from tests.security.conftest import Belongings, faceless, furnish, send
+from tests.security.conftest import CALLED, Belongings, faceless, furnish, send
 from tests.support.operations import ALL_OPERATIONS, Op, id_fields
 
 Furnished = Callable[[str], Belongings]
@@ -19,7 +19,14 @@ TAKES_ID = [
     for op in ALL_OPERATIONS
     if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
 ]
+# There is nothing yet that they could do, for anybody.
+NEVER_SUCCEED = {"librechat.resume_chat"}
 # What names several objects, of which each has to be the caller's own.
+STARTS = {
+    *("agent_id", "assistant_id", "chatProjectId", "clientRequestId", "conversationId", "endpoint"),
+    *("messageId", "overrideParentMessageId", "parentMessageId", "presetId", "recoverySteerId"),
+    "responseMessageId",
+}
 SEVERAL_IDS = {
     "librechat.create_share": {"conversationId", "targetMessageId"},
     "librechat.update_share": {"shareId", "targetMessageId"},
@@ -34,6 +41,13 @@ SEVERAL_IDS = {
     "get_message": {"conversationId", "messageId"},
     "give_feedback": {"conversationId", "messageId"},
     "librechat.save_preset": {"agent_id", "assistant_id", "presetId"},
+    "librechat.abort_chat": {"conversationId", "streamId"},
+    "librechat.arm_steer": {"clientSteerId", "conversationId", "steerId"},
+    "librechat.cancel_steer": {"clientSteerId", "conversationId", "steerId"},
+    "librechat.resume_chat": {"actionId", "conversationId"},
+    "librechat.start_agent_chat": STARTS - {"endpoint"},
+    "librechat.start_chat": STARTS,
+    "librechat.steer_chat": {"clientSteerId", "conversationId"},
     "start_chat": {
         *("assistant_id", "clientRequestId", "conversationId", "endpoint", "messageId"),
         *("overrideParentMessageId", "parentMessageId", "presetId", "responseMessageId"),
@@ -96,7 +110,8 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
 def names_of_ids(op: Op) -> set[str]:
     """What the operation takes as ids, in its path and its body."""
     in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
-    return in_body | {parameter["name"] for parameter in op.parameters("path")}
+    in_path = (parameter["name"] for parameter in op.parameters("path"))
+    return in_body | {CALLED.get((op.id, name), name) for name in in_path}
 
 
 class TestEveryOperationWithAnId:
@@ -123,7 +138,9 @@ class TestEveryOperationWithAnId:
     def test_refuses_or_serves_its_owner_differently(self, op: Op, furnished: Furnished) -> None:
         """The control: with the caller's own ids the same request succeeds."""
         ada = furnished("ada")
-        if op.id == "follow_chat":
+        if op.id in NEVER_SUCCEED:
+            return
+        if op.id.endswith("follow_chat"):
             # A stream ends with its run.
             ada.owner.post("/api/agents/chat/abort", json={"streamId": ada.ids["streamId"]})
         answer = send(ada.owner, op, ada.ids)

@@ -6,62 +6,9 @@ import pytest
 from pymongo.database import Database as MongoDatabase
 
 from tests.conftest import Client, UserClient
+from tests.support.presets import EVERYTHING
 
 PATH = "/chat/api/presets"
-# Every field of LibreChat's model that a client may set.
-EVERYTHING: dict[str, Any] = {
-    "title": "All of it",
-    "endpoint": "Fake",
-    "endpointType": "custom",
-    "model": "fake-small",
-    "region": "eu-west-1",
-    "chatGptLabel": "GPT",
-    "examples": [{"input": {"content": "Hi"}, "output": {"content": "Hello"}}],
-    "modelLabel": "Small",
-    "promptPrefix": "Be brief.",
-    "temperature": 0.5,
-    "top_p": 1,
-    "topP": 0.9,
-    "topK": 40,
-    "maxOutputTokens": 100,
-    "maxTokens": 101,
-    "presence_penalty": -1,
-    "frequency_penalty": 1.5,
-    "file_ids": ["file-1"],
-    "resendImages": True,
-    "promptCache": False,
-    "promptCacheTtl": "1h",
-    "thinking": True,
-    "thinkingBudget": 2000,
-    "thinkingLevel": "low",
-    "effort": "high",
-    "system": "You help.",
-    "resendFiles": True,
-    "imageDetail": "auto",
-    "agent_id": "agent_1",
-    "assistant_id": "asst_1",
-    "instructions": "Help.",
-    "stop": ["END"],
-    "isArchived": False,
-    "iconURL": "https://example.test/icon.png",
-    "greeting": "Hello!",
-    "spec": "small",
-    "tags": ["work"],
-    "tools": ["calculator"],
-    "maxContextTokens": 8000,
-    "max_tokens": 102,
-    "useResponsesApi": False,
-    "web_search": True,
-    "url_context": False,
-    "disableStreaming": True,
-    "fileTokenLimit": 1000,
-    "reasoning_effort": "low",
-    "reasoning_summary": "auto",
-    "reasoning_mode": "standard",
-    "reasoning_context": "all",
-    "verbosity": "low",
-    "order": 3,
-}
 
 
 def save(client: UserClient, **fields: Any) -> Any:
