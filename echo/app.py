@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
@@ -81,7 +82,9 @@ def _limiter(settings: Settings, database: Database, services: Services) -> Rate
 def _web_client(settings: Settings, services: Services) -> ClientBesideContracts | None:
     directory = find_client(settings)
     base = services.contracts.bases[LIBRECHAT]
-    return ClientBesideContracts(directory, base) if directory else None
+    addresses = map(urlsplit, settings.bundlers.values())
+    frames = sorted({f"{each.scheme}://{each.netloc}" for each in addresses})
+    return ClientBesideContracts(directory, base, frame_sources=frames) if directory else None
 
 
 def _lifespan(services: Services, observation: Observation, close: Callable[[], None]) -> Any:

@@ -58,6 +58,8 @@ class ApiError(Exception):
         self.code = code or self.default_code
         self.headers = dict(headers or {})
         self.errors = errors
+        # What LibreChat's own clients read in the body, in place of ours; for operations of its contract only.
+        self.librechat: Mapping[str, Any] = {}
         super().__init__(f"{self.status} {self.code}: {self.message}")
 
 
@@ -326,6 +328,7 @@ def render(error: ApiError, *, request_id: str | None = None, path: str = "") ->
         payload["requestId"] = request_id
     if path.startswith(OPENAI_PATHS):
         payload["error"] = openai_error(error)
+    payload |= error.librechat
     return RenderedError(
         error.status, {"Content-Type": "application/json", **error.headers}, orjson.dumps(payload)
     )

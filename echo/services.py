@@ -9,6 +9,8 @@ from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.agents.assembly import build_agents
+from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
@@ -37,6 +39,7 @@ class Services:
 
     access: Access
     accounts: Accounts
+    agents: Agents
     background: Background
     chat: ChatService
     completions: CompletionService
@@ -58,21 +61,26 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    library = build_library(settings, database)
+    agents = build_agents(database, access.access)
+    library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,
+        providers.moderation,
         accounts.keys.credentials,
         providers.titles,
         library.file_store,
         background,
         count_tokens,
         accounts.violations.count,
+        library.memories.text,
+        agents.for_chat,
     )
     return Services(
         access=access.access,
         accounts=accounts,
+        agents=agents,
         background=background,
         chat=build_chat(settings, database, chat),
         completions=build_completions(

@@ -16,13 +16,9 @@ def start_chat(
     services: Services, caller: Caller, client: ClientInfo, *, endpoint: str, body: Json
 ) -> Json | Pending:
     """Ask a model; the answer comes by the stream."""
-    asked, moderation = schemas.asked(body), services.providers.moderation
+    asked = schemas.asked(body)
     check_size(asked.text, services.settings.max_message_bytes)
-    if moderation.enabled:
-        return Pending(
-            lambda: services.chat.start_checked(caller.id, endpoint, asked, client, check=moderation.check)
-        )
-    return services.chat.start(caller.id, endpoint, asked, client)
+    return services.chat.starting.begin(caller.id, endpoint, asked, client)
 
 
 def follow_chat(

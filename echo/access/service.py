@@ -49,8 +49,10 @@ class Access:
         resource = stored_id(resource_id)
         if resource is None:
             return 0
-        role, principals = self._principals(caller)
-        return ALL if role == ADMIN else self._entries.bits(principals, kind, resource)
+        role, directory_id = self._account(caller)
+        if role == ADMIN:
+            return ALL
+        return self._entries.bits(self._principals(caller, role, directory_id), kind, resource)
 
     def require(self, caller: Caller, kind: ResourceType, resource_id: StoredId | str, needed: int) -> int:
         """The caller's bits, which have all that is `needed`.
@@ -67,11 +69,11 @@ class Access:
 
     def accessible(self, caller: Caller, kind: ResourceType, needed: int) -> list[StoredId]:
         """The things of a kind that were shared with the caller so far, the newest first; at most 5000."""
-        return self._entries.resources(self._principals(caller)[1], kind, needed)
+        return self._entries.resources(self._principals(caller, *self._account(caller)), kind, needed)
 
     def each(self, caller: Caller, kind: ResourceType) -> dict[StoredId, int]:
         """What the caller may do with each thing that was shared with them; at most 5000, the newest first."""
-        return self._entries.bits_of_each(self._principals(caller)[1], kind)
+        return self._entries.bits_of_each(self._principals(caller, *self._account(caller)), kind)
 
     def public(self, kind: ResourceType, needed: int = VIEW) -> set[StoredId]:
         """The things of a kind that everybody may do so much with; at most 5000."""
@@ -110,7 +112,10 @@ class Access:
 
         Nobody has one of what Echo does not have. Raises `KeyError` for a type that does not exist.
         """
-        role, _ = self._account(caller)
+        return self.role_allows(self._account(caller)[0], permission_type, *permissions)
+
+    def role_allows(self, role: str, permission_type: str, *permissions: str) -> bool:
+        """The same for any role."""
         said = self._roles.of(role)[permission_type]
         return all(said.get(each, False) for each in permissions)
 
@@ -123,15 +128,14 @@ class Access:
         """The role of the caller as it is now, not when their token was made; "" for one who is gone."""
         return self._account(caller)[0]
 
-    def _principals(self, caller: Caller) -> tuple[str, list[Principal]]:
-        role, directory_id = self._account(caller)
+    def _principals(self, caller: Caller, role: str, directory_id: str | None) -> list[Principal]:
         groups = self._groups.ids_of(caller.id, directory_id)
         principals = [
             Principal(USER, owner_id(caller.id)),
             EVERYBODY,
             *(Principal(GROUP, each) for each in groups),
         ]
-        return role, [*principals, Principal(ROLE, role)] if role else principals
+        return [*principals, Principal(ROLE, role)] if role else principals
 
     def _account(self, caller: Caller) -> tuple[str, str | None]:
         """The role of the caller, and the id that a directory has for them."""

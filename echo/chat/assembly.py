@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.background import Background
+from echo.chat.agents import AgentsAndModels, FindAgent
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
-from echo.chat.respondent import Models
+from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
+from echo.chat.starting import Starting
+from echo.chat.steering import Steering
 from echo.files import FileStore
 from echo.providers.chat import Providers
+from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from storage.accounts.users import UserRepository
@@ -24,6 +28,7 @@ from storage.library.files import FileRepository
 from storage.library.presets import PresetRepository
 from storage.runs.pieces import PieceRepository
 from storage.runs.runs import RunRepository
+from storage.runs.steers import SteerRepository
 from storage.runs.workers import WorkerRepository
 
 
@@ -32,35 +37,44 @@ class ChatParts:
     """What chats share with the rest.
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
-    and address.
+    and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
+    may talk with, by the user's id and its own.
     """
 
     providers: Providers
+    moderation: Moderation
     credentials: FindCredentials
     titles: TitleService
     file_store: FileStore
     background: Background
     count_tokens: Callable[[str], int]
     violation: Callable[[str, str, str], None]
+    memories_text: Callable[[str], str | None]
+    find_agent: FindAgent
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
     """The service behind the operations of chats; nothing is contacted."""
     chats = ChatRepository(database)
-    stores = RunStores(chats, RunRepository(database), PieceRepository(database), WorkerRepository(database))
+    runs, steers = RunRepository(database), SteerRepository(database)
+    stores = RunStores(chats, runs, PieceRepository(database), WorkerRepository(database), steers)
     files = FileRepository(database)
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )
     preparation = Preparation(
         reading,
-        Sides(endpoints, settling, Models()),
+        Sides(endpoints, settling, respondents),
         parts.count_tokens,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
+        memories_text=parts.memories_text,
     )
-    return ChatService(preparation, hub, stores, files, parts.background, violation=parts.violation)
+    steering = Steering(steers, Running(runs, hub), files, parts.file_store)
+    starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)
+    return ChatService(starting, hub, stores, parts.background, steering)

@@ -1,6 +1,6 @@
 """Files that go with a message: only its owner's own, as pictures and texts that a model can be sent."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from echo.chat.context import picture_tokens
@@ -77,6 +77,19 @@ class Attachments:
         other = Attachments(self._files, self._store, self._owner)
         other._left, other._count = self._left, self._count
         return other
+
+    def texts(self, records: Iterable[Record]) -> Iterator[tuple[str, str]]:
+        """Those of the records that are texts: name and content of each that is still there and not too large."""
+        for record in records:
+            size = record.get("bytes")
+            if isinstance(size, int | float) and size > MAX_BYTES:
+                continue
+            try:
+                attachment = self._load(record)
+            except (NotFound, Unprocessable):
+                continue
+            if attachment is not None and attachment.media_type == "text/plain":
+                yield attachment.filename, attachment.content.decode("utf-8", "replace")
 
     def _take(self, attachment: Attachment) -> bool:
         size = len(attachment.content)

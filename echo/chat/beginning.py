@@ -59,9 +59,16 @@ def begun_of(talk: Talk, place: Place, about: Document, temporary: timedelta) ->
         "model": first.model,
         **first.respondent.kept,
     }
+    if first.respondent.agent_id is None and talk.conversation.get("agent_id"):
+        # It was an agent's before.
+        settings["agent_id"] = None
     if first.chosen.settings.type == "custom" and first.respondent.shown_endpoint is None:
         settings["endpointType"] = "custom"
+    elif talk.conversation.get("endpointType"):
+        settings["endpointType"] = None
     is_new, is_temporary = not talk.conversation, talk.asked.is_temporary
+    if is_new:
+        settings = {name: value for name, value in settings.items() if value is not None}
     return Begun(
         question={**place.question, "model": None} if place.is_new_question else None,
         answer=answer,

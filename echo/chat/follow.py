@@ -1,7 +1,9 @@
 """The bytes of a run's stream for one reader."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from echo.chat import frames
 from echo.chat.transcript import BEGINNING, Frame, Transcript
@@ -11,8 +13,36 @@ KEEP_ALIVE_SECONDS = 15.0
 MOST_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How someone reads: from the beginning, or with `resume` the state first.
+
+    `protocol` is the version of LibreChat's that the reader speaks, `pending` what waits for the end of the run.
+    """
+
+    resume: bool = False
+    protocol: int = 1
+    pending: Sequence[Mapping[str, Any]] = ()
+
+    def opening(self, transcript: Transcript) -> Frame:
+        """The state of a run."""
+        state = transcript.state()
+        return Frame(
+            frames.MESSAGE, frames.sync({**state, "pendingSteers": self.pending} if self.pending else state)
+        )
+
+    def spoken(self, frame: Frame) -> Frame:
+        """An event in the reader's protocol: the last one tells which that is."""
+        if self.protocol == 1 or not (frame.name == frames.ERROR or frame.payload.get("final")):
+            return frame
+        return Frame(frame.name, {**frame.payload, "generationProtocolVersion": self.protocol})
+
+
+FROM_THE_BEGINNING = Reading()
+
+
 async def follow(
-    transcript: Transcript, closing: asyncio.Event, *, resume: bool = False
+    transcript: Transcript, closing: asyncio.Event, reading: Reading = FROM_THE_BEGINNING
 ) -> AsyncGenerator[bytes, None]:
     """Every event from the beginning, then as they come, until the last; with `resume` the state first, then the new.
 
@@ -22,10 +52,10 @@ async def follow(
     transcript.watchers.add(change.set)
     try:
         found, place = list[Frame](), BEGINNING
-        if resume:
-            found, place = [Frame(frames.MESSAGE, frames.sync(transcript.state()))], transcript.present
+        if reading.resume:
+            found, place = [reading.opening(transcript)], transcript.present
         while True:
-            for piece in pieces(found):
+            for piece in pieces(map(reading.spoken, found)):
                 yield piece
             change.clear()
             found, place = transcript.since(place, MOST_BYTES)

@@ -17,6 +17,7 @@ import structlog
 from echo.background import Background
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
+from echo.chat.refusals import predecessor_mismatch
 from echo.chat.run import Run, Tools
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics
@@ -24,7 +25,8 @@ from echo.providers.titles import TitleService
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError
 from storage.runs.pieces import PieceRepository
-from storage.runs.runs import RunRepository
+from storage.runs.runs import RUNNING, RunRepository
+from storage.runs.steers import SteerRepository
 from storage.runs.workers import WorkerRepository
 
 log = structlog.get_logger(__name__)
@@ -48,6 +50,7 @@ class RunStores:
     runs: RunRepository
     pieces: PieceRepository
     workers: WorkerRepository
+    steers: SteerRepository
 
 
 class RunHub:
@@ -70,7 +73,13 @@ class RunHub:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="echo-chat")
         self._journal = Journal(stores.chats, stores.runs, stores.pieces, self.in_thread)
         self._tools = Tools(
-            stores.chats, titles, count_tokens, self.in_thread, self._keep_title, self._journal.pause
+            stores.chats,
+            stores.steers,
+            titles,
+            count_tokens,
+            self.in_thread,
+            self._keep_title,
+            self._journal.pause,
         )
         self._local: dict[str, Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}
@@ -122,6 +131,7 @@ class RunHub:
         self._local[run.id] = run
         try:
             self._check_number(prepared.owner, run.id)
+            self._check_predecessor(prepared, run)
             self._stores.chats.begin(prepared.owner, prepared.conversation_id, prepared.begun)
             self._background.submit(self._execute(run))
         except BaseException:
@@ -140,6 +150,18 @@ class RunHub:
             raise TooManyRequests(
                 5, "So many answers at the same time are not allowed.", code="too_many_runs"
             )
+
+    def _check_predecessor(self, prepared: Prepared, run: Run) -> None:
+        """Of turns that are to follow one run only the first may begin."""
+        if prepared.predecessor is None:
+            return
+        between = self._stores.runs.between(
+            prepared.owner, prepared.conversation_id, prepared.predecessor, run.created_at, run.id
+        )
+        if between is not None:
+            began = round(between["createdAt"].timestamp() * 1000)
+            active = between["status"] == RUNNING and bool(self.alive([between]))
+            raise predecessor_mismatch(prepared.conversation_id, began, active=active)
 
     def _beat(self) -> None:
         if time.monotonic() - self._said_at >= BEAT_SECONDS:

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from echo.chat import frames
-from echo.chat.follow import follow
+from echo.chat.follow import Reading, follow
 from echo.chat.transcript import Transcript
 from storage.core.errors import StorageError
 from storage.runs.pieces import Piece, PieceRepository
@@ -79,15 +79,13 @@ class Mirrors:
         self._past: WeakValueDictionary[str, Transcript] = WeakValueDictionary()
         self._polling: asyncio.Task[None] | None = None
 
-    async def follow(
-        self, document: Mapping[str, Any], *, resume: bool = False
-    ) -> AsyncGenerator[bytes, None]:
+    async def follow(self, document: Mapping[str, Any], reading: Reading) -> AsyncGenerator[bytes, None]:
         """The bytes of a run's stream for one reader; see `echo.chat.follow`."""
         if document["status"] != RUNNING:
             transcript = self._shared(document)
             # As large as the answer: one for all readers is enough, however slow they are.
             del document
-            async for each in follow(transcript, self._closing, resume=resume):
+            async for each in follow(transcript, self._closing, reading):
                 yield each
             return
         mirror = self._mirrors.setdefault(str(document["_id"]), Mirror(document))
@@ -96,7 +94,7 @@ class Mirrors:
             if self._polling is None or self._polling.done():
                 self._polling = asyncio.create_task(self._poll())
             await mirror.ready.wait()
-            async for each in follow(mirror.transcript, self._closing, resume=resume):
+            async for each in follow(mirror.transcript, self._closing, reading):
                 yield each
         finally:
             mirror.readers -= 1

@@ -54,12 +54,14 @@ class Preparation:
         *,
         titles: bool,
         temporary_seconds: int,
+        memories_text: Callable[[str], str | None],
     ) -> None:
         self._stores = stores
         self._sides = sides
         self._count = count_tokens
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
+        self._memories_text = memories_text
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
@@ -76,7 +78,8 @@ class Preparation:
             else self._stores.chats.conversation(owner, str(asked.conversation_id))
         )
         variables = Variables(lambda: self._stores.users.get(owner))
-        sides = self._sides.settle(owner, found, conversation, variables)
+        memories = self._memories_text(owner)
+        sides = self._sides.settle(owner, found, conversation, variables, memories)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
         records = own_files.records(asked.files) if place.is_new_question else []
@@ -142,6 +145,7 @@ class Preparation:
             counts=counts,
             agent_id=side.agent_id,
             provider_name=provider_name(side.chosen.settings),
+            endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
         )
 

@@ -22,6 +22,8 @@ class Asking:
     counts: Mapping[str, int]
     agent_id: str
     provider_name: str
+    # The endpoint that is asked, where conversation and messages name another.
+    endpoint: str | None = None
     group: int | None = None
 
 

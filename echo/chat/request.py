@@ -44,7 +44,7 @@ class Asked:
     """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text.
 
     `recovers` is the id of a steer that this question repeats, `predecessor` the time, in milliseconds, of the run
-    that the client takes for the conversation's newest.
+    that the client takes for the conversation's newest, `protocol` the version of LibreChat's that it speaks.
     """
 
     text: str = ""
@@ -67,6 +67,7 @@ class Asked:
     added: Added | None = None
     recovers: str | None = None
     predecessor: int | None = None
+    protocol: int = 1
 
 
 @dataclass(frozen=True)

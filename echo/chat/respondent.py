@@ -17,13 +17,13 @@ class Respondent:
 
     `endpoint` is the one that is asked, `shown_endpoint` the one that conversation and messages name, and
     `shown_model` the model that the answer names; None where they are the same. `fixed` are parameters by LibreChat's
-    names that win over all others, `kept` is what the conversation is given, and `agent_id` what events and usage
+    names beside which no others count, `kept` is what the conversation is given, and `agent_id` what events and usage
     call the answerer.
     """
 
     endpoint: str
     asked: Asked
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
     shown_endpoint: str | None = None
     shown_model: str | None = None
@@ -40,11 +40,3 @@ class Respondents(Protocol):
 
         Raises `storage.core.errors.NotFound` for one that is not there or not the owner's to ask.
         """
-
-
-class Models:
-    """The models themselves, and nobody else."""
-
-    def find(self, owner: str, endpoint: str, asked: Asked) -> Respondent:
-        """The endpoint's model that the request, or its conversation, names."""
-        return Respondent(endpoint, asked)

@@ -16,7 +16,8 @@ from echo.chat.voice import Voice
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
 from echo.providers.titles import TitleService
 from storage.conversations.chats import ChatRepository
-from storage.core.errors import Unavailable
+from storage.core.errors import StorageError, Unavailable
+from storage.runs.steers import SteerRepository
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Tools:
     """
 
     chats: ChatRepository
+    steers: SteerRepository
     titles: TitleService
     count_tokens: Callable[[str], int]
     in_thread: Callable[..., Awaitable[Any]]
@@ -147,7 +149,17 @@ class Run:
             answer_parts = [part for part in outcome.content if own <= part.items()]
             title = await self._title(answer_parts, conversation.get("title"))
             conversation = {**conversation, "title": title}
-        self._tell(conversation, answer, outcome)
+        self._tell(conversation, answer, outcome, await self._left())
+
+    async def _left(self) -> list[Json]:
+        """The messages that have come for the end of the run; no more may come."""
+        try:
+            left: list[Json] = await self._tools.in_thread(self._tools.steers.close, self.owner, self.id)
+        except StorageError as error:
+            # They are found by the state of the conversation.
+            log.warning("what was sent during a run cannot be read", run=self.id, cause=repr(error))
+            return []
+        return left
 
     def _tell_usage(self, voice: Voice, used: tuple[int, int], number: int) -> None:
         if voice.failure is None:
@@ -214,8 +226,8 @@ class Run:
         title = await self._tools.titles.title_for(
             str(prepared.question["text"]),
             answer,
-            endpoint=prepared.about["endpoint"],
-            model=prepared.about["model"],
+            endpoint=prepared.first.endpoint or prepared.about["endpoint"],
+            model=prepared.first.request.model,
             credentials=prepared.first.credentials,
             placeholders=prepared.first.request.placeholders,
         )
@@ -224,7 +236,13 @@ class Run:
         ):
             made.append(title)
 
-    def _tell(self, conversation: Mapping[str, Any], answer: Mapping[str, Any], outcome: Outcome) -> None:
+    def _tell(
+        self,
+        conversation: Mapping[str, Any],
+        answer: Mapping[str, Any],
+        outcome: Outcome,
+        left: list[Json],
+    ) -> None:
         if outcome.failure is not None:
             self._fail(outcome.failure)
         elif not outcome.is_complete and self._stopped == "interrupted":
@@ -232,7 +250,7 @@ class Run:
         else:
             self.ending = "complete" if outcome.is_complete else "aborted"
             told = to_tell(self.prepared, conversation, answer, aborted=not outcome.is_complete)
-            self.transcript.add(frames.MESSAGE, told)
+            self.transcript.add(frames.MESSAGE, {**told, **({"pendingSteers": left} if left else {})})
 
     def _fail(self, error: ApiError) -> None:
         self.titling, self.ending = False, "interrupted" if error.code == INTERRUPTED else "error"

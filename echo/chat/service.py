@@ -1,27 +1,23 @@
 """What the operations of chats do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from echo.background import Background
-from echo.chat.follow import follow
+from echo.chat.follow import Reading, follow
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.mirrors import Mirrors
-from echo.chat.place import NEW
-from echo.chat.preparation import Preparation
-from echo.chat.prepared import Prepared
-from echo.chat.request import Asked
+from echo.chat.running import Running, milliseconds
+from echo.chat.starting import Starting
+from echo.chat.steering import Steering
 from echo.chat.transcript import Transcript
-from echo.conversations.message_text import message_text
-from echo.errors import NotFound, TooManyRequests
-from echo.handling.caller import ClientInfo
+from echo.errors import NotFound
 from storage.conversations.conversations import UNTITLED
-from storage.core.errors import Conflict, StorageError
-from storage.library.files import FileRepository
+from storage.core.errors import StorageError
 from storage.runs.runs import RUNNING
 
 log = structlog.get_logger(__name__)
@@ -38,97 +34,78 @@ class ChatService:
 
     def __init__(
         self,
-        preparation: Preparation,
+        starting: Starting,
         hub: RunHub,
         stores: RunStores,
-        files: FileRepository,
         background: Background,
-        *,
-        violation: Callable[[str, str, str], None],
+        steering: Steering,
     ) -> None:
-        self._preparation = preparation
-        self._files = files
+        self.steering = steering
+        self.starting = starting
         self._hub = hub
         self._stores = stores
         self._background = background
-        self._violation = violation
+        self._running = Running(stores.runs, hub)
         self._mirrors = Mirrors(
             stores.runs, stores.pieces, stores.workers, in_thread=hub.in_thread, closing=hub.closing
         )
 
-    def start(self, owner: str, endpoint: str, asked: Asked, client: ClientInfo) -> Json:
-        """Start a run, once for each request of a client's; raises what preparing and starting raise."""
-        if found := self._already(owner, asked):
-            return found
-        return self._start(self._preparation.prepare(owner, endpoint, asked), asked, client)
-
-    async def start_checked(
+    def follow(
         self,
         owner: str,
-        endpoint: str,
-        asked: Asked,
-        client: ClientInfo,
+        stream_id: str,
         *,
-        check: Callable[..., Awaitable[None]],
-    ) -> Json:
-        """The same after a check of what the user says, also where a question is asked again.
-
-        Raises what `check` raises; nothing has been stored then.
-        """
-        if found := await self._hub.in_thread(self._already, owner, asked):
-            return found
-        prepared = await self._hub.in_thread(self._preparation.prepare, owner, endpoint, asked)
-        systems = [each.request.system or "" for each in prepared.askings]
-        await check(message_text(prepared.question), "\n".join(systems).strip())
-        return await self._hub.in_thread(self._start, prepared, asked, client)
-
-    def _start(self, prepared: Prepared, asked: Asked, client: ClientInfo) -> Json:
-        owner = prepared.owner
-        if prepared.begun.file_ids:
-            # Before the run: a file that is kept without need is better than a message that loses its own.
-            self._files.use(owner, prepared.begun.file_ids)
-        try:
-            return started(self._hub.start(prepared), "started")
-        except Conflict:
-            if found := self._already(owner, asked):
-                return found
-            raise
-        except TooManyRequests:
-            self._violation("concurrent", owner, client.address)
-            raise
-
-    def _already(self, owner: str, asked: Asked) -> Json | None:
-        if not asked.client_request_id:
-            return None
-        run = self._stores.runs.of_request(owner, asked.client_request_id)
-        return None if run is None else started(run, "resumed")
-
-    def follow(
-        self, owner: str, stream_id: str, *, created_at: int | None = None, resume: bool = False
+        created_at: int | None = None,
+        resume: bool = False,
+        protocol: int = 1,
     ) -> AsyncGenerator[bytes, None]:
         """The events of a conversation's newest run, or of the one that began at `created_at`.
 
-        Raises `NotFound` for a run that is not there, or was forgotten some minutes after its end.
+        `protocol` is the version of LibreChat's that the reader speaks. Raises `NotFound` for a run that is not
+        there, or was forgotten some minutes after its end.
         """
-        run = self._find(owner, stream_id, created_at)
+        run = self._running.get(owner, stream_id, created_at)
+        reading = Reading(resume, protocol)
+        if resume and run["status"] == RUNNING:
+            reading = replace(reading, pending=self._stores.steers.pending(owner, run["_id"]))
         if local := self._hub.local(run["_id"]):
-            return follow(local.transcript, self._hub.closing, resume=resume)
+            return follow(local.transcript, self._hub.closing, reading)
         if run["status"] != RUNNING:
             # What was said in a conversation goes with it.
             self._stores.chats.conversation(owner, stream_id)
-        return self._mirrors.follow(run, resume=resume)
+        return self._mirrors.follow(run, reading)
 
     def status(self, owner: str, conversation_id: str) -> Json:
         """Whether a conversation has a run, and what it has said; raises `NotFound` without a conversation."""
-        run = self._stores.runs.newest(owner, conversation_id)
-        if run is None or run["status"] != RUNNING or not self._hub.alive([run]):
+        run = self._running.current(owner, conversation_id)
+        transcript = None if run is None else self._transcript(run)
+        if run is None or transcript is None or transcript.ended:
             self._stores.chats.conversation(owner, conversation_id)
             return {"active": False, "generationProtocolVersion": 1}
-        state = self._transcript(run).state()
+        return {"generationProtocolVersion": 1, **self._state(run, transcript)}
+
+    def progress(self, owner: str, conversation_id: str, *, once: bool) -> Json:
+        """The same for LibreChat's clients, who ask before there is a conversation too.
+
+        A run under way comes with the messages that wait for its end, one that is over with those that it left:
+        `once` for clients of an earlier protocol, which do not say what became of them.
+        """
+        run = self._running.current(owner, conversation_id)
+        transcript = None if run is None else self._transcript(run)
+        if run is None or transcript is None or transcript.ended:
+            left = self.steering.left(owner, conversation_id, once=once)
+            return {"active": False, **({"unrecoveredSteers": left} if left else {})}
+        state = self._state(run, transcript)
+        if pending := self._stores.steers.pending(owner, run["_id"]):
+            state["resumeState"] = {**state["resumeState"], "pendingSteers": pending}
+        return state
+
+    @staticmethod
+    def _state(run: Mapping[str, Any], transcript: Transcript) -> Json:
+        state = transcript.state()
         return {
             "active": True,
-            "generationProtocolVersion": 1,
-            "streamId": conversation_id,
+            "streamId": run["conversationId"],
             "status": RUNNING,
             "aggregatedContent": state["aggregatedContent"],
             "createdAt": milliseconds(run["createdAt"]),
@@ -145,15 +122,16 @@ class ChatService:
 
     def active(self, owner: str) -> list[str]:
         """The streams of the owner's runs that have not ended."""
-        running = self._hub.alive(self._stores.runs.running(owner))
-        return list(dict.fromkeys(run["conversationId"] for run in running))
+        return self._running.active(owner)
 
-    async def abort(self, owner: str, stream_id: str | None, *, created_at: int | None = None) -> Json:
+    async def abort(
+        self, owner: str, stream_id: str | None, *, created_at: int | None = None, protocol: int = 1
+    ) -> Json:
         """End a run, the owner's newest where none is named; what came so far is stored when this returns.
 
         Raises `NotFound` for one that is not there or has ended.
         """
-        run = await self._hub.in_thread(self._running, owner, stream_id, created_at)
+        run = await self._hub.in_thread(self._running.to_end, owner, stream_id, created_at)
         if local := self._hub.local(run["_id"]):
             local.stop("aborted")
             over: Awaitable[Any] = local.over.wait()
@@ -166,7 +144,13 @@ class ChatService:
                 await over
         except TimeoutError:
             pass  # It will end; only that it has is not known yet.
-        return {"success": True, "aborted": run["conversationId"], "generationProtocolVersion": 1}
+        pending = await self._hub.in_thread(self._stores.steers.close, owner, run["_id"])
+        return {
+            "success": True,
+            "aborted": run["conversationId"],
+            "generationProtocolVersion": protocol,
+            **({"pendingSteers": pending} if pending else {}),
+        }
 
     def abandon(self, owner: str, conversation_id: str) -> None:
         """End the runs of a conversation that was deleted, wherever they are: nothing of them can be kept.
@@ -178,19 +162,6 @@ class ChatService:
             self._stores.runs.request_abort_all(owner, conversation_id)
         except StorageError as error:
             log.warning("runs of a deleted conversation could not be stopped", cause=repr(error))
-
-    def _running(self, owner: str, stream_id: str | None, created_at: int | None) -> Mapping[str, Any]:
-        if stream_id in NEW:
-            running = self._stores.runs.running(owner)
-        else:
-            running = [dict(self._find(owner, str(stream_id), created_at))]
-        alive = self._hub.alive([run for run in running if run["status"] == RUNNING])
-        if not alive:
-            raise NotFound
-        local = self._hub.local(alive[-1]["_id"])
-        if local is not None and local.transcript.ended:
-            raise NotFound
-        return alive[-1]
 
     async def _until_over(self, owner: str, run: Mapping[str, Any]) -> None:
         while True:
@@ -222,12 +193,6 @@ class ChatService:
             return str(title), False
         return None, bool(run and run.get("titling") and (run["status"] != RUNNING or self._hub.alive([run])))
 
-    def _find(self, owner: str, stream_id: str, created_at: int | None) -> Mapping[str, Any]:
-        run = self._stores.runs.newest(owner, stream_id, created_at=moment(created_at))
-        if run is None:
-            raise NotFound
-        return run
-
     def begin(self) -> None:
         """Called when the application starts."""
         self._hub.begin(self.stop)
@@ -248,29 +213,3 @@ async def _snapshot(transcript: Transcript) -> Transcript:
     copy = Transcript(transcript.about)
     copy.load(transcript.everything())
     return copy
-
-
-def started(run: Mapping[str, Any], status: str) -> Json:
-    """What a client gets that starts a run."""
-    return {
-        "streamId": run["conversationId"],
-        "conversationId": run["conversationId"],
-        "generationCreatedAt": milliseconds(run["createdAt"]),
-        "status": status,
-        "generationProtocolVersion": 1,
-    }
-
-
-def milliseconds(moment: datetime) -> int:
-    """A time as clients give it back."""
-    return round(moment.timestamp() * 1000)
-
-
-def moment(created_at: int | None) -> datetime | None:
-    """A time that a client gives back; raises `NotFound` for what is none."""
-    if created_at is None:
-        return None
-    try:
-        return datetime.fromtimestamp(created_at / 1000, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise NotFound from error

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from echo.chat.request import Asked, Settled, settle
-from echo.chat.specs import Spec, Specs
+from echo.chat.specs import Spec, Specs, refused
 from echo.settings.model import normal_name
 from storage.core.errors import NotFound
 from storage.library.assistants import AssistantRepository
@@ -14,6 +14,8 @@ from storage.library.presets import PresetRepository
 Document = Mapping[str, Any]
 # Of a conversation's own: what it was last held with says nothing about another endpoint, or another model spec.
 OF_ENDPOINT = ("model", "modelLabel", "chatGptLabel", "iconURL")
+# What a client may say of how an agent looks.
+OF_LOOKS = ("greeting", "iconURL")
 
 
 class Settling:
@@ -32,12 +34,15 @@ class Settling:
         conversation: Document,
         fixed: Mapping[str, Any] | None = None,
     ) -> Settled:
-        """What holds for one run; what is `fixed` is nobody's to choose.
+        """What holds for one run; where something is `fixed`, nothing else counts.
 
         Raises `storage.core.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
         (`unusable_model_spec`).
         """
         spec = self._specs.choose(asked.parameters, conversation, endpoint)
+        if fixed is not None:
+            self._check_agent(spec, fixed)
+            return _alone(fixed, asked, spec)
         if spec is not None and self._specs.enforced:
             # Nothing else counts then, as in LibreChat.
             return replace(_with_icon(settle(spec.preset, []), spec), kept=spec.kept)
@@ -54,10 +59,13 @@ class Settling:
         named = asked.parameters.get("assistant_id")
         if assistant_id := named or of_conversation.get("assistant_id"):
             others.append(self._assistant(owner, str(assistant_id), is_named=bool(named)))
-        if fixed:
-            return replace(settle(fixed, [asked.parameters, *others]), kept=settle(asked.parameters, []).kept)
         settled = settle(asked.parameters, others)
         return settled if spec is None else _with_icon(settled, spec)
+
+    def _check_agent(self, spec: Spec | None, fixed: Mapping[str, Any]) -> None:
+        """Where specs are enforced, a spec of an agent is of no other."""
+        if self._specs.enforced and spec and spec.preset.get("agent_id") != fixed.get("agent_id"):
+            raise refused("The model spec is of another agent.", "is of another agent")
 
     def _preset(self, owner: str, preset_id: str | None) -> Document:
         if not preset_id:
@@ -72,6 +80,14 @@ class Settling:
                 raise
             return {}
         return {name: found.get(name) for name in ("model", "instructions")}
+
+
+def _alone(fixed: Mapping[str, Any], asked: Asked, spec: Spec | None) -> Settled:
+    """What is fixed, under the picture that client or spec want; a conversation keeps no more than that."""
+    kept = {name: asked.parameters[name] for name in OF_LOOKS if asked.parameters.get(name)}
+    icon = kept.get("iconURL")
+    settled = replace(settle(fixed, []), icon_url=icon, kept={**kept, **(spec.kept if spec else {})})
+    return settled if spec is None else _with_icon(settled, spec)
 
 
 def _with_icon(settled: Settled, spec: Spec) -> Settled:

@@ -62,14 +62,21 @@ class Sides:
         return [(each, self._endpoints.choose(owner, each.endpoint)) for each in respondents]
 
     def settle(
-        self, owner: str, found: Found, conversation: Document, variables: Variables
+        self,
+        owner: str,
+        found: Found,
+        conversation: Document,
+        variables: Variables,
+        memories: str | None = None,
     ) -> Sequence[Side]:
-        """What holds for each; the settings of the conversation are the first one's."""
+        """What holds for each, all told the same memories; the settings of the conversation are the first one's."""
         sides = []
         for number, (respondent, chosen) in enumerate(found):
             asked, held = respondent.asked, {} if number else conversation
-            settled = self._settling.settle(owner, chosen.name, asked, held, respondent.fixed)
-            settled = replace(settled, system=variables.prompt(settled.system, asked.timezone))
+            shown = respondent.shown_endpoint or chosen.name
+            settled = self._settling.settle(owner, shown, asked, held, respondent.fixed)
+            told = (variables.prompt(settled.system, asked.timezone), memories)
+            settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
             sides.append(self._side(respondent, chosen, settled, number))
         return sides
 

@@ -40,11 +40,11 @@ class Specs:
         """
         found = self._find(asked.get("spec"))
         if found is None and self.enforced:
-            raise _refused("This server lets you chat with its model specs only.", "must name a model spec")
+            raise refused("This server lets you chat with its model specs only.", "must name a model spec")
         if found is None:
             return self._of_conversation(asked, conversation, endpoint)
         if not _is_of(found, endpoint):
-            raise _refused("The model spec is of another endpoint.", "is of another endpoint")
+            raise refused("The model spec is of another endpoint.", "is of another endpoint")
         return found
 
     def _of_conversation(self, asked: Json, conversation: Json, endpoint: str) -> Spec | None:
@@ -63,5 +63,6 @@ def _is_of(spec: Spec, endpoint: str) -> bool:
     return isinstance(named, str) and endpoint in (named, BESIDE.get(named))
 
 
-def _refused(sentence: str, reason: str) -> Unprocessable:
+def refused(sentence: str, reason: str) -> Unprocessable:
+    """The error for a spec that does not fit the request."""
     return Unprocessable(sentence, code="unusable_model_spec", errors=(FieldError("spec", reason),))

@@ -20,6 +20,7 @@ from echo.cli.serving import serve
 from echo.cli.stats import stats
 from echo.cli.transfer import export, import_
 from echo.cli.users import user
+from echo.cli.web_client import web_client
 
 
 class Commands(click.Group):
@@ -62,3 +63,4 @@ main.add_command(export)
 main.add_command(import_)
 main.add_command(stats)
 main.add_command(user)
+main.add_command(web_client)

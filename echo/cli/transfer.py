@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
-from echo.cli.output import for_people, show_one, show_rows
+from echo.cli.output import for_people, progress_bar, show_one, show_rows
 
 # sysexits.h: the data are at fault; no such user; a file cannot be written.
 EXIT_DATA = 65
@@ -134,28 +134,6 @@ def interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         fail("Interrupted. Run the same command again; nothing is there twice.", EXIT_INTERRUPTED)
-
-
-@contextmanager
-def progress_bar(what: str, total: int, *, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, where that is a terminal; gives the function that moves it. It stays as it was at the end."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    count: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
-    columns = [TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn()]
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 @contextmanager

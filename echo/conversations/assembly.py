@@ -17,6 +17,7 @@ from storage.conversations.projects import ProjectRepository
 from storage.conversations.revisions import RevisionRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
+from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 
 # What nobody has more of: bookmarks are always listed as a whole.
@@ -48,6 +49,7 @@ class Conversations:
     searches: Searches
     tags: TagRepository
     threads: ThreadRepository
+    tool_calls: ToolCallRepository
     transfers: TransferService
 
 
@@ -70,6 +72,7 @@ def build_conversations(settings: Settings, database: Database) -> Conversations
         searches=Searches(settings.search_seconds),
         tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),
+        tool_calls=ToolCallRepository(database),
         transfers=TransferService(
             ImportRepository(database), ExportRepository(database), max_bytes=settings.max_import_bytes
         ),

@@ -24,7 +24,8 @@ from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
 from echo.serving.parent import end_with_master
 from echo.settings import Settings
-from echo.webclient.installed import client_in_use
+from echo.webclient.installed import OFF, client_in_use
+from storage.agents.categories import AgentCategoryRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from storage.operator.indexes import ensure_indexes
@@ -67,6 +68,8 @@ def serve(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
         prepare(complete)
+        if complete.web_client != OFF:
+            log.info("the web client is served", directory=complete.web_client)
         run_workers(complete, embedded)
 
 
@@ -86,11 +89,12 @@ def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer 
 
 
 def prepare(settings: Settings) -> None:
-    """Make what the workers expect to be there: the indexes, and the roles."""
+    """Make what the workers expect to be there: the indexes, the roles, and the categories of agents."""
     database = Database(str(settings.mongo_uri))
     try:
         ensure_indexes(database)
         seed_access(settings, database)
+        AgentCategoryRepository(database).seed()
     finally:
         database.close()
 
@@ -137,7 +141,7 @@ def listening_on(port: int, settings: Settings) -> Settings:
     """The settings with the port that the system chose, which addresses that nobody sets have too."""
     before, after = "http://localhost:0", f"http://localhost:{port}"
     server, client = (
-        after if address == before else address
+        after + address[len(before) :] if address.startswith(before) else address
         for address in (settings.domain_server, settings.domain_client)
     )
     return replace(settings, port=port, domain_server=server, domain_client=client)

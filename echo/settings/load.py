@@ -30,6 +30,8 @@ HOUR = 60 * MINUTE
 MODERATIONS = "https://api.openai.com/v1/moderations"
 # A host of a MongoDB URI that is this machine; the last form is a socket file's.
 THIS_MACHINE = re.compile(r"(127\.[0-9.]+|localhost|\[::1\])(:|$)|%2F", re.IGNORECASE)
+# The part before the path is a source in a policy, where spaces and semicolons have a meaning.
+BUNDLER = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
 # Name, by what, the two variables with their defaults: requests, and the window in minutes, all as in LibreChat,
 # but for those with ECHO_ in front. An account's login limit shares the address's variables.
 RATE_LIMITS = (
@@ -114,6 +116,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     port = reader.whole("PORT", 3080, minimum=0, maximum=65535)
     trust_proxy = reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10)
     domain = f"http://localhost:{port}"
+    root = reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat"))
     # LibreChat's two switches for what it writes to its console.
     level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
     style = "json" if reader.flag("CONSOLE_JSON", False) else "auto"
@@ -127,10 +130,11 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         web_client=_web_client(reader),
-        root=reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat")),
+        bundlers=_bundlers(reader),
+        root=root,
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
-        domain_client=_address(reader, "DOMAIN_CLIENT", domain),
+        domain_client=_address(reader, "DOMAIN_CLIENT", domain if root == "librechat" else f"{domain}/chat"),
         production=reader.text("NODE_ENV", "") == "production",
         trust_proxy=trust_proxy,
         allow_registration=reader.flag("ALLOW_REGISTRATION", True),
@@ -202,6 +206,16 @@ def _data_dir(reader: Reader) -> Path:
 def _web_client(reader: Reader) -> str | None:
     given: str | None = reader.text("ECHO_WEB_CLIENT")
     return str(Path(given).expanduser().absolute()) if given and given != "off" else given
+
+
+def _bundlers(reader: Reader) -> dict[str, str]:
+    """LibreChat's two settings; each becomes a part of the client's content security policy."""
+    named = {"bundlerURL": "SANDPACK_BUNDLER_URL", "staticBundlerURL": "SANDPACK_STATIC_BUNDLER_URL"}
+    found = {key: address for key, name in named.items() if (address := reader.text(name))}
+    for key, address in found.items():
+        if not BUNDLER.fullmatch(address):
+            raise SettingsError(f"{named[key]} must be an address of http:// or https://.")
+    return found
 
 
 def _threads(mongo_uri: str | None) -> int:

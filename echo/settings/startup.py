@@ -89,6 +89,7 @@ def librechat_signed_in(settings: Settings) -> dict[str, Any]:
     told = {
         "helpAndFaqURL": client.help_url,
         "customFooter": client.custom_footer,
+        **settings.bundlers,
         "sharedLinksEnabled": settings.allow_shared_links,
         "publicSharedLinksEnabled": settings.allow_shared_links_public,
         "allowAccountDeletion": settings.allow_account_deletion,

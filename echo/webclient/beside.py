@@ -1,5 +1,6 @@
 """The web client beside the contracts: what no contract has, below the path of LibreChat's."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -13,9 +14,9 @@ class ClientBesideContracts:
     Raises `NotAClient` for a directory without a built client.
     """
 
-    def __init__(self, directory: Path, base: str) -> None:
+    def __init__(self, directory: Path, base: str, *, frame_sources: Iterable[str] = ()) -> None:
         self._base = f"{base}/"
-        self._client = WebClient(directory, self._base)
+        self._client = WebClient(directory, self._base, frame_sources=frame_sources)
 
     def claims(self, method: str, path: str) -> bool:
         """Whether the client answers this; the whole path, as it was sent."""

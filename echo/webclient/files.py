@@ -67,11 +67,11 @@ def find_files(directory: Path) -> dict[str, ClientFile]:
     for name, path in _regular_files(root):
         paths[name] = path
         if len(paths) > MAX_FILES:
-            raise NotAClient(f"has more than {MAX_FILES} files: is it the directory of a built client?")
+            raise NotAClient(f"has more than {MAX_FILES} files (is it the directory of a client?)")
     if "index.html" not in paths:
         raise NotAClient("has no index.html")
     if not any(name.startswith("assets/") for name in paths):
-        raise NotAClient("has no assets: was the client built?")
+        raise NotAClient("has no assets (was the client built?)")
     return {
         name: _client_file(name, path, paths) for name, path in paths.items() if not _is_variant(name, paths)
     }

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from echo.settings import Settings, SettingsError
+from echo.webclient.failures import Unreachable
 from echo.webclient.files import NotAClient, find_files
 from echo.webclient.page import read_page
 
@@ -92,22 +93,27 @@ def client_in_use(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def changing(data_dir: Path) -> Iterator[Path]:
-    """The directory of clients, made if need be, while nobody else changes what is in it."""
+    """The directory of clients, made if need be, while nobody else changes what is in it.
+
+    Raises `Unreachable` while somebody does.
+    """
     place = home(data_dir)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(place / "lock"):
+    lock = FileLock(place / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Unreachable("Another installation of a web client is under way.") from error
+    try:
         yield place
+    finally:
+        lock.release()
 
 
 def put_in_place(place: Path, incoming: Path, record: Installed) -> None:
     """Make a complete client the installed one, at once and for good; the others go, unless a server has them."""
-    final = place / record.directory
-    if final.exists():
-        # The same client again.
-        shutil.rmtree(incoming)
-    else:
-        incoming.rename(final)
-        sync(place)
+    incoming.rename(place / record.directory)
+    sync(place)
     _write_record(place, asdict(record))
     remove_others(place, keep=record.directory)
 

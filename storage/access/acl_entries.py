@@ -141,7 +141,9 @@ class AclEntryRepository(Repository):
         """The grants on a thing, the oldest first, `limit` at most."""
         with translated():
             query = {"resourceType": kind, "resourceId": resource}
-            return list(self._collection.find(query).sort("_id", ASCENDING).limit(limit))
+            # MongoDB makes the ids of upserts itself: they do not follow each other within a second.
+            oldest_first = [("createdAt", ASCENDING), ("_id", ASCENDING)]
+            return list(self._collection.find(query).sort(oldest_first).limit(limit))
 
     def forget(self, kind: str, resources: Iterable[ObjectId]) -> int:
         """Remove every grant on things that are gone; how many there were."""

@@ -1,5 +1,6 @@
 """The `users` collection."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -87,6 +88,23 @@ class UserRepository(Repository):
         """The user; raises `NotFound`."""
         with translated():
             return found(self._collection.find_one({"_id": owner_id(owner)}))
+
+    def prefer_memories(self, owner: str, wanted: bool) -> None:
+        """Note whether chats may know what is remembered of the user; raises `NotFound`."""
+        self._set(owner, {"personalization.memories": wanted})
+
+    def set_skill_states(self, owner: str, states: Mapping[str, bool]) -> None:
+        """Note which skills the user has switched on or off, by id; raises `NotFound`."""
+        self._set(owner, {"skillStates": dict(states)})
+
+    def set_avatar(self, owner: str, address: str) -> None:
+        """Note where the user's picture of themselves is; raises `NotFound`."""
+        self._set(owner, {"avatar": address})
+
+    def _set(self, owner: str, fields: Document) -> None:
+        with translated():
+            change = {"$set": {**fields, "updatedAt": now()}}
+            found(self._collection.find_one_and_update({"_id": owner_id(owner)}, change, {"_id": 1}))
 
     def find_by_email(self, email: str) -> Document | None:
         """The user with an address, None if there is none: a login has no owner yet.

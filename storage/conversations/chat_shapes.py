@@ -38,6 +38,7 @@ ANSWER = (
     "unfinished",
 )
 SETTINGS = (
+    "agent_id",
     "assistant_id",
     "chatGptLabel",
     "disableStreaming",

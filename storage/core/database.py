@@ -34,6 +34,7 @@ PATIENT_SECONDS = 60.0
 INDEX_CONFLICTS = {85, 86}
 # MongoDB's code for an index that cannot be: on a sharded collection a unique one without the shard key first.
 CANNOT_CREATE_INDEX = 67
+NO_INDEX = {*INDEX_CONFLICTS, CANNOT_CREATE_INDEX}
 # What tells one index from another, besides its keys; `background` and versions mean nothing any more.
 INDEX_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
 
@@ -112,8 +113,23 @@ class Database:
         allow, and a sharding that does not, are left as they are, and logged. Raises `Unavailable`.
         """
         for name, models in wanted.items():
-            for model in models:
-                self._ensure_index(name, model)
+            together = list(models)
+            if together and not self._create_indexes(name, together):
+                for model in together:
+                    self._ensure_index(name, model)
+
+    def _create_indexes(self, name: str, models: list[IndexModel]) -> bool:
+        """Whether MongoDB has them all now: it makes those of one command together, or none of them."""
+        with translated():
+            try:
+                self._database[name].create_indexes(models)
+            except DuplicateKeyError:
+                return False
+            except OperationFailure as error:
+                if error.code in NO_INDEX:
+                    return False
+                raise
+        return True
 
     def _ensure_index(self, name: str, model: IndexModel) -> None:
         with translated():

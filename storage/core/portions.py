@@ -107,6 +107,15 @@ def take_within(documents: Iterable[Document], most: int) -> tuple[list[Document
     return rows, True
 
 
+def portioned(documents: Sequence[Document]) -> Reading:
+    """Documents that are in memory already, to be answered some at a time where they are large."""
+    sizes = [(index, weight(each)) for index, each in enumerate(documents)]
+    if sum(size for _, size in sizes) <= WHOLE_BYTES:
+        return Reading([list(documents)], True, WHOLE_BYTES)
+    portions = [[documents[index] for index in indexes] for indexes in by_bytes(sizes)]
+    return Reading(portions, False, max(PORTION_BYTES, *(size for _, size in sizes)))
+
+
 def weight(value: Any) -> int:
     """About how many bytes a document or a list has in the database; of text, which is nearly all of it, exactly.
 

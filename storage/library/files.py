@@ -1,6 +1,6 @@
 """The `files` collection: what is known of each stored file; the bytes are on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pymongo import ASCENDING, DESCENDING
@@ -38,6 +38,22 @@ class FileRepository(Repository):
             self._collection.insert_one(document)
         return document
 
+    def of_agent_listed(self, file_ids: Sequence[str]) -> Reading:
+        """The records of an agent's files, the last changed first, without `text`; whose they are does not matter."""
+        newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
+        return read_all(self._collection, Query({"file_id": {"$in": [*file_ids]}}, {"text": 0}, newest_first))
+
+    def hold(self, owner: str, file_ids: Sequence[str], seconds: float) -> int:
+        """Keep uploads of LibreChat's, which no message has yet, for so long after they came; how many there are.
+
+        As in LibreChat: files that wait with a message in a queue, and that would be removed as unused meanwhile.
+        """
+        query = {"user": owner_id(owner), "file_id": {"$in": [*file_ids]}, "expiresAt": {"$type": "date"}}
+        until = {"$add": ["$createdAt", int(seconds * 1000)]}
+        with translated():
+            change = [{"$set": {"expiresAt": {"$max": ["$expiresAt", until]}}}]
+            return self._collection.update_many(query, change).matched_count
+
     def list(self, owner: str) -> Reading:
         """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
         newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
@@ -47,6 +63,23 @@ class FileRepository(Repository):
         """One record; raises `NotFound`."""
         with translated():
             return found(self._collection.find_one({"file_id": file_id, "user": owner_id(owner)}))
+
+    def owned(self, owner: str, file_ids: Collection[str]) -> set[str]:
+        """Those of the ids that are files of the owner's."""
+        if not file_ids:
+            return set()
+        with translated():
+            query = {"user": owner_id(owner), "file_id": {"$in": list(file_ids)}}
+            return {each["file_id"] for each in self._collection.find(query, {"file_id": 1})}
+
+    def of_agent(self, file_ids: Sequence[str]) -> Sequence[Document]:
+        """The files that an agent has, in this order, for whoever may use it: whose they are does not matter."""
+        if not file_ids:
+            return []
+        with translated():
+            rows = self._collection.find({"file_id": {"$in": list(file_ids)}})
+            by_id = {each["file_id"]: each for each in rows}
+        return [by_id[each] for each in file_ids if each in by_id]
 
     def use(self, owner: str, file_ids: Sequence[str]) -> None:
         """Note that a message has these files, as LibreChat does: they are not removed as unused uploads any more."""

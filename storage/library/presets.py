@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
@@ -16,6 +16,9 @@ from storage.core.translation import translated
 UNORDERED = 10_000
 # Made by the server; what a client calls so is never stored.
 OWN_FIELDS = {"_id", "presetId", "user", "createdAt", "updatedAt", "__v", "tenantId"}
+# What LibreChat's model puts into a new one, and what makes one the default.
+NEW: Mapping[str, Any] = {"endpoint": None, "title": "New Chat", "isArchived": False, "tags": []}
+DEFAULT: Mapping[str, Any] = {"defaultPreset": True, "order": 0}
 
 
 class PresetRepository(Repository):
@@ -51,6 +54,40 @@ class PresetRepository(Repository):
         with translated():
             self._collection.insert_one(preset)
         return preset
+
+    def save(
+        self, owner: str, preset_id: str | None, fields: Mapping[str, Any], *, is_default: bool | None = None
+    ) -> Document:
+        """Change the owner's preset of that id, or insert one where the owner has none, under an id of its own.
+
+        A field that is None is emptied. A default preset comes first in the list, and there is one at most; False
+        makes an ordinary one of it, None leaves it as it is.
+        """
+        saved = self._change(owner, preset_id, fields, is_default) if preset_id else None
+        if saved is None:
+            new = {name: value for name, value in fields.items() if value is not None}
+            saved = self.create(owner, {**NEW, **new, **(DEFAULT if is_default else {})})
+        if is_default:
+            others = {"user": owner, "defaultPreset": True, "presetId": {"$ne": saved["presetId"]}}
+            with translated():
+                self._collection.update_many(others, {"$unset": dict.fromkeys(DEFAULT, "")})
+        return saved
+
+    def _change(
+        self, owner: str, preset_id: str, fields: Mapping[str, Any], is_default: bool | None
+    ) -> Document | None:
+        values = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
+        if is_default is not None:
+            values |= DEFAULT if is_default else dict.fromkeys(DEFAULT)
+        emptied = [name for name, value in values.items() if value is None and name != "endpoint"]
+        kept = {name: value for name, value in values.items() if name not in emptied}
+        change: Document = {"$set": {**kept, "updatedAt": now()}}
+        if emptied:
+            change["$unset"] = dict.fromkeys(emptied, "")
+        with translated():
+            return self._collection.find_one_and_update(
+                {"presetId": preset_id, "user": owner}, change, return_document=ReturnDocument.AFTER
+            )
 
     def delete(self, owner: str, preset_id: str) -> int:
         """Delete one preset; how many that were: one or none."""

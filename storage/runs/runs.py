@@ -96,6 +96,22 @@ class RunRepository(Repository):
                 {**query, "expiresAt": {"$gt": now()}}, sort=[("createdAt", DESCENDING), ("_id", DESCENDING)]
             )
 
+    def between(
+        self, owner: str, conversation_id: str, after: int, before: datetime, run_id: str
+    ) -> Document | None:
+        """The newest run of a conversation that began after `after`, in milliseconds, and before another one."""
+        query = {
+            "user": owner,
+            "conversationId": conversation_id,
+            "expiresAt": {"$gt": now()},
+            "$or": [{"createdAt": {"$lt": before}}, {"createdAt": before, "_id": {"$lt": run_id}}],
+            "$expr": {"$gt": [{"$toLong": "$createdAt"}, after]},
+        }
+        with translated():
+            return self._collection.find_one(
+                query, {"frames": 0}, sort=[("createdAt", DESCENDING), ("_id", DESCENDING)]
+            )
+
     def get(self, owner: str, run_id: str) -> Document | None:
         """One run, with all that it said once it is over."""
         with translated():

@@ -229,7 +229,7 @@ class TestGiving:
             access.own(owner.id, PROMPTS, str(resource))
             access.share_publicly(owner.id, PROMPTS, str(resource))
         roles = {each["accessRoleId"]: each["_id"] for each in database.collection("accessroles").find()}
-        owning, viewing = database.collection("aclentries").find().sort("_id")
+        owning, viewing = database.collection("aclentries").find().sort("permBits", -1)
         times = {name: owning[name] for name in ("createdAt", "updatedAt", "grantedAt")}
         assert all(isinstance(each, datetime) for each in times.values())
         common = {

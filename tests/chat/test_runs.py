@@ -295,6 +295,8 @@ class TestDeletingAConversation:
             services.background,
             services.count_tokens,
             lambda *violation: None,
+            services.library.memories.text,
+            services.agents.for_chat,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

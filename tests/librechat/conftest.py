@@ -21,6 +21,7 @@ from tests.librechat.models import Models, install
 from tests.support.contract import ProjectChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
+from tests.support.presets import EVERYTHING
 from tests.support.providers import openai_server
 
 HERE = Path(__file__).parent
@@ -182,11 +183,22 @@ def write_everything(anonymous: Client) -> None:
     write_what_librechats_contract_has(client)
     preset = {"title": "Mine", "endpoint": "openAI", "model": "gpt-5", "promptPrefix": "Be brief."}
     client.post("/api/presets", json={**preset, "temperature": 0.5, "top_p": 1, "maxOutputTokens": 100})
+    write_library(client)
     client.post("/api/files", files={"file": ("note.txt", b"a note", "text/plain")})
     image = next((HERE / "files" / "images").rglob("*.png")).read_bytes()
     client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
     assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
     client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
+    about = {"name": "Poet", "description": "Rhymes", "instructions": "Rhyme.", "category": "hr"}
+    agent = {**about, "provider": "openAI", "model": "gpt-4o", "model_parameters": {"temperature": 0.5}}
+    more = {
+        "tools": ["web_search"],
+        "conversation_starters": ["A poem?"],
+        "support_contact": {"name": "Wanda"},
+    }
+    made = client.post("/chat/api/agents", json={**agent, **more}).json()["id"]
+    assert client.patch(f"/chat/api/agents/{made}", json={"recursion_limit": 9}).status_code == 200
+    assert client.post(f"/chat/api/agents/{made}/duplicate").status_code == 201
     for expiry in ("2099-01-01T00:00:00Z", None):
         client.put("/api/keys", json={"name": f"Fake {expiry}", "value": "sk-fake", "expiresAt": expiry})
         key = client.post("/api/api-keys", json={"name": "script", "expiresAt": expiry}).json()["key"]
@@ -196,6 +208,27 @@ def write_everything(anonymous: Client) -> None:
     kept = anonymous.with_token(key).post("/v1/chat/completions", json=body).json()["conversation_id"]
     again = {**body, "messages": [asked], "conversation_id": kept}
     assert client.post("/v1/chat/completions", json=again).status_code == 200
+
+
+def write_library(client: Client) -> None:
+    """What only LibreChat's contract keeps: a preset with everything in it, a prompt, memories, a skill."""
+    client.post("/chat/api/presets", json={**EVERYTHING, "defaultPreset": True})
+    prompt = {"prompt": {"prompt": "Say {{x}}", "type": "text"}, "group": {"name": "Sayer", "command": "say"}}
+    group = client.post("/chat/api/prompts", json=prompt).json()["group"]["_id"]
+    client.post(f"/chat/api/prompts/groups/{group}/prompts", json={"prompt": {"prompt": "Say it twice"}})
+    client.patch(f"/chat/api/prompts/groups/{group}", json={"category": "idea", "oneliner": "Says it"})
+    client.post(f"/chat/api/prompts/groups/{group}/use")
+    for agent in (None, "agent_1"):
+        client.post("/chat/api/memories", json={"key": "likes", "value": "tea", "agentId": agent})
+    client.patch("/chat/api/memories/likes", json={"key": "drinks", "value": "green tea"})
+    client.patch("/chat/api/memories/preferences", json={"memories": True})
+    skill = {"name": "walk", "description": "When somebody wants to walk.", "displayTitle": "Walk"}
+    made = client.post(
+        "/chat/api/skills", json={**skill, "frontmatter": {"allowed-tools": ["search"]}}
+    ).json()
+    client.patch(f"/chat/api/skills/{made['_id']}", json={"expectedVersion": 1, "body": "# Walk"})
+    states = {"skillStates": {made["_id"]: False}}
+    assert client.post("/chat/api/user/settings/skills/active", json=states).json() == states["skillStates"]
 
 
 def write_what_librechats_contract_has(client: Client) -> None:

@@ -266,3 +266,32 @@ class TestPresets:
         preset = client.get("/api/presets").json()[0]
         assert client.post("/api/presets/delete", json={"presetId": preset["presetId"]}).status_code == 201
         assert difference(before, content()) == {"presets": (0, 1, [])}
+
+
+class TestAccess:
+    def test_of_a_role_changes_that_permission_alone(self, log_in: LogIn, content: Content) -> None:
+        client = log_in("ada")
+        before = content()
+        body = {"USE": True, "CREATE": True, "SHARE": True, "SHARE_PUBLIC": False}
+        assert client.put("/chat/api/roles/USER/prompts", json=body).status_code == 200
+        after = content()
+        assert difference(before, after) == {"roles": (0, 0, [{"permissions"}])}
+        [changed] = [each for each in after["roles"].values() if each["name"] == "USER"]
+        expected = before["roles"][changed["_id"]]["permissions"] | {"PROMPTS": body}
+        assert changed["permissions"] == expected
+
+    def test_of_librechats_things_is_read_and_given(self, log_in: LogIn, content: Content) -> None:
+        client = log_in("ada")
+        before = content()
+        [entry] = [each for each in before["aclentries"].values() if each["resourceType"] == "promptGroup"]
+        path = f"/chat/api/permissions/promptGroup/{entry['resourceId']}"
+        [owner] = client.get(path).json()["principals"]
+        assert (owner["id"], owner["accessRoleId"]) == (str(entry["principalId"]), "promptGroup_owner")
+        bob = {"type": "user", "id": str(user_id(content, "bob")), "accessRoleId": "promptGroup_editor"}
+        assert client.put(path, json={"updated": [bob], "removed": [], "public": True}).status_code == 200
+        given = added(before, content(), "aclentries")
+        assert sorted(each["permBits"] for each in given) == [1, 3]
+        body = {"updated": [], "removed": [bob], "public": False}
+        assert client.put(path, json=body).status_code == 200
+        # The owner's grant was looked at for writing: somebody must keep one.
+        assert difference(before, content()) == {"aclentries": (0, 0, [{"updatedAt"}])}

@@ -162,6 +162,78 @@ class TestTheRest:
             assert user[field] == stored[field]
 
 
+class TestWhatLibreChatsOwnContractShows:
+    """Literally what LibreChat answered for the same documents."""
+
+    def test_presets_with_all_their_fields(self, log_in: LogIn) -> None:
+        (default, *_) = log_in("ada").get("/chat/api/presets").json()
+        assert default == {
+            "_id": "6b043dd3f4afc5d60a2b640e",
+            "presetId": "94ca8407-2409-4d1a-81f3-3a8798f3551a",
+            "user": "6b043d3a061cc954c9774424",
+            "__v": 0,
+            "createdAt": "2026-11-23T13:21:23.596Z",
+            "endpoint": "Fake",
+            "endpointType": "custom",
+            "isArchived": False,
+            "model": "fake-small",
+            "promptPrefix": "Be brief",
+            "tags": [],
+            "temperature": 0.5,
+            "title": "First renamed",
+            "updatedAt": "2026-11-23T13:21:23.620Z",
+            "defaultPreset": True,
+            "order": 0,
+        }
+
+    def test_prompts_for_their_owner_alone(self, log_in: LogIn) -> None:
+        group, prompt = "6b043dfcf4afc5d60a2b651f", "6b043dfcf4afc5d60a2b6521"
+        ada = log_in("ada")
+        (listed,) = ada.get("/chat/api/prompts/all").json()
+        assert listed == {
+            "_id": group,
+            "__v": 0,
+            "author": "6b043d3a061cc954c9774424",
+            "authorName": "Ada Admin",
+            "category": "idea",
+            "command": "say",
+            "name": "Sayer",
+            "oneliner": "one",
+            "productionId": prompt,
+            "createdAt": "2026-11-23T13:22:04.997Z",
+            "numberOfGenerations": 1,
+            "updatedAt": "2026-11-23T13:22:05.110Z",
+            "productionPrompt": {"_id": prompt, "prompt": "Say {{x}}"},
+            "isPublic": False,
+        }
+        version = {
+            "_id": prompt,
+            "author": "6b043d3a061cc954c9774424",
+            "groupId": group,
+            "prompt": "Say {{x}}",
+            "type": "text",
+            "__v": 0,
+            "createdAt": "2026-11-23T13:22:05.000Z",
+            "updatedAt": "2026-11-23T13:22:05.000Z",
+        }
+        assert ada.get("/chat/api/prompts", params={"groupId": group}).json() == [version]
+        assert ada.get(f"/chat/api/prompts/groups/{group}").json()["productionPrompt"] == version
+        assert log_in("bob").get("/chat/api/prompts/all").json() == []
+
+    def test_memories(self, log_in: LogIn) -> None:
+        assert log_in("ada").get("/chat/api/memories").json()["memories"] == [
+            {
+                "_id": "6b043dfd061cc954c9774869",
+                "userId": "6b043d3a061cc954c9774424",
+                "key": "likes",
+                "value": "green tea",
+                "tokenCount": 2,
+                "updated_at": "2026-11-23T13:22:05.210Z",
+                "__v": 0,
+            }
+        ]
+
+
 def test_reading_changes_nothing(log_in: LogIn, content: Content) -> None:
     before = content()
     for name in PASSWORDS:
@@ -171,9 +243,40 @@ def test_reading_changes_nothing(log_in: LogIn, content: Content) -> None:
             client.get(f"/api/convos/{conversation['conversationId']}")
         for path in ("/api/presets", "/api/files", "/api/user"):
             client.get(path)
+        for path in ("presets", "prompts", "prompts/all", "prompts/groups", "memories", "skills"):
+            client.get(f"/chat/api/{path}")
         for file in client.get("/api/files").json():
             client.get(file["filepath"])
         every_message(client, search="the")
         every_conversation(client, search="the")
     # Each login is a session.
     assert difference(before, content()) == {"sessions": (len(PASSWORDS), 0, [])}
+
+
+class TestAgents:
+    def test_are_there_for_whom_librechat_lets_in(self, log_in: LogIn, content: Content) -> None:
+        (stored,) = content()["agents"].values()
+        ada = log_in("ada")
+        (listed,) = ada.get("/chat/api/agents").json()["data"]
+        assert (listed["id"], listed["name"], listed["isEditable"]) == (stored["id"], stored["name"], True)
+        assert log_in("bob").get("/chat/api/agents").json()["data"] == []
+
+    def test_are_read_whole(self, log_in: LogIn, content: Content) -> None:
+        (stored,) = content()["agents"].values()
+        ada = log_in("ada")
+        read = ada.get(f"/chat/api/agents/{stored['id']}/expanded").json()
+        for field in ("name", "description", "instructions", "provider", "model", "tools", "category"):
+            assert read.get(field) == stored.get(field), field
+        assert read["version"] == len(stored["versions"])
+        versions = ada.get(f"/chat/api/agents/{stored['id']}/versions").json()
+        assert [each["instructions"] for each in versions] == [
+            each["instructions"] for each in stored["versions"]
+        ]
+
+    def test_reading_changes_nothing(self, log_in: LogIn, content: Content) -> None:
+        ada = log_in("ada")
+        before = content()
+        agent_id = ada.get("/chat/api/agents").json()["data"][0]["id"]
+        for path in ("", "/expanded", "/versions"):
+            assert ada.get(f"/chat/api/agents/{agent_id}{path}").status_code == 200
+        assert "agents" not in difference(before, content())

@@ -91,6 +91,13 @@ class TestEcho:
     def test_is_published_to_this_machine_only(self) -> None:
         assert SERVICES["echo"]["ports"] == ["${ECHO_PUBLISH:-127.0.0.1:3080}:3080"]
 
+    def test_can_install_a_web_client_that_stays(self) -> None:
+        service = SERVICES["echo"]
+        assert "docker compose run --rm --no-deps echo web-client install" in TEXT
+        assert (service["environment"]["ECHO_DATA_DIR"], service["volumes"]) == ("/data", ["echo:/data"])
+        assert "public" in service["networks"]
+        assert COMPOSE["networks"]["public"] is None, "it has a way out, to the registry"
+
     def test_does_not_get_the_root_password(self) -> None:
         assert SERVICES["echo"]["environment"]["MONGO_ROOT_PASSWORD"] == ""
         assert "root" not in SERVICES["echo"]["environment"]["MONGO_URI"]

@@ -11,13 +11,11 @@ import pytest
 
 from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
+from tests.files import samples
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
 # One pixel, so that an upload of it passes.
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf"
-    "c0000000030001012a0d0d0d0000000049454e44ae426082"
-)
+PNG = samples.picture("PNG", (1, 1))
 
 
 # What the document's examples expect of a message.
@@ -37,62 +35,104 @@ class Belongings:
         made = {name: str(uuid.uuid4()) for name in self.ids}
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
+        made["agent_id"] = "agent_" + "x" * 21
         made["apiKeyId"] = uuid.uuid4().hex[:24]
-        made["projectId"] = "0" * 24
+        made["projectId"] = made["chatProjectId"] = "0" * 24
         # The name of an endpoint is nobody's.
         made["resourceId"] = uuid.uuid4().hex[:24]
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
-        made["endpoint"] = self.ids["endpoint"]
+        # The names of endpoints and tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "toolId")}
         return made
 
 
 def furnish(user: UserClient) -> Belongings:
+    """One object of each kind, made by the operations themselves; each part below says what its ids are."""
+    ids = {"userId": user.id, **talk(user), **kept(user), **library(user), **shared(user)}
+    return Belongings(user, ids)
+
+
+def made(response: Any) -> Any:
+    """What an operation has made."""
+    assert response.is_success, response.text
+    return response.json() if response.content else None
+
+
+def talk(user: UserClient) -> dict[str, str]:
+    """A conversation, messages, a run, a bookmark, a project."""
     conversation_id = str(uuid.uuid4())
-    message = user.post(
-        f"/api/messages/{conversation_id}", json={"text": "private thought", "sender": "user"}
-    )
-    preset = user.post("/api/presets", json={"title": "private preset", "endpoint": "openAI"})
-    upload = user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")})
-    assistant = user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"})
-    api_key = user.post("/api/api-keys", json={"name": "private key"})
-    provider_key = user.put("/api/keys", json={"name": "private endpoint", "value": "private"})
-    title = user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"})
-    chat = user.post(
-        "/api/agents/chat/Fake", json={"text": "private question", "conversationId": conversation_id}
-    )
+    path = f"/api/messages/{conversation_id}"
+    message = made(user.post(path, json={"text": "private thought", "sender": "user"}))
+    made(user.post("/api/convos/update", json={"conversationId": conversation_id, "title": "private"}))
+    asked = {"text": "private question", "conversationId": conversation_id}
+    chat = made(user.post("/api/agents/chat/Fake", json=asked))
+    steer = made(user.post("/chat/api/agents/chat/steer", json={**asked, "text": "private hint"}))
     part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
-    answer = user.post(
-        f"/chat/api/messages/{conversation_id}", json={"messageId": str(uuid.uuid4()), "content": [part]}
-    )
-    tag = user.post("/chat/api/tags", json={"tag": f"private-{user.id}"})
-    project = user.post("/chat/api/projects", json={"name": "private project"})
-    made = (message, preset, upload, assistant, api_key, provider_key, title, chat, answer, tag, project)
-    for response in made:
-        assert response.is_success, response.text
-    ids = {
-        "conversationId": conversation_id,
-        "conversation_id": conversation_id,
-        "messageId": answer.json()["messageId"],
-        "latestMessageId": answer.json()["messageId"],
+    answer = made(user.post(f"/chat{path}", json={"messageId": str(uuid.uuid4()), "content": [part]}))
+    return {
+        **dict.fromkeys(("conversationId", "conversation_id"), conversation_id),
+        **dict.fromkeys(("messageId", "latestMessageId"), answer["messageId"]),
+        **dict.fromkeys(
+            ("parentMessageId", "overrideParentMessageId", "responseMessageId"), message["messageId"]
+        ),
         "agentId": part["agentId"],
-        "tag": tag.json()["tag"],
-        "projectId": project.json()["_id"],
-        "parentMessageId": message.json()["messageId"],
-        "overrideParentMessageId": message.json()["messageId"],
-        "responseMessageId": message.json()["messageId"],
-        "streamId": chat.json()["streamId"],
-        "endpoint": "Fake",
+        "streamId": chat["streamId"],
         "clientRequestId": str(uuid.uuid4()),
-        "presetId": preset.json()["presetId"],
-        "file_id": upload.json()["file_id"],
-        "fileId": upload.json()["file_id"],
-        "userId": user.id,
-        "id": assistant.json()["id"],
-        "assistant_id": assistant.json()["id"],
-        "apiKeyId": api_key.json()["id"],
+        "steerId": steer["steerId"],
+        # One that was sent as a turn starts nothing again.
+        "recoverySteerId": str(uuid.uuid4()),
+        "clientSteerId": "private",
+        "actionId": str(uuid.uuid4()),
+        "tag": made(user.post("/chat/api/tags", json={"tag": f"private-{user.id}"}))["tag"],
+        **dict.fromkeys(
+            ("projectId", "chatProjectId"),
+            made(user.post("/chat/api/projects", json={"name": "private project"}))["_id"],
+        ),
+    }
+
+
+def kept(user: UserClient) -> dict[str, str]:
+    """A preset, a file, an assistant, keys, and names that are nobody's."""
+    upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
+    assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
+    made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
+    picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
+    preset = {"title": "private preset", "endpoint": "openAI"}
+    return {
+        "presetId": made(user.post("/api/presets", json=preset))["presetId"],
+        **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
+        "fileName": picture["filepath"].rpartition("/")[2],
+        **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
+        "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
         "name": "private endpoint",
+        "endpoint": "Fake",
+        "toolId": "web_search",
+    }
+
+
+def library(user: UserClient) -> dict[str, str]:
+    """A prompt, a memory, a skill, an agent."""
+    prompt = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    group = made(user.post("/chat/api/prompts", json=prompt))
+    # In letters only, and nobody else's.
+    memory_key = "".join(letter if letter.isalpha() else "ghijklmnop"[int(letter)] for letter in user.id)
+    made(user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"}))
+    skill = {"name": "private-skill", "description": "private skill"}
+    agent = {"provider": "openAI", "model": "gpt-4o"}
+    return {
+        "groupId": group["group"]["_id"],
+        "promptId": group["prompt"]["_id"],
+        "memoryKey": memory_key,
+        "skillId": made(user.post("/chat/api/skills", json=skill))["_id"],
+        "agent_id": made(user.post("/chat/api/agents", json=agent))["id"],
+    }
+
+
+def shared(user: UserClient) -> dict[str, str]:
+    """Something that can be shared, and the names of rights."""
+    return {
         "resourceType": "sharedLink",
         "resourceId": user.put_thing(ResourceType.SHARED_LINK),
         "accessRoleId": "sharedLink_viewer",
@@ -100,7 +140,6 @@ def furnish(user: UserClient) -> Belongings:
         "roleName": "USER",
         "permissionType": "prompts",
     }
-    return Belongings(user, ids)
 
 
 @pytest.fixture
@@ -146,9 +185,10 @@ def file_parts(op: Op) -> list[str]:
 def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     """A response without what differs from request to request: ids, dates, tokens."""
     text = response.text
-    for value in {value for mapping in ids for value in mapping.values()}:
+    # The longer ones first: one may be part of another.
+    for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text

@@ -41,6 +41,13 @@ class TestDefaults:
         assert load_settings({"ECHO_WEB_CLIENT": "off"}).web_client == "off"
         assert load_settings({"ECHO_WEB_CLIENT": "dist"}).web_client == str(Path("dist").absolute())
 
+    def test_bundlers_are_addresses(self) -> None:
+        environ = {"SANDPACK_BUNDLER_URL": "https://bundler.example:8443/x"}
+        assert load_settings(environ).bundlers == {"bundlerURL": "https://bundler.example:8443/x"}
+        for address in ("bundler.example", "https://a.example; script-src *", "https://*", "https://a b"):
+            with pytest.raises(SettingsError, match=r"^SANDPACK_STATIC_BUNDLER_URL must be an address"):
+                load_settings({"SANDPACK_STATIC_BUNDLER_URL": address})
+
     def test_clients_find_the_server_where_it_listens(self) -> None:
         settings = load_settings({"PORT": "4000", "DOMAIN_CLIENT": "http://localhost:3080"})
         assert (settings.domain_server, settings.domain_client) == (

@@ -25,6 +25,11 @@ def test_a_browser_gets_the_client_and_programs_the_contracts(
     missing = server.get(f"{base}/api/nothing", headers=HTML)
     assert (missing.status_code, missing.json()["code"]) == (404, "no_such_path")
     assert server.post(f"{base}/c/new").status_code == 404
+    # In the whole application too: headers of a 304 replace those that a browser has stored.
+    again = server.get(f"{base}/c/new", headers={**HTML, "If-None-Match": page.headers["etag"]})
+    policies = [each.headers["content-security-policy"] for each in (page, again)]
+    assert again.status_code == 304
+    assert policies[0] == policies[1]
     for path in ("/health", "/docs", "/openapi.json"):
         assert "<base" not in server.get(path, headers=HTML).text
 
@@ -37,3 +42,15 @@ def test_the_path_without_its_slash_leads_there(
     moved = server.get("/chat", follow_redirects=False)
     assert (moved.status_code, moved.headers["location"]) == (307, "/chat/")
     assert server.get("/c/new", headers=HTML).status_code == 404
+
+
+def test_the_operators_bundlers_are_told_to_the_client_and_allowed_by_its_policy(
+    make_application: Callable[..., Client], tmp_path: Path
+) -> None:
+    settings = {
+        "SANDPACK_BUNDLER_URL": "https://b.example/x",
+        "SANDPACK_STATIC_BUNDLER_URL": "https://b.example/y",
+    }
+    client = make_application(ECHO_WEB_CLIENT=str(build_client(tmp_path / "dist")), **settings)
+    policy = client._http.get("/chat/", headers=HTML).headers["content-security-policy"]
+    assert "frame-src 'self' blob: https://*.codesandbox.io https://b.example;" in policy

@@ -82,11 +82,6 @@ class TestInstalling:
         kept = {each.name for each in (tmp_path / "web-client").iterdir() if each.is_dir()}
         assert kept == {"fourth"}
 
-    def test_what_is_there_already_changes_nothing(self, tmp_path: Path) -> None:
-        before = (install(tmp_path, "first") / "index.html").stat().st_ino
-        assert (install(tmp_path, "first") / "index.html").stat().st_ino == before
-        assert not (tmp_path / "web-client" / ".incoming").exists()
-
     def test_clears_what_an_interrupted_one_left(self, tmp_path: Path) -> None:
         build_client(tmp_path / "web-client" / ".incoming-1")
         install(tmp_path, "first")

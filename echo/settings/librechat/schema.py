@@ -268,6 +268,18 @@ class Interface(Section):
     marketplace = Part(Marketplace)
 
 
+class Memory(Section):
+    """What chats know of a user."""
+
+    # Of the agent that writes memories, which Echo does not have.
+    ignored = frozenset({"agent", "maxInputTokens", "messageWindowSize", "validKeys"})
+
+    disabled = Flag()
+    charLimit = Number(minimum=1, whole=True)
+    tokenLimit = Number(minimum=1, whole=True)
+    personalize = Flag()
+
+
 class Config(Section):
     """The whole file."""
 
@@ -278,7 +290,6 @@ class Config(Section):
                 "ocr",
                 "webSearch",
                 "langfuse",
-                "memory",
                 "summarization",
                 "skillSync",
                 "secureImageLinks",
@@ -313,3 +324,4 @@ class Config(Section):
     rateLimits = Part(RateLimits)
     speech = Part(Speech)
     balance = Part(Balance)
+    memory = Part(Memory)

@@ -30,12 +30,31 @@ class TestConfig:
         assert [interface[name] for name in ("runCode", "webSearch", "fileSearch")] == [False, False, False]
         assert interface["mcpServers"] == {"use": False, "create": False, "share": False, "public": False}
 
+    def test_the_operators_bundlers_are_told(
+        self, make_application: Callable[..., Client], ada: UserClient
+    ) -> None:
+        assert "bundlerURL" not in ada.get("/chat/api/config").json()
+        server = make_application(SANDPACK_BUNDLER_URL="https://b.example/x")
+        server.headers = ada.headers
+        assert server.get("/chat/api/config").json()["bundlerURL"] == "https://b.example/x"
+
 
 class TestEndpoints:
     def test_are_an_object_by_name(self, ada: UserClient) -> None:
         endpoints = ada.get("/chat/api/endpoints").json()
         assert endpoints["openAI"] == {"order": 0, "userProvide": False, "userProvideURL": False}
         assert endpoints["Fake"]["type"] == "custom"
+
+    def test_agents_may_be_of_those_that_can_be_used(self, ada: UserClient) -> None:
+        endpoints = ada.get("/chat/api/endpoints").json()
+        agents = endpoints.pop("agents")
+        assert agents.pop("order") > max(each["order"] for each in endpoints.values())
+        assert agents == {
+            "userProvide": False,
+            "disableBuilder": False,
+            "allowedProviders": list(endpoints),
+            "capabilities": ["context"],
+        }
 
     def test_one_without_any_key_is_not_there(
         self, make_application: Callable[..., Client], ada: UserClient

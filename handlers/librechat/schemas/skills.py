@@ -1,0 +1,77 @@
+"""Skills as LibreChat's clients send and read them."""
+
+from typing import Any, cast
+
+from marshmallow import missing
+
+from handlers.librechat.schemas.parameters import Given, Switch
+from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Plain, Text, Texts, Whole
+
+
+class Filled(Plain):
+    """An object with something in it; anything else is left out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dict, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return super()._serialize(value, attr, obj, **kwargs) if value else missing
+
+
+# What lists show of a skill, and of one alone beside its body.
+TSkillSchema = Output.from_dict(
+    {
+        "_id": Identifier(),
+        "name": Text(),
+        "displayTitle": Text(),
+        "description": Text(),
+        "body": Text(),
+        "frontmatter": Filled(),
+        "category": Text(),
+        "disableModelInvocation": Flag(dump_default=False),
+        "userInvocable": Switch(dump_default=True),
+        "allowedTools": Texts(),
+        "author": Identifier(),
+        "authorName": Text(),
+        "version": Whole(),
+        "source": Text(),
+        "sourceMetadata": Filled(),
+        "fileCount": Whole(dump_default=0),
+        "alwaysApply": Flag(dump_default=False),
+        "isPublic": Flag(),
+        "createdAt": Moment(),
+        "updatedAt": Moment(),
+    },
+    name="TSkillSchema",
+)
+TSkillFileSchema = Output.from_dict(
+    {
+        "_id": Identifier(),
+        "skillId": Identifier(),
+        "relativePath": Text(),
+        "file_id": Text(),
+        "filename": Text(),
+        "filepath": Text(),
+        "source": Text(),
+        "sourceMetadata": Filled(),
+        "mimeType": Text(),
+        "bytes": Whole(),
+        "category": Text(),
+        "isExecutable": Flag(dump_default=False),
+        "author": Identifier(),
+        "createdAt": Moment(),
+        "updatedAt": Moment(),
+    },
+    name="TSkillFileSchema",
+)
+# What is to be kept of a skill, new or changed; null empties a field.
+SavedSkillSchema = Input.from_dict(
+    dict.fromkeys(
+        ("name", "displayTitle", "description", "body", "frontmatter", "category", "alwaysApply"), Given()
+    ),
+    name="SavedSkillSchema",
+)
+
+skill = cast("Output", TSkillSchema())
+skill_file = cast("Output", TSkillFileSchema())
+saved_skill = SavedSkillSchema()

@@ -1,0 +1,1 @@
+"""The repositories of agents, and of the categories that they are in."""
