@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bson import ObjectId
 
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
@@ -88,15 +87,6 @@ class TestChats:
         assert last is not None
         exchanges.add(ada, conversation_id, said, origin, parent=last["messageId"])
         assert counters(projects, ada, project_id)[1] > before
-
-
-class TestOwn:
-    def test_is_a_project_of_the_owners_or_none(self, projects: ProjectRepository, ada: str) -> None:
-        project_id = make(projects, ada)
-        assert projects.own(ada, project_id) == project_id
-        assert projects.own(new_owner(), project_id) is None
-        for unknown in (str(ObjectId()), "nonsense", "", None):
-            assert projects.own(ada, unknown) is None
 
 
 class TestWhatIsCounted:
