@@ -47,3 +47,7 @@ class TestListToolCalls:
 
     def test_needs_a_conversation(self, ada: UserClient) -> None:
         assert ada.get(f"{PATH}/calls").status_code == 400
+
+
+def test_no_tool_is_set_up(ada: UserClient) -> None:
+    assert ada.get(f"{PATH}/web_search/auth").json() == {"authenticated": False, "authTypes": []}
