@@ -106,8 +106,3 @@ def list_agent_actions(services: Services, caller: Caller) -> list[Json]:
 def list_agent_tools(services: Services, caller: Caller) -> list[Json]:
     """The tools that agents can be given: none yet."""
     return []
-
-
-def get_agent_tool_auth(services: Services, caller: Caller, *, tool_id: str) -> Json:
-    """Whether a tool is set up, which none is."""
-    return {"authenticated": False, "authTypes": []}

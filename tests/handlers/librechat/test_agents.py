@@ -532,8 +532,3 @@ def test_there_are_no_actions(ada: UserClient) -> None:
 
 def test_there_are_no_tools(ada: UserClient) -> None:
     assert ada.get(f"{AGENTS}/tools").json() == []
-
-
-def test_no_tool_is_set_up(ada: UserClient) -> None:
-    expected = {"authenticated": False, "authTypes": []}
-    assert ada.get(f"{AGENTS}/tools/web_search/auth").json() == expected
