@@ -99,7 +99,7 @@ class TestByThePublishedModels:
         assert set(found) == {"wanda@example.test", "second@example.test"}
         wanda = found["wanda@example.test"]
         assert wanda["role"] == "ADMIN"
-        assert (wanda["presets"], wanda["files"], wanda["sessions"]) == (2, 2, 1)
+        assert (wanda["presets"], wanda["files"], wanda["sessions"]) == (2, 4, 1)
         assert len(wanda["conversations"]) == written["conversations"].count_documents({})
         for conversation in wanda["conversations"]:
             query = {"conversationId": conversation["conversationId"]}
