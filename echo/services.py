@@ -61,9 +61,9 @@ def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
     access = build_access(database)
-    library = build_library(settings, database, access.access, count_tokens)
-    accounts = build_accounts(settings, database, library.file_store)
     agents = build_agents(database, access.access)
+    library = build_library(settings, database, access.access, agents, count_tokens)
+    accounts = build_accounts(settings, database, library.file_store)
     providers = build_provider_parts(settings, background)
     chat = ChatParts(
         providers.registry,

@@ -21,21 +21,17 @@ def list_files(services: Services, caller: Caller) -> list[Json] | JsonItems:
 
 def upload_file(services: Services, caller: Caller, *, file: Upload, metadata: str | None = None) -> Json:
     """Keep a file of any allowed type; the contract takes `metadata`, and LibreChat has no use for it."""
-    with services.library.file_store.received(caller.id, file) as stored:
-        document = services.library.files.insert(caller.id, stored.record)
-    return schemas.file.dump_one(document)
+    return schemas.file.dump_one(services.library.uploads.keep(caller, file))
 
 
 def upload_image(services: Services, caller: Caller, *, file: Upload) -> Json:
     """Keep a picture."""
-    with services.library.file_store.received(caller.id, file, image=True) as stored:
-        document = services.library.files.insert(caller.id, stored.record)
-    return schemas.file.dump_one(document)
+    return schemas.file.dump_one(services.library.uploads.keep(caller, file, image=True))
 
 
 def delete_files(services: Services, caller: Caller, *, body: Json) -> Json:
     """Delete those of the named files that are the caller's; the others are answered as if they were not named."""
-    deleted = sum(_delete(services, caller.id, file_id) for file_id in schemas.named(body))
+    deleted = services.library.uploads.delete(caller.id, schemas.named(body))
     return {"message": "Files deleted successfully", "deletedCount": deleted}
 
 
@@ -44,11 +40,3 @@ def download_file(services: Services, caller: Caller, *, user_id: str, file_id: 
     if user_id != caller.id:
         raise NotFound
     return download(services.library.file_store, services.library.files.get(caller.id, file_id))
-
-
-def _delete(services: Services, owner: str, file_id: str) -> bool:
-    # The record goes first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
-    document = services.library.files.delete(owner, file_id)
-    if document is not None:
-        services.library.file_store.delete(document)
-    return document is not None

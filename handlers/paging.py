@@ -8,6 +8,8 @@ from echo.handling.stream_body import JsonItems
 from handlers.schemas.base import Output
 
 MAX_LIMIT = 100
+# What LibreChat's clients send where they have no cursor.
+NO_CURSOR = {"", "null", "undefined"}
 
 
 class Reading(Protocol):
@@ -39,6 +41,11 @@ class Page(Protocol):
     @property
     def next_cursor(self) -> str | None:
         """Where the next page begins; None after the last."""
+
+
+def given(cursor: str | None) -> str | None:
+    """A cursor of LibreChat's clients; None for what they send where they have none."""
+    return None if cursor in NO_CURSOR else cursor
 
 
 def clamp(limit: int) -> int:

@@ -11,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import bcrypt
 import pytest
 import structlog
 from starlette.testclient import TestClient
 
 from echo.access import ResourceType
-from echo.accounts.passwords import hash_password
+from echo.accounts import passwords
+from echo.accounts.assembly import make_tokens
 from echo.accounts.service import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
@@ -75,7 +78,18 @@ def checker() -> ProjectChecker:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    return hash_password(PASSWORD)
+    """What an account of a test has: bcrypt's lowest cost is enough where nobody tries passwords."""
+    return bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """New passwords, and those of accounts that do not exist, cost 1 ms and not 70.
+
+    `tests/accounts/test_passwords.py` looks at the real cost, and takes this away.
+    """
+    with patch.object(passwords, "COST", 4):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -242,12 +256,7 @@ def api(running: TestClient, checker: ProjectChecker) -> Client:
 
 @pytest.fixture(scope="session")
 def tokens(settings: Settings) -> Tokens:
-    return Tokens(
-        str(settings.jwt_secret),
-        str(settings.jwt_refresh_secret),
-        settings.session_seconds,
-        settings.refresh_seconds,
-    )
+    return make_tokens(settings)
 
 
 @pytest.fixture(scope="session")
@@ -255,6 +264,28 @@ def session_repository(settings: Settings) -> Iterator[SessionRepository]:
     database = Database(str(settings.mongo_uri))
     yield SessionRepository(database)
     database.close()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session, its refresh token, and an access token of it."""
+
+    id: str
+    refresh_token: str
+    token: str
+
+
+def open_session(sessions: SessionRepository, tokens: Tokens, user: dict[str, Any]) -> Session:
+    """A session as a login begins it."""
+    owner, session_id = str(user["_id"]), secrets.token_hex(12)
+    refresh_token = tokens.make_refresh(owner, session_id)
+    sessions.create(
+        owner,
+        refresh_token_hash=hash_refresh_token(refresh_token),
+        expires_at=datetime.now(UTC) + timedelta(days=1),
+        session_id=session_id,
+    )
+    return Session(session_id, refresh_token, tokens.make_access(caller_of(user, session_id)))
 
 
 MakeUser = Callable[[str], UserClient]
@@ -277,17 +308,11 @@ def make_user(  # noqa: PLR0917 - pytest gives them by name
         user = services.accounts.users.create(
             name=name, email=email, username=name, password_hash=password_hash
         )
-        owner, session_id = str(user["_id"]), secrets.token_hex(12)
-        refresh_token = tokens.make_refresh(owner, session_id)
-        session_repository.create(
-            owner,
-            refresh_token_hash=hash_refresh_token(refresh_token),
-            expires_at=datetime.now(UTC) + timedelta(days=1),
-            session_id=session_id,
-        )
-        token = tokens.make_access(caller_of(user, session_id))
+        session = open_session(session_repository, tokens, user)
         put = partial(put_thing, app_database, services.access)
-        return UserClient(running, checker, token, Signup(user, session_id, refresh_token, put))
+        return UserClient(
+            running, checker, session.token, Signup(user, session.id, session.refresh_token, put)
+        )
 
     return make
 

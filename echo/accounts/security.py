@@ -21,6 +21,8 @@ Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
 # The `bearerFormat` of the document's schemes that are sent alike: by it an operation says which it takes.
+# Set in the scheme of the same cookie where it only shows who looks at a picture.
+SHOWS_PICTURES = "x-echo-shows-pictures"
 ACCESS_TOKEN, API_KEY, METRICS_SECRET = "JWT", "API key", "METRICS_SECRET"
 
 
@@ -69,7 +71,11 @@ class Security:
         }
         return {
             "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
-            "apiKey": lambda: SchemeFactory(lambda _scheme: self.check_refresh_cookie),
+            "apiKey": lambda: SchemeFactory(
+                lambda scheme: (
+                    self.check_picture_cookie if scheme.get(SHOWS_PICTURES) else self.check_refresh_cookie
+                )
+            ),
         }
 
     async def check_access_token(self, request: ConnexionRequest) -> Any:
@@ -109,14 +115,30 @@ class Security:
         token = read_cookies(request.headers).get(cookies.NAME)
         if not token:
             return NO_VALUE
+        caller = await self._caller_of_cookie(token)
+        # The handler needs the credential itself: it is exchanged for the next one.
+        return {"sub": caller.id, "caller": caller, "arguments": {"refresh_token": token}}
+
+    async def check_picture_cookie(self, request: ConnexionRequest) -> Any:
+        """The caller of a refresh token in its cookie, who only looks; nothing is exchanged.
+
+        A page loads its pictures without an access token. The cookie goes with no request that another site makes.
+        Raises `Unauthorized`.
+        """
+        token = read_cookies(request.headers).get(cookies.NAME)
+        if not token:
+            return NO_VALUE
+        caller = await self._caller_of_cookie(token)
+        return {"sub": caller.id, "caller": caller}
+
+    async def _caller_of_cookie(self, token: str) -> Caller:
         try:
             claims = self._tokens.read_refresh(token)
         except InvalidToken as error:
             raise Unauthorized(code="invalid_token") from error
         caller = Caller(claims.owner, claims.session_id, email="", username="", provider="", role="")
         await self._standing.check(caller)
-        # The handler needs the credential itself: it is exchanged for the next one.
-        return {"sub": caller.id, "caller": caller, "arguments": {"refresh_token": token}}
+        return caller
 
 
 class SchemeFactory:

@@ -9,13 +9,11 @@ CAPABILITIES = ("context",)
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:
-    """The entry of LibreChat's `GET /api/endpoints`; `order` is for who puts the list together.
-
-    Agents are of all endpoints that have a model to chat with.
-    """
+    """The entry of LibreChat's `GET /api/endpoints`, without `order`, which is for who puts the list together."""
+    rules = settings.agents
     return {
         "userProvide": False,
-        "disableBuilder": False,
-        "allowedProviders": [each.name for each in settings.providers],
-        "capabilities": list(CAPABILITIES),
+        "disableBuilder": not rules.show_builder,
+        "allowedProviders": [each.name for each in settings.providers if rules.may_ask(each.name)],
+        "capabilities": [each for each in CAPABILITIES if rules.can(each)],
     }

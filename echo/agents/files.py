@@ -8,7 +8,7 @@ from storage.agents.shapes import files_of
 from storage.library.files import FileRepository
 
 Json = dict[str, Any]
-MAX_FILES = 100
+MAX_FILES = 1000
 
 
 def with_own_files(

@@ -15,6 +15,7 @@ from echo.handling.caller import Caller
 from storage.agents.agents import AgentRepository, Wanted
 from storage.agents.categories import AgentCategoryRepository
 from storage.agents.shapes import editable, files_of
+from storage.core.errors import NotFound as NoSuchDocument
 from storage.core.pages import Page
 from storage.core.portions import Reading
 from storage.core.stop import Stop
@@ -25,6 +26,8 @@ Document = dict[str, Any]
 AGENT, REMOTE = ResourceType.AGENT, ResourceType.REMOTE_AGENT
 # So many agents are a user's own: lists and the filters behind them grow with each.
 MAX_AGENTS = 1000
+# Of the 256 characters of a name; the rest is for the time of a copy.
+NAME_ROOM = 230
 
 
 class Agents:
@@ -129,6 +132,8 @@ class Agents:
     def update(self, caller: Caller, agent_id: str, fields: Mapping[str, Any]) -> Document:
         """Change an agent; see `AgentRepository.update`."""
         self._may_change(caller, agent_id, EDIT)
+        if not fields:
+            return self._one(caller, self._agents.get(agent_id))
         present = files_of(self._agents.get(agent_id)) if fields.get("tool_resources") else ()
         changed = self._agents.update(caller.id, agent_id, self._checked(caller, fields, present))
         return self._one(caller, changed)
@@ -148,7 +153,7 @@ class Agents:
         if isinstance(context, Mapping):
             fields["tool_resources"] = {"context": context}
         time = f"{moment.month}/{moment.day}/{moment:%y, %H:%M}"
-        fields["name"] = f"{original.get('name') or ''} ({time})".strip()
+        fields["name"] = f"{(original.get('name') or '')[:NAME_ROOM]} ({time})".strip()
         return self.create(caller, {**fields, "edges": _of_the_copy(fields.get("edges"), agent_id)})
 
     def delete(self, caller: Caller, agent_id: str) -> None:
@@ -176,6 +181,23 @@ class Agents:
         """The files of an agent, for who may change it; for all others there are none, as in LibreChat."""
         agent, may_edit = self.get(caller, agent_id)
         return files_of(agent) if may_edit else []
+
+    def avatar(self, caller: Caller, agent_id: str) -> str | None:
+        """Where the picture of an agent is, for who may see the agent; None where there is none to be seen."""
+        try:
+            agent = self._agents.get(agent_id)
+        except NoSuchDocument:
+            return None
+        seen = self._access.allowed(caller, "AGENTS", "USE") and (
+            self._access.bits(caller, AGENT, agent["_id"]) & VIEW
+        )
+        picture = agent.get("avatar")
+        path = picture.get("filepath") if seen and isinstance(picture, Mapping) else None
+        return path.partition("?")[0] if isinstance(path, str) else None
+
+    def check_change(self, caller: Caller, agent_id: str) -> None:
+        """Raise `NotFound` or `Forbidden` unless the caller may change an agent."""
+        self._may_change(caller, agent_id, EDIT)
 
     def for_chat(self, owner: str, agent_id: str) -> Document:
         """An agent that a user talks with, all of it. Raises `NotFound` for one that the user may not see or use."""

@@ -9,7 +9,7 @@ from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
-from echo.settings.model import normal_name
+from echo.settings.model import AgentSettings, normal_name
 from storage.agents.shapes import files_of
 from storage.conversations.chats import ChatRepository
 from storage.library.files import FileRepository
@@ -28,18 +28,24 @@ class AgentsAndModels:
     """Finds who answers: at the endpoint `agents` the agent that is named, at all others their models."""
 
     def __init__(
-        self, find_agent: FindAgent, chats: ChatRepository, files: FileRepository, store: FileStore
+        self,
+        find_agent: FindAgent,
+        chats: ChatRepository,
+        files: FileRepository,
+        store: FileStore,
+        rules: AgentSettings,
     ) -> None:
         self._find_agent = find_agent
         self._chats = chats
         self._files = files
         self._store = store
+        self._rules = rules
 
     def find(self, owner: str, endpoint: str, asked: Asked) -> Respondent:
         """The agent that the request names, or else its conversation.
 
-        Raises `NotFound` for one that is not there, or that the owner may not use, `Unprocessable` (`no_agent`) where
-        none is named.
+        Raises `NotFound` for one that is not there, or that the owner may not use, `Unprocessable` where none is
+        named (`no_agent`), or where agents may not be of its endpoint (`endpoint_unavailable`).
         """
         if normal_name(endpoint) != AGENTS:
             return Respondent(endpoint, asked)
@@ -48,8 +54,11 @@ class AgentsAndModels:
             place = FieldError("agent_id", "must name an agent")
             raise Unprocessable("The message names no agent.", code="no_agent", errors=(place,))
         agent = self._find_agent(owner, agent_id)
+        provider = str(agent.get("provider"))
+        if not self._rules.may_ask(provider):
+            raise Unprocessable("Agents may not ask that endpoint here.", code="endpoint_unavailable")
         return Respondent(
-            endpoint=str(agent.get("provider")),
+            endpoint=provider,
             asked=asked,
             fixed=parameters_of(agent, self._texts(owner, agent)),
             # Which model that is may change with the agent.
@@ -67,6 +76,8 @@ class AgentsAndModels:
         return str(self._chats.conversation(owner, str(conversation_id)).get("agent_id") or "")
 
     def _texts(self, owner: str, agent: Document) -> str:
+        if not self._rules.can("context"):
+            return ""
         records = self._files.of_agent(files_of(agent, ("context", "ocr")))
         return written_out(Attachments(self._files, self._store, owner).texts(records))
 

@@ -63,7 +63,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
     endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
-    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store)
+    respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
     )

@@ -87,7 +87,7 @@ def side_number(agent_id: str) -> int:
 
 def quoted(quotes: Iterable[str], text: str) -> str:
     """A text after the passages that it refers to, each as a quotation in Markdown."""
-    passages = ["\n".join(f"> {line}" for line in each.splitlines()) for each in quotes]
+    passages = ["\n".join(f"> {line}" for line in each.splitlines()) for each in quotes if each.strip()]
     return "\n\n".join([*passages, text])
 
 

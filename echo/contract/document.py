@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -165,8 +165,12 @@ def decode(segment: str) -> str:
         raise BadRequest("The path is not valid UTF-8.", code="malformed_path") from error
 
 
+@cache
 def load_contract(name: str = ECHO) -> Contract:
-    """A contract that ships with Echo: beside the package in a checkout, inside it when installed."""
+    """A contract that ships with Echo: beside the package in a checkout, inside it when installed.
+
+    It is read and compiled once per process, for all who ask; nobody may change it.
+    """
     checkout = Path(__file__).parents[2] / FILES[name]
     installed = resources.files("echo") / FILES[name]
     source = installed if installed.is_file() else checkout

@@ -2,7 +2,7 @@
 
 | `ECHO_ROOT` | the first contract | LibreChat's |
 |---|---|---|
-| `echo` | at the root | under `/chat` |
+| `echo` | at the root | under `/chat`; `/images` at the root too |
 | `librechat` | under `/echo`; `/v1`, `/health`, `/docs` all else outside of `/api` at the root too | at the root |
 """
 
@@ -13,6 +13,8 @@ from echo.contract.document import ECHO, LIBRECHAT, Contract, Match, load_contra
 
 CHAT_BASE, ECHO_BASE = "/chat", "/echo"
 API = "/api/"
+# What records call the places of pictures, whatever path the contract is below.
+PICTURES = "/images/"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,19 @@ def lay_out(echo: Contract, librechat: Contract, root: str) -> Contracts:
             (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat)),
         )
     bases = {ECHO: "", LIBRECHAT: CHAT_BASE}
-    return Contracts(echo, librechat, bases, (Mount(CHAT_BASE, librechat), Mount("", echo)))
+    mounts = (Mount(CHAT_BASE, librechat), Mount("", pictures(librechat)), Mount("", echo))
+    return Contracts(echo, librechat, bases, mounts)
 
 
 def outside_api(contract: Contract) -> Contract:
     """The part of a contract that is about the server itself, or has an address of its own such as `/v1`."""
     return replace(
         contract, operations=tuple(each for each in contract.operations if not each.path.startswith(API))
+    )
+
+
+def pictures(contract: Contract) -> Contract:
+    """The part of a contract that pages show pictures from."""
+    return replace(
+        contract, operations=tuple(each for each in contract.operations if each.path.startswith(PICTURES))
     )

@@ -1,7 +1,10 @@
 """Pictures: opened and decoded once before they are kept, under a limit of pixels."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from echo.errors import PayloadTooLarge
@@ -31,6 +34,12 @@ def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
     Raises `PayloadTooLarge` (`image_too_large`) for one of more pixels, before anything is decoded, and
     `UnsupportedMediaType` (`unsupported_file`) for one that is cut off or broken.
     """
+    with _opened(stream, max_pixels) as image:
+        return _dimensions(image)
+
+
+@contextmanager
+def _opened(stream: BinaryIO, max_pixels: int) -> "Iterator[Image.Image]":
     # Imported on first use: many processes never see a picture.
     from PIL import Image  # noqa: PLC0415
 
@@ -39,7 +48,7 @@ def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
         with _one_at_a_time, Image.open(stream, formats=_FORMATS) as image:
             _check_pixels(image, max_pixels)
             image.load()
-            return _dimensions(image)
+            yield image
     except PayloadTooLarge:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -62,3 +71,22 @@ def _dimensions(image: "Image.Image") -> Dimensions:
     if image.getexif().get(_ORIENTATION) in _TURNED:
         return Dimensions(image.height, image.width)
     return Dimensions(image.width, image.height)
+
+
+def square(stream: BinaryIO, *, side: int, max_pixels: int) -> bytes:
+    """A PNG of the middle of a picture, at most `side` pixels wide and high; of an animation its first frame.
+
+    It is drawn anew, so that nothing else of the file is kept: no place of a photograph, nothing hidden.
+    Raises as `measure` does.
+    """
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    with _opened(stream, max_pixels) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+        length = min(side, upright.width, upright.height)
+        fitted = ImageOps.fit(upright, (length, length), Image.Resampling.LANCZOS)
+        # Without what the file said besides, which Pillow hands on.
+        fitted.info.clear()
+        made = BytesIO()
+        fitted.save(made, "PNG")
+    return made.getvalue()

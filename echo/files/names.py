@@ -6,6 +6,8 @@ import unicodedata
 MAX_NAME_BYTES = 255
 MAX_SUFFIX_BYTES = 32
 UNNAMED = "file"
+# Of a name on the disk: the id before it and its ending leave room for more, which nobody needs.
+MAX_STEM = 100
 
 # Marks that make a name read in another order than it is stored: "gpj.exe" shown for "exe.jpg" (CVE-2021-42574).
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -23,6 +25,15 @@ def shown_name(sent: str) -> str:
     seen = "".join(character for character in last if unicodedata.category(character) not in _UNSHOWN)
     name = unicodedata.normalize("NFC", _DIRECTION.sub("", seen)).strip()
     return UNNAMED if name.strip(".") == "" else _shortened(name)
+
+
+def path_name(shown: str, media_type: str) -> str:
+    """A name for the disk that tells people which picture it is: ASCII letters, digits, `-`, `_` and one ending.
+
+    As in LibreChat everything else becomes `_`. Only behind an id is it one that no other file has.
+    """
+    stem = shown.rpartition(".")[0] or shown
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', stem)[:MAX_STEM]}.{media_type.removeprefix('image/')}"
 
 
 def suffix_of(name: str) -> str:

@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,15 +18,14 @@ from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files.disk import probe_all
 from echo.files.images import Dimensions, measure
 from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
-from echo.files.names import shown_name
+from echo.files.names import path_name, shown_name
 from echo.files.owner_directories import Removed, remove_directories
+from echo.files.writing import PARTIAL_SUFFIX, make_directory, write_file
 from echo.handling.upload import Upload
 from storage.core.errors import Uncertain
 
 log = structlog.get_logger(__name__)
 
-CHUNK_BYTES = 128 * 1024
-PARTIAL_SUFFIX = ".part"
 # Longer than any upload takes, so that the leftovers of a killed process are told from the work of a living one.
 LEFTOVER_SECONDS = 24 * 3600
 UPLOADS, IMAGES = "uploads", "images"
@@ -121,13 +120,27 @@ class FileStore:
         `image_too_large`), `UnsupportedMediaType` (`unsupported_file`), `OSError` when the disk fails.
         """
         self._sweep_once()
-        size = self._check_size(upload.stream)
+        size = self.check_size(upload.stream)
         name = shown_name(upload.filename)
         media_type, dimensions = self._examine(upload.stream, name, image=image)
         file_id = str(uuid.uuid4())
-        place, suffix = (IMAGES, f".{media_type.removeprefix('image/')}") if image else (UPLOADS, "")
-        self._write(upload.stream, self._directory(place, owner), file_id + suffix)
-        return StoredFile(file_id, name, f"/{place}/{owner}/{file_id}{suffix}", size, media_type, dimensions)
+        # A picture lies where LibreChat's client looks for it, under the name that LibreChat would give it.
+        place, named = (IMAGES, f"{file_id}__{path_name(name, media_type)}") if image else (UPLOADS, file_id)
+        self._write(upload.stream, place, owner, named)
+        return StoredFile(file_id, name, f"/{place}/{owner}/{named}", size, media_type, dimensions)
+
+    def keep_picture(self, owner: str, name: str, content: bytes) -> str:
+        """Keep a picture that Echo made itself, under this name; its `filepath`. Raises `OSError`."""
+        self._write(BytesIO(content), IMAGES, owner, name)
+        return f"/{IMAGES}/{owner}/{name}"
+
+    def remove_pictures(self, owner: str, pattern: str, *, but: str) -> None:
+        """Remove the owner's pictures of Echo's whose names fit a pattern of the shell's, all `but` one."""
+        if not _OWNER.fullmatch(owner):
+            raise ValueError("an owner is named by 24 hexadecimal digits")
+        for path in (self._root / IMAGES / owner).glob(pattern):
+            if path.name != but:
+                path.unlink(missing_ok=True)
 
     def path(self, record: Mapping[str, Any]) -> Path:
         """Where the file of a record lies; raises `NotFound` for one that is not here.
@@ -175,19 +188,20 @@ class FileStore:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _sweep_once(self) -> None:
-        with self._sweeping:
-            if not self._swept:
-                self._swept = True
-                self.remove_leftovers()
-
-    def _check_size(self, stream: BinaryIO) -> int:
+    def check_size(self, stream: BinaryIO) -> int:
+        """The size of a file in bytes. Raises `Unprocessable` (`empty_file`), `PayloadTooLarge`."""
         size = stream.seek(0, os.SEEK_END)
         if size == 0:
             raise Unprocessable("The file is empty.", code="empty_file")
         if size > self._max_bytes:
             raise PayloadTooLarge(f"Files may have at most {self._max_bytes} bytes.")
         return size
+
+    def _sweep_once(self) -> None:
+        with self._sweeping:
+            if not self._swept:
+                self._swept = True
+                self.remove_leftovers()
 
     def _examine(self, stream: BinaryIO, name: str, *, image: bool) -> tuple[str, Dimensions | None]:
         media_type = find_type(stream, name)
@@ -199,46 +213,10 @@ class FileStore:
             raise unsupported("Images must be GIF, JPEG, PNG or WebP.")
         return media_type, None
 
-    def _directory(self, place: str, owner: str) -> Path:
+    def _write(self, stream: BinaryIO, place: str, owner: str, name: str) -> None:
         if not _OWNER.fullmatch(owner):
             raise ValueError("an owner is named by 24 hexadecimal digits")
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory = self._root
-        for part in (place, owner):
-            parent, directory = directory, directory / part
-            if not directory.is_dir():
-                directory.mkdir(mode=0o700, exist_ok=True)
-                _sync(parent)
-        return directory
-
-    def _write(self, stream: BinaryIO, directory: Path, name: str) -> None:
-        temporary, final = directory / f".{name}{PARTIAL_SUFFIX}", directory / name
-        try:
-            _copy(stream, temporary)
-            temporary.rename(final)
-            _sync(directory)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            final.unlink(missing_ok=True)
-            raise
-
-
-def _copy(stream: BinaryIO, path: Path) -> None:
-    stream.seek(0)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(stream, file, CHUNK_BYTES)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    """Make names that were added to a directory survive a loss of power."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write_file(stream, make_directory(self._root, place, owner), name)
 
 
 def _split(record: Mapping[str, Any]) -> tuple[str, str, str]:

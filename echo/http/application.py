@@ -157,6 +157,12 @@ class ContractFlask(flask.Flask):
         with self.request_context(environ):
             return self.dispatch_request()
 
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *_args: Any, **_options: Any
+    ) -> None:
+        """Keep the view by its endpoint; Werkzeug would compile a rule for a router that nobody asks."""
+        self.view_functions[str(endpoint or rule)] = view_func
+
     def create_url_adapter(self, request: flask.Request | None) -> None:
         """No router of its own."""
 

@@ -100,7 +100,8 @@ class Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-Id"] = self.request_id
-        for name, value in SECURITY_HEADERS.items():
+        # Headers of a 304 replace those of the stored response (RFC 9111, section 3.2), whose own may be others.
+        for name, value in SECURITY_HEADERS.items() if self.status != 304 else ():
             headers.setdefault(name, value)
         if self.scope[CLIENT].secure:
             headers["Strict-Transport-Security"] = HSTS

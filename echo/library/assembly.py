@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.access import Access
+from echo.agents.service import Agents
 from echo.files import FileStore, build_file_store
 from echo.library.memories import Memories
+from echo.library.pictures import Pictures
 from echo.library.prompts import Prompts
 from echo.library.skills import Skills
+from echo.library.uploads import Uploads
 from echo.settings import Settings
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
@@ -30,23 +33,32 @@ class Library:
     file_store: FileStore
     files: FileRepository
     memories: Memories
+    pictures: Pictures
     presets: PresetRepository
     prompts: Prompts
     skills: Skills
+    uploads: Uploads
 
 
 def build_library(
-    settings: Settings, database: Database, access: Access, count_tokens: Callable[[str], int]
+    settings: Settings,
+    database: Database,
+    access: Access,
+    agents: Agents,
+    count_tokens: Callable[[str], int],
 ) -> Library:
     """The parts behind the operations; nothing is contacted."""
-    users = UserRepository(database)
+    users, files = UserRepository(database), FileRepository(database)
+    file_store = build_file_store(settings)
     return Library(
         assistants=AssistantRepository(database),
         banners=BannerRepository(database),
-        file_store=build_file_store(settings),
-        files=FileRepository(database),
+        file_store=file_store,
+        files=files,
         memories=Memories(access, MemoryRepository(database), users, count_tokens, settings.memory),
+        pictures=Pictures(file_store, users, agents, max_pixels=settings.max_image_pixels),
         presets=PresetRepository(database),
         prompts=Prompts(access, PromptGroupRepository(database), PromptRepository(database), users),
         skills=Skills(access, SkillRepository(database), SkillFileRepository(database), users),
+        uploads=Uploads(file_store, files, agents),
     )

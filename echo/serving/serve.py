@@ -141,7 +141,7 @@ def listening_on(port: int, settings: Settings) -> Settings:
     """The settings with the port that the system chose, which addresses that nobody sets have too."""
     before, after = "http://localhost:0", f"http://localhost:{port}"
     server, client = (
-        after if address == before else address
+        after + address[len(before) :] if address.startswith(before) else address
         for address in (settings.domain_server, settings.domain_client)
     )
     return replace(settings, port=port, domain_server=server, domain_client=client)

@@ -8,6 +8,7 @@ from typing import Any
 
 from echo.settings.database import ignored_options
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
+from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
@@ -42,6 +43,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
         memory=read_memory(config),
+        agents=read_agents(config),
         permissions=read_permissions(config),
         client=read_client(
             config,

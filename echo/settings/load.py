@@ -116,6 +116,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     port = reader.whole("PORT", 3080, minimum=0, maximum=65535)
     trust_proxy = reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10)
     domain = f"http://localhost:{port}"
+    root = reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat"))
     # LibreChat's two switches for what it writes to its console.
     level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
     style = "json" if reader.flag("CONSOLE_JSON", False) else "auto"
@@ -130,10 +131,10 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
         web_client=_web_client(reader),
         bundlers=_bundlers(reader),
-        root=reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat")),
+        root=root,
         app_title=reader.text("APP_TITLE", "Echo"),
         domain_server=_address(reader, "DOMAIN_SERVER", domain),
-        domain_client=_address(reader, "DOMAIN_CLIENT", domain),
+        domain_client=_address(reader, "DOMAIN_CLIENT", domain if root == "librechat" else f"{domain}/chat"),
         production=reader.text("NODE_ENV", "") == "production",
         trust_proxy=trust_proxy,
         allow_registration=reader.flag("ALLOW_REGISTRATION", True),

@@ -178,6 +178,23 @@ class MemorySettings:
 
 
 @dataclass(frozen=True)
+class AgentSettings:
+    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not."""
+
+    show_builder: bool = True
+    providers: tuple[str, ...] | None = None
+    capabilities: tuple[str, ...] | None = None
+
+    def may_ask(self, provider: str) -> bool:
+        """Whether agents may be of this endpoint."""
+        return self.providers is None or normal_name(provider) in self.providers
+
+    def can(self, capability: str) -> bool:
+        """Whether agents have a capability, by LibreChat's name."""
+        return self.capabilities is None or capability in self.capabilities
+
+
+@dataclass(frozen=True)
 class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
@@ -292,6 +309,7 @@ class Settings:
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
     memory: MemorySettings = MemorySettings()
+    agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

@@ -15,6 +15,8 @@ REQUIRED = ("av", "pocketsphinx", "webrtcvad")
 class OfflineTranscriber:
     """Recognises English on this machine; one recording at a time in each process."""
 
+    is_there = True
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
 

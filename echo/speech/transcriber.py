@@ -10,7 +10,9 @@ from echo.speech.remote import RemoteTranscriber
 
 
 class Transcriber(Protocol):
-    """Turns a recording into text."""
+    """Turns a recording into text. `is_there` says whether one is set up at all."""
+
+    is_there: bool
 
     def transcribe(self, upload: Upload) -> str:
         """What is said; empty for silence."""
@@ -18,6 +20,8 @@ class Transcriber(Protocol):
 
 class NoTranscriber:
     """Nothing is configured, or speech is switched off."""
+
+    is_there = False
 
     def transcribe(self, upload: Upload) -> str:
         """Raise `ServiceUnavailable`."""

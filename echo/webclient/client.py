@@ -111,7 +111,7 @@ class WebClient:
         if zipped:
             own["Content-Encoding"] = "gzip"
         response = Response(page.gzipped if zipped else page.body, headers=own, media_type="text/html")
-        return response if _is_modified(headers, own) else NotModifiedResponse(response.headers)
+        return response if _is_modified(headers, own) else _not_modified(response)
 
     def _file_response(self, file: ClientFile, headers: Headers) -> Response | None:
         accepted = _accepted(headers)
@@ -128,7 +128,16 @@ class WebClient:
             own["Content-Encoding"] = encoding
         response = FileResponse(path, headers=own, media_type=file.media_type, stat_result=found)
         modified = _is_modified(headers, {**own, "Last-Modified": response.headers["last-modified"]})
-        return response if modified else NotModifiedResponse(response.headers)
+        return response if modified else _not_modified(response)
+
+
+def _not_modified(response: Response) -> Response:
+    """The same without its body; a browser puts these headers in the place of those that it has stored."""
+    kept = ("content-security-policy", "cross-origin-opener-policy", "x-frame-options")
+    policies = {name: response.headers[name] for name in kept if name in response.headers}
+    unchanged = NotModifiedResponse(response.headers)
+    unchanged.headers.update(policies)
+    return unchanged
 
 
 def _sent_path(scope: Scope) -> str:

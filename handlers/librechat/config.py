@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.agents import agents_endpoint
 from echo.handling.caller import Caller
 from echo.services import Services
 from handlers.librechat.schemas import config as schemas
@@ -27,8 +28,8 @@ def get_balance(services: Services, caller: Caller) -> None:
 
 
 def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
-    """Every endpoint that can be used, by its name."""
-    return schemas.endpoints(services.providers.catalog.endpoints())
+    """Every endpoint that can be used, by its name, and agents."""
+    return schemas.endpoints(services.providers.catalog.endpoints(), agents_endpoint(services.settings))
 
 
 def get_token_config(services: Services, caller: Caller) -> dict[str, dict[str, Json]]:

@@ -6,11 +6,10 @@ from echo.handling.caller import Caller
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
 from handlers.librechat.schemas import prompts as schemas
-from handlers.paging import all_items, clamp
+from handlers.paging import all_items, clamp, given
 
 Json = dict[str, Any]
-# What LibreChat's clients send where they have no cursor, and what it says where it does not know how many pages.
-NO_CURSOR = {"", "null", "undefined"}
+# What LibreChat says where it does not know how many pages there are.
 MANY_PAGES, ONE_PAGE = "9999", "1"
 
 
@@ -52,8 +51,9 @@ def list_prompt_groups(
 ) -> Json:
     """One page of the prompts that the caller may see."""
     size = clamp(page_size if limit is None else limit)
-    after = None if cursor in NO_CURSOR else cursor
-    page = services.library.prompts.list_page(caller, name=name, category=category, limit=size, cursor=after)
+    page = services.library.prompts.list_page(
+        caller, name=name, category=category, limit=size, cursor=given(cursor)
+    )
     return {
         "promptGroups": schemas.prompt_group.dump_all(page.groups),
         "pageNumber": "1",

@@ -5,11 +5,9 @@ from typing import Any
 from echo.handling.caller import Caller
 from echo.services import Services
 from handlers.librechat.schemas import skills as schemas
-from handlers.paging import clamp
+from handlers.paging import clamp, given
 
 Json = dict[str, Any]
-# What LibreChat's clients send where they have no cursor.
-NO_CURSOR = {"", "null", "undefined"}
 
 
 def list_skills(
@@ -22,9 +20,8 @@ def list_skills(
     search: str | None = None,
 ) -> Json:
     """One page of the skills that the caller may see."""
-    after = None if cursor in NO_CURSOR else cursor
     page = services.library.skills.list_page(
-        caller, category=category, text=search, limit=clamp(limit), cursor=after
+        caller, category=category, text=search, limit=clamp(limit), cursor=given(cursor)
     )
     return {
         "skills": schemas.skill.dump_all(page.skills),

@@ -1,4 +1,4 @@
-"""Tools of agents: there are none yet; what LibreChat's have given is shown."""
+"""Tools of agents: Echo runs none yet; what those of LibreChat gave is shown."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ Json = dict[str, Any]
 
 
 def list_tool_calls(services: Services, caller: Caller, *, conversation_id: str) -> list[Json]:
-    """What code of a conversation's answers gave."""
+    """What code of a conversation's answers gave when LibreChat ran it."""
     found = services.conversations.tool_calls.list(caller.id, conversation_id)
     return schemas.tool_call.dump_all(found)
 
 
 def get_tool_auth(services: Services, caller: Caller, *, tool_id: str) -> Json:
-    """Whether the caller can use a tool."""
-    return schemas.auth_of(tool_id)
+    """Whether a tool is set up, which none is."""
+    return {"authenticated": False, "authTypes": []}

@@ -97,6 +97,10 @@ class UserRepository(Repository):
         """Note which skills the user has switched on or off, by id; raises `NotFound`."""
         self._set(owner, {"skillStates": dict(states)})
 
+    def set_avatar(self, owner: str, address: str) -> None:
+        """Note where the user's picture of themselves is; raises `NotFound`."""
+        self._set(owner, {"avatar": address})
+
     def _set(self, owner: str, fields: Document) -> None:
         with translated():
             change = {"$set": {**fields, "updatedAt": now()}}

@@ -38,6 +38,22 @@ class FileRepository(Repository):
             self._collection.insert_one(document)
         return document
 
+    def of_agent_listed(self, file_ids: Sequence[str]) -> Reading:
+        """The records of an agent's files, the last changed first, without `text`; whose they are does not matter."""
+        newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
+        return read_all(self._collection, Query({"file_id": {"$in": [*file_ids]}}, {"text": 0}, newest_first))
+
+    def hold(self, owner: str, file_ids: Sequence[str], seconds: float) -> int:
+        """Keep uploads of LibreChat's, which no message has yet, for so long after they came; how many there are.
+
+        As in LibreChat: files that wait with a message in a queue, and that would be removed as unused meanwhile.
+        """
+        query = {"user": owner_id(owner), "file_id": {"$in": [*file_ids]}, "expiresAt": {"$type": "date"}}
+        until = {"$add": ["$createdAt", int(seconds * 1000)]}
+        with translated():
+            change = [{"$set": {"expiresAt": {"$max": ["$expiresAt", until]}}}]
+            return self._collection.update_many(query, change).matched_count
+
     def list(self, owner: str) -> Reading:
         """All records, the last changed first; without `text`, where LibreChat keeps whole contents."""
         newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]

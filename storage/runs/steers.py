@@ -17,7 +17,7 @@ MOST_WAITING = 10
 # How many of those that were taken back are known, so that a client may ask twice.
 MOST_CANCELLED = 50
 # How many of a conversation's runs are looked through for what they left.
-MOST_RUNS = 10
+MOST_RUNS = 3
 WAITING = ("steerId", "clientSteerId", "text", "createdAt", "files")
 
 

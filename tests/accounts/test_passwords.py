@@ -1,8 +1,19 @@
 import bcrypt
 import pytest
 
+from echo.accounts import passwords
 from echo.accounts.passwords import check_new_password, hash_password, verify_password
 from echo.errors import FieldError, InvalidRequest
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes() -> None:
+    """Hashes here cost what they cost in production."""
+    passwords._dummy_hash.cache_clear()
+
+
+def test_a_hash_costs_as_much_as_librechats() -> None:
+    assert hash_password("swordfish 42").startswith("$2b$10$")
 
 
 class TestVerify:

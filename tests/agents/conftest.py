@@ -1,6 +1,7 @@
 """An Echo in which agents are talked with: its only provider is a small server on loopback."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,6 +13,14 @@ from echo.app import Application, assemble
 from echo.services import Services
 from tests.conftest import make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
+
+
+@dataclass(frozen=True)
+class Echo:
+    """An Echo: what it is asked by, and what it is made of."""
+
+    http: TestClient
+    services: Services
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +35,8 @@ def talking(
     application: Application,
     provider: ProviderServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Services]:
-    """The services of an Echo that runs, on the database of all tests."""
+) -> Iterator[Echo]:
+    """An Echo that runs, on the database of all tests."""
     assert application
     settings = make_settings(
         application_uri,
@@ -38,8 +47,8 @@ def talking(
         ENDPOINTS="openAI",
     )
     echo = assemble(settings)
-    with TestClient(echo.asgi):
-        yield echo.services
+    with TestClient(echo.asgi) as http:
+        yield Echo(http, echo.services)
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,27 @@
 """Agents answer: what they are made of wins, and stays with those who may change them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
-from echo.chat.request import Added, Asked
-from echo.errors import NotFound, Unprocessable
-from echo.handling.caller import Caller, ClientInfo
-from echo.services import Services
-from storage.core.errors import NotFound as NotStored
-from tests.conftest import MakeUser, UserClient
+from echo.chat.agents import AgentsAndModels
+from echo.chat.request import Asked
+from echo.errors import Unprocessable
+from echo.handling.caller import Caller
+from echo.settings.model import AgentSettings
+from storage.conversations.chats import ChatRepository
+from storage.core.database import Database
+from tests.agents.conftest import Echo
+from tests.conftest import Client, UserClient
+from tests.support.contract import ProjectChecker
 from tests.support.providers import ProviderServer
 from tests.support.waiting import until
 
 Json = dict[str, Any]
 Grant = Callable[[Json, str, int], None]
-HERE = ClientInfo("127.0.0.1", secure=False)
 
 
 def caller_of(user: UserClient) -> Caller:
@@ -28,20 +32,27 @@ def caller_of(user: UserClient) -> Caller:
 class Talk:
     """A user, and what comes of asking."""
 
-    services: Services
+    echo: Echo
     provider: ProviderServer
+    client: Client
     user: UserClient
     stored: Any
 
     def make(self, **fields: Any) -> Json:
         """An agent of the user's."""
         about = {"name": "Poet", "provider": "openAI", "model": "gpt-4", "instructions": "Rhyme."}
-        return self.services.agents.create(caller_of(self.user), {**about, **fields})
+        return self.echo.services.agents.create(caller_of(self.user), {**about, **fields})
+
+    def start(self, endpoint: str = "agents", **asked: Any) -> Any:
+        """What starting answers."""
+        body = {"text": "Hello", "endpoint": endpoint, **asked}
+        return self.client.post(f"/chat/api/agents/chat/{endpoint}", json=body)
 
     def ask(self, endpoint: str = "agents", **asked: Any) -> tuple[Json, Json, Json]:
         """The last request to the provider, the answer as it is stored, and the conversation."""
-        started = self.services.chat.start(self.user.id, endpoint, Asked(text="Hello", **asked), HERE)
-        here = {"conversationId": started["conversationId"]}
+        started = self.start(endpoint, **asked)
+        assert started.status_code == 200, started.text
+        here = {"conversationId": started.json()["conversationId"]}
 
         def answer() -> Json:
             found: Json = self.stored.messages.find_one(here, sort=[("_id", -1)]) or {}
@@ -52,10 +63,26 @@ class Talk:
         requests = [each.json for each in self.provider.chats if each.json.get("stream")]
         return requests[-1], answer(), self.stored.conversations.find_one(here) or {}
 
+    def refused(self, **asked: Any) -> tuple[int, str]:
+        """The status and code with which a start is refused."""
+        answer = self.start(**asked)
+        return answer.status_code, answer.json()["code"]
+
 
 @pytest.fixture
-def talk(talking: Services, provider: ProviderServer, make_user: MakeUser, stored: Any) -> Talk:
-    return Talk(talking, provider, make_user("ada"), stored)
+def talk_as(
+    talking: Echo, provider: ProviderServer, checker: ProjectChecker, stored: Any
+) -> Callable[[UserClient], Talk]:
+    def make(user: UserClient) -> Talk:
+        token = user.headers["Authorization"].removeprefix("Bearer ")
+        return Talk(talking, provider, Client(talking.http, checker, token), user, stored)
+
+    return make
+
+
+@pytest.fixture
+def talk(talk_as: Callable[[UserClient], Talk], ada: UserClient) -> Talk:
+    return talk_as(ada)
 
 
 def system_of(request: Json) -> list[str]:
@@ -66,14 +93,14 @@ class TestWhatIsAsked:
     def test_is_the_agents_own(self, talk: Talk) -> None:
         agent = talk.make(model_parameters={"temperature": 0.3, "promptPrefix": "No.", "max_tokens": 50})
         said = {"model": "gpt-4o-mini", "temperature": 1.0, "promptPrefix": "Be rude.", "top_p": 0.5}
-        request, _, _ = talk.ask(agent_id=agent["id"], parameters=said)
+        request, _, _ = talk.ask(agent_id=agent["id"], **said)
         assert (request["model"], request["temperature"]) == ("gpt-4", 0.3)
         assert "top_p" not in request
         assert system_of(request) == ["Rhyme."]
 
     def test_without_instructions_nobody_elses_hold(self, talk: Talk) -> None:
         agent = talk.make(instructions="")
-        request, _, _ = talk.ask(agent_id=agent["id"], parameters={"promptPrefix": "Be rude."})
+        request, _, _ = talk.ask(agent_id=agent["id"], promptPrefix="Be rude.")
         assert system_of(request) == []
 
     def test_variables_are_filled_in(self, talk: Talk) -> None:
@@ -90,7 +117,9 @@ class TestWhatIsAsked:
 
     def test_a_second_agent_answers_beside_a_model(self, talk: Talk) -> None:
         agent = talk.make()
-        _, answer, conversation = talk.ask("openAI", added=Added("agents", agent["id"]))
+        _, answer, conversation = talk.ask(
+            "openAI", addedConvo={"endpoint": "agents", "agent_id": agent["id"]}
+        )
         assert len({part["agentId"] for part in answer["content"]}) == 2
         assert conversation["endpoint"] == "openAI"
 
@@ -99,7 +128,7 @@ def keep(talk: Talk, name: str, content: bytes) -> str:
     """A file of the user's."""
     file_id = f"{talk.user.id}-{name}"
     record = {"file_id": file_id, "filename": name, "type": "text/plain", "source": "text"}
-    talk.services.library.files.insert(
+    talk.echo.services.library.files.insert(
         talk.user.id, {**record, "text": content.decode(), "bytes": len(content)}
     )
     return file_id
@@ -115,7 +144,7 @@ class TestWhatIsStored:
     def test_tells_nothing_of_how_it_is_made(self, talk: Talk) -> None:
         agent = talk.make(model_parameters={"temperature": 0.3})
         said = {"promptPrefix": "Be rude.", "model": "gpt-4o-mini", "iconURL": "https://icons.example/a.png"}
-        _, answer, conversation = talk.ask(agent_id=agent["id"], parameters=said)
+        _, answer, conversation = talk.ask(agent_id=agent["id"], **said)
         assert not {"model", "temperature", "instructions", "promptPrefix"} & conversation.keys()
         assert conversation["iconURL"] == "https://icons.example/a.png"
         assert "Rhyme." not in repr(answer)
@@ -130,29 +159,29 @@ class TestWhatIsStored:
     def test_a_conversation_goes_on_with_its_agent(self, talk: Talk) -> None:
         agent = talk.make()
         _, _, conversation = talk.ask(agent_id=agent["id"])
-        request, answer, _ = talk.ask(conversation_id=conversation["conversationId"])
+        request, answer, _ = talk.ask(conversationId=conversation["conversationId"])
         assert (answer["model"], system_of(request)) == (agent["id"], ["Rhyme."])
         assert [each["role"] for each in request["messages"]] == ["system", "user", "assistant", "user"]
 
     def test_a_conversation_changes_from_model_to_agent_and_back(self, talk: Talk) -> None:
         agent = talk.make()
         said = {"model": "gpt-4o-mini", "promptPrefix": "Be rude."}
-        _, _, first = talk.ask("openAI", parameters=said)
+        _, _, first = talk.ask("openAI", **said)
         there = first["conversationId"]
-        request, _, second = talk.ask(agent_id=agent["id"], conversation_id=there)
+        request, _, second = talk.ask(agent_id=agent["id"], conversationId=there)
         assert system_of(request) == ["Rhyme."]
         assert (second["endpoint"], second["agent_id"], second["model"]) == ("agents", agent["id"], None)
-        request, _, third = talk.ask("openAI", conversation_id=there)
+        request, _, third = talk.ask("openAI", conversationId=there)
         assert system_of(request) == ["Be rude."]
         assert (third["endpoint"], third["agent_id"], third["model"]) == ("openAI", None, "gpt-4o-mini")
 
 
 class TestWhoMay:
-    def test_who_may_use_it_may_talk_with_it(self, talk: Talk, make_user: MakeUser, grant: Grant) -> None:
-        agent, bob = talk.make(), make_user("bob")
-        theirs = replace(talk, user=bob)
-        with pytest.raises(NotFound):
-            theirs.ask(agent_id=agent["id"])
+    def test_who_may_use_it_may_talk_with_it(
+        self, talk: Talk, talk_as: Callable[[UserClient], Talk], bob: UserClient, grant: Grant
+    ) -> None:
+        agent, theirs = talk.make(), talk_as(bob)
+        assert theirs.refused(agent_id=agent["id"]) == (404, "not_found")
         grant(agent, bob.id, 1)
         _, answer, _ = theirs.ask(agent_id=agent["id"])
         assert answer["sender"] == "Poet"
@@ -160,26 +189,56 @@ class TestWhoMay:
     def test_a_right_that_is_gone_counts_in_a_conversation_too(self, talk: Talk) -> None:
         agent = talk.make()
         _, _, conversation = talk.ask(agent_id=agent["id"])
-        talk.services.agents.delete(caller_of(talk.user), agent["id"])
-        with pytest.raises(NotStored):
-            talk.ask(conversation_id=conversation["conversationId"])
+        talk.echo.services.agents.delete(caller_of(talk.user), agent["id"])
+        assert talk.refused(conversationId=conversation["conversationId"]) == (404, "not_found")
 
-    @pytest.mark.parametrize("agent_id", [None, "openAI__gpt-4___GPT-4", ""])
+    def test_a_role_without_agents_has_none(self, talk: Talk, stored: Any) -> None:
+        agent = talk.make()
+        name = f"role-{talk.user.id}"
+        stored.roles.insert_one({"name": name, "permissions": {"AGENTS": {"USE": False}}})
+        stored.users.update_one({"_id": ObjectId(talk.user.id)}, {"$set": {"role": name}})
+        assert talk.refused(agent_id=agent["id"]) == (404, "not_found")
+
+    @pytest.mark.parametrize("agent_id", [None, "openAI__gpt-4___GPT-4"])
     def test_no_agent_is_refused(self, talk: Talk, agent_id: str | None) -> None:
-        with pytest.raises(Unprocessable) as refused:
-            talk.ask(agent_id=agent_id)
-        assert refused.value.code == "no_agent"
+        assert talk.refused(agent_id=agent_id) == (422, "no_agent")
 
     def test_an_unknown_one_is_not_there(self, talk: Talk) -> None:
-        with pytest.raises(NotStored):
-            talk.ask(agent_id="agent_" + "x" * 21)
+        assert talk.refused(agent_id="agent_" + "x" * 21) == (404, "not_found")
 
     @pytest.mark.parametrize(
         ("fields", "code"),
         [({"provider": "nowhere"}, "endpoint_unavailable"), ({"model": "gpt-9"}, "unknown_model")],
     )
     def test_one_of_a_model_that_is_not_there_says_so(self, talk: Talk, fields: Json, code: str) -> None:
-        agent = talk.make(**fields)
+        assert talk.refused(agent_id=talk.make(**fields)["id"]) == (422, code)
+
+
+MakeFinding = Callable[[AgentSettings], AgentsAndModels]
+
+
+class TestTheOperatorsRules:
+    @pytest.fixture
+    def finding(self, talk: Talk, app_database: Database) -> MakeFinding:
+        library, chats = talk.echo.services.library, ChatRepository(app_database)
+        find = talk.echo.services.agents.for_chat
+        return lambda rules: AgentsAndModels(find, chats, library.files, library.file_store, rules)
+
+    def test_agents_may_be_of_these_endpoints_only(self, talk: Talk, finding: MakeFinding) -> None:
+        asked = Asked(agent_id=talk.make()["id"])
+        assert finding(AgentSettings(providers=("openAI",))).find(talk.user.id, "agents", asked)
         with pytest.raises(Unprocessable) as refused:
-            talk.ask(agent_id=agent["id"])
-        assert refused.value.code == code
+            finding(AgentSettings(providers=("anthropic",))).find(talk.user.id, "agents", asked)
+        assert refused.value.code == "endpoint_unavailable"
+
+    def test_without_context_there_are_no_texts(self, talk: Talk, finding: MakeFinding) -> None:
+        file_id = keep(talk, "a.txt", b"alpha")
+        asked = Asked(agent_id=talk.make(tool_resources={"context": {"file_ids": [file_id]}})["id"])
+        expected: tuple[tuple[tuple[str, ...] | None, bool], ...] = (
+            (None, True),
+            (("context",), True),
+            ((), False),
+        )
+        for capabilities, told in expected:
+            found = finding(AgentSettings(capabilities=capabilities)).find(talk.user.id, "agents", asked)
+            assert ("alpha" in str(found.fixed)) is told

@@ -1,8 +1,10 @@
 """Branches of conversations."""
 
+from typing import Any
+
 import pytest
 
-from echo.chat.history import History, affordable, branch_of
+from echo.chat.history import History, affordable, branch_of, text_for_model
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
 from tests.support.chats import new_id, new_owner, put_conversation
@@ -27,6 +29,27 @@ class TestBranch:
     @pytest.mark.parametrize("parent", ["a", "b"])
     def test_ends_in_a_damaged_tree(self, parent: str) -> None:
         assert ids(("a", parent), ("b", "a"), end="b")[-1] == "b"
+
+
+class TestWhatAModelIsTold:
+    def test_of_answers_side_by_side_is_the_first(self) -> None:
+        def part(text: str, agent: str, group: Any = 1) -> dict[str, Any]:
+            return {"type": "text", "text": text, "agentId": agent, "groupId": group}
+
+        content = [part("third", "m____2"), part("second", "m____1"), part("first", "m")]
+        assert text_for_model({"content": content}) == "first"
+        assert text_for_model({"content": content[:2]}) == "second"
+        # What follows one another, and what belongs to no group, all counts.
+        content = [part("one", "a", None), {"type": "text", "text": "two"}, part("three", "b", "x")]
+        assert text_for_model({"content": content}) == "one\ntwo\nthree"
+        content = [part("a", "m", 1), part("b", "m____1", 1), part("c", "n____1", 2)]
+        assert text_for_model({"content": content}) == "a\nc"
+
+    def test_has_the_passages_before_the_question(self) -> None:
+        message = {"text": "Why?", "quotes": ["One\ntwo", "", 7, "Three"]}
+        assert text_for_model(message) == "> One\n> two\n\n> Three\n\nWhy?"
+        assert text_for_model({"text": "Why?", "quotes": "none"}) == "Why?"
+        assert text_for_model({"content": ["odd", None]}) == ""
 
 
 class TestReading:

@@ -19,7 +19,7 @@ from tests.chat.test_runs import WORDS, begun, has_spoken, held, read_some, slow
 from tests.conftest import MakeUser, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.server import RunningServer, start_server
-from tests.support.streams import WHOLE_ANSWER, Talker, kinds, spoken
+from tests.support.streams import WHOLE_ANSWER, Talker, kinds, librechats, spoken
 from tests.support.waiting import until
 
 
@@ -112,6 +112,33 @@ class TestAnotherProcess:
         assert list(stream)[-1].data["aborted"] is True
         assert both.there.abort(stream_id).status_code == 404
         until(lambda: both.provider.chats[0].left)
+
+    def test_says_something_to_it(self, pair: Callable[..., Pair]) -> None:
+        release = threading.Event()
+        both = pair(held(release))
+        here, there = librechats(both.here), librechats(both.there)
+        stream_id = here.start()["streamId"]
+        first = there.steer(stream_id, "Shorter").json()
+        second = here.steer(stream_id, "Much shorter").json()
+        assert (first["position"], second["position"]) == (1, 2)
+        stream = there.follow(stream_id, generationProtocolVersion="2")
+        events = begun(stream)
+        release.set()
+        events += stream
+        assert [each["text"] for each in events[-1].data["pendingSteers"]] == ["Shorter", "Much shorter"]
+        # As soon as a reader has the end, the run is over everywhere.
+        for talker in (here, there):
+            status = talker.get(f"/api/agents/chat/status/{stream_id}", generationProtocolVersion="2").json()
+            assert status["active"] is False
+            assert len(status["unrecoveredSteers"]) == 2
+
+    def test_ends_it_and_gets_what_was_said_to_it(self, pair: Callable[..., Pair]) -> None:
+        both = pair(held())
+        here, there = librechats(both.here), librechats(both.there)
+        stream_id = here.start()["streamId"]
+        here.steer(stream_id, "Shorter")
+        answer = there.abort(stream_id).json()
+        assert [each["text"] for each in answer["pendingSteers"]] == ["Shorter"]
 
     def test_ends_it_by_deleting_its_conversation(self, pair: Callable[..., Pair]) -> None:
         both = pair(slow(), slow(), Reply(("A title",)))

@@ -19,6 +19,11 @@ Stored = MongoDatabase[dict[str, Any]]
 EMAIL = "ada@example.com"
 
 
+@pytest.fixture(autouse=True)
+def quick_hashes() -> None:
+    """Hashes here cost what they cost in production, which is among what is asserted."""
+
+
 @cache
 def hashed() -> str:
     return hash_password(PASSWORD)

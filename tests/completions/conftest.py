@@ -12,6 +12,16 @@ import openai
 import pytest
 import requests
 
+from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
+from echo.accounts.tokens import Tokens
+from echo.settings import Settings
+from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.bans import BanRepository
+from storage.accounts.sessions import SessionRepository
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
+from tests.conftest import open_session
+from tests.support.database import named_database
 from tests.support.event_streams import events_of, sent
 from tests.support.providers import (
     RENDER,
@@ -26,6 +36,7 @@ from tests.support.providers import (
 )
 from tests.support.providers.openai import error_answer
 from tests.support.server import RunningServer, start_server
+from tests.support.two_factor import CREDS_KEY
 from tests.support.waiting import PATIENCE
 
 USER_KEY = "sk-canary-of-a-user"
@@ -121,11 +132,25 @@ def provider() -> Iterator[ProviderServer]:
 
 
 @pytest.fixture(scope="package")
-def server(provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def served_uri(mongo_uri: str) -> Iterator[str]:
+    """The database of the running server: with one of its own each would have cost a MongoDB."""
+    with named_database(mongo_uri, "echo_completions") as uri:
+        yield uri
+
+
+@pytest.fixture(scope="package")
+def server(
+    provider: ProviderServer, served_uri: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
     """Echo with OpenAI and Anthropic, and Google for those who bring a key."""
     directory: Path = tmp_path_factory.mktemp("completions")
     with anthropic_server(Reply(["Claude."])) as other:
         environ = {
+            "MONGO_URI": served_uri,
+            "JWT_SECRET": str(settings.jwt_secret),
+            "JWT_REFRESH_SECRET": str(settings.jwt_refresh_secret),
+            "CREDS_KEY": CREDS_KEY,
+            "CREDS_IV": "d1" * 16,
             "OPENAI_API_KEY": SERVER_KEY,
             "OPENAI_REVERSE_PROXY": provider.url,
             "OPENAI_MODELS": "gpt-4o,shared/model",
@@ -144,20 +169,30 @@ def server(provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def sign_up(server: RunningServer) -> Iterator[Callable[[], User]]:
+def sign_up(
+    server: RunningServer, served_uri: str, tokens: Tokens, password_hash: str
+) -> Iterator[Callable[[], User]]:
+    """Makes accounts in the database of the server; the operations for it have tests of their own."""
     users: list[User] = []
+    database = Database(served_uri)
+    sessions, keys = SessionRepository(database), ApiKeyRepository(database)
+    accounts = UserRepository(database)
+    api_keys = ApiKeyService(keys, ApiKeyGuard(keys, accounts, BanRepository(database)))
 
     def make() -> User:
-        token = server.sign_up(f"u{secrets.token_hex(6)}")
-        made = server.post("/api/api-keys", token, {"name": "tests"})
-        assert made.status_code == 201, made.text
-        users.append(User(server, token, made.json()["key"]))
+        name = f"u{secrets.token_hex(6)}"
+        account = accounts.create(
+            name=name, email=f"{name}@example.com", username=name, password_hash=password_hash
+        )
+        made = api_keys.create(str(account["_id"]), name="tests")
+        users.append(User(server, open_session(sessions, tokens, account).token, made.key))
         return users[-1]
 
     yield make
     for user in users:
         # One that the garbage collector finds may close its connections too late, which warns of them.
         user.openai.close()
+    database.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Schemathesis against a running Echo, over HTTP, with two users: the engine of the test and of `make fuzz`.
 
-`python -m tests.contract.fuzz --minutes 20`, or with `--url` against any server of this contract.
+`python -m tests.contract.fuzz --minutes 20`, or with `--url` against any server of a contract: with
+`--document librechat` that may be a LibreChat.
 """
 
 import argparse
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from echo.contract.routes import CHAT_BASE
 from tests.contract.schemathesis_hooks import REPLACED
 from tests.support.server import PASSWORD, register, start_server
 
 ROOT = Path(__file__).parents[2]
 OWN_DOCUMENT = ROOT / "openapi.json"
+LIBRECHAT_DOCUMENT = ROOT / "openapi.librechat.json"
 SEED_DOCUMENT = ROOT / "tests" / "contract" / "seed-openapi.json"
 USERS = ("ada", "bob")
 
@@ -55,6 +58,8 @@ class Plan:
     seconds: int
     seed: int | None = None
     exclude: tuple[str, ...] = ()
+    # Where an Echo of ours has the document.
+    base: str = ""
 
 
 def own_plan(seconds: int, seed: int | None = None) -> Plan:
@@ -62,9 +67,17 @@ def own_plan(seconds: int, seed: int | None = None) -> Plan:
     return Plan(OWN_DOCUMENT, seconds, seed)
 
 
+def librechat_plan(seconds: int, seed: int | None = None) -> Plan:
+    """The document of LibreChat's API, every check."""
+    return Plan(LIBRECHAT_DOCUMENT, seconds, seed, base=CHAT_BASE)
+
+
 def seed_plan(seconds: int, seed: int | None = None) -> Plan:
     """The seed document, every check that it leaves sense to."""
     return Plan(SEED_DOCUMENT, seconds, seed, NOT_WITH_THE_SEED)
+
+
+PLANS = {"own": own_plan, "librechat": librechat_plan, "seed": seed_plan}
 
 
 def fuzz(plan: Plan) -> Outcome:
@@ -78,7 +91,7 @@ def fuzz(plan: Plan) -> Outcome:
         }
         server = start_server(Path(directory), workers=2, environ=environ)
         try:
-            outcome = fuzz_at(server.url, plan)
+            outcome = fuzz_at(server.url + plan.base, plan)
             assert server.healthy(), "the server did not survive"
             assert not (faults := faults_in(server.log)), "\n".join(faults)[:5000]
             return outcome
@@ -97,7 +110,8 @@ def fuzz_at(url: str, plan: Plan) -> Outcome:
 def sign_up(url: str, name: str) -> None:
     """Register a user, who may be there from an earlier run."""
     answer = register(url, name)
-    if answer.status_code not in (201, 409):
+    # LibreChat answers 200 in either case.
+    if answer.status_code not in (200, 201, 409):
         raise SystemExit(f"{name} cannot register at {url}: {answer.status_code} {answer.text[:300]}")
 
 
@@ -169,11 +183,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--document", choices=("own", "seed"), default="own")
+    parser.add_argument("--document", choices=PLANS, default="own")
     parser.add_argument("--url", help="a server that runs already; never one whose data matters")
     options = parser.parse_args()
-    make_plan = seed_plan if options.document == "seed" else own_plan
-    plan = make_plan(int(options.minutes * 60), options.seed)
+    plan = PLANS[options.document](int(options.minutes * 60), options.seed)
     outcome = fuzz_at(options.url.rstrip("/"), plan) if options.url else fuzz(plan)
     sys.stdout.write(re.sub(r"http://[^ ]*:\d+", "http://echo", outcome.report))
     sys.exit(outcome.exit_code)

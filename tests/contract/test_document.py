@@ -208,6 +208,11 @@ LIMITS: dict[str, tuple[str, ...]] = {
 }
 # The same for LibreChat's contract; operations without a line have none.
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
+    "librechat.transcribe_audio": ("stt_ip", "stt_user"),
+    "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),
+    "librechat.upload_avatar": ("upload_ip", "upload_user"),
+    "librechat.upload_file": ("upload_ip", "upload_user"),
+    "librechat.upload_image": ("upload_ip", "upload_user"),
     "librechat.confirm_two_factor": ("two_factor_user",),
     "librechat.delete_account": ("two_factor_user",),
     "librechat.disable_two_factor": ("two_factor_user",),

@@ -51,7 +51,7 @@ class TestSave:
     def test_of_a_picture_the_record_has_its_size(self, store: FileStore, kind: str) -> None:
         stored = store.save(ADA, upload(samples.picture(kind, (31, 17)), "x"), image=True)
         assert (stored.record["width"], stored.record["height"]) == (31, 17)
-        assert stored.filepath == f"/images/{ADA}/{stored.file_id}.{kind.lower()}"
+        assert stored.filepath == f"/images/{ADA}/{stored.file_id}__x.{kind.lower()}"
 
     def test_a_picture_that_is_sent_as_a_file_is_measured_too(self, store: FileStore) -> None:
         stored = store.save(ADA, upload(samples.picture("PNG", (31, 17))))

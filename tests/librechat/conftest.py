@@ -180,6 +180,7 @@ def write_everything(anonymous: Client) -> None:
     for archived in (True, False):
         client.post("/api/convos/update", json={"conversationId": "a-second-one", "isArchived": archived})
     client.post("/api/convos/update", json={"conversationId": "a-first-one", "isArchived": True})
+    write_what_librechats_contract_has(client)
     preset = {"title": "Mine", "endpoint": "openAI", "model": "gpt-5", "promptPrefix": "Be brief."}
     client.post("/api/presets", json={**preset, "temperature": 0.5, "top_p": 1, "maxOutputTokens": 100})
     write_library(client)
@@ -228,6 +229,32 @@ def write_library(client: Client) -> None:
     client.patch(f"/chat/api/skills/{made['_id']}", json={"expectedVersion": 1, "body": "# Walk"})
     states = {"skillStates": {made["_id"]: False}}
     assert client.post("/chat/api/user/settings/skills/active", json=states).json() == states["skillStates"]
+
+
+def write_what_librechats_contract_has(client: Client) -> None:
+    parts = [
+        {"type": "text", "text": ":::artifact\n1\n:::", "agentId": "agent"},
+        {"type": "think", "think": "Hm"},
+    ]
+    answer = {"messageId": "an-answer", "sender": "Agent", "content": parts}
+    requests = (
+        ("POST", "messages/a-second-one", answer),
+        ("PUT", "messages/a-second-one/an-answer", {"text": "Hm?", "index": 1}),
+        ("POST", "messages/artifact/an-answer", {"index": 0, "original": "1", "updated": "2"}),
+        ("POST", "messages/branch", {"messageId": "an-answer", "agentId": "agent"}),
+        ("POST", "convos/pin", {"arg": {"conversationId": "a-second-one", "pinned": True}}),
+        ("POST", "tags", {"tag": "work", "conversationId": "a-second-one", "addToConversation": True}),
+        ("PUT", "tags/work", {"tag": "office", "description": "Desk", "position": 1}),
+        ("PUT", "tags/convo/a-second-one", {"tags": ["office", "new"]}),
+        ("POST", "projects", {"name": "Empty"}),
+        ("POST", "convos/duplicate", {"conversationId": "a-second-one"}),
+    )
+    for method, path, body in requests:
+        response = client.request(method, f"/chat/api/{path}", json=body)
+        assert response.is_success, response.text
+    project = client.post("/chat/api/projects", json={"name": "Garden", "description": "Beds"}).json()["_id"]
+    moved = {"projectId": project}
+    assert client.put("/chat/api/projects/conversations/a-second-one", json=moved).is_success
 
 
 def guard_second(anonymous: Client, password: str) -> None:

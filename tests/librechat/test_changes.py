@@ -25,6 +25,10 @@ from tests.support.librechat import (
 # What a copied message has of its own; `updatedAt` follows `createdAt` where that had to move.
 OF_A_COPY = {"_id", "messageId", "conversationId", "parentMessageId"}
 TIMES = {"createdAt", "updatedAt"}
+# LibreChat's project of Ada's conversation is told of each change, as LibreChat's own server tells it.
+LAST_CHANGE = (0, 0, [{"lastConversationAt", "updatedAt"}])
+TAGGED = (0, 0, [{"count", "updatedAt"}] * 2)
+RECOUNTED = (0, 0, [{"conversationCount", "lastConversationAt", "lastConversationId", "updatedAt"}])
 
 
 def a_conversation(content: Content, least: int = 1) -> Document:
@@ -67,7 +71,8 @@ class TestConversation:
         assert answer.status_code == 200
         # `_meiliIndex` tells LibreChat's search, where it is in use, to read it again.
         assert difference(before, content()) == {
-            "conversations": (0, 0, [{"title", "updatedAt", "_meiliIndex"}])
+            "conversations": (0, 0, [{"title", "updatedAt", "_meiliIndex"}]),
+            "chatprojects": LAST_CHANGE,
         }
 
     def test_is_archived_and_restored(self, log_in: LogIn, content: Content) -> None:
@@ -75,17 +80,30 @@ class TestConversation:
         before = content()
         body = {"conversationId": identifier, "isArchived": True}
         assert client.post("/api/convos/update", json=body).status_code == 200
-        assert difference(before, content()) == {"conversations": (0, 0, [{"isArchived", "archivedAt"}])}
+        assert difference(before, content()) == {
+            "conversations": (0, 0, [{"isArchived", "archivedAt"}]),
+            "chatprojects": RECOUNTED,
+        }
         assert client.post("/api/convos/update", json={**body, "isArchived": False}).status_code == 200
         # LibreChat leaves a null there, too.
-        assert difference(before, content()) == {"conversations": (0, 0, [{"archivedAt"}])}
+        assert difference(before, content()) == {
+            "conversations": (0, 0, [{"archivedAt"}]),
+            "chatprojects": (0, 0, [{"updatedAt"}]),
+        }
 
     def test_is_deleted_with_its_messages(self, log_in: LogIn, content: Content) -> None:
         client, conversation = log_in("ada"), a_conversation(content, 4)
         before = content()
         count = len(messages_of(before, conversation))
         assert client.delete(f"/api/convos/{conversation['conversationId']}").status_code == 200
-        assert difference(before, content()) == {"conversations": (0, 1, []), "messages": (0, count, [])}
+        assert difference(before, content()) == {
+            "conversations": (0, 1, []),
+            "messages": (0, count, []),
+            "chatprojects": RECOUNTED,
+            "conversationtags": TAGGED,
+            "sharedlinks": (0, 1, []),
+            "aclentries": (0, 2, []),
+        }
 
     def test_gets_a_title(self, log_in: LogIn, content: Content) -> None:
         client, identifier = log_in("ada"), a_conversation(content, 2)["conversationId"]
@@ -105,6 +123,7 @@ class TestMessage:
         assert difference(before, content()) == {
             "messages": (1, 0, []),
             "conversations": (0, 0, [{"messages", "updatedAt"}]),
+            "chatprojects": LAST_CHANGE,
         }
         before = content()
         path = f"/api/messages/{identifier}/{posted['messageId']}"
@@ -112,6 +131,7 @@ class TestMessage:
         assert difference(before, content()) == {
             "messages": (0, 0, [{"text", "updatedAt", "tokenCount"}]),
             "conversations": (0, 0, [{"updatedAt"}]),
+            "chatprojects": LAST_CHANGE,
         }
 
     def test_an_answer_in_parts_is_edited(self, log_in: LogIn, content: Content) -> None:
@@ -159,6 +179,7 @@ class TestMessage:
         assert difference(before, content()) == {
             "messages": (0, 1, [{"parentMessageId"}] * len(children)),
             "conversations": (0, 0, [{"messages", "updatedAt"}]),
+            "chatprojects": LAST_CHANGE,
         }
         for child in children:
             after = content()["messages"][child["_id"]]
@@ -191,6 +212,8 @@ class TestFork:
         assert difference(before, content()) == {
             "conversations": (1, 0, []),
             "messages": (len(forked["messages"]), 0, []),
+            "chatprojects": RECOUNTED,
+            "conversationtags": TAGGED,
         }
 
     def test_copies_every_field_known_or_not(

@@ -94,6 +94,7 @@ WITHOUT_OWNER = {
     ("AgentRepository", "names_of"),
     ("AgentRepository", "versions"),
     ("FileRepository", "of_agent"),
+    ("FileRepository", "of_agent_listed"),
     ("AgentCategoryRepository", "list"),
     ("AgentCategoryRepository", "seed"),
     # Roles are the operator's.

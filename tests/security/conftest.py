@@ -11,13 +11,11 @@ import pytest
 
 from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
+from tests.files import samples
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
 # One pixel, so that an upload of it passes.
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf"
-    "c0000000030001012a0d0d0d0000000049454e44ae426082"
-)
+PNG = samples.picture("PNG", (1, 1))
 
 
 # What the document's examples expect of a message.
@@ -100,10 +98,12 @@ def kept(user: UserClient) -> dict[str, str]:
     upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
     assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
+    picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
     preset = {"title": "private preset", "endpoint": "openAI"}
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
+        "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
         "name": "private endpoint",
@@ -188,7 +188,7 @@ def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     # The longer ones first: one may be part of another.
     for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
         text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"generationCreatedAt":\d+', "", text)
+    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
     return response.status_code, text

@@ -4,6 +4,7 @@ An operation on a kind of thing that can be shared has a line in `CASES`. It is 
 editor and an owner, who are that by a grant to the user, a group, a role or everybody, and by an administrator.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,16 +12,16 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.access import EDIT, SHARE, VIEW, ResourceType
+from echo.access import DELETE, EDIT, SHARE, VIEW, ResourceType
 from storage.core.database import Database, Document
 from tests.conftest import MakeUser, UserClient
 from tests.security.conftest import faceless
-from tests.support.access import grant
+from tests.support.access import grant, no_grants_left
 from tests.support.operations import ALL_OPERATIONS
 
 EDITOR, OWNER = VIEW | EDIT, 15
 # The names of parameters that a shared thing's id has in a path: operations with one of these need a line.
-IDS = {"resourceId"}
+IDS = {"agent_id", "groupId", "promptId", "resourceId", "skillId"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,54 @@ class Case:
 
     def ask(self, user: UserClient, identifier: str) -> Any:
         return user.request(self.method, self.path.replace("{id}", identifier), json=self.body)
+
+
+def make_agent(user: UserClient, _kind: ResourceType) -> str:
+    made = user.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"})
+    return str(made.json()["id"])
+
+
+def id_of_agent(database: Database, agent_id: str) -> str:
+    return str((database.collection("agents").find_one({"id": agent_id}) or {})["_id"])
+
+
+def make_prompt(user: UserClient, _kind: ResourceType) -> str:
+    body = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    return str(user.post("/chat/api/prompts", json=body).json()["prompt"]["_id"])
+
+
+def group_of_prompt(database: Database, prompt_id: str) -> str:
+    return str((database.collection("prompts").find_one({"_id": ObjectId(prompt_id)}) or {})["groupId"])
+
+
+def make_group(user: UserClient, _kind: ResourceType) -> str:
+    body = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
+    return str(user.post("/chat/api/prompts", json=body).json()["group"]["_id"])
+
+
+def make_skill(user: UserClient, _kind: ResourceType) -> str:
+    body = {"name": f"private-{secrets.token_hex(8)}", "description": "private"}
+    return str(user.post("/chat/api/skills", json=body).json()["_id"])
+
+
+def agent(needs: int, method: str, path: str = "", body: Any = None) -> Case:
+    whole, missing = f"/chat/api/agents/{{id}}{path}", f"agent_{'x' * 21}"
+    return Case(method, whole, ResourceType.AGENT, needs, body, {}, make_agent, id_of_agent, missing)
+
+
+def group(needs: int, method: str, path: str = "", body: Any = None) -> Case:
+    whole = f"/chat/api/prompts/groups/{{id}}{path}"
+    return Case(method, whole, ResourceType.PROMPT_GROUP, needs, body, make=make_group)
+
+
+def prompt(needs: int, method: str, path: str = "") -> Case:
+    whole, kind = f"/chat/api/prompts/{{id}}{path}", ResourceType.PROMPT_GROUP
+    return Case(method, whole, kind, needs, make=make_prompt, thing=group_of_prompt)
+
+
+def skill(needs: int, method: str, path: str = "", body: Any = None) -> Case:
+    whole = f"/chat/api/skills/{{id}}{path}"
+    return Case(method, whole, ResourceType.SKILL, needs, body, make=make_skill)
 
 
 # Nobody may share what Echo does not have.
@@ -70,10 +119,29 @@ CASES = {
         )
         for kind, permission in SHARING.items()
     },
+    "librechat.get_agent": agent(VIEW, "GET"),
+    "librechat.get_expanded_agent": agent(EDIT, "GET", "/expanded"),
+    "librechat.list_agent_versions": agent(EDIT, "GET", "/versions"),
+    "librechat.update_agent": agent(EDIT, "PATCH", body={"instructions": "Be kind."}),
+    "librechat.revert_agent": agent(EDIT, "POST", "/revert", {"version_index": 0}),
+    "librechat.duplicate_agent": agent(EDIT, "POST", "/duplicate"),
+    "librechat.delete_agent": agent(DELETE, "DELETE"),
+    "librechat.get_prompt_group": group(VIEW, "GET"),
+    "librechat.use_prompt_group": group(VIEW, "POST", "/use"),
+    "librechat.update_prompt_group": group(EDIT, "PATCH", body={"name": "Teller"}),
+    "librechat.add_prompt": group(EDIT, "POST", "/prompts", {"prompt": {"prompt": "Hi", "type": "text"}}),
+    "librechat.delete_prompt_group": group(DELETE, "DELETE"),
+    "librechat.get_prompt": prompt(VIEW, "GET"),
+    "librechat.set_production_prompt": prompt(EDIT, "PATCH", "/tags/production"),
+    "librechat.delete_prompt": prompt(DELETE, "DELETE"),
+    "librechat.get_skill": skill(VIEW, "GET"),
+    "librechat.list_skill_files": skill(VIEW, "GET", "/files"),
+    "librechat.update_skill": skill(EDIT, "PATCH", body={"expectedVersion": 1, "body": "Walk on."}),
+    "librechat.delete_skill": skill(DELETE, "DELETE"),
 }
 # These say what the caller may do, and so refuse nobody.
 FOR_ANYBODY = {"librechat.get_effective_permissions"}
-# How a caller comes to a right; `None` is not at all.
+# How a caller comes to a right.
 WAYS: dict[str, Callable[[Database, UserClient], Document]] = {
     "user": lambda _database, user: {"principalType": "user", "principalId": ObjectId(user.id)},
     "group": lambda database, user: {"principalType": "group", "principalId": group_of(database, user)},
@@ -98,13 +166,14 @@ def root(make_user: MakeUser, app_database: Database) -> UserClient:
 
 
 @pytest.fixture
-def case(name: str, root: UserClient) -> Iterator[Case]:
+def case(name: str, root: UserClient, app_database: Database) -> Iterator[Case]:
     """The case, with the permissions that every caller needs."""
     found = CASES[name]
     before = root.get("/chat/api/roles/USER").json()["permissions"]
     for kind, names in found.permissions.items():
         allow(root, kind, dict.fromkeys(names, True))
-    yield found
+    with no_grants_left(app_database):
+        yield found
     for kind in found.permissions:
         allow(root, kind, before[kind])
 

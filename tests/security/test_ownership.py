@@ -28,6 +28,9 @@ STARTS = {
     "responseMessageId",
 }
 SEVERAL_IDS = {
+    "librechat.delete_files": {"agent_id", "file_id"},
+    "librechat.download_file": {"fileId", "userId"},
+    "librechat.get_image": {"fileName", "userId"},
     "abort_chat": {"conversationId", "streamId"},
     "create_message": {"conversationId", "parentMessageId"},
     "delete_message": {"conversationId", "messageId"},

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from echo.settings import FileRules, RateLimit, Settings, SettingsError, load_settings
+from echo.settings.model import AgentSettings
 from tests.settings.conftest import Load
 
 EXAMPLE = Path(__file__).parent / "librechat.yaml"
@@ -60,9 +61,20 @@ class TestWholeFile:
 
     def test_what_only_librechat_knows_is_told_in_one_line(self, whole: Settings) -> None:
         [told] = [notice for notice in whole.notices if "librechat.yaml: without effect" in notice]
-        for key in ("mcpServers", "ocr", "endpoints.agents", "endpoints.custom.titleMethod", "speech.tts"):
+        for key in (
+            "mcpServers",
+            "ocr",
+            "endpoints.agents.recursionLimit",
+            "endpoints.custom.titleMethod",
+            "speech.tts",
+        ):
             assert f" {key}," in told
         assert not any("not a key" in notice for notice in whole.notices)
+
+    def test_sets_what_agents_may_be(self, whole: Settings) -> None:
+        assert whole.agents == AgentSettings(
+            show_builder=False, providers=("azureOpenAI", "Library"), capabilities=("tools",)
+        )
 
     def test_sets_who_may_register(self, whole: Settings) -> None:
         assert whole.allowed_domains == ("library.example", "school.example")

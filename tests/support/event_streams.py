@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from tests.support.operations import DOCUMENT, OPERATIONS, responses
+from tests.support.operations import ALL_OPERATIONS, DOCUMENT, LIBRECHAT, responses
 
 EVENT_STREAM = "text/event-stream"
 # What OpenAPI 3.2 calls `itemSchema`, by the name that the OpenAPI Initiative's registry has for documents before it.
@@ -66,9 +66,10 @@ def explain(validator: jsonschema_rs.Draft202012Validator, instance: Any) -> Non
 
 @cache
 def events_of(operation_id: str) -> EventChecker:
-    """The checker of an operation's stream, by the project's document."""
-    [op] = [op for op in OPERATIONS if op.id == operation_id]
-    return EventChecker(responses(op)[200]["content"][EVENT_STREAM], DOCUMENT)
+    """The checker of an operation's stream, by the project's documents."""
+    [op] = [op for op in ALL_OPERATIONS if op.id == operation_id]
+    document = DOCUMENT if op.contract == "echo" else LIBRECHAT
+    return EventChecker(responses(op)[200]["content"][EVENT_STREAM], document)
 
 
 def sent(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -42,9 +42,9 @@ class Event:
         return str(self.data.get("event") or next((key for key in keys if key in self.data), "?"))
 
 
-def parse(lines: Iterable[str]) -> Iterator[Event]:
+def parse(lines: Iterable[str], operation: str = "follow_chat") -> Iterator[Event]:
     """Events out of the lines of a chat's stream, each held against the document; comments are left out."""
-    checker = events_of("follow_chat")
+    checker = events_of(operation)
     for name, data in sent(lines):
         event = Event(name, checker.check(name, data))
         assert (event.name == "error") == (event.kind == "error"), event
@@ -73,10 +73,11 @@ def spoken(events: Iterable[Event], kind: str = "text") -> str:
 
 @dataclass
 class Talker:
-    """A user at a server."""
+    """A user at a server; `operation` is the one that sends the events."""
 
     url: str
     headers: dict[str, str]
+    operation: str = "follow_chat"
     http: requests.Session = field(default_factory=requests.Session)
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -103,7 +104,7 @@ class Talker:
         ) as answer:
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-type"].startswith("text/event-stream")
-            yield from parse(answer.iter_lines(chunk_size=1, decode_unicode=True))
+            yield from parse(answer.iter_lines(chunk_size=1, decode_unicode=True), self.operation)
 
     def ask(self, text: str = "Hello", **body: Any) -> list[Event]:
         """Ask, and wait for the end."""
@@ -112,11 +113,20 @@ class Talker:
     def abort(self, stream_id: str) -> requests.Response:
         return self.request("POST", "/api/agents/chat/abort", json={"streamId": stream_id})
 
+    def steer(self, stream_id: str, text: str, **body: Any) -> requests.Response:
+        message = {"conversationId": stream_id, "text": text, **body}
+        return self.request("POST", "/api/agents/chat/steer", json=message)
+
     def messages(self, conversation_id: str) -> list[dict[str, Any]]:
         answer = self.get(f"/api/messages/{conversation_id}")
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()
         return found
+
+
+def librechats(talker: Talker) -> Talker:
+    """The same user with LibreChat's contract."""
+    return Talker(f"{talker.url}/chat", talker.headers, "librechat.follow_chat")
 
 
 @contextmanager

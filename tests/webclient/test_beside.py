@@ -25,6 +25,11 @@ def test_a_browser_gets_the_client_and_programs_the_contracts(
     missing = server.get(f"{base}/api/nothing", headers=HTML)
     assert (missing.status_code, missing.json()["code"]) == (404, "no_such_path")
     assert server.post(f"{base}/c/new").status_code == 404
+    # In the whole application too: headers of a 304 replace those that a browser has stored.
+    again = server.get(f"{base}/c/new", headers={**HTML, "If-None-Match": page.headers["etag"]})
+    policies = [each.headers["content-security-policy"] for each in (page, again)]
+    assert again.status_code == 304
+    assert policies[0] == policies[1]
     for path in ("/health", "/docs", "/openapi.json"):
         assert "<base" not in server.get(path, headers=HTML).text
 

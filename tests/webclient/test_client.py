@@ -157,6 +157,7 @@ class TestPage:
             assert response.headers["cache-control"] == "no-cache"
             again = http.get("index.html", headers={"If-None-Match": response.headers["etag"]})
             assert again.status_code == 304
+            assert again.headers["content-security-policy"] == response.headers["content-security-policy"]
 
     def test_is_compressed_for_those_who_take_it(self, served: TestClient) -> None:
         with served.stream("GET", "", headers={"Accept-Encoding": "gzip"}) as response:

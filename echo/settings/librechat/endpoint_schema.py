@@ -151,10 +151,24 @@ class Custom(BuiltIn):
     dropParams = Listed(Text())
 
 
+class Agents(Section):
+    """Agents, which ask the other endpoints. Echo's run no tools, so what is about those has no effect."""
+
+    ignored = _COMMON_IGNORED | {
+        *("recursionLimit", "maxRecursionLimit", "maxToolCallArgBytes", "maxToolCallArgBytesByTool"),
+        *("maxDeltaEventsPerTurn", "maxCitations", "maxCitationsPerFile", "minRelevanceScore"),
+        *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
+    }
+
+    disableBuilder = Flag()
+    allowedProviders = Listed(Text())
+    capabilities = Listed(Text())
+
+
 class Endpoints(Section):
     """All endpoints."""
 
-    ignored = frozenset({"agents", "azureAssistants", "gptPlugins"})
+    ignored = frozenset({"azureAssistants", "gptPlugins"})
 
     allowedAddresses = Listed(Text())
     all = Part(All)
@@ -162,6 +176,7 @@ class Endpoints(Section):
     google = Part(BuiltIn)
     anthropic = Part(Anthropic)
     azureOpenAI = Part(Azure)
+    agents = Part(Agents)
     assistants = Part(Assistants)
     bedrock = Part(Bedrock)
     custom = Listed(Part(Custom))

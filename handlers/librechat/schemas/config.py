@@ -28,9 +28,15 @@ class BannerSchema(Output):
 banner = BannerSchema()
 
 
-def endpoints(offered: Iterable[Endpoint]) -> dict[str, Json]:
-    """`TEndpointsConfig`: what can be used, with the server's key or with one that the user brings."""
-    return {each.name: _endpoint(each) for each in offered if each.available or each.user_provides_key}
+def endpoints(offered: Iterable[Endpoint], agents: Json) -> dict[str, Json]:
+    """`TEndpointsConfig`: what can be used, with the server's key or with one that the user brings.
+
+    `agents` are there where they may be of at least one of these.
+    """
+    usable = {each.name: _endpoint(each) for each in offered if each.available or each.user_provides_key}
+    asked = [name for name in agents["allowedProviders"] if name in usable]
+    last = max((each["order"] for each in usable.values()), default=0) + 1
+    return {**usable, "agents": {**agents, "allowedProviders": asked, "order": last}} if asked else usable
 
 
 def windows(offered: Iterable[Endpoint]) -> dict[str, dict[str, Json]]:

@@ -5,47 +5,27 @@ from typing import Any
 
 from marshmallow import post_load
 
-from handlers.schemas.base import Flag, Identifier, Input, Moment, Number, Output, Plain, Text, Texts
+from handlers.librechat.schemas.parameters import PARAMETERS
+from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Plain, Text, Texts
 from handlers.schemas.conversations import DEFAULT_TITLE
 
 Json = dict[str, Any]
-TEXTS = (
-    *("agent_id", "assistant_id", "chatGptLabel", "chatProjectId", "conversationId", "effort", "endpoint"),
-    *("endpointType", "greeting", "iconURL", "imageDetail", "instructions", "model", "modelLabel"),
-    *("promptCacheTtl", "promptPrefix", "reasoning_context", "reasoning_effort", "reasoning_mode"),
-    *("reasoning_summary", "region", "spec", "system", "thinkingLevel", "user", "verbosity"),
-)
-NUMBERS = (
-    *(
-        "fileTokenLimit",
-        "frequency_penalty",
-        "maxContextTokens",
-        "maxOutputTokens",
-        "maxTokens",
-        "max_tokens",
-    ),
-    *("presence_penalty", "temperature", "thinkingBudget", "topK", "topP", "top_p"),
-)
-FLAGS = (
-    *("disableStreaming", "pinned", "promptCache", "resendFiles", "resendImages", "thinking", "url_context"),
-    *("useResponsesApi", "web_search"),
-)
-LISTS = ("examples", "file_ids", "files", "messages", "stop", "tools")
 MOMENTS = ("archivedAt", "createdAt", "expiredAt", "updatedAt")
 # LibreChat's client sends one of these for a fork down to the level of the message.
 OPTIONS = {"": "targetLevel", "default": "targetLevel"}
 
 ConversationSchema = Output.from_dict(
     {
+        **PARAMETERS,
         "_id": Identifier(),
         "title": Text(dump_default=DEFAULT_TITLE),
+        "endpoint": Text(),
         "isArchived": Flag(dump_default=False),
         "isTemporary": Flag(dump_default=False),
         "tags": Texts(dump_default=()),
-        **{name: Text() for name in TEXTS},
-        **{name: Number() for name in NUMBERS},
-        **{name: Flag() for name in FLAGS},
-        **{name: Plain(list) for name in LISTS},
+        "pinned": Flag(),
+        **{name: Text() for name in ("chatProjectId", "conversationId", "user")},
+        **{name: Plain(list) for name in ("files", "messages")},
         **{name: Moment() for name in MOMENTS},
     },
     name="ConversationSchema",

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import fields, missing
 
-from handlers.schemas.base import Number, Text, Texts
+from handlers.schemas.base import Number, Plain, Text, Texts
 
 
 class OrNull(Text):
@@ -29,11 +29,15 @@ class Switch(fields.Boolean):
         return value if isinstance(value, bool) else missing
 
 
-class Objects(fields.Raw):
+class Objects(Plain):
     """A list of objects; anything else in it is left out."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(list, **kwargs)
+
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else missing
+        shown = super()._serialize(value, attr, obj, **kwargs)
+        return shown if shown is missing else [each for each in shown if isinstance(each, dict)]
 
 
 class Given(fields.Raw):

@@ -2,17 +2,20 @@
 
 from typing import Any, cast
 
-from marshmallow import fields, missing
+from marshmallow import missing
 
 from handlers.librechat.schemas.parameters import Given, Switch
-from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Text, Texts, Whole
+from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Plain, Text, Texts, Whole
 
 
-class Object(fields.Raw):
+class Filled(Plain):
     """An object with something in it; anything else is left out."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dict, **kwargs)
+
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return value if isinstance(value, dict) and value else missing
+        return super()._serialize(value, attr, obj, **kwargs) if value else missing
 
 
 # What lists show of a skill, and of one alone beside its body.
@@ -23,7 +26,7 @@ TSkillSchema = Output.from_dict(
         "displayTitle": Text(),
         "description": Text(),
         "body": Text(),
-        "frontmatter": Object(),
+        "frontmatter": Filled(),
         "category": Text(),
         "disableModelInvocation": Flag(dump_default=False),
         "userInvocable": Switch(dump_default=True),
@@ -32,7 +35,7 @@ TSkillSchema = Output.from_dict(
         "authorName": Text(),
         "version": Whole(),
         "source": Text(),
-        "sourceMetadata": Object(),
+        "sourceMetadata": Filled(),
         "fileCount": Whole(dump_default=0),
         "alwaysApply": Flag(dump_default=False),
         "isPublic": Flag(),
@@ -50,7 +53,7 @@ TSkillFileSchema = Output.from_dict(
         "filename": Text(),
         "filepath": Text(),
         "source": Text(),
-        "sourceMetadata": Object(),
+        "sourceMetadata": Filled(),
         "mimeType": Text(),
         "bytes": Whole(),
         "category": Text(),

@@ -10,6 +10,7 @@ from bson import ObjectId
 from echo.agents import service
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
+from tests.support.waiting import until
 
 AGENTS = "/chat/api/agents"
 NEW = {"name": "Helper", "instructions": "Be kind.", "provider": "openAI", "model": "gpt-4o"}
@@ -142,7 +143,8 @@ class TestCreate:
             {"model": None},
             {"provider": ""},
             {"tools": ["x" * 600]},
-            {"edges": [5]},
+            {"edges": [{"from": 5, "to": "a"}]},
+            {"memory_scope": "all"},
             {"tool_resources": {"other": {}}},
         ],
     )
@@ -355,6 +357,10 @@ class TestUpdate:
         assert again["version"] == 1
         assert change(ada, made, tools=["b"])["version"] == 2
 
+    def test_nothing_changes_nothing(self, ada: UserClient) -> None:
+        made = create(ada)
+        assert change(ada, made) == made
+
     def test_null_takes_the_picture_away(self, ada: UserClient, stored: Stored) -> None:
         made = create(ada)
         picture = {"filepath": "/images/x.png", "source": "local"}
@@ -426,6 +432,11 @@ class TestDuplicate:
         assert bob.delete(f"{AGENTS}/{copy['id']}").status_code == 200
         assert ada.get(f"{AGENTS}/{copy['id']}").status_code == 404
 
+    def test_a_name_stays_as_short_as_one_may_be(self, ada: UserClient) -> None:
+        made = create(ada, name="x" * 256)
+        copy = ada.post(f"{AGENTS}/{made['id']}/duplicate").json()["agent"]
+        assert change(ada, copy, name=copy["name"])["version"] == 1
+
 
 class TestDelete:
     def test_nothing_is_left_of_it(self, ada: UserClient, bob: UserClient, stored: Stored) -> None:
@@ -465,6 +476,34 @@ class TestCategories:
         stored.agents.update_one({"id": made["id"]}, {"$set": {"is_promoted": True}})
         first = bob.get(f"{AGENTS}/categories").json()[0]
         assert (first["value"], first["label"]) == ("promoted", "Promoted")
+
+
+class TestChat:
+    """As LibreChat's client talks with an agent; what is asked of the model is in tests/agents."""
+
+    def test_the_agent_answers(self, ada: UserClient) -> None:
+        made = create(ada)
+        said = {"text": "Hello", "endpoint": "agents", "agent_id": made["id"], "parentMessageId": None}
+        started = ada.post("/chat/api/agents/chat/agents", json=said)
+        assert started.status_code == 200, started.text
+        there = started.json()["conversationId"]
+        until(lambda: there not in ada.get("/chat/api/agents/chat/active").json()["activeJobIds"])
+        conversation = ada.get(f"/chat/api/convos/{there}").json()
+        assert (conversation["endpoint"], conversation["agent_id"]) == ("agents", made["id"])
+        answer = ada.get(f"/chat/api/messages/{there}").json()[-1]
+        assert (answer["sender"], answer["model"], answer["endpoint"]) == ("Helper", made["id"], "agents")
+
+    def test_of_anothers_agent_there_is_nothing(self, ada: UserClient, bob: UserClient) -> None:
+        said = {"text": "Hello", "endpoint": "agents"}
+        answers = [
+            bob.post("/chat/api/agents/chat/agents", json={**said, "agent_id": agent_id})
+            for agent_id in (create(ada)["id"], UNKNOWN)
+        ]
+        assert [(each.status_code, each.json()["code"]) for each in answers] == [(404, "not_found")] * 2
+
+    def test_no_agent_is_refused(self, ada: UserClient) -> None:
+        response = ada.post("/chat/api/agents/chat/agents", json={"text": "Hello", "endpoint": "agents"})
+        assert (response.status_code, response.json()["code"]) == (422, "no_agent")
 
 
 def before_of(user: UserClient) -> int:

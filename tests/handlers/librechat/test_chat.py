@@ -39,7 +39,7 @@ class TestStartChat:
     def test_takes_the_endpoint_from_the_body_where_the_path_has_none(self, ada: UserClient) -> None:
         assert ada.post(PATH, json={"text": "x", "endpoint": "Fake"}).json()["status"] == "started"
         refused = ada.post(PATH, json={"text": "x"})
-        assert (refused.status_code, refused.json()["code"]) == (422, "endpoint_unavailable")
+        assert (refused.status_code, refused.json()["code"]) == (422, "no_agent")
 
     def test_a_request_sent_twice_starts_one_run(self, ada: UserClient) -> None:
         request_id = str(uuid.uuid4())

@@ -45,6 +45,17 @@ class TestEndpoints:
         assert endpoints["openAI"] == {"order": 0, "userProvide": False, "userProvideURL": False}
         assert endpoints["Fake"]["type"] == "custom"
 
+    def test_agents_may_be_of_those_that_can_be_used(self, ada: UserClient) -> None:
+        endpoints = ada.get("/chat/api/endpoints").json()
+        agents = endpoints.pop("agents")
+        assert agents.pop("order") > max(each["order"] for each in endpoints.values())
+        assert agents == {
+            "userProvide": False,
+            "disableBuilder": False,
+            "allowedProviders": list(endpoints),
+            "capabilities": ["context"],
+        }
+
     def test_one_without_any_key_is_not_there(
         self, make_application: Callable[..., Client], ada: UserClient
     ) -> None:

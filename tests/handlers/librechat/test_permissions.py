@@ -1,4 +1,5 @@
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,11 +9,17 @@ from pymongo.database import Database as MongoDatabase
 from echo.access import ResourceType
 from storage.core.database import Database
 from tests.conftest import MakeUser, UserClient
-from tests.support.access import grant
+from tests.support.access import grant, no_grants_left
 
 Stored = MongoDatabase[dict[str, Any]]
 AGENT = ResourceType.AGENT
 TO_ALL = {"principalType": "public"}
+
+
+@pytest.fixture(autouse=True)
+def cleared(app_database: Database) -> Iterator[None]:
+    with no_grants_left(app_database):
+        yield
 
 
 @pytest.fixture

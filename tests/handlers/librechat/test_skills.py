@@ -1,5 +1,6 @@
 """Skills: instructions by name, which are shared by grants."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ PATH = "/chat/api/skills"
 ACTIVE = "/chat/api/user/settings/skills/active"
 KIND = "skill"
 UNKNOWN = "0" * 24
+MOMENT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def make(client: UserClient, name: str = "walk-skill", **fields: Any) -> Any:
@@ -103,6 +105,23 @@ class TestCreateSkill:
         make(ada)
         response = ada.post(PATH, json={"name": "more", "description": "x"})
         assert (response.status_code, response.json()["code"]) == (422, "too_many_skills")
+
+
+class TestGetSkill:
+    def test_one_that_another_program_wrote(self, ada: UserClient, stored: Stored) -> None:
+        skill = make(ada)["_id"]
+        written = {
+            "frontmatter": {"since": MOMENT, "by": ObjectId(UNKNOWN)},
+            "sourceMetadata": {"at": MOMENT},
+        }
+        stored.skills.update_one(
+            {"_id": ObjectId(skill)}, {"$set": written, "$unset": {"userInvocable": "", "category": ""}}
+        )
+        got = ada.get(f"{PATH}/{skill}").json()
+        assert got["frontmatter"] == {"since": "2026-11-26T12:00:00.000Z", "by": UNKNOWN}
+        assert got["sourceMetadata"] == {"at": "2026-11-26T12:00:00.000Z"}
+        assert got["userInvocable"] is True
+        assert "category" not in got
 
 
 class TestListSkills:

@@ -7,8 +7,9 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Conversation', 'File', 'Key'],
-  ...['MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session', 'Skill', 'User'],
+  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'ChatProject', 'Conversation'],
+  ...['ConversationTag', 'File', 'Key', 'MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
+  ...['Skill', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 

@@ -125,3 +125,49 @@ class TestDeleteAll:
         assert presets.delete_all(owner) == 3
         assert presets.delete_all(owner) == 0
         assert list(presets.list(other).documents()) == [theirs]
+
+
+class TestSave:
+    def test_without_an_id_or_with_one_of_nobodys_makes_a_new_one(
+        self, presets: PresetRepository, owner: str
+    ) -> None:
+        theirs = presets.save(new_owner(), None, {"title": "theirs"})["presetId"]
+        ids = {presets.save(owner, each, {"title": "x"})["presetId"] for each in (None, "", "none", theirs)}
+        assert len(ids) == 4
+        assert not ids & {"none", "", theirs}
+
+    def test_fills_in_what_librechats_model_has(self, presets: PresetRepository, owner: str) -> None:
+        made = presets.save(owner, None, {"model": None, "user": "forged", "__v": 9})
+        assert {name: made[name] for name in made.keys() - {"_id", "presetId", "createdAt", "updatedAt"}} == {
+            "endpoint": None,
+            "title": "New Chat",
+            "isArchived": False,
+            "tags": [],
+            "user": owner,
+            "__v": 0,
+        }
+
+    def test_empties_what_is_none_and_keeps_a_null_endpoint(
+        self, presets: PresetRepository, owner: str
+    ) -> None:
+        made = presets.save(owner, None, {"title": "x", "endpoint": "openAI", "model": "m"})
+        changed = presets.save(
+            owner, made["presetId"], {"endpoint": None, "model": None, "user": "forged", "presetId": "forged"}
+        )
+        assert changed["endpoint"] is None
+        assert "model" not in changed
+        assert (changed["user"], changed["presetId"]) == (owner, made["presetId"])
+        assert presets.get(owner, made["presetId"]) == changed
+
+    def test_one_is_the_default(self, presets: PresetRepository, owner: str) -> None:
+        other = presets.save(new_owner(), None, {}, is_default=True)
+        first = presets.save(owner, None, {"order": 7}, is_default=True)
+        assert (first["defaultPreset"], first["order"]) == (True, 0)
+        second = presets.save(owner, None, {})
+        assert "defaultPreset" not in second
+        presets.save(owner, second["presetId"], {}, is_default=True)
+        assert not {"defaultPreset", "order"} & presets.get(owner, first["presetId"]).keys()
+        assert presets.get(owner, second["presetId"])["order"] == 0
+        ordinary = presets.save(owner, second["presetId"], {"order": 3}, is_default=False)
+        assert not {"defaultPreset", "order"} & ordinary.keys()
+        assert presets.get(str(other["user"]), other["presetId"])["defaultPreset"] is True

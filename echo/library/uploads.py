@@ -1,0 +1,140 @@
+"""Files of users, kept for messages and for agents."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from echo.agents.service import Agents
+from echo.errors import PayloadTooLarge, Unprocessable
+from echo.files import FileStore
+from echo.files.kinds import unsupported
+from echo.files.names import shown_name
+from echo.files.store import UPLOADS
+from echo.files.text import PLAIN, is_text
+from echo.handling.caller import Caller
+from echo.handling.upload import Upload
+from storage.core.portions import Reading
+from storage.library.files import FileRepository
+
+Document = dict[str, Any]
+# LibreChat's limit for a text in a record; MongoDB's for a whole document is one more MiB.
+MAX_TEXT_BYTES = 15 * 1024 * 1024
+# What a file of an agent may be for. Echo runs no code and has no index of documents.
+CONTEXT, IMAGE_EDIT = "context", "image_edit"
+RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT}
+# All other agents are made for one message, and stored nowhere.
+AGENT_PREFIX = "agent_"
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What an upload is for, in LibreChat's words: `temp_id` is the client's own name for it.
+
+    With `tool_resource` "context" its text is kept, and no file. An agent gets the file, unless a message has it.
+    """
+
+    temp_id: str | None = None
+    agent_id: str | None = None
+    tool_resource: str | None = None
+    of_message: bool = False
+
+    @property
+    def of_agent(self) -> str | None:
+        """The agent that gets the file."""
+        is_one = self.agent_id is not None and self.agent_id.startswith(AGENT_PREFIX)
+        return self.agent_id if is_one and not self.of_message else None
+
+
+class Uploads:
+    """Keeps and removes files with their records."""
+
+    def __init__(self, store: FileStore, files: FileRepository, agents: Agents) -> None:
+        self._store = store
+        self._files = files
+        self._agents = agents
+
+    def keep(
+        self, caller: Caller, upload: Upload, purpose: Purpose = Purpose(), *, image: bool = False
+    ) -> Document:
+        """Keep a file; its record. All or nothing is kept.
+
+        Raises as `FileStore.save` does; for an agent also `NotFound`, `Forbidden` and `Unprocessable`
+        (`too_many_agent_files`, `unsupported_tool_resource`); `UnsupportedMediaType` where there is no text to keep.
+        """
+        resource = _resource(purpose)
+        if purpose.of_agent:
+            self._agents.expanded(caller, purpose.of_agent)
+        more = {"context": "agents" if purpose.of_agent else "message_attachment"}
+        if purpose.temp_id:
+            more["temp_file_id"] = purpose.temp_id
+        if resource == CONTEXT:
+            document = self._files.insert(caller.id, {**self._text_record(caller.id, upload), **more})
+        else:
+            with self._store.received(caller.id, upload, image=image) as stored:
+                document = self._files.insert(caller.id, {**stored.record, **more})
+        if purpose.of_agent and resource:
+            self._give(caller, purpose.of_agent, resource, document)
+        return document
+
+    def delete(self, owner: str, file_ids: Iterable[str]) -> int:
+        """Delete those of these files that are the owner's, with their bytes; how many there were."""
+        return sum(self._delete(owner, file_id) for file_id in file_ids)
+
+    def take_from_agent(self, caller: Caller, agent_id: str, file_ids: Collection[str]) -> None:
+        """Take files from an agent; they stay their owners'. Raises `NotFound` and `Forbidden`."""
+        self._agents.remove_files(caller, agent_id, file_ids)
+
+    def of_agent(self, caller: Caller, agent_id: str) -> Reading:
+        """The files of an agent, without their texts, for who may change it; of others' there are none.
+
+        Raises `NotFound` for one that the caller may not see, `Forbidden` without the permission AGENTS.USE.
+        """
+        return self._files.of_agent_listed(self._agents.file_ids(caller, agent_id))
+
+    def _give(self, caller: Caller, agent_id: str, resource: str, document: Document) -> None:
+        try:
+            self._agents.add_file(caller, agent_id, resource, document["file_id"])
+        except BaseException:
+            self._delete(caller.id, document["file_id"])
+            raise
+
+    def _delete(self, owner: str, file_id: str) -> bool:
+        # The record first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
+        document = self._files.delete(owner, file_id)
+        if document is not None:
+            self._store.delete(document)
+        return document is not None
+
+    def _text_record(self, owner: str, upload: Upload) -> Document:
+        size = self._store.check_size(upload.stream)
+        if size > MAX_TEXT_BYTES:
+            raise PayloadTooLarge(f"A text may have at most {MAX_TEXT_BYTES} bytes.")
+        if not is_text(upload.stream):
+            raise unsupported("Only of text files, in UTF-8, can the text be kept.")
+        upload.stream.seek(0)
+        file_id = str(uuid4())
+        return {
+            "file_id": file_id,
+            "filename": shown_name(upload.filename),
+            # LibreChat has a path here that leads nowhere; its model wants one.
+            "filepath": f"/{UPLOADS}/{owner}/{file_id}",
+            "object": "file",
+            "bytes": size,
+            "type": PLAIN,
+            "source": "text",
+            "usage": 0,
+            "embedded": False,
+            "text": upload.stream.read().decode("utf-8-sig"),
+        }
+
+
+def _resource(purpose: Purpose) -> str | None:
+    if purpose.tool_resource is None and not purpose.of_agent:
+        return None
+    resource = RESOURCES.get(purpose.tool_resource or "")
+    if resource is None:
+        raise Unprocessable(
+            "This server has no use for files of this kind.", code="unsupported_tool_resource"
+        )
+    return resource

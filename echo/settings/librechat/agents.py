@@ -1,0 +1,16 @@
+"""`endpoints.agents` of `librechat.yaml`."""
+
+from echo.settings.librechat.config import ConfigFile
+from echo.settings.model import AgentSettings, normal_name
+
+
+def read_agents(config: ConfigFile) -> AgentSettings:
+    """What agents may be. As in LibreChat an empty list of providers allows all."""
+    said = config.section("endpoints").get("agents", {})
+    providers = tuple(normal_name(each) for each in said.get("allowedProviders", ()))
+    capabilities = said.get("capabilities")
+    return AgentSettings(
+        show_builder=not said.get("disableBuilder", False),
+        providers=providers or None,
+        capabilities=None if capabilities is None else tuple(capabilities),
+    )

@@ -1,0 +1,184 @@
+"""Messages that wait for the end of runs."""
+
+from datetime import timedelta
+
+import pytest
+
+from storage.core.database import Database
+from storage.core.repository import now
+from storage.runs.runs import RunEnd, RunRepository
+from storage.runs.steers import MOST_CANCELLED, MOST_RUNS, MOST_WAITING, Steer, SteerRepository
+from tests.storage.runs.test_runs import insert
+from tests.support.chats import new_id
+
+
+@pytest.fixture
+def runs(database: Database) -> RunRepository:
+    return RunRepository(database)
+
+
+@pytest.fixture
+def steers(database: Database) -> SteerRepository:
+    return SteerRepository(database)
+
+
+def steer(name: str = "s", *, client_id: str | None = None, text: str = "x") -> Steer:
+    return Steer(name, client_id, text, 5)
+
+
+def end(runs: RunRepository, owner: str, run_id: str) -> None:
+    runs.end_all([RunEnd(owner, run_id, "complete", b"")])
+
+
+class TestWaiting:
+    def test_the_limits(self) -> None:
+        assert (MOST_WAITING, MOST_CANCELLED, MOST_RUNS) == (10, 50, 3)
+
+    def test_messages_wait_in_their_order(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        first = steers.add(ada, run_id, steer("a", client_id="c", text="one"))
+        second = steers.add(ada, run_id, steer("b", text="two"))
+        assert [(each.added, each.position) for each in (first, second)] == [("new", 1), ("new", 2)]
+        assert steers.pending(ada, run_id) == [
+            {"steerId": "a", "clientSteerId": "c", "text": "one", "createdAt": 5},
+            {"steerId": "b", "text": "two", "createdAt": 5},
+        ]
+
+    def test_one_of_the_same_client_id_waits_once(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        steers.add(ada, run_id, steer("a"))
+        steers.add(ada, run_id, steer("b", client_id="c", text="one"))
+        again = steers.add(ada, run_id, steer("d", client_id="c", text="two"))
+        assert (again.added, again.position) == ("again", 2)
+        assert again.steer is not None
+        assert (again.steer["steerId"], again.steer["text"]) == ("b", "one")
+
+    def test_ten_wait(self, runs: RunRepository, steers: SteerRepository, ada: str) -> None:
+        run_id = insert(runs, ada)
+        added = [steers.add(ada, run_id, steer(str(number))).added for number in range(11)]
+        assert added == ["new"] * 10 + ["full"]
+        assert len(steers.pending(ada, run_id)) == 10
+
+    def test_none_wait_where_a_run_is_over_or_closing(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        closing, over = insert(runs, ada), insert(runs, ada)
+        steers.close(ada, closing)
+        end(runs, ada, over)
+        assert [steers.add(ada, each, steer()).added for each in (closing, over, "none")] == ["over"] * 3
+
+    def test_of_another_owner_nothing_waits(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        steers.add(ada, run_id, steer())
+        assert steers.add(bob, run_id, steer()).added == "over"
+        assert (steers.pending(bob, run_id), steers.close(bob, run_id)) == ([], [])
+        assert steers.add(ada, run_id, steer()).added == "new"
+
+
+class TestLeft:
+    def test_is_what_the_newest_runs_of_a_conversation_have(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str
+    ) -> None:
+        conversation_id = new_id()
+        for number in range(4):
+            run_id = insert(runs, ada, conversation_id=conversation_id)
+            steers.add(ada, run_id, steer(str(number)))
+            end(runs, ada, run_id)
+        assert [each["steerId"] for each in steers.left(ada, conversation_id)] == ["1", "2", "3"]
+        assert steers.left(bob, conversation_id) == []
+
+    def test_is_nothing_when_the_run_is_forgotten(
+        self, runs: RunRepository, steers: SteerRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        steers.add(ada, run_id, steer())
+        past = {"$set": {"expiresAt": now() - timedelta(seconds=1)}}
+        database.collection("echo_runs").update_one({"_id": run_id}, past)
+        assert steers.left(ada, conversation_id) == []
+
+    def test_can_be_forgotten(self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str) -> None:
+        conversation_id = new_id()
+        steers.add(ada, insert(runs, ada, conversation_id=conversation_id), steer())
+        steers.forget(bob, conversation_id)
+        assert len(steers.left(ada, conversation_id)) == 1
+        steers.forget(ada, conversation_id)
+        assert steers.left(ada, conversation_id) == []
+
+
+class TestCancelling:
+    def test_takes_a_message_out_once_and_knows_it(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str
+    ) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        steers.add(ada, run_id, steer("a"))
+        steers.add(ada, run_id, steer("b"))
+        assert steers.cancel(bob, conversation_id, "a") is False
+        assert steers.cancel(ada, new_id(), "a") is False
+        assert [steers.cancel(ada, conversation_id, "a") for _ in range(2)] == [True, True]
+        assert steers.cancel(ada, conversation_id, "c") is False
+        assert [each["steerId"] for each in steers.pending(ada, run_id)] == ["b"]
+
+
+class TestTaking:
+    def test_is_for_one_request(self, runs: RunRepository, steers: SteerRepository, ada: str) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        steers.add(ada, run_id, steer("a"))
+        steers.add(ada, run_id, steer("b"))
+        assert [steers.take(ada, conversation_id, "b", each) for each in ("r1", "r1", "r2")] == [
+            True,
+            True,
+            False,
+        ]
+        assert [each["steerId"] for each in steers.left(ada, conversation_id)] == ["a"]
+        steers.give_back(ada, conversation_id, "b", "r2")
+        assert steers.take(ada, conversation_id, "b", "r2") is False
+        steers.give_back(ada, conversation_id, "b", "r1")
+        assert steers.take(ada, conversation_id, "b", "r2") is True
+
+    def test_of_what_is_not_there_is_free(self, steers: SteerRepository, ada: str) -> None:
+        assert [steers.take(ada, new_id(), "a", each) for each in ("r1", "r2")] == [True, True]
+
+
+class TestRunsBetween:
+    def test_are_those_that_began_after_one_and_before_another(
+        self, runs: RunRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id = new_id()
+        ids = [insert(runs, ada, conversation_id=conversation_id) for _ in range(3)]
+        base = now().replace(microsecond=0)
+        for number, run_id in enumerate(ids):
+            moment = {"$set": {"createdAt": base + timedelta(milliseconds=number)}}
+            database.collection("echo_runs").update_one({"_id": run_id}, moment)
+        first = round(base.timestamp() * 1000)
+        last = base + timedelta(milliseconds=2)
+
+        def between(owner: str, after: int) -> str | None:
+            found = runs.between(owner, conversation_id, after, last, ids[2])
+            return None if found is None else str(found["_id"])
+
+        assert between(ada, first) == ids[1]
+        assert between(ada, first - 1) == ids[1]
+        assert between(ada, first + 1) is None
+        assert between(bob, first) is None
+
+    def test_of_two_at_the_same_time_one_is_first(
+        self, runs: RunRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = new_id()
+        ids = sorted(insert(runs, ada, conversation_id=conversation_id) for _ in range(2))
+        moment = now().replace(microsecond=0)
+        database.collection("echo_runs").update_many({"_id": {"$in": ids}}, {"$set": {"createdAt": moment}})
+        before = round(moment.timestamp() * 1000) - 1
+        found = [runs.between(ada, conversation_id, before, moment, each) for each in ids]
+        assert found[0] is None
+        assert found[1] is not None
+        assert found[1]["_id"] == ids[0]
