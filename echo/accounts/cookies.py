@@ -9,9 +9,13 @@ NAME = "refreshToken"
 
 
 def make_cookie(value: str, *, max_age: int, secure: bool) -> str:
-    """A `Set-Cookie` value; `max_age` in seconds, 0 takes the cookie away."""
+    """A `Set-Cookie` value; `max_age` in seconds, 0 takes the cookie away.
+
+    It says the same as a date (`Expires`), as LibreChat's does: its phone apps read the line by hand, and only that.
+    """
+    expires = None if max_age else 0
     return dump_cookie(
-        NAME, value, max_age=max_age, sync_expires=False, secure=secure, httponly=True, samesite="Strict"
+        NAME, value, max_age=max_age, expires=expires, secure=secure, httponly=True, samesite="Strict"
     )
 
 

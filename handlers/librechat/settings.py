@@ -20,17 +20,21 @@ def put_favorites(services: Services, caller: Caller, *, body: Json) -> list[Jso
     return _favorites(services.accounts.preferences.put_favorites(caller.id, entries))
 
 
-def get_pinned_order(services: Services, caller: Caller) -> Json:
-    """The order of the caller's pinned conversations."""
-    return schemas.pinned_order.dump_one(services.accounts.users.get(caller.id))
+def get_pinned_order(services: Services, caller: Caller) -> list[str]:
+    """The order of the caller's favourites and pinned conversations."""
+    return _order(services.accounts.users.get(caller.id))
 
 
-def put_pinned_order(services: Services, caller: Caller, *, body: Json) -> Json:
-    """Replace the order of the caller's pinned conversations."""
-    user = services.accounts.preferences.put_pinned_order(caller.id, body["pinnedOrder"])
-    return schemas.pinned_order.dump_one(user)
+def put_pinned_order(services: Services, caller: Caller, *, body: Json) -> list[str]:
+    """Replace the order of the caller's favourites and pinned conversations."""
+    return _order(services.accounts.preferences.put_pinned_order(caller.id, body["pinnedOrder"]))
 
 
 def _favorites(user: Json) -> list[Json]:
     favorites: list[Json] = schemas.user.dump_one(user)["favorites"]
     return favorites
+
+
+def _order(user: Json) -> list[str]:
+    keys: list[str] = schemas.pinned_order.dump_one(user)["pinnedOrder"]
+    return keys

@@ -1,4 +1,4 @@
-"""LibreChat's published models, `@librechat/data-schemas`, run by Node."""
+"""LibreChat's published libraries, run by Node: its models (`@librechat/data-schemas`), its client's data service."""
 
 import hashlib
 import json
@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 NODE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", ".npmrc", "models.mjs", "env.mjs")
+FILES = ("package.json", "package-lock.json", ".npmrc")
+SCRIPTS = ("models.mjs", "env.mjs", "service.mjs")
 INSTALL_SECONDS = 300
 RUN_SECONDS = 120
 
 
 class Models:
-    """LibreChat's published models, installed in a directory of their own."""
+    """LibreChat's published libraries, installed in a directory of their own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -29,6 +30,11 @@ class Models:
     def read_env_files(self, texts: list[str]) -> list[dict[str, str]]:
         """What LibreChat's reader of `.env` files makes of these."""
         answer: list[dict[str, str]] = self._node("env.mjs", said=json.dumps(texts))
+        return answer
+
+    def drive_service(self, address: str) -> dict[str, Any]:
+        """What became of each function of LibreChat's data service at the server of this address."""
+        answer: dict[str, Any] = self._node("service.mjs", address)
         return answer
 
     def _node(self, *arguments: str, said: str = "") -> Any:
@@ -47,10 +53,10 @@ class Models:
 
 
 def install(cache: Path) -> Models:
-    """The models, from npm; installed once for a lock file. Without Node or npm tests are skipped, but not in CI."""
+    """The libraries, from npm, once for a lock file. Without Node or npm tests are skipped, but not in CI."""
     missing = [name for name in ("node", "npm") if shutil.which(name) is None]
     if missing:
-        give_up(f"LibreChat's models need {' and '.join(missing)}")
+        give_up(f"LibreChat's libraries need {' and '.join(missing)}")
     content = b"".join((NODE / name).read_bytes() for name in FILES)
     directory = cache / hashlib.sha256(content).hexdigest()[:16]
     if not directory.exists():
@@ -68,8 +74,12 @@ def install(cache: Path) -> Models:
         )
         if run.returncode != 0:
             shutil.rmtree(draft)
-            give_up(f"LibreChat's models could not be installed: {run.stderr.strip()[-500:]}")
+            give_up(f"LibreChat's libraries could not be installed: {run.stderr.strip()[-500:]}")
         draft.rename(directory)
+    for name in SCRIPTS:
+        # Another process of tests may be reading the one that is there.
+        copy = shutil.copy(NODE / name, directory / f"{name}.{os.getpid()}")
+        Path(copy).rename(directory / name)
     return Models(directory)
 
 
