@@ -157,6 +157,16 @@ def furnished(make_user: MakeUser) -> Callable[[str], Belongings]:
     return lambda name: furnish(make_user(name))
 
 
+@pytest.fixture
+def lasting(request: pytest.FixtureRequest, make_user: MakeUser) -> Belongings:
+    """A user who is furnished once for a module: for requests that leave alone what is hers."""
+    module: Any = request.module
+    if not hasattr(module, "_lasting"):
+        module._lasting = furnish(make_user("ada"))
+    kept: Belongings = module._lasting
+    return kept
+
+
 def send(client: Any, op: Op, ids: dict[str, str], **changes: Any) -> Any:
     """A valid request to the operation that means these ids; `body` and `path` replace what it would send."""
     path = changes.get("path") or op.path

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from storage.core.database import Database
 from tests.conftest import MakeUser
@@ -78,6 +79,10 @@ ID_QUERY = [
 ]
 
 
+# The fields that say whose a document is.
+OWNERS = ("_id", "user", "userId", "author", "principalId")
+
+
 def snapshot(database: Database, owner: str) -> dict[str, Any]:
     """Everything that is stored of a user."""
     found = {}
@@ -97,12 +102,12 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "promptgroups",
         "prompts",
         "skills",
-        "aclentries",
         "conversationtags",
         "chatprojects",
         "sharedlinks",
     ):
-        rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
+        whose = [{field: {"$in": [owner, ObjectId(owner)]}} for field in OWNERS]
+        rows = [repr(row) for row in database.collection(name).find({"$or": whose})]
         found[name] = sorted(rows)
     return found
 
@@ -123,13 +128,13 @@ class TestEveryOperationWithAnId:
 
     @pytest.mark.parametrize("op", TAKES_ID, ids=lambda op: op.id)
     def test_answers_another_owner_like_a_missing_one(
-        self, op: Op, furnished: Furnished, app_database: Database
+        self, op: Op, lasting: Belongings, make_user: MakeUser, app_database: Database
     ) -> None:
-        ada, bob = furnished("ada"), furnished("bob")
+        ada, bob = lasting, make_user("bob")
         before = snapshot(app_database, ada.owner.id)
         missing = ada.missing
-        foreign = faceless(send(bob.owner, op, ada.ids), ada.ids, missing)
-        nothing = faceless(send(bob.owner, op, missing), ada.ids, missing)
+        foreign = faceless(send(bob, op, ada.ids), ada.ids, missing)
+        nothing = faceless(send(bob, op, missing), ada.ids, missing)
         assert foreign == nothing
         assert "private" not in foreign[1]
         assert snapshot(app_database, ada.owner.id) == before
@@ -155,11 +160,11 @@ class TestEveryOperationWithAnId:
 
     @pytest.mark.parametrize("operation", SEVERAL_IDS)
     def test_checks_each_of_several_ids(
-        self, operation: str, furnished: Furnished, app_database: Database
+        self, operation: str, lasting: Belongings, furnished: Furnished, app_database: Database
     ) -> None:
         """The caller's own conversation with another's message, and so on (CVE-2024-41703)."""
         (op,) = (each for each in TAKES_ID if each.id == operation)
-        ada, bob = furnished("ada"), furnished("bob")
+        ada, bob = lasting, furnished("bob")
         before, missing = snapshot(app_database, ada.owner.id), ada.missing
         for name in sorted(SEVERAL_IDS[operation]):
             foreign = faceless(
