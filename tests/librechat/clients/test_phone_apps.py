@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, UserClient
+from tests.files import samples
 from tests.support.streams import parse
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/131.0.0.0 Mobile Safari/537.36"
 IOS = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 LibreChatiOS/1.0"
+PNG = samples.picture("PNG", (31, 17))
 API = "/chat/api"
 CHAT = f"{API}/agents/chat"
 LOGIN = f"{API}/auth/login"
@@ -107,6 +109,31 @@ class TestSession:
         assert again.status_code == 401
         assert again.json()["message"]
         assert here.get(f"{API}/user").status_code == 401
+
+
+class TestPictures:
+    """Pictures are shown by the cookie alone, and uploads are listed, fetched and deleted."""
+
+    def test_upload_to_deletion(self, api: Client, ada: UserClient) -> None:
+        size = {"endpoint": "openAI", "file_id": str(uuid.uuid4()), "width": "1", "height": "1"}
+        upload = {"file": ("a.png", PNG, "image/png")}
+        file = ada.post(f"{API}/files/images", files=upload, data=size).json()
+        path = f"/chat{file['filepath']}"
+        shown = api.get(path, headers={"Cookie": f"refreshToken={ada.refresh_token}", "User-Agent": ANDROID})
+        assert (shown.status_code, shown.content) == (200, PNG)
+        assert api.get(path).status_code in {401, 403}
+        assert [each["file_id"] for each in ada.get(f"{API}/files").json()] == [file["file_id"]]
+        fetched = ada.get(f"{API}/files/download/{ada.id}/{file['file_id']}")
+        assert fetched.content == PNG
+        named = {
+            "file_id": file["file_id"],
+            "filepath": file["filepath"],
+            "source": "local",
+            "embedded": False,
+        }
+        gone = ada.delete(f"{API}/files", json={"files": [named]}).json()
+        assert gone["message"]
+        assert ada.get(f"{API}/files").json() == []
 
 
 class TestReading:

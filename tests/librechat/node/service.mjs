@@ -96,13 +96,31 @@ const others = {
   abortGeneration: (body) => request.post(`${apiBaseUrl()}/api/agents/chat/abort`, body),
 };
 
-function form(fields, file, name, type) {
+function form(fields, file, name, type, field = 'file') {
   const made = new FormData();
   for (const [key, value] of Object.entries(fields)) {
     made.append(key, value);
   }
-  made.append(fields.audio === undefined ? 'file' : 'audio', new Blob([file], { type }), name);
+  made.append(field, new Blob([file], { type }), name);
   return made;
+}
+
+// A second of it, as the browser's recorder sends WAV.
+function silence() {
+  const wav = Buffer.alloc(44 + 32000);
+  wav.write('RIFF', 0);
+  wav.writeUInt32LE(36 + 32000, 4);
+  wav.write('WAVEfmt ', 8);
+  wav.writeUInt32LE(16, 16);
+  wav.writeUInt16LE(1, 20);
+  wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(16000, 24);
+  wav.writeUInt32LE(32000, 28);
+  wav.writeUInt16LE(2, 32);
+  wav.writeUInt16LE(16, 34);
+  wav.write('data', 36);
+  wav.writeUInt32LE(32000, 40);
+  return wav;
 }
 
 // The six digits of an authenticator app (RFC 6238).
@@ -302,18 +320,24 @@ async function files(user) {
   const picture = { ...fields, file_id: randomUUID(), width: '1', height: '1' };
   const shown = await call('uploadImage', form(picture, image, 'dot.png', 'image/png'));
   await call('uploadAvatar', form({ manual: 'true' }, image, 'me.png', 'image/png'));
-  await call('getFiles');
+  const listed = await call('getFiles');
+  expect('getFiles: both', listed.length === 2 && uploaded.filepath && shown.filepath);
   await call('markFilesUsage', { file_ids: [uploaded.file_id ?? file_id] });
   await call('getFilePreview', uploaded.file_id ?? file_id);
-  await call('getFileDownload', user.id, uploaded.file_id ?? file_id);
+  const downloaded = await call('getFileDownload', user.id, uploaded.file_id ?? file_id);
+  expect('getFileDownload: what was uploaded', String(downloaded.data) === 'Some text.');
   await call('getFileDownloadURL', user.id, uploaded.file_id ?? file_id);
   await call('getCodeOutputDownload', `${apiBaseUrl()}/api/files/code/download/session/${file_id}`);
   const gone = [uploaded, shown].map((each) => ({ file_id: each.file_id ?? file_id, filepath: each.filepath ?? 'x', embedded: false, source: 'local' }));
   await call('deleteFiles', { files: gone });
+  expect('deleteFiles: none left', (await call('getFiles')).length === 0);
   await call('getCustomConfigSpeech');
   await call('getVoices');
-  await call('speechToText', form({ audio: '' }, 'RIFF', 'said.wav', 'audio/wav'));
-  await call('textToSpeech', form({ input: 'Hello', voice: 'alloy' }, '', 'x', 'text/plain'));
+  await call('speechToText', form({}, silence(), 'said.wav', 'audio/wav', 'audio'));
+  const text = new FormData();
+  text.append('input', 'Hello');
+  text.append('voice', 'alloy');
+  await call('textToSpeech', text);
 }
 
 async function library() {
