@@ -87,7 +87,7 @@ def build_services(settings: Settings, database: Database) -> Services:
             settings, database, CompletionParts(accounts, providers, background, count_tokens)
         ),
         contracts=load_contracts(settings.root),
-        conversations=build_conversations(settings, database),
+        conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         library=library,
         people=access.people,

@@ -1,6 +1,7 @@
 """What a caller may do: with one thing that is shared, and by the role that the caller has."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from echo.access.kinds import ALL, VIEW, ResourceType, access_role
 from echo.access.permissions import ADMIN
@@ -88,18 +89,32 @@ class Access:
         resource = stored_id(resource_id)
         return 0 if resource is None else self._entries.bits([EVERYBODY], kind, resource)
 
-    def own(self, owner: str, kind: ResourceType, resource_id: StoredId | str) -> None:
-        """Make a user the owner of a new thing; done twice, it is done once.
+    def own(
+        self,
+        owner: str,
+        kind: ResourceType,
+        resource_id: StoredId | str,
+        *,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Make a user the owner of a new thing, until it expires; done twice, it is done once.
 
         Call it with the thing's id before the thing is stored: without a grant nobody can see it, its maker
         included. Raises `NotFound` for an id that is none.
         """
-        owning, resource = self._named(kind, "owner", ALL), existing(resource_id)
+        owning, resource = self._named(kind, "owner", ALL, expires_at), existing(resource_id)
         self._entries.give(owner, Principal(USER, owner_id(owner)), kind, resource, owning)
 
-    def share_publicly(self, granted_by: str, kind: ResourceType, resource_id: StoredId | str) -> None:
-        """Let everybody see a thing."""
-        viewing, resource = self._named(kind, "viewer", VIEW), existing(resource_id)
+    def share_publicly(
+        self,
+        granted_by: str,
+        kind: ResourceType,
+        resource_id: StoredId | str,
+        *,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Let everybody see a thing, until it expires."""
+        viewing, resource = self._named(kind, "viewer", VIEW, expires_at), existing(resource_id)
         self._entries.give(granted_by, EVERYBODY, kind, resource, viewing)
 
     def forget(self, kind: ResourceType, resource_ids: Iterable[StoredId | str]) -> None:
@@ -145,9 +160,9 @@ class Access:
             return "", None
         return user.get("role") or "USER", user.get("idOnTheSource") or None
 
-    def _named(self, kind: ResourceType, role: str, bits: int) -> Grant:
+    def _named(self, kind: ResourceType, role: str, bits: int, expires_at: datetime | None) -> Grant:
         named = self._access_roles.find(access_role(kind, role)) or {}
-        return Grant(bits, named.get("_id"))
+        return Grant(bits, named.get("_id"), expires_at)
 
 
 def existing(resource_id: StoredId | str) -> StoredId:

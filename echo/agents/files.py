@@ -23,6 +23,7 @@ def with_own_files(
     return {
         name: {**resource, "file_ids": [each for each in ids_of(resource) if each in allowed]}
         for name, resource in resources.items()
+        if isinstance(resource, Mapping)
     }
 
 

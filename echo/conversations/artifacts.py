@@ -1,12 +1,13 @@
 """Artifacts: documents and programs that an answer holds in full between two marks, and that a person may edit.
 
 LibreChat's form: a line that begins with `:::artifact`, the content, nearly always in a fence of Markdown, and a line
-`:::`. All of it is read line by line, in time that grows with the text and no faster.
+`:::`. A text is read line by line, at most once for each of its artifacts.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from echo.conversations.message_size import check_size
@@ -42,10 +43,11 @@ class ArtifactEditor:
         `Unprocessable` when there is no such artifact, or not with this content.
         """
         message = self._revisions.text_of(owner, message_id)
-        found = list(_artifacts(message))
-        if index >= len(found):
+        # Not all of them: each may take a look at the whole text.
+        found = next(islice(_artifacts(message), index, None), None)
+        if found is None:
             raise Unprocessable("The message has no such artifact.", code="unknown_part")
-        place, text, artifact = found[index]
+        place, text, artifact = found
         changed = replaced(text, artifact, original, updated)
         if changed is None:
             raise Unprocessable("The artifact does not have this content.", code="unknown_part")

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from echo.access.service import Access
 from echo.conversations.artifacts import ArtifactEditor
+from echo.conversations.links import Links, Reach
 from echo.conversations.searches import Searches
+from echo.files import FileStore
 from echo.settings import Settings
 from echo.transfer.service import TransferService
 from storage.conversations import conversations, messages
@@ -15,14 +18,17 @@ from storage.conversations.imports import ImportRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.revisions import RevisionRepository
+from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
 from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
+from storage.library.files import FileRepository
 
 # What nobody has more of: bookmarks are always listed as a whole.
 MAX_TAGS = 1000
 MAX_PROJECTS = 1000
+MAX_LINKS = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Conversations:
     copies: CopyRepository
     deletions: DeletionRepository
     in_full: InFull
+    links: Links
     messages: MessageRepository
     projects: ProjectRepository
     revisions: RevisionRepository
@@ -53,7 +60,9 @@ class Conversations:
     transfers: TransferService
 
 
-def build_conversations(settings: Settings, database: Database) -> Conversations:
+def build_conversations(
+    settings: Settings, database: Database, access: Access, file_store: FileStore
+) -> Conversations:
     """The parts behind the operations; nothing is contacted."""
     revisions = RevisionRepository(database)
     return Conversations(
@@ -65,6 +74,13 @@ def build_conversations(settings: Settings, database: Database) -> Conversations
             ConversationRepository(database, listed=conversations.LISTED, shown=conversations.IN_FULL),
             MessageRepository(database, shown=messages.IN_FULL),
             ThreadRepository(database, shown=messages.IN_FULL),
+        ),
+        links=Links(
+            access,
+            ShareRepository(database, MAX_LINKS),
+            FileRepository(database),
+            file_store,
+            Reach(settings.allow_shared_links, settings.allow_shared_links_public),
         ),
         messages=MessageRepository(database),
         projects=ProjectRepository(database, MAX_PROJECTS),

@@ -1,4 +1,4 @@
-"""Tools of agents: Echo runs none yet; what those of LibreChat gave is shown."""
+"""Tools of agents: none can be used yet; what LibreChat's have given is shown."""
 
 from typing import Any
 
@@ -15,6 +15,6 @@ def list_tool_calls(services: Services, caller: Caller, *, conversation_id: str)
     return schemas.tool_call.dump_all(found)
 
 
-def get_tool_auth(services: Services, caller: Caller, *, tool_id: str) -> Json:
-    """Whether a tool is set up, which none is."""
-    return {"authenticated": False, "authTypes": []}
+def get_tool_auth(services: Services, caller: Caller, *, tool: str) -> Json:
+    """Whether the caller can use a tool."""
+    return schemas.auth_of(tool)

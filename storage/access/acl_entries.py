@@ -5,6 +5,7 @@ Nothing here goes by an owner: who may do what with a thing is what these docume
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -28,10 +29,11 @@ OWNING = 15
 
 @dataclass(frozen=True)
 class Grant:
-    """How far somebody may go: LibreChat's bits, and the id of the role that they come from."""
+    """How far somebody may go: LibreChat's bits, the id of the role that they come from, and until when."""
 
     bits: int
     role_id: ObjectId | None = None
+    expires_at: datetime | None = None
 
 
 class AclEntryRepository(Repository):
@@ -182,6 +184,8 @@ def _giving(
         "updatedAt": moment,
     }
     change: Document = {"$setOnInsert": {"createdAt": moment, "__v": 0, **principal.fields()}}
+    if grant.expires_at is not None:
+        given["expiredAt"] = grant.expires_at
     if grant.role_id is None:
         change["$unset"] = {"roleId": ""}
     else:

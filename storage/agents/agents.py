@@ -126,7 +126,11 @@ class AgentRepository(Repository):
         """
         named = f"agents|{wanted.category or ''}|{wanted.promoted}|{wanted.search or ''}"
         keyset = Keyset("updatedAt", descending=True, kind=named)
-        query: Document = {"_id": {"$in": list(ids)}, "$and": [keyset.after(cursor), _filter(wanted)]}
+        query: Document = {
+            "_id": {"$in": list(ids)},
+            "id": {"$type": "string"},
+            "$and": [keyset.after(cursor), _filter(wanted)],
+        }
         if wanted.search:
             found_ones, complete = self._search(query, Search(wanted.search), keyset, limit + 1, stop)
         else:

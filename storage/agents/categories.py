@@ -30,7 +30,8 @@ class AgentCategoryRepository(Repository):
     def list(self) -> list[Document]:
         """The categories that are in use, in their order; 200 at most."""
         with translated():
-            rows = self._collection.find({"isActive": True}, max_time_ms=LIST_MS)
+            named = {name: {"$type": "string"} for name in ("value", "label")}
+            rows = self._collection.find({"isActive": True, **named}, max_time_ms=LIST_MS)
             return list(rows.sort([("order", ASCENDING), ("label", ASCENDING)]).limit(MAX_CATEGORIES))
 
     def seed(self) -> None:

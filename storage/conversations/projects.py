@@ -76,14 +76,6 @@ class ProjectRepository(ListRepository):
         with translated():
             return found(self._collection.find_one(_mine(owner, project_id)))
 
-    def own(self, owner: str, project_id: str | None) -> str | None:
-        """The id, where the owner has such a project: what LibreChat does with one that a chat begins with."""
-        if project_id is None or not ObjectId.is_valid(project_id):
-            return None
-        with translated():
-            there = self._collection.find_one(_mine(owner, project_id), {"_id": 1})
-        return project_id if there else None
-
     def create(self, owner: str, *, name: str, description: str = "") -> Document:
         """Make an empty project; raises `TooMany`, `InvalidDocument`."""
         moment = now()

@@ -39,6 +39,8 @@ class ListRepository(Repository):
 
         What `stop` ends is a search; other pages have the time of one page.
         """
+        # Without its value a row would have no place in the order: pages would repeat.
+        shown = {**shown, keyset.sort_key: 1} if any(shown.values()) else shown
         if sought is None:
             with translated():
                 rows = self._lists.find(query, shown, max_time_ms=LIST_MS).sort(keyset.sort)

@@ -17,6 +17,7 @@ from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
+from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
@@ -55,6 +56,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     RoleRepository,
     RunRepository,
     SessionRepository,
+    ShareRepository,
     SkillFileRepository,
     SkillRepository,
     TagRepository,

@@ -208,6 +208,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
 }
 # The same for LibreChat's contract; operations without a line have none.
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
+    "librechat.list_shares": ("search_user",),
     "librechat.transcribe_audio": ("stt_ip", "stt_user"),
     "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),
     "librechat.upload_avatar": ("upload_ip", "upload_user"),

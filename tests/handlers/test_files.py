@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
 from echo.handling.caller import Caller
+from echo.library.uploads import Uploads
 from echo.services import Services
 from echo.settings import Settings
 from handlers.files import upload_file, upload_image
@@ -167,12 +168,9 @@ def test_without_a_record_there_is_no_file(
     database = Database("mongodb://127.0.0.1:1/none", timeout_ms=100)
     caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
     file = samples.upload(samples.picture("PNG"))
+    away = Uploads(services.library.file_store, FileRepository(database), services.agents)
     with pytest.raises(Unavailable):
-        handler(
-            replace(services, library=replace(services.library, files=FileRepository(database))),
-            caller,
-            file=file,
-        )
+        handler(replace(services, library=replace(services.library, uploads=away)), caller, file=file)
     database.close()
     assert on_disk(ada) == []
 

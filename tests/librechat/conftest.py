@@ -187,6 +187,14 @@ def write_everything(anonymous: Client) -> None:
     client.post("/api/files", files={"file": ("note.txt", b"a note", "text/plain")})
     image = next((HERE / "files" / "images").rglob("*.png")).read_bytes()
     client.post("/api/files/images", files={"file": ("dot.png", image, "image/png")})
+    sent = {"files": {"file": ("note.txt", b"a note", "text/plain")}, "data": {"file_id": "mine"}}
+    client.post("/chat/api/files", **sent)
+    sent["data"] |= {"tool_resource": "context", "message_file": "true"}
+    client.post("/chat/api/files", **sent)
+    avatar = {"files": {"file": ("dot.png", image, "image/png")}, "data": {"manual": "true"}}
+    client.post("/chat/api/files/images/avatar", **avatar)
+    made = client.post("/chat/api/share/a-first-one", json={"targetMessageId": first["messageId"]})
+    assert made.status_code == 200, made.text
     assistant = {"name": "Ann", "model": "gpt-5", "instructions": "Help.", "description": "Helps"}
     client.post("/api/assistants", json={**assistant, "tools": [{"type": "code_interpreter"}]})
     about = {"name": "Poet", "description": "Rhymes", "instructions": "Rhyme.", "category": "hr"}

@@ -27,15 +27,9 @@ BY_ID = {str(op.raw["operationId"]): op for op in LIBRECHAT_OPERATIONS}
 NOT_THE_API = ("/", "/login", "blob:", "http://")
 # What Echo does not have, and why.
 NOT_SERVED: dict[str, str] = {
-    "DELETE /api/share/{shareId}": "not built yet",
     "GET /api/admin/langfuse/connection": "not built yet",
-    "GET /api/share": "not built yet",
-    "GET /api/share/link/{uuid}": "not built yet",
-    "GET /api/share/{shareId}": "not built yet",
-    "GET /api/share/{shareId}/config": "not built yet",
     "POST /api/auth/requestPasswordReset": "needs mail; LibreChat shows the link to whoever asks",
     "POST /api/auth/resetPassword": "needs mail; LibreChat shows the link to whoever asks",
-    "POST /api/share/{uuid}": "not built yet",
 }
 # Statuses of LibreChat's that Echo does not copy: (method, template, LibreChat's status) with the reason.
 OTHER_STATUS: dict[tuple[str, str, int], str] = {

@@ -59,6 +59,10 @@ WITHOUT_OWNER = {
     ("PeopleRepository", "search"),
     ("AclEntryRepository", "list"),
     ("AclEntryRepository", "forget"),
+    # Links are read by whoever may: `echo.conversations.links` asks.
+    ("ShareRepository", "find"),
+    ("ShareRepository", "read"),
+    ("ShareRepository", "files_of"),
     # So are prompts and skills: their services ask for the grants first.
     ("PromptGroupRepository", "get"),
     ("PromptGroupRepository", "places"),

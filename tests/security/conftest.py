@@ -22,6 +22,10 @@ PNG = samples.picture("PNG", (1, 1))
 ARTIFACT = 'private thought\n:::artifact{title="private"}\n```js\n1 + 1\n```\n:::'
 
 
+# Where a path has one name for ids of two kinds: LibreChat makes a link at the place of a link's own id.
+CALLED = {("librechat.create_share", "shareId"): "conversationId"}
+
+
 @dataclass
 class Belongings:
     """What a user owns, by the names that the contract's ids have."""
@@ -44,7 +48,7 @@ class Belongings:
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
         # The names of endpoints and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "toolId")}
+        made |= {name: self.ids[name] for name in ("endpoint", "tool")}
         return made
 
 
@@ -61,7 +65,7 @@ def made(response: Any) -> Any:
 
 
 def talk(user: UserClient) -> dict[str, str]:
-    """A conversation, messages, a run, a bookmark, a project."""
+    """A conversation, messages, a run, a link, a bookmark, a project."""
     conversation_id = str(uuid.uuid4())
     path = f"/api/messages/{conversation_id}"
     message = made(user.post(path, json={"text": "private thought", "sender": "user"}))
@@ -71,7 +75,13 @@ def talk(user: UserClient) -> dict[str, str]:
     steer = made(user.post("/chat/api/agents/chat/steer", json={**asked, "text": "private hint"}))
     part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
     answer = made(user.post(f"/chat{path}", json={"messageId": str(uuid.uuid4()), "content": [part]}))
+    link = made(user.post(f"/chat/api/share/{conversation_id}", json={}))
+    # A new one is for everybody.
+    rights = f"/chat/api/permissions/sharedLink/{link['_id']}"
+    made(user.put(rights, json={"updated": [], "removed": [], "public": False}))
     return {
+        "shareId": link["shareId"],
+        "targetMessageId": answer["messageId"],
         **dict.fromkeys(("conversationId", "conversation_id"), conversation_id),
         **dict.fromkeys(("messageId", "latestMessageId"), answer["messageId"]),
         **dict.fromkeys(
@@ -108,7 +118,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
         "name": "private endpoint",
         "endpoint": "Fake",
-        "toolId": "web_search",
+        "tool": "web_search",
     }
 
 
@@ -151,7 +161,8 @@ def send(client: Any, op: Op, ids: dict[str, str], **changes: Any) -> Any:
     """A valid request to the operation that means these ids; `body` and `path` replace what it would send."""
     path = changes.get("path") or op.path
     for parameter in op.parameters("path"):
-        value = ids.get(parameter["name"], op.example_parameter(parameter))
+        name = CALLED.get((op.id, parameter["name"]), parameter["name"])
+        value = ids.get(name, op.example_parameter(parameter))
         path = path.replace(f"{{{parameter['name']}}}", quote(str(value), safe=""))
     options: dict[str, Any] = {}
     if "body" in changes:

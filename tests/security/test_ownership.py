@@ -28,6 +28,8 @@ STARTS = {
     "responseMessageId",
 }
 SEVERAL_IDS = {
+    "librechat.create_share": {"conversationId", "targetMessageId"},
+    "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.download_file": {"fileId", "userId"},
     "librechat.get_image": {"fileName", "userId"},
@@ -98,6 +100,7 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
         "aclentries",
         "conversationtags",
         "chatprojects",
+        "sharedlinks",
     ):
         rows = [repr(row) for row in database.collection(name).find() if owner in repr(row)]
         found[name] = sorted(rows)

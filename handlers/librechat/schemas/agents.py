@@ -26,6 +26,15 @@ class Object(Free):
         return plain(value) if isinstance(value, Mapping) else missing
 
 
+class Strings(Free):
+    """An object of texts; what is none in it is left out."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return missing
+        return {str(name): each for name, each in value.items() if isinstance(each, str)}
+
+
 class Objects(Free):
     """A list of objects."""
 
@@ -51,13 +60,13 @@ class SeenAgentSchema(Output):
     name = Text()
     description = Text()
     conversation_starters = Texts()
-    avatar = Object()
+    avatar = Strings()
     author = Identifier()
     provider = Text()
     model = Text()
     model_parameters: Object = Safe(dump_default={})
-    support_contact = Object()
-    owner_contact = Object()
+    support_contact = Strings()
+    owner_contact = Strings()
     is_public = Flag(data_key="isPublic")
     version = Whole()
     created_at = Moment(data_key="createdAt")
@@ -71,12 +80,12 @@ class ListedAgentSchema(Output):
     id = Text()
     name = Text()
     description = Text()
-    avatar = Object()
+    avatar = Strings()
     author = Identifier()
     conversation_starters = Texts()
     category = Text()
-    support_contact = Object()
-    owner_contact = Object()
+    support_contact = Strings()
+    owner_contact = Strings()
     is_promoted = Flag()
     is_public = Flag(data_key="isPublic")
     is_editable = Flag(data_key="isEditable")
@@ -113,11 +122,18 @@ class AgentSchema(SeenAgentSchema):
 
 
 class VersionSchema(Output):
-    """A version: whatever was copied of an agent then."""
+    """A version: whatever was copied of an agent then; of these fields the contract says the type."""
+
+    name = Text()
+    instructions = Text()
+    updated_at = Moment(data_key="updatedAt")
+    updated_by = Identifier(data_key="updatedBy")
 
     def dump_one(self, document: Mapping[str, Any]) -> Json:
         """The whole of it."""
-        return {name: plain(value) for name, value in document.items() if value is not None}
+        typed = {field.data_key or name for name, field in self.dump_fields.items()}
+        others = {str(name): plain(value) for name, value in document.items() if name not in typed}
+        return {**others, **super().dump_one(document)}
 
 
 class CategorySchema(Output):

@@ -4,7 +4,12 @@ from typing import Any
 
 from marshmallow import fields, missing
 
+from echo.errors import NotFound
 from handlers.schemas.base import Identifier, Moment, Output, Text, Whole
+
+SYSTEM = "system_defined"
+# LibreChat's parts of searching the web.
+SEARCH = ("providers", "scrapers", "rerankers")
 
 
 class Anything(fields.Field[Any]):
@@ -35,6 +40,15 @@ class ToolCallSchema(Output):
     partIndex = Whole()  # noqa: N815
     createdAt = Moment()  # noqa: N815
     updatedAt = Moment()  # noqa: N815
+
+
+def auth_of(tool: str) -> dict[str, Any]:
+    """Whether a tool can be used: the ones that LibreChat's client asks for cannot; raises `NotFound` for others."""
+    if tool == "web_search":
+        return {"authenticated": False, "authTypes": [[part, SYSTEM] for part in SEARCH]}
+    if tool == "execute_code":
+        return {"authenticated": False, "message": SYSTEM}
+    raise NotFound("This server does not have that tool.", code="unknown_tool")
 
 
 tool_call = ToolCallSchema()

@@ -279,10 +279,24 @@ class TestRead:
     def test_reads_what_librechat_may_have_written(self, ada: UserClient, stored: Stored) -> None:
         made = create(ada)
         odd = {"name": None, "tools": [None, "a"], "edges": None, "versions": None, "model_parameters": 5}
-        stored.agents.update_one({"id": made["id"]}, {"$set": {**odd, "avatar": {"at": ObjectId(ada.id)}}})
+        stored.agents.update_one(
+            {"id": made["id"]}, {"$set": {**odd, "avatar": {"at": 5, "source": "local"}}}
+        )
         read = ada.get(f"{AGENTS}/{made['id']}").json()
-        assert (read["tools"], read["version"], read["avatar"]) == (["a"], 0, {"at": ada.id})
+        assert (read["tools"], read["version"], read["avatar"]) == (["a"], 0, {"source": "local"})
         assert not {"name", "edges", "model_parameters"} & read.keys()
+
+    def test_reads_versions_of_any_kind(self, ada: UserClient, stored: Stored) -> None:
+        made = create(ada)
+        odd = [{"name": 5, "updatedAt": "never", "at": ObjectId(ada.id), "n": float("nan")}, None, "x"]
+        stored.agents.update_one({"id": made["id"]}, {"$set": {"versions": odd}})
+        assert ada.get(f"{AGENTS}/{made['id']}/versions").json() == [{"at": ada.id, "n": None}, {}, {}]
+
+    def test_nulls_within_say_nothing(self, ada: UserClient) -> None:
+        resources = {"context": None, "file_search": {"file_ids": None, "vector_store_ids": ["v"]}}
+        made = create(ada, support_contact={"name": None, "email": None}, tool_resources=resources)
+        assert made["support_contact"] == {}
+        assert made["tool_resources"] == {"file_search": {"file_ids": [], "vector_store_ids": ["v"]}}
 
 
 class TestAccess:

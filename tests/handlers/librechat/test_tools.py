@@ -49,5 +49,16 @@ class TestListToolCalls:
         assert ada.get(f"{PATH}/calls").status_code == 400
 
 
-def test_no_tool_is_set_up(ada: UserClient) -> None:
-    assert ada.get(f"{PATH}/web_search/auth").json() == {"authenticated": False, "authTypes": []}
+class TestGetToolAuth:
+    def test_anonymous_is_refused(self, api: Client) -> None:
+        assert api.get(f"{PATH}/web_search/auth").status_code == 401
+
+    def test_none_can_be_used(self, ada: UserClient) -> None:
+        parts = [[each, "system_defined"] for each in ("providers", "scrapers", "rerankers")]
+        search, code = (ada.get(f"{PATH}/{tool}/auth").json() for tool in ("web_search", "execute_code"))
+        assert search == {"authenticated": False, "authTypes": parts}
+        assert code == {"authenticated": False, "message": "system_defined"}
+
+    def test_others_are_not_found(self, ada: UserClient) -> None:
+        answer = ada.get(f"{PATH}/magic/auth")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_tool")

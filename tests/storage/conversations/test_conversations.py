@@ -430,6 +430,72 @@ class TestUpdate:
         assert (document["title"], document["isArchived"]) == ("new", True)
 
 
+class TestFilters:
+    """Each has its index: no page is sorted in memory, and none reads more than it shows and a little."""
+
+    PROJECT = "6b043dfd061cc954c9774883"
+
+    def put(self, database: Database, owner: str) -> None:
+        documents = [
+            {
+                "conversationId": new_id(),
+                "user": owner,
+                "isArchived": number % 4 == 0,
+                "updatedAt": START + timedelta(minutes=number),
+                "archivedAt": START + timedelta(minutes=-number) if number % 4 == 0 else None,
+                **({"pinned": True} if number % 5 == 0 else {}),
+                **({"chatProjectId": self.PROJECT} if number % 10 == 1 else {}),
+                "tags": ["work"] if number % 10 == 2 else ["fun", "work"] if number % 10 == 3 else [],
+            }
+            for number in range(200)
+        ]
+        database.collection("conversations").insert_many(documents)
+
+    @pytest.mark.parametrize(
+        ("asked", "query"),
+        [
+            ({"pinned": True}, {"pinned": True, "isArchived": False}),
+            ({"project_id": PROJECT}, {"chatProjectId": PROJECT}),
+            ({"tags": ["work"]}, {"tags": "work", "isArchived": False}),
+            ({"tags": ["fun", "work"]}, {"tags": {"$in": ["work", "fun"]}, "isArchived": False}),
+            ({"archived": True, "sort_by": "archivedAt"}, {"isArchived": True}),
+        ],
+    )
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_are_read_by_an_index(
+        self,
+        conversations: ConversationRepository,
+        database: Database,
+        asked: dict[str, Any],
+        query: dict[str, Any],
+        newest_first: bool,
+    ) -> None:
+        owner = new_owner()
+        self.put(database, owner)
+        self.put(database, new_owner())
+        with profiled(database, "conversations") as notes:
+            pages = every_page(
+                lambda cursor: conversations.list_page(
+                    owner, limit=5, cursor=cursor, newest_first=newest_first, **asked
+                )
+            )
+            found = [row["_id"] for page in pages for row in page]
+        key, direction = asked.get("sort_by", "updatedAt"), -1 if newest_first else 1
+        wanted = database.collection("conversations").find({"user": owner, **query})
+        assert found == [row["_id"] for row in wanted.sort([(key, direction), ("_id", direction)])]
+        assert len(found) >= 15
+        assert not [note for note in notes if "hasSortStage" in note]
+        assert all(note["docsExamined"] <= 20 for note in notes)
+
+    def test_unassigned_is_what_is_in_no_project(
+        self, conversations: ConversationRepository, database: Database
+    ) -> None:
+        owner = new_owner()
+        put_conversation(database, owner, chatProjectId=self.PROJECT)
+        free = [put_conversation(database, owner), put_conversation(database, owner, chatProjectId=None)]
+        assert sorted(ids(conversations.list_page(owner, limit=5, project_id="unassigned"))) == sorted(free)
+
+
 class TestIndexes:
     def test_are_librechats_or_ours_by_its_rule_for_names(self, database: Database) -> None:
         for index in database.collection("conversations").list_indexes():

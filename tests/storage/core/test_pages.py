@@ -42,6 +42,39 @@ def a_cursor(keyset: Keyset = NEWEST_FIRST) -> str:
     return cursor
 
 
+BY_NAME = Keyset("name", False, "things", of_text=True)
+BY_NAME_DOWN = Keyset("name", True, "things", of_text=True)
+NAMES = ["b", "", "a", None, "ä", "b", "🍲", "B", "a\x00", None]
+
+
+class TestTexts:
+    @pytest.mark.parametrize("limit", [1, 3, 20])
+    @pytest.mark.parametrize("keyset", [BY_NAME, BY_NAME_DOWN], ids=["up", "down"])
+    def test_pages_neither_repeat_nor_drop_with_ties_and_without_a_name(
+        self, empty_database: Database, keyset: Keyset, limit: int
+    ) -> None:
+        things = empty_database.collection("things")
+        things.insert_many({"name": name} if name is not None else {} for name in NAMES)
+        pages = list(every_page(lambda cursor: read(empty_database, keyset, limit, cursor)))
+        seen = [row["_id"] for page in pages for row in page]
+        assert seen == [row["_id"] for row in things.find().sort(keyset.sort)]
+        assert len(seen) == len(NAMES)
+
+    @pytest.mark.parametrize("value", [0, 1.5, True, [], {}, "\ud800"])
+    def test_a_cursor_with_another_value_is_broken(self, value: Any) -> None:
+        row = {"_id": ObjectId(), "name": "a"}
+        cursor = BY_NAME.page([row, row], 1).next_cursor
+        assert cursor is not None
+        plain = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+        assert BY_NAME.after(cursor_of(plain))
+        with pytest.raises(BrokenCursor):
+            BY_NAME.after(cursor_of([value, *plain[1:]]))
+
+    def test_a_cursor_of_dates_is_none_of_texts(self) -> None:
+        with pytest.raises(BrokenCursor):
+            Keyset("at", True, "things", of_text=True).after(a_cursor())
+
+
 class TestPaging:
     @pytest.mark.parametrize("limit", [1, 2, 7, 29, 30, 31])
     @pytest.mark.parametrize("keyset", [NEWEST_FIRST, OLDEST_FIRST], ids=["newest", "oldest"])

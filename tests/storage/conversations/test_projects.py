@@ -1,0 +1,162 @@
+"""Projects and their counters: what the tests of the handlers do not reach."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from storage.conversations.chat_shapes import Begun
+from storage.conversations.chats import ChatRepository
+from storage.conversations.exchanges import ExchangeRepository, Origin, Said
+from storage.conversations.projects import ProjectRepository
+from storage.core.database import Database
+from storage.core.errors import BrokenCursor, TooMany
+from storage.core.repository import now
+from tests.support.chats import (
+    START,
+    every_page,
+    new_id,
+    new_owner,
+    profiled,
+    put_conversation,
+    shared_database,
+)
+from tests.support.threads import together
+
+MOST = 30
+
+
+@pytest.fixture(scope="module")
+def database(mongo_uri: str) -> Iterator[Database]:
+    with shared_database(mongo_uri) as database:
+        yield database
+
+
+@pytest.fixture
+def projects(database: Database) -> ProjectRepository:
+    return ProjectRepository(database, MOST)
+
+
+@pytest.fixture
+def ada() -> str:
+    return new_owner()
+
+
+def make(projects: ProjectRepository, owner: str, name: str = "Garden") -> str:
+    return str(projects.create(owner, name=name)["_id"])
+
+
+def counters(projects: ProjectRepository, owner: str, project_id: str) -> tuple[int, Any, str | None]:
+    found = projects.get(owner, project_id)
+    return found["conversationCount"], found["lastConversationAt"], found["lastConversationId"]
+
+
+def begun(**more: Any) -> Begun:
+    question = {"messageId": new_id(), "parentMessageId": "p", "text": "Why?", "isCreatedByUser": True}
+    answer = {"messageId": new_id(), "parentMessageId": question["messageId"], "isCreatedByUser": False}
+    return Begun(question, answer, {"endpoint": "Fake"}, **more)
+
+
+class TestChats:
+    def test_one_that_begins_in_a_project_is_counted(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        project_id, conversation_id = make(projects, ada), new_id()
+        chats, first = ChatRepository(database), begun(new=True, project_id=project_id)
+        chats.begin(ada, conversation_id, first)
+        count, moment, last = counters(projects, ada, project_id)
+        assert (count, last) == (1, conversation_id)
+        finished = chats.finish(ada, conversation_id, str(first.answer["messageId"]), {"text": "So."})
+        assert finished["chatProjectId"] == project_id
+        assert counters(projects, ada, project_id) == (1, finished["updatedAt"], conversation_id)
+        assert finished["updatedAt"] >= moment
+        put_conversation(database, ada, chatProjectId=project_id)
+        chats.begin(ada, conversation_id, begun())
+        assert counters(projects, ada, project_id)[0] == 2
+
+    def test_what_is_kept_of_the_other_protocol_is_counted(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        exchanges, project_id = ExchangeRepository(database), make(projects, ada)
+        said, origin = [Said("user", "Why?", 1)], Origin("openAI", "gpt-4o")
+        conversation_id = exchanges.begin(ada, said, origin)
+        projects.assign(ada, conversation_id, project_id)
+        before = counters(projects, ada, project_id)[1]
+        last = database.collection("messages").find_one({"conversationId": conversation_id})
+        assert last is not None
+        exchanges.add(ada, conversation_id, said, origin, parent=last["messageId"])
+        assert counters(projects, ada, project_id)[1] > before
+
+
+class TestWhatIsCounted:
+    def test_is_what_a_page_of_the_project_shows(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        project_id = make(projects, ada)
+        of_project = {"chatProjectId": project_id}
+        put_conversation(database, ada, **of_project, isArchived=True)
+        put_conversation(database, ada, **of_project, isTemporary=True)
+        put_conversation(database, ada, **of_project, expiredAt=START)
+        put_conversation(database, new_owner(), **of_project)
+        kept = {"isTemporary": False, "expiredAt": now() + timedelta(days=1)}
+        put_conversation(database, ada, **of_project, **kept)
+        last = put_conversation(database, ada)
+        projects.assign(ada, last, project_id)
+        assert counters(projects, ada, project_id) == (2, START, last)
+
+    def test_eight_at_once_are_all_counted(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        project_id = make(projects, ada)
+        conversations = [put_conversation(database, ada) for _ in range(8)]
+        together(lambda number: projects.assign(ada, conversations[number], project_id))
+        assert counters(projects, ada, project_id)[0] == 8
+        together(lambda number: projects.assign(ada, conversations[number], None))
+        assert counters(projects, ada, project_id) == (0, None, None)
+
+
+class TestListPage:
+    @pytest.mark.parametrize("sort_by", ["name", "createdAt", "lastConversationAt"])
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_pages_in_ties_and_without_dates(
+        self, projects: ProjectRepository, database: Database, ada: str, sort_by: str, newest_first: bool
+    ) -> None:
+        database.collection("chatprojects").insert_many(
+            {
+                "name": "ab"[number % 2],
+                "user": ada,
+                "createdAt": START,
+                "lastConversationAt": None if number % 3 else START + timedelta(days=number % 2),
+            }
+            for number in range(20)
+        )
+        with profiled(database, "chatprojects") as notes:
+            found = [
+                row["_id"]
+                for page in every_page(
+                    lambda cursor: projects.list_page(
+                        ada, limit=3, cursor=cursor, sort_by=sort_by, newest_first=newest_first
+                    )
+                )
+                for row in page
+            ]
+        stored = database.collection("chatprojects").find({"user": ada})
+        direction = -1 if newest_first else 1
+        assert found == [each["_id"] for each in stored.sort([(sort_by, direction), ("_id", direction)])]
+        assert len(found) == 20
+        assert not [note for note in notes if "hasSortStage" in note]
+
+    def test_a_cursor_belongs_to_one_list(self, projects: ProjectRepository, ada: str) -> None:
+        make(projects, ada), make(projects, ada)
+        cursor = projects.list_page(ada, limit=1, sort_by="name").next_cursor
+        for other in ({"sort_by": "createdAt"}, {"newest_first": False}, {"search": "x"}):
+            with pytest.raises(BrokenCursor):
+                projects.list_page(ada, limit=1, cursor=cursor, **{"sort_by": "name", **other})
+
+
+def test_nobody_makes_more(projects: ProjectRepository, ada: str) -> None:
+    for _ in range(MOST):
+        make(projects, ada)
+    with pytest.raises(TooMany, match="30 projects"):
+        make(projects, ada)
