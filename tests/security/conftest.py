@@ -73,7 +73,7 @@ def talk(user: UserClient) -> dict[str, str]:
     asked = {"text": "private question", "conversationId": conversation_id}
     chat = made(user.post("/api/agents/chat/Fake", json=asked))
     steer = made(user.post("/chat/api/agents/chat/steer", json={**asked, "text": "private hint"}))
-    part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {user.id}"}
+    part = {"type": "text", "text": ARTIFACT, "agentId": f"agent of {conversation_id}"}
     answer = made(user.post(f"/chat{path}", json={"messageId": str(uuid.uuid4()), "content": [part]}))
     link = made(user.post(f"/chat/api/share/{conversation_id}", json={}))
     # A new one is for everybody.
