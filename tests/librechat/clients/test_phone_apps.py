@@ -35,7 +35,7 @@ def cookie_of(answer: Any) -> tuple[str, str, dict[str, str]]:
 
 
 class TestServer:
-    """The address is recognized as a LibreChat server before anybody has logged in."""
+    """The apps recognize Echo as a LibreChat server before anybody has logged in."""
 
     @pytest.mark.parametrize("agent", [ANDROID, IOS])
     def test_configuration(self, api: Client, agent: str) -> None:
@@ -75,7 +75,7 @@ class TestLogin:
 
 
 class TestSession:
-    """Sessions are kept by the cookie, which the apps read by hand."""
+    """The cookie keeps the session. The apps read its line by hand, with its path and its date."""
 
     def test_the_cookie_is_one_line_with_a_path_and_a_date(self, api: Client, ada: UserClient) -> None:
         name, value, attributes = cookie_of(log_in(api, ada))
@@ -112,7 +112,7 @@ class TestSession:
 
 
 class TestPictures:
-    """Pictures are shown by the cookie alone, and uploads are listed, fetched and deleted."""
+    """The cookie alone is enough to show a picture. Users upload, list, fetch and delete files."""
 
     def test_upload_to_deletion(self, api: Client, ada: UserClient) -> None:
         size = {"endpoint": "openAI", "file_id": str(uuid.uuid4()), "width": "1", "height": "1"}
@@ -137,7 +137,7 @@ class TestPictures:
 
 
 class TestReading:
-    """Everything that the apps read when they start is answered, with the headers that they send."""
+    """Echo answers everything that the apps read when they start, with the headers that they send."""
 
     @pytest.mark.parametrize(
         "path",
@@ -162,7 +162,7 @@ class TestReading:
 
 
 class TestChat:
-    """Chats: the start is answered with JSON, the answer comes as a stream, and what has ended stays ended."""
+    """Users chat. The start returns JSON, the answer is a stream, and an app that comes back later gets the end."""
 
     def start(self, client: Client, endpoint: str = "openAI", **more: Any) -> Any:
         body = {
@@ -226,7 +226,7 @@ class TestChat:
 
 
 class TestEcho:
-    """What is created is answered as it is stored: presets, prompts, agents, memories, favourites."""
+    """Echo returns presets, prompts, agents, memories and favourites exactly as it stored them."""
 
     def test_preset(self, ada: UserClient) -> None:
         given = {"title": "Mine", "endpoint": "openAI", "model": "gpt-4o", "temperature": 0.5}
@@ -281,7 +281,7 @@ class TestEcho:
 
 
 class TestChanges:
-    """Conversations are renamed, pinned, archived, forked, duplicated, bookmarked and deleted."""
+    """Users rename, pin, archive, fork, duplicate, bookmark and delete conversations."""
 
     def test_one_after_the_other(self, ada: UserClient) -> None:
         conversation_id = TestChat().start(ada, "Fake").json()["conversationId"]
