@@ -168,7 +168,8 @@ class ShareRepository(ListRepository):
         with translated():
             link = found(self._collection.find_one(mine, {"conversationId": 1, "targetMessageId": 1}))
         known = link.get("targetMessageId")
-        conversation_id = link["conversationId"]
+        # A document may lack it: there is nothing to share then.
+        conversation_id = link.get("conversationId") or ""
         contents = self._contents(
             owner, conversation_id, target_id or known, with_files=with_files, follow=target_id is None
         )

@@ -8,7 +8,7 @@ import pytest
 
 from storage.core.database import Database
 from tests.conftest import MakeUser
-from tests.security.conftest import Belongings, faceless, furnish, send
+from tests.security.conftest import CALLED, Belongings, faceless, furnish, send
 from tests.support.operations import ALL_OPERATIONS, Op, id_fields
 
 Furnished = Callable[[str], Belongings]
@@ -110,7 +110,8 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
 def names_of_ids(op: Op) -> set[str]:
     """What the operation takes as ids, in its path and its body."""
     in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
-    return in_body | {parameter["name"] for parameter in op.parameters("path")}
+    in_path = (parameter["name"] for parameter in op.parameters("path"))
+    return in_body | {CALLED.get((op.id, name), name) for name in in_path}
 
 
 class TestEveryOperationWithAnId:

@@ -41,10 +41,10 @@ class ShareSchema(Output):
 class ListedShareSchema(Output):
     """A link in its owner's list."""
 
-    share_id = Text(data_key="shareId")
+    share_id = Text(data_key="shareId", dump_default="")
     title = Text(dump_default="Untitled")
     created_at = Moment(data_key="createdAt")
-    conversation_id = Text(data_key="conversationId")
+    conversation_id = Text(data_key="conversationId", dump_default="")
 
 
 class ShareHeadSchema(Output):

@@ -327,6 +327,16 @@ class TestWhoMayRead:
         assert bob.get(f"{SHARE}/{link['shareId']}").status_code == status
 
 
+def test_documents_that_lack_what_they_should_have_harm_nobody(ada: UserClient, stored: Stored) -> None:
+    stored.sharedlinks.insert_one({"shareId": f"odd-{ada.id}", "user": ada.id})
+    path = f"{SHARE}/odd-{ada.id}"
+    [listed] = ada.get(SHARE).json()["links"]
+    assert listed == {"shareId": f"odd-{ada.id}", "title": "Untitled", "conversationId": ""}
+    assert ada.get(path).json()["messages"] == []
+    assert ada.patch(path, json={}).json()["code"] == "nothing_to_share"
+    assert ada.delete(path).status_code == 200
+
+
 class TestFiles:
     def test_a_picture_is_shown_by_the_link_alone(
         self, ada: UserClient, bob: UserClient, api: Client, anyone: Client, talk: Talk

@@ -9,7 +9,7 @@ import mongoose from 'mongoose';
 const NAMES = [
   ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'ChatProject', 'Conversation'],
   ...['ConversationTag', 'File', 'Key', 'MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
-  ...['Skill', 'User'],
+  ...['SharedLink', 'Skill', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 
