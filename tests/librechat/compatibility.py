@@ -13,7 +13,8 @@ CLIENTS = Path(__file__).parent / "clients"
 HEAD = """\
 # What works for LibreChat's clients
 
-Echo serves LibreChat's own API as its second contract, `openapi.librechat.json`. This page says how far that goes.
+Echo serves LibreChat's own API as its second contract ([librechat-api.md](librechat-api.md)). This page says how far
+that goes.
 Tests hold what it says, and `python -m tests.librechat.compatibility` writes it. Do not edit it by hand.
 
 ## LibreChat's client library

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, UserClient
-from tests.support.streams import parse
+from tests.files import samples
+from tests.support.streams import kinds, parse
 
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/131.0.0.0 Mobile Safari/537.36"
 IOS = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 LibreChatiOS/1.0"
+PNG = samples.picture("PNG", (31, 17))
 API = "/chat/api"
 CHAT = f"{API}/agents/chat"
 LOGIN = f"{API}/auth/login"
@@ -33,7 +35,7 @@ def cookie_of(answer: Any) -> tuple[str, str, dict[str, str]]:
 
 
 class TestServer:
-    """The address is recognized as a LibreChat server before anybody has logged in."""
+    """The apps recognize Echo as a LibreChat server before anybody has logged in."""
 
     @pytest.mark.parametrize("agent", [ANDROID, IOS])
     def test_configuration(self, api: Client, agent: str) -> None:
@@ -73,7 +75,7 @@ class TestLogin:
 
 
 class TestSession:
-    """Sessions are kept by the cookie, which the apps read by hand."""
+    """The cookie keeps the session. The apps read its line by hand, with its path and its date."""
 
     def test_the_cookie_is_one_line_with_a_path_and_a_date(self, api: Client, ada: UserClient) -> None:
         name, value, attributes = cookie_of(log_in(api, ada))
@@ -109,8 +111,33 @@ class TestSession:
         assert here.get(f"{API}/user").status_code == 401
 
 
+class TestPictures:
+    """The cookie alone is enough to show a picture. Users upload, list, fetch and delete files."""
+
+    def test_upload_to_deletion(self, api: Client, ada: UserClient) -> None:
+        size = {"endpoint": "openAI", "file_id": str(uuid.uuid4()), "width": "1", "height": "1"}
+        upload = {"file": ("a.png", PNG, "image/png")}
+        file = ada.post(f"{API}/files/images", files=upload, data=size).json()
+        path = f"/chat{file['filepath']}"
+        shown = api.get(path, headers={"Cookie": f"refreshToken={ada.refresh_token}", "User-Agent": ANDROID})
+        assert (shown.status_code, shown.content) == (200, PNG)
+        assert api.get(path).status_code in {401, 403}
+        assert [each["file_id"] for each in ada.get(f"{API}/files").json()] == [file["file_id"]]
+        fetched = ada.get(f"{API}/files/download/{ada.id}/{file['file_id']}")
+        assert fetched.content == PNG
+        named = {
+            "file_id": file["file_id"],
+            "filepath": file["filepath"],
+            "source": "local",
+            "embedded": False,
+        }
+        gone = ada.delete(f"{API}/files", json={"files": [named]}).json()
+        assert gone["message"]
+        assert ada.get(f"{API}/files").json() == []
+
+
 class TestReading:
-    """Everything that the apps read when they start is answered, with the headers that they send."""
+    """Echo answers everything that the apps read when they start, with the headers that they send."""
 
     @pytest.mark.parametrize(
         "path",
@@ -135,7 +162,7 @@ class TestReading:
 
 
 class TestChat:
-    """Chats: the start is answered with JSON, the answer comes as a stream, and what has ended stays ended."""
+    """Users chat. The start returns JSON, the answer is a stream, and an app that comes back later gets the end."""
 
     def start(self, client: Client, endpoint: str = "openAI", **more: Any) -> Any:
         body = {
@@ -178,11 +205,8 @@ class TestChat:
         stream_id = self.start(ada).json()["streamId"]
         ada.get(f"{CHAT}/stream/{stream_id}")
         again = ada.get(f"{CHAT}/stream/{stream_id}", params={"resume": "true"})
-        # Either would do; nothing in between would.
-        if again.status_code == 200:
-            assert list(parse(again.text.splitlines()))[-1].kind == "final"
-        else:
-            assert again.status_code == 404
+        assert again.status_code == 200
+        assert kinds(parse(again.text.splitlines())) == ["sync", "final"]
         unknown = ada.get(f"{CHAT}/stream/{uuid.uuid4()}", params={"resume": "true"})
         assert unknown.status_code == 404
 
@@ -202,7 +226,7 @@ class TestChat:
 
 
 class TestEcho:
-    """What is created is answered as it is stored: presets, prompts, agents, memories, favourites."""
+    """Echo returns presets, prompts, agents, memories and favourites exactly as it stored them."""
 
     def test_preset(self, ada: UserClient) -> None:
         given = {"title": "Mine", "endpoint": "openAI", "model": "gpt-4o", "temperature": 0.5}
@@ -257,7 +281,7 @@ class TestEcho:
 
 
 class TestChanges:
-    """Conversations are renamed, pinned, archived, forked, duplicated, bookmarked and deleted."""
+    """Users rename, pin, archive, fork, duplicate, bookmark and delete conversations."""
 
     def test_one_after_the_other(self, ada: UserClient) -> None:
         conversation_id = TestChat().start(ada, "Fake").json()["conversationId"]

@@ -96,13 +96,31 @@ const others = {
   abortGeneration: (body) => request.post(`${apiBaseUrl()}/api/agents/chat/abort`, body),
 };
 
-function form(fields, file, name, type) {
+function form(fields, file, name, type, field = 'file') {
   const made = new FormData();
   for (const [key, value] of Object.entries(fields)) {
     made.append(key, value);
   }
-  made.append(fields.audio === undefined ? 'file' : 'audio', new Blob([file], { type }), name);
+  made.append(field, new Blob([file], { type }), name);
   return made;
+}
+
+// A second of it, as the browser's recorder sends WAV.
+function silence() {
+  const wav = Buffer.alloc(44 + 32000);
+  wav.write('RIFF', 0);
+  wav.writeUInt32LE(36 + 32000, 4);
+  wav.write('WAVEfmt ', 8);
+  wav.writeUInt32LE(16, 16);
+  wav.writeUInt16LE(1, 20);
+  wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(16000, 24);
+  wav.writeUInt32LE(32000, 28);
+  wav.writeUInt16LE(2, 32);
+  wav.writeUInt16LE(16, 34);
+  wav.write('data', 36);
+  wav.writeUInt32LE(32000, 40);
+  return wav;
 }
 
 // The six digits of an authenticator app (RFC 6238).
@@ -128,10 +146,10 @@ async function enter(name) {
   return user;
 }
 
-async function ask(conversationId, parentMessageId, text, endpoint = 'openAI') {
+async function ask(conversationId, parentMessageId, text, { endpoint = 'openAI', files = [] } = {}) {
   const messageId = randomUUID();
   const started = await call('startGeneration', {
-    userMessage: { text, messageId, parentMessageId, conversationId, sender: 'User', isCreatedByUser: true },
+    userMessage: { text, messageId, parentMessageId, conversationId, sender: 'User', isCreatedByUser: true, files },
     endpointOption: { endpoint, model: 'gpt-4o' },
     conversation: { conversationId, endpoint },
     isTemporary: false,
@@ -198,9 +216,9 @@ async function settings() {
   await call('deleteAgentApiKey', key.id);
 }
 
-async function chat() {
+async function chat(picture) {
   const none = '00000000-0000-0000-0000-000000000000';
-  const { conversationId, streamId } = await ask('new', none, 'What is 1 + 1?');
+  const { conversationId, streamId } = await ask('new', none, 'What is 1 + 1?', { files: [picture] });
   const events = await call('streamGeneration', streamId);
   expect('streamGeneration: an end', events.includes?.('"final":true'));
   expect('genTitle: a title', (await call('genTitle', { conversationId })).title);
@@ -211,7 +229,7 @@ async function chat() {
   const [one] = await call('getMessageById', conversationId, answer.messageId);
   expect('getMessageById: it', one?.messageId === answer.messageId);
   await call('listMessages', { conversationId, messageId: answer.messageId });
-  const slow = await ask(conversationId, answer.messageId, 'And then?', 'Fake');
+  const slow = await ask(conversationId, answer.messageId, 'And then?', { endpoint: 'Fake' });
   expect('getActiveJobs: it', (await call('getActiveJobs')).activeJobIds.includes(slow.streamId));
   await call('abortGeneration', { conversationId, streamId: slow.streamId, abortKey: slow.streamId });
   await call('editArtifact', { messageId: answer.messageId, index: 0, original: '1 + 1\n', updated: '1 + 2\n' });
@@ -227,7 +245,7 @@ async function chat() {
   await call('getConversationTraceAvailability', conversationId);
   await call('getConversationTraceRecords', { conversationId });
   await call('getConversationTraceRecord', { conversationId, recordId: 'x', messageId: answer.messageId });
-  return { conversationId, answer };
+  return { conversationId, answer, picture };
 }
 
 async function branches({ conversationId, answer }) {
@@ -279,15 +297,16 @@ async function conversations({ conversationId, answer }) {
   await call('deleteConversation', { conversationId: copied.conversation?.conversationId, source: 'button' });
 }
 
-async function shares({ conversationId, answer }) {
+async function shares({ conversationId, answer, picture }) {
   const link = await call('createSharedLink', conversationId, answer.messageId, true);
-  const shareId = link.shareId ?? randomUUID();
+  const { shareId } = link;
   await call('getSharedLink', conversationId);
   await call('listSharedLinks', { pageSize: 25, sortBy: 'createdAt', sortDirection: 'desc' });
-  await call('getSharedMessages', shareId);
+  const shown = await call('getSharedMessages', shareId);
+  expect('getSharedMessages: the conversation', shown.messages?.length >= 2);
   await call('getSharedStartupConfig', shareId);
-  await call('getSharedFilePreview', shareId, 'file');
-  await call('getSharedFileDownload', shareId, 'file');
+  await call('getSharedFilePreview', shareId, picture.file_id);
+  await call('getSharedFileDownload', shareId, picture.file_id);
   await call('forkSharedConversation', shareId);
   await call('updateSharedLink', shareId, answer.messageId, false);
   await call('deleteSharedLink', shareId);
@@ -302,18 +321,31 @@ async function files(user) {
   const picture = { ...fields, file_id: randomUUID(), width: '1', height: '1' };
   const shown = await call('uploadImage', form(picture, image, 'dot.png', 'image/png'));
   await call('uploadAvatar', form({ manual: 'true' }, image, 'me.png', 'image/png'));
-  await call('getFiles');
+  const listed = await call('getFiles');
+  expect('getFiles: both', listed.length === 2 && uploaded.filepath && shown.filepath);
   await call('markFilesUsage', { file_ids: [uploaded.file_id ?? file_id] });
   await call('getFilePreview', uploaded.file_id ?? file_id);
-  await call('getFileDownload', user.id, uploaded.file_id ?? file_id);
+  const downloaded = await call('getFileDownload', user.id, uploaded.file_id ?? file_id);
+  expect('getFileDownload: what was uploaded', String(downloaded.data) === 'Some text.');
   await call('getFileDownloadURL', user.id, uploaded.file_id ?? file_id);
   await call('getCodeOutputDownload', `${apiBaseUrl()}/api/files/code/download/session/${file_id}`);
-  const gone = [uploaded, shown].map((each) => ({ file_id: each.file_id ?? file_id, filepath: each.filepath ?? 'x', embedded: false, source: 'local' }));
+  return [uploaded, shown];
+}
+
+async function removeFiles(files) {
+  const gone = files.map((each) => ({ file_id: each.file_id, filepath: each.filepath, embedded: false, source: 'local' }));
   await call('deleteFiles', { files: gone });
+  expect('deleteFiles: none left', (await call('getFiles')).length === 0);
+}
+
+async function speech() {
   await call('getCustomConfigSpeech');
   await call('getVoices');
-  await call('speechToText', form({ audio: '' }, 'RIFF', 'said.wav', 'audio/wav'));
-  await call('textToSpeech', form({ input: 'Hello', voice: 'alloy' }, '', 'x', 'text/plain'));
+  await call('speechToText', form({}, silence(), 'said.wav', 'audio/wav', 'audio'));
+  const text = new FormData();
+  text.append('input', 'Hello');
+  text.append('voice', 'alloy');
+  await call('textToSpeech', text);
 }
 
 async function library() {
@@ -502,10 +534,12 @@ async function main() {
   await enter('ada');
   const user = await start();
   await settings();
-  const said = await chat();
+  const uploaded = await files(user);
+  const said = await chat(uploaded[1]);
   await branches(said);
-  await files(user);
   await shares(said);
+  await removeFiles(uploaded);
+  await speech();
   await conversations(said);
   await library();
   await memories();
