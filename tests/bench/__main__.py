@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import measure
+from tests.bench import contracts, measure
 from tests.bench.load import WrkMissing
 from tests.bench.results import Results
 from tests.bench.scenarios import User
@@ -17,7 +17,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement (default 5)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
     parser.add_argument(
-        "--only", nargs="*", choices=("reads", "rest", "logins", "soak"), help="some parts only"
+        "--only", nargs="*", choices=("reads", "rest", "logins", "contracts", "soak"), help="some parts only"
     )
     parser.add_argument("--soak", type=int, default=360_000, help="requests: 100 per second for an hour")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the results as JSON")
@@ -31,7 +31,9 @@ def run(given: argparse.Namespace, results: Results) -> None:
     if given.target:
         measure.target(results, given.target.rstrip("/"), User(os.environ["TOKEN"]), given.seconds)
         return
-    parts = given.only or ("reads", "rest", "logins")
+    parts = given.only or ("reads", "rest", "logins", "contracts")
+    if "contracts" in parts:
+        results.facts |= contracts.measure(given.seconds, given.rounds)
     cores = os.cpu_count() or 1
     with measure.prepared(given.seconds, given.rounds) as bench:
         if "reads" in parts:

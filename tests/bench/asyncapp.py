@@ -67,11 +67,17 @@ class PlainASGIApp(AsyncASGIApp):
 
 
 def build_async_application(
-    services: Services, *, pools: Pools, limiter: RateLimiter, security_map: SecurityMap, lifespan: Any = None
+    services: Services,
+    *,
+    pools: Pools,
+    limiter: RateLimiter,
+    security_map: SecurityMap,
+    beside: Any = None,
+    lifespan: Any = None,
 ) -> connexion.AsyncApp:
     """As `echo.http.application.build_application`, with Connexion's other application class."""
     middlewares = [
-        partial(ContractGate, contracts=services.contracts),
+        partial(ContractGate, contracts=services.contracts, beside=beside),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
         partial(RequestReader, settings=services.settings, limiter=limiter),

@@ -133,7 +133,7 @@ async def drive(server: Server, token: str, worker: psutil.Process) -> tuple[See
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[Server]:
+def serving(directory: Path, words: int = WORDS, pause: float = 1.0) -> Iterator[Server]:
     """A database, the provider, and an Echo of one worker."""
     with ExitStack() as stack:
         database = EmbeddedServer(directory / "mongodb")
@@ -141,7 +141,10 @@ def serving(directory: Path) -> Iterator[Server]:
         stack.callback(database.stop)
         port = free_port()
         provider = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.provider", "--port", str(port), "--words", str(WORDS)]
+            [
+                *(sys.executable, "-m", "tests.bench.provider", "--port", str(port)),
+                *("--words", str(words), "--pause", str(pause)),
+            ]
         )
         stack.callback(provider.wait)
         stack.callback(provider.terminate)

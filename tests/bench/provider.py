@@ -1,4 +1,4 @@
-"""`python -m tests.bench.provider`: a model that says one word a second, to as many as ask.
+"""`python -m tests.bench.provider`: a model that says one word a second (or each `--pause`), to as many as ask.
 
 It speaks OpenAI's protocol. Each word is the time at which it was sent, so that a reader knows how long it took.
 """
@@ -32,7 +32,9 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, words: int) -> None:
+async def answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, words: int, pause: float
+) -> None:
     """One request, and its answer in so many words."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -45,7 +47,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wor
         writer.write(HEAD)
         start = time.monotonic()
         for number in range(words):
-            await asyncio.sleep(max(0.0, start + number + 1 - time.monotonic()))
+            await asyncio.sleep(max(0.0, start + (number + 1) * pause - time.monotonic()))
             writer.write(event(delta={"content": f"{time.monotonic_ns()} "}))
         usage = json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": USAGE})
         writer.write(event(finish_reason="stop") + chunk(f"data: {usage}\n\n".encode()))
@@ -57,9 +59,11 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wor
         writer.close()
 
 
-async def serve(port: int, words: int) -> None:
+async def serve(port: int, words: int, pause: float) -> None:
     """Answer until the process ends."""
-    server = await asyncio.start_server(lambda r, w: answer(r, w, words), "127.0.0.1", port, backlog=4096)
+    server = await asyncio.start_server(
+        lambda r, w: answer(r, w, words, pause), "127.0.0.1", port, backlog=4096
+    )
     async with server:
         await server.serve_forever()
 
@@ -68,5 +72,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--words", type=int, default=30)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds before each word")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.words))
+    asyncio.run(serve(given.port, given.words, given.pause))
