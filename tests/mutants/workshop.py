@@ -1,5 +1,6 @@
 """A copy of the project in which mutmut may do as it likes."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ timeout_constant = 4.0
 track_dependencies = false
 use_git_change_detection = false
 """
+HOURS = 3
 LIVING = ("survived", "no tests")
 
 
@@ -87,6 +89,10 @@ class Workshop:
         return subprocess.run(
             [MUTMUT, *arguments],
             cwd=self._directory,
+            # What is measured of the tests is not of the copy; and a tracer in processes that fork and have threads
+            # makes them wait for ever now and then.
+            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+            timeout=HOURS * 3600,
             check=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
