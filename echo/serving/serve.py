@@ -66,6 +66,8 @@ def serve(settings: Settings) -> None:
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Before the database starts: it keeps a file open for each collection and index.
+    raise_limit()
     with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
         prepare(complete)
         if complete.web_client != OFF:
@@ -120,7 +122,6 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_worker_healthcheck=WORKER_SECONDS,
     )
-    raise_limit()
     if (most := room_for(settings.connections.connections)) < settings.connections.connections:
         log.warning("there are file descriptors for fewer connections (ulimit -n)", each_worker=most)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -83,9 +83,13 @@ class TagRepository(Repository):
             "updatedAt": moment,
             "__v": 0,
         }
-        # Another request may have made it just now.
-        done = self._collection.update_one({"user": owner, "tag": tag}, {"$setOnInsert": made}, upsert=True)
-        return done.upserted_id is not None
+        try:
+            with translated():
+                self._collection.insert_one(made)
+        except Conflict:
+            # Another request has made it just now.
+            return False
+        return True
 
     def update(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from echo.chat import frames
-from echo.chat.follow import MOST_BYTES, follow
+from echo.chat.follow import MOST_BYTES, Reading, follow
 from echo.chat.transcript import Transcript
 from tests.chat.test_transcript import ABOUT
 from tests.support.streams import Event, parse, spoken
@@ -15,7 +15,7 @@ LONG = "wörd " * 100_000
 
 
 async def read(transcript: Transcript, *, resume: bool) -> list[bytes]:
-    return [piece async for piece in follow(transcript, asyncio.Event(), resume=resume)]
+    return [piece async for piece in follow(transcript, asyncio.Event(), Reading(resume=resume))]
 
 
 def events(pieces: Iterable[bytes]) -> list[Event]:

@@ -19,6 +19,7 @@ from storage.core.database import Database
 from storage.core.errors import Unavailable
 from storage.runs.pieces import PieceRepository
 from storage.runs.runs import RunRepository
+from storage.runs.steers import SteerRepository
 from tests.support.chats import NO_PARENT, new_id, new_owner
 
 COUNTS = {"window": 1, "budget": 1, "system": 1, "messages": 1, "before": 1, "count": 1}
@@ -47,7 +48,13 @@ class Scene:
         self.prepared = prepared(self.provider)
         self.chats.begin(self.prepared.owner, self.prepared.conversation_id, self.prepared.begun)
         tools = Tools(
-            self.chats, services.providers.titles, len, in_thread, lambda *_: None, self.journal.pause
+            self.chats,
+            SteerRepository(database),
+            services.providers.titles,
+            len,
+            in_thread,
+            lambda *_: None,
+            self.journal.pause,
         )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)

@@ -288,7 +288,8 @@ class TestDeletingAConversation:
     ) -> None:
         away = Database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50")
         parts = ChatParts(
-            services.providers,
+            services.providers.registry,
+            services.providers.moderation,
             services.accounts.keys.credentials,
             services.providers.titles,
             services.library.file_store,

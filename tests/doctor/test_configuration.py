@@ -157,11 +157,11 @@ class TestMissingSafeguards:
     @pytest.mark.parametrize("key", ["messageFilter: {pii: {}}", "turnstile: {siteKey: x}"])
     def test_of_the_file_have_one_too(self, tmp_path: Path, key: str) -> None:
         file = tmp_path / "librechat.yaml"
-        file.write_text(f"version: 1.3.5\nmemory: {{}}\n{key}\n")
+        file.write_text(f"version: 1.3.5\nocr: {{}}\n{key}\n")
         found = list(check_settings(begin({}, None, file)))
         assert [each.about for each in found] == ["settings", "security", "settings"]
         assert found[1].what.startswith(f"{key.partition(':')[0]} has no effect: ")
-        assert found[2].what == "librechat.yaml: without effect in Echo: memory."
+        assert found[2].what == "librechat.yaml: without effect in Echo: ocr."
 
 
 class TestKeys:

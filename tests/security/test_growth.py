@@ -329,4 +329,4 @@ def test_hops_are_read_in_linear_time() -> None:
 
     for name in (b"x-forwarded-for", b"x-forwarded-proto"):
         for line in (b"1.2.3.4", b", ," * 100, b"[" * 100, b":" * 100, b" " * 100):
-            assert grows_no_faster(read, lambda size, line=line, name=name: [(name, line)] * size, 50_000)
+            assert grows_no_faster(read, lambda size, line=line, name=name: [(name, line)] * size, 10_000)

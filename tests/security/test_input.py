@@ -50,17 +50,16 @@ HOSTILE: list[Any] = [
 
 # After these there is no user, or no session of hers.
 ENDING = ("logout", "delete_account", "delete_all_conversations")
-# Of those, how many each field of LibreChat's contract gets: it has presets and agents with fifty fields, which the
-# same code reads.
+# Of those, how many each field of LibreChat's contract gets, and half of what one of the first gets: others for each
+# field, so that an operation with some fields gets all of them. Presets and agents have fifty.
 SOME = 6
 
 
 def hostile_values(op: Op, number: int) -> list[Any]:
-    """The values for the field of that number: all of them, or some of them, others for each field."""
+    """The values for the field of that number: others for each field."""
     values = [*HOSTILE, nested(200)]
-    if op.contract == "echo":
-        return values
-    return [values[(number * SOME + each) % len(values)] for each in range(SOME)]
+    some = 2 * SOME if op.contract == "echo" else SOME
+    return [values[(number * some + each) % len(values)] for each in range(some)]
 
 
 def nested(depth: int) -> Any:

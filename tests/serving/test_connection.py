@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.chat.test_runs import WORDS, held
+from tests.support.database import named_database
 from tests.support.providers import openai_server
 from tests.support.server import RunningServer, start_server
 from tests.support.streams import Talker, spoken
@@ -59,10 +60,17 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, mongo_uri: str) -> Iterator[Served]:
     release = threading.Event()
-    with openai_server(held(release)) as provider:
+    # Not a database of its own, which keeps a file open for each collection and index.
+    with (
+        openai_server(held(release)) as provider,
+        named_database(mongo_uri, "echo_connection") as uri,
+    ):
         environ = {
+            "MONGO_URI": uri,
+            "JWT_SECRET": "tests-only-" + "a1B2" * 8,
+            "JWT_REFRESH_SECRET": "tests-only-" + "c3D4" * 8,
             "OPENAI_API_KEY": "sk-tests-only",
             "OPENAI_REVERSE_PROXY": provider.url,
             "TITLE_CONVO": "false",

@@ -18,6 +18,9 @@ BESIDE_THE_LIST = {
     "accessroles": "nobody's",
     "roles": "nobody's",
     "groups": "the user only leaves them",
+    "agentcategories": "nobody's",
+    "prompts": "found by their groups",
+    "skillfiles": "found by their skills",
 }
 
 # Written out, so that a line that gets lost is missed: each with the field that names the owner, and its form.
