@@ -45,8 +45,7 @@ def upload_file(
 ) -> Json:
     """Keep a file for a message or an agent, or its text alone."""
     purpose = Purpose(file_id, agent_id, tool_resource, message_file == "true")
-    document = services.library.uploads.keep(caller, file, purpose)
-    return {"message": "Agent file uploaded and processed successfully", **schemas.file.dump_one(document)}
+    return _kept("Agent file", services.library.uploads.keep(caller, file, purpose))
 
 
 def upload_image(
@@ -61,8 +60,7 @@ def upload_image(
 ) -> Json:
     """Keep a picture for a message or an agent."""
     purpose = Purpose(file_id, agent_id, tool_resource, message_file == "true")
-    document = services.library.uploads.keep(caller, file, purpose, image=True)
-    return {"message": "File uploaded and processed successfully", **schemas.file.dump_one(document)}
+    return _kept("File", services.library.uploads.keep(caller, file, purpose, image=True))
 
 
 def delete_files(services: Services, caller: Caller, *, body: Json) -> Json:
@@ -112,3 +110,7 @@ def get_image(
 ) -> tuple[FileBody, int, dict[str, str]]:
     """A picture, shown in its place."""
     return services.library.pictures.find(caller, user_id, file_name), 200, PICTURE_HEADERS
+
+
+def _kept(what: str, document: Json) -> Json:
+    return {"message": f"{what} uploaded and processed successfully", **schemas.file.dump_one(document)}

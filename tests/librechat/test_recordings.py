@@ -23,8 +23,6 @@ RECORDINGS = [
 ]
 CONTRACT = load_contract("librechat")
 BY_ID = {str(op.raw["operationId"]): op for op in LIBRECHAT_OPERATIONS}
-# The web client's own files, and a file of the browser's.
-NOT_THE_API = ("/", "/login", "blob:", "http://")
 # What Echo does not have, and why.
 NOT_SERVED: dict[str, str] = {
     "GET /api/admin/langfuse/connection": "not built yet",
