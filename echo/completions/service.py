@@ -81,6 +81,16 @@ class CompletionService:
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
 
+    @property
+    def under_way(self) -> OpenCompletions:
+        """What is being answered; the other operations of `/v1` are counted with it."""
+        return self._open
+
+    @property
+    def reachable(self) -> Models:
+        """Finds out what a caller reaches."""
+        return self._models
+
     def models(self, owner: str) -> Pending:
         """The models that the owner reaches."""
         reach = self._models.reach_of(owner)
