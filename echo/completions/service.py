@@ -87,6 +87,21 @@ class CompletionService:
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
 
+    @property
+    def under_way(self) -> OpenCompletions:
+        """What is being answered; the other operations of `/v1` are counted with it."""
+        return self._open
+
+    @property
+    def meter(self) -> Meter:
+        """Counts for the limits of API keys."""
+        return self._meter
+
+    @property
+    def reachable(self) -> Models:
+        """Finds out what a caller reaches."""
+        return self._models
+
     def models(self, caller: Caller) -> Pending:
         """The models that the caller reaches."""
         reach = self._models.reach_of(caller)

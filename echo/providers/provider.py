@@ -23,7 +23,9 @@ from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
 
-CHAT = "chat"
+CHAT, VOICE = "chat", "tts"
+# What comes as a stream, which another task may read on than began.
+STREAMED = (CHAT, VOICE)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -159,10 +161,10 @@ class HttpProvider:
     def _asking(self, call: str) -> Iterator[None]:
         """Around each request, whatever for, to its very end: here failures become errors of ours.
 
-        `call` is "chat", "title" or "models". It is also the one place to time and count them.
+        `call` is what for, such as "chat", "title" or "models". It is also the one place to time and count them.
         """
         name = self._settings.name
-        with calling(name, call, current=call != CHAT):
+        with calling(name, call, current=call not in STREAMED):
             try:
                 yield
             except ProviderFailure as failure:

@@ -300,6 +300,8 @@ class Settings:
     provider_limits: ProviderLimits
     speech: SpeechSettings
     moderation: ModerationSettings | None = None
+    # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
+    api_models: tuple[str, ...] = ()
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)

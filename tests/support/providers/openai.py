@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tests.support.providers.errands import openai_answer
 from tests.support.providers.replies import Behaviour, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
@@ -49,7 +50,8 @@ def openai_server(
             return json_answer({"object": "list", "data": [model(name) for name in models]})
         if (received.method, received.path) == ("POST", "/v1/chat/completions"):
             return script.next(received)
-        return error_answer("invalid_request_error", 404)
+        other = openai_answer(received, received.path.removeprefix("/v1/"))
+        return other or error_answer("invalid_request_error", 404)
 
     return serving(respond, "/v1")
 
