@@ -14,26 +14,13 @@ from typing import Any
 
 from echo.errors import FieldError, Unprocessable, UnsupportedMediaType
 from echo.files.kinds import IMAGE_TYPES, find_type
-from echo.providers.chat import Attachment, ChatRequest, Turn
+from echo.providers.chat import Attachment, ChatRequest, Parameters, Turn
 
 NO_PICTURE = "is no picture of a type that is accepted"
 SYSTEM_ROLES = ("system", "developer")
 # RFC 2397, in small letters or capitals (RFC 3986, section 3.1; RFC 2045, section 5.1). The named type decides
 # nothing: the content does.
 DATA_URL = re.compile(r"data:[^,]{0,200};base64,(?P<content>[a-z0-9+/=\s]+)", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What steers an answer; None leaves it to the provider."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    reasoning_effort: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +58,7 @@ def read_messages(messages: Sequence[Mapping[str, Any]]) -> tuple[str | None, tu
         if message["role"] in SYSTEM_ROLES:
             system.append(text)
         elif text or pictures:
-            turns.append(Turn(message["role"], text, pictures))
+            turns.append(Turn.of_text(message["role"], text, pictures))
     if not turns or turns[-1].role != "user":
         raise _refused("messages", "must end with a message of the user's that is not empty")
     return "\n\n".join(filter(None, system)) or None, tuple(turns)

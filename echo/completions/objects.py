@@ -9,7 +9,15 @@ from typing import Any
 import orjson
 
 from echo.errors import ApiError, openai_error
-from echo.providers.chat import Event, Finished, FinishReason, ReasoningDelta, TextDelta, Usage
+from echo.providers.chat import (
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Usage,
+)
 
 Json = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
@@ -29,7 +37,7 @@ class Answer:
     def take(self, event: Event) -> Json | None:
         """Add an event; what a chunk for it tells, None where it tells nothing yet."""
         match event:
-            case TextDelta(text):
+            case TextDelta(text) | RefusalDelta(text):
                 self.text.append(text)
                 return {"content": text}
             case ReasoningDelta(text):

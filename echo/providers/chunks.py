@@ -37,7 +37,7 @@ STATUSES: Mapping[str, int] = {
 class ChunkReader(Reading):
     """Reads `chat.completion.chunk` objects.
 
-    Only one choice counts. Where the request asks for `several`, it is the one of index 0; otherwise the only one,
+    Only one choice counts. Where the operator asks for `several`, it is the one of index 0; otherwise the only one,
     whatever its index: text-generation-inference counts tokens there.
     """
 
@@ -45,7 +45,7 @@ class ChunkReader(Reading):
         super().__init__()
         self._several = several
         self._by_delta = False
-        self._wholes = Whole(), Whole()
+        self._wholes = Whole(), Whole(), Whole()
 
     def read(self, event: ServerEvent) -> Sequence[Event]:
         """Text, reasoning and usage of a chunk. Raises `ProviderFailure` for an error in its place."""
@@ -76,16 +76,17 @@ class ChunkReader(Reading):
         if self._by_delta:
             return events
         message = choice.get("message")
-        text, reasoning = spoken(message)
+        text, reasoning, refusal = spoken(message)
         self._note_call(message)
-        if text or reasoning:
-            return self.said(self._wholes[0].rest(text), self._wholes[1].rest(reasoning))
+        if text or reasoning or refusal:
+            text, reasoning = self._wholes[0].rest(text), self._wholes[1].rest(reasoning)
+            return self.said(text, reasoning, refusal=self._wholes[2].rest(refusal))
         return self.said(text_at(choice, "text"))
 
     def _spoken(self, delta: Any) -> list[Event]:
         self._note_call(delta)
-        text, reasoning = spoken(delta)
-        return self.said(text, reasoning)
+        text, reasoning, refusal = spoken(delta)
+        return self.said(text, reasoning, refusal=refusal)
 
     def _note_call(self, said: Any) -> None:
         self.called = self.called or bool(dig(said, "tool_calls") or dig(said, "function_call"))
@@ -106,16 +107,16 @@ class Whole:
         return text
 
 
-def spoken(value: Any) -> tuple[str, str]:
-    """Text and reasoning of a delta or message.
+def spoken(value: Any) -> tuple[str, str, str]:
+    """Text, reasoning and refusal of a delta or message.
 
-    `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself. A
-    refusal is text.
+    `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself.
     """
+    refusal = text_at(value, "refusal")
     if isinstance(content := dig(value, "content"), list):
-        return _of_parts(content)
+        return *_of_parts(content), refusal
     reasoning = text_at(value, "reasoning_content") or text_at(value, "reasoning")
-    return text_at(value, "content") or text_at(value, "refusal"), reasoning
+    return text_at(value, "content"), reasoning, refusal
 
 
 def _of_parts(content: list[Any]) -> tuple[str, str]:

@@ -117,7 +117,7 @@ class HttpProvider:
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(sending.call)) as events:
+                    async with aclosing(self._events(sending.call, tools=bool(request.tools))) as events:
                         async for event in events:
                             sending.worked()
                             if not begun and not isinstance(event, Usage):
@@ -131,11 +131,11 @@ class HttpProvider:
                     if not sending.adapt(failure):
                         await attempts.wait(failure)
 
-    async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
+    async def _events(self, call: Call, *, tools: bool) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
         async with (
             self._transport.stream(call) as body,
-            aclosing(read_answer(body, self._dialect.reader())) as events,
+            aclosing(read_answer(body, self._dialect.reader(), tools=tools)) as events,
         ):
             async for event in events:
                 yield event

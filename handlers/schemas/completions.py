@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import fields, post_load
 
-from echo.completions.asking import Parameters, Question, read_messages
+from echo.completions.asking import Question, read_messages
+from echo.providers.chat import Parameters
 from handlers.schemas.base import Input, Text
 
 

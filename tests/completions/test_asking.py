@@ -32,7 +32,7 @@ class TestReadMessages:
         ]
         system, turns = read_messages(messages)
         assert system == "One\n\nTwo"
-        assert turns == (Turn("user", "Hello"), Turn("user", "There"))
+        assert turns == (Turn.of_text("user", "Hello"), Turn.of_text("user", "There"))
 
     def test_takes_texts_and_pictures(self) -> None:
         parts = [
@@ -112,11 +112,11 @@ class TestReadMessages:
 
 class TestRequest:
     def test_what_was_said_before_comes_first(self) -> None:
-        question = Question("openAI/m", (Turn("user", "Two"),), system=None)
-        request = question.request("m", [Turn("user", "One")], "Be brief.")
+        question = Question("openAI/m", (Turn.of_text("user", "Two"),), system=None)
+        request = question.request("m", [Turn.of_text("user", "One")], "Be brief.")
         assert [turn.text for turn in request.turns] == ["One", "Two"]
         assert (request.model, request.system) == ("m", "Be brief.")
 
     def test_its_own_system_prompt_wins(self) -> None:
-        question = Question("m", (Turn("user", "Two"),), system="Be kind.")
+        question = Question("m", (Turn.of_text("user", "Two"),), system="Be kind.")
         assert question.request("m", [], "Be brief.").system == "Be kind."
