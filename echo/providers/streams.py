@@ -40,6 +40,9 @@ class EventReader(Protocol):
     def read(self, event: ServerEvent) -> Sequence[Event]:
         """The events that one of the provider's holds; never `Finished`. Raises `ProviderFailure`."""
 
+    def end(self) -> Sequence[Event]:
+        """Called once, when the stream is over: what it has held back."""
+
 
 class Reading:
     """What the readers of all dialects have in common: why the model ended, and text made whole again."""
@@ -51,6 +54,10 @@ class Reading:
         self.called = False
         self.done = False
         self._joiners: dict[object, Joiner] = {}
+
+    def end(self) -> Sequence[Event]:
+        """Nothing is held back."""
+        return ()
 
     def ended(self, reason: Any, known: dict[str, FinishReason]) -> None:
         """Note why the model ended, if that was told; the last word counts."""
@@ -82,7 +89,7 @@ class Reading:
 class Measure:
     """How much one stream has said; what is said too much, or in too many parts, raises `ProviderFailure`.
 
-    `answered` says whether any text has not been blank, or a tool was `called`.
+    `answered` says whether any text has not been blank, or a tool was called.
     """
 
     def __init__(self) -> None:
@@ -90,8 +97,18 @@ class Measure:
         self._parts = MAX_PARTS
         # By answer: where several were asked for, their pieces come in turns.
         self._kinds: dict[int, type[Event]] = {}
+        self._argued: dict[tuple[int, int], bool] = {}
         self.answered = False
-        self.called = False
+
+    @property
+    def called(self) -> bool:
+        """Whether a tool was called."""
+        return bool(self._argued)
+
+    def unargued(self) -> list[ToolCallDelta]:
+        """What calls lack that have come without arguments: an object with nothing in it."""
+        calls = (call for call, is_argued in self._argued.items() if not is_argued)
+        return [ToolCallDelta(index, arguments="{}", choice=choice) for choice, index in calls]
 
     def take(self, event: Event) -> None:
         """Count an event, before it is passed on."""
@@ -100,6 +117,8 @@ class Measure:
         is_call, begins = isinstance(event, ToolCallDelta), self._kinds.get(event.choice) is not type(event)
         if isinstance(event, ToolCallDelta):
             said, begins = event.arguments, begins or event.name is not None
+            call = event.choice, event.index
+            self._argued[call] = self._argued.get(call, False) or bool(said.strip())
         else:
             said = event.text
         self._left -= len(said)
@@ -108,7 +127,6 @@ class Measure:
             self._parts -= 1
         if self._parts < 0:
             raise unusable("too_many_parts")
-        self.called = self.called or is_call
         is_words = isinstance(event, TextDelta | RefusalDelta) and not said.isspace()
         self.answered = self.answered or is_call or is_words
 
@@ -135,8 +153,13 @@ async def read_answer(body: Body, reader: EventReader, *, tools: bool = False) -
     except ProviderFailure:
         if reader.finish is None:
             raise
-    if reader.finish is None:
+    left = reader.end()
+    if reader.finish is None and not reader.done:
         raise unusable("early_end", transient=True)
+    reader.finish = reader.finish or "other"
+    for event in (*left, *measure.unargued()):
+        measure.take(event)
+        yield event
     if not measure.answered and (reader.called or reader.finish not in ("stop", "length")):
         raise without_answer(reader.finish, reader.reason, called=reader.called)
     yield Finished(_reason(reader.finish, called=measure.called), reader.others)
@@ -176,5 +199,4 @@ def _read(reader: EventReader, received: ServerEvent) -> Sequence[Event]:
     if received.data.strip() != DONE:
         return reader.read(received)
     reader.done = True
-    reader.finish = reader.finish or "other"
     return ()
