@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tests.support.providers.anthropic_rules import refused
 from tests.support.providers.replies import Behaviour, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
@@ -53,21 +54,6 @@ def anthropic_server(
         return script.next(received)
 
     return serving(respond)
-
-
-def refused(request: dict[str, Any]) -> str | None:
-    """What the API refuses of what a client could easily get wrong."""
-    if not isinstance(request.get("max_tokens"), int):
-        return "max_tokens: Field required"
-    if not request["messages"] or request["messages"][0]["role"] != "user":
-        return "messages: first message must use the user role"
-    if request["model"].startswith("claude-sonnet-4-5") and {"temperature", "top_p"} <= set(request):
-        return "`temperature` and `top_p` cannot both be specified for this model."
-    for message in request["messages"]:
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            if block["type"] == "text" and not block["text"].strip():
-                return "messages: text content blocks must be non-empty"
-    return None
 
 
 def model_list(models: Sequence[str]) -> dict[str, Any]:
