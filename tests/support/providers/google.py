@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
+from tests.support.providers.google_rules import refused
 from tests.support.providers.replies import Behaviour, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
@@ -46,9 +47,9 @@ def google_server(
             return bad_key()
         if received.method == "GET" and received.path.partition("?")[0] in LISTS:
             return json_answer({"models": [*map(model, models), embedding()]})
-        if not CALL.fullmatch(received.path):
+        if not (called := CALL.fullmatch(received.path)):
             return error_answer("NOT_FOUND")
-        if not all(content["parts"] for content in received.json["contents"]):
+        if refused(received.json, unquote(called[1])):
             return error_answer("INVALID_ARGUMENT")
         return script.next(received)
 
