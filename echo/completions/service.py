@@ -8,17 +8,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from echo.accounts.standing import Refusal, Standing, unless
+from echo.completions.answers import Answer, logprobs_object
 from echo.completions.asking import Question, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
-from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.objects import (
+    DONE,
+    SILENT,
+    Completion,
+    error_frame,
+    model_list,
+    usage_of,
+)
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.errors import BadGateway, TooManyRequests
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
-from echo.providers.chat import ChatRequest, Event
+from echo.providers.chat import ChatRequest, Event, Logprobs, Turn
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
@@ -147,15 +155,21 @@ class CompletionService:
         beats: AsyncIterator[Event | Silence],
     ) -> AsyncGenerator[bytes, None]:
         answer, completion = Answer(), Completion(job.question.model)
-        yield completion.chunk({"role": "assistant", "content": ""})
+        for index in range(request.n or 1):
+            yield completion.chunk({"role": "assistant", "content": ""}, index=index)
         while event is not OVER:
             if isinstance(event, Signal):
                 yield SILENT
-            elif delta := answer.take(event):
-                yield completion.chunk(delta)
+            elif isinstance(event, Logprobs):
+                answer.take(event)
+                yield completion.chunk({}, index=event.choice, logprobs=logprobs_object(event))
+            elif told := answer.take(event):
+                yield completion.chunk(told[1], index=told[0])
             event = await anext(beats, OVER)
         kept = await self._keep(job, chosen, answer)
-        yield completion.chunk({}, answer.finish_reason, kept)
+        for index in range(1, len(answer.said)):
+            yield completion.chunk({}, answer.finish_reason(index), index=index)
+        yield completion.chunk({}, answer.finish_reason(), kept)
         if job.question.include_usage:
             yield completion.usage_chunk(await self._usage(answer, request))
         yield DONE
@@ -185,9 +199,14 @@ class CompletionService:
         return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
-        texts = [request.system or "", *(turn.text for turn in request.turns)]
+        texts = [request.system or "", *map(_all_text, request.turns)]
         # In a thread: see `Keeper.keep`.
         return await asyncio.to_thread(usage_of, answer, texts, self._count)
+
+
+def _all_text(turn: Turn) -> str:
+    calls = (f"{call.name} {call.arguments}" for call in turn.calls)
+    return "\n".join(filter(None, (turn.text, *calls, *(result.text for result in turn.results))))
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:
