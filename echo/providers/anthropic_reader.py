@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from echo.providers.anthropic_content import FORMAT
-from echo.providers.arguments import as_text
+from echo.providers.call_pieces import MAX_CALLS, as_text, made_id
 from echo.providers.chat import Citation, Cited, Event, FinishReason, ReasoningSignature, ToolCallDelta
 from echo.providers.failures import of_error, unusable
 from echo.providers.reading import count, dig, read_object, text_at, usage
@@ -118,13 +117,13 @@ class MessageReader(Reading):
 
     def _call(self, block: Block, found: Any) -> list[Event]:
         self.called = True
-        if not (name := text_at(found, "name")):
+        if not (name := text_at(found, "name")) or self._calls >= MAX_CALLS:
             return []
         block.call = self._calls
         self._calls += 1
         # Some servers give all of the input at once, at the beginning; Anthropic gives an empty one.
-        block.whole = as_text(given) if (given := dig(found, "input")) else ""
-        return [ToolCallDelta(block.call, text_at(found, "id") or f"toolu_{uuid4().hex[:24]}", name)]
+        block.whole = as_text(dig(found, "input") or None)
+        return [ToolCallDelta(block.call, text_at(found, "id") or made_id(), name)]
 
     def _delta(self, block: Block, delta: Any) -> list[Event]:
         if block.call is not None:

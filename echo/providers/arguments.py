@@ -1,7 +1,5 @@
-"""Arguments of calls, between JSON as text and as an object."""
+"""Arguments of calls for providers that take an object; `call_pieces` has the other way."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -19,11 +17,3 @@ def as_object(arguments: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {BROKEN: arguments}
     return value if isinstance(value, dict) else {BROKEN: arguments}
-
-
-def as_text(arguments: Any) -> str:
-    """The arguments as JSON, where a provider gives an object; a text is JSON already."""
-    if isinstance(arguments, str):
-        return arguments or "{}"
-    given = arguments if isinstance(arguments, Mapping) else {}
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":"))

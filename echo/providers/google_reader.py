@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
-from echo.providers.arguments import as_text
+from echo.providers.call_pieces import MAX_CALLS, as_text, made_id
 from echo.providers.chat import (
     Citation,
     Cited,
@@ -118,12 +117,12 @@ class ResponseReader(Reading):
         """A call, which always comes whole."""
         self.called = True
         name, index = text_at(call, "name"), self._calls.get(choice, 0)
-        if not name or (index and self._one_call):
+        if not name or index >= (1 if self._one_call else MAX_CALLS):
             return
         self._calls[choice] = index + 1
-        call_id = text_at(call, "id") or f"call_{uuid4().hex[:24]}"
+        call_id = text_at(call, "id") or made_id()
         yield ToolCallDelta(index, call_id, name, signature=signature, choice=choice)
-        yield from self.argued(index, as_text(call.get("args")), choice)
+        yield from self.argued(index, as_text(call.get("args")) or "{}", choice)
 
 
 def _usage(counts: Any) -> list[Event]:

@@ -457,7 +457,7 @@ class TestCallsRead:
     def test_with_all_of_their_input_at_the_beginning(self) -> None:
         whole = {**USE, "input": {"place": "Öl"}}
         assert events(heard(start(1, **whole), stop(1), end("tool_use")))[1] == ToolCallDelta(
-            0, arguments='{"place":"Öl"}'
+            0, arguments='{"place": "Öl"}'
         )
 
     def test_without_numbers(self) -> None:
@@ -473,7 +473,7 @@ class TestCallsRead:
 
     def test_without_an_id_get_one(self) -> None:
         [first, *_] = events(heard(start(0, type="tool_use", name="time"), end("tool_use")))
-        assert first.id.startswith("toolu_")
+        assert first.id.startswith("call_")
         assert len(first.id) > 20
 
     def test_of_the_providers_own_tools_are_passed_over(self) -> None:

@@ -38,9 +38,18 @@ def _faults(request: dict[str, Any], model: str) -> Iterator[str]:
     if declared and "responseMimeType" in config and not model.startswith("gemini-3"):
         yield "Function calling with a response mime type: 'application/json' is unsupported"
     calls: list[str] = []
-    for content in request["contents"]:
+    for content in _joined(request["contents"]):
         yield from _content_faults(content, calls, model)
         calls = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
+
+
+def _joined(contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The contents of one side in one: the client keeps each piece of a stream for itself."""
+    made: list[dict[str, Any]] = []
+    for content in contents:
+        before = made.pop()["parts"] if made and made[-1]["role"] == content["role"] else []
+        made.append({**content, "parts": [*before, *content["parts"]]})
+    return made
 
 
 def _content_faults(content: dict[str, Any], calls: list[str], model: str) -> Iterator[str]:
