@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from echo.providers.events import ToolCallDelta
-from echo.providers.reading import dig, text_at
+from echo.providers.reading import Joiner, dig, whole_text_at
 
 # More at once are no answer to anything.
 MAX_CALLS = 128
@@ -27,6 +27,7 @@ class _Call:
     id: str
     name: str = ""
     pieces: list[str] = field(default_factory=list)
+    joiner: Joiner = field(default_factory=Joiner)
     told: bool = False
 
     @property
@@ -60,7 +61,7 @@ class CallPieces:
 
     def _piece(self, piece: dict[str, Any], place: int | None, *, whole: bool) -> Iterator[ToolCallDelta]:
         function = piece.get("function") if isinstance(piece.get("function"), dict) else piece
-        name, arguments = text_at(function, "name"), as_text(dig(function, "arguments"))
+        name, arguments = whole_text_at(function, "name"), as_text(dig(function, "arguments"))
         index = piece.get("index")
         if whole:
             # Each time the message is told again, and may have grown.
@@ -70,9 +71,10 @@ class CallPieces:
             return
         if whole:
             arguments = arguments.removeprefix(call.arguments)
+        arguments = call.joiner.join(arguments)
         call.name = call.name or name
         call.pieces.append(arguments)
-        signature = text_at(piece, "extra_content", "google", "thought_signature") or None
+        signature = whole_text_at(piece, "extra_content", "google", "thought_signature") or None
         if not call.told and call.name:
             call.told, call.place = True, self._told
             self._told += 1
@@ -86,7 +88,7 @@ class CallPieces:
         self, piece: Any, index: Any, place: int | None, name: str, arguments: str, *, grows: bool
     ) -> _Call | None:
         """The call that a piece belongs to, a new one where it begins one; None for a piece of nothing."""
-        told_id = text_at(piece, "id")
+        told_id = whole_text_at(piece, "id")
         known = self._known(index, place, told_id, name)
         if known is not None and (grows or not _begins_another(known, told_id, name, arguments)):
             return known

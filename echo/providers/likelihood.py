@@ -5,7 +5,7 @@ from typing import Any
 
 from echo.providers.events import Cited, Logprobs
 from echo.providers.parts import Citation
-from echo.providers.reading import dig, text_at
+from echo.providers.reading import dig, text_at, whole_text_at
 
 MAX_TOP = 20
 
@@ -36,12 +36,7 @@ def _token(value: Any) -> dict[str, Any] | None:
         return None
     told = dig(value, "bytes")
     is_bytes = isinstance(told, list) and all(type(each) is int and 0 <= each <= 255 for each in told)
-    return {"token": _clean(value["token"]), "logprob": likely, "bytes": told if is_bytes else None}
-
-
-def _clean(text: str) -> str:
-    """A token may be half a character."""
-    return text.encode("utf-8", "replace").decode()
+    return {"token": whole_text_at(value, "token"), "logprob": likely, "bytes": told if is_bytes else None}
 
 
 def cited(said: Any, choice: int) -> list[Cited]:
@@ -51,8 +46,8 @@ def cited(said: Any, choice: int) -> list[Cited]:
     return [
         Cited(
             Citation(
-                _clean(text_at(each, "url")),
-                _clean(text_at(each, "title")),
+                whole_text_at(each, "url"),
+                whole_text_at(each, "title"),
                 _place(dig(each, "start_index")),
                 _place(dig(each, "end_index")),
             ),

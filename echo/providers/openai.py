@@ -84,8 +84,10 @@ class OpenAIDialect:
         """What is passed on as it was asked for."""
         return {
             "tools": [tool(each) for each in request.tools] or None,
-            "tool_choice": tool_choice(request.tool_choice),
-            # Refused where there are no tools.
+            # What says no more than that there are no tools is refused where there are none.
+            "tool_choice": tool_choice(request.tool_choice)
+            if request.tools or request.tool_choice not in ("auto", "none")
+            else None,
             "parallel_tool_calls": request.parallel_tool_calls if request.tools else None,
             "response_format": response_format(request.response_format),
             "seed": request.seed,
@@ -113,7 +115,13 @@ class OpenAIDialect:
     def reader(self, request: ChatRequest) -> EventReader:
         """A reader of chunks."""
         several = self._settings.add_parameters.get("n") not in (None, 1)
-        return ChunkReader(several=several, answers=request.n or 1, logprobs=bool(request.logprobs))
+        return ChunkReader(
+            several=several,
+            answers=request.n or 1,
+            logprobs=bool(request.logprobs),
+            # OpenAI's own models say apart what they think, and mean such a mark as text.
+            tags=not self.knows_models and self._settings.think_tags,
+        )
 
     def read_text(self, answer: Any) -> str:
         """The first choice's content."""

@@ -1,111 +1,216 @@
-"""Calls of tools, by every kind of provider, in streams that are good, odd and broken."""
+"""Calls of tools in the streams of OpenAI's protocol, also as servers write them that only resemble OpenAI's."""
 
-import json
 from typing import Any
 
 import pytest
 
-from echo.providers.chat import Finished, TextDelta, Tool, ToolCallDelta, Usage
-from tests.support.providers import RENDER, SERVERS, Answer, Reply, event_stream
+from echo.providers.chat import Finished, Tool, ToolCallDelta
+from tests.support.providers import event_stream, openai_server
+from tests.support.providers import openai as support
 from tests.support.providers.asking import Said, listen, request, settings_of
-from tests.support.providers.replies import Called
-from tests.support.providers.server import CUT
 
-MODELS = {"anthropic": "claude-haiku-4-5", "google": "gemini-2.5-pro"}
-WHOLE = '{"place": "Kyïv 😀"}'
-CALLS = (Called("weather", ('{"pla', 'ce": "Ky', 'ïv 😀"}'), "call_a"), Called("time", ("{}",), "call_b"))
-REPLY = Reply(["See."], calls=CALLS)
-kinds = pytest.mark.parametrize("kind", SERVERS)
+TOOLS = (Tool("look", parameters={"type": "object"}), Tool("wait"))
 
 
-def hear(kind: str, behaviour: Any, tools: tuple[Tool, ...] = (Tool("weather"), Tool("time"))) -> Said:
-    with SERVERS[kind](behaviour) as server:
-        return listen(settings_of(kind, server.url), request(model=MODELS.get(kind, "gpt-4o"), tools=tools))
+def hear(*choices: dict[str, Any], kind: str = "custom", tools: Any = TOOLS) -> Said:
+    chunks = (support.chunk({}, [each]) for each in choices)
+    # As JSON writes a character in two halves.
+    halves = (each.replace(b"HIGH", rb"\ud83d").replace(b"LOW", rb"\ude00") for each in chunks)
+    stream = event_stream(*halves, support.DONE)
+    with openai_server(stream) as server:
+        return listen(settings_of(kind, server.url), request(tools=tools))
 
 
-def changed(change: Any, kind: str) -> Any:
-    """A stream of that kind whose bytes the function has changed."""
-
-    def behave(received: Any) -> Answer:
-        pieces = RENDER[kind](REPLY, received).pieces
-        return event_stream(*change(b"".join(piece for piece in pieces if isinstance(piece, bytes))))
-
-    return behave
+def pieces(*deltas: Any, finish: str | None = "tool_calls") -> Said:
+    """What is heard of these deltas' `tool_calls`, one chunk for each."""
+    return hear(*(support.delta(tool_calls=each) for each in deltas), support.delta(finish))
 
 
-def called(said: Said) -> list[tuple[str | None, str | None, Any]]:
-    """The calls, put together by their numbers."""
-    made: dict[int, list[ToolCallDelta]] = {}
+def calls_of(said: Said) -> list[tuple[str | None, str]]:
+    """The name of each call and its arguments, put together as a client does it; the ids are all different."""
+    calls: list[list[Any]] = []
+    ids = set()
     for event in said.events:
-        if isinstance(event, ToolCallDelta):
-            made.setdefault(event.index, []).append(event)
-    assert list(made) == sorted(made)
-    assert all(piece.id is None and piece.name is None for pieces in made.values() for piece in pieces[1:])
-    whole = (("".join(piece.arguments for piece in pieces), pieces[0]) for pieces in made.values())
-    return [(first.id, first.name, json.loads(text)) for text, first in whole]
+        if not isinstance(event, ToolCallDelta):
+            continue
+        if event.name is not None:
+            assert event.index == len(calls)
+            ids.add(event.id)
+            calls.append([event.name, ""])
+        else:
+            assert event.id is None
+        calls[event.index][1] += event.arguments
+    assert len(ids) == len(calls)
+    assert all(ids)
+    return [(name, arguments) for name, arguments in calls]
 
 
-def is_good(said: Said) -> bool:
-    assert (said.text, said.error, said.events[-1]) == ("See.", None, Finished("tool_calls"))
-    return called(said) == [("call_a", "weather", json.loads(WHOLE)), ("call_b", "time", {})]
+def call(name: str | None = None, arguments: Any = None, **fields: Any) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {**fields, "function": {key: value for key, value in function.items() if value is not None}}
 
 
-@kinds
-class TestEveryKind:
-    def test_are_told_piece_by_piece(self, kind: str) -> None:
-        assert is_good(hear(kind, REPLY))
+LOOK = ("look", '{"at": 1}')
+BOTH = [LOOK, ("wait", "{}")]
+DEVIATIONS = {
+    "as OpenAI": (
+        [[call("look", "", index=0, id="a")], [call(None, '{"at"', index=0)], [call(None, ": 1}", index=0)]],
+        [LOOK],
+    ),
+    "two one after the other": (
+        [
+            [call("look", '{"at"', index=0, id="a")],
+            [call(None, ": 1}", index=0)],
+            [call("wait", "{}", index=1, id="b")],
+        ],
+        BOTH,
+    ),
+    "in turns": (
+        [
+            [call("look", "", index=0, id="a"), call("wait", "", index=1, id="b")],
+            [call(None, '{"at"', index=0), call(None, "{", index=1)],
+            [call(None, ": 1}", index=0), call(None, "}", index=1)],
+        ],
+        BOTH,
+    ),
+    "in one piece": (
+        [[call("look", '{"at": 1}', index=0, id="a"), call("wait", "{}", index=1, id="b")]],
+        BOTH,
+    ),
+    "as an object": ([[call("look", {"at": 1}, index=0, id="a")]], [LOOK]),
+    "without ids": ([[call("look", '{"at": 1}', index=0)], [call("wait", "{}", index=1)]], BOTH),
+    "ids that are empty": (
+        [[call("look", '{"at": 1}', index=0, id="")], [call("wait", "{}", index=1, id="")]],
+        BOTH,
+    ),
+    "ids that are the same": (
+        [[call("look", '{"at": 1}', index=0, id="a")], [call("wait", "{}", index=1, id="a")]],
+        BOTH,
+    ),
+    "without an index": (
+        [[call("look", '{"at"', id="a")], [call(None, ": 1}", id="a")], [call("wait", "{}", id="b")]],
+        BOTH,
+    ),
+    "an index of null": (
+        [
+            [call("look", '{"at"', index=None, id="a")],
+            [call(None, ": 1}", index=None)],
+            [call("wait", "{}", index=None, id="b")],
+        ],
+        BOTH,
+    ),
+    "neither index nor id": ([[call("look", '{"at"')], [call(None, ": 1}")], [call("wait", "{}")]], BOTH),
+    "neither index nor id, in turns": (
+        [[call("look", '{"at"'), call("wait", "{")], [call(None, ": 1}"), call(None, "}")]],
+        BOTH,
+    ),
+    "each with the index 0": (
+        [[call("look", '{"at": 1}', index=0, id="a"), call("wait", "{}", index=0, id="b")]],
+        BOTH,
+    ),
+    "each with the index 0 and no id": (
+        [[call("look", '{"at": 1}', index=0)], [call("look", '{"at": 2}', index=0)]],
+        [LOOK, ("look", '{"at": 2}')],
+    ),
+    "with the name in each piece": (
+        [
+            [call("look", '{"at"', index=0, id="a")],
+            [call("look", ": 1}", index=0, id="a")],
+            [call("look", "", index=0, id="a")],
+        ],
+        [LOOK],
+    ),
+    "the id first": ([[{"index": 0, "id": "a"}], [call("look", '{"at": 1}', index=0)]], [LOOK]),
+    "without arguments": ([[call("wait", index=0, id="a")]], [("wait", "{}")]),
+    "arguments that are blank": ([[call("wait", "", index=0, id="a")]], [("wait", "{}")]),
+    "arguments of null": (
+        [[{"index": 0, "id": "a", "function": {"name": "wait", "arguments": None}}]],
+        [("wait", "{}")],
+    ),
+    "without a function around": (
+        [[{"index": 0, "id": "a", "name": "look", "arguments": '{"at": 1}'}]],
+        [LOOK],
+    ),
+    "broken JSON as it is": ([[call("look", '{"at":', index=0, id="a")]], [("look", '{"at":')]),
+    "no calls at all": ([[call("look", '{"at": 1}', index=0, id="a")], [], None, [None, 3, "x"]], [LOOK]),
+    "an index that is a text": (
+        [[call("look", '{"at"', index="0", id="a")], [call(None, ": 1}", index="0")]],
+        [LOOK],
+    ),
+}
 
-    def test_alone_are_an_answer(self, kind: str) -> None:
-        said = hear(kind, Reply([], calls=CALLS[:1]))
-        assert (said.text, said.events[-1]) == ("", Finished("tool_calls"))
 
-    @pytest.mark.parametrize(
-        "alive",
-        [b": keep-alive\n\n", b"data:\n\n", b"data: \r\n\r\n", b"event: ping\ndata:\n\n", b"data: {}\n\n"],
-    )
-    def test_survive_signs_of_life(self, kind: str, alive: bytes) -> None:
-        assert is_good(hear(kind, Reply(["See."], calls=CALLS, between=[alive])))
+class TestDeviations:
+    @pytest.mark.parametrize(("deltas", "calls"), DEVIATIONS.values(), ids=DEVIATIONS)
+    def test_are_put_together(self, deltas: list[Any], calls: list[Any]) -> None:
+        said = pieces(*deltas)
+        assert calls_of(said) == calls
+        assert (said.error, said.events[-1]) == (None, Finished("tool_calls"))
 
-    def test_survive_any_cutting(self, kind: str) -> None:
-        for size in (1, 13, 1_000_000):
-            cut = changed(lambda whole, n=size: [whole[at : at + n] for at in range(0, len(whole), n)], kind)
-            assert is_good(hear(kind, cut))
-
-    def test_survive_what_comes_after_the_end(self, kind: str) -> None:
-        after = b"data: [DONE]\n\ndata: nonsense\n\n\xff\n\n"
-        assert is_good(hear(kind, changed(lambda whole: [whole + after], kind)))
-
-    def test_break_off_with_what_came(self, kind: str) -> None:
-        said = hear(kind, Reply(["See."], calls=CALLS, cut=True))
-        assert (said.text, said.error.code) == ("See.", "provider_failed")
-        assert not any(isinstance(event, Finished) for event in said.events)
-        first = next(event for event in said.events if isinstance(event, ToolCallDelta))
-        assert (first.index, first.id, first.name) == (0, "call_a", "weather")
-
-    def test_beyond_many_are_passed_over(self, kind: str) -> None:
-        many = tuple(Called("time", id=f"c{index}") for index in range(130))
-        said = hear(kind, Reply([], calls=many))
-        assert [call_id for call_id, _, _ in called(said)] == [f"c{index}" for index in range(128)]
+    @pytest.mark.parametrize("finish", ["stop", "tool_calls", "function_call", "eos", "of_tomorrow"])
+    def test_a_call_is_an_end_of_its_own(self, finish: str) -> None:
+        said = pieces([call("wait", "{}", index=0, id="a")], finish=finish)
         assert said.events[-1] == Finished("tool_calls")
 
-    def test_nobody_asked_for_are_not_told(self, kind: str) -> None:
-        said = hear(kind, REPLY, tools=())
-        assert TextDelta("See.") in said.events
-        assert called(said) == []
-        assert said.events[-1] == Finished("other" if kind != "google" else "stop")
+    def test_a_cut_off_call_says_so(self) -> None:
+        assert pieces([call("look", "{", index=0, id="a")], finish="length").events[-1] == Finished("length")
 
-    def test_cached_tokens_are_counted_apart(self, kind: str) -> None:
-        said = hear(kind, Reply(["See."], calls=CALLS, usage=(11, 7), cached=4, thought=3))
-        assert said.usage == Usage(11, 7, cached_tokens=4, reasoning_tokens=3)
+    def test_a_mark_alone_ends_it_too(self) -> None:
+        said = hear(support.delta(tool_calls=[call("wait", index=0, id="a")]))
+        assert (calls_of(said), said.events[-1]) == ([("wait", "{}")], Finished("tool_calls"))
+
+    def test_the_older_form(self) -> None:
+        said = hear(
+            support.delta(function_call={"name": "look", "arguments": ""}),
+            support.delta(function_call={"arguments": '{"at": 1}'}),
+            support.delta("function_call"),
+        )
+        assert (calls_of(said), said.events[-1]) == ([LOOK], Finished("tool_calls"))
+
+    def test_a_message_in_the_place_of_deltas(self) -> None:
+        first = {"message": {"tool_calls": [call("look", '{"at"', id="a")]}}
+        whole = {"message": {"tool_calls": [call("look", '{"at": 1}', id="a")]}, "finish_reason": "stop"}
+        assert calls_of(hear(first, whole)) == [LOOK]
+
+    def test_a_message_that_repeats_the_deltas(self) -> None:
+        told = [call("look", '{"at": 1}', index=0, id="a")]
+        said = hear(
+            {"delta": {"tool_calls": told}}, {"message": {"tool_calls": told}, "finish_reason": "stop"}
+        )
+        assert calls_of(said) == [LOOK]
+
+    def test_a_signature_goes_with_the_call(self) -> None:
+        signed = {"extra_content": {"google": {"thought_signature": "s"}}}
+        said = pieces([call("wait", "{}", index=0, id="a", **signed)])
+        assert said.events[0] == ToolCallDelta(0, "a", "wait", "{}", "s")
+
+    def test_half_a_character_waits_for_its_other_half(self) -> None:
+        said = pieces(
+            [call("look", '{"at": "', index=0, id="a")],
+            [call(None, "HIGH", index=0)],
+            [call(None, 'LOW"}', index=0)],
+        )
+        assert calls_of(said) == [("look", '{"at": "😀"}')]
+
+    def test_half_a_character_in_a_name_is_replaced(self) -> None:
+        assert calls_of(pieces([call("waitHIGH", "{}", index=0, id="aLOW")])) == [("wait\ufffd", "{}")]
+
+    def test_words_before_a_call_stay(self) -> None:
+        said = hear(
+            support.delta(content="Well"), support.delta("stop", tool_calls=[call("wait", "{}", id="a")])
+        )
+        assert (said.text, calls_of(said)) == ("Well", [("wait", "{}")])
+
+    def test_too_many_are_no_answer(self) -> None:
+        many = [[call("wait", "{}", index=index, id=str(index))] for index in range(200)]
+        assert len(calls_of(pieces(*many))) == 128
 
 
-@kinds
-def test_no_call_is_lost_where_the_end_is_no_more_than_the_end_of_the_connection(kind: str) -> None:
-    """Once the model has said why it ended, nothing that happens to the connection takes a call away."""
-
-    def late(received: Any) -> Answer:
-        pieces = list(RENDER[kind](REPLY, received).pieces)
-        kept = pieces[:-1] if kind != "google" else pieces
-        return event_stream(*kept, CUT)
-
-    assert is_good(hear(kind, late))
+class TestWithoutTools:
+    def test_calls_are_passed_over(self) -> None:
+        said = hear(
+            support.delta(content="Hi", tool_calls=[call("look", "{}", index=0, id="a")]),
+            support.delta("tool_calls"),
+            tools=(),
+        )
+        assert (said.text, said.events[-1]) == ("Hi", Finished("other"))
