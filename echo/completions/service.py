@@ -9,7 +9,7 @@ from typing import Any
 
 from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answers import Answer, logprobs_object
-from echo.completions.asking import Question, newest_text
+from echo.completions.asking import Question, all_text, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import (
@@ -26,7 +26,7 @@ from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
-from echo.providers.chat import ChatRequest, Event, Logprobs, Turn
+from echo.providers.chat import ChatRequest, Event, Logprobs
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
@@ -196,17 +196,12 @@ class CompletionService:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
+        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
-        texts = [request.system or "", *map(_all_text, request.turns)]
+        texts = [request.system or "", *map(all_text, request.turns)]
         # In a thread: see `Keeper.keep`.
         return await asyncio.to_thread(usage_of, answer, texts, self._count)
-
-
-def _all_text(turn: Turn) -> str:
-    calls = (f"{call.name} {call.arguments}" for call in turn.calls)
-    return "\n".join(filter(None, (turn.text, *calls, *(result.text for result in turn.results))))
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:
