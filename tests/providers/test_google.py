@@ -29,9 +29,10 @@ from echo.providers.chat import (
     Usage,
 )
 from echo.providers.google_content import UNSIGNED, is_new
-from tests.support.providers import Answer, event_stream, google_server
+from tests.support.providers import Answer, Reply, event_stream, google_server
 from tests.support.providers.asking import Said, listen, request, settings_of
 from tests.support.providers.google import event
+from tests.support.providers.replies import Called
 
 OLD, NEW = "gemini-2.5-pro", "gemini-3-pro-preview"
 PNG = Attachment("cat.png", "image/png", b"\x89PNG")
@@ -321,8 +322,18 @@ class TestCallsRead:
         "reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"]
     )
     def test_that_failed_are_no_answer(self, reason: str) -> None:
-        assert heard(response(reason=reason)).error.code == "provider_failed"
+        failed = heard(response(reason=reason)).error
+        assert (failed.code, failed.message) == (
+            "provider_failed",
+            "The model tried to call a tool, and what it wrote was not a call.",
+        )
         assert events(heard(response({"text": "Hm"}, reason=reason)))[-1] == Finished("other")
+
+    def test_that_failed_before_a_word_are_asked_for_again(self) -> None:
+        failed = event_stream(event(response(reason="MALFORMED_FUNCTION_CALL")))
+        with google_server(failed, Reply([], calls=(Called("weather"),))) as server:
+            said = listen(settings_of("google", server.url), request(model=OLD, tools=(WEATHER,)))
+        assert (events(said)[-1], len(server.chats)) == (Finished("tool_calls"), 2)
 
     def test_that_nobody_asked_for_are_passed_over(self) -> None:
         assert events(heard(response({"text": "Hm"}, ROMES, reason="STOP"), tools=())) == [
