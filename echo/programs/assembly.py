@@ -7,11 +7,14 @@ from echo.accounts.standing import Standing
 from echo.completions.models import Models
 from echo.completions.service import OpenCompletions
 from echo.handling.pending import Pending
+from echo.programs.audio import AudioService
 from echo.programs.embeddings import EmbeddingService
+from echo.programs.images import ImageService
 from echo.programs.offers import Offers
 from echo.programs.work import Work
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
+from echo.speech import Transcriber
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class ProgramParts:
     standing: Standing
     under_way: OpenCompletions
     providers: ProviderParts
+    transcriber: Transcriber
     count_tokens: Callable[[str], int]
 
 
@@ -30,7 +34,9 @@ class Programs:
     """What handlers get."""
 
     work: Work
+    audio: AudioService
     embeddings: EmbeddingService
+    images: ImageService
 
     def model(self, owner: str, name: str) -> Pending:
         """One model that the owner reaches, in OpenAI's shape."""
@@ -42,4 +48,9 @@ def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
     """The services behind the operations of `/v1` beside completions; nothing is contacted."""
     offers = Offers(parts.providers.registry, settings.api_models)
     work = Work(parts.models, offers, parts.standing, parts.under_way, parts.providers.moderation)
-    return Programs(work, EmbeddingService(work, parts.count_tokens))
+    return Programs(
+        work,
+        AudioService(work, parts.transcriber),
+        EmbeddingService(work, parts.count_tokens),
+        ImageService(work),
+    )
