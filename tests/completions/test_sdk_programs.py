@@ -72,7 +72,7 @@ class TestAudio:
 
     def test_a_recording_is_translated(self, ada: User) -> None:
         # The client warns of its own method.
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             made = ada.openai.audio.translations.create(model="openAI/whisper-1", file=("a.wav", WAV))
         assert made.text == f"translations audio.wav {len(WAV)}"
 
