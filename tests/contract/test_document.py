@@ -220,6 +220,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.duplicate_conversation": ("fork_ip", "fork_user"),
     "librechat.enable_two_factor": ("two_factor_user",),
     "librechat.fork_conversation": ("fork_ip", "fork_user"),
+    "librechat.fork_share": ("fork_ip", "fork_user"),
     "librechat.import_conversations": ("import_ip", "import_user"),
     "librechat.list_conversations": ("search_user",),
     "librechat.list_messages": ("search_user",),

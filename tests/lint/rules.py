@@ -62,6 +62,7 @@ WITHOUT_OWNER = {
     # Links are read by whoever may: `echo.conversations.links` asks.
     ("ShareRepository", "find"),
     ("ShareRepository", "read"),
+    ("ShareRepository", "outlines"),
     ("ShareRepository", "files_of"),
     # So are prompts and skills: their services ask for the grants first.
     ("PromptGroupRepository", "get"),
