@@ -221,6 +221,8 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.enable_two_factor": ("two_factor_user",),
     "librechat.fork_conversation": ("fork_ip", "fork_user"),
     "librechat.fork_share": ("fork_ip", "fork_user"),
+    "librechat.import_skill": ("upload_ip", "upload_user"),
+    "librechat.upload_skill_file": ("upload_ip", "upload_user"),
     "librechat.import_conversations": ("import_ip", "import_user"),
     "librechat.list_conversations": ("search_user",),
     "librechat.list_messages": ("search_user",),

@@ -88,6 +88,11 @@ WITHOUT_OWNER = {
     ("SkillRepository", "places"),
     ("SkillRepository", "read"),
     ("SkillRepository", "update"),
+    ("SkillRepository", "note_files"),
+    ("SkillFileRepository", "delete"),
+    ("SkillFileRepository", "get"),
+    ("SkillFileRepository", "is_full"),
+    ("SkillFileRepository", "put"),
     ("SkillFileRepository", "delete_skill"),
     ("SkillFileRepository", "list_skill"),
     # So are agents: `echo.agents` asks the grants first.
