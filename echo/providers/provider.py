@@ -23,7 +23,9 @@ from echo.settings import ProviderSettings
 
 log = structlog.get_logger(__name__)
 
-CHAT = "chat"
+CHAT, VOICE = "chat", "tts"
+# What comes as a stream, which another task may read on than began.
+STREAMED = (CHAT, VOICE)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -50,8 +52,8 @@ class Dialect(Protocol):
     def models(self, access: Access) -> Call | None:
         """The request for the models, where the provider lists them."""
 
-    def reader(self) -> EventReader:
-        """A reader of one stream."""
+    def reader(self, request: ChatRequest, /) -> EventReader:
+        """A reader of the stream that the request is answered with."""
 
     def read_text(self, answer: Any) -> str:
         """The text of an answer in one piece."""
@@ -117,7 +119,7 @@ class HttpProvider:
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(sending.call)) as events:
+                    async with aclosing(self._events(sending.call, request)) as events:
                         async for event in events:
                             sending.worked()
                             if not begun and not isinstance(event, Usage):
@@ -131,11 +133,11 @@ class HttpProvider:
                     if not sending.adapt(failure):
                         await attempts.wait(failure)
 
-    async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
+    async def _events(self, call: Call, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
         async with (
             self._transport.stream(call) as body,
-            aclosing(read_answer(body, self._dialect.reader())) as events,
+            aclosing(read_answer(body, self._dialect.reader(request), tools=bool(request.tools))) as events,
         ):
             async for event in events:
                 yield event
@@ -159,10 +161,10 @@ class HttpProvider:
     def _asking(self, call: str) -> Iterator[None]:
         """Around each request, whatever for, to its very end: here failures become errors of ours.
 
-        `call` is "chat", "title" or "models". It is also the one place to time and count them.
+        `call` is what for, such as "chat", "title" or "models". It is also the one place to time and count them.
         """
         name = self._settings.name
-        with calling(name, call, current=call != CHAT):
+        with calling(name, call, current=call not in STREAMED):
             try:
                 yield
             except ProviderFailure as failure:
