@@ -54,8 +54,29 @@ class Belongings:
 
 def furnish(user: UserClient) -> Belongings:
     """One object of each kind, made by the operations themselves; each part below says what its ids are."""
-    ids = {"userId": user.id, **talk(user), **kept(user), **library(user), **shared(user)}
+    ids = {"userId": user.id}
+    for part in PARTS:
+        ids |= part(user)
     return Belongings(user, ids)
+
+
+def furnish_for(user: UserClient, op: Op) -> Belongings:
+    """Only those parts of it that a request to the operation can mean: each costs up to ten requests."""
+    ids = {"userId": user.id}
+    for part in PARTS:
+        # Which ids a part makes is known once it has been made.
+        if part not in NAMES or NAMES[part] & named_by(op):
+            given = part(user)
+            NAMES[part] = frozenset(given)
+            ids |= given
+    return Belongings(user, ids)
+
+
+def named_by(op: Op) -> set[str]:
+    """The names of the ids that the operation's path and body have."""
+    in_path = {parameter["name"] for parameter in op.parameters("path")}
+    in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
+    return {CALLED.get((op.id, name), name) for name in in_path} | in_body
 
 
 def made(response: Any) -> Any:
@@ -158,6 +179,10 @@ def shared(user: UserClient) -> dict[str, str]:
         "roleName": "USER",
         "permissionType": "prompts",
     }
+
+
+PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (talk, kept, library, shared)
+NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}
 
 
 @pytest.fixture
