@@ -87,6 +87,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         completions.reachable,
         accounts.standing,
         completions.under_way,
+        completions.meter,
         providers,
         transcriber,
         count_tokens,

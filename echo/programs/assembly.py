@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from echo.accounts.metering import Meter
 from echo.accounts.standing import Standing
 from echo.completions.models import Models
 from echo.completions.service import OpenCompletions
+from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.programs.audio import AudioService
 from echo.programs.embeddings import EmbeddingService
@@ -24,6 +26,7 @@ class ProgramParts:
     models: Models
     standing: Standing
     under_way: OpenCompletions
+    meter: Meter
     providers: ProviderParts
     transcriber: Transcriber
     count_tokens: Callable[[str], int]
@@ -38,16 +41,23 @@ class Programs:
     embeddings: EmbeddingService
     images: ImageService
 
-    def model(self, owner: str, name: str) -> Pending:
-        """One model that the owner reaches, in OpenAI's shape."""
-        reach = self.work.reach_of(owner)
+    def model(self, caller: Caller, name: str) -> Pending:
+        """One model that the caller reaches, in OpenAI's shape."""
+        reach = self.work.reach_of(caller)
         return Pending(lambda: self.work.offers.find(reach, name))
 
 
 def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
     """The services behind the operations of `/v1` beside completions; nothing is contacted."""
     offers = Offers(parts.providers.registry, settings.api_models)
-    work = Work(parts.models, offers, parts.standing, parts.under_way, parts.providers.moderation)
+    work = Work(
+        parts.models,
+        offers,
+        parts.standing,
+        parts.under_way,
+        moderation=parts.providers.moderation,
+        meter=parts.meter,
+    )
     return Programs(
         work,
         AudioService(work, parts.transcriber),

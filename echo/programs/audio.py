@@ -27,6 +27,8 @@ from echo.speech.transcriber import Transcriber
 
 # Of the server's own recogniser only the text is known.
 OWN_FORMATS = ("json", "text")
+# As the limits of API keys would call its endpoint.
+OWN = "speech"
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,22 @@ class AudioService:
     def speak(self, caller: Caller, said: Said) -> Pending:
         """Speech as it comes."""
         texts = [text for text in (said.text, said.instructions) if text]
-        job = Job(caller, self._work.reach_of(caller.id), said.model, texts)
+        job = self._work.job(caller, said.model, texts)
         return Pending(lambda: self._speak(job, said))
 
     async def _speak(self, job: Job, said: Said) -> tuple[EventStream, int, Json]:
         pieces = self._pieces(job, said)
         # Up to the first sound: what goes wrong before has a status of its own.
         media_type = await anext(pieces)
-        return EventStream(pieces), 200, {"Content-Type": media_type.decode()}
+        return EventStream(pieces), 200, {**job.spending.headers, "Content-Type": media_type.decode()}
 
     async def _pieces(self, job: Job, said: Said) -> AsyncGenerator[bytes, None]:
         """The media type once the provider has begun, then what it says."""
         async with (
             self._work.begun(job) as (picked, refusal),
-            aclosing(picked.endpoint.pour(spoken(picked, said), picked.credentials)) as sounds,
+            aclosing(
+                picked.endpoint.pour(picked.wanted.model, spoken(picked, said), picked.credentials)
+            ) as sounds,
             aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
         ):
             begun = False
@@ -87,6 +91,8 @@ class AudioService:
                     continue
                 if not begun:
                     begun = True
+                    # Also where the client does not hear it out.
+                    job.spending.worked()
                     yield media_type_of(sound.media_type, said.format).encode()
                 yield sound.content
 
@@ -95,17 +101,18 @@ class AudioService:
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
-        if recorded.model == self._transcriber.model:
+        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
             return self._own(recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
         # The type of a part decides nothing at services: they go by the name's suffix.
         file = FormFile("file", name, "application/octet-stream", upload.stream, upload.size)
         texts = [recorded.prompt] if recorded.prompt else []
-        job = Job(caller, self._work.reach_of(caller.id), recorded.model, texts)
+        job = self._work.job(caller, recorded.model, texts)
 
-        async def make() -> Json | str:
-            return await self._work.whole(job, lambda picked: written(picked, recorded, file))
+        async def make() -> tuple[Json | str, int, Json]:
+            made = await self._work.whole(job, lambda picked: written(picked, recorded, file))
+            return made, 200, job.spending.headers
 
         return Pending(make)
 

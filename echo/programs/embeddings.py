@@ -1,7 +1,7 @@
 """Embeddings in OpenAI's shape, whoever makes them."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from echo.programs.offers import Picked
 from echo.programs.work import Job, Work
 from echo.providers.embeddings import EmbeddingRequest, Embeddings, Vector, embedder_of, packed
 
+Reply = tuple[Json | JsonItems, int, Mapping[str, str]]
 # In all parts together.
 MOST_NUMBERS = 8 * 1024 * 1024
 # As numbers an answer takes some twenty times as many bytes; up to here it is sent as a whole.
@@ -45,17 +46,19 @@ class EmbeddingService:
     def create(self, caller: Caller, asked: Asked) -> Pending:
         """A vector for each input, in their order."""
         texts = asked.texts
-        job = Job(caller, self._work.reach_of(caller.id), asked.model, texts, unreadable=not texts)
+        job = self._work.job(caller, asked.model, texts, unreadable=not texts)
         return Pending(lambda: self._make(job, asked))
 
-    async def _make(self, job: Job, asked: Asked) -> Json | JsonItems:
-        vectors: list[Vector] = []
-        tokens = 0
-        for each in await self._work.whole(job, lambda picked: embed(picked, asked)):
-            vectors += each.vectors
-            tokens += each.tokens
-        tokens = tokens or await asyncio.to_thread(self._tokens, asked)
-        return answer(asked, vectors, tokens)
+    async def _make(self, job: Job, asked: Asked) -> Reply:
+        parts, tokens = await self._work.whole(job, lambda picked: self._embed(job, picked, asked))
+        vectors = [vector for each in parts for vector in each.vectors]
+        return answer(asked, vectors, tokens), 200, job.spending.headers
+
+    async def _embed(self, job: Job, picked: Picked, asked: Asked) -> tuple[list[Embeddings], int]:
+        parts = await embed(picked, asked)
+        tokens = sum(each.tokens for each in parts) or await asyncio.to_thread(self._tokens, asked)
+        job.spending.told(tokens, 0)
+        return parts, tokens
 
     def _tokens(self, asked: Asked) -> int:
         """The tokens where the provider does not count them, near enough."""

@@ -40,12 +40,19 @@ class ImageService:
     def draw(self, caller: Caller, drawing: Drawing) -> Pending:
         """The pictures. Raises `Unprocessable` where what they are to be made from is none."""
         files = list(files_of(drawing))
-        job = Job(caller, self._work.reach_of(caller.id), drawing.model, [drawing.prompt])
+        job = self._work.job(caller, drawing.model, [drawing.prompt])
 
-        async def make() -> Json | JsonItems:
-            return answer(await self._work.whole(job, lambda picked: drawn(picked, drawing, files)))
+        async def make() -> tuple[Json | JsonItems, int, Json]:
+            made = await self._work.whole(job, lambda picked: self._draw(job, picked, drawing, files))
+            return answer(made), 200, job.spending.headers
 
         return Pending(make)
+
+    async def _draw(self, job: Job, picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:
+        made = await drawn(picked, drawing, files)
+        if usage := made.more.get("usage"):
+            job.spending.told(usage["input_tokens"], usage["output_tokens"])
+        return made
 
 
 async def drawn(picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:

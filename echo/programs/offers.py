@@ -41,17 +41,14 @@ class Offers:
     async def choose(self, reach: Reach, wanted: str) -> Picked:
         """The model of that name. Raises `NotFound` (`model_not_found`), also where several endpoints have it.
 
-        At an endpoint for which there is no key any model will do: the provider says that the key is missing.
+        At an endpoint for which there is no key any model will do: the provider says that the key is missing. What
+        the caller's API key does not open there is not.
         """
         if endpoint := self._endpoint_of(wanted):
             model = wanted.removeprefix(f"{endpoint}/")
-            if not reach.has_key(endpoint) or model in await self._models(reach, endpoint):
+            if await self._has(reach, endpoint, model, keyless=True):
                 return self._picked(reach, endpoint, model)
-        having = [
-            endpoint
-            for endpoint in self._endpoints
-            if reach.has_key(endpoint) and wanted in await self._models(reach, endpoint)
-        ]
+        having = [endpoint for endpoint in self._endpoints if await self._has(reach, endpoint, wanted)]
         if len(having) > 1:
             reason = (
                 f"Several endpoints have that model; name it as one of them has it: {having[0]}/{wanted}."
@@ -77,6 +74,12 @@ class Offers:
         """The endpoint that a name begins with; the longest, as one's name may begin like another's."""
         found = (endpoint for endpoint in self._endpoints if name.startswith(f"{endpoint}/"))
         return max(found, key=len, default=None)
+
+    async def _has(self, reach: Reach, endpoint: str, model: str, *, keyless: bool = False) -> bool:
+        """Whether the caller gets that model there; `keyless` is the answer where there is no key to ask with."""
+        if not reach.caller.may_ask(endpoint, model):
+            return False
+        return model in await self._models(reach, endpoint) if reach.has_key(endpoint) else keyless
 
     async def _models(self, reach: Reach, endpoint: str) -> set[str]:
         settings, credentials = reach.settings[endpoint], reach.credentials.get(endpoint)

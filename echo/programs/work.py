@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.models import Models, Reach
 from echo.completions.service import WHOLE_SECONDS, OpenCompletions
@@ -21,11 +22,12 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    `unreadable` says that there is something else that nobody can check.
+    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits.
     """
 
     caller: Caller
     reach: Reach
+    spending: Spending
     model: str
     texts: Sequence[str] = ()
     unreadable: bool = False
@@ -40,17 +42,24 @@ class Work:
         offers: Offers,
         standing: Standing,
         under_way: OpenCompletions,
+        *,
         moderation: Moderation,
+        meter: Meter,
     ) -> None:
         self._models = models
         self._standing = standing
         self._open = under_way
         self._moderation = moderation
+        self._meter = meter
         self.offers = offers
 
-    def reach_of(self, owner: str) -> Reach:
-        """What the owner reaches; asks the database."""
-        return self._models.reach_of(owner)
+    def reach_of(self, caller: Caller) -> Reach:
+        """What the caller reaches; asks the database."""
+        return self._models.reach_of(caller)
+
+    def job(self, caller: Caller, model: str, texts: Sequence[str] = (), *, unreadable: bool = False) -> Job:
+        """A request to be run; asks the database what the caller reaches."""
+        return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
 
     async def whole(self, job: Job, do: Callable[[Picked], Coroutine[Any, Any, T]]) -> T:
         """What `do` makes with the model; it ends as soon as the caller may not be here any more.
@@ -67,13 +76,15 @@ class Work:
     async def begun(self, job: Job) -> AsyncIterator[tuple[Picked, Refusal]]:
         """The model, and why the caller must go, should that be.
 
-        Raises `TooManyRequests`, `NotFound` for the model, and what the moderation service's check raises.
+        Raises `TooManyRequests`, `NotFound` for the model, what the moderation service's check raises, and what
+        `Spending.reserved` does.
         """
         with self._open.one(job.caller.id):
             picked = await self.offers.choose(job.reach, job.model)
             await self._check(job)
-            async with self._standing.watched(job.caller) as refusal:
+            async with job.spending.reserved(job.texts), self._standing.watched(job.caller) as refusal:
                 yield picked, refusal
+                job.spending.worked()
 
     async def _check(self, job: Job) -> None:
         if job.unreadable and self._moderation.enabled:

@@ -286,6 +286,7 @@ WITHOUT_LIMITS = {
     "list_presets",
     "logout",
     "put_user_key",
+    "update_api_key",
     "update_assistant",
     "update_conversation",
     "update_message",

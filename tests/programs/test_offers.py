@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from echo.chat.variables import Variables
 from echo.completions.models import Reach
 from echo.errors import NotFound
+from echo.handling.caller import Caller, KeyGrant
 from echo.programs.offers import Offers
 from echo.providers.chat import Credentials
 from echo.providers.errands import Endpoint, Sound
 from echo.settings import ProviderSettings
 
 OWN = Credentials("sk-own")
+CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
 
 
 class Listing(Endpoint):
@@ -53,7 +56,7 @@ SETTINGS = {
 
 
 def choose(wanted: str, named: Sequence[str] = (), **credentials: Credentials) -> tuple[str, str]:
-    reach = Reach(ENDPOINTS, SETTINGS, credentials, Variables(dict))
+    reach = Reach(ENDPOINTS, SETTINGS, credentials, Variables(dict), CALLER)
     picked = asyncio.run(Offers(ENDPOINTS, named).choose(reach, wanted))
     return picked.settings.name, picked.wanted.model
 
@@ -95,10 +98,33 @@ class TestChoose:
         with pytest.raises(NotFound, match="listing/embeds"):
             choose("embeds", own=OWN)
 
+    @pytest.mark.parametrize(
+        ("opened", "wanted", "found"),
+        [
+            ("listing/*", "embeds", "listing"),
+            ("listing/embeds", "listing/embeds", "listing"),
+            ("named/*", "listing/embeds", None),
+            ("named/*", "embeds", None),
+            ("named/*", "own/anything", None),
+        ],
+    )
+    def test_what_an_api_key_does_not_open_is_not_there(
+        self, opened: str, wanted: str, found: str | None
+    ) -> None:
+        caller = replace(CALLER, key=KeyGrant("2" * 24, (opened,)))
+        choosing = Offers(ENDPOINTS, ()).choose(
+            Reach(ENDPOINTS, SETTINGS, {}, Variables(dict), caller), wanted
+        )
+        if found:
+            assert asyncio.run(choosing).settings.name == found
+        else:
+            with pytest.raises(NotFound):
+                asyncio.run(choosing)
+
 
 class TestFind:
     def find(self, wanted: str) -> str:
-        reach = Reach(ENDPOINTS, SETTINGS, {}, Variables(dict))
+        reach = Reach(ENDPOINTS, SETTINGS, {}, Variables(dict), CALLER)
         return str(asyncio.run(Offers(ENDPOINTS, ()).find(reach, wanted))["id"])
 
     def test_of_any_kind(self) -> None:

@@ -17,7 +17,7 @@ from echo.handling.caller import Caller
 from echo.programs import work as module
 from echo.programs.audio import AudioService, Said
 from echo.programs.offers import Offers, Picked
-from echo.programs.work import Job, Work
+from echo.programs.work import Work
 from echo.providers.chat import Credentials
 from echo.providers.errands import Endpoint, Sound
 from echo.services import Services
@@ -47,7 +47,7 @@ class Speaking(Endpoint):
         raise NotImplementedError
 
     async def pour(
-        self, call: Callable[..., Any], credentials: Credentials | None = None
+        self, model: str, call: Callable[..., Any], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         try:
             yield Sound("audio/mpeg", b"first")
@@ -62,15 +62,21 @@ class Models:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoints = {"a": endpoint}
 
-    def reach_of(self, owner: str) -> Reach:
-        return Reach(self._endpoints, SETTINGS, {}, Variables(dict))
+    def reach_of(self, caller: Caller) -> Reach:
+        return Reach(self._endpoints, SETTINGS, {}, Variables(dict), caller)
 
 
 def make(services: Services, endpoint: Endpoint, standing: Standing | None = None, most: int = 1) -> Work:
     models: Any = Models(endpoint)
     standing = standing or services.accounts.standing
-    moderation = services.providers.moderation
-    return Work(models, Offers({"a": endpoint}, ()), standing, OpenCompletions(most), moderation)
+    return Work(
+        models,
+        Offers({"a": endpoint}, ()),
+        standing,
+        OpenCompletions(most),
+        moderation=services.providers.moderation,
+        meter=services.completions.meter,
+    )
 
 
 def short_standing(services: Services) -> tuple[SessionGuard, Standing]:
@@ -130,7 +136,7 @@ def test_a_whole_answer_ends_when_the_caller_must_go(services: Services) -> None
         _, standing = short_standing(services)
         work = make(services, Speaking(), standing)
         with pytest.raises(Unauthorized):
-            await work.whole(Job(CALLER, work.reach_of(CALLER.id), "a/m"), never)
+            await work.whole(work.job(CALLER, "a/m"), never)
         assert work._open._open == {}
 
     asyncio.run(asyncio.wait_for(use(), PATIENCE))
@@ -144,4 +150,4 @@ def test_a_whole_answer_has_its_time(services: Services, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "WHOLE_SECONDS", 0.01)
     work = make(services, Speaking())
     with pytest.raises(Exception, match="provider_failed"):
-        asyncio.run(work.whole(Job(CALLER, work.reach_of(CALLER.id), "a/m"), never))
+        asyncio.run(work.whole(work.job(CALLER, "a/m"), never))
