@@ -27,6 +27,8 @@ from echo.speech.transcriber import Transcriber
 
 # Of the server's own recogniser only the text is known.
 OWN_FORMATS = ("json", "text")
+# As the limits of API keys would call its endpoint.
+OWN = "speech"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ class AudioService:
         """The media type once the provider has begun, then what it says."""
         async with (
             self._work.begun(job) as (picked, refusal),
-            aclosing(picked.pour(spoken(picked, said))) as sounds,
+            aclosing(
+                picked.endpoint.pour(picked.wanted.model, spoken(picked, said), picked.credentials)
+            ) as sounds,
             aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
         ):
             begun = False
@@ -87,6 +91,8 @@ class AudioService:
                     continue
                 if not begun:
                     begun = True
+                    # Also where the client does not hear it out.
+                    job.spending.worked()
                     yield media_type_of(sound.media_type, said.format).encode()
                 yield sound.content
 
@@ -95,7 +101,7 @@ class AudioService:
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
-        if recorded.model == self._transcriber.model and caller.may_ask("", recorded.model):
+        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
             return self._own(recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
@@ -104,9 +110,9 @@ class AudioService:
         texts = [recorded.prompt] if recorded.prompt else []
         job = self._work.job(caller, recorded.model, texts)
 
-        async def make() -> tuple[Json | str, int, Mapping[str, str]]:
-            answer = await self._work.whole(job, lambda picked: written(picked, recorded, file))
-            return answer, 200, job.spending.headers
+        async def make() -> tuple[Json | str, int, Json]:
+            made = await self._work.whole(job, lambda picked: written(picked, recorded, file))
+            return made, 200, job.spending.headers
 
         return Pending(make)
 

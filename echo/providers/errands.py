@@ -29,12 +29,13 @@ SOUND = ("audio/", "application/octet-stream", "binary/octet-stream")
 
 @dataclass(frozen=True)
 class Errand(Generic[T]):
-    """One request that is no chat: what it is called in metrics, how it is sent, and what is made of its answer.
+    """One request that is no chat: what it is called in metrics, of which model, how it is sent, how it is read.
 
     `read` gets at most `most` bytes and raises `ProviderFailure` for what is no such answer.
     """
 
     name: str
+    model: str
     call: Callable[[Access], Call]
     read: Callable[[bytes], T]
     most: int
@@ -72,8 +73,10 @@ class HttpEndpoint(HttpProvider):
 
     async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        tries = self._tries(model, credentials, errand.call)
-        seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
+        limits = self._transport.limits
+        attempts = Attempts(limits.attempts, limits.pause_seconds)
+        tries = self._tries_of(errand.model, credentials, errand.call, attempts)
+        seconds = min(ERRAND_SECONDS, limits.stream_seconds)
         with self._asking(errand.name):
             while True:
                 try:
@@ -90,12 +93,15 @@ class HttpEndpoint(HttpProvider):
         self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         """See `Endpoint`."""
-        tries, begun = self._tries(model, credentials, call), False
+        limits = self._transport.limits
+        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
+        tries = self._tries_of(model, credentials, call, attempts)
         with self._asking(VOICE):
             while True:
                 try:
                     async with aclosing(self._sounds(tries.call)) as sounds:
                         async for sound in sounds:
+                            tries.worked()
                             begun = True
                             tries.worked()
                             yield sound

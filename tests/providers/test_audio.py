@@ -35,9 +35,7 @@ def speak(settings: ProviderSettings, **more: Any) -> list[Sound]:
         endpoint: Endpoint = providers[settings.name]
         request = SpeechRequest(**{"wanted": Wanted("m"), "text": "Hello", "voice": "alloy", **more})
         try:
-            return [
-                sound async for sound in endpoint.pour(request.wanted.model, speech_call(settings, request))
-            ]
+            return [sound async for sound in endpoint.pour("m", speech_call(settings, request))]
         finally:
             await providers.close()
 
