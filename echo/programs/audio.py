@@ -1,6 +1,6 @@
 """Speech in OpenAI's shape: from text, and to text."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -80,9 +80,7 @@ class AudioService:
         """The media type once the provider has begun, then what it says."""
         async with (
             self._work.begun(job) as (picked, refusal),
-            aclosing(
-                picked.endpoint.pour(picked.wanted.model, spoken(picked, said), picked.credentials)
-            ) as sounds,
+            aclosing(picked.pour(spoken(picked, said))) as sounds,
             aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
         ):
             begun = False

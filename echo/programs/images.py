@@ -12,7 +12,7 @@ from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.handling.upload import Upload
 from echo.programs.offers import Picked
-from echo.programs.work import Work
+from echo.programs.work import Job, Work
 from echo.providers.forms import FormFile
 from echo.providers.images import ImageRequest, Pictures, images_errand
 

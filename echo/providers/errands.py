@@ -52,7 +52,7 @@ class Sound:
 class Endpoint(ChatProvider, Protocol):
     """An endpoint that is asked for more than chats. What it raises is as of a `ChatProvider`."""
 
-    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
+    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """The answer of a model; what fails for a moment is tried again."""
 
     def pour(
@@ -71,12 +71,10 @@ class HttpEndpoint(HttpProvider):
         super().__init__(settings, dialect, transport)
         self._offered = ModelList()
 
-    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
+    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts = Attempts(limits.attempts, limits.pause_seconds)
-        tries = self._tries_of(errand.model, credentials, errand.call, attempts)
-        seconds = min(ERRAND_SECONDS, limits.stream_seconds)
+        tries = self._tries(errand.model, credentials, errand.call)
+        seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
         with self._asking(errand.name):
             while True:
                 try:
@@ -93,15 +91,12 @@ class HttpEndpoint(HttpProvider):
         self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries_of(model, credentials, call, attempts)
+        tries, begun = self._tries(model, credentials, call), False
         with self._asking(VOICE):
             while True:
                 try:
                     async with aclosing(self._sounds(tries.call)) as sounds:
                         async for sound in sounds:
-                            tries.worked()
                             begun = True
                             tries.worked()
                             yield sound

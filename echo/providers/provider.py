@@ -104,17 +104,10 @@ class HttpProvider:
         make: Callable[[Access], Call],
         attempts: Attempts | None = None,
     ) -> Tries:
-        return self._tries_of(request.model, credentials, lambda access: make(request, access), attempts)
-
-    def _tries_of(
-        self,
-        model: str,
-        credentials: Credentials | None,
-        make: Callable[[Access], Call],
-        attempts: Attempts,
-    ) -> Tries:
+        """One request to a model, with each key or deployment that there is for it."""
+        limits, name = self._transport.limits, self._settings.name
         turn = self._sites.among(self._accesses(credentials, model), model)
-        name = self._settings.name
+        attempts = attempts or Attempts(limits.attempts, limits.pause_seconds)
         return Tries(turn, lambda access: Adapting(self._refused, make(access), name), attempts)
 
     async def stream(

@@ -43,7 +43,7 @@ class Speaking(Endpoint):
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return ()
 
-    async def ask(self, model: str, errand: Any, credentials: Credentials | None = None) -> Any:
+    async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
     async def pour(

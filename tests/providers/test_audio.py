@@ -50,7 +50,7 @@ def hear(settings: ProviderSettings, content: bytes = b"sound", **more: Any) -> 
         file = FormFile("file", "audio.wav", "application/octet-stream", stream, len(content))
         try:
             errand = recording_errand(settings, RecordingRequest(Wanted("m"), file, **more))
-            return await providers[settings.name].ask("m", errand)
+            return await providers[settings.name].ask(errand)
         finally:
             await providers.close()
 
