@@ -14,6 +14,11 @@ def list_v1_models(services: Services, caller: Caller) -> Pending:
     return services.completions.models(caller)
 
 
+def get_v1_model(services: Services, caller: Caller, *, model: str) -> Pending:
+    """One model, whether it chats or not."""
+    return services.programs.model(caller, model)
+
+
 def create_chat_completion(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:
     """A model's answer, whole or as a stream."""
     question = schemas.question.load(body)

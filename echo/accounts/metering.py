@@ -64,6 +64,7 @@ class Spending:
         self._asked: tuple[str, ...] = ()
         self._written: list[str] = []
         self._told: tuple[int, int] | None = None
+        self._worked = False
         self.headers: dict[str, str] = {}
 
     @asynccontextmanager
@@ -89,6 +90,10 @@ class Spending:
     def told(self, input_tokens: int, output_tokens: int) -> None:
         """The tokens in all, as the provider counts them."""
         self._told = input_tokens, output_tokens
+
+    def worked(self) -> None:
+        """The model has answered, also if not in words: what it read counts."""
+        self._worked = True
 
     async def settle(self) -> None:
         """Count what was used, once: called as soon as the model has ended, and in any case at the end.
@@ -117,7 +122,7 @@ class Spending:
 
     def _settle(self, key_id: str) -> None:
         read, written = self._told or (self._count(self._asked), self._count(self._written))
-        if not self._told and not self._written:
+        if not (self._told or self._written or self._worked):
             # Refused, or broken off before a word: nobody has charged for it.
             read = 0
         try:

@@ -35,7 +35,7 @@ class Reach:
 
     async def models(self) -> list[tuple[str, str]]:
         """Pairs of endpoint and model for everything for which there is a key."""
-        names = [name for name in self.providers if self._has_key(name)]
+        names = [name for name in self.providers if self.has_key(name)]
         found = await asyncio.gather(*(self._models_of(name) for name in names))
         return [
             (name, model)
@@ -68,7 +68,8 @@ class Reach:
             self.providers[endpoint], self.settings[endpoint], model, self.credentials.get(endpoint)
         )
 
-    def _has_key(self, endpoint: str) -> bool:
+    def has_key(self, endpoint: str) -> bool:
+        """Whether there is a key for the endpoint, the server's or the caller's own."""
         return self.settings[endpoint].available or self.credentials.get(endpoint) is not None
 
     async def _models_of(self, endpoint: str) -> tuple[str, ...]:

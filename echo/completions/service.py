@@ -9,17 +9,35 @@ from typing import Any
 
 from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
+from echo.completions.answers import Answer, logprobs_object
 from echo.completions.asking import Question, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
-from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.objects import (
+    DONE,
+    SILENT,
+    Completion,
+    error_frame,
+    model_list,
+    usage_of,
+)
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.errors import BadGateway, TooManyRequests
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
-from echo.providers.chat import ChatRequest, Event, ReasoningDelta, TextDelta, Usage
+from echo.providers.chat import (
+    ChatRequest,
+    Event,
+    Logprobs,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Turn,
+    Usage,
+)
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
@@ -86,6 +104,21 @@ class CompletionService:
         self._check_texts = check_texts
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
+
+    @property
+    def under_way(self) -> OpenCompletions:
+        """What is being answered; the other operations of `/v1` are counted with it."""
+        return self._open
+
+    @property
+    def meter(self) -> Meter:
+        """Counts for the limits of API keys."""
+        return self._meter
+
+    @property
+    def reachable(self) -> Models:
+        """Finds out what a caller reaches."""
+        return self._models
 
     def models(self, caller: Caller) -> Pending:
         """The models that the caller reaches."""
@@ -154,15 +187,21 @@ class CompletionService:
         beats: AsyncIterator[Event | Silence],
     ) -> AsyncGenerator[bytes, None]:
         answer, completion = Answer(), Completion(job.question.model)
-        yield completion.chunk({"role": "assistant", "content": ""})
+        for index in range(request.n or 1):
+            yield completion.chunk({"role": "assistant", "content": ""}, index=index)
         while event is not OVER:
             if isinstance(event, Signal):
                 yield SILENT
-            elif delta := answer.take(event):
-                yield completion.chunk(delta)
+            elif isinstance(event, Logprobs):
+                answer.take(event)
+                yield completion.chunk({}, index=event.choice, logprobs=logprobs_object(event))
+            elif told := answer.take(event):
+                yield completion.chunk(told[1], index=told[0])
             event = await anext(beats, OVER)
         kept = await self._keep(job, chosen, answer)
-        yield completion.chunk({}, answer.finish_reason, kept)
+        for index in range(1, len(answer.said)):
+            yield completion.chunk({}, answer.finish_reason(index), index=index)
+        yield completion.chunk({}, answer.finish_reason(), kept)
         if job.question.include_usage:
             yield completion.usage_chunk(await self._usage(answer, request))
         yield DONE
@@ -202,7 +241,7 @@ class CompletionService:
 
 def texts_of(request: ChatRequest) -> list[str]:
     """All texts that the model gets."""
-    return [request.system or "", *(turn.text for turn in request.turns)]
+    return [request.system or "", *map(_all_text, request.turns)]
 
 
 async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> AsyncGenerator[Event, None]:
@@ -210,12 +249,19 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
     async with aclosing(events):
         async for event in events:
             match event:
-                case TextDelta(text) | ReasoningDelta(text):
+                case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
                     spending.wrote(text)
+                case ToolCallDelta():
+                    spending.wrote(f"{event.name or ''} {event.arguments}")
                 case Usage():
                     spending.told(event.input_tokens, event.output_tokens)
             yield event
     await spending.settle()
+
+
+def _all_text(turn: Turn) -> str:
+    calls = (f"{call.name} {call.arguments}" for call in turn.calls)
+    return "\n".join(filter(None, (turn.text, *calls, *(result.text for result in turn.results))))
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:

@@ -79,7 +79,7 @@ class AnthropicDialect:
         """The request for the list of models."""
         return Call(f"{access.base_url}/v1/models?limit=1000", self._headers(access), guarded=access.own_url)
 
-    def reader(self) -> EventReader:
+    def reader(self, _request: ChatRequest) -> EventReader:
         """A reader of events."""
         return MessageReader()
 

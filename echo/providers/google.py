@@ -85,7 +85,7 @@ class GoogleDialect:
         url = f"{access.base_url}/{API_VERSION}/models?pageSize=1000"
         return Call(url, self._headers(access), guarded=access.own_url)
 
-    def reader(self) -> EventReader:
+    def reader(self, _request: ChatRequest) -> EventReader:
         """A reader of responses."""
         return ResponseReader()
 

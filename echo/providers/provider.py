@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -23,7 +24,9 @@ from echo.settings import AzureDeployment, ProviderSettings
 
 log = structlog.get_logger(__name__)
 
-CHAT = "chat"
+CHAT, VOICE = "chat", "tts"
+# What comes as a stream, which another task may read on than began.
+STREAMED = (CHAT, VOICE)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -40,8 +43,8 @@ class Dialect(Protocol):
     def models(self, access: Access) -> Call | None:
         """The request for the models, where the provider lists them."""
 
-    def reader(self) -> EventReader:
-        """A reader of one stream."""
+    def reader(self, request: ChatRequest, /) -> EventReader:
+        """A reader of the stream that the request is answered with."""
 
     def read_text(self, answer: Any) -> str:
         """The text of an answer in one piece."""
@@ -82,7 +85,8 @@ class HttpProvider:
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
         """The whole text of a short answer, asked once only of each key, but for what the provider refuses."""
-        tries = self._tries(request, credentials, self._dialect.short, Attempts(1, 0))
+        make = partial(self._dialect.short, request)
+        tries = self._tries(make, credentials, Attempts(1, 0), model=request.model)
         with self._asking("title"):
             while True:
                 try:
@@ -95,14 +99,17 @@ class HttpProvider:
 
     def _tries(
         self,
-        request: ChatRequest,
+        make: Callable[[Access], Call],
         credentials: Credentials | None,
-        make: Callable[[ChatRequest, Access], Call],
         attempts: Attempts,
+        *,
+        model: str,
     ) -> Tries:
-        turn = self._sites.among(self._accesses(credentials, request.model), request.model)
-        name = self._settings.name
-        return Tries(turn, lambda access: Adapting(self._refused, make(request, access), name), attempts)
+        """A request that `make` makes for each key or deployment; see `Tries`."""
+        turn = self._sites.among(self._accesses(credentials, model), model)
+        return Tries(
+            turn, lambda access: Adapting(self._refused, make(access), self._settings.name), attempts
+        )
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
@@ -110,12 +117,12 @@ class HttpProvider:
         """The answer as it comes; see `ChatProvider`."""
         limits = self._transport.limits
         attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries(request, credentials, self._dialect.chat, attempts)
+        tries = self._tries(partial(self._dialect.chat, request), credentials, attempts, model=request.model)
         asked = time.perf_counter()
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(tries.call)) as events:
+                    async with aclosing(self._events(tries.call, request)) as events:
                         async for event in events:
                             tries.worked()
                             if not begun and not isinstance(event, Usage):
@@ -129,11 +136,11 @@ class HttpProvider:
                         raise
                     await tries.again(failure)
 
-    async def _events(self, call: Call) -> AsyncGenerator[Event, None]:
+    async def _events(self, call: Call, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
         async with (
             self._transport.stream(call) as body,
-            aclosing(read_answer(body, self._dialect.reader())) as events,
+            aclosing(read_answer(body, self._dialect.reader(request), tools=bool(request.tools))) as events,
         ):
             async for event in events:
                 yield event
@@ -175,10 +182,10 @@ class HttpProvider:
     def _asking(self, call: str) -> Iterator[None]:
         """Around each request, whatever for, to its very end: here failures become errors of ours.
 
-        `call` is "chat", "title" or "models". It is also the one place to time and count them.
+        `call` is what for, such as "chat", "title" or "models". It is also the one place to time and count them.
         """
         name = self._settings.name
-        with calling(name, call, current=call != CHAT):
+        with calling(name, call, current=call not in STREAMED):
             try:
                 yield
             except ProviderFailure as failure:

@@ -65,6 +65,7 @@ class ProviderSettings:
     `user_provides_key` and `user_provides_url` each user brings their own. `fetch_models` asks the provider for its
     models, with `models` for when it does not answer. Parameters named in `drop_parameters` are not sent, those of
     `add_parameters` always; `headers` go with every request, `personal_headers` with those for a user.
+    With `think_tags` a compatible server may mark reasoning in the text.
     """
 
     name: str
@@ -87,6 +88,7 @@ class ProviderSettings:
     add_parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     deployments: Mapping[str, AzureDeployment] = field(default_factory=dict)
     custom: bool = False
+    think_tags: bool = True
 
     @property
     def api_keys(self) -> tuple[str, ...]:
@@ -317,6 +319,8 @@ class Settings:
     provider_limits: ProviderLimits
     speech: SpeechSettings
     moderation: ModerationSettings | None = None
+    # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
+    api_models: tuple[str, ...] = ()
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)

@@ -73,7 +73,7 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
 
 
 async def stream_of(service: CompletionService) -> EventStream:
-    question = Question("a/m", (Turn("user", "Hello"),), stream=True)
+    question = Question("a/m", (Turn.of_text("user", "Hello"),), stream=True)
     return await begun(service.create(CALLER, question))
 
 
@@ -152,7 +152,7 @@ class TestStanding:
     def test_that_was_lost_before_the_end_keeps_nothing(
         self, services: Services, app_database: Database
     ) -> None:
-        question = Question("a/m", (Turn("user", "Hello"),), store=True)
+        question = Question("a/m", (Turn.of_text("user", "Hello"),), store=True)
         with pytest.raises(Unauthorized):
             asyncio.run(make(services, Slow(0)).create(CALLER, question).make())  # type: ignore[arg-type]
         assert app_database.collection("conversations").count_documents({"user": CALLER.id}) == 0
@@ -162,7 +162,7 @@ class TestStanding:
             guard = SessionGuard(services.accounts.auth._sessions)
             standing = Standing(guard, services.accounts.api_keys._guard, look_seconds=0.05)
             service = make(services, Slow(60), standing=standing, pulse_seconds=0.2)
-            question = Question("a/m", (Turn("user", "Hello"),), stream=True)
+            question = Question("a/m", (Turn.of_text("user", "Hello"),), stream=True)
             stream = await begun(service.create(with_session(ada), question))
             services.accounts.auth._sessions.delete(ada.id, ada.session_id)
             guard.forget(ada.id, ada.session_id)
@@ -191,7 +191,7 @@ def test_tokens_are_counted_beside_the_event_loop(services: Services, make_user:
         return len(text)
 
     async def answer() -> Any:
-        question = Question("a/m", (Turn("user", "Hello"),), store=True)
+        question = Question("a/m", (Turn.of_text("user", "Hello"),), store=True)
         keeper = replace(services.completions._keeper, count_tokens=count)
         service = make(services, Slow(0), keeper=keeper, count_tokens=count)
         body, _, _ = await service.create(with_session(make_user("ada")), question).make()

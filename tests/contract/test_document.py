@@ -186,10 +186,12 @@ class TestBoth:
 LIMITS: dict[str, tuple[str, ...]] = {
     "confirm_two_factor": ("two_factor_user",),
     "create_chat_completion": ("api_ip", "api_user"),
+    "create_embeddings": ("api_ip", "api_user"),
     "disable_two_factor": ("two_factor_user",),
     "enable_two_factor": ("two_factor_user",),
     "export_conversations": ("export_ip", "export_user"),
     "fork_conversation": ("fork_ip", "fork_user"),
+    "get_v1_model": ("api_ip", "api_user"),
     "generate_title": ("message_ip", "message_user"),
     "import_conversations": ("import_ip", "import_user"),
     "list_conversations": ("search_user",),

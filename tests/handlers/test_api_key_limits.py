@@ -140,6 +140,14 @@ class TestUsage:
         counts = {"requests": 2, "inputTokens": 2 * READ, "outputTokens": 2 * WRITTEN}
         assert used.shown["usage"] == {"day": counts, "month": counts, "total": counts}
 
+    def test_counts_embeddings_too(self, api: Client, key: Callable[..., Key]) -> None:
+        made = key(tokensPerMinute=10)
+        body = {"model": "openAI/text-embedding-3-small", "input": ["Hi", "Four"]}
+        first, second = (api.post("/v1/embeddings", json=body, headers=made.headers) for _ in range(2))
+        assert (first.status_code, second.status_code) == (200, 429)
+        assert first.headers["x-ratelimit-limit-tokens"] == "10"
+        assert made.shown["usage"]["total"] == {"requests": 1, "inputTokens": 8, "outputTokens": 0}
+
     def test_of_yesterday_is_none_of_today(self, key: Callable[..., Key], stored: MongoDatabase[Any]) -> None:
         used = key()
         used.ask()

@@ -48,9 +48,9 @@ ATTACHED = (
 MARKED = '<file name="odd &quot;name&quot;&lt;/file&gt;.txt">\nContent: ünï\n</file>\n\nWhat is this?'
 FULL = {
     "turns": (
-        Turn("user", "Hello"),
-        Turn("assistant", "Hi."),
-        Turn("user", "What is this?", ATTACHED),
+        Turn.of_text("user", "Hello"),
+        Turn.of_text("assistant", "Hi."),
+        Turn.of_text("user", "What is this?", ATTACHED),
     ),
     "system": "Be kind.",
     "temperature": 0.5,
@@ -379,10 +379,10 @@ class TestAnthropic:
 
     def test_is_sent_no_empty_text_and_no_turn_of_the_model_first(self) -> None:
         turns = (
-            Turn("assistant", "Welcome"),
-            Turn("user", " \n"),
-            Turn("assistant", ""),
-            Turn("user", "Hello"),
+            Turn.of_text("assistant", "Welcome"),
+            Turn.of_text("user", " \n"),
+            Turn.of_text("assistant", ""),
+            Turn.of_text("user", "Hello"),
         )
         body = sent("anthropic", turns=turns, stop=("", " ", "x"))
         assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]

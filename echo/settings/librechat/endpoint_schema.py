@@ -150,6 +150,8 @@ class Custom(BuiltIn):
     modelDisplayLabel = Text()
     addParams = Mapped()
     dropParams = Listed(Text())
+    # Echo's own; LibreChat passes it over.
+    thinkTags = Flag()
 
 
 class Agents(Section):

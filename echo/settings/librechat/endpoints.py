@@ -107,6 +107,7 @@ def _custom(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -
         icon_url=own.get("iconURL"),
         drop_parameters=tuple(own.get("dropParams", ())),
         add_parameters=own.get("addParams", {}),
+        think_tags=own.get("thinkTags", True),
     )
     provider = _with_key(_titled(provider, own, everywhere), keys[0])
     return _with_address(replace(provider, further_keys=keys[1:]), address)
