@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.completions.asking import all_text
 from echo.conversations.message_size import check_size
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
@@ -24,5 +25,5 @@ def create_chat_completion(services: Services, caller: Caller, *, body: dict[str
     question = schemas.question.load(body)
     if question.store:
         for turn in question.turns:
-            check_size(turn.text, services.settings.max_message_bytes)
+            check_size(all_text(turn), services.settings.max_message_bytes)
     return services.completions.create(caller, question)

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Said:
+class Message:
     """One of the answers: of most requests there is one."""
 
     text: list[str] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Answer:
         self.usage: Usage | None = None
         self.finish: FinishReason = "other"
         self.others: tuple[FinishReason, ...] = ()
-        self.said: dict[int, Said] = {0: Said()}
+        self.said: dict[int, Message] = {0: Message()}
 
     def take(self, event: Event) -> tuple[int, Json] | None:
         """Add an event: which answer a chunk for it is of and what that tells, None where it tells nothing yet."""
@@ -140,11 +140,11 @@ class Answer:
         if isinstance(event, Finished):
             self.finish, self.others = event.reason, event.others
             return None
-        delta = self.said.setdefault(event.choice, Said()).take(event)
+        delta = self.said.setdefault(event.choice, Message()).take(event)
         return (event.choice, delta) if delta else None
 
     @property
-    def first(self) -> Said:
+    def first(self) -> Message:
         """The answer that is kept, of several the first."""
         return self.said[0]
 

@@ -45,3 +45,9 @@ def told_text(turn: Turn) -> str:
     """All text of a turn that is not the model's own, the results of tools with it."""
     results = (result.text for result in turn.results)
     return "\n".join(filter(None, (turn.text if turn.role != "assistant" else "", *results)))
+
+
+def all_text(turn: Turn) -> str:
+    """All words of a turn, calls of tools and their results with them: what is counted, and has a bound."""
+    calls = (f"{call.name} {call.arguments}" for call in turn.calls)
+    return "\n".join(filter(None, (turn.text, *calls, *(result.text for result in turn.results))))

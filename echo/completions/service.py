@@ -10,7 +10,7 @@ from typing import Any
 from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answers import Answer, logprobs_object
-from echo.completions.asking import Question, newest_text
+from echo.completions.asking import Question, all_text, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import (
@@ -35,7 +35,6 @@ from echo.providers.chat import (
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
-    Turn,
     Usage,
 )
 
@@ -232,7 +231,7 @@ class CompletionService:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
+        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
         # In a thread: see `Keeper.keep`.
@@ -241,7 +240,7 @@ class CompletionService:
 
 def texts_of(request: ChatRequest) -> list[str]:
     """All texts that the model gets."""
-    return [request.system or "", *map(_all_text, request.turns)]
+    return [request.system or "", *map(all_text, request.turns)]
 
 
 async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> AsyncGenerator[Event, None]:
@@ -258,11 +257,6 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
             yield event
     spending.worked()
     await spending.settle()
-
-
-def _all_text(turn: Turn) -> str:
-    calls = (f"{call.name} {call.arguments}" for call in turn.calls)
-    return "\n".join(filter(None, (turn.text, *calls, *(result.text for result in turn.results))))
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:

@@ -9,7 +9,6 @@ import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
@@ -90,8 +89,7 @@ class OpenAIEmbedder:
                 "embeddings", request.wanted, access, parameters, optional=("encoding_format",)
             )
 
-        model, most = request.wanted.model, MAX_EMBEDDINGS_BYTES
-        return [Errand(NAME, call, lambda content: _read_openai(content, request), most, model)]
+        return [Errand(NAME, call, lambda content: _read_openai(content, request), MAX_EMBEDDINGS_BYTES)]
 
 
 def _read_openai(content: bytes, request: EmbeddingRequest) -> Embeddings:
@@ -126,8 +124,7 @@ class GoogleEmbedder(GoogleDialect):
             found = dig(_read(content), "embeddings")
             return checked([dig(each, "values") for each in found] if isinstance(found, list) else [], part)
 
-        call = partial(self._batch, part)
-        return Errand(NAME, call, read, MAX_EMBEDDINGS_BYTES, request.wanted.model)
+        return Errand(NAME, lambda access: self._batch(part, access), read, MAX_EMBEDDINGS_BYTES)
 
     def _batch(self, request: EmbeddingRequest, access: Access) -> Call:
         name = request.wanted.model.removeprefix("models/")

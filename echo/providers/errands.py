@@ -14,7 +14,6 @@ from echo.providers.constants import MAX_SOUND_BYTES
 from echo.providers.failures import ProviderFailure, unusable
 from echo.providers.models import ModelList
 from echo.providers.provider import VOICE, Access, Dialect, HttpProvider
-from echo.providers.retries import Attempts
 from echo.providers.transport import Call, Transport
 from echo.settings import ProviderSettings
 
@@ -32,15 +31,13 @@ SOUND = ("audio/", "application/octet-stream", "binary/octet-stream")
 class Errand(Generic[T]):
     """One request that is no chat: what it is called in metrics, how it is sent, and what is made of its answer.
 
-    `model` is the provider's name of what is asked, by which one of several deployments is found. `read` gets at most
-    `most` bytes and raises `ProviderFailure` for what is no such answer.
+    `read` gets at most `most` bytes and raises `ProviderFailure` for what is no such answer.
     """
 
     name: str
     call: Callable[[Access], Call]
     read: Callable[[bytes], T]
     most: int
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,13 +51,13 @@ class Sound:
 class Endpoint(ChatProvider, Protocol):
     """An endpoint that is asked for more than chats. What it raises is as of a `ChatProvider`."""
 
-    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
-        """The answer; what fails for a moment is tried again."""
+    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
+        """The answer of a model; what fails for a moment is tried again."""
 
     def pour(
-        self, call: Callable[[Access], Call], credentials: Credentials | None = None
+        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
-        """Speech as it comes; closing it ends the provider's work."""
+        """A model's speech as it comes; closing it ends the provider's work."""
 
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """Every model that the provider lists, whatever for; empty where it does not tell. Never fails."""
@@ -73,12 +70,10 @@ class HttpEndpoint(HttpProvider):
         super().__init__(settings, dialect, transport)
         self._offered = ModelList()
 
-    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
+    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts = Attempts(limits.attempts, limits.pause_seconds)
-        tries = self._tries(errand.call, credentials, attempts, model=errand.model)
-        seconds = min(ERRAND_SECONDS, limits.stream_seconds)
+        tries = self._tries(model, credentials, errand.call)
+        seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
         with self._asking(errand.name):
             while True:
                 try:
@@ -92,18 +87,17 @@ class HttpEndpoint(HttpProvider):
             return await asyncio.to_thread(errand.read, content)
 
     async def pour(
-        self, call: Callable[[Access], Call], credentials: Credentials | None = None
+        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries(call, credentials, attempts, model="")
+        tries, begun = self._tries(model, credentials, call), False
         with self._asking(VOICE):
             while True:
                 try:
                     async with aclosing(self._sounds(tries.call)) as sounds:
                         async for sound in sounds:
                             begun = True
+                            tries.worked()
                             yield sound
                     return
                 except ProviderFailure as failure:

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -85,8 +84,9 @@ class HttpProvider:
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
         """The whole text of a short answer, asked once only of each key, but for what the provider refuses."""
-        make = partial(self._dialect.short, request)
-        tries = self._tries(make, credentials, Attempts(1, 0), model=request.model)
+        tries = self._tries(
+            request.model, credentials, lambda access: self._dialect.short(request, access), Attempts(1, 0)
+        )
         with self._asking("title"):
             while True:
                 try:
@@ -99,26 +99,23 @@ class HttpProvider:
 
     def _tries(
         self,
-        make: Callable[[Access], Call],
-        credentials: Credentials | None,
-        attempts: Attempts,
-        *,
         model: str,
+        credentials: Credentials | None,
+        make: Callable[[Access], Call],
+        attempts: Attempts | None = None,
     ) -> Tries:
-        """A request that `make` makes for each key or deployment; see `Tries`."""
+        """One request to a model, with each key or deployment that there is for it."""
+        limits, name = self._transport.limits, self._settings.name
         turn = self._sites.among(self._accesses(credentials, model), model)
-        return Tries(
-            turn, lambda access: Adapting(self._refused, make(access), self._settings.name), attempts
-        )
+        attempts = attempts or Attempts(limits.attempts, limits.pause_seconds)
+        return Tries(turn, lambda access: Adapting(self._refused, make(access), name), attempts)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer as it comes; see `ChatProvider`."""
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries(partial(self._dialect.chat, request), credentials, attempts, model=request.model)
-        asked = time.perf_counter()
+        tries = self._tries(request.model, credentials, lambda access: self._dialect.chat(request, access))
+        asked, begun = time.perf_counter(), False
         with self._asking(CHAT):
             while True:
                 try:

@@ -161,7 +161,7 @@ async def read_answer(body: Body, reader: EventReader, *, tools: bool = False) -
         measure.take(event)
         yield event
     if not measure.answered and (reader.called or reader.finish not in ("stop", "length")):
-        raise without_answer(reader.finish, reader.reason, called=reader.called)
+        raise without_answer(reader.finish, reader.reason, called=reader.called, tools=tools)
     yield Finished(_reason(reader.finish, called=measure.called), reader.others)
 
 

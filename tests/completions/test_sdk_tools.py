@@ -166,3 +166,14 @@ class TestAnySide:
         completion = ada.openai.chat.completions.create(model=MODEL, messages=messages)
         assert completion.choices[0].message.content == "Hello wörld."
         assert provider.chats[-1].json["messages"] == messages
+
+
+class TestKept:
+    def test_calls_and_results_are_parts_of_the_answer(self, ada: User) -> None:
+        completions = ada.openai.chat.completions
+        first = completions.create(model=MODEL, messages=[QUESTION], tools=TOOLS).choices[0]
+        last: Any = completions.create(model=MODEL, messages=answered(first.message), tools=TOOLS, store=True)
+        asked_for, answer = ada.messages(last.conversation_id)
+        assert (asked_for["text"], answer["parentMessageId"]) == (QUESTION["content"], asked_for["messageId"])
+        kinds = [(part["type"], part.get("tool_call", {}).get("output")) for part in answer["content"]]
+        assert kinds == [("tool_call", "sunny in Kyiv"), ("tool_call", "noon"), ("text", None)]
