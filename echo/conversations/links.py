@@ -1,6 +1,6 @@
 """Links by which others read a conversation: made and withdrawn by its owner, read by whoever may."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,9 +135,7 @@ class Links:
     def read(self, reader: Caller | None, share_id: str) -> Shared:
         """What a link shows; raises as `find` does."""
         link = self.find(reader, share_id)
-        shows_files = link.get("snapshotFiles") is not False
-        ids = frozenset(str(each.get("file_id")) for each in self._shares.files_of(link))
-        anonymous = Anonymous(share_id, ids if shows_files else None)
+        anonymous = anonymous_for(link, self._shares.files_of(link))
         reading = self._shares.read(link)
 
         def portions() -> Iterator[list[Document]]:
@@ -185,3 +183,10 @@ def nothing_to_share() -> Unprocessable:
 
 def _differs(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
     return one.get(name) is not None and one[name] != other.get(name)
+
+
+def anonymous_for(link: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Anonymous:
+    """One reading of a link that shows these files."""
+    shows_files = link.get("snapshotFiles") is not False
+    ids = frozenset(str(each.get("file_id")) for each in files)
+    return Anonymous(str(link["shareId"]), ids if shows_files else None)

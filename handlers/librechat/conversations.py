@@ -7,8 +7,7 @@ from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
 from handlers.librechat.schemas import conversations as schemas
-from handlers.librechat.schemas import messages as message_schemas
-from handlers.paging import all_under, clamp
+from handlers.paging import clamp
 
 Json = dict[str, Any]
 
@@ -122,10 +121,8 @@ def duplicate_conversation(services: Services, caller: Caller, *, body: Json) ->
 
 
 def _copied(services: Services, caller: Caller, conversation: Json) -> Json | JsonItems:
-    messages = services.conversations.in_full.messages.read_conversation(
-        caller.id, conversation["conversationId"]
-    )
-    return all_under("messages", message_schemas.message, messages, {"conversation": _dumped(conversation)})
+    stored = services.conversations.in_full.messages
+    return schemas.copied(conversation, stored.read_conversation(caller.id, conversation["conversationId"]))
 
 
 def _dumped(conversation: Json) -> Json:
