@@ -12,7 +12,12 @@ from handlers.schemas import completions as schemas
 
 def list_v1_models(services: Services, caller: Caller) -> Pending:
     """The models that the caller reaches, as `endpoint/model`."""
-    return services.completions.models(caller.id)
+    return services.completions.models(caller)
+
+
+def get_v1_model(services: Services, caller: Caller, *, model: str) -> Pending:
+    """One model, whether it chats or not."""
+    return services.programs.model(caller, model)
 
 
 def create_chat_completion(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:

@@ -96,11 +96,10 @@ def error_frame(error: ApiError) -> bytes:
 
 
 def model_list(names: Iterable[tuple[str, str]]) -> Json:
-    """The list of models, from pairs of endpoint and model; when they were made nobody knows here."""
-    return {
-        "object": "list",
-        "data": [
-            {"id": f"{endpoint}/{model}", "object": "model", "created": 0, "owned_by": endpoint}
-            for endpoint, model in names
-        ],
-    }
+    """The list of models, from pairs of endpoint and model."""
+    return {"object": "list", "data": [model_object(*each) for each in names]}
+
+
+def model_object(endpoint: str, model: str) -> Json:
+    """One model; when it was made nobody knows here."""
+    return {"id": f"{endpoint}/{model}", "object": "model", "created": 0, "owned_by": endpoint}

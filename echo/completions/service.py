@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answers import Answer, logprobs_object
 from echo.completions.asking import Question, all_text, newest_text
@@ -26,11 +27,22 @@ from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
-from echo.providers.chat import ChatRequest, Event, Logprobs
+from echo.providers.chat import (
+    ChatRequest,
+    Event,
+    Logprobs,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
 RETRY_SECONDS = 5
+# A body, its status and headers.
+Reply = tuple[dict[str, Any] | EventStream, int, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Job:
     question: Question
     earlier: Earlier
     reach: Reach
+    spending: Spending
 
 
 class OpenCompletions:
@@ -67,7 +80,7 @@ class OpenCompletions:
 class CompletionService:
     """What the operations under `/v1` do; an account may have `most_open` completions at once.
 
-    `check_texts` raises for texts that no model may get.
+    `meter` holds the limits of API keys, `check_texts` raises for texts that no model may get.
     """
 
     def __init__(
@@ -77,6 +90,7 @@ class CompletionService:
         standing: Standing,
         count_tokens: Callable[[str], int],
         *,
+        meter: Meter,
         most_open: int,
         check_texts: Callable[..., Awaitable[None]],
         pulse_seconds: float = PULSE_SECONDS,
@@ -85,13 +99,29 @@ class CompletionService:
         self._keeper = keeper
         self._standing = standing
         self._count = count_tokens
+        self._meter = meter
         self._check_texts = check_texts
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
 
-    def models(self, owner: str) -> Pending:
-        """The models that the owner reaches."""
-        reach = self._models.reach_of(owner)
+    @property
+    def under_way(self) -> OpenCompletions:
+        """What is being answered; the other operations of `/v1` are counted with it."""
+        return self._open
+
+    @property
+    def meter(self) -> Meter:
+        """Counts for the limits of API keys."""
+        return self._meter
+
+    @property
+    def reachable(self) -> Models:
+        """Finds out what a caller reaches."""
+        return self._models
+
+    def models(self, caller: Caller) -> Pending:
+        """The models that the caller reaches."""
+        reach = self._models.reach_of(caller)
 
         async def make() -> dict[str, Any]:
             return model_list(await reach.models())
@@ -104,14 +134,14 @@ class CompletionService:
         Raises `storage.core.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the
         caller may not be here any more, and is not kept then.
         """
-        earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller.id)
+        earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller)
         earlier = replace(earlier, system=reach.variables.prompt(earlier.system))
-        job = Job(caller, question, earlier, reach)
+        job = Job(caller, question, earlier, reach, self._meter.begin(caller))
         if question.stream:
             return Pending(lambda: self._stream(job))
         return Pending(lambda: self._whole(job))
 
-    async def _whole(self, job: Job) -> dict[str, Any]:
+    async def _whole(self, job: Job) -> Reply:
         answer = Answer()
         try:
             async with (
@@ -122,13 +152,14 @@ class CompletionService:
         except TimeoutError as error:
             raise BadGateway from error
         kept = await self._keep(job, chosen, answer)
-        return Completion(job.question.model).whole(answer, await self._usage(answer, request), kept)
+        whole = Completion(job.question.model).whole(answer, await self._usage(answer, request), kept)
+        return whole, 200, job.spending.headers
 
-    async def _stream(self, job: Job) -> EventStream:
+    async def _stream(self, job: Job) -> Reply:
         frames = self._frames(job)
         # Up to the first event, or a first while: what goes wrong before has a status of its own.
         await anext(frames)
-        return EventStream(frames)
+        return EventStream(frames), 200, job.spending.headers
 
     async def _frames(self, job: Job) -> AsyncGenerator[bytes, None]:
         """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed."""
@@ -189,7 +220,11 @@ class CompletionService:
             )
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
-            async with aclosing(stream) as events, self._standing.watched(job.caller) as refusal:
+            async with (
+                job.spending.reserved(texts_of(request), request.max_tokens),
+                aclosing(metered(stream, job.spending)) as events,
+                self._standing.watched(job.caller) as refusal,
+            ):
                 yield chosen, request, events, refusal
 
     async def _keep(self, job: Job, chosen: Chosen, answer: Answer) -> str | None:
@@ -199,9 +234,28 @@ class CompletionService:
         return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
-        texts = [request.system or "", *map(all_text, request.turns)]
         # In a thread: see `Keeper.keep`.
-        return await asyncio.to_thread(usage_of, answer, texts, self._count)
+        return await asyncio.to_thread(usage_of, answer, texts_of(request), self._count)
+
+
+def texts_of(request: ChatRequest) -> list[str]:
+    """All texts that the model gets."""
+    return [request.system or "", *map(all_text, request.turns)]
+
+
+async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> AsyncGenerator[Event, None]:
+    """The events as they come; what they cost is counted before the end is handed on."""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
+                    spending.wrote(text)
+                case ToolCallDelta():
+                    spending.wrote(f"{event.name or ''} {event.arguments}")
+                case Usage():
+                    spending.told(event.input_tokens, event.output_tokens)
+            yield event
+    await spending.settle()
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:

@@ -207,6 +207,7 @@ def server(
         "OPENAI_API_KEY": SERVER_KEY,
         "OPENAI_REVERSE_PROXY": provider.url,
         "OPENAI_MODELS": "gpt-4o,shared/model",
+        "ECHO_API_MODELS": "openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
         "ANTHROPIC_API_KEY": SERVER_KEY,
         "ANTHROPIC_REVERSE_PROXY": others["anthropic"].url,
         "ANTHROPIC_MODELS": "claude,shared/model",

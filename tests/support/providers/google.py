@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
+from tests.support.providers.errands import google_answer
 from tests.support.providers.google_rules import refused
 from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
@@ -49,7 +50,7 @@ def google_server(
         if received.method == "GET" and received.path.partition("?")[0] in LISTS:
             return json_answer({"models": [*map(model, models), embedding()]})
         if not (called := CALL.fullmatch(received.path)):
-            return error_answer("NOT_FOUND")
+            return google_answer(received) or error_answer("NOT_FOUND")
         if refused(received.json, unquote(called[1])):
             return error_answer("INVALID_ARGUMENT")
         return script.next(received)

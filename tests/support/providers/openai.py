@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tests.support.providers.errands import openai_answer
 from tests.support.providers.openai_rules import refused
 from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
@@ -55,7 +56,8 @@ def openai_server(
                 if fault is None
                 else json_answer(error_body("invalid_request_error", fault), 400)
             )
-        return error_answer("invalid_request_error", 404)
+        other = openai_answer(received, received.path.removeprefix("/v1/"))
+        return other or error_answer("invalid_request_error", 404)
 
     return serving(respond, "/v1")
 
