@@ -32,11 +32,11 @@ class Listing(Endpoint):
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return self._listed
 
-    async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
+    async def ask(self, model: str, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
     def pour(
-        self, call: Callable[..., Any], credentials: Credentials | None = None
+        self, model: str, call: Callable[..., Any], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         raise NotImplementedError
 
