@@ -182,7 +182,14 @@ class CompletionService:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
+        return await self._keeper.keep(
+            job.caller.id,
+            job.question,
+            job.earlier,
+            chosen,
+            answer.whole_text,
+            variables=job.reach.variables,
+        )
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
         texts = [request.system or "", *(turn.text for turn in request.turns)]
