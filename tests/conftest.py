@@ -150,6 +150,7 @@ def settings(
         OPENAI_API_KEY="sk-tests-only",
         OPENAI_REVERSE_PROXY=model_server.url,
         OPENAI_MODELS="gpt-4o,gpt-4o-mini",
+        ECHO_API_MODELS="openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
         # Titles are made from the first message.
         TITLE_CONVO="false",
         LIMIT_CONCURRENT_MESSAGES="false",

@@ -139,7 +139,7 @@ class Run:
                 self._tell_usage(voice, await self._used(voice), number)
         for voice in self._voices:
             voice.close("completed" if outcome.is_complete else "cancelled")
-        self.titling = self.titling and outcome.is_complete
+        self.titling = self.titling and self._failure is None and self._stopped != "interrupted"
         answer = to_store(self.prepared, outcome)
         self.finishing = True
         await self._tools.pause()
@@ -147,7 +147,9 @@ class Run:
         if self.titling:
             own = self._voices[0].shown.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
-            title = await self._title(answer_parts, conversation.get("title"))
+            # Who stops an answer does not wait for the title.
+            patience = TITLE_SECONDS if outcome.is_complete else 0.0
+            title = await self._title(answer_parts, conversation.get("title"), patience)
             conversation = {**conversation, "title": title}
         self._tell(conversation, answer, outcome, await self._left())
 
@@ -210,12 +212,12 @@ class Run:
         stored: Mapping[str, Any] = await self._tools.in_thread(self._tools.chats.finish, *place, answer)
         return stored
 
-    async def _title(self, content: list[Json], present: Any) -> Any:
-        """The conversation's title, if it comes soon enough."""
+    async def _title(self, content: list[Json], present: Any, patience: float) -> Any:
+        """The conversation's title, if it comes within so many seconds."""
         made: list[str] = []
         task = asyncio.create_task(self._make_title(text_of(content), made))
         self._tools.keep(self, task)
-        await asyncio.wait((task,), timeout=TITLE_SECONDS)
+        await asyncio.wait((task,), timeout=patience)
         if not made:
             return present
         self.transcript.add(frames.MESSAGE, frames.title(self.prepared.conversation_id, made[0]))

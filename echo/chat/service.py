@@ -27,6 +27,10 @@ Json = dict[str, Any]
 TITLE_SECONDS = 15.0
 ABORT_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+# LibreChat's client of protocol 2 asks for the state of a run when the last event comes, and only then shows the
+# event. If the answer to its abort arrives in between, it drops the event, and keeps an answer without an id and a
+# chat without an address. LibreChat has work to do there that takes longer than the client's question.
+LAST_EVENT_SECONDS = 1.0
 
 
 class ChatService:
@@ -129,6 +133,7 @@ class ChatService:
     ) -> Json:
         """End a run, the owner's newest where none is named; what came so far is stored when this returns.
 
+        Readers of protocol 2 have had time for the last event by then.
         Raises `NotFound` for one that is not there or has ended.
         """
         run = await self._hub.in_thread(self._running.to_end, owner, stream_id, created_at)
@@ -145,6 +150,8 @@ class ChatService:
         except TimeoutError:
             pass  # It will end; only that it has is not known yet.
         pending = await self._hub.in_thread(self._stores.steers.close, owner, run["_id"])
+        if protocol > 1:
+            await asyncio.sleep(LAST_EVENT_SECONDS)
         return {
             "success": True,
             "aborted": run["conversationId"],

@@ -47,8 +47,8 @@ class Belongings:
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
-        # The names of endpoints and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "tool")}
+        # The names of endpoints, models and tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "model", "tool")}
         return made
 
 
@@ -119,6 +119,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "name": "private endpoint",
         "endpoint": "Fake",
         "tool": "web_search",
+        "model": "openAI/gpt-4o",
     }
 
 
