@@ -153,11 +153,18 @@ def library(user: UserClient) -> dict[str, str]:
     made(user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"}))
     skill = {"name": "private-skill", "description": "private skill"}
     agent = {"provider": "openAI", "model": "gpt-4o"}
+    skill_id = made(user.post("/chat/api/skills", json=skill))["_id"]
+    beside = {
+        "files": {"file": ("private.md", b"private file of a skill")},
+        "data": {"relativePath": f"{user.id}.md"},
+    }
+    made(user.post(f"/chat/api/skills/{skill_id}/files", **beside))
     return {
         "groupId": group["group"]["_id"],
         "promptId": group["prompt"]["_id"],
         "memoryKey": memory_key,
-        "skillId": made(user.post("/chat/api/skills", json=skill))["_id"],
+        "skillId": skill_id,
+        "relativePath": f"{user.id}.md",
         "agent_id": made(user.post("/chat/api/agents", json=agent))["id"],
     }
 
@@ -207,6 +214,8 @@ def send(client: Any, op: Op, ids: dict[str, str], **changes: Any) -> Any:
         options["json"] = body_for(op, ids)
     elif FORM in op.media:
         options["files"] = dict.fromkeys(file_parts(op), ("pixel.png", PNG, "image/png"))
+        needed = op.media[FORM]["schema"].get("required", [])
+        options["data"] = {name: ids[name] for name in needed if name in ids}
     if "headers" in changes:
         options["headers"] = changes["headers"]
     return client.request(op.method, path, params=changes.get("params"), **options)
@@ -218,6 +227,9 @@ def body_for(op: Op, ids: dict[str, str]) -> Any:
     for place in id_fields(op.json_schema or {}):
         if place[-1] in ids:
             body = with_value(body, place, ids[str(place[-1])])
+    if "expectedVersion" in (body or {}):
+        # A skill's, which has a file by now.
+        body["expectedVersion"] = 2
     if "clientRequestId" in (body or {}):
         # One that was seen before would start nothing.
         body["clientRequestId"] = str(uuid.uuid4())

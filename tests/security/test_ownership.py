@@ -33,6 +33,8 @@ SEVERAL_IDS = {
     "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.download_file": {"fileId", "userId"},
+    "librechat.delete_skill_file": {"relativePath", "skillId"},
+    "librechat.get_skill_file": {"relativePath", "skillId"},
     "librechat.get_image": {"fileName", "userId"},
     "abort_chat": {"conversationId", "streamId"},
     "create_message": {"conversationId", "parentMessageId"},
