@@ -80,9 +80,7 @@ class AudioService:
         """The media type once the provider has begun, then what it says."""
         async with (
             self._work.begun(job) as (picked, refusal),
-            aclosing(
-                picked.endpoint.pour(picked.wanted.model, spoken(picked, said), picked.credentials)
-            ) as sounds,
+            aclosing(picked.pour(spoken(picked, said))) as sounds,
             aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
         ):
             begun = False
@@ -146,4 +144,4 @@ async def written(picked: Picked, recorded: Recorded, file: FormFile) -> Json | 
         recorded.granularities,
     )
     errand = recording_errand(picked.settings, request)
-    return await picked.endpoint.ask(errand, picked.credentials)
+    return await picked.ask(errand)

@@ -58,7 +58,7 @@ class ImageService:
 async def drawn(picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:
     """What the endpoint's provider drew."""
     request = ImageRequest(picked.wanted, drawing.prompt, drawing.parameters, files)
-    return await picked.endpoint.ask(images_errand(picked.settings, request), picked.credentials)
+    return await picked.ask(images_errand(picked.settings, request))
 
 
 def files_of(drawing: Drawing) -> Iterator[FormFile]:

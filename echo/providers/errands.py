@@ -14,7 +14,6 @@ from echo.providers.constants import MAX_SOUND_BYTES
 from echo.providers.failures import ProviderFailure, unusable
 from echo.providers.models import ModelList
 from echo.providers.provider import VOICE, Access, Dialect, HttpProvider
-from echo.providers.retries import Attempts
 from echo.providers.transport import Call, Transport
 from echo.settings import ProviderSettings
 
@@ -54,12 +53,12 @@ class Endpoint(ChatProvider, Protocol):
     """An endpoint that is asked for more than chats. What it raises is as of a `ChatProvider`."""
 
     async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
-        """The answer; what fails for a moment is tried again."""
+        """The answer of a model; what fails for a moment is tried again."""
 
     def pour(
         self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
-        """Speech as it comes; closing it ends the provider's work."""
+        """A model's speech as it comes; closing it ends the provider's work."""
 
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """Every model that the provider lists, whatever for; empty where it does not tell. Never fails."""
@@ -74,10 +73,8 @@ class HttpEndpoint(HttpProvider):
 
     async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts = Attempts(limits.attempts, limits.pause_seconds)
-        tries = self._tries_of(errand.model, credentials, errand.call, attempts)
-        seconds = min(ERRAND_SECONDS, limits.stream_seconds)
+        tries = self._tries(errand.model, credentials, errand.call)
+        seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
         with self._asking(errand.name):
             while True:
                 try:
@@ -94,16 +91,14 @@ class HttpEndpoint(HttpProvider):
         self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         """See `Endpoint`."""
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries_of(model, credentials, call, attempts)
+        tries, begun = self._tries(model, credentials, call), False
         with self._asking(VOICE):
             while True:
                 try:
                     async with aclosing(self._sounds(tries.call)) as sounds:
                         async for sound in sounds:
-                            tries.worked()
                             begun = True
+                            tries.worked()
                             yield sound
                     return
                 except ProviderFailure as failure:

@@ -84,7 +84,9 @@ class HttpProvider:
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
         """The whole text of a short answer, asked once only of each key, but for what the provider refuses."""
-        tries = self._tries(request, credentials, self._dialect.short, Attempts(1, 0))
+        tries = self._tries(
+            request.model, credentials, lambda access: self._dialect.short(request, access), Attempts(1, 0)
+        )
         with self._asking("title"):
             while True:
                 try:
@@ -97,32 +99,23 @@ class HttpProvider:
 
     def _tries(
         self,
-        request: ChatRequest,
-        credentials: Credentials | None,
-        make: Callable[[ChatRequest, Access], Call],
-        attempts: Attempts,
-    ) -> Tries:
-        return self._tries_of(request.model, credentials, lambda access: make(request, access), attempts)
-
-    def _tries_of(
-        self,
         model: str,
         credentials: Credentials | None,
         make: Callable[[Access], Call],
-        attempts: Attempts,
+        attempts: Attempts | None = None,
     ) -> Tries:
+        """One request to a model, with each key or deployment that there is for it."""
+        limits, name = self._transport.limits, self._settings.name
         turn = self._sites.among(self._accesses(credentials, model), model)
-        name = self._settings.name
+        attempts = attempts or Attempts(limits.attempts, limits.pause_seconds)
         return Tries(turn, lambda access: Adapting(self._refused, make(access), name), attempts)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer as it comes; see `ChatProvider`."""
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        tries = self._tries(request, credentials, self._dialect.chat, attempts)
-        asked = time.perf_counter()
+        tries = self._tries(request.model, credentials, lambda access: self._dialect.chat(request, access))
+        asked, begun = time.perf_counter(), False
         with self._asking(CHAT):
             while True:
                 try:
