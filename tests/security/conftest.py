@@ -48,7 +48,7 @@ class Belongings:
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
         # The names of endpoints and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "tool")}
+        made |= {name: self.ids[name] for name in ("endpoint", "itemType", "tool")}
         return made
 
 
@@ -110,12 +110,15 @@ def kept(user: UserClient) -> dict[str, str]:
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
     preset = {"title": "private preset", "endpoint": "openAI"}
+    made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
+        "itemType": "tool",
+        "itemId": f"private-{user.id}",
         "name": "private endpoint",
         "endpoint": "Fake",
         "tool": "web_search",
