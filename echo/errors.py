@@ -293,6 +293,8 @@ def from_os_error(error: OSError) -> ApiError | None:
 
 # OpenAI's name for the kind of error that a status means; every other below 500 is an invalid request.
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+# Its code that is a kind as well.
+NO_QUOTA = "insufficient_quota"
 
 
 def openai_error(error: ApiError) -> dict[str, Any]:
@@ -301,7 +303,7 @@ def openai_error(error: ApiError) -> dict[str, Any]:
     said = "; ".join(f"{item.field} {item.message}" for item in error.errors)
     return {
         "message": f"{error.message} ({said})" if said else error.message,
-        "type": _OPENAI_TYPES.get(error.status, default),
+        "type": NO_QUOTA if error.code == NO_QUOTA else _OPENAI_TYPES.get(error.status, default),
         "param": error.errors[0].field if error.errors else None,
         "code": error.code,
     }

@@ -22,6 +22,7 @@ from echo.conversations.token_count import count_tokens
 from echo.files import FileStore
 from echo.library.assembly import Library, build_library
 from echo.observation.readiness import Dependency, Readiness
+from echo.programs.assembly import ProgramParts, Programs, build_programs
 from echo.providers.assembly import ProviderParts, build_provider_parts
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
@@ -48,6 +49,7 @@ class Services:
     count_tokens: Callable[[str], int]
     library: Library
     people: PeoplePicker
+    programs: Programs
     providers: ProviderParts
     readiness: Readiness
     roles: RoleAdministration
@@ -77,27 +79,39 @@ def build_services(settings: Settings, database: Database) -> Services:
         library.memories.text,
         agents.for_chat,
     )
+    completions = build_completions(
+        settings, database, CompletionParts(accounts, providers, background, count_tokens)
+    )
+    transcriber = build_transcriber(settings)
+    programs = ProgramParts(
+        completions.reachable,
+        accounts.standing,
+        completions.under_way,
+        completions.meter,
+        providers,
+        transcriber,
+        count_tokens,
+    )
     return Services(
         access=access.access,
         accounts=accounts,
         agents=agents,
         background=background,
         chat=build_chat(settings, database, chat),
-        completions=build_completions(
-            settings, database, CompletionParts(accounts, providers, background, count_tokens)
-        ),
+        completions=completions,
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         library=library,
         people=access.people,
+        programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,
         startup=read_startup(settings),
-        transcriber=build_transcriber(settings),
+        transcriber=transcriber,
     )
 
 

@@ -21,8 +21,14 @@ def create_api_key(services: Services, caller: Caller, *, body: Json) -> Json:
 
 
 def get_api_key(services: Services, caller: Caller, *, api_key_id: str) -> Json:
-    """One key."""
+    """One key, with what it has used."""
     return schemas.api_key.dump_one(services.accounts.api_keys.get(caller.id, api_key_id))
+
+
+def update_api_key(services: Services, caller: Caller, *, api_key_id: str, body: Json) -> Json:
+    """Change the fields of a key that are sent."""
+    changes = schemas.api_key_change.load(body)
+    return schemas.api_key.dump_one(services.accounts.api_keys.change(caller.id, api_key_id, changes))
 
 
 def delete_api_key(services: Services, caller: Caller, *, api_key_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.completions.asking import all_text
 from echo.conversations.message_size import check_size
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
@@ -11,7 +12,12 @@ from handlers.schemas import completions as schemas
 
 def list_v1_models(services: Services, caller: Caller) -> Pending:
     """The models that the caller reaches, as `endpoint/model`."""
-    return services.completions.models(caller.id)
+    return services.completions.models(caller)
+
+
+def get_v1_model(services: Services, caller: Caller, *, model: str) -> Pending:
+    """One model, whether it chats or not."""
+    return services.programs.model(caller, model)
 
 
 def create_chat_completion(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:
@@ -19,5 +25,5 @@ def create_chat_completion(services: Services, caller: Caller, *, body: dict[str
     question = schemas.question.load(body)
     if question.store:
         for turn in question.turns:
-            check_size(turn.text, services.settings.max_message_bytes)
+            check_size(all_text(turn), services.settings.max_message_bytes)
     return services.completions.create(caller, question)

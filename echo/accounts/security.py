@@ -20,6 +20,9 @@ from echo.handling.caller import Caller
 Check = Callable[[ConnexionRequest], Awaitable[Any]]
 
 MAX_REMEMBERED = 10_000
+API_KEY_HEADER = "x-api-key"
+# Set in the context of a request that has two different ones.
+TWO_KEYS = "echo.two_keys"
 # The `bearerFormat` of the document's schemes that are sent alike: by it an operation says which it takes.
 # Set in the scheme of the same cookie where it only shows who looks at a picture.
 SHOWS_PICTURES = "x-echo-shows-pictures"
@@ -71,12 +74,13 @@ class Security:
         }
         return {
             "bearer": lambda: SchemeFactory(lambda scheme: bearers[scheme["bearerFormat"]]),
-            "apiKey": lambda: SchemeFactory(
-                lambda scheme: (
-                    self.check_picture_cookie if scheme.get(SHOWS_PICTURES) else self.check_refresh_cookie
-                )
-            ),
+            "apiKey": lambda: SchemeFactory(self._check_of),
         }
+
+    def _check_of(self, scheme: dict[str, Any]) -> Check:
+        if scheme["in"] == "header":
+            return self.check_key_header
+        return self.check_picture_cookie if scheme.get(SHOWS_PICTURES) else self.check_refresh_cookie
 
     async def check_access_token(self, request: ConnexionRequest) -> Any:
         """The caller of an access token; raises `Unauthorized`. An API key is none."""
@@ -105,8 +109,25 @@ class Security:
         token = bearer_of(request)
         if token is None or not token.startswith(KEY_PREFIX):
             return NO_VALUE
-        caller = await self._api_keys.caller(token)
-        if caller is None:
+        return await self._of_key(token)
+
+    async def check_key_header(self, request: ConnexionRequest) -> Any:
+        """The caller of an API key as Anthropic's clients send it; raises `Unauthorized`.
+
+        Also where the request bears something else as well: whose it is must not depend on which one is read. Of
+        an operation's schemes this is the first, so that it is asked before the others.
+        """
+        key = request.headers.get(API_KEY_HEADER, "").strip()
+        if not key:
+            return NO_VALUE
+        if bearer_of(request) not in (None, key):
+            request.context[TWO_KEYS] = True
+            both = "x-api-key and Authorization hold different keys; send one of them."
+            raise Unauthorized(both, code="invalid_api_key")
+        return await self._of_key(key)
+
+    async def _of_key(self, key: str) -> Any:
+        if (caller := await self._api_keys.caller(key)) is None:
             raise key_refused()
         return {"sub": caller.id, "caller": caller}
 
@@ -153,6 +174,8 @@ class SchemeFactory:
 
 
 def bearer_of(request: ConnexionRequest) -> str | None:
-    """What a request bears; None where it bears nothing."""
+    """What a request bears; None where it bears nothing, or another key beside it."""
+    if request.context.get(TWO_KEYS):
+        return None
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else None

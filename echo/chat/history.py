@@ -139,5 +139,5 @@ def turns_of(messages: Sequence[Document], attachments: Mapping[str, Sequence[At
             before = turns.pop()
             text = "\n\n".join(filter(None, (before.text, text)))
             files = (*before.attachments, *files)
-        turns.append(Turn(role, text, files))
+        turns.append(Turn.of_text(role, text, files))
     return turns

@@ -28,7 +28,6 @@ Ending = Literal["complete", "aborted", "interrupted", "error"]
 TITLE_SECONDS = 2.0
 # While the database is away an answer is held, and storing it tried again; each attempt may fail at once.
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Run:
                 self._tell_usage(voice, await self._used(voice), number)
         for voice in self._voices:
             voice.close("completed" if outcome.is_complete else "cancelled")
-        self.titling = self.titling and outcome.is_complete
+        self.titling = self.titling and self._failure is None and self._stopped != "interrupted"
         answer = to_store(self.prepared, outcome)
         self.finishing = True
         await self._tools.pause()
@@ -147,7 +146,9 @@ class Run:
         if self.titling:
             own = self._voices[0].shown.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
-            title = await self._title(answer_parts, conversation.get("title"))
+            # Who stops an answer does not wait for the title.
+            patience = TITLE_SECONDS if outcome.is_complete else 0.0
+            title = await self._title(answer_parts, conversation.get("title"), patience)
             conversation = {**conversation, "title": title}
         self._tell(conversation, answer, outcome, await self._left())
 
@@ -210,12 +211,12 @@ class Run:
         stored: Mapping[str, Any] = await self._tools.in_thread(self._tools.chats.finish, *place, answer)
         return stored
 
-    async def _title(self, content: list[Json], present: Any) -> Any:
-        """The conversation's title, if it comes soon enough."""
+    async def _title(self, content: list[Json], present: Any, patience: float) -> Any:
+        """The conversation's title, if it comes within so many seconds."""
         made: list[str] = []
         task = asyncio.create_task(self._make_title(text_of(content), made))
         self._tools.keep(self, task)
-        await asyncio.wait((task,), timeout=TITLE_SECONDS)
+        await asyncio.wait((task,), timeout=patience)
         if not made:
             return present
         self.transcript.add(frames.MESSAGE, frames.title(self.prepared.conversation_id, made[0]))
@@ -253,7 +254,7 @@ class Run:
             self.transcript.add(frames.MESSAGE, {**told, **({"pendingSteers": left} if left else {})})
 
     def _fail(self, error: ApiError) -> None:
-        self.titling, self.ending = False, "interrupted" if error.code == INTERRUPTED else "error"
+        self.titling, self.ending = False, "interrupted" if error.code == frames.INTERRUPTED else "error"
         wait = int(error.headers["Retry-After"]) if isinstance(error, TooManyRequests) else None
         self.transcript.add(frames.ERROR, frames.failed(error.message, error.code, wait))
 

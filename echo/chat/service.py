@@ -9,6 +9,7 @@ import structlog
 
 from echo.background import Background
 from echo.chat.follow import Reading, follow
+from echo.chat.frames import INTERRUPTED
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.mirrors import Mirrors
 from echo.chat.running import Running, milliseconds
@@ -27,6 +28,10 @@ Json = dict[str, Any]
 TITLE_SECONDS = 15.0
 ABORT_SECONDS = 5.0
 LOOK_SECONDS = 0.2
+# LibreChat's client of protocol 2 asks for the state of a run when the last event comes, and only then shows the
+# event. If the answer to its abort arrives in between, it drops the event, and keeps an answer without an id and a
+# chat without an address. LibreChat has work to do there that takes longer than the client's question.
+LAST_EVENT_SECONDS = 1.0
 
 
 class ChatService:
@@ -58,14 +63,17 @@ class ChatService:
         created_at: int | None = None,
         resume: bool = False,
         protocol: int = 1,
+        reconnects: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """The events of a conversation's newest run, or of the one that began at `created_at`.
 
-        `protocol` is the version of LibreChat's that the reader speaks. Raises `NotFound` for a run that is not
-        there, or was forgotten some minutes after its end.
+        `protocol` is the version of LibreChat's that the reader speaks; for `reconnects` see `echo.chat.follow`.
+        Raises `NotFound` for a run that is not there, or was forgotten some minutes after its end.
         """
         run = self._running.get(owner, stream_id, created_at)
-        reading = Reading(resume, protocol)
+        if reconnects and run["status"] == INTERRUPTED:
+            raise NotFound
+        reading = Reading(resume, protocol, reconnects=reconnects)
         if resume and run["status"] == RUNNING:
             reading = replace(reading, pending=self._stores.steers.pending(owner, run["_id"]))
         if local := self._hub.local(run["_id"]):
@@ -129,6 +137,7 @@ class ChatService:
     ) -> Json:
         """End a run, the owner's newest where none is named; what came so far is stored when this returns.
 
+        Readers of protocol 2 have had time for the last event by then.
         Raises `NotFound` for one that is not there or has ended.
         """
         run = await self._hub.in_thread(self._running.to_end, owner, stream_id, created_at)
@@ -145,6 +154,8 @@ class ChatService:
         except TimeoutError:
             pass  # It will end; only that it has is not known yet.
         pending = await self._hub.in_thread(self._stores.steers.close, owner, run["_id"])
+        if protocol > 1:
+            await asyncio.sleep(LAST_EVENT_SECONDS)
         return {
             "success": True,
             "aborted": run["conversationId"],

@@ -10,7 +10,7 @@ from echo.chat import frames
 from echo.chat.prepared import Asking
 from echo.chat.transcript import Transcript
 from echo.errors import ApiError
-from echo.providers.chat import Event, Finished, ReasoningDelta, TextDelta, Usage
+from echo.providers.chat import Event, Finished, ReasoningDelta, RefusalDelta, TextDelta, Usage
 
 Json = dict[str, Any]
 
@@ -62,7 +62,8 @@ class Voice:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
+        if isinstance(event, TextDelta | RefusalDelta):
+            # People read a refusal as they read an answer.
             self._extend(frames.TEXT, event.text)
         elif isinstance(event, ReasoningDelta):
             self._extend(frames.THINK, event.text)

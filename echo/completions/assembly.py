@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.accounts.assembly import Accounts
+from echo.accounts.metering import Meter
 from echo.background import Background
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
+from storage.accounts.key_usage import KeyUsageRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository
 from storage.core.database import Database
@@ -34,11 +36,18 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         parts.background,
         parts.count_tokens,
     )
+    limits = settings.provider_limits
+    meter = Meter(
+        KeyUsageRepository(database),
+        parts.count_tokens,
+        hold_seconds=limits.attempts * limits.first_seconds + limits.stream_seconds,
+    )
     return CompletionService(
         Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),
         keeper,
         parts.accounts.standing,
         parts.count_tokens,
+        meter=meter,
         most_open=settings.open_completions,
         check_texts=parts.providers.moderation.check,
     )

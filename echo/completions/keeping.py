@@ -10,14 +10,16 @@ import structlog
 from echo.background import Background
 from echo.chat.context import MESSAGE_TOKENS, Weighed, picture_tokens, window_of
 from echo.chat.history import History, branch_of, turns_of
-from echo.completions.asking import Question
+from echo.completions.answers import Answer
+from echo.completions.asking import Question, all_text
+from echo.completions.exchange import said_in
 from echo.completions.models import Chosen
 from echo.errors import ServiceUnavailable
 from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
 from storage.conversations.chats import ChatRepository
-from storage.conversations.exchanges import ExchangeRepository, Origin, Said
+from storage.conversations.exchanges import ExchangeRepository, Origin
 from storage.core.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -68,18 +70,18 @@ class Keeper:
 
     def _weight(self, question: Question) -> int:
         """The tokens of all that the request itself says."""
-        texts = sum(self.count_tokens(turn.text) + MESSAGE_TOKENS for turn in question.turns)
+        texts = sum(self.count_tokens(all_text(turn)) + MESSAGE_TOKENS for turn in question.turns)
         pictures = (each for turn in question.turns for each in turn.attachments)
         return texts + sum(picture_tokens(None, None) for each in pictures if each.media_type in IMAGE_TYPES)
 
     async def keep(
-        self, owner: str, question: Question, earlier: Earlier, chosen: Chosen, answer: str
+        self, owner: str, question: Question, earlier: Earlier, chosen: Chosen, answer: Answer
     ) -> str | None:
         """Store the exchange if that was asked for; the id of its conversation. A new one gets a title later."""
         if not question.store:
             return None
         # In a thread: to count long or many texts takes long enough for other streams to falter.
-        said = await asyncio.to_thread(self._exchange, question, answer)
+        said = await asyncio.to_thread(said_in, question.turns, answer.first, self.count_tokens)
         kind = CUSTOM if chosen.endpoint.type == CUSTOM else None
         origin = Origin(chosen.endpoint.name, chosen.model, kind)
         if question.conversation_id is None:
@@ -87,19 +89,14 @@ class Keeper:
             made = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
             with suppress(ServiceUnavailable):
                 # Not when the server stops at this moment: the exchange is kept, titled or not.
-                self.background.submit(self._title(owner, made, question.turns[0].text, answer, chosen))
+                self.background.submit(
+                    self._title(owner, made, _first_words(question), answer.whole_text, chosen)
+                )
             return made
         conversation_id = question.conversation_id
         add = self.exchanges.add
         await asyncio.to_thread(add, owner, conversation_id, said, origin, parent=earlier.last)
         return conversation_id
-
-    def _exchange(self, question: Question, answer: str) -> list[Said]:
-        turns = [self._said(turn.role, turn.text) for turn in question.turns]
-        return [*turns, self._said("assistant", answer)]
-
-    def _said(self, sender: str, text: str) -> Said:
-        return Said(sender, text, self.count_tokens(text))
 
     async def _title(self, owner: str, conversation_id: str, first: str, answer: str, chosen: Chosen) -> None:
         title = await self.titles.title_for(
@@ -114,3 +111,9 @@ class Keeper:
             await asyncio.to_thread(self.chats.give_title, owner, conversation_id, title)
         except StorageError as error:
             log.warning("a title could not be stored", cause=repr(error))
+
+
+def _first_words(question: Question) -> str:
+    """What a title is made from: what the user says first, or else what there is."""
+    said = [turn.text for turn in question.turns if turn.role == "user" and turn.text]
+    return (said or [question.system or ""])[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from echo.accounts.user_keys import KeyService
 from echo.chat.variables import Variables
 from echo.errors import ApiError, NotFound
+from echo.handling.caller import Caller
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
 from storage.accounts.users import UserRepository
@@ -24,26 +25,33 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Reach:
-    """What one caller reaches."""
+    """What one caller reaches: what the user reaches, as far as the API key opens it."""
 
     providers: Providers
     settings: Mapping[str, ProviderSettings]
     credentials: Mapping[str, Credentials | None]
     variables: Variables
+    caller: Caller
 
     async def models(self) -> list[tuple[str, str]]:
         """Pairs of endpoint and model for everything for which there is a key."""
-        names = [name for name in self.providers if self._has_key(name)]
+        names = [name for name in self.providers if self.has_key(name)]
         found = await asyncio.gather(*(self._models_of(name) for name in names))
-        return [(name, model) for name, models in zip(names, found, strict=True) for model in models]
+        return [
+            (name, model)
+            for name, models in zip(names, found, strict=True)
+            for model in models
+            if self.caller.may_ask(name, model)
+        ]
 
     async def choose(self, wanted: str) -> Chosen:
         """The model of that name. Raises `NotFound`, also for a bare name that several endpoints have."""
         endpoints = [name for name in self.providers if wanted.startswith(f"{name}/")]
-        # The longest: one endpoint's name may begin like another's.
-        if endpoint := max(endpoints, key=len, default=None):
+        # The longest first: one endpoint's name may begin like another's.
+        for endpoint in sorted(endpoints, key=len, reverse=True):
             model = wanted.removeprefix(f"{endpoint}/")
-            if model in await self.providers[endpoint].models(self.credentials.get(endpoint)):
+            may_ask = self.caller.may_ask(endpoint, model)
+            if may_ask and model in await self.providers[endpoint].models(self.credentials.get(endpoint)):
                 return self._chosen(endpoint, model)
         having = [endpoint for endpoint, model in await self.models() if model == wanted]
         if len(having) > 1:
@@ -60,7 +68,8 @@ class Reach:
             self.providers[endpoint], self.settings[endpoint], model, self.credentials.get(endpoint)
         )
 
-    def _has_key(self, endpoint: str) -> bool:
+    def has_key(self, endpoint: str) -> bool:
+        """Whether there is a key for the endpoint, the server's or the caller's own."""
         return self.settings[endpoint].available or self.credentials.get(endpoint) is not None
 
     async def _models_of(self, endpoint: str) -> tuple[str, ...]:
@@ -86,10 +95,10 @@ class Models:
         self._settings = {each.name: each for each in settings}
         self._keys = keys
 
-    def reach_of(self, owner: str) -> Reach:
-        """What the owner reaches; asks the database for the keys that the owner has brought, and for the owner."""
-        credentials = {name: self._keys.credentials(owner, name) for name in self._providers}
-        variables = Variables(lambda: self._users.get(owner))
+    def reach_of(self, caller: Caller) -> Reach:
+        """What the caller reaches; asks the database for the keys that the user has brought, and for the user."""
+        credentials = {name: self._keys.credentials(caller.id, name) for name in self._providers}
+        variables = Variables(lambda: self._users.get(caller.id))
         if any(each.is_personal for each in self._settings.values()):
             variables.read_user()
-        return Reach(self._providers, self._settings, credentials, variables)
+        return Reach(self._providers, self._settings, credentials, variables, caller)

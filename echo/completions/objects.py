@@ -2,54 +2,18 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
 
+from echo.completions.answers import Answer
 from echo.errors import ApiError, openai_error
-from echo.providers.chat import Event, Finished, FinishReason, ReasoningDelta, TextDelta, Usage
 
 Json = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
 # A comment (HTML standard, section 9.2.6), which clients pass over.
 SILENT = b": still working\n\n"
-
-
-@dataclass
-class Answer:
-    """A model's answer as it grows."""
-
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    usage: Usage | None = None
-    finish: FinishReason = "other"
-
-    def take(self, event: Event) -> Json | None:
-        """Add an event; what a chunk for it tells, None where it tells nothing yet."""
-        match event:
-            case TextDelta(text):
-                self.text.append(text)
-                return {"content": text}
-            case ReasoningDelta(text):
-                self.reasoning.append(text)
-                return {"reasoning_content": text}
-            case Usage():
-                self.usage = event
-            case Finished(reason):
-                self.finish = reason
-        return None
-
-    @property
-    def whole_text(self) -> str:
-        """The text so far."""
-        return "".join(self.text)
-
-    @property
-    def finish_reason(self) -> str:
-        """OpenAI's word for why the model ended; it has none for "other"."""
-        return "stop" if self.finish == "other" else self.finish
 
 
 class Completion:
@@ -60,16 +24,29 @@ class Completion:
 
     def whole(self, answer: Answer, usage: Json, conversation_id: str | None) -> Json:
         """The object of a completion that was not streamed."""
-        message: Json = {"role": "assistant", "content": answer.whole_text, "refusal": None}
-        if answer.reasoning:
-            message["reasoning_content"] = "".join(answer.reasoning)
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+        choices = [
+            {
+                "index": index,
+                "message": said.message,
+                "logprobs": said.logprobs,
+                "finish_reason": answer.finish_reason(index),
+            }
+            for index, said in sorted(answer.said.items())
+        ]
         head = {**self._head, "object": "chat.completion"}
-        return with_conversation({**head, "choices": [choice], "usage": usage}, conversation_id)
+        return with_conversation({**head, "choices": choices, "usage": usage}, conversation_id)
 
-    def chunk(self, delta: Json, finish: str | None = None, conversation_id: str | None = None) -> bytes:
-        """A chunk of a stream, as a frame."""
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    def chunk(
+        self,
+        delta: Json,
+        finish: str | None = None,
+        conversation_id: str | None = None,
+        *,
+        index: int = 0,
+        logprobs: Json | None = None,
+    ) -> bytes:
+        """A chunk of a stream, as a frame; `index` says which answer it is of."""
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         head = {**self._head, "object": "chat.completion.chunk"}
         return frame(with_conversation({**head, "choices": [choice]}, conversation_id))
 
@@ -85,11 +62,27 @@ def with_conversation(body: Json, conversation_id: str | None) -> Json:
 
 def usage_of(answer: Answer, asked: Iterable[str], count: Callable[[str], int]) -> Json:
     """The tokens that the provider counted; what it did not count is counted here, near enough."""
-    if answer.usage is not None:
-        prompt, completion = answer.usage.input_tokens, answer.usage.output_tokens
+    told = answer.usage
+    if told is None:
+        prompt, completion = sum(map(count, asked)), sum(map(count, _written(answer)))
     else:
-        prompt, completion = sum(map(count, asked)), count(answer.whole_text)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        prompt, completion = told.input_tokens, told.output_tokens
+    usage: Json = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    if told is not None and told.cached_tokens:
+        usage["prompt_tokens_details"] = {"cached_tokens": told.cached_tokens}
+    if told is not None and told.reasoning_tokens:
+        usage["completion_tokens_details"] = {"reasoning_tokens": told.reasoning_tokens}
+    return usage
+
+
+def _written(answer: Answer) -> Iterator[str]:
+    for said in answer.said.values():
+        yield said.whole_text or "".join(said.refusal)
+        yield from (call.arguments for call in said.tool_calls)
 
 
 def frame(body: Json) -> bytes:
@@ -103,11 +96,10 @@ def error_frame(error: ApiError) -> bytes:
 
 
 def model_list(names: Iterable[tuple[str, str]]) -> Json:
-    """The list of models, from pairs of endpoint and model; when they were made nobody knows here."""
-    return {
-        "object": "list",
-        "data": [
-            {"id": f"{endpoint}/{model}", "object": "model", "created": 0, "owned_by": endpoint}
-            for endpoint, model in names
-        ],
-    }
+    """The list of models, from pairs of endpoint and model."""
+    return {"object": "list", "data": [model_object(*each) for each in names]}
+
+
+def model_object(endpoint: str, model: str) -> Json:
+    """One model; when it was made nobody knows here."""
+    return {"id": f"{endpoint}/{model}", "object": "model", "created": 0, "owned_by": endpoint}

@@ -2,27 +2,47 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
-from echo.completions.asking import Question, newest_text
+from echo.completions.answers import Answer, logprobs_object
+from echo.completions.asking import Question, all_text, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
-from echo.completions.objects import DONE, SILENT, Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.objects import (
+    DONE,
+    SILENT,
+    Completion,
+    error_frame,
+    model_list,
+    usage_of,
+)
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.errors import BadGateway, TooManyRequests
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
-from echo.providers.chat import ChatRequest, Event
+from echo.providers.chat import (
+    ChatRequest,
+    Event,
+    Logprobs,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
 RETRY_SECONDS = 5
+# A body, its status and headers.
+Reply = tuple[dict[str, Any] | EventStream, int, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,7 @@ class Job:
     question: Question
     earlier: Earlier
     reach: Reach
+    spending: Spending
 
 
 class OpenCompletions:
@@ -59,7 +80,7 @@ class OpenCompletions:
 class CompletionService:
     """What the operations under `/v1` do; an account may have `most_open` completions at once.
 
-    `check_texts` raises for texts that no model may get.
+    `meter` holds the limits of API keys, `check_texts` raises for texts that no model may get.
     """
 
     def __init__(
@@ -69,6 +90,7 @@ class CompletionService:
         standing: Standing,
         count_tokens: Callable[[str], int],
         *,
+        meter: Meter,
         most_open: int,
         check_texts: Callable[..., Awaitable[None]],
         pulse_seconds: float = PULSE_SECONDS,
@@ -77,13 +99,29 @@ class CompletionService:
         self._keeper = keeper
         self._standing = standing
         self._count = count_tokens
+        self._meter = meter
         self._check_texts = check_texts
         self._open = OpenCompletions(most_open)
         self._pulse_seconds = pulse_seconds
 
-    def models(self, owner: str) -> Pending:
-        """The models that the owner reaches."""
-        reach = self._models.reach_of(owner)
+    @property
+    def under_way(self) -> OpenCompletions:
+        """What is being answered; the other operations of `/v1` are counted with it."""
+        return self._open
+
+    @property
+    def meter(self) -> Meter:
+        """Counts for the limits of API keys."""
+        return self._meter
+
+    @property
+    def reachable(self) -> Models:
+        """Finds out what a caller reaches."""
+        return self._models
+
+    def models(self, caller: Caller) -> Pending:
+        """The models that the caller reaches."""
+        reach = self._models.reach_of(caller)
 
         async def make() -> dict[str, Any]:
             return model_list(await reach.models())
@@ -96,14 +134,14 @@ class CompletionService:
         Raises `storage.core.errors.NotFound` for a conversation that is not the caller's. It ends as soon as the
         caller may not be here any more, and is not kept then.
         """
-        earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller.id)
+        earlier, reach = self._keeper.earlier(caller.id, question), self._models.reach_of(caller)
         earlier = replace(earlier, system=reach.variables.prompt(earlier.system))
-        job = Job(caller, question, earlier, reach)
+        job = Job(caller, question, earlier, reach, self._meter.begin(caller))
         if question.stream:
             return Pending(lambda: self._stream(job))
         return Pending(lambda: self._whole(job))
 
-    async def _whole(self, job: Job) -> dict[str, Any]:
+    async def _whole(self, job: Job) -> Reply:
         answer = Answer()
         try:
             async with (
@@ -114,13 +152,14 @@ class CompletionService:
         except TimeoutError as error:
             raise BadGateway from error
         kept = await self._keep(job, chosen, answer)
-        return Completion(job.question.model).whole(answer, await self._usage(answer, request), kept)
+        whole = Completion(job.question.model).whole(answer, await self._usage(answer, request), kept)
+        return whole, 200, job.spending.headers
 
-    async def _stream(self, job: Job) -> EventStream:
+    async def _stream(self, job: Job) -> Reply:
         frames = self._frames(job)
         # Up to the first event, or a first while: what goes wrong before has a status of its own.
         await anext(frames)
-        return EventStream(frames)
+        return EventStream(frames), 200, job.spending.headers
 
     async def _frames(self, job: Job) -> AsyncGenerator[bytes, None]:
         """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed."""
@@ -147,15 +186,21 @@ class CompletionService:
         beats: AsyncIterator[Event | Silence],
     ) -> AsyncGenerator[bytes, None]:
         answer, completion = Answer(), Completion(job.question.model)
-        yield completion.chunk({"role": "assistant", "content": ""})
+        for index in range(request.n or 1):
+            yield completion.chunk({"role": "assistant", "content": ""}, index=index)
         while event is not OVER:
             if isinstance(event, Signal):
                 yield SILENT
-            elif delta := answer.take(event):
-                yield completion.chunk(delta)
+            elif isinstance(event, Logprobs):
+                answer.take(event)
+                yield completion.chunk({}, index=event.choice, logprobs=logprobs_object(event))
+            elif told := answer.take(event):
+                yield completion.chunk(told[1], index=told[0])
             event = await anext(beats, OVER)
         kept = await self._keep(job, chosen, answer)
-        yield completion.chunk({}, answer.finish_reason, kept)
+        for index in range(1, len(answer.said)):
+            yield completion.chunk({}, answer.finish_reason(index), index=index)
+        yield completion.chunk({}, answer.finish_reason(), kept)
         if job.question.include_usage:
             yield completion.usage_chunk(await self._usage(answer, request))
         yield DONE
@@ -175,19 +220,42 @@ class CompletionService:
             )
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
-            async with aclosing(stream) as events, self._standing.watched(job.caller) as refusal:
+            async with (
+                job.spending.reserved(texts_of(request), request.max_tokens),
+                aclosing(metered(stream, job.spending)) as events,
+                self._standing.watched(job.caller) as refusal,
+            ):
                 yield chosen, request, events, refusal
 
     async def _keep(self, job: Job, chosen: Chosen, answer: Answer) -> str | None:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer.whole_text)
+        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
-        texts = [request.system or "", *(turn.text for turn in request.turns)]
         # In a thread: see `Keeper.keep`.
-        return await asyncio.to_thread(usage_of, answer, texts, self._count)
+        return await asyncio.to_thread(usage_of, answer, texts_of(request), self._count)
+
+
+def texts_of(request: ChatRequest) -> list[str]:
+    """All texts that the model gets."""
+    return [request.system or "", *map(all_text, request.turns)]
+
+
+async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> AsyncGenerator[Event, None]:
+    """The events as they come; what they cost is counted before the end is handed on."""
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
+                    spending.wrote(text)
+                case ToolCallDelta():
+                    spending.wrote(f"{event.name or ''} {event.arguments}")
+                case Usage():
+                    spending.told(event.input_tokens, event.output_tokens)
+            yield event
+    await spending.settle()
 
 
 async def take_all(events: AsyncIterator[Event], answer: Answer) -> None:

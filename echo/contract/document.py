@@ -133,7 +133,9 @@ class Contract:
     @cached_property
     def _templates(self) -> tuple[tuple[re.Pattern[str], Mapping[str, Operation]], ...]:
         return tuple(
-            (template_pattern(path), methods) for path, methods in self._by_path.items() if "{" in path
+            (template_pattern(path, _spanning(methods)), methods)
+            for path, methods in self._by_path.items()
+            if "{" in path
         )
 
     @cached_property
@@ -147,7 +149,8 @@ class Contract:
         """The operations at a path as it was sent (percent-encoded), None if there are none.
 
         A static path wins over a templated one, with all its methods (OpenAPI 3.1, Paths Object). An encoded
-        slash belongs to its parameter. Raises `BadRequest` for a parameter that is not UTF-8.
+        slash belongs to its parameter; a bare one does where the parameter has `x-echo-slashes`. Raises `BadRequest`
+        for a parameter that is not UTF-8.
         """
         if methods := self._static_paths.get(path):
             return Match(methods, {})
@@ -182,11 +185,20 @@ def path_order(path: str) -> tuple[tuple[bool, str], ...]:
     return tuple(("{" in segment, segment) for segment in path.split("/"))
 
 
-def template_pattern(path: str) -> re.Pattern[str]:
-    """The pattern of a path template; a parameter is any text without a slash."""
+def template_pattern(path: str, spanning: frozenset[str] = frozenset()) -> re.Pattern[str]:
+    """The pattern of a path template; a parameter is any text, without a slash unless it is a `spanning` one."""
     parts = re.split(r"\{([^}]+)\}", path)
     return re.compile(
-        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        "".join(
+            f"(?P<{part}>{'.' if part in spanning else '[^/]'}+)" if index % 2 else re.escape(part)
+            for index, part in enumerate(parts)
+        )
+    )
+
+
+def _spanning(methods: Mapping[str, Operation]) -> frozenset[str]:
+    return frozenset(
+        each.name for operation in methods.values() for each in operation.parameters if each.has_slashes
     )
 
 

@@ -29,7 +29,7 @@ class Fields(dict[str, str]):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared parameter."""
+    """One declared parameter; `has_slashes` if it is of the path and may have several segments of it."""
 
     name: str
     location: str
@@ -39,6 +39,7 @@ class Parameter:
     validator: Validator
     default: Any
     item_type: str = ""
+    has_slashes: bool = False
 
     @classmethod
     def compile(cls, raw: Mapping[str, Any], compiler: SchemaCompiler) -> Self:
@@ -54,6 +55,7 @@ class Parameter:
             validator=compiler.compile(schema),
             default=schema.get("default"),
             item_type=items.get("type", ""),
+            has_slashes=raw.get("x-echo-slashes", False),
         )
 
     def read(self, source: Mapping[str, str], arguments: dict[str, Any]) -> FieldError | None:

@@ -1,12 +1,13 @@
 """Links by which others read a conversation: made and withdrawn by its owner, read by whoever may."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from echo.access.kinds import VIEW, ResourceType
 from echo.access.service import Access
 from echo.conversations.anonymous import Anonymous
+from echo.conversations.link_marks import LinkMarks
 from echo.errors import Conflict, NotFound, Unauthorized, Unprocessable
 from echo.files import FileStore
 from echo.files.kinds import IMAGE_TYPES, served_type
@@ -63,6 +64,11 @@ class Links:
         self._files = files
         self._store = store
         self._reach = reach
+        self._marks = LinkMarks(shares.shared)
+
+    def shared_among(self, owner: str, conversation_ids: Sequence[str]) -> set[str]:
+        """Those of the owner's conversations that have a link; of other processes' links within seconds."""
+        return self._marks.among(owner, conversation_ids)
 
     def list_page(self, owner: str, *, stop: Stop | None = None, **query: Any) -> Page:
         """Some of the owner's links; see `ShareRepository.list_page`."""
@@ -87,6 +93,7 @@ class Links:
             )
             self._grant(caller, link, public=self._access.allowed(caller, PERMISSION, "SHARE_PUBLIC"))
             self._shares.insert(caller.id, link)
+            self._marks.forget(caller.id)
         except NothingToShare as error:
             raise nothing_to_share() from error
         except AlreadyThere as error:
@@ -109,6 +116,7 @@ class Links:
         link = self._shares.get(owner, share_id)
         self._access.forget(LINK, [link["_id"]])
         self._shares.delete(owner, share_id)
+        self._marks.forget(owner)
         return link
 
     def find(self, reader: Caller | None, share_id: str) -> Document:

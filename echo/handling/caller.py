@@ -4,6 +4,26 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class KeyGrant:
+    """What the API key of a request opens: the models of these names, all with None; `is_counted` has other limits.
+
+    A name is `endpoint/model`, `endpoint/*` for all that an endpoint has, or without a slash a model wherever it is.
+    """
+
+    id: str
+    models: tuple[str, ...] | None = None
+    is_counted: bool = False
+
+    def may_ask(self, endpoint: str, model: str) -> bool:
+        """Whether the key opens a model of an endpoint."""
+        # A model's own name may look like an endpoint with a model of its own: then it counts only in full.
+        bare = set() if "/" in model else {model}
+        return self.models is None or not bare.union((f"{endpoint}/{model}", f"{endpoint}/*")).isdisjoint(
+            self.models
+        )
+
+
+@dataclass(frozen=True)
 class Caller:
     """The authenticated user of a request: in a session, or with an API key, of which this is the hash."""
 
@@ -14,6 +34,11 @@ class Caller:
     provider: str
     role: str
     key_hash: str = field(default="", repr=False)
+    key: KeyGrant | None = None
+
+    def may_ask(self, endpoint: str, model: str) -> bool:
+        """Whether nothing that the request came with is in the way of a model; what the user reaches is not asked."""
+        return self.key is None or self.key.may_ask(endpoint, model)
 
 
 @dataclass(frozen=True)

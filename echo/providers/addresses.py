@@ -78,7 +78,7 @@ class AddressGuard:
         host, port = (url.raw_host, url.port) if url else (None, None)
         if url is None or not host or not port:
             raise address_refused()
-        if not (self.allows(host, port) or (_is_open_port(port) and _is_public_host(host))):
+        if not (self.allows(host, port) or (_is_open_port(port) and is_public_host(host))):
             raise address_refused()
         return url
 
@@ -141,7 +141,8 @@ def _parse(text: str) -> URL | None:
         return None
 
 
-def _is_public_host(host: str) -> bool:
+def is_public_host(host: str) -> bool:
+    """Whether a host, by its name or number alone, is an ordinary one on the internet."""
     if ":" in host:
         return is_public(host)
     labels = host.split(".")

@@ -2,44 +2,83 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-FinishReason = Literal["stop", "length", "content_filter", "other"]
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file that goes with a turn: a picture as its bytes, or a text file as UTF-8."""
-
-    filename: str
-    media_type: str
-    content: bytes = field(repr=False)
+from echo.providers.asked import NamedTool, Parameters, ResponseFormat, Tool, ToolChoice
+from echo.providers.events import (
+    Cited,
+    Event,
+    Finished,
+    FinishReason,
+    Logprobs,
+    ReasoningDelta,
+    ReasoningSignature,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from echo.providers.parts import (
+    Attachment,
+    Citation,
+    Part,
+    PictureAddress,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One side's say; `role` is "user" or "assistant"."""
+    """One side's say, in its order.
 
-    role: Literal["user", "assistant"]
-    text: str
-    attachments: tuple[Attachment, ...] = ()
+    "user" and "assistant" say texts and what goes with them; an assistant's calls of tools are followed by turns of
+    "tool", which hold results. A "system" turn is an instruction in the middle of a chat.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of_text(cls, role: Role, text: str, attachments: Sequence[Attachment] = ()) -> "Turn":
+        """A turn that says a text, and what is attached to it."""
+        return cls(role, (*((Text(text),) if text else ()), *attachments))
+
+    @property
+    def text(self) -> str:
+        """What is said: all texts and refusals, a line for each."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, Text | Refusal))
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that go with it."""
+        return tuple(part for part in self.parts if isinstance(part, Attachment))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls of tools."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """The results of tools."""
+        return tuple(part for part in self.parts if isinstance(part, ToolResult))
 
 
 @dataclass(frozen=True)
-class ChatRequest:
-    """What to ask of a model. A parameter that is None is left to the provider; `turns` end with the user's."""
+class ChatRequest(Parameters):
+    """What to ask of a model. A parameter that is None is left to the provider.
+
+    The turns may begin and end with any side; a provider that does not take them so raises `Unprocessable`.
+    """
 
     model: str
     turns: Sequence[Turn]
     system: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    top_k: int | None = None
-    reasoning_effort: str | None = None
     # For whom and in which conversation, by LibreChat's placeholders in the operator's headers; see `personal`.
     placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -52,38 +91,6 @@ class Credentials:
     base_url: str | None = None
 
 
-@dataclass(frozen=True)
-class TextDelta:
-    """A further piece of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class ReasoningDelta:
-    """A further piece of the model's reasoning."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens that the provider counted; the last one that comes is the total."""
-
-    input_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The model has ended; `reason` says why. Nothing but `Usage` follows."""
-
-    reason: FinishReason
-
-
-Event = TextDelta | ReasoningDelta | Usage | Finished
-
-
 class ChatProvider(Protocol):
     """One configured endpoint. What it raises is an `echo.errors.ApiError` without a word of the provider's."""
 
@@ -93,6 +100,8 @@ class ChatProvider(Protocol):
     def stream(self, request: ChatRequest, credentials: Credentials | None = None) -> AsyncIterator[Event]:
         """The answer as it comes. Ends after `Finished`; a stream that breaks off before raises `BadGateway`.
 
+        Calls of tools come only where the request has `tools`.
+
         Closing the iterator ends the provider's work. What failed before the first event may have been tried again.
         """
 
@@ -101,3 +110,37 @@ class ChatProvider(Protocol):
 
 
 Providers = Mapping[str, ChatProvider]
+
+__all__ = [
+    "Attachment",
+    "ChatProvider",
+    "ChatRequest",
+    "Citation",
+    "Cited",
+    "Credentials",
+    "Event",
+    "FinishReason",
+    "Finished",
+    "Logprobs",
+    "NamedTool",
+    "Parameters",
+    "Part",
+    "PictureAddress",
+    "Providers",
+    "Reasoning",
+    "ReasoningDelta",
+    "ReasoningSignature",
+    "Refusal",
+    "RefusalDelta",
+    "ResponseFormat",
+    "Role",
+    "Text",
+    "TextDelta",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolChoice",
+    "ToolResult",
+    "Turn",
+    "Usage",
+]

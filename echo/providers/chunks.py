@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from echo.providers.chat import Event, FinishReason
+from echo.providers.call_pieces import CallPieces
+from echo.providers.chat import Event, FinishReason, Usage
 from echo.providers.failures import of_error, unusable
-from echo.providers.reading import count, dig, read_object, text_at, usage
+from echo.providers.likelihood import cited, logprobs_of
+from echo.providers.reading import count, dig, finish_reason, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
 from echo.providers.streams import Reading
+from echo.providers.think_tags import ThinkTags
 
 FINISH: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "content_filter": "content_filter",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
     # Of servers that only resemble OpenAI's.
     "eos": "stop",
     "eos_token": "stop",
@@ -37,58 +42,118 @@ STATUSES: Mapping[str, int] = {
 class ChunkReader(Reading):
     """Reads `chat.completion.chunk` objects.
 
-    Only one choice counts. Where the request asks for `several`, it is the one of index 0; otherwise the only one,
-    whatever its index: text-generation-inference counts tokens there.
+    Of several `answers` that were asked for each is told. Otherwise only one choice counts: where the operator asks
+    for `several`, the one of index 0, else the only one, whatever its index: text-generation-inference counts tokens
+    there. `tags` says that reasoning may be marked in the text.
     """
 
-    def __init__(self, *, several: bool = False) -> None:
+    def __init__(
+        self, *, several: bool = False, answers: int = 1, logprobs: bool = False, tags: bool = False
+    ) -> None:
         super().__init__()
         self._several = several
-        self._by_delta = False
-        self._wholes = Whole(), Whole()
+        self._answers = answers
+        self._logprobs = logprobs
+        self._tags = tags
+        self._choices: dict[int, _Choice] = {}
+        self._reasons: dict[int, FinishReason] = {}
 
     def read(self, event: ServerEvent) -> Sequence[Event]:
-        """Text, reasoning and usage of a chunk. Raises `ProviderFailure` for an error in its place."""
+        """Text, reasoning, calls and usage of a chunk. Raises `ProviderFailure` for an error in its place."""
         chunk = read_object(event.data)
         if chunk.get("error"):
             raise of_error(chunk["error"], STATUSES)
-        choice = self._choice(chunk.get("choices"))
-        events = self._said(choice)
+        events = [
+            made for index, choice in self._found(chunk.get("choices")) for made in self._read(index, choice)
+        ]
+        return [*events, *_counted(chunk.get("usage"))]
+
+    def end(self) -> list[Event]:
+        """What marks of reasoning have held back; an answer of several that has no reason ended nevertheless."""
+        if self.finish is None and self._reasons:
+            self._settle()
+        held = ((index, choice.tags.rest()) for index, choice in self._choices.items() if choice.tags)
+        return [made for index, rest in held for made in self.said(*rest, choice=index)]
+
+    def _read(self, index: int, choice: dict[str, Any]) -> list[Event]:
+        state = self._choices.get(index)
+        if state is None:
+            state = self._choices[index] = _Choice(index, tags=self._tags)
+        events = self._said(state, choice)
         if (reason := text_at(choice, "finish_reason")) in BROKEN:
             raise unusable(f"finish_{reason}", transient=True)
-        self.ended(reason, FINISH)
-        counts = chunk.get("usage")
-        return [
-            *events,
-            *usage(count(dig(counts, "prompt_tokens")), count(dig(counts, "completion_tokens"))),
-        ]
+        if found := finish_reason(reason, FINISH):
+            self._reasons[index] = found
+            self.reason = reason if index == 0 else self.reason
+            if len(self._reasons) >= self._answers:
+                self._settle()
+        if self._logprobs and (likely := logprobs_of(choice.get("logprobs"), index)):
+            events.append(likely)
+        return events
 
-    def _choice(self, choices: Any) -> dict[str, Any]:
+    def _settle(self) -> None:
+        """Note why each answer ended."""
+        self.finish = self._reasons.get(0, "other")
+        self.others = tuple(self._reasons.get(index, "other") for index in range(1, self._answers))
+
+    def _found(self, choices: Any) -> list[tuple[int, dict[str, Any]]]:
+        """The choices that count, each with its index."""
         found = [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+        if self._answers > 1:
+            indexed = ((each.get("index") or 0, each) for each in found)
+            return [(index, each) for index, each in indexed if index in range(self._answers)]
         first = [each for each in found if each.get("index") in (0, None)]
         chosen = first if self._several else first or found
-        return chosen[0] if chosen else {}
+        return [(0, chosen[0])] if chosen else []
 
-    def _said(self, choice: Mapping[str, Any]) -> list[Event]:
+    def _said(self, state: "_Choice", choice: Mapping[str, Any]) -> list[Event]:
         """What a choice says in its `delta`, or in what servers have in place of that, until one has come."""
-        events = self._spoken(choice.get("delta"))
-        self._by_delta = self._by_delta or bool(events)
-        if self._by_delta:
+        delta, message = choice.get("delta"), choice.get("message")
+        events = [*self._spoken(state, *spoken(delta)), *state.calls.read(delta), *cited(delta, state.index)]
+        state.by_delta = state.by_delta or bool(events)
+        self.called = self.called or _calls(delta) or _calls(message)
+        if state.by_delta:
             return events
-        message = choice.get("message")
-        text, reasoning = spoken(message)
-        self._note_call(message)
-        if text or reasoning:
-            return self.said(self._wholes[0].rest(text), self._wholes[1].rest(reasoning))
-        return self.said(text_at(choice, "text"))
+        if isinstance(message, dict):
+            rests = (known.rest(text) for known, text in zip(state.wholes, spoken(message), strict=True))
+            events = [*self._spoken(state, *rests), *state.calls.read(message, whole=True)]
+            if events or any(spoken(message)):
+                return events
+        return self._spoken(state, text_at(choice, "text"), "", "")
 
-    def _spoken(self, delta: Any) -> list[Event]:
-        self._note_call(delta)
-        text, reasoning = spoken(delta)
-        return self.said(text, reasoning)
+    def _spoken(self, state: "_Choice", text: str, reasoning: str, refusal: str) -> list[Event]:
+        if reasoning:
+            # Who tells the reasoning apart has no need to mark it: what looks like a mark is text.
+            state.tags = None
+        if state.tags and text:
+            text, reasoning = state.tags.take(text)
+        return self.said(text, reasoning, refusal=refusal, choice=state.index)
 
-    def _note_call(self, said: Any) -> None:
-        self.called = self.called or bool(dig(said, "tool_calls") or dig(said, "function_call"))
+
+class _Choice:
+    """What is known of one answer."""
+
+    def __init__(self, index: int, *, tags: bool) -> None:
+        self.index = index
+        self.by_delta = False
+        self.wholes = Whole(), Whole(), Whole()
+        self.calls = CallPieces(index)
+        self.tags = ThinkTags() if tags else None
+
+
+def _calls(said: Any) -> bool:
+    return bool(dig(said, "tool_calls") or dig(said, "function_call"))
+
+
+def _counted(counts: Any) -> list[Usage]:
+    # DeepSeek has a name of its own for what was cached.
+    cached = count(dig(counts, "prompt_tokens_details", "cached_tokens"))
+    return usage(
+        count(dig(counts, "prompt_tokens")),
+        count(dig(counts, "completion_tokens")),
+        cached=cached or count(dig(counts, "prompt_cache_hit_tokens")),
+        reasoning=count(dig(counts, "completion_tokens_details", "reasoning_tokens")),
+    )
 
 
 class Whole:
@@ -106,16 +171,16 @@ class Whole:
         return text
 
 
-def spoken(value: Any) -> tuple[str, str]:
-    """Text and reasoning of a delta or message.
+def spoken(value: Any) -> tuple[str, str, str]:
+    """Text, reasoning and refusal of a delta or message.
 
-    `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself. A
-    refusal is text.
+    `reasoning_content` and `reasoning` are what compatible servers have; OpenAI keeps its reasoning to itself.
     """
+    refusal = text_at(value, "refusal")
     if isinstance(content := dig(value, "content"), list):
-        return _of_parts(content)
+        return *_of_parts(content), refusal
     reasoning = text_at(value, "reasoning_content") or text_at(value, "reasoning")
-    return text_at(value, "content") or text_at(value, "refusal"), reasoning
+    return text_at(value, "content"), reasoning, refusal
 
 
 def _of_parts(content: list[Any]) -> tuple[str, str]:

@@ -15,6 +15,15 @@ MAX_PARTS = 1_000
 # An answer that is no stream, and of an error only what may tell its kind.
 MAX_ANSWER_BYTES = 4 * MIB
 MAX_ERROR_BYTES = 16 * KIB
+# What is asked beside chats. 2,048 vectors of 3,072 numbers in base64 are 33 MiB; in figures a number takes up to 25
+# bytes, and then several times that in memory.
+MAX_EMBEDDINGS_BYTES = 40 * MIB
+MAX_EMBEDDED_NUMBERS = 4 * 1024 * 1024
+MAX_DIMENSIONS = 65_536
+# An hour of subtitles with times for each word, ten large pictures, a quarter of an hour of sound that is not packed.
+MAX_TRANSCRIPT_BYTES = 8 * MIB
+MAX_PICTURES_BYTES = 64 * MIB
+MAX_SOUND_BYTES = 64 * MIB
 ERROR_SECONDS = 2.0
 # What may still come after the reason for which the model ended: the usage, and the end itself.
 ENDING_SECONDS = 5.0

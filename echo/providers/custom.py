@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from echo.providers.openai import OpenAIDialect
+from echo.providers.openai_messages import Manner
 
 
 class CustomDialect(OpenAIDialect):
@@ -10,3 +11,5 @@ class CustomDialect(OpenAIDialect):
 
     max_tokens_name: ClassVar[str] = "max_tokens"
     knows_models: ClassVar[bool] = False
+    # Many templates of open models take an instruction at the beginning only, and know no refusals.
+    manner: ClassVar[Manner] = Manner(instructs_anywhere=False, signs_calls=True, refuses=False)

@@ -17,7 +17,7 @@ DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s", re.ASCII)
 MAX_DETAILS = 20
 TOO_LONG = frozenset({"context_length_exceeded", "request_too_large", "string_above_max_length"})
 UNKNOWN_MODEL = frozenset({"model_not_found", "DeploymentNotFound", "invalid_model", "unknown_model"})
-# What the providers call an end because of a tool. None is ever offered to a model, and some ask nevertheless.
+# What the providers call an end because of a tool. Models ask for one also where none was offered.
 TOOL_REASONS = frozenset(
     {
         *("tool_calls", "function_call", "tool_use", "pause_turn"),
@@ -55,12 +55,15 @@ def unusable(kind: str = "", *, transient: bool = False) -> ProviderFailure:
     return ProviderFailure(BadGateway(), transient=transient, kind=kind)
 
 
-def without_answer(finish: str, reason: str, *, called: bool) -> ProviderFailure:
+def without_answer(finish: str, reason: str, *, called: bool, tools: bool = False) -> ProviderFailure:
     """The model has ended and answered nothing: its filter, or it itself, would not, or it asked for a tool.
 
-    `reason` is the provider's own word for it.
+    `reason` is the provider's own word for it; `tools` says that the model was offered some.
     """
     kind = reason if KIND.fullmatch(reason) else "no_answer"
+    if tools and (called or reason in TOOL_REASONS):
+        failed = "The model tried to call a tool, and what it wrote was not a call."
+        return ProviderFailure(BadGateway(failed), transient=True, kind=kind)
     if called or reason in TOOL_REASONS:
         asked = "The model asked for a tool instead of answering, and there are none here."
         return ProviderFailure(BadGateway(asked), kind=kind)

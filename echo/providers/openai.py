@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from echo.providers.chat import ChatRequest, Turn
+from echo.providers.asked import MEANINGFUL, NamedTool, ResponseFormat, Tool, ToolChoice
+from echo.providers.chat import ChatRequest
 from echo.providers.chunks import ChunkReader
-from echo.providers.content import full_text, in_base64, pictures
+from echo.providers.openai_messages import Manner, messages
 from echo.providers.parameters import adjusted, named
 from echo.providers.personal import filled
 from echo.providers.provider import Access
@@ -34,6 +35,7 @@ class OpenAIDialect:
     max_tokens_name: ClassVar[str] = "max_completion_tokens"
     # Whether a model's name tells that it takes fewer parameters.
     knows_models: ClassVar[bool] = True
+    manner: ClassVar[Manner] = Manner()
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
@@ -48,7 +50,7 @@ class OpenAIDialect:
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
         wanted = {**self._parameters(request), "stream_options": {"include_usage": True} if stream else None}
-        fixed = {"model": request.model, "messages": messages(request), "stream": stream}
+        fixed = {"model": request.model, "messages": messages(request, self.manner), "stream": stream}
         parameters = adjusted(wanted, self._settings)
         return Call(
             self._url(request, access),
@@ -56,7 +58,7 @@ class OpenAIDialect:
             {**parameters, **fixed},
             access.own_url,
             request.model,
-            **named(parameters, self._settings),
+            **named(parameters, self._settings, needed=request.set_names() & MEANINGFUL),
         )
 
     def _url(self, _request: ChatRequest, access: Access) -> str:
@@ -75,6 +77,29 @@ class OpenAIDialect:
             "frequency_penalty": None if reasoning else request.frequency_penalty,
             "presence_penalty": None if reasoning else request.presence_penalty,
             "reasoning_effort": request.reasoning_effort if self._takes_effort(request.model) else None,
+            **self._further(request),
+        }
+
+    def _further(self, request: ChatRequest) -> dict[str, Any]:
+        """What is passed on as it was asked for."""
+        return {
+            "tools": [tool(each) for each in request.tools] or None,
+            # What says no more than that there are no tools is refused where there are none.
+            "tool_choice": tool_choice(request.tool_choice)
+            if request.tools or request.tool_choice not in ("auto", "none")
+            else None,
+            "parallel_tool_calls": request.parallel_tool_calls if request.tools else None,
+            "response_format": response_format(request.response_format),
+            "seed": request.seed,
+            "n": request.n,
+            "logprobs": request.logprobs,
+            "top_logprobs": request.top_logprobs,
+            "logit_bias": request.logit_bias,
+            "prediction": request.prediction,
+            "service_tier": request.service_tier,
+            "verbosity": request.verbosity,
+            "modalities": list(request.modalities) or None,
+            "web_search_options": request.web_search_options,
         }
 
     def _takes_effort(self, model: str) -> bool:
@@ -87,9 +112,16 @@ class OpenAIDialect:
         headers = json_headers({"Authorization": f"Bearer {access.api_key}"}, self._settings, access)
         return Call(f"{access.base_url}/models", headers, guarded=access.own_url)
 
-    def reader(self) -> EventReader:
+    def reader(self, request: ChatRequest) -> EventReader:
         """A reader of chunks."""
-        return ChunkReader(several=self._settings.add_parameters.get("n") not in (None, 1))
+        several = self._settings.add_parameters.get("n") not in (None, 1)
+        return ChunkReader(
+            several=several,
+            answers=request.n or 1,
+            logprobs=bool(request.logprobs),
+            # OpenAI's own models say apart what they think, and mean such a mark as text.
+            tags=not self.knows_models and self._settings.think_tags,
+        )
 
     def read_text(self, answer: Any) -> str:
         """The first choice's content."""
@@ -115,20 +147,38 @@ def json_headers(
     return {"Content-Type": "application/json", **own, **added}
 
 
-def messages(request: ChatRequest) -> list[dict[str, Any]]:
-    """The system prompt and the turns."""
-    system = [{"role": "system", "content": request.system}] if request.system else []
-    return [*system, *(message(turn) for turn in request.turns)]
-
-
-def message(turn: Turn) -> dict[str, Any]:
-    """A turn; its content is a list only where a picture makes it one."""
-    text, images = full_text(turn), pictures(turn)
-    if not images:
-        return {"role": turn.role, "content": text}
-    parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
-    urls = (f"data:{each.media_type};base64,{in_base64(each)}" for each in images)
+def tool(tool: Tool) -> dict[str, Any]:
+    """A tool in OpenAI's form."""
+    told = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "strict": tool.strict,
+    }
     return {
-        "role": turn.role,
-        "content": [*parts, *({"type": "image_url", "image_url": {"url": url}} for url in urls)],
+        "type": "function",
+        "function": {name: value for name, value in told.items() if value is not None},
+    }
+
+
+def tool_choice(choice: ToolChoice | None) -> Any:
+    """Which tools the model may or must call, in OpenAI's form."""
+    if isinstance(choice, NamedTool):
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice
+
+
+def response_format(wanted: ResponseFormat | None) -> dict[str, Any] | None:
+    """The form of the answer, in OpenAI's form."""
+    if wanted is None or wanted.type != "json_schema":
+        return None if wanted is None else {"type": wanted.type}
+    told = {
+        "name": wanted.name,
+        "description": wanted.description,
+        "schema": wanted.schema,
+        "strict": wanted.strict,
+    }
+    return {
+        "type": "json_schema",
+        "json_schema": {name: value for name, value in told.items() if value is not None},
     }

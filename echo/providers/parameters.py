@@ -19,6 +19,7 @@ SAME: Mapping[str, tuple[str, ...]] = {
     "presence_penalty": ("presencePenalty",),
     "presencePenalty": ("presence_penalty",),
     "stop": ("stop_sequences", "stopSequences"),
+    "reasoning_effort": ("thinking", "effort", "thinkingConfig"),
 }
 
 

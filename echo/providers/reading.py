@@ -58,14 +58,25 @@ def text_at(value: Any, *path: str | int) -> str:
     return found if isinstance(found, str) else ""
 
 
+def whole_text_at(value: Any, *path: str | int) -> str:
+    """The text at a path that nothing more comes to: half a character in it is replaced."""
+    return Joiner().join(f"{text_at(value, *path)} ")[:-1]
+
+
 def count(value: Any) -> int:
     """A number of tokens; whatever is none counts as 0."""
     return value if type(value) is int and 0 <= value < MAX_COUNT else 0
 
 
-def usage(input_tokens: int, output_tokens: int) -> list[Usage]:
-    """Usage as an event, if any was told."""
-    return [Usage(input_tokens, output_tokens)] if input_tokens or output_tokens else []
+def usage(
+    input_tokens: int, output_tokens: int, *, cached: int = 0, written: int = 0, reasoning: int = 0
+) -> list[Usage]:
+    """Usage as an event, if any was told; what is a part of the input or output is never more than all of it."""
+    if not (input_tokens or output_tokens):
+        return []
+    cached = min(cached, input_tokens)
+    parts = cached, min(written, input_tokens - cached), min(reasoning, output_tokens)
+    return [Usage(input_tokens, output_tokens, *parts)]
 
 
 def finish_reason(value: Any, known: dict[str, FinishReason]) -> FinishReason | None:

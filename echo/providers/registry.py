@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from echo.providers.addresses import AddressGuard
 from echo.providers.anthropic import AnthropicDialect
 from echo.providers.azure import AzureDialect
-from echo.providers.chat import ChatProvider, Providers
+from echo.providers.chat import Providers
 from echo.providers.custom import CustomDialect
+from echo.providers.errands import Endpoint, HttpEndpoint
 from echo.providers.google import GoogleDialect
 from echo.providers.openai import OpenAIDialect
-from echo.providers.provider import Dialect, HttpProvider
+from echo.providers.provider import Dialect
 from echo.providers.transport import Transport
 from echo.settings import ProviderLimits, ProviderSettings
 
@@ -22,14 +23,14 @@ DIALECTS: Mapping[str, Callable[[ProviderSettings], Dialect]] = {
 }
 
 
-class ProviderRegistry(Mapping[str, ChatProvider]):
+class ProviderRegistry(Mapping[str, Endpoint]):
     """The chat providers by the names of their endpoints, in the configured order, and their connections."""
 
-    def __init__(self, providers: Mapping[str, ChatProvider], transport: Transport) -> None:
+    def __init__(self, providers: Mapping[str, Endpoint], transport: Transport) -> None:
         self._providers = dict(providers)
         self._transport = transport
 
-    def __getitem__(self, name: str) -> ChatProvider:
+    def __getitem__(self, name: str) -> Endpoint:
         return self._providers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -64,7 +65,7 @@ def build_providers(
     transport = Transport(limits or ProviderLimits(), guard)
     return ProviderRegistry(
         {
-            each.name: HttpProvider(each, DIALECTS[each.type](each), transport)
+            each.name: HttpEndpoint(each, DIALECTS[each.type](each), transport)
             for each in settings
             if can_chat(each)
         },

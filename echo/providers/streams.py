@@ -4,7 +4,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from echo.providers.chat import Event, Finished, FinishReason, ReasoningDelta, TextDelta
+from echo.providers.chat import (
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
 from echo.providers.constants import MAX_PARTS, MAX_TEXT_CHARS
 from echo.providers.failures import ProviderFailure, unusable, without_answer
 from echo.providers.reading import Joiner, finish_reason
@@ -19,10 +27,12 @@ class EventReader(Protocol):
     """Makes events of ours from one stream of a provider's.
 
     `finish` is why the model ended, once that was told, and `reason` the provider's own word for it; `called` says
-    that the model asked for a tool, `done` that the stream has said that it is over.
+    that the model asked for a tool, `done` that the stream has said that it is over. `others` are the reasons of
+    further answers, where several were asked for.
     """
 
     finish: FinishReason | None
+    others: tuple[FinishReason, ...]
     reason: str
     called: bool
     done: bool
@@ -30,53 +40,95 @@ class EventReader(Protocol):
     def read(self, event: ServerEvent) -> Sequence[Event]:
         """The events that one of the provider's holds; never `Finished`. Raises `ProviderFailure`."""
 
+    def end(self) -> Sequence[Event]:
+        """Called once, when the stream is over: what it has held back."""
+
 
 class Reading:
     """What the readers of all dialects have in common: why the model ended, and text made whole again."""
 
     def __init__(self) -> None:
         self.finish: FinishReason | None = None
+        self.others: tuple[FinishReason, ...] = ()
         self.reason = ""
         self.called = False
         self.done = False
-        self._text = Joiner()
-        self._reasoning = Joiner()
+        self._joiners: dict[object, Joiner] = {}
+
+    def end(self) -> Sequence[Event]:
+        """Nothing is held back."""
+        return ()
 
     def ended(self, reason: Any, known: dict[str, FinishReason]) -> None:
         """Note why the model ended, if that was told; the last word counts."""
         if found := finish_reason(reason, known):
             self.finish, self.reason = found, reason
 
-    def said(self, text: str = "", reasoning: str = "") -> list[Event]:
+    def said(self, text: str = "", reasoning: str = "", *, refusal: str = "", choice: int = 0) -> list[Event]:
         """Events for a further piece of each, the reasoning first; none for what holds nothing yet."""
         events: list[Event] = []
-        if reasoning and (whole := self._reasoning.join(reasoning)):
-            events.append(ReasoningDelta(whole))
-        if text and (whole := self._text.join(text)):
-            events.append(TextDelta(whole))
+        if reasoning and (whole := self._joined((choice, "reasoning"), reasoning)):
+            events.append(ReasoningDelta(whole, choice))
+        if text and (whole := self._joined((choice, "text"), text)):
+            events.append(TextDelta(whole, choice))
+        if refusal and (whole := self._joined((choice, "refusal"), refusal)):
+            events.append(RefusalDelta(whole, choice))
         return events
+
+    def argued(self, index: int, arguments: str, choice: int = 0) -> list[Event]:
+        """The event for a further piece of a call's arguments; none for what holds nothing yet."""
+        whole = self._joined((choice, index), arguments)
+        return [ToolCallDelta(index, arguments=whole, choice=choice)] if whole else []
+
+    def _joined(self, key: object, text: str) -> str:
+        if (joiner := self._joiners.get(key)) is None:
+            joiner = self._joiners[key] = Joiner()
+        return joiner.join(text)
 
 
 class Measure:
-    """How much one stream has said; what is said too much, or in too many parts, raises `ProviderFailure`."""
+    """How much one stream has said; what is said too much, or in too many parts, raises `ProviderFailure`.
+
+    `answered` says whether any text has not been blank, or a tool was called.
+    """
 
     def __init__(self) -> None:
         self._left = MAX_TEXT_CHARS
         self._parts = MAX_PARTS
-        self._kind: type[Event] | None = None
+        # By answer: where several were asked for, their pieces come in turns.
+        self._kinds: dict[int, type[Event]] = {}
+        self._argued: dict[tuple[int, int], bool] = {}
         self.answered = False
 
+    @property
+    def called(self) -> bool:
+        """Whether a tool was called."""
+        return bool(self._argued)
+
+    def unargued(self) -> list[ToolCallDelta]:
+        """What calls lack that have come without arguments: an object with nothing in it."""
+        calls = (call for call, is_argued in self._argued.items() if not is_argued)
+        return [ToolCallDelta(index, arguments="{}", choice=choice) for choice, index in calls]
+
     def take(self, event: Event) -> None:
-        """Count an event, before it is passed on; `answered` says whether any text has not been blank."""
-        if not isinstance(event, TextDelta | ReasoningDelta):
+        """Count an event, before it is passed on."""
+        if not isinstance(event, TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta):
             return
-        self._left -= len(event.text)
-        if type(event) is not self._kind:
-            self._kind = type(event)
+        is_call, begins = isinstance(event, ToolCallDelta), self._kinds.get(event.choice) is not type(event)
+        if isinstance(event, ToolCallDelta):
+            said, begins = event.arguments, begins or event.name is not None
+            call = event.choice, event.index
+            self._argued[call] = self._argued.get(call, False) or bool(said.strip())
+        else:
+            said = event.text
+        self._left -= len(said)
+        if begins:
+            self._kinds[event.choice] = type(event)
             self._parts -= 1
         if self._parts < 0:
             raise unusable("too_many_parts")
-        self.answered = self.answered or (isinstance(event, TextDelta) and not event.text.isspace())
+        is_words = isinstance(event, TextDelta | RefusalDelta) and not said.isspace()
+        self.answered = self.answered or is_call or is_words
 
     def check(self) -> None:
         """Called after each piece of the body: what has come with it was still passed on."""
@@ -84,8 +136,10 @@ class Measure:
             raise unusable("too_large")
 
 
-async def read_answer(body: Body, reader: EventReader) -> AsyncGenerator[Event, None]:
+async def read_answer(body: Body, reader: EventReader, *, tools: bool = False) -> AsyncGenerator[Event, None]:
     """The events of one answer, `Finished` the last. Raises `ProviderFailure`.
+
+    `tools` says whether the model was offered any: where it was not, its calls are passed over.
 
     Nothing is read after the stream has said that it is over. Once the model has ended, nothing that comes after, and
     nothing that happens to the connection, takes the answer away again. An end without an answer is a failure, unless
@@ -93,24 +147,40 @@ async def read_answer(body: Body, reader: EventReader) -> AsyncGenerator[Event, 
     """
     measure = Measure()
     try:
-        async with aclosing(_events(body, reader, measure)) as events:
+        async with aclosing(_events(body, reader, measure, tools=tools)) as events:
             async for event in events:
                 yield event
     except ProviderFailure:
         if reader.finish is None:
             raise
-    if reader.finish is None:
+    left = reader.end()
+    if reader.finish is None and not reader.done:
         raise unusable("early_end", transient=True)
+    reader.finish = reader.finish or "other"
+    for event in (*left, *measure.unargued()):
+        measure.take(event)
+        yield event
     if not measure.answered and (reader.called or reader.finish not in ("stop", "length")):
-        raise without_answer(reader.finish, reader.reason, called=reader.called)
-    yield Finished(reader.finish)
+        raise without_answer(reader.finish, reader.reason, called=reader.called, tools=tools)
+    yield Finished(_reason(reader.finish, called=measure.called), reader.others)
 
 
-async def _events(body: Body, reader: EventReader, measure: Measure) -> AsyncGenerator[Event, None]:
+def _reason(told: FinishReason, *, called: bool) -> FinishReason:
+    """Why the model ended: a call is an end of its own, which not every provider says, and some say without one."""
+    if called and told in ("stop", "other"):
+        return "tool_calls"
+    return "other" if told == "tool_calls" and not called else told
+
+
+async def _events(
+    body: Body, reader: EventReader, measure: Measure, *, tools: bool
+) -> AsyncGenerator[Event, None]:
     parser = EventParser()
     while not reader.done and (chunk := await body.read(ending=reader.finish is not None)):
         for received in _parsed(parser, chunk):
             for event in _read(reader, received):
+                if isinstance(event, ToolCallDelta) and not tools:
+                    continue
                 measure.take(event)
                 yield event
             if reader.done:
@@ -129,5 +199,4 @@ def _read(reader: EventReader, received: ServerEvent) -> Sequence[Event]:
     if received.data.strip() != DONE:
         return reader.read(received)
     reader.done = True
-    reader.finish = reader.finish or "other"
     return ()

@@ -107,7 +107,7 @@ class TitleService:
         wanted = named or model or next(iter(chosen.models), None)
         if not wanted:
             return None
-        turns = [Turn("user", excerpt)]
+        turns = [Turn.of_text("user", excerpt)]
         return ChatRequest(
             wanted, turns, system=INSTRUCTION, max_tokens=MAX_TOKENS, placeholders=placeholders
         )

@@ -29,6 +29,7 @@ from echo.providers.constants import (
     MAX_STREAM_BYTES,
 )
 from echo.providers.failures import ProviderFailure, describe_answer, of_status, refused, unusable
+from echo.providers.forms import Form
 from echo.providers.naming import Named, named_in
 from echo.settings import ProviderLimits
 
@@ -40,7 +41,7 @@ USER_AGENT = f"echo-api/{__version__}"
 
 @dataclass(frozen=True)
 class Call:
-    """A request to a provider; `guarded` if its URL is a user's own.
+    """A request to a provider; its `body` is sent as JSON or is a `Form`; `guarded` if its URL is a user's own.
 
     `parameters` are the names of all that steers the answer, `optional` those of them that it may do without.
     """
@@ -64,12 +65,15 @@ class Transport:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncIterator["Body"]:
-        """The body of an answer that is an event stream, as it comes. Raises `ProviderFailure`."""
+    async def stream(self, call: Call, *, events: bool = True) -> AsyncIterator["Body"]:
+        """The body of an answer as it comes, which must be an event stream unless `events` says otherwise.
+
+        Raises `ProviderFailure`.
+        """
         deadline = asyncio.get_running_loop().time() + self.limits.first_seconds
         response = await self._answer(call, deadline)
         try:
-            if response.content_type != EVENT_STREAM:
+            if events and response.content_type != EVENT_STREAM:
                 raise unusable("no_event_stream")
             yield Body(response, self.limits, deadline)
         finally:
@@ -78,12 +82,18 @@ class Transport:
 
     async def json(self, call: Call) -> Any:
         """The JSON of a whole, short answer, `None` as the body asking by GET. Raises `ProviderFailure`."""
-        deadline = asyncio.get_running_loop().time() + self.limits.short_seconds
-        response = await self._answer(call, deadline)
+        content = await self.content(call, seconds=self.limits.short_seconds, most=MAX_ANSWER_BYTES)
         try:
-            return orjson.loads(await _read_all(response, deadline, MAX_ANSWER_BYTES))
+            return orjson.loads(content)
         except orjson.JSONDecodeError as error:
             raise unusable("no_json") from error
+
+    async def content(self, call: Call, *, seconds: float, most: int) -> bytes:
+        """A whole answer of at most so many bytes, in so many seconds. Raises `ProviderFailure`."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        response = await self._answer(call, deadline)
+        try:
+            return await _read_all(response, deadline, most)
         finally:
             response.release() if response.content.at_eof() else response.close()
 
@@ -163,6 +173,7 @@ class Body:
     def __init__(
         self, response: aiohttp.ClientResponse, limits: ProviderLimits, first_deadline: float
     ) -> None:
+        self.content_type = response.content_type
         self._content = response.content
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -208,8 +219,10 @@ def _authorities() -> ssl.SSLContext:
     return context
 
 
-def _dumped(body: Any) -> bytes:
-    """The JSON of a body; a number beyond 64 bits or half a character in it would be refused anyway."""
+def _dumped(body: Any) -> bytes | aiohttp.FormData:
+    """A body as it is sent; in JSON a number beyond 64 bits or half a character would be refused anyway."""
+    if isinstance(body, Form):
+        return body.payload()
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
@@ -217,18 +230,19 @@ def _dumped(body: Any) -> bytes:
 
 
 async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:
-    content = b""
+    chunks: list[bytes] = []
     try:
         async with asyncio.timeout_at(deadline):
             while chunk := await response.content.readany():
-                content += chunk
-                if len(content) > most:
+                chunks.append(chunk)
+                most -= len(chunk)
+                if most < 0:
                     raise unusable("too_large")
     except TimeoutError as error:
         raise unusable("timeout") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise unusable("broken_off", transient=True) from error
-    return content
+    return b"".join(chunks)
 
 
 async def _said_of_error(response: aiohttp.ClientResponse) -> Any:

@@ -96,7 +96,8 @@ def librechat_signed_in(settings: Settings) -> dict[str, Any]:
         "interface": dict(client.librechat_interface),
         "modelSpecs": client.model_specs,
         "balance": {"enabled": False},
-        "titleGenerationTiming": "immediate",
+        # A title is made of question and answer. Clients that are told "immediate" ask while there is none yet.
+        "titleGenerationTiming": "final",
         "conversationImportMaxFileSize": settings.max_import_bytes,
         **dict.fromkeys(ABSENT, False),
     }

@@ -20,7 +20,7 @@ class ClientBesideContracts:
 
     def claims(self, method: str, path: str) -> bool:
         """Whether the client answers this; the whole path, as it was sent."""
-        if f"{path}/" == self._base:
+        if path == "/" or f"{path}/" == self._base:
             return method in ("GET", "HEAD")
         return path.startswith(self._base) and self._client.claims(method, path[len(self._base) :])
 

@@ -31,7 +31,8 @@ class WebClient:
 
     Files are known by their names from the start, so no path leads out of the directory. Every other path that is
     not the server's own is a page of the client: it answers browsers with `index.html`, and the client finds out
-    which page was meant. Raises `NotAClient` for a directory without a built client.
+    which page was meant. Browsers that open the root of the server are sent to the base: LibreChat's client itself
+    goes there after a second factor. Raises `NotAClient` for a directory without a built client.
     """
 
     def __init__(self, directory: Path, base: str, *, frame_sources: Iterable[str] = ()) -> None:
@@ -72,12 +73,11 @@ class WebClient:
     def _response(self, scope: Scope) -> Response | None:
         if scope["method"] not in ("GET", "HEAD"):
             return None
-        path = _sent_path(scope)
-        if f"{path}/" == self._base:
+        path, headers = _sent_path(scope), Headers(scope=scope)
+        if f"{path}/" == self._base or (path == "/" != self._base and _takes_html(headers)):
             return RedirectResponse(self._base, status_code=307, headers={"Cache-Control": ASK_FIRST})
         if not path.startswith(self._base):
             return None
-        headers = Headers(scope=scope)
         found = self._find(path.removeprefix(self._base))
         if isinstance(found, ClientFile):
             return self._file_response(found, headers)

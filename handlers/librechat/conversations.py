@@ -44,7 +44,9 @@ def list_conversations(
             sort_by=sort_by,
             newest_first=sort_direction == "desc",
         )
-        shared = stored.shared(caller.id, [each["conversationId"] for each in found.items])
+        shared = services.conversations.links.shared_among(
+            caller.id, [each["conversationId"] for each in found.items]
+        )
         items = [schemas.flagged(each, shared) for each in found.items]
         return {"conversations": items, "nextCursor": found.next_cursor}
 

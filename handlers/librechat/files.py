@@ -1,13 +1,17 @@
 """Files, and the pictures of users and agents, as LibreChat's client sends and shows them."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
+from echo.contract.operations import unpack
 from echo.files import Upload
 from echo.handling.caller import Caller
 from echo.handling.file_body import FileBody
 from echo.handling.stream_body import JsonItems
 from echo.library.uploads import Purpose
 from echo.services import Services
+from handlers import files
 from handlers.librechat.schemas import agents
 from handlers.librechat.schemas import files as schemas
 from handlers.paging import all_items
@@ -76,6 +80,18 @@ def delete_files(services: Services, caller: Caller, *, body: Json) -> Json:
 def hold_files(services: Services, caller: Caller, *, body: Json) -> Json:
     """Keep unused uploads while they wait with a message."""
     return {"held": services.library.files.hold(caller.id, body["file_ids"], HOLD_SECONDS)}
+
+
+def download_file(
+    services: Services, caller: Caller, *, user_id: str, file_id: str
+) -> tuple[FileBody | str, int, dict[str, str]]:
+    """The content of a file of the caller, as an attachment, with its record, which LibreChat's client reads."""
+    content, status, headers = unpack(
+        files.download_file(services, caller, user_id=user_id, file_id=file_id), 200
+    )
+    record = schemas.file.dump_one(services.library.files.get(caller.id, file_id))
+    record.pop("text", None)
+    return content, status, {**headers, "X-File-Metadata": quote(json.dumps(record))}
 
 
 def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:

@@ -21,11 +21,12 @@ from storage.core.translation import translated
 
 @dataclass(frozen=True)
 class Said:
-    """One message to store; `sender` is "user" or "assistant"."""
+    """One message to store; `sender` is "user" or "assistant", `content` its parts where it is more than a text."""
 
     sender: str
     text: str
     token_count: int
+    content: Sequence[Document] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class ExchangeRepository:
         for each in said:
             model = None if each.sender == USER else origin.model
             fields = {"text": each.text, "tokenCount": each.token_count, "model": model}
+            if each.content is not None:
+                fields["content"] = list(each.content)
             inherited = {**conversation, "endpoint": origin.endpoint}
             messages.append(new_message(mine, parent, each.sender, fields, inherited))
             parent = messages[-1]["messageId"]

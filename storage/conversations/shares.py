@@ -86,6 +86,12 @@ class ShareRepository(ListRepository):
         with translated():
             return self._collection.find_one(query, {"messages": 0}, sort=[("updatedAt", DESCENDING)])
 
+    def shared(self, owner: str, conversation_ids: Sequence[str]) -> set[str]:
+        """Those of the conversations to which the owner has a link."""
+        query = {"user": owner, "conversationId": {"$in": list(conversation_ids)}, **not_expired(now())}
+        with translated():
+            return {each["conversationId"] for each in self._collection.find(query, {"conversationId": 1})}
+
     def list_page(
         self,
         owner: str,

@@ -131,7 +131,7 @@ async def with_echo(url: str, use: Callable[[Stream], Awaitable[Any]]) -> Any:
     providers = build_providers([settings])
 
     async def stream(model: str) -> AsyncIterator[str]:
-        async for event in providers["openAI"].stream(ChatRequest(model, [Turn("user", "Hello")])):
+        async for event in providers["openAI"].stream(ChatRequest(model, [Turn.of_text("user", "Hello")])):
             if isinstance(event, TextDelta):
                 yield event.text
 

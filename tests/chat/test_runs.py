@@ -235,6 +235,15 @@ class TestAborting:
         answer = user.request("POST", "/api/agents/chat/abort", json={})
         assert answer.json()["aborted"] == newest
 
+    def test_leaves_a_title_that_nobody_waits_for(self, chat: MakeChat) -> None:
+        release = threading.Event()
+        user = chat(held(), Reply(("A ", "title"), between=(release,))).user
+        stream_id = user.start()["streamId"]
+        user.abort(stream_id)
+        assert list(user.follow(stream_id))[-1].data["title"] == "New Chat"
+        release.set()
+        assert user.get(f"/api/convos/gen_title/{stream_id}").json() == {"title": "A title"}
+
     def test_before_the_first_word_keeps_an_empty_answer(self, chat: MakeChat) -> None:
         release = threading.Event()
         user = chat(lambda _: Reply(between=(release,))).user

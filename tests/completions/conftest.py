@@ -35,6 +35,7 @@ from tests.support.providers import (
     openai_server,
 )
 from tests.support.providers.openai import error_answer
+from tests.support.providers.replies import Called
 from tests.support.server import RunningServer, start_server
 from tests.support.two_factor import CREDS_KEY
 from tests.support.waiting import PATIENCE
@@ -52,6 +53,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "cut off": Reply(["A long"], finish="length"),
     "filtered": Reply(["So far"], finish="content_filter"),
     "withheld": Reply([""], finish="content_filter"),
+    "refused": Reply([], refusal="I cannot."),
+    "a city": Reply(['{"name": "Ky', 'iv", "people": 3}']),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 
@@ -62,6 +65,8 @@ MEANWHILE: dict[str, Callable[[], object]] = {}
 
 def behave(received: Received) -> Reply | Answer:
     """The behaviour that the last message names; a usual answer for every other."""
+    if received.json.get("tools"):
+        return agent(received)
     content = received.json["messages"][-1]["content"]
     text = content if isinstance(content, str) else content[0].get("text", "")
     # A title is asked for with question and answer.
@@ -73,6 +78,23 @@ def behave(received: Received) -> Reply | Answer:
     behaviour = BEHAVIOURS.get(text, Reply())
     assert isinstance(behaviour, Reply | Answer)
     return behaviour
+
+
+def agent(received: Received) -> Reply:
+    """Wants to know weather and time, and then tells both."""
+    messages = received.json["messages"]
+    results = [message["content"] for message in messages if message["role"] == "tool"]
+    if results:
+        return Reply([" and ".join(results), "."])
+    return Reply(
+        [],
+        calls=(
+            Called("get_weather", ('{"pla', 'ce": "Ky', 'iv"}'), "call_a"),
+            Called("get_time", ("{}",), "call_b"),
+        ),
+        cached=4,
+        thought=3,
+    )
 
 
 def asked(provider: ProviderServer, last: str) -> list[Received]:
@@ -154,6 +176,7 @@ def server(
             "OPENAI_API_KEY": SERVER_KEY,
             "OPENAI_REVERSE_PROXY": provider.url,
             "OPENAI_MODELS": "gpt-4o,shared/model",
+            "ECHO_API_MODELS": "openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
             "ANTHROPIC_API_KEY": SERVER_KEY,
             "ANTHROPIC_REVERSE_PROXY": other.url,
             "ANTHROPIC_MODELS": "claude,shared/model",

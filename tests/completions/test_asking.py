@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
-from echo.completions.asking import Question, read_messages
+from echo.completions.asking import Question, newest_text
+from echo.completions.messages import read_messages
 from echo.errors import Unprocessable
-from echo.providers.chat import Turn
+from echo.providers.chat import (
+    Attachment,
+    PictureAddress,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 from tests.security.conftest import PNG
 
+PDF = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\nendobj\n%%EOF\n"
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00" + bytes(24)
 IN_BASE64 = base64.b64encode(PNG).decode()
 
 
@@ -22,17 +34,22 @@ def user(content: Any) -> dict[str, Any]:
 
 
 class TestReadMessages:
-    def test_gathers_the_system_prompt_wherever_it_stands(self) -> None:
+    def test_what_stands_first_is_the_system_prompt_and_what_comes_later_stays_there(self) -> None:
         messages = [
             {"role": "system", "content": "One"},
-            user("Hello"),
-            {"role": "developer", "content": [{"type": "text", "text": "Two"}]},
             {"role": "system", "content": ""},
+            {"role": "developer", "content": [{"type": "text", "text": "Two"}]},
+            user("Hello"),
+            {"role": "system", "content": "Three"},
             user("There"),
         ]
         system, turns = read_messages(messages)
         assert system == "One\n\nTwo"
-        assert turns == (Turn("user", "Hello"), Turn("user", "There"))
+        assert turns == (
+            Turn.of_text("user", "Hello"),
+            Turn.of_text("system", "Three"),
+            Turn.of_text("user", "There"),
+        )
 
     def test_takes_texts_and_pictures(self) -> None:
         parts = [
@@ -70,7 +87,8 @@ class TestReadMessages:
     @pytest.mark.parametrize(
         "url",
         [
-            "https://example.com/cat.png",
+            "http://localhost/cat.png",
+            "https://user:secret@example.com/cat.png",
             "http://169.254.169.254/latest/meta-data",
             "file:///etc/passwd",
             "data:text/html;base64,PGI+",
@@ -80,6 +98,7 @@ class TestReadMessages:
             "data:image/png;base64,",
             "data:image/png;base64,====",
             "data:image/png;base64,YQ",
+            "data:image/png;base64,Y",
             "data:image/png;base64,YWJj",
             "data:image/svg+xml;base64,PHN2Zz48L3N2Zz4=",
             f"data:image/png;base64,{IN_BASE64}\nhttp://x",
@@ -96,27 +115,156 @@ class TestReadMessages:
         with pytest.raises(Unprocessable):
             read_messages([user([{"type": "image_url"}])])
 
+    @pytest.mark.parametrize("role", ["system", "assistant"])
+    def test_may_end_with_any_side(self, role: str) -> None:
+        system, turns = read_messages([{"role": role, "content": "Only this"}])
+        assert (system, turns) == (
+            ("Only this", ()) if role == "system" else (None, (Turn.of_text("assistant", "Only this"),))
+        )
+
     @pytest.mark.parametrize(
-        "messages",
+        ("messages", "place"),
         [
-            [{"role": "system", "content": "Only this"}],
-            [user("")],
-            [user([])],
-            [user("Hello"), {"role": "assistant", "content": "Hi"}],
+            ([user("")], "messages"),
+            ([user([])], "messages"),
+            ([{"role": "assistant", "content": None}], "messages"),
+            ([user(None)], "messages.0.content"),
+            ([{"role": "system"}], "messages.0.content"),
+            ([{"role": "system", "content": [picture(f"data:;base64,{IN_BASE64}")]}], "messages.0.content"),
+            ([{"role": "tool", "content": "x"}], "messages.0.tool_call_id"),
         ],
     )
-    def test_wants_the_users_word_last(self, messages: list[dict[str, Any]]) -> None:
-        with pytest.raises(Unprocessable):
+    def test_refuses_what_says_nothing_or_stands_nowhere(self, messages: list[Any], place: str) -> None:
+        with pytest.raises(Unprocessable) as refused:
             read_messages(messages)
+        assert refused.value.errors[0].field == place
+
+
+class TestParts:
+    @pytest.mark.parametrize("detail", [None, "low"])
+    def test_the_address_of_a_picture_is_passed_on(self, detail: str | None) -> None:
+        url = "HTTPS://example.com/cat.png?size=1#top"
+        part = {"type": "image_url", "image_url": {"url": url, "detail": detail}}
+        _, (turn,) = read_messages([user([part])])
+        assert turn.parts == (PictureAddress(url, detail),)
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            IN_BASE64.rstrip("="),
+            IN_BASE64.replace("+", "-").replace("/", "_"),
+            IN_BASE64.replace("=", "%3D").replace("+", "%2B").replace("/", "%2F"),
+            "\r\n".join(IN_BASE64[place : place + 76] for place in range(0, len(IN_BASE64), 76)),
+        ],
+    )
+    def test_base64_is_read_as_programs_write_it(self, written: str) -> None:
+        _, (turn,) = read_messages([user([picture(f"data:image/png;base64,{written}")])])
+        assert turn.attachments[0].content == PNG
+
+    def test_sounds(self) -> None:
+        data = base64.b64encode(WAV).decode()
+        part = {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
+        _, (turn,) = read_messages([user([part])])
+        assert turn.parts == (Attachment("sound-1.wav", "audio/wav", WAV),)
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [(PDF, "application/pdf"), ("ünï".encode(), "text/plain"), (PNG, "image/png")],
+    )
+    @pytest.mark.parametrize("before", ["", "data:application/pdf;base64,"])
+    def test_files(self, content: bytes, kind: str, before: str) -> None:
+        data = before + base64.b64encode(content).decode()
+        part = {"type": "file", "file": {"file_data": data, "filename": "a"}}
+        _, (turn,) = read_messages([user([part])])
+        assert turn.parts == (Attachment("a", kind, content),)
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            {"type": "file", "file": {"file_id": "file-1"}},
+            {"type": "file", "file": {"file_data": base64.b64encode(WAV).decode()}},
+            {"type": "file"},
+            {"type": "input_audio", "input_audio": {"data": IN_BASE64}},
+            {"type": "input_audio", "input_audio": {"data": "?"}},
+        ],
+    )
+    def test_what_they_are_not_is_refused(self, part: dict[str, Any]) -> None:
+        with pytest.raises(Unprocessable) as refused:
+            read_messages([user([part])])
+        assert refused.value.errors[0].field == f"messages.0.content.0.{part['type']}"
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
+
+
+class TestTools:
+    def test_calls_and_results_are_turns(self) -> None:
+        bare = {"id": "c2", "type": "function", "function": {"name": "wait"}}
+        messages = [
+            user("Look"),
+            {"role": "assistant", "content": None, "tool_calls": [CALL, bare]},
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "A cat"}]},
+            {"role": "tool", "tool_call_id": "c2", "content": ""},
+        ]
+        _, turns = read_messages(messages)
+        assert turns[1:] == (
+            Turn("assistant", (ToolCall("c1", "look", '{"at": 1}'), ToolCall("c2", "wait", "{}"))),
+            Turn("tool", (ToolResult("c1", (Text("A cat"),), name="look"), ToolResult("c2", name="wait"))),
+        )
+
+    def test_what_was_signed_is_given_back(self) -> None:
+        signed = {**CALL, "extra_content": {"google": {"thought_signature": "s"}}}
+        details = [
+            {"type": "reasoning.text", "text": "hm", "signature": "x", "format": "anthropic"},
+            {"type": "reasoning.encrypted", "data": "d"},
+            {"type": "reasoning.text", "text": "unsigned"},
+        ]
+        message = {
+            "role": "assistant",
+            "content": "Wait",
+            "reasoning_content": "hm",
+            "reasoning_details": details,
+            "refusal": "No",
+            "tool_calls": [signed],
+        }
+        _, (turn,) = read_messages([message])
+        assert turn.parts == (
+            Reasoning("hm", "x", format="anthropic"),
+            Reasoning(redacted="d"),
+            Text("Wait"),
+            Refusal("No"),
+            ToolCall("c1", "look", '{"at": 1}', "s"),
+        )
+
+
+class TestNewestText:
+    @pytest.mark.parametrize(
+        ("messages", "newest"),
+        [
+            ([user("One"), user("Two")], "One\n\nTwo"),
+            ([user("One"), {"role": "assistant", "content": "Hi"}, user("Two")], "Two"),
+            ([user("One"), {"role": "assistant", "content": "Well, "}], "One"),
+            (
+                [
+                    user("One"),
+                    {"role": "assistant", "content": "Hm", "tool_calls": [CALL]},
+                    {"role": "tool", "tool_call_id": "c1", "content": "Two"},
+                ],
+                "One\n\nTwo",
+            ),
+        ],
+    )
+    def test_is_all_since_the_last_answer(self, messages: list[Any], newest: str) -> None:
+        assert newest_text(read_messages(messages)[1]) == newest
 
 
 class TestRequest:
     def test_what_was_said_before_comes_first(self) -> None:
-        question = Question("openAI/m", (Turn("user", "Two"),), system=None)
-        request = question.request("m", [Turn("user", "One")], "Be brief.")
+        question = Question("openAI/m", (Turn.of_text("user", "Two"),), system=None)
+        request = question.request("m", [Turn.of_text("user", "One")], "Be brief.")
         assert [turn.text for turn in request.turns] == ["One", "Two"]
         assert (request.model, request.system) == ("m", "Be brief.")
 
     def test_its_own_system_prompt_wins(self) -> None:
-        question = Question("m", (Turn("user", "Two"),), system="Be kind.")
+        question = Question("m", (Turn.of_text("user", "Two"),), system="Be kind.")
         assert question.request("m", [], "Be brief.").system == "Be kind."

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from echo.chat.variables import Variables
 from echo.completions.models import Chosen, Reach
 from echo.errors import BadGateway, NotFound
+from echo.handling.caller import Caller, KeyGrant
 from echo.providers.chat import ChatRequest, Credentials, Event
 from echo.settings import ProviderSettings
 
 OWN = Credentials("sk-own")
+CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
 
 
 class Provider:
@@ -32,7 +35,12 @@ class Provider:
         raise NotImplementedError
 
 
-def reach(**credentials: Credentials) -> Reach:
+def holding(*models: str) -> Caller:
+    """A caller with an API key that opens these models."""
+    return replace(CALLER, key=KeyGrant("key", models))
+
+
+def reach(caller: Caller = CALLER, **credentials: Credentials) -> Reach:
     providers = {
         "a": Provider("one", "shared", "b/two"),
         "a/b": Provider("two"),
@@ -41,11 +49,11 @@ def reach(**credentials: Credentials) -> Reach:
     }
     keys = dict.fromkeys(("a", "a/b", "down"), "sk-server")
     settings = {name: ProviderSettings(name, "custom", (), api_key=keys.get(name)) for name in providers}
-    return Reach(providers, settings, credentials, Variables(dict))
+    return Reach(providers, settings, credentials, Variables(dict), caller)
 
 
-def choose(name: str, **credentials: Credentials) -> Chosen:
-    return asyncio.run(reach(**credentials).choose(name))
+def choose(name: str, caller: Caller = CALLER, **credentials: Credentials) -> Chosen:
+    return asyncio.run(reach(caller, **credentials).choose(name))
 
 
 class TestModels:
@@ -85,3 +93,37 @@ class TestChoose:
         with pytest.raises(NotFound) as refused:
             choose(name)
         assert refused.value.code == "model_not_found"
+
+
+class TestAKeyThatOpensSomeModels:
+    @pytest.mark.parametrize(
+        ("opened", "reached"),
+        [
+            (("a/*",), [("a", "one"), ("a", "shared"), ("a", "b/two")]),
+            (("a/b/*",), [("a/b", "two")]),
+            (("a/one",), [("a", "one")]),
+            (("one", "two"), [("a", "one"), ("a/b", "two")]),
+            # The model b/two of a, and the model two of a/b, have one name.
+            (("a/b/two",), [("a", "b/two"), ("a/b", "two")]),
+            # In full only: it could be the model two of an endpoint b.
+            (("b/two",), []),
+            (("*", "a", "a/", "A/one", "/one"), []),
+        ],
+    )
+    def test_shows_those_and_answers_to_no_other_name(
+        self, opened: tuple[str, ...], reached: list[tuple[str, str]]
+    ) -> None:
+        caller = holding(*opened)
+        assert asyncio.run(reach(caller).models()) == reached
+        names = {f"{endpoint}/{model}" for endpoint, model in reached}
+        for name in {f"{endpoint}/{model}" for endpoint, model in asyncio.run(reach().models())}:
+            if name in names:
+                chosen = choose(name, caller)
+                assert (chosen.endpoint.name, chosen.model) in reached
+                continue
+            with pytest.raises(NotFound) as refused:
+                choose(name, caller)
+            assert refused.value.code == "model_not_found"
+
+    def test_decides_between_two_endpoints_by_what_it_opens(self) -> None:
+        assert choose("shared", holding("mine/*"), mine=OWN).endpoint.name == "mine"

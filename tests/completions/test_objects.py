@@ -2,7 +2,8 @@
 
 import json
 
-from echo.completions.objects import Answer, Completion, error_frame, model_list, usage_of
+from echo.completions.answers import Answer
+from echo.completions.objects import Completion, error_frame, model_list, usage_of
 from echo.errors import BadGateway
 from echo.providers.chat import Finished, TextDelta, Usage
 
@@ -36,7 +37,7 @@ class TestFinish:
     def test_of_an_unknown_reason_is_a_stop(self) -> None:
         answer = Answer()
         answer.take(Finished("other"))
-        assert answer.finish_reason == "stop"
+        assert answer.finish_reason() == "stop"
 
 
 class TestCompletion:

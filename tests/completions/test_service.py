@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +17,8 @@ from echo.completions.objects import DONE, SILENT
 from echo.completions.service import CompletionService
 from echo.errors import BadGateway, TooManyRequests, Unauthorized
 from echo.handling.caller import Caller
+from echo.handling.event_stream import EventStream
+from echo.handling.pending import Pending
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Event, Finished, TextDelta, Turn
 from echo.services import Services
 from echo.settings import ProviderSettings
@@ -65,13 +67,20 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     keys = KeyService(services.accounts.keys._keys, settings, None)
     models = Models(providers, settings, keys, services.accounts.users)
     completions = services.completions
-    parts = {"keeper": completions._keeper, "standing": completions._standing}
+    parts = {"keeper": completions._keeper, "standing": completions._standing, "meter": completions._meter}
     parts |= {"count_tokens": len, "most_open": 1, "check_texts": services.providers.moderation.check}
     return CompletionService(models, **{**parts, **options})
 
 
-def stream_of(service: CompletionService) -> Any:
-    return service.create(CALLER, Question("a/m", (Turn("user", "Hello"),), stream=True)).make()
+async def stream_of(service: CompletionService) -> EventStream:
+    question = Question("a/m", (Turn.of_text("user", "Hello"),), stream=True)
+    return await begun(service.create(CALLER, question))
+
+
+async def begun(pending: Pending) -> EventStream:
+    """The stream of an answer, without status and headers."""
+    stream, _, _ = await pending.make()
+    return cast("EventStream", stream)
 
 
 def with_session(user: UserClient) -> Caller:
@@ -143,7 +152,7 @@ class TestStanding:
     def test_that_was_lost_before_the_end_keeps_nothing(
         self, services: Services, app_database: Database
     ) -> None:
-        question = Question("a/m", (Turn("user", "Hello"),), store=True)
+        question = Question("a/m", (Turn.of_text("user", "Hello"),), store=True)
         with pytest.raises(Unauthorized):
             asyncio.run(make(services, Slow(0)).create(CALLER, question).make())  # type: ignore[arg-type]
         assert app_database.collection("conversations").count_documents({"user": CALLER.id}) == 0
@@ -153,8 +162,8 @@ class TestStanding:
             guard = SessionGuard(services.accounts.auth._sessions)
             standing = Standing(guard, services.accounts.api_keys._guard, look_seconds=0.05)
             service = make(services, Slow(60), standing=standing, pulse_seconds=0.2)
-            question = Question("a/m", (Turn("user", "Hello"),), stream=True)
-            stream = await service.create(with_session(ada), question).make()
+            question = Question("a/m", (Turn.of_text("user", "Hello"),), stream=True)
+            stream = await begun(service.create(with_session(ada), question))
             services.accounts.auth._sessions.delete(ada.id, ada.session_id)
             guard.forget(ada.id, ada.session_id)
             return [frame async for frame in stream.frames]
@@ -182,10 +191,11 @@ def test_tokens_are_counted_beside_the_event_loop(services: Services, make_user:
         return len(text)
 
     async def answer() -> Any:
-        question = Question("a/m", (Turn("user", "Hello"),), store=True)
+        question = Question("a/m", (Turn.of_text("user", "Hello"),), store=True)
         keeper = replace(services.completions._keeper, count_tokens=count)
         service = make(services, Slow(0), keeper=keeper, count_tokens=count)
-        return await service.create(with_session(make_user("ada")), question).make()
+        body, _, _ = await service.create(with_session(make_user("ada")), question).make()
+        return body
 
     assert asyncio.run(answer())["usage"]["prompt_tokens"] == len("Hello")
     assert threads

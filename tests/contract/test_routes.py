@@ -28,6 +28,8 @@ def found(root: str, path: str, method: str = "GET") -> str | None:
         ("/chat/health", "librechat.get_health", None),
         ("/v1/models", "list_v1_models", "list_v1_models"),
         ("/chat/v1/models", None, None),
+        ("/v1/models/openAI/gpt-4o", "get_v1_model", "get_v1_model"),
+        ("/v1/models/", None, None),
         ("/docs", "get_docs", "get_docs"),
         ("/openapi.librechat.json", "get_librechat_openapi", "get_librechat_openapi"),
         ("/metrics", "get_metrics", "get_metrics"),

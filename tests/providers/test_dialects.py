@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from echo.providers.anthropic import default_tokens, version_of
+from echo.providers.anthropic_models import default_tokens, version_of
 from echo.providers.chat import Attachment, ChatRequest, Credentials, Finished, Turn, Usage
 from echo.providers.openai import OpenAIDialect
 from echo.settings import AzureDeployment, ProviderSettings
@@ -48,9 +48,9 @@ ATTACHED = (
 MARKED = '<file name="odd &quot;name&quot;&lt;/file&gt;.txt">\nContent: ünï\n</file>\n\nWhat is this?'
 FULL = {
     "turns": (
-        Turn("user", "Hello"),
-        Turn("assistant", "Hi."),
-        Turn("user", "What is this?", ATTACHED),
+        Turn.of_text("user", "Hello"),
+        Turn.of_text("assistant", "Hi."),
+        Turn.of_text("user", "What is this?", ATTACHED),
     ),
     "system": "Be kind.",
     "temperature": 0.5,
@@ -315,15 +315,19 @@ class TestAzure:
 class TestAnthropic:
     def test_is_sent_everything_in_its_form(self) -> None:
         source = {"type": "base64", "media_type": "image/png", "data": IN_BASE64}
+        mark = {"cache_control": {"type": "ephemeral"}}
         assert sent("anthropic", **FULL) == {
             "model": "claude-haiku-4-5",
-            "system": "Be kind.",
+            "system": [{"type": "text", "text": "Be kind.", **mark}],
             "messages": [
-                {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
+                {"role": "user", "content": [{"type": "text", "text": "Hello", **mark}]},
                 {"role": "assistant", "content": [{"type": "text", "text": "Hi."}]},
                 {
                     "role": "user",
-                    "content": [{"type": "image", "source": source}, {"type": "text", "text": MARKED}],
+                    "content": [
+                        {"type": "image", "source": source},
+                        {"type": "text", "text": MARKED, **mark},
+                    ],
                 },
             ],
             "max_tokens": 99,
@@ -379,10 +383,10 @@ class TestAnthropic:
 
     def test_is_sent_no_empty_text_and_no_turn_of_the_model_first(self) -> None:
         turns = (
-            Turn("assistant", "Welcome"),
-            Turn("user", " \n"),
-            Turn("assistant", ""),
-            Turn("user", "Hello"),
+            Turn.of_text("assistant", "Welcome"),
+            Turn.of_text("user", " \n"),
+            Turn.of_text("assistant", ""),
+            Turn.of_text("user", "Hello"),
         )
         body = sent("anthropic", turns=turns, stop=("", " ", "x"))
         assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]
@@ -396,7 +400,7 @@ class TestAnthropic:
         with anthropic_server(
             event_stream(event("message_start", **start), stop, event("message_stop"))
         ) as server:
-            assert listen(settings_of("anthropic", server.url)).usage == Usage(43, 12)
+            assert listen(settings_of("anthropic", server.url)).usage == Usage(43, 12, cached_tokens=40)
 
     @pytest.mark.parametrize("repeats", [1, 2])
     def test_counts_input_that_is_told_again_once(self, repeats: int) -> None:
@@ -408,7 +412,9 @@ class TestAnthropic:
         text = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
         stream = event_stream(start, text, event("message_delta", **ending) * repeats, event("message_stop"))
         with anthropic_server(stream) as server:
-            assert listen(settings_of("anthropic", server.url)).usage == Usage(50, 12)
+            assert listen(settings_of("anthropic", server.url)).usage == Usage(
+                50, 12, cached_tokens=40, cache_written=7
+            )
 
 
 class TestGoogle:

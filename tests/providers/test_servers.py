@@ -1,6 +1,7 @@
 """The small servers speak truly: the providers' own clients understand what they say, well and badly."""
 
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 from anthropic import Anthropic, APIStatusError
@@ -18,7 +19,13 @@ from tests.support.providers import (
 )
 from tests.support.providers import anthropic as anthropic_support
 from tests.support.providers import openai as openai_support
+from tests.support.providers.replies import Called
 
+WEATHER = Called("weather", ('{"pla', 'ce": "Kyïv"}'), "call_a")
+CALLING = Reply(
+    ["See."], reasoning=["Hm."], calls=(WEATHER, Called("time", id="call_b")), cached=4, thought=2
+)
+PLACE = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
 REPLY = Reply(["Grüß ", "Gott, ", "世界 😀"], reasoning=["First, ", "greet."], usage=(21, 9))
 SAY = [{"role": "user", "content": "Hello"}]
 
@@ -120,6 +127,92 @@ class TestAnthropic:
             stream = client.messages.create(model="m", max_tokens=9, messages=SAY, stream=True)
             with pytest.raises(APIStatusError, match="overloaded_error"):
                 list(stream)
+
+
+class TestAnthropicTools:
+    """A loop as the client's users write it: what it says goes back whole, with the results."""
+
+    TOOLS: ClassVar[list[Any]] = [
+        {"name": "weather", "input_schema": PLACE},
+        {"name": "time", "input_schema": {"type": "object"}},
+    ]
+
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_are_called_and_answered(self, streamed: bool) -> None:
+        with anthropic_server(CALLING, Reply()) as server, anthropic_client(server.url) as client:
+            asked: Any = {"model": "claude-haiku-4-5", "max_tokens": 9, "tools": self.TOOLS}
+            if streamed:
+                with client.messages.stream(messages=SAY, **asked) as stream:
+                    first = stream.get_final_message()
+            else:
+                first = client.messages.create(messages=SAY, **asked)
+            thinking, text, *uses = first.content
+            assert (thinking.signature, text.text) == (anthropic_support.SIGNATURE, "See.")
+            called = [(use.id, use.name, use.input) for use in uses]
+            assert called == [("call_a", "weather", {"place": "Kyïv"}), ("call_b", "time", {})]
+            assert (first.stop_reason, first.usage.cache_read_input_tokens) == ("tool_use", 4)
+            results = [{"type": "tool_result", "tool_use_id": use.id, "content": "fine"} for use in uses]
+            said = [{"role": "assistant", "content": first.content}, {"role": "user", "content": results}]
+            last = client.messages.create(messages=[*SAY, *said], **asked)
+        assert last.content[0].text == Reply().whole
+
+    @pytest.mark.parametrize(
+        ("said", "sentence"),
+        [
+            ([{"role": "assistant", "content": [anthropic_support.use(WEATHER)]}], "without `tool_result`"),
+            (
+                [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x"}]}],
+                "unexpected `tool_use_id`",
+            ),
+        ],
+    )
+    def test_refuse_what_is_no_conversation(self, said: Any, sentence: str) -> None:
+        asked: Any = {"model": "m", "max_tokens": 9, "messages": [*SAY, *said, *SAY], "tools": self.TOOLS}
+        with (
+            anthropic_server() as server,
+            anthropic_client(server.url) as client,
+            pytest.raises(APIStatusError, match=sentence),
+        ):
+            client.messages.create(**asked)
+
+
+class TestGoogleTools:
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_are_called_and_answered(self, streamed: bool) -> None:
+        declared = [
+            types.FunctionDeclaration(name="weather", parameters_json_schema=PLACE),
+            types.FunctionDeclaration(name="time"),
+        ]
+        config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=declared)])
+        with google_server(CALLING, Reply()) as server, google_client(server.url) as client:
+            chat = client.chats.create(model="gemini-3-pro-preview", config=config)
+            sent = chat.send_message_stream("Hello") if streamed else [chat.send_message("Hello")]
+            answers = list(sent)
+            parts = [part for answer in answers for part in answer.candidates[0].content.parts]
+            calls = [part.function_call for part in parts if part.function_call]
+            assert [(call.id, call.name, call.args) for call in calls] == [
+                ("call_a", "weather", {"place": "Kyïv"}),
+                ("call_b", "time", {}),
+            ]
+            assert answers[-1].usage_metadata.cached_content_token_count == 4
+            results = [
+                types.Part(
+                    function_response=types.FunctionResponse(
+                        id=call.id, name=call.name, response={"output": "fine"}
+                    )
+                )
+                for call in calls
+            ]
+            assert chat.send_message(results).text == Reply().whole
+
+    def test_refuse_results_that_nobody_waits_for(self) -> None:
+        part = types.Part.from_function_response(name="weather", response={"output": "fine"})
+        with (
+            google_server() as server,
+            google_client(server.url) as client,
+            pytest.raises(ClientError, match="INVALID_ARGUMENT"),
+        ):
+            client.models.generate_content(model="gemini-2.5-pro", contents=[part])
 
 
 class TestGoogle:

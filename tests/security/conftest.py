@@ -47,15 +47,36 @@ class Belongings:
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
-        # The names of endpoints and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "itemType", "tool")}
+        # The names of endpoints, models, tools and kinds of tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "itemType", "model", "tool")}
         return made
 
 
 def furnish(user: UserClient) -> Belongings:
     """One object of each kind, made by the operations themselves; each part below says what its ids are."""
-    ids = {"userId": user.id, **talk(user), **kept(user), **library(user), **shared(user)}
+    ids = {"userId": user.id}
+    for part in PARTS:
+        ids |= part(user)
     return Belongings(user, ids)
+
+
+def furnish_for(user: UserClient, op: Op) -> Belongings:
+    """Only those parts of it that a request to the operation can mean: each costs up to ten requests."""
+    ids = {"userId": user.id}
+    for part in PARTS:
+        # Which ids a part makes is known once it has been made.
+        if part not in NAMES or NAMES[part] & named_by(op):
+            given = part(user)
+            NAMES[part] = frozenset(given)
+            ids |= given
+    return Belongings(user, ids)
+
+
+def named_by(op: Op) -> set[str]:
+    """The names of the ids that the operation's path and body have."""
+    in_path = {parameter["name"] for parameter in op.parameters("path")}
+    in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
+    return {CALLED.get((op.id, name), name) for name in in_path} | in_body
 
 
 def made(response: Any) -> Any:
@@ -122,6 +143,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "name": "private endpoint",
         "endpoint": "Fake",
         "tool": "web_search",
+        "model": "openAI/gpt-4o",
     }
 
 
@@ -160,6 +182,10 @@ def shared(user: UserClient) -> dict[str, str]:
         "roleName": "USER",
         "permissionType": "prompts",
     }
+
+
+PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (talk, kept, library, shared)
+NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}
 
 
 @pytest.fixture

@@ -44,6 +44,18 @@ def test_the_path_without_its_slash_leads_there(
     assert server.get("/c/new", headers=HTML).status_code == 404
 
 
+def test_a_browser_that_opens_the_root_is_sent_to_the_client(
+    make_application: Callable[..., Client], tmp_path: Path
+) -> None:
+    directory = build_client(tmp_path / "dist")
+    server = make_application(ECHO_WEB_CLIENT=str(directory))._http
+    moved = server.get("/", headers=HTML, follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (307, "/chat/")
+    assert server.get("/", headers=HTML).text.count('<base href="/chat/"') == 1
+    for answer in (server.get("/"), server.post("/", headers=HTML)):
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
+
+
 def test_the_operators_bundlers_are_told_to_the_client_and_allowed_by_its_policy(
     make_application: Callable[..., Client], tmp_path: Path
 ) -> None:

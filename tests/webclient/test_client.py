@@ -196,7 +196,7 @@ class TestPage:
 
     def test_outside_of_its_base_is_not_the_clients(self, dist: Path) -> None:
         http = browser(WebClient(dist, "/chat/"))
-        for path in ("/", "/login", "/chats/", "/assets/favicon-32x32.png"):
+        for path in ("/login", "/chats/", "/assets/favicon-32x32.png"):
             assert http.get(path, headers=HTML).status_code == 404
 
     def test_without_a_base_gets_one(self, tmp_path: Path) -> None:

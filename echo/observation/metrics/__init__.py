@@ -41,7 +41,7 @@ def render() -> str:
 def observe_provider(name: str, seconds: float, outcome: str, *, call: str = "chat") -> None:
     """Count a call of a provider: `outcome` is "ok", "busy" (its own limit), "failed" or "stopped" (by us).
 
-    `name` is the endpoint's of the settings, `call` what it was for: "chat", "title", "models", "speech".
+    `name` is the endpoint's of the settings, `call` what it was for, as `echo.providers.calls` says.
     """
     if _instruments:
         _instruments.provider_calls.labels(name, call, outcome).observe(seconds)

@@ -142,13 +142,16 @@ class Custom(BuiltIn):
     ignored = _COMMON_IGNORED | {"customParams", "directEndpoint", "titleMessageRole", "tokenConfig"}
 
     name = Text()
-    apiKey = Text()
+    # Several are Echo's own: they are used in turn.
+    apiKey = OneOrOther(Text(), Listed(Text()), expected="must be text, or a list of texts")
     models = Part(Models)
     provider = Text(one_of=("anthropic",))
     iconURL = Text()
     modelDisplayLabel = Text()
     addParams = Mapped()
     dropParams = Listed(Text())
+    # Echo's own; LibreChat passes it over.
+    thinkTags = Flag()
 
 
 class Agents(Section):

@@ -79,7 +79,9 @@ def deletion(conversation_ids: list[str], messages: int) -> Json:
 
 def flagged(document: Mapping[str, Any], shared: set[str]) -> Json:
     """One of a list, with whether others have a link to it."""
-    return {**conversation.dump_one(document), "isShared": document.get("conversationId") in shared}
+    shown: Json = conversation.dump_one(document)
+    shown["isShared"] = document.get("conversationId") in shared
+    return shown
 
 
 conversation: Any = ConversationSchema()

@@ -1,5 +1,6 @@
 """Chats as LibreChat's clients hold them; what runs do is in `tests/chat/`. `Fake` thinks until it is stopped."""
 
+import time
 import uuid
 from typing import Any
 
@@ -145,8 +146,11 @@ class TestAbortChat:
         assert bob.post(f"{PATH}/abort", json={"conversationId": stream_id}).status_code == 404
         assert ada.get(f"{PATH}/active").json() == {"activeJobIds": [stream_id]}
 
-    def test_hands_back_what_waited(self, ada: UserClient) -> None:
+    def test_hands_back_what_waited(self, ada: UserClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Between the last event and this answer LibreChat's client asks for the state of the run.
+        monkeypatch.setattr("echo.chat.service.LAST_EVENT_SECONDS", 0.02)
         begun = start(ada)
+        before = time.monotonic()
         steer(ada, begun["streamId"], clientSteerId="local-1")
         answer = ada.post(
             f"{PATH}/abort",
@@ -156,6 +160,7 @@ class TestAbortChat:
                 "generationProtocolVersion": 2,
             },
         ).json()
+        assert time.monotonic() - before > 0.02
         [left] = answer.pop("pendingSteers")
         assert answer == {"success": True, "aborted": begun["streamId"], "generationProtocolVersion": 2}
         assert (left["text"], left["clientSteerId"]) == ("Shorter", "local-1")

@@ -1,9 +1,11 @@
 """Files and pictures: `/api/files` and `/images` of LibreChat's contract."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from bson import ObjectId
@@ -78,7 +80,9 @@ class TestUpload:
             "__v": 0,
         }
         path = f"{FILES}/download/{ada.id}/{file['file_id']}"
-        assert ada.get(path).content == NOTE
+        answer = ada.get(path)
+        assert answer.content == NOTE
+        assert json.loads(unquote(answer.headers["X-File-Metadata"])) == ada.get(FILES).json()[0]
 
     def test_of_a_picture_is_where_pages_show_it(self, ada: UserClient) -> None:
         file = kept(ada, PNG, "Ein Bild (1).png", f"{FILES}/images", width="99", height="99")
@@ -94,7 +98,9 @@ class TestUpload:
         assert "text" not in ada.get(FILES).json()[0]
         preview = ada.get(f"{FILES}/{file['file_id']}/preview").json()
         assert preview == {"file_id": file["file_id"], "status": "ready", "text": "Wörter"}
-        assert ada.get(f"{FILES}/download/{ada.id}/{file['file_id']}").text == "Wörter"
+        answer = ada.get(f"{FILES}/download/{ada.id}/{file['file_id']}")
+        assert answer.text == "Wörter"
+        assert "text" not in json.loads(unquote(answer.headers["X-File-Metadata"]))
 
     def test_as_text_of_what_is_none_is_refused(self, ada: UserClient) -> None:
         response = upload(ada, PNG, "a.png", tool_resource="context", message_file="true")

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tests.support.providers.replies import Behaviour, Reply, Script, mixed
+from tests.support.providers.anthropic_rules import refused
+from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
     Answer,
@@ -17,7 +18,13 @@ from tests.support.providers.server import (
 )
 
 MODELS = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
-STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+STOP_REASONS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "content_filter": "refusal",
+    "tool_calls": "tool_use",
+}
+SIGNATURE = "EqQBCgIYAhIM1gbcDa9GJwZA2b3h"
 STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -55,21 +62,6 @@ def anthropic_server(
     return serving(respond)
 
 
-def refused(request: dict[str, Any]) -> str | None:
-    """What the API refuses of what a client could easily get wrong."""
-    if not isinstance(request.get("max_tokens"), int):
-        return "max_tokens: Field required"
-    if not request["messages"] or request["messages"][0]["role"] != "user":
-        return "messages: first message must use the user role"
-    if request["model"].startswith("claude-sonnet-4-5") and {"temperature", "top_p"} <= set(request):
-        return "`temperature` and `top_p` cannot both be specified for this model."
-    for message in request["messages"]:
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            if block["type"] == "text" and not block["text"].strip():
-                return "messages: text content blocks must be non-empty"
-    return None
-
-
 def model_list(models: Sequence[str]) -> dict[str, Any]:
     data = [
         {"type": "model", "id": name, "display_name": name.title(), "created_at": "2025-09-29T00:00:00Z"}
@@ -95,17 +87,24 @@ def render(reply: Reply, received: Received) -> Answer:
     """The reply in the form that was asked for."""
     if received.json.get("stream"):
         return event_stream(*stream(reply, received.json))
-    return json_answer(message(reply, received.json, blocks(reply), STOP_REASONS[reply.finish], reply.usage))
+    return json_answer(message(reply, received.json, blocks(reply), stop_reason(reply), reply.usage))
 
 
 def blocks(reply: Reply) -> list[dict[str, Any]]:
-    text = {"type": "text", "text": reply.whole}
-    thinking = {
-        "type": "thinking",
-        "thinking": "".join(reply.reasoning),
-        "signature": "EqQBCgIYAhIM1gbcDa9GJwZA2b3h",
-    }
-    return [thinking, text] if reply.reasoning else [text]
+    """All that is said, in Anthropic's order."""
+    said = "".join(reply.reasoning)
+    thinking = [{"type": "thinking", "thinking": said, "signature": SIGNATURE}] if said else []
+    text = [{"type": "text", "text": reply.whole}] if reply.whole or not reply.calls else []
+    return [*thinking, *text, *({**use(call), "input": json.loads(call.arguments)} for call in reply.calls)]
+
+
+def use(call: Called) -> dict[str, Any]:
+    """A call as its block begins: the input comes after it."""
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
+
+
+def stop_reason(reply: Reply) -> str:
+    return "tool_use" if reply.calls and reply.finish == "stop" else STOP_REASONS[reply.finish]
 
 
 def message(
@@ -120,9 +119,9 @@ def message(
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": usage[0],
+            "input_tokens": usage[0] - reply.cached,
             "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "cache_read_input_tokens": reply.cached,
             "output_tokens": usage[1],
         },
     }
@@ -137,22 +136,28 @@ def event(kind: str, **fields: Any) -> bytes:
 def events(reply: Reply, request: dict[str, Any]) -> Iterator[bytes]:
     """The events of a stream up to the last block."""
     yield event("message_start", message=message(reply, request, [], None, (reply.usage[0], 1)))
-    index = 0
+    parts = list(parts_of(reply))
+    for index, (begun, deltas) in enumerate(parts):
+        yield event("content_block_start", index=index, content_block=begun)
+        if begun["type"] == "text":
+            yield PING
+        for each in deltas:
+            yield event("content_block_delta", index=index, delta=each)
+        if index < len(parts) - 1 or not (reply.error or reply.cut):
+            yield event("content_block_stop", index=index)
+
+
+def parts_of(reply: Reply) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """How each block begins, and its pieces. Before the pieces of an input comes an empty one."""
     if reply.reasoning:
-        empty = {"type": "thinking", "thinking": "", "signature": ""}
-        yield event("content_block_start", index=0, content_block=empty)
-        for part in reply.reasoning:
-            yield event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": part})
-        signature = {"type": "signature_delta", "signature": "EqQBCgIYAhIM1gbcDa9GJwZA2b3h"}
-        yield event("content_block_delta", index=0, delta=signature)
-        yield event("content_block_stop", index=0)
-        index = 1
-    yield event("content_block_start", index=index, content_block={"type": "text", "text": ""})
-    yield PING
-    for part in reply.text:
-        yield event("content_block_delta", index=index, delta={"type": "text_delta", "text": part})
-    if not (reply.error or reply.cut):
-        yield event("content_block_stop", index=index)
+        thoughts = [{"type": "thinking_delta", "thinking": part} for part in reply.reasoning]
+        signature = {"type": "signature_delta", "signature": SIGNATURE}
+        yield {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, signature]
+    if reply.text or not reply.calls:
+        yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": part} for part in reply.text]
+    for call in reply.calls:
+        pieces = ("", *call.pieces) if call.arguments != "{}" else ("",)
+        yield use(call), [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
 
 
 def stream(reply: Reply, request: dict[str, Any]) -> list[Any]:
@@ -162,6 +167,7 @@ def stream(reply: Reply, request: dict[str, Any]) -> list[Any]:
         return [*pieces, f"event: error\ndata: {json.dumps(error_body(reply.error))}\n\n".encode()]
     if reply.cut:
         return [*pieces, CUT]
-    ending = {"stop_reason": STOP_REASONS[reply.finish], "stop_sequence": None}
-    last = event("message_delta", delta=ending, usage={"output_tokens": reply.usage[1]})
+    ending = {"stop_reason": stop_reason(reply), "stop_sequence": None}
+    counts = {"output_tokens": reply.usage[1], "output_tokens_details": {"thinking_tokens": reply.thought}}
+    last = event("message_delta", delta=ending, usage=counts)
     return [*pieces, last, event("message_stop")]

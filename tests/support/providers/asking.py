@@ -12,6 +12,7 @@ from echo.providers.chat import (
     Credentials,
     Event,
     ReasoningDelta,
+    RefusalDelta,
     TextDelta,
     Turn,
     Usage,
@@ -58,7 +59,7 @@ def ask(
 
 
 def request(text: str = "Hello", model: str = "m", **more: Any) -> ChatRequest:
-    return ChatRequest(model=model, turns=(Turn("user", text),), **more)
+    return ChatRequest(model=model, turns=(Turn.of_text("user", text),), **more)
 
 
 class Said:
@@ -70,7 +71,7 @@ class Said:
 
     @property
     def text(self) -> str:
-        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta | RefusalDelta))
 
     @property
     def reasoning(self) -> str:

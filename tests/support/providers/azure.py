@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from tests.support.providers import openai
+from tests.support.providers.errands import openai_answer
 from tests.support.providers.replies import Behaviour, Reply, Script
 from tests.support.providers.server import (
     Answer,
@@ -18,7 +19,7 @@ from tests.support.providers.server import (
 )
 
 CALL = re.compile(
-    r"/openai/deployments/([^/]+)/chat/completions\?api-version=([0-9]{4}-[0-9]{2}-[0-9]{2}(?:-preview)?)"
+    r"/openai/deployments/([^/]+)/([a-z/]+)\?api-version=([0-9]{4}-[0-9]{2}-[0-9]{2}(?:-preview)?)"
 )
 SAFE = {kind: {"filtered": False, "severity": "safe"} for kind in ("hate", "self_harm", "sexual", "violence")}
 
@@ -39,7 +40,9 @@ def azure_server(
             return json_answer(
                 {"error": {"code": "DeploymentNotFound", "message": "It does not exist."}}, 404
             )
-        return script.next(received)
+        if called[2] == "chat/completions":
+            return script.next(received)
+        return openai_answer(received, called[2]) or json_answer({"error": {"code": "404"}}, 404)
 
     return serving(respond)
 

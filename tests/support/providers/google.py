@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
-from tests.support.providers.replies import Behaviour, Reply, Script, mixed
+from tests.support.providers.errands import google_answer
+from tests.support.providers.google_rules import refused
+from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
     Answer,
@@ -21,7 +23,8 @@ from tests.support.providers.server import (
 MODELS = ("gemini-2.5-pro", "gemini-2.5-flash")
 CALL = re.compile(r"/v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent)(\?alt=sse)?")
 LISTS = ("/v1/models", "/v1beta/models")
-FINISH_REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+FINISH_REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY", "tool_calls": "STOP"}
+SIGNATURE = "CiQB0e2Kb0FhZGVmYXVsdA=="
 STATUSES = {
     "INVALID_ARGUMENT": 400,
     "PERMISSION_DENIED": 403,
@@ -46,9 +49,9 @@ def google_server(
             return bad_key()
         if received.method == "GET" and received.path.partition("?")[0] in LISTS:
             return json_answer({"models": [*map(model, models), embedding()]})
-        if not CALL.fullmatch(received.path):
-            return error_answer("NOT_FOUND")
-        if not all(content["parts"] for content in received.json["contents"]):
+        if not (called := CALL.fullmatch(received.path)):
+            return google_answer(received) or error_answer("NOT_FOUND")
+        if refused(received.json, unquote(called[1])):
             return error_answer("INVALID_ARGUMENT")
         return script.next(received)
 
@@ -108,8 +111,19 @@ def render(reply: Reply, received: Received) -> Answer:
     name = unquote(called[1])
     if called[2] == "streamGenerateContent":
         return event_stream(*stream(reply, name))
-    parts = [*({"text": part, "thought": True} for part in reply.reasoning), {"text": reply.whole}]
+    text = [{"text": reply.whole}] if reply.whole or not reply.calls else []
+    thoughts = ({"text": part, "thought": True} for part in reply.reasoning)
+    parts = [*thoughts, *text, *calls(reply.calls)]
     return json_answer(response(reply, name, parts, FINISH_REASONS[reply.finish]))
+
+
+def calls(made: Sequence[Called]) -> list[dict[str, Any]]:
+    """The parts of all calls; the signature stands with the first one."""
+    parts: list[dict[str, Any]] = [
+        {"functionCall": {"name": call.name, "args": json.loads(call.arguments), "id": call.id}}
+        for call in made
+    ]
+    return [{**part, "thoughtSignature": SIGNATURE} if part is parts[0] else part for part in parts]
 
 
 def response(
@@ -117,13 +131,15 @@ def response(
 ) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": 0}
     prompt, answer = reply.usage
-    answer = answer if written is None else written
+    answer = answer - reply.thought if written is None else written
     return {
         "candidates": [{**candidate, "finishReason": reason} if reason else candidate],
         "usageMetadata": {
             "promptTokenCount": prompt,
             "candidatesTokenCount": answer,
-            "totalTokenCount": prompt + answer,
+            "cachedContentTokenCount": reply.cached,
+            "thoughtsTokenCount": reply.thought,
+            "totalTokenCount": prompt + answer + reply.thought,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt}],
         },
         "modelVersion": name,
@@ -137,14 +153,15 @@ def event(body: dict[str, Any]) -> bytes:
 
 
 def events(reply: Reply, name: str) -> Iterator[bytes]:
-    """The events of a stream; the last piece of the text comes with the end."""
+    """The events of a stream; the last part comes with the end, each call whole."""
     for part in reply.reasoning:
         yield event(response(reply, name, [{"text": part, "thought": True}], None, 0))
     ends = not (reply.error or reply.cut)
-    for index, part in enumerate(reply.text):
-        last = ends and index == len(reply.text) - 1
+    parts = [*({"text": part} for part in reply.text), *calls(reply.calls)]
+    for index, each in enumerate(parts):
+        last = ends and index == len(parts) - 1
         reason = FINISH_REASONS[reply.finish] if last else None
-        yield event(response(reply, name, [{"text": part}], reason, None if last else index + 1))
+        yield event(response(reply, name, [each], reason, None if last else index + 1))
 
 
 def stream(reply: Reply, name: str) -> list[Any]:

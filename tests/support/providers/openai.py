@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tests.support.providers.replies import Behaviour, Reply, Script, mixed
+from tests.support.providers.errands import openai_answer
+from tests.support.providers.openai_rules import refused
+from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
     CUT,
     Answer,
@@ -48,8 +50,14 @@ def openai_server(
         if (received.method, received.path) == ("GET", "/v1/models"):
             return json_answer({"object": "list", "data": [model(name) for name in models]})
         if (received.method, received.path) == ("POST", "/v1/chat/completions"):
-            return script.next(received)
-        return error_answer("invalid_request_error", 404)
+            fault = refused(received.json)
+            return (
+                script.next(received)
+                if fault is None
+                else json_answer(error_body("invalid_request_error", fault), 400)
+            )
+        other = openai_answer(received, received.path.removeprefix("/v1/"))
+        return other or error_answer("invalid_request_error", 404)
 
     return serving(respond, "/v1")
 
@@ -76,16 +84,29 @@ def render(reply: Reply, received: Received) -> Answer:
 
 
 def completion(reply: Reply, request: dict[str, Any]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": reply.whole, "refusal": None, "annotations": []}
+    message = {"role": "assistant", "content": reply.whole, "refusal": reply.refusal, "annotations": []}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in reply.calls
+        ]
+    choices = [
+        {"index": index, "message": message, "logprobs": None, "finish_reason": finish_of(reply)}
+        for index in range(request.get("n") or 1)
+    ]
     return {
         "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
         "object": "chat.completion",
         "created": 1_741_569_952,
         "model": request["model"],
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}],
+        "choices": choices,
         "usage": usage(reply),
         "service_tier": "default",
     }
+
+
+def finish_of(reply: Reply) -> str:
+    return "tool_calls" if reply.calls and reply.finish == "stop" else reply.finish
 
 
 def usage(reply: Reply) -> dict[str, Any]:
@@ -94,8 +115,8 @@ def usage(reply: Reply) -> dict[str, Any]:
         "prompt_tokens": prompt,
         "completion_tokens": answer,
         "total_tokens": prompt + answer,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": reply.cached, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reply.thought, "audio_tokens": 0},
     }
 
 
@@ -113,24 +134,50 @@ def chunk(request: dict[str, Any], choices: list[dict[str, Any]], **more: Any) -
     return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-def delta(finish: str | None = None, **fields: Any) -> dict[str, Any]:
-    return {"index": 0, "delta": fields, "logprobs": None, "finish_reason": finish}
+def delta(finish: str | None = None, index: int = 0, **fields: Any) -> dict[str, Any]:
+    return {"index": index, "delta": fields, "logprobs": None, "finish_reason": finish}
+
+
+def deltas(reply: Reply) -> Iterator[dict[str, Any]]:
+    """What is said piece by piece, as OpenAI cuts it: of a call first its id and name, with empty arguments."""
+    yield {"role": "assistant", "content": "", "refusal": None}
+    yield from ({"reasoning_content": part} for part in reply.reasoning)
+    yield from ({"content": part} for part in reply.text)
+    if reply.refusal:
+        yield {"refusal": reply.refusal}
+    for place, call in enumerate(reply.calls):
+        yield from call_deltas(place, call)
+
+
+def call_deltas(place: int, call: Called) -> Iterator[dict[str, Any]]:
+    begun = {"index": place, "id": call.id, "type": "function"}
+    yield {"tool_calls": [{**begun, "function": {"name": call.name, "arguments": ""}}]}
+    for piece in call.pieces:
+        yield {"tool_calls": [{"index": place, "function": {"arguments": piece}}]}
 
 
 def events(reply: Reply, request: dict[str, Any]) -> Iterator[bytes]:
     """The events of a stream up to where it ends well."""
     counted = (request.get("stream_options") or {}).get("include_usage")
     no_usage = {"usage": None} if counted else {}
-    yield chunk(request, [delta(role="assistant", content="", refusal=None)], **no_usage)
-    for part in reply.reasoning:
-        yield chunk(request, [delta(reasoning_content=part)], **no_usage)
-    for part in reply.text:
-        yield chunk(request, [delta(content=part)], **no_usage)
+    answers = range(request.get("n") or 1)
+    for fields in deltas(reply):
+        for index in answers:
+            choice = delta(index=index, **fields)
+            if request.get("logprobs") and fields.get("content"):
+                choice["logprobs"] = {"content": [token(fields["content"])], "refusal": None}
+            yield chunk(request, [choice], **no_usage)
     if reply.error or reply.cut:
         return
-    yield chunk(request, [delta(reply.finish)], **no_usage)
+    for index in answers:
+        yield chunk(request, [delta(finish_of(reply), index)], **no_usage)
     if counted:
         yield chunk(request, [], usage=usage(reply))
+
+
+def token(text: str) -> dict[str, Any]:
+    likely = {"token": text, "logprob": -0.25, "bytes": list(text.encode())}
+    return {**likely, "top_logprobs": [likely]}
 
 
 def stream(reply: Reply, request: dict[str, Any]) -> list[Any]:

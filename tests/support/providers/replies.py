@@ -9,6 +9,19 @@ from tests.support.providers.server import Answer, Piece, Received
 
 
 @dataclass(frozen=True)
+class Called:
+    """A call of a tool: its arguments in the pieces in which a stream has them."""
+
+    name: str
+    pieces: Sequence[str] = ("{}",)
+    id: str = "call_1"
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True)
 class Reply:
     """A model's answer: its pieces, the reasoning before, and how it ends.
 
@@ -18,11 +31,17 @@ class Reply:
 
     text: Sequence[str] = ("Hel", "lo ", "wörld.")
     reasoning: Sequence[str] = ()
-    finish: Literal["stop", "length", "content_filter"] = "stop"
+    finish: Literal["stop", "length", "content_filter", "tool_calls"] = "stop"
     usage: tuple[int, int] = (11, 7)
     between: Sequence[Piece] = ()
     error: str | None = None
     cut: bool = False
+    # Of tools; they end an answer that would only have stopped.
+    calls: Sequence[Called] = ()
+    refusal: str | None = None
+    # How many of the tokens were cached, and how many of reasoning.
+    cached: int = 0
+    thought: int = 0
 
     @property
     def whole(self) -> str:

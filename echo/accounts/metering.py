@@ -1,0 +1,200 @@
+"""The limits of API keys, held over every request that asks a model, and what each key has used.
+
+Before a model is asked the request reserves what it may use; afterwards it is settled by what it did use. All of it
+is in MongoDB, so the processes of a server count together (`storage/accounts/key_usage.py`).
+"""
+
+import asyncio
+import math
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from echo.accounts.standing import key_refused
+from echo.errors import TooManyRequests
+from echo.handling.caller import Caller
+from storage.accounts.api_keys import LIMITS, USAGE
+from storage.accounts.key_usage import (
+    ADMITTED,
+    REQUESTS_PER_MINUTE,
+    TOKEN_LIMITS,
+    TOKENS_PER_MINUTE,
+    KeyUsageRepository,
+    Need,
+    starts,
+)
+from storage.core.errors import NotFound, StorageError
+
+log = structlog.get_logger(__name__)
+
+# What an answer without a limit of its own is taken to need until it has ended: most are shorter.
+USUAL_TOKENS = 1000
+# When others that are under way may have ended.
+BUSY_SECONDS = 5
+ONE_MINUTE, ONE_DAY, OVER_A_MONTH = timedelta(minutes=1), timedelta(days=1), timedelta(days=32)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What all requests share. A reservation is for `hold_seconds` at most: no request may take longer."""
+
+    usage: KeyUsageRepository
+    count_tokens: Callable[[str], int]
+    hold_seconds: float
+
+    def begin(self, caller: Caller) -> "Spending":
+        """One request; without an API key nothing is counted."""
+        return Spending(self, caller)
+
+
+class Spending:
+    """What one request uses. `headers` are OpenAI's about limits, where the key has such, once it is reserved."""
+
+    def __init__(self, meter: Meter, caller: Caller) -> None:
+        self._meter = meter
+        self._owner = caller.id
+        self._key = caller.key
+        self._ticket = secrets.token_hex(8)
+        self._settling: asyncio.Task[None] | None = None
+        self._asked: tuple[str, ...] = ()
+        self._written: list[str] = []
+        self._told: tuple[int, int] | None = None
+        self._worked = False
+        self.headers: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def reserved(self, asked: Iterable[str], max_tokens: int | None = None) -> AsyncIterator[None]:
+        """Ask a model in this context: the texts that it gets, and the most tokens that it may answer with.
+
+        Raises `TooManyRequests` with OpenAI's code where the key's limits are in the way, and `Unauthorized` where
+        the key is gone. However the context ends, the request is counted by what was told of it until then.
+        """
+        self._asked = tuple(asked)
+        if self._key and self._key.is_counted:
+            await asyncio.to_thread(self._reserve, self._key.id, max_tokens)
+        try:
+            yield
+        finally:
+            await self.settle()
+
+    def wrote(self, text: str) -> None:
+        """The model has written this; counted where the provider does not tell."""
+        if self._key:
+            self._written.append(text)
+
+    def told(self, input_tokens: int, output_tokens: int) -> None:
+        """The tokens in all, as the provider counts them."""
+        self._told = input_tokens, output_tokens
+
+    def worked(self) -> None:
+        """The model has answered, also if not in words: what it read counts."""
+        self._worked = True
+
+    async def settle(self) -> None:
+        """Count what was used, once: called as soon as the model has ended, and in any case at the end.
+
+        It comes to its end also when the request is cut short, and fails for nothing.
+        """
+        if self._key is None:
+            return
+        if self._settling is None:
+            self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle, self._key.id))
+        await asyncio.shield(self._settling)
+
+    def _reserve(self, key_id: str, max_tokens: int | None) -> None:
+        read = self._count(self._asked)
+        need = Need(read + (max_tokens or 1), read + (max_tokens or USUAL_TOKENS))
+        try:
+            found = self._meter.usage.reserve(
+                self._owner, key_id, self._ticket, need, seconds=self._meter.hold_seconds
+            )
+        except NotFound:
+            raise key_refused() from None
+        state = KeyState(found[USAGE], found.get(LIMITS, {}), datetime.now(UTC))
+        self.headers = state.headers()
+        if state.usage["verdict"] != ADMITTED:
+            raise state.refusal(need)
+
+    def _settle(self, key_id: str) -> None:
+        read, written = self._told or (self._count(self._asked), self._count(self._written))
+        if not (self._told or self._written or self._worked):
+            # Refused, or broken off before a word: nobody has charged for it.
+            read = 0
+        try:
+            self._meter.usage.settle(
+                self._owner, key_id, self._ticket, input_tokens=read, output_tokens=written
+            )
+        except NotFound:
+            # The key was deleted meanwhile.
+            return
+        except StorageError as error:
+            log.warning("what an API key has used could not be counted", cause=repr(error))
+
+    def _count(self, texts: Iterable[str]) -> int:
+        return self._meter.count_tokens("".join(texts))
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """A key's limits and counts at a moment, as they are stored."""
+
+    usage: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    now: datetime
+
+    def refusal(self, need: Need) -> TooManyRequests:
+        """What to answer to a request that the verdict refuses."""
+        limit, minute = self.usage["verdict"], self._seconds_left("minute")
+        most = self.limits[limit]
+        if limit == REQUESTS_PER_MINUTE:
+            sentence = f"This API key may make {most} requests a minute."
+            return refused(sentence, "rate_limit_exceeded", minute, self.headers())
+        window = TOKEN_LIMITS[limit]
+        used, sentence = self._tokens(window), f"This API key may use {most} tokens a {window}"
+        if need.least > most:
+            sentence = f"{sentence}, and the request alone may need {need.least}."
+        elif used + need.least > most:
+            sentence = f"{sentence}, and has used {used}."
+        else:
+            sentence = f"{sentence}, and its other requests may need what is left."
+            return refused(sentence, "rate_limit_exceeded", BUSY_SECONDS, self.headers())
+        if limit == TOKENS_PER_MINUTE:
+            return refused(sentence, "rate_limit_exceeded", minute, self.headers())
+        return refused(sentence, "insufficient_quota", self._seconds_left(window), self.headers())
+
+    def headers(self) -> dict[str, str]:
+        """OpenAI's headers about the limits of a minute that there are."""
+        requests = (REQUESTS_PER_MINUTE, "requests", self.usage["minute"]["requests"])
+        tokens = (TOKENS_PER_MINUTE, "tokens", self._tokens("minute") + self._held)
+        found: dict[str, str] = {}
+        for limit, kind, used in (requests, tokens):
+            if most := self.limits.get(limit):
+                found[f"x-ratelimit-limit-{kind}"] = str(most)
+                found[f"x-ratelimit-remaining-{kind}"] = str(max(0, most - used))
+                found[f"x-ratelimit-reset-{kind}"] = f"{self._seconds_left('minute')}s"
+        return found
+
+    @property
+    def _held(self) -> int:
+        return sum(int(each["tokens"]) for each in self.usage["open"])
+
+    def _tokens(self, window: str) -> int:
+        return int(self.usage[window]["inputTokens"] + self.usage[window]["outputTokens"])
+
+    def _seconds_left(self, window: str) -> int:
+        """Until the next window begins."""
+        start = starts(self.now)[window]
+        later = {"minute": start + ONE_MINUTE, "day": start + ONE_DAY, "month": start + OVER_A_MONTH}[window]
+        return max(1, math.ceil((starts(later)[window] - self.now).total_seconds()))
+
+
+def refused(sentence: str, code: str, seconds: int, headers: Mapping[str, str]) -> TooManyRequests:
+    """A refusal, with the headers that an answer would have."""
+    error = TooManyRequests(seconds, sentence, code=code)
+    error.headers |= headers
+    return error

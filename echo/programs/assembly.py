@@ -1,0 +1,66 @@
+"""How the parts behind what programs ask fit together; called by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from echo.accounts.metering import Meter
+from echo.accounts.standing import Standing
+from echo.completions.models import Models
+from echo.completions.service import OpenCompletions
+from echo.handling.caller import Caller
+from echo.handling.pending import Pending
+from echo.programs.audio import AudioService
+from echo.programs.embeddings import EmbeddingService
+from echo.programs.images import ImageService
+from echo.programs.offers import Offers
+from echo.programs.work import Work
+from echo.providers.assembly import ProviderParts
+from echo.settings import Settings
+from echo.speech import Transcriber
+
+
+@dataclass(frozen=True)
+class ProgramParts:
+    """What these operations share with the rest."""
+
+    models: Models
+    standing: Standing
+    under_way: OpenCompletions
+    meter: Meter
+    providers: ProviderParts
+    transcriber: Transcriber
+    count_tokens: Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What handlers get."""
+
+    work: Work
+    audio: AudioService
+    embeddings: EmbeddingService
+    images: ImageService
+
+    def model(self, caller: Caller, name: str) -> Pending:
+        """One model that the caller reaches, in OpenAI's shape."""
+        reach = self.work.reach_of(caller)
+        return Pending(lambda: self.work.offers.find(reach, name))
+
+
+def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
+    """The services behind the operations of `/v1` beside completions; nothing is contacted."""
+    offers = Offers(parts.providers.registry, settings.api_models)
+    work = Work(
+        parts.models,
+        offers,
+        parts.standing,
+        parts.under_way,
+        moderation=parts.providers.moderation,
+        meter=parts.meter,
+    )
+    return Programs(
+        work,
+        AudioService(work, parts.transcriber),
+        EmbeddingService(work, parts.count_tokens),
+        ImageService(work),
+    )

@@ -1,0 +1,96 @@
+"""What every operation here does around its own: who may ask, how many at once, of which model, with which words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from echo.accounts.metering import Meter, Spending
+from echo.accounts.standing import Refusal, Standing, unless
+from echo.completions.models import Models, Reach
+from echo.completions.service import WHOLE_SECONDS, OpenCompletions
+from echo.errors import BadGateway, Unprocessable
+from echo.handling.caller import Caller
+from echo.programs.offers import Offers, Picked
+from echo.providers.moderation import Moderation
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request of one caller's: the model as it was named, and the texts that a model would get.
+
+    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits.
+    """
+
+    caller: Caller
+    reach: Reach
+    spending: Spending
+    model: str
+    texts: Sequence[str] = ()
+    unreadable: bool = False
+
+
+class Work:
+    """Runs jobs on the event loop; what an account has under way is counted together with its completions."""
+
+    def __init__(
+        self,
+        models: Models,
+        offers: Offers,
+        standing: Standing,
+        under_way: OpenCompletions,
+        *,
+        moderation: Moderation,
+        meter: Meter,
+    ) -> None:
+        self._models = models
+        self._standing = standing
+        self._open = under_way
+        self._moderation = moderation
+        self._meter = meter
+        self.offers = offers
+
+    def reach_of(self, caller: Caller) -> Reach:
+        """What the caller reaches; asks the database."""
+        return self._models.reach_of(caller)
+
+    def job(self, caller: Caller, model: str, texts: Sequence[str] = (), *, unreadable: bool = False) -> Job:
+        """A request to be run; asks the database what the caller reaches."""
+        return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
+
+    async def whole(self, job: Job, do: Callable[[Picked], Coroutine[Any, Any, T]]) -> T:
+        """What `do` makes with the model; it ends as soon as the caller may not be here any more.
+
+        Raises as `begun` does, and `BadGateway` after ten minutes.
+        """
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS), self.begun(job) as (picked, refusal):
+                return await unless(refusal, do(picked))
+        except TimeoutError as error:
+            raise BadGateway from error
+
+    @asynccontextmanager
+    async def begun(self, job: Job) -> AsyncIterator[tuple[Picked, Refusal]]:
+        """The model, and why the caller must go, should that be.
+
+        Raises `TooManyRequests`, `NotFound` for the model, what the moderation service's check raises, and what
+        `Spending.reserved` does.
+        """
+        with self._open.one(job.caller.id):
+            picked = await self.offers.choose(job.reach, job.model)
+            await self._check(job)
+            async with job.spending.reserved(job.texts), self._standing.watched(job.caller) as refusal:
+                yield picked, refusal
+                job.spending.worked()
+
+    async def _check(self, job: Job) -> None:
+        if job.unreadable and self._moderation.enabled:
+            raise Unprocessable(
+                "This server checks what models get, and cannot check tokens; send texts.",
+                code="unsupported_content",
+            )
+        # One text, however many there are: the service takes but so many.
+        await self._moderation.check("\n\n".join(job.texts))

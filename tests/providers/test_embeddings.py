@@ -1,0 +1,207 @@
+"""Embeddings: what each kind of provider is asked, and what becomes of its answers, however hostile."""
+
+import asyncio
+import base64
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from echo.errors import ApiError
+from echo.providers import embeddings as module
+from echo.providers.chat import Credentials
+from echo.providers.embeddings import EmbeddingRequest, Embeddings, embedder_of, packed
+from echo.providers.operations import Wanted
+from echo.providers.registry import build_providers
+from echo.settings import AzureDeployment, ProviderSettings
+from tests.support.providers import SERVERS, Answer, ProviderServer, json_answer
+from tests.support.providers.asking import LIMITS, settings_of
+from tests.support.providers.server import Received, serving
+
+
+def embed(settings: ProviderSettings, request: EmbeddingRequest) -> list[Embeddings]:
+    async def run() -> list[Embeddings]:
+        providers = build_providers([settings], LIMITS)
+        try:
+            errands = embedder_of(settings).errands(request)
+            return [await providers[settings.name].ask(request.wanted.model, each) for each in errands]
+        finally:
+            await providers.close()
+
+    return asyncio.run(run())
+
+
+def request(*inputs: Any, dimensions: int | None = None, model: str = "m") -> EmbeddingRequest:
+    return EmbeddingRequest(Wanted(model), inputs or ("Hi",), dimensions)
+
+
+def of(kind: str, server: ProviderServer, **more: Any) -> ProviderSettings:
+    if kind == "azure":
+        base = f"{server.url}/openai/deployments/gpt-4o"
+        more = {"deployments": {"m": AzureDeployment(base, "2024-10-21", "az")}, **more}
+    return settings_of(kind, server.url, **more)
+
+
+@pytest.mark.parametrize("kind", ["openai", "custom", "azure", "google"])
+class TestEachKind:
+    def test_gives_a_vector_for_each_text(self, kind: str) -> None:
+        with SERVERS[kind]() as server:
+            [made] = embed(of(kind, server), request("Hi", "Hello"))
+        assert [list(vector) for vector in made.vectors] == [[0.5, -0.5, -0.5], [1.25, -0.5, -0.5]]
+        assert made.tokens == (0 if kind == "google" else 8)
+
+    def test_takes_the_number_of_dimensions(self, kind: str) -> None:
+        with SERVERS[kind]() as server:
+            [made] = embed(of(kind, server), request("Hi", dimensions=5))
+        assert [len(vector) for vector in made.vectors] == [5]
+
+    def test_sends_the_operators_headers(self, kind: str) -> None:
+        with SERVERS[kind]() as server:
+            embed(of(kind, server, headers={"X-Team": "a"}), request())
+        assert server.requests[0].headers["x-team"] == "a"
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("openai", "base64"), ("azure", "base64"), ("custom", None)])
+def test_asks_for_base64_where_it_is_known(kind: str, sent: str | None) -> None:
+    with SERVERS[kind]() as server:
+        embed(of(kind, server), request((1, 2, 3)))
+    assert server.requests[0].json.get("encoding_format") == sent
+    assert server.requests[0].json["input"] == [[1, 2, 3]]
+
+
+def test_does_without_base64_where_it_is_refused() -> None:
+    def respond(received: Received) -> Answer:
+        if "encoding_format" in received.json:
+            return json_answer({"error": {"message": "Unknown parameter", "param": "encoding_format"}}, 400)
+        return json_answer({"data": [{"embedding": [1, 2.5]}]})
+
+    with serving(respond) as server:
+        [made] = embed(of("openai", server), request())
+    assert [list(vector) for vector in made.vectors] == [[1.0, 2.5]]
+
+
+def test_google_gets_hundreds() -> None:
+    with SERVERS["google"]() as server:
+        parts = embed(of("google", server), request(*["Hi"] * 201))
+    assert [len(part.vectors) for part in parts] == [100, 100, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "code"),
+    [("google", request((1, 2)), "unsupported_content"), ("anthropic", request(), "not_offered")],
+)
+def test_refuses_what_the_provider_does_not_have(kind: str, asked: EmbeddingRequest, code: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        embedder_of(settings_of(kind, "http://127.0.0.1:1")).errands(asked)
+    assert (refused.value.status, refused.value.code) == (422, code)
+
+
+def data(*values: Any) -> dict[str, Any]:
+    return {"data": [{"index": index, "embedding": value} for index, value in enumerate(values)]}
+
+
+def bits(*numbers: float) -> str:
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        {"data": {}},
+        {"data": ["a"]},
+        data(),
+        data([1.0], [2.0]),
+        data([]),
+        data(None),
+        data(["1"]),
+        data([True]),
+        data([[1.0]]),
+        data([1e39]),
+        data([1.0, None]),
+        data({"a": 1}),
+        data("not base64!"),
+        data("AAAA"),
+        data(""),
+        data(bits(1.0, float("nan"))),
+        data(bits(float("inf"))),
+        data([float("nan")]),
+        data([0.0] * 70_000),
+        {"embeddings": [{"values": [1.0]}]},
+    ],
+)
+def test_an_answer_that_is_none_is_a_failure(answer: Any) -> None:
+    with serving(lambda _: json_answer(answer)) as server, pytest.raises(ApiError) as failed:
+        embed(of("openai", server), request())
+    assert (failed.value.status, failed.value.code) == (502, "provider_failed")
+
+
+def test_vectors_are_as_long_as_was_asked_and_as_each_other() -> None:
+    with serving(lambda _: json_answer(data([1.0], [1.0, 2.0]))) as server:
+        for asked in (request("a", "b"), request("a", "b", dimensions=1)):
+            with pytest.raises(ApiError):
+                embed(of("custom", server), asked)
+
+
+def test_order_is_that_of_the_inputs() -> None:
+    turned = {"data": [{"index": 1, "embedding": [2]}, {"index": 0, "embedding": [1]}]}
+    with serving(lambda _: json_answer(turned)) as server:
+        [made] = embed(of("custom", server), request("a", "b"))
+    assert [list(vector) for vector in made.vectors] == [[1.0], [2.0]]
+
+
+def too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_EMBEDDINGS_BYTES", 20)
+
+
+def too_many_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_EMBEDDED_NUMBERS", 2)
+
+
+@pytest.mark.parametrize("bound", [too_many_bytes, too_many_numbers])
+def test_an_answer_that_is_too_large_is_a_failure(
+    bound: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (module.MAX_EMBEDDINGS_BYTES, module.MAX_EMBEDDED_NUMBERS) == (41_943_040, 4_194_304)
+    bound(monkeypatch)
+    with (
+        serving(lambda _: json_answer(data([1.0, 2.0, 3.0, 4.0]))) as server,
+        pytest.raises(ApiError) as failed,
+    ):
+        embed(of("custom", server), request())
+    assert failed.value.status == 502
+
+
+def test_a_redirect_leads_nowhere() -> None:
+    with (
+        serving(lambda _: json_answer(data([1.0]))) as other,
+        serving(lambda _: Answer((), 307, {"Location": other.url, "Content-Length": "0"})) as server,
+    ):
+        with pytest.raises(ApiError):
+            embed(of("openai", server), request())
+        assert other.requests == []
+
+
+def test_a_users_own_address_is_guarded() -> None:
+    """By the same transport as chats: loopback is none that a user may name."""
+
+    async def run() -> None:
+        settings = settings_of("openai", "http://127.0.0.1:1", user_provides_url=True)
+        providers = build_providers([settings], LIMITS)
+        [errand] = embedder_of(settings).errands(request())
+        try:
+            await providers["openai"].ask("m", errand, Credentials("k", "http://127.0.0.1:1/v1"))
+        finally:
+            await providers.close()
+
+    with pytest.raises(ApiError) as refused:
+        asyncio.run(run())
+    assert refused.value.code == "base_url_refused"
+
+
+def test_numbers_are_packed_as_openai_packs_them() -> None:
+    assert packed(array("d", [0.25, -0.5])) == "AACAPgAAAL8="
+    assert packed(array("f", [0.25, -0.5])) == "AACAPgAAAL8="
