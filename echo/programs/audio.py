@@ -1,6 +1,6 @@
 """Speech in OpenAI's shape: from text, and to text."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -27,6 +27,8 @@ from echo.speech.transcriber import Transcriber
 
 # Of the server's own recogniser only the text is known.
 OWN_FORMATS = ("json", "text")
+# As the limits of API keys would call its endpoint.
+OWN = "speech"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class AudioService:
                     continue
                 if not begun:
                     begun = True
+                    # Also where the client does not hear it out.
+                    job.spending.worked()
                     yield media_type_of(sound.media_type, said.format).encode()
                 yield sound.content
 
@@ -95,7 +99,7 @@ class AudioService:
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
-        if recorded.model == self._transcriber.model and caller.may_ask("", recorded.model):
+        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
             return self._own(recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
@@ -104,9 +108,9 @@ class AudioService:
         texts = [recorded.prompt] if recorded.prompt else []
         job = self._work.job(caller, recorded.model, texts)
 
-        async def make() -> tuple[Json | str, int, Mapping[str, str]]:
-            answer = await self._work.whole(job, lambda picked: written(picked, recorded, file))
-            return answer, 200, job.spending.headers
+        async def make() -> tuple[Json | str, int, Json]:
+            made = await self._work.whole(job, lambda picked: written(picked, recorded, file))
+            return made, 200, job.spending.headers
 
         return Pending(make)
 

@@ -12,7 +12,7 @@ from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.handling.upload import Upload
 from echo.programs.offers import Picked
-from echo.programs.work import Work
+from echo.programs.work import Job, Work
 from echo.providers.forms import FormFile
 from echo.providers.images import ImageRequest, Pictures, images_errand
 
@@ -42,11 +42,17 @@ class ImageService:
         files = list(files_of(drawing))
         job = self._work.job(caller, drawing.model, [drawing.prompt])
 
-        async def make() -> tuple[Json | JsonItems, int, Mapping[str, str]]:
-            pictures = await self._work.whole(job, lambda picked: drawn(picked, drawing, files))
-            return answer(pictures), 200, job.spending.headers
+        async def make() -> tuple[Json | JsonItems, int, Json]:
+            made = await self._work.whole(job, lambda picked: self._draw(job, picked, drawing, files))
+            return answer(made), 200, job.spending.headers
 
         return Pending(make)
+
+    async def _draw(self, job: Job, picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:
+        made = await drawn(picked, drawing, files)
+        if usage := made.more.get("usage"):
+            job.spending.told(usage["input_tokens"], usage["output_tokens"])
+        return made
 
 
 async def drawn(picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:

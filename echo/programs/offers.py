@@ -29,7 +29,7 @@ class Picked:
 
     async def ask(self, errand: Errand[T]) -> T:
         """The model's answer."""
-        return await self.endpoint.ask(self.wanted.model, errand, self.credentials)
+        return await self.endpoint.ask(errand, self.credentials)
 
     def pour(self, call: Callable[[Access], Call]) -> AsyncGenerator[Sound, None]:
         """The model's speech as it comes."""

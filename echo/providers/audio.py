@@ -112,8 +112,8 @@ def recording_errand(settings: ProviderSettings, request: RecordingRequest) -> E
         return operations.form(f"audio/{request.operation}", request.wanted, access, fields, [request.file])
 
     if request.format in JSON_FORMATS:
-        return Errand(NAME, call, _read_object, MAX_TRANSCRIPT_BYTES)
-    return Errand(NAME, call, _read_text, MAX_TRANSCRIPT_BYTES)
+        return Errand(NAME, request.wanted.model, call, _read_object, MAX_TRANSCRIPT_BYTES)
+    return Errand(NAME, request.wanted.model, call, _read_text, MAX_TRANSCRIPT_BYTES)
 
 
 def _read_text(content: bytes) -> str:

@@ -29,12 +29,13 @@ SOUND = ("audio/", "application/octet-stream", "binary/octet-stream")
 
 @dataclass(frozen=True)
 class Errand(Generic[T]):
-    """One request that is no chat: what it is called in metrics, how it is sent, and what is made of its answer.
+    """One request that is no chat: what it is called in metrics, of which model, how it is sent, how it is read.
 
     `read` gets at most `most` bytes and raises `ProviderFailure` for what is no such answer.
     """
 
     name: str
+    model: str
     call: Callable[[Access], Call]
     read: Callable[[bytes], T]
     most: int
@@ -51,7 +52,7 @@ class Sound:
 class Endpoint(ChatProvider, Protocol):
     """An endpoint that is asked for more than chats. What it raises is as of a `ChatProvider`."""
 
-    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
+    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """The answer of a model; what fails for a moment is tried again."""
 
     def pour(
@@ -70,9 +71,9 @@ class HttpEndpoint(HttpProvider):
         super().__init__(settings, dialect, transport)
         self._offered = ModelList()
 
-    async def ask(self, model: str, errand: Errand[T], credentials: Credentials | None = None) -> T:
+    async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        tries = self._tries(model, credentials, errand.call)
+        tries = self._tries(errand.model, credentials, errand.call)
         seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
         with self._asking(errand.name):
             while True:

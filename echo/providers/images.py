@@ -79,7 +79,7 @@ def images_errand(settings: ProviderSettings, request: ImageRequest) -> Errand[P
         given = {"prompt": request.prompt, **request.parameters}
         return operations.json("images/generations", request.wanted, access, given, optional)
 
-    return Errand(NAME, call, _read_openai, MAX_PICTURES_BYTES)
+    return Errand(NAME, request.wanted.model, call, _read_openai, MAX_PICTURES_BYTES)
 
 
 def _read_openai(content: bytes) -> Pictures:
@@ -139,7 +139,7 @@ class GoogleImages(GoogleDialect):
             headers = self._headers(access, as_chat(request.wanted))
             return Call(url, headers, body, access.own_url, request.wanted.model)
 
-        return Errand(NAME, call, _read_google, MAX_PICTURES_BYTES)
+        return Errand(NAME, request.wanted.model, call, _read_google, MAX_PICTURES_BYTES)
 
 
 def _read_google(content: bytes) -> Pictures:

@@ -32,7 +32,7 @@ class Listing(Endpoint):
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return self._listed
 
-    async def ask(self, model: str, errand: Any, credentials: Credentials | None = None) -> Any:
+    async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
     def pour(

@@ -43,7 +43,7 @@ class Speaking(Endpoint):
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         return ()
 
-    async def ask(self, model: str, errand: Any, credentials: Credentials | None = None) -> Any:
+    async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
     async def pour(
@@ -69,9 +69,14 @@ class Models:
 def make(services: Services, endpoint: Endpoint, standing: Standing | None = None, most: int = 1) -> Work:
     models: Any = Models(endpoint)
     standing = standing or services.accounts.standing
-    moderation, meter = services.providers.moderation, services.completions.meter
-    offers, under_way = Offers({"a": endpoint}, ()), OpenCompletions(most)
-    return Work(models, offers, standing, under_way, moderation=moderation, meter=meter)
+    return Work(
+        models,
+        Offers({"a": endpoint}, ()),
+        standing,
+        OpenCompletions(most),
+        moderation=services.providers.moderation,
+        meter=services.completions.meter,
+    )
 
 
 def short_standing(services: Services) -> tuple[SessionGuard, Standing]:

@@ -35,9 +35,7 @@ def speak(settings: ProviderSettings, **more: Any) -> list[Sound]:
         endpoint: Endpoint = providers[settings.name]
         request = SpeechRequest(**{"wanted": Wanted("m"), "text": "Hello", "voice": "alloy", **more})
         try:
-            return [
-                sound async for sound in endpoint.pour(request.wanted.model, speech_call(settings, request))
-            ]
+            return [sound async for sound in endpoint.pour("m", speech_call(settings, request))]
         finally:
             await providers.close()
 
@@ -52,7 +50,7 @@ def hear(settings: ProviderSettings, content: bytes = b"sound", **more: Any) -> 
         file = FormFile("file", "audio.wav", "application/octet-stream", stream, len(content))
         try:
             errand = recording_errand(settings, RecordingRequest(Wanted("m"), file, **more))
-            return await providers[settings.name].ask("m", errand)
+            return await providers[settings.name].ask(errand)
         finally:
             await providers.close()
 

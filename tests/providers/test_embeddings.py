@@ -26,7 +26,7 @@ def embed(settings: ProviderSettings, request: EmbeddingRequest) -> list[Embeddi
         providers = build_providers([settings], LIMITS)
         try:
             errands = embedder_of(settings).errands(request)
-            return [await providers[settings.name].ask(request.wanted.model, each) for each in errands]
+            return [await providers[settings.name].ask(each) for each in errands]
         finally:
             await providers.close()
 
@@ -193,7 +193,7 @@ def test_a_users_own_address_is_guarded() -> None:
         providers = build_providers([settings], LIMITS)
         [errand] = embedder_of(settings).errands(request())
         try:
-            await providers["openai"].ask("m", errand, Credentials("k", "http://127.0.0.1:1/v1"))
+            await providers["openai"].ask(errand, Credentials("k", "http://127.0.0.1:1/v1"))
         finally:
             await providers.close()
 

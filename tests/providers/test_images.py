@@ -33,7 +33,7 @@ def draw(settings: ProviderSettings, *files: FormFile, **parameters: Any) -> Pic
         providers = build_providers([settings], LIMITS)
         request = ImageRequest(Wanted("m"), "A circle", parameters, files)
         try:
-            return await providers[settings.name].ask(request.wanted.model, images_errand(settings, request))
+            return await providers[settings.name].ask(images_errand(settings, request))
         finally:
             await providers.close()
 

@@ -10,7 +10,9 @@ import structlog
 
 from echo.errors import ApiError
 from echo.providers.chat import ChatProvider, Credentials
+from echo.providers.embeddings import EmbeddingRequest, embedder_of
 from echo.providers.failures import ProviderFailure, of_status, refused, unusable
+from echo.providers.operations import Wanted
 from echo.providers.sites import Access, Rest, Sites, rest_after
 from echo.settings import AzureDeployment, ProviderSettings
 from tests.support.providers import (
@@ -25,6 +27,7 @@ from tests.support.providers import (
 )
 from tests.support.providers.asking import LIMITS, ask, request, settings_of
 from tests.support.providers.openai import error_answer
+from tests.support.providers.server import serving
 
 KEYS = ("sk-canary-1", "sk-canary-2", "sk-canary-3")
 ONCE = replace(LIMITS, attempts=1)
@@ -268,3 +271,22 @@ class TestRest:
         for number in range(300):
             known.leave_out(one, f"m{number}", Rest(60, all_models=False), unusable())
         assert len(known._resting) == 256
+
+
+def test_embeddings_are_asked_of_the_next_key_too() -> None:
+    asked: list[str] = []
+
+    def respond(received: Received) -> Answer:
+        asked.append(key_of(received)[-1])
+        if asked[-1] == "1":
+            return SOON
+        return json_answer({"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 1}})
+
+    async def use(provider: Any) -> Any:
+        [errand] = embedder_of(settings).errands(EmbeddingRequest(Wanted("m"), ["text"]))
+        return await provider.ask("m", errand)
+
+    with serving(respond, "/v1") as server:
+        settings = settings_of("custom", server.url, api_key=KEYS[0], further_keys=KEYS[1:])
+        ask(settings, use)
+    assert asked == ["1", "2"]
