@@ -82,12 +82,14 @@ def build_services(settings: Settings, database: Database) -> Services:
     completions = build_completions(
         settings, database, CompletionParts(accounts, providers, background, count_tokens)
     )
+    transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
         accounts.standing,
         completions.under_way,
         completions.meter,
         providers,
+        transcriber,
         count_tokens,
     )
     return Services(
@@ -109,7 +111,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         settings=settings,
         sharing=access.sharing,
         startup=read_startup(settings),
-        transcriber=build_transcriber(settings),
+        transcriber=transcriber,
     )
 
 

@@ -33,6 +33,7 @@ from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
+from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
 # As in production: the standard output belongs to what a command prints.
@@ -42,6 +43,22 @@ PASSWORD = "correct horse 1 battery"
 # The database of a whole run takes a tenth of it.
 MEMORY_BYTES = 4_000_000_000
 MakeApplication = Callable[..., Application]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        # The process that hands out the tests runs none; those that it starts are measured.
+        stop_measuring(children=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_order(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if place(item.path):
+        stop_measuring()
 
 
 @pytest.fixture(scope="session")

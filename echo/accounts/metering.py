@@ -7,7 +7,7 @@ is in MongoDB, so the processes of a server count together (`storage/accounts/ke
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,15 +68,19 @@ class Spending:
         self.headers: dict[str, str] = {}
 
     @asynccontextmanager
-    async def reserved(self, asked: Iterable[str], max_tokens: int | None = None) -> AsyncIterator[None]:
-        """Ask a model in this context: the texts that it gets, and the most tokens that it may answer with.
+    async def reserved(
+        self, asked: Iterable[str], max_tokens: int | None = None, *, answers: int = 1
+    ) -> AsyncIterator[None]:
+        """Ask a model in this context: the texts that it gets, and the most tokens of each of its `answers`.
 
         Raises `TooManyRequests` with OpenAI's code where the key's limits are in the way, and `Unauthorized` where
         the key is gone. However the context ends, the request is counted by what was told of it until then.
         """
         self._asked = tuple(asked)
         if self._key and self._key.is_counted:
-            await asyncio.to_thread(self._reserve, self._key.id, max_tokens)
+            await self._whole(
+                asyncio.to_thread(self._reserve, self._key.id, max_tokens, answers), self._key.id
+            )
         try:
             yield
         finally:
@@ -88,11 +92,11 @@ class Spending:
             self._written.append(text)
 
     def told(self, input_tokens: int, output_tokens: int) -> None:
-        """The tokens in all, as the provider counts them."""
+        """The tokens so far, as the provider counts them; some tell the first ones at the beginning."""
         self._told = input_tokens, output_tokens
 
     def worked(self) -> None:
-        """The model has answered, also if not in words: what it read counts."""
+        """The model has ended its answer: what it read counts, and what the provider has told is all of it."""
         self._worked = True
 
     async def settle(self) -> None:
@@ -106,9 +110,23 @@ class Spending:
             self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle, self._key.id))
         await asyncio.shield(self._settling)
 
-    def _reserve(self, key_id: str, max_tokens: int | None) -> None:
+    async def _whole(self, reserve: Coroutine[Any, Any, None], key_id: str) -> None:
+        """Reserve; if the request is given up meanwhile, what it will have reserved is let go."""
+
+        def let_go(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle, key_id))
+
+        reserving = asyncio.ensure_future(reserve)
+        try:
+            await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            reserving.add_done_callback(let_go)
+            raise
+
+    def _reserve(self, key_id: str, max_tokens: int | None, answers: int) -> None:
         read = self._count(self._asked)
-        need = Need(read + (max_tokens or 1), read + (max_tokens or USUAL_TOKENS))
+        need = Need(read + answers * (max_tokens or 1), read + answers * (max_tokens or USUAL_TOKENS))
         try:
             found = self._meter.usage.reserve(
                 self._owner, key_id, self._ticket, need, seconds=self._meter.hold_seconds
@@ -121,10 +139,7 @@ class Spending:
             raise state.refusal(need)
 
     def _settle(self, key_id: str) -> None:
-        read, written = self._told or (self._count(self._asked), self._count(self._written))
-        if not (self._told or self._written or self._worked):
-            # Refused, or broken off before a word: nobody has charged for it.
-            read = 0
+        read, written = self._used()
         try:
             self._meter.usage.settle(
                 self._owner, key_id, self._ticket, input_tokens=read, output_tokens=written
@@ -134,6 +149,17 @@ class Spending:
             return
         except StorageError as error:
             log.warning("what an API key has used could not be counted", cause=repr(error))
+
+    def _used(self) -> tuple[int, int]:
+        """The tokens in and out."""
+        if self._told and self._worked:
+            return self._told
+        if self._told:
+            # Broken off: the provider has told what it read, and may not have come to what it wrote.
+            return self._told[0], max(self._told[1], self._count(self._written))
+        # Refused, or broken off before a word: nobody has charged for it.
+        read = self._count(self._asked) if self._written or self._worked else 0
+        return read, self._count(self._written)
 
     def _count(self, texts: Iterable[str]) -> int:
         return self._meter.count_tokens("".join(texts))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from echo.chat import frames
@@ -17,12 +18,16 @@ MOST_BYTES = 64 * 1024
 class Reading:
     """How someone reads: from the beginning, or with `resume` the state first.
 
-    `protocol` is the version of LibreChat's that the reader speaks, `pending` what waits for the end of the run.
+    `protocol` is the version of LibreChat's that the reader speaks, `pending` what waits for the end of the run. With
+    `reconnects` the reader is a client of LibreChat's: where the end of a process has ended the run it is told that
+    the connection is broken. It comes back, finds no run any more, and reads what is stored. By an error it would put
+    the error in the place of the answer.
     """
 
     resume: bool = False
     protocol: int = 1
     pending: Sequence[Mapping[str, Any]] = ()
+    reconnects: bool = False
 
     def opening(self, transcript: Transcript) -> Frame:
         """The state of a run."""
@@ -36,6 +41,16 @@ class Reading:
         if self.protocol == 1 or not (frame.name == frames.ERROR or frame.payload.get("final")):
             return frame
         return Frame(frame.name, {**frame.payload, "generationProtocolVersion": self.protocol})
+
+    def is_told(self, frame: Frame) -> bool:
+        """Whether the reader gets an event."""
+        is_interruption = frame.name == frames.ERROR and frame.payload.get("code") == frames.INTERRUPTED
+        return not (self.reconnects and is_interruption)
+
+    @property
+    def farewell(self) -> bytes:
+        """With what a stream ends before the run's last event."""
+        return frames.BROKEN if self.reconnects else frames.COME_BACK
 
 
 FROM_THE_BEGINNING = Reading()
@@ -55,16 +70,18 @@ async def follow(
         if reading.resume:
             found, place = [reading.opening(transcript)], transcript.present
         while True:
-            for piece in pieces(map(reading.spoken, found)):
+            told = list(takewhile(reading.is_told, found))
+            for piece in pieces(map(reading.spoken, told)):
                 yield piece
+            is_cut = len(told) < len(found)
             change.clear()
             found, place = transcript.since(place, MOST_BYTES)
-            if found:
+            if found and not is_cut:
                 continue
-            if transcript.ended:
+            if transcript.ended and not is_cut:
                 return
-            if closing.is_set():
-                yield frames.COME_BACK
+            if closing.is_set() or is_cut:
+                yield reading.farewell
                 return
             if not await _comes(change):
                 yield frames.KEEP_ALIVE

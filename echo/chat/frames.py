@@ -16,6 +16,10 @@ TEXT, THINK = "text", "think"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
 COME_BACK = b": the server is stopping\nretry: 2000\n\n"
+# The same for LibreChat's client, which waits for ever after a stream that just ends: by an error that says nothing
+# it takes the connection for broken, and connects anew in 1, 2, 4, 8 and 16 seconds, and then every half minute.
+BROKEN = b"event: error\ndata:\n\n"
+INTERRUPTED = "interrupted"
 # Of a stored conversation, what a client gets: LibreChat sends the whole document.
 CONVERSATION_HIDDEN = ("_meiliIndex", "subagent", "agentEvent", "initial_agent_id", "tenantId")
 

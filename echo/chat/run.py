@@ -28,7 +28,6 @@ Ending = Literal["complete", "aborted", "interrupted", "error"]
 TITLE_SECONDS = 2.0
 # While the database is away an answer is held, and storing it tried again; each attempt may fail at once.
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
-INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ class Run:
             self.transcript.add(frames.MESSAGE, {**told, **({"pendingSteers": left} if left else {})})
 
     def _fail(self, error: ApiError) -> None:
-        self.titling, self.ending = False, "interrupted" if error.code == INTERRUPTED else "error"
+        self.titling, self.ending = False, "interrupted" if error.code == frames.INTERRUPTED else "error"
         wait = int(error.headers["Retry-After"]) if isinstance(error, TooManyRequests) else None
         self.transcript.add(frames.ERROR, frames.failed(error.message, error.code, wait))
 

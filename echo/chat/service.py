@@ -9,6 +9,7 @@ import structlog
 
 from echo.background import Background
 from echo.chat.follow import Reading, follow
+from echo.chat.frames import INTERRUPTED
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.mirrors import Mirrors
 from echo.chat.running import Running, milliseconds
@@ -62,14 +63,17 @@ class ChatService:
         created_at: int | None = None,
         resume: bool = False,
         protocol: int = 1,
+        reconnects: bool = False,
     ) -> AsyncGenerator[bytes, None]:
         """The events of a conversation's newest run, or of the one that began at `created_at`.
 
-        `protocol` is the version of LibreChat's that the reader speaks. Raises `NotFound` for a run that is not
-        there, or was forgotten some minutes after its end.
+        `protocol` is the version of LibreChat's that the reader speaks; for `reconnects` see `echo.chat.follow`.
+        Raises `NotFound` for a run that is not there, or was forgotten some minutes after its end.
         """
         run = self._running.get(owner, stream_id, created_at)
-        reading = Reading(resume, protocol)
+        if reconnects and run["status"] == INTERRUPTED:
+            raise NotFound
+        reading = Reading(resume, protocol, reconnects=reconnects)
         if resume and run["status"] == RUNNING:
             reading = replace(reading, pending=self._stores.steers.pending(owner, run["_id"]))
         if local := self._hub.local(run["_id"]):

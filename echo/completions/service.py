@@ -221,7 +221,7 @@ class CompletionService:
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
             async with (
-                job.spending.reserved(texts_of(request), request.max_tokens),
+                job.spending.reserved(texts_of(request), request.max_tokens, answers=request.n or 1),
                 aclosing(metered(stream, job.spending)) as events,
                 self._standing.watched(job.caller) as refusal,
             ):
@@ -231,7 +231,14 @@ class CompletionService:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
+        return await self._keeper.keep(
+            job.caller.id,
+            job.question,
+            job.earlier,
+            chosen,
+            answer,
+            variables=job.reach.variables,
+        )
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
         # In a thread: see `Keeper.keep`.
@@ -255,6 +262,7 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
                 case Usage():
                     spending.told(event.input_tokens, event.output_tokens)
             yield event
+    spending.worked()
     await spending.settle()
 
 

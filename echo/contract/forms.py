@@ -1,6 +1,6 @@
 """Multipart forms: file parts go to disk as they arrive, text parts stay small, both are checked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
@@ -8,26 +8,26 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from echo.contract.document import FORM, Body
-from echo.contract.parameters import argument_name
+from echo.contract.parameters import argument_name, convert
 from echo.errors import BadRequest, FieldError, InvalidRequest, disk_failed
 from echo.handling.upload import Upload
 
-MAX_FILES = 1
 MAX_FIELDS = 50
 MAX_FIELD_BYTES = 64 * 1024
 SPOOL_BYTES = 128 * 1024
 
 
 async def read_form(body: Body, headers: Headers, chunks: AsyncIterator[bytes]) -> dict[str, Any]:
-    """One argument for each declared part: an `Upload` for a file, text for the rest.
+    """One argument for each declared part: an `Upload` for a file, a value of the declared type for the rest.
 
-    Raises `BadRequest` for a form that cannot be parsed, `InvalidRequest` for one that does not fit, `OSError` or
-    `ServiceUnavailable` where the disk takes no temporary file.
+    A part that is declared as an array gives a list of such. Raises `BadRequest` for a form that cannot be parsed,
+    `InvalidRequest` for one that does not fit, `OSError` or `ServiceUnavailable` where the disk takes no temporary
+    file.
     """
     parser = MultiPartParser(
         headers,
         _as_generator(chunks),
-        max_files=MAX_FILES,
+        max_files=max_files(body),
         max_fields=MAX_FIELDS,
         max_part_size=MAX_FIELD_BYTES,
     )
@@ -55,24 +55,65 @@ async def _as_generator(chunks: AsyncIterator[bytes]) -> Any:
 
 async def _arguments(body: Body, form: FormData) -> dict[str, Any]:
     properties = body.schemas[FORM].get("properties", {})
-    instance: dict[str, Any] = {}
-    arguments: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for name, value in form.multi_items():
-        schema = properties.get(name)
-        if schema is None:
-            continue
-        if (schema.get("format") == "binary") != isinstance(value, UploadFile):
-            errors.append(
-                FieldError(name, "must be a file" if schema.get("format") == "binary" else "must be text")
-            )
-            continue
-        instance[name] = "" if isinstance(value, UploadFile) else value
-        arguments[argument_name(name)] = to_upload(value) if isinstance(value, UploadFile) else value
-    errors.extend(body.media_types[FORM].field_errors(instance) if not errors else ())
+    parts = _Parts()
+    for sent, value in form.multi_items():
+        # `name[]`, as axios, PHP and OpenAI's clients write lists, counts as the name itself.
+        name = sent if sent in properties else sent.removesuffix("[]")
+        if name in properties:
+            parts.take(name, properties[name], value)
+    errors = parts.errors or list(body.media_types[FORM].field_errors(parts.instance))
     if errors:
         raise InvalidRequest(errors=tuple(errors))
-    return arguments
+    return parts.arguments
+
+
+class _Parts:
+    """What the parts of a form come to: the arguments, what the schema is held against, and what is wrong."""
+
+    def __init__(self) -> None:
+        self.arguments: dict[str, Any] = {}
+        self.instance: dict[str, Any] = {}
+        self.errors: list[FieldError] = []
+
+    def take(self, name: str, schema: Mapping[str, Any], value: UploadFile | str) -> None:
+        """Take one part, by its schema: of an array it is an item. Of texts with one name the last counts."""
+        is_list = schema.get("type") == "array"
+        item = schema["items"] if is_list else schema
+        is_file = item.get("format") == "binary"
+        if is_file != isinstance(value, UploadFile):
+            self.errors.append(FieldError(name, "must be a file" if is_file else "must be text"))
+            return
+        if isinstance(value, UploadFile):
+            if not is_list and name in self.instance:
+                self.errors.append(FieldError(name, "must be one file"))
+            self._keep(name, "", to_upload(value), is_list)
+            return
+        converted = _converted(item, value)
+        if converted is None:
+            self.errors.append(FieldError(name, "has the wrong type"))
+        self._keep(name, converted, converted, is_list)
+
+    def _keep(self, name: str, checked: Any, argument: Any, is_list: bool) -> None:
+        if is_list:
+            self.instance.setdefault(name, []).append(checked)
+            self.arguments.setdefault(argument_name(name), []).append(argument)
+        else:
+            self.instance[name] = checked
+            self.arguments[argument_name(name)] = argument
+
+
+def _converted(schema: Mapping[str, Any], text: str) -> Any:
+    kind = schema.get("type", "string")
+    return convert(text, kind) if isinstance(kind, str) else text
+
+
+def max_files(body: Body) -> int:
+    """How many files a form may have: at least one, so that one in the wrong place can be told."""
+    properties = body.schemas[FORM].get("properties", {}).values()
+    lists = [each for each in properties if each.get("type") == "array"]
+    single = [each for each in properties if each.get("format") == "binary"]
+    several = [int(each["maxItems"]) for each in lists if each["items"].get("format") == "binary"]
+    return max(1, len(single) + sum(several))
 
 
 def to_upload(part: UploadFile) -> Upload:

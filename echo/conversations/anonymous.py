@@ -19,6 +19,11 @@ HIDDEN = frozenset(
 PLACES = ("filepath", "preview")
 IMAGE_FILE, STEER, UI_RESOURCES = "image_file", "steer", "ui_resources"
 ASSISTANT = "asst_"
+# What of a message strangers take along into a conversation of their own: all that is shown, but for its ids.
+TAKEN = (
+    *("sender", "text", "content", "iconURL", "isCreatedByUser", "tokenCount", "unfinished", "error"),
+    *("finish_reason", "quotes", "manualSkills", "alwaysAppliedSkills", "files", "attachments"),
+)
 
 
 class Anonymous:
@@ -54,6 +59,20 @@ class Anonymous:
                 if each.get("type") != UI_RESOURCES
             ]
             or None,
+        }
+
+    def taken(self, message: Mapping[str, Any]) -> Json:
+        """What of a message may stand in another person's conversation.
+
+        Its files stay those of the link, and are read there; without ids, nothing takes them for that person's own.
+        """
+        shown = self.message(message)
+        parts, listed = shown["content"], ("files", "attachments")
+        without = {name: [_without_id(each) for each in shown[name] or ()] or None for name in listed}
+        if isinstance(parts, list):
+            without["content"] = [_part_without_ids(part) for part in parts]
+        return {
+            name: value for name, value in (shown | without).items() if name in TAKEN and value is not None
         }
 
     def _message_id(self, message_id: Any) -> str:
@@ -104,3 +123,21 @@ class Anonymous:
 
 def _new(kind: str) -> str:
     return f"{kind}_{secrets.token_urlsafe(16)[:21]}"
+
+
+def _part_without_ids(part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    changed = dict(part)
+    if isinstance(part.get(IMAGE_FILE), Mapping):
+        changed[IMAGE_FILE] = _without_id(part[IMAGE_FILE])
+    if isinstance(part.get("files"), list):
+        changed["files"] = [_without_id(each) for each in part["files"]]
+    return changed
+
+
+def _without_id(file: Any) -> Any:
+    hidden = ("file_id", "temp_file_id", "messageId", "conversationId")
+    if not isinstance(file, Mapping):
+        return file
+    return {name: value for name, value in file.items() if name not in hidden}

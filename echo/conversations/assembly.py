@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from echo.access.service import Access
 from echo.conversations.artifacts import ArtifactEditor
+from echo.conversations.link_forks import LinkForks
 from echo.conversations.links import Links, Reach
 from echo.conversations.searches import Searches
 from echo.files import FileStore
@@ -49,6 +50,7 @@ class Conversations:
     copies: CopyRepository
     deletions: DeletionRepository
     in_full: InFull
+    link_forks: LinkForks
     links: Links
     messages: MessageRepository
     projects: ProjectRepository
@@ -65,23 +67,26 @@ def build_conversations(
 ) -> Conversations:
     """The parts behind the operations; nothing is contacted."""
     revisions = RevisionRepository(database)
+    copies, shares = CopyRepository(database), ShareRepository(database, MAX_LINKS)
+    links = Links(
+        access,
+        shares,
+        FileRepository(database),
+        file_store,
+        Reach(settings.allow_shared_links, settings.allow_shared_links_public),
+    )
     return Conversations(
         artifacts=ArtifactEditor(revisions, settings.max_message_bytes),
         conversations=ConversationRepository(database),
-        copies=CopyRepository(database),
+        copies=copies,
         deletions=DeletionRepository(database),
         in_full=InFull(
             ConversationRepository(database, listed=conversations.LISTED, shown=conversations.IN_FULL),
             MessageRepository(database, shown=messages.IN_FULL),
             ThreadRepository(database, shown=messages.IN_FULL),
         ),
-        links=Links(
-            access,
-            ShareRepository(database, MAX_LINKS),
-            FileRepository(database),
-            file_store,
-            Reach(settings.allow_shared_links, settings.allow_shared_links_public),
-        ),
+        link_forks=LinkForks(links, shares, copies),
+        links=links,
         messages=MessageRepository(database),
         projects=ProjectRepository(database, MAX_PROJECTS),
         revisions=revisions,

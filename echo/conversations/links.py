@@ -1,12 +1,13 @@
 """Links by which others read a conversation: made and withdrawn by its owner, read by whoever may."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from echo.access.kinds import VIEW, ResourceType
 from echo.access.service import Access
 from echo.conversations.anonymous import Anonymous
+from echo.conversations.link_marks import LinkMarks
 from echo.errors import Conflict, NotFound, Unauthorized, Unprocessable
 from echo.files import FileStore
 from echo.files.kinds import IMAGE_TYPES, served_type
@@ -63,6 +64,11 @@ class Links:
         self._files = files
         self._store = store
         self._reach = reach
+        self._marks = LinkMarks(shares.shared)
+
+    def shared_among(self, owner: str, conversation_ids: Sequence[str]) -> set[str]:
+        """Those of the owner's conversations that have a link; of other processes' links within seconds."""
+        return self._marks.among(owner, conversation_ids)
 
     def list_page(self, owner: str, *, stop: Stop | None = None, **query: Any) -> Page:
         """Some of the owner's links; see `ShareRepository.list_page`."""
@@ -87,6 +93,7 @@ class Links:
             )
             self._grant(caller, link, public=self._access.allowed(caller, PERMISSION, "SHARE_PUBLIC"))
             self._shares.insert(caller.id, link)
+            self._marks.forget(caller.id)
         except NothingToShare as error:
             raise nothing_to_share() from error
         except AlreadyThere as error:
@@ -109,6 +116,7 @@ class Links:
         link = self._shares.get(owner, share_id)
         self._access.forget(LINK, [link["_id"]])
         self._shares.delete(owner, share_id)
+        self._marks.forget(owner)
         return link
 
     def find(self, reader: Caller | None, share_id: str) -> Document:
@@ -127,9 +135,7 @@ class Links:
     def read(self, reader: Caller | None, share_id: str) -> Shared:
         """What a link shows; raises as `find` does."""
         link = self.find(reader, share_id)
-        shows_files = link.get("snapshotFiles") is not False
-        ids = frozenset(str(each.get("file_id")) for each in self._shares.files_of(link))
-        anonymous = Anonymous(share_id, ids if shows_files else None)
+        anonymous = anonymous_for(link, self._shares.files_of(link))
         reading = self._shares.read(link)
 
         def portions() -> Iterator[list[Document]]:
@@ -177,3 +183,10 @@ def nothing_to_share() -> Unprocessable:
 
 def _differs(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
     return one.get(name) is not None and one[name] != other.get(name)
+
+
+def anonymous_for(link: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Anonymous:
+    """One reading of a link that shows these files."""
+    shows_files = link.get("snapshotFiles") is not False
+    ids = frozenset(str(each.get("file_id")) for each in files)
+    return Anonymous(str(link["shareId"]), ids if shows_files else None)

@@ -1,7 +1,8 @@
 """Providers of models: does each that has a key answer, and take the key?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import requests
@@ -25,12 +26,21 @@ def check_providers(examined: Examined) -> Iterator[Finding]:
         yield skipped(about, f"not asked: {', '.join(each.name for each in providers)}")
         return
     with ThreadPoolExecutor(max_workers=8) as pool:
-        yield from pool.map(check_provider, providers)
+        yield from pool.map(check_provider, *zip(*by_key(providers), strict=True))
 
 
-def check_provider(provider: ProviderSettings) -> Finding:
-    """Ask one provider for its models."""
-    about = f"provider {provider.name}"
+def by_key(providers: Iterable[ProviderSettings]) -> Iterator[tuple[ProviderSettings, str]]:
+    """Each provider with each of its keys alone, and what findings call it: the key by its number."""
+    for provider in providers:
+        keys = provider.api_keys or (None,)
+        for number, key in enumerate(keys, 1):
+            which = f", key {number} of {len(keys)}" if len(keys) > 1 else ""
+            yield replace(provider, api_key=key, further_keys=()), f"provider {provider.name}{which}"
+
+
+def check_provider(provider: ProviderSettings, about: str | None = None) -> Finding:
+    """Ask one provider for its models, with its first key."""
+    about = about or f"provider {provider.name}"
     request = models_request(provider)
     if request is None:
         return skipped(about, "has a key; there is no simple question to try it with")

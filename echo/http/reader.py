@@ -73,8 +73,9 @@ class RequestReader:
 def close_uploads(arguments: dict[str, Any]) -> None:
     """Let go of the temporary files of a form."""
     for value in arguments.values():
-        if isinstance(value, Upload):
-            value.stream.close()
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, Upload):
+                each.stream.close()
 
 
 class LimitedBody:

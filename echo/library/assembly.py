@@ -9,6 +9,7 @@ from echo.files import FileStore, build_file_store
 from echo.library.memories import Memories
 from echo.library.pictures import Pictures
 from echo.library.prompts import Prompts
+from echo.library.skill_files import SkillFiles
 from echo.library.skills import Skills
 from echo.library.uploads import Uploads
 from echo.settings import Settings
@@ -36,6 +37,7 @@ class Library:
     pictures: Pictures
     presets: PresetRepository
     prompts: Prompts
+    skill_files: SkillFiles
     skills: Skills
     uploads: Uploads
 
@@ -50,6 +52,8 @@ def build_library(
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
     file_store = build_file_store(settings)
+    stored_skills, skill_files = SkillRepository(database), SkillFileRepository(database)
+    skills = Skills(access, stored_skills, skill_files, users, file_store)
     return Library(
         assistants=AssistantRepository(database),
         banners=BannerRepository(database),
@@ -59,6 +63,7 @@ def build_library(
         pictures=Pictures(file_store, users, agents, max_pixels=settings.max_image_pixels),
         presets=PresetRepository(database),
         prompts=Prompts(access, PromptGroupRepository(database), PromptRepository(database), users),
-        skills=Skills(access, SkillRepository(database), SkillFileRepository(database), users),
+        skill_files=SkillFiles(skills, stored_skills, skill_files, file_store),
+        skills=skills,
         uploads=Uploads(file_store, files, agents),
     )

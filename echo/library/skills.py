@@ -6,6 +6,7 @@ from typing import Any
 
 from echo.access import DELETE, EDIT, VIEW, Access, ResourceType
 from echo.errors import Conflict, FieldError, InvalidRequest, Unprocessable
+from echo.files import FileStore
 from echo.handling.caller import Caller
 from storage.access.principals import StoredId, stored_id
 from storage.accounts.users import UserRepository
@@ -38,12 +39,18 @@ class Skills:
     """
 
     def __init__(
-        self, access: Access, skills: SkillRepository, files: SkillFileRepository, users: UserRepository
+        self,
+        access: Access,
+        skills: SkillRepository,
+        files: SkillFileRepository,
+        users: UserRepository,
+        store: FileStore,
     ) -> None:
         self._access = access
         self._skills = skills
         self._files = files
         self._users = users
+        self._store = store
 
     def list_page(
         self, caller: Caller, *, category: str | None, text: str | None, limit: int, cursor: str | None
@@ -98,17 +105,25 @@ class Skills:
         return self._shown(self._skills.update(skill["_id"], version, with_derived(changes)))
 
     def delete(self, caller: Caller, skill_id: str) -> None:
-        """Delete a skill with what is known of its files, and its grants."""
+        """Delete a skill with its files and its grants."""
         self._demand(caller, "CREATE")
         skill = self._skill(caller, skill_id, DELETE)["_id"]
+        files = self._files.list_skill(skill)
         self._files.delete_skill(skill)
         self._skills.delete(skill)
         self._access.forget(SKILL, [skill])
+        for each in files:
+            self._store.delete({**each, "user": str(each.get("author"))})
 
     def list_files(self, caller: Caller, skill_id: str) -> list[Document]:
         """What is known of the files of a skill."""
         self._demand(caller)
         return self._files.list_skill(self._skill(caller, skill_id, VIEW)["_id"])
+
+    def demanded(self, caller: Caller, skill_id: str, needed: int) -> Document:
+        """A skill with which the caller may do this, as it is stored."""
+        self._demand(caller)
+        return self._skill(caller, skill_id, needed)
 
     def states(self, caller: Caller) -> dict[str, bool]:
         """Which skills the caller has switched on or off, by id; of those that they may see."""

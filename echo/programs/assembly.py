@@ -9,11 +9,14 @@ from echo.completions.models import Models
 from echo.completions.service import OpenCompletions
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
+from echo.programs.audio import AudioService
 from echo.programs.embeddings import EmbeddingService
+from echo.programs.images import ImageService
 from echo.programs.offers import Offers
 from echo.programs.work import Work
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
+from echo.speech import Transcriber
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class ProgramParts:
     under_way: OpenCompletions
     meter: Meter
     providers: ProviderParts
+    transcriber: Transcriber
     count_tokens: Callable[[str], int]
 
 
@@ -33,7 +37,9 @@ class Programs:
     """What handlers get."""
 
     work: Work
+    audio: AudioService
     embeddings: EmbeddingService
+    images: ImageService
 
     def model(self, caller: Caller, name: str) -> Pending:
         """One model that the caller reaches, in OpenAI's shape."""
@@ -52,4 +58,9 @@ def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
         moderation=parts.providers.moderation,
         meter=parts.meter,
     )
-    return Programs(work, EmbeddingService(work, parts.count_tokens))
+    return Programs(
+        work,
+        AudioService(work, parts.transcriber),
+        EmbeddingService(work, parts.count_tokens),
+        ImageService(work),
+    )

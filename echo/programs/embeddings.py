@@ -71,7 +71,7 @@ async def embed(picked: Picked, asked: Asked) -> list[Embeddings]:
     parts: list[Embeddings] = []
     room = MOST_NUMBERS
     for errand in embedder_of(picked.settings).errands(request):
-        parts.append(await picked.endpoint.ask(errand, picked.credentials))
+        parts.append(await picked.ask(errand))
         room -= sum(map(len, parts[-1].vectors))
         if room < 0:
             raise BadGateway

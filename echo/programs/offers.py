@@ -1,16 +1,21 @@
 """Which models there are beside those that chat, and which one a name means."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from echo.completions.models import Reach
 from echo.completions.objects import Json, model_object
 from echo.errors import NotFound
 from echo.providers.chat import Credentials
-from echo.providers.errands import Endpoint
+from echo.providers.errands import Endpoint, Errand, Sound
 from echo.providers.operations import Wanted
+from echo.providers.provider import Access
+from echo.providers.transport import Call
 from echo.settings import ProviderSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,14 @@ class Picked:
     settings: ProviderSettings
     wanted: Wanted
     credentials: Credentials | None
+
+    async def ask(self, errand: Errand[T]) -> T:
+        """The model's answer."""
+        return await self.endpoint.ask(errand, self.credentials)
+
+    def pour(self, call: Callable[[Access], Call]) -> AsyncGenerator[Sound, None]:
+        """The model's speech as it comes."""
+        return self.endpoint.pour(self.wanted.model, call, self.credentials)
 
 
 class Offers:

@@ -28,7 +28,7 @@ class AzureDialect(OpenAIDialect):
         known = request.model in deployments if deployments else request.model not in {"", ".", ".."}
         if not known:
             raise Unprocessable("There is no deployment of that model.", code="provider_refused")
-        return deployments.get(request.model)
+        return access.deployment or deployments.get(request.model)
 
     def _url(self, request: ChatRequest, access: Access) -> str:
         found = self._deployment(request, access)

@@ -89,7 +89,15 @@ class OpenAIEmbedder:
                 "embeddings", request.wanted, access, parameters, optional=("encoding_format",)
             )
 
-        return [Errand(NAME, call, lambda content: _read_openai(content, request), MAX_EMBEDDINGS_BYTES)]
+        return [
+            Errand(
+                NAME,
+                request.wanted.model,
+                call,
+                lambda content: _read_openai(content, request),
+                MAX_EMBEDDINGS_BYTES,
+            )
+        ]
 
 
 def _read_openai(content: bytes, request: EmbeddingRequest) -> Embeddings:
@@ -124,7 +132,9 @@ class GoogleEmbedder(GoogleDialect):
             found = dig(_read(content), "embeddings")
             return checked([dig(each, "values") for each in found] if isinstance(found, list) else [], part)
 
-        return Errand(NAME, lambda access: self._batch(part, access), read, MAX_EMBEDDINGS_BYTES)
+        return Errand(
+            NAME, request.wanted.model, lambda access: self._batch(part, access), read, MAX_EMBEDDINGS_BYTES
+        )
 
     def _batch(self, request: EmbeddingRequest, access: Access) -> Call:
         name = request.wanted.model.removeprefix("models/")

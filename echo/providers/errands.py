@@ -14,7 +14,6 @@ from echo.providers.constants import MAX_SOUND_BYTES
 from echo.providers.failures import ProviderFailure, unusable
 from echo.providers.models import ModelList
 from echo.providers.provider import VOICE, Access, Dialect, HttpProvider
-from echo.providers.retries import Attempts
 from echo.providers.transport import Call, Transport
 from echo.settings import ProviderSettings
 
@@ -30,12 +29,13 @@ SOUND = ("audio/", "application/octet-stream", "binary/octet-stream")
 
 @dataclass(frozen=True)
 class Errand(Generic[T]):
-    """One request that is no chat: what it is called in metrics, how it is sent, and what is made of its answer.
+    """One request that is no chat: what it is called in metrics, of which model, how it is sent, how it is read.
 
     `read` gets at most `most` bytes and raises `ProviderFailure` for what is no such answer.
     """
 
     name: str
+    model: str
     call: Callable[[Access], Call]
     read: Callable[[bytes], T]
     most: int
@@ -53,12 +53,12 @@ class Endpoint(ChatProvider, Protocol):
     """An endpoint that is asked for more than chats. What it raises is as of a `ChatProvider`."""
 
     async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
-        """The answer; what fails for a moment is tried again."""
+        """The answer of a model; what fails for a moment is tried again."""
 
     def pour(
-        self, call: Callable[[Access], Call], credentials: Credentials | None = None
+        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
-        """Speech as it comes; closing it ends the provider's work."""
+        """A model's speech as it comes; closing it ends the provider's work."""
 
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """Every model that the provider lists, whatever for; empty where it does not tell. Never fails."""
@@ -73,43 +73,39 @@ class HttpEndpoint(HttpProvider):
 
     async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """See `Endpoint`."""
-        sending = self._adapting(errand.call(self._access(credentials)))
-        limits = self._transport.limits
-        attempts = Attempts(limits.attempts, limits.pause_seconds)
-        seconds = min(ERRAND_SECONDS, limits.stream_seconds)
+        tries = self._tries(errand.model, credentials, errand.call)
+        seconds = min(ERRAND_SECONDS, self._transport.limits.stream_seconds)
         with self._asking(errand.name):
             while True:
                 try:
-                    content = await self._transport.content(sending.call, seconds=seconds, most=errand.most)
+                    content = await self._transport.content(tries.call, seconds=seconds, most=errand.most)
                     break
                 except ProviderFailure as failure:
-                    if not sending.adapt(failure):
-                        await attempts.wait(failure)
-            sending.worked()
+                    await tries.again(failure)
+            tries.worked()
             if len(content) <= SMALL_BYTES:
                 return errand.read(content)
             return await asyncio.to_thread(errand.read, content)
 
     async def pour(
-        self, call: Callable[[Access], Call], credentials: Credentials | None = None
+        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         """See `Endpoint`."""
-        sending = self._adapting(call(self._access(credentials)))
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
+        tries, begun = self._tries(model, credentials, call), False
         with self._asking(VOICE):
             while True:
                 try:
-                    async with aclosing(self._sounds(sending.call)) as sounds:
+                    async with aclosing(self._sounds(tries.call)) as sounds:
                         async for sound in sounds:
                             begun = True
+                            tries.worked()
                             yield sound
                     return
                 except ProviderFailure as failure:
                     if begun:
+                        tries.broke_off(failure)
                         raise
-                    if not sending.adapt(failure):
-                        await attempts.wait(failure)
+                    await tries.again(failure)
 
     async def _sounds(self, call: Call) -> AsyncGenerator[Sound, None]:
         left = MAX_SOUND_BYTES

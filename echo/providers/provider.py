@@ -2,9 +2,8 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -16,10 +15,11 @@ from echo.providers.calls import calling
 from echo.providers.chat import ChatRequest, Credentials, Event, Usage
 from echo.providers.failures import ProviderFailure, refused_key
 from echo.providers.models import ModelList
-from echo.providers.retries import Attempts
+from echo.providers.retries import Attempts, Tries
+from echo.providers.sites import Access, Sites
 from echo.providers.streams import EventReader, read_answer
 from echo.providers.transport import Call, Transport
-from echo.settings import ProviderSettings
+from echo.settings import AzureDeployment, ProviderSettings
 
 log = structlog.get_logger(__name__)
 
@@ -28,16 +28,6 @@ CHAT, VOICE = "chat", "tts"
 STREAMED = (CHAT, VOICE)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where a request goes and with which key; `own_key` and `own_url` if they are the user's, not the operator's."""
-
-    api_key: str = field(repr=False)
-    base_url: str
-    own_key: bool = False
-    own_url: bool = False
 
 
 class Dialect(Protocol):
@@ -71,6 +61,7 @@ class HttpProvider:
         self._transport = transport
         self._models = ModelList()
         self._refused = Refused()
+        self._sites = Sites(settings.name)
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """The models on offer: asked of the provider where that is configured, else the configured list.
@@ -92,36 +83,45 @@ class HttpProvider:
             return self._dialect.read_models(await self._transport.json(call))
 
     async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
-        """The whole text of a short answer, asked once only, but for what the provider refuses."""
-        sending = self._adapting(self._dialect.short(request, self._access(credentials)))
+        """The whole text of a short answer, asked once only of each key, but for what the provider refuses."""
+        tries = self._tries(
+            request.model, credentials, lambda access: self._dialect.short(request, access), Attempts(1, 0)
+        )
         with self._asking("title"):
             while True:
                 try:
-                    answer = await self._transport.json(sending.call)
+                    answer = await self._transport.json(tries.call)
                     break
                 except ProviderFailure as failure:
-                    if not sending.adapt(failure):
-                        raise
-            sending.worked()
+                    await tries.again(failure)
+            tries.worked()
             return self._dialect.read_text(answer)
 
-    def _adapting(self, call: Call) -> Adapting:
-        return Adapting(self._refused, call, self._settings.name)
+    def _tries(
+        self,
+        model: str,
+        credentials: Credentials | None,
+        make: Callable[[Access], Call],
+        attempts: Attempts | None = None,
+    ) -> Tries:
+        """One request to a model, with each key or deployment that there is for it."""
+        limits, name = self._transport.limits, self._settings.name
+        turn = self._sites.among(self._accesses(credentials, model), model)
+        attempts = attempts or Attempts(limits.attempts, limits.pause_seconds)
+        return Tries(turn, lambda access: Adapting(self._refused, make(access), name), attempts)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer as it comes; see `ChatProvider`."""
-        sending = self._adapting(self._dialect.chat(request, self._access(credentials)))
-        limits = self._transport.limits
-        attempts, begun = Attempts(limits.attempts, limits.pause_seconds), False
-        asked = time.perf_counter()
+        tries = self._tries(request.model, credentials, lambda access: self._dialect.chat(request, access))
+        asked, begun = time.perf_counter(), False
         with self._asking(CHAT):
             while True:
                 try:
-                    async with aclosing(self._events(sending.call, request)) as events:
+                    async with aclosing(self._events(tries.call, request)) as events:
                         async for event in events:
-                            sending.worked()
+                            tries.worked()
                             if not begun and not isinstance(event, Usage):
                                 begun = True
                                 metrics.observe_first_chunk(self._settings.name, time.perf_counter() - asked)
@@ -129,9 +129,9 @@ class HttpProvider:
                     return
                 except ProviderFailure as failure:
                     if begun:
+                        tries.broke_off(failure)
                         raise
-                    if not sending.adapt(failure):
-                        await attempts.wait(failure)
+                    await tries.again(failure)
 
     async def _events(self, call: Call, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
@@ -144,18 +144,36 @@ class HttpProvider:
             await body.drain()
 
     def _access(self, credentials: Credentials | None) -> Access:
-        """Where to and with which key. The server's key never goes to an address of a user's."""
-        key, url, own_url = self._settings.api_key, self._settings.base_url, False
+        """Where to and with which key to ask for what is the same for all keys."""
+        return self._sites.first(self._accesses(credentials, ""))
+
+    def _accesses(self, credentials: Credentials | None, model: str) -> list[Access]:
+        """Where to and with which keys, at least one. The server's key never goes to an address of a user's."""
         if credentials is not None:
-            key = credentials.api_key.strip()
-            if self._settings.user_provides_url and credentials.base_url:
-                url, own_url = str(self._transport.guard.check_url(credentials.base_url)), True
-        # With deployments each model has an address and, where the settings have it, a key of its own.
+            return [self._own_access(credentials)]
+        if deployments := numbered(self._settings, model):
+            return [Access("", "", site=number, deployment=each) for number, each in deployments]
+        # With deployments each model has an address and a key of its own: of this one there is none.
+        if self._settings.deployments:
+            return [Access("", "")]
+        keys, url = self._settings.api_keys, self._settings.base_url
+        if not (keys and url):
+            raise key_missing()
+        usable = [(number, key) for number, key in enumerate(keys, 1) if KEY.fullmatch(key)]
+        if not usable:
+            raise refused_key()
+        return [Access(key, url.rstrip("/"), site=number) for number, key in usable]
+
+    def _own_access(self, credentials: Credentials) -> Access:
+        """With the user's own key, and at the user's own address where there may be one."""
+        key, url, own_url = credentials.api_key.strip(), self._settings.base_url, False
+        if self._settings.user_provides_url and credentials.base_url:
+            url, own_url = str(self._transport.guard.check_url(credentials.base_url)), True
         if not self._settings.deployments and not (key and url):
-            raise Unprocessable("This endpoint needs a key of your own.", code="provider_key_missing")
+            raise key_missing()
         if key and not KEY.fullmatch(key):
             raise refused_key()
-        return Access(key or "", (url or "").rstrip("/"), credentials is not None, own_url)
+        return Access(key, (url or "").rstrip("/"), own_key=True, own_url=own_url)
 
     @contextmanager
     def _asking(self, call: str) -> Iterator[None]:
@@ -171,3 +189,17 @@ class HttpProvider:
                 code = failure.error.code
                 log.warning("a provider failed", provider=name, call=call, code=code, kind=failure.kind)
                 raise failure.error from None
+
+
+def numbered(settings: ProviderSettings, model: str) -> list[tuple[int, AzureDeployment]]:
+    """The deployments of a model for which the server has a key, by their numbers among those of all models."""
+    every = [(name, each) for name, first in settings.deployments.items() for each in first.all]
+    return [(number, each) for number, (name, each) in enumerate(every, 1) if name == model and each.api_key]
+
+
+def key_missing() -> Unprocessable:
+    """The server has no key, and the user has brought none."""
+    return Unprocessable("This endpoint needs a key of your own.", code="provider_key_missing")
+
+
+__all__ = ["Access", "Dialect", "HttpProvider"]

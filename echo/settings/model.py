@@ -41,18 +41,24 @@ class HeaderTemplate:
 
 @dataclass(frozen=True)
 class AzureDeployment:
-    """Where Azure OpenAI has one model."""
+    """Where Azure OpenAI has one model; `others` are further deployments of the same one."""
 
     base_url: str
     api_version: str
     api_key: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     personal_headers: Mapping[str, HeaderTemplate] = field(default_factory=dict)
+    others: tuple["AzureDeployment", ...] = ()
+
+    @property
+    def all(self) -> tuple["AzureDeployment", ...]:
+        """This one and the others."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True)
 class ProviderSettings:
-    """One endpoint of models: its key, its models, and where and how it is reached.
+    """One endpoint of models: its key or keys, its models, and where and how it is reached.
 
     `type` is "openai", "azure", "anthropic", "google", "custom" (anything that speaks OpenAI's protocol),
     "assistants" or "bedrock"; `custom` says that the operator added the endpoint, whatever its type. With
@@ -66,6 +72,8 @@ class ProviderSettings:
     type: str
     models: tuple[str, ...]
     api_key: str | None = field(default=None, repr=False)
+    # Beside the first one: all are used in turn.
+    further_keys: tuple[str, ...] = field(default=(), repr=False)
     base_url: str | None = None
     title_model: str | None = None
     title_conversations: bool = True
@@ -83,14 +91,23 @@ class ProviderSettings:
     think_tags: bool = True
 
     @property
+    def api_keys(self) -> tuple[str, ...]:
+        """All keys that the server has for it, but those of deployments."""
+        return () if self.api_key is None else (self.api_key, *self.further_keys)
+
+    @property
     def available(self) -> bool:
         """Whether the server has a key for it."""
-        return self.api_key is not None or any(each.api_key for each in self.deployments.values())
+        return self.api_key is not None or any(each.api_key for each in self._places)
+
+    @property
+    def _places(self) -> tuple[AzureDeployment, ...]:
+        return tuple(each for first in self.deployments.values() for each in first.all)
 
     @property
     def is_personal(self) -> bool:
         """Whether requests say for whom they are made."""
-        return bool(self.personal_headers) or any(each.personal_headers for each in self.deployments.values())
+        return bool(self.personal_headers) or any(each.personal_headers for each in self._places)
 
 
 @dataclass(frozen=True)

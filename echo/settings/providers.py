@@ -25,6 +25,8 @@ class _Known:
     base_url_variable: str | None = None
     base_url: str | None = None
     title_model_variable: str | None = None
+    # Whether its variable may hold several keys, separated by commas: no key of these providers has one.
+    several_keys: bool = False
     # As LibreChat: where no models are named, the provider is asked for them.
     lists_models: bool = False
 
@@ -51,6 +53,7 @@ KNOWN = (
         "OPENAI_REVERSE_PROXY",
         "https://api.openai.com/v1",
         "OPENAI_TITLE_MODEL",
+        several_keys=True,
         lists_models=True,
     ),
     _Known(
@@ -65,6 +68,7 @@ KNOWN = (
         "ANTHROPIC_REVERSE_PROXY",
         "https://api.anthropic.com",
         "ANTHROPIC_TITLE_MODEL",
+        several_keys=True,
         lists_models=True,
     ),
     _Known(
@@ -76,6 +80,7 @@ KNOWN = (
         "GOOGLE_REVERSE_PROXY",
         "https://generativelanguage.googleapis.com",
         "GOOGLE_TITLE_MODEL",
+        several_keys=True,
     ),
     _Known(
         "assistants",
@@ -128,7 +133,7 @@ def read_provider_limits(reader: Reader) -> ProviderLimits:
 
 
 def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:
-    key = reader.text(known.key)
+    key, *further = _keys(reader, known)
     named = reader.texts(known.models_variable, ())
     users = key == USER_PROVIDED
     provider = ProviderSettings(
@@ -136,12 +141,25 @@ def _read_provider(reader: Reader, known: _Known) -> ProviderSettings:
         type=known.type,
         models=named or known.models,
         api_key=None if users else key,
+        further_keys=tuple(each for each in further if each),
         title_model=reader.text(known.title_model_variable) if known.title_model_variable else None,
         user_provides_key=users,
         fetch_models=known.lists_models and not named and key is not None and not users,
         headers=_organization(reader) if known.name == "openAI" else {},
     )
     return _with_address(reader, known, provider)
+
+
+def _keys(reader: Reader, known: _Known) -> tuple[str | None, ...]:
+    """The keys of a variable, each once; None alone where it is not set."""
+    text = reader.text(known.key)
+    # A service account of Google's, in JSON, is one.
+    if not text or not known.several_keys or text.startswith("{"):
+        return (text,)
+    keys = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if len(keys) > 1 and USER_PROVIDED in keys:
+        raise SettingsError(f"{known.key} must hold keys, or {USER_PROVIDED} alone.")
+    return (keys[0], *keys[1:]) if keys else (None,)
 
 
 def _with_address(reader: Reader, known: _Known, provider: ProviderSettings) -> ProviderSettings:

@@ -16,6 +16,7 @@ class OfflineTranscriber:
     """Recognises English on this machine; one recording at a time in each process."""
 
     is_there = True
+    model = "pocketsphinx"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

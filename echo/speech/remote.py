@@ -28,6 +28,7 @@ class RemoteTranscriber:
 
     def __init__(self, settings: SpeechSettings) -> None:
         self._settings = settings
+        self.model = settings.model
 
     def transcribe(self, upload: Upload) -> str:
         """What the service understood.

@@ -10,9 +10,10 @@ from echo.speech.remote import RemoteTranscriber
 
 
 class Transcriber(Protocol):
-    """Turns a recording into text. `is_there` says whether one is set up at all."""
+    """Turns a recording into text. `is_there` says whether one is set up at all, `model` is its name for programs."""
 
     is_there: bool
+    model: str
 
     def transcribe(self, upload: Upload) -> str:
         """What is said; empty for silence."""
@@ -22,6 +23,7 @@ class NoTranscriber:
     """Nothing is configured, or speech is switched off."""
 
     is_there = False
+    model = ""
 
     def transcribe(self, upload: Upload) -> str:
         """Raise `ServiceUnavailable`."""

@@ -43,6 +43,7 @@ def follow_chat(
         created_at=generation_created_at,
         resume=resume,
         protocol=schemas.protocol(generation_protocol_version),
+        reconnects=True,
     )
     return EventStream(services.accounts.standing.while_here(caller, frames))
 

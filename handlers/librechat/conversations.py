@@ -7,8 +7,7 @@ from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
 from handlers.librechat.schemas import conversations as schemas
-from handlers.librechat.schemas import messages as message_schemas
-from handlers.paging import all_under, clamp
+from handlers.paging import clamp
 
 Json = dict[str, Any]
 
@@ -45,7 +44,9 @@ def list_conversations(
             sort_by=sort_by,
             newest_first=sort_direction == "desc",
         )
-        shared = stored.shared(caller.id, [each["conversationId"] for each in found.items])
+        shared = services.conversations.links.shared_among(
+            caller.id, [each["conversationId"] for each in found.items]
+        )
         items = [schemas.flagged(each, shared) for each in found.items]
         return {"conversations": items, "nextCursor": found.next_cursor}
 
@@ -120,10 +121,8 @@ def duplicate_conversation(services: Services, caller: Caller, *, body: Json) ->
 
 
 def _copied(services: Services, caller: Caller, conversation: Json) -> Json | JsonItems:
-    messages = services.conversations.in_full.messages.read_conversation(
-        caller.id, conversation["conversationId"]
-    )
-    return all_under("messages", message_schemas.message, messages, {"conversation": _dumped(conversation)})
+    stored = services.conversations.in_full.messages
+    return schemas.copied(conversation, stored.read_conversation(caller.id, conversation["conversationId"]))
 
 
 def _dumped(conversation: Json) -> Json:

@@ -7,7 +7,7 @@ from echo.handling.file_body import FileBody
 from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
-from handlers.librechat.schemas import files
+from handlers.librechat.schemas import conversations, files
 from handlers.librechat.schemas import shares as schemas
 from handlers.paging import all_under, clamp
 
@@ -81,6 +81,17 @@ def get_share(services: Services, caller: Caller | None, *, share_id: str) -> Js
     shared = services.conversations.links.read(caller, share_id)
     head = {**schemas.head.dump_one(shared.link), "conversationId": shared.conversation_id}
     return all_under("messages", schemas.message, shared.messages, head)
+
+
+def fork_share(
+    services: Services, caller: Caller, *, share_id: str, body: Json | None = None
+) -> Json | JsonItems:
+    """Copy what a link shows into a new conversation of the caller's."""
+    made = services.conversations.link_forks.fork(
+        caller, share_id, services.providers.catalog.endpoints(), **schemas.forked.load(body or {})
+    )
+    stored = services.conversations.in_full.messages
+    return conversations.copied(made, stored.read_conversation(caller.id, made["conversationId"]))
 
 
 def get_share_config(services: Services, caller: Caller | None, *, share_id: str) -> Json:

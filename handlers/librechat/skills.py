@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from echo.files import Upload
 from echo.handling.caller import Caller
+from echo.handling.file_body import FileBody
 from echo.services import Services
 from handlers.librechat.schemas import skills as schemas
 from handlers.paging import clamp, given
@@ -57,6 +59,36 @@ def delete_skill(services: Services, caller: Caller, *, skill_id: str) -> Json:
 def list_skill_files(services: Services, caller: Caller, *, skill_id: str) -> Json:
     """What is known of the files of a skill."""
     return {"files": schemas.skill_file.dump_all(services.library.skills.list_files(caller, skill_id))}
+
+
+def import_skill(services: Services, caller: Caller, *, file: Upload) -> Json:
+    """Make a skill of a file."""
+    return schemas.imported_skill.dump_one(services.library.skill_files.import_file(caller, file))
+
+
+def upload_skill_file(
+    services: Services, caller: Caller, *, skill_id: str, file: Upload, relative_path: str
+) -> Json:
+    """Keep a file beside a skill."""
+    kept = services.library.skill_files.put(caller, skill_id, relative_path, file)
+    return schemas.skill_file.dump_one(kept)
+
+
+def get_skill_file(
+    services: Services, caller: Caller, *, skill_id: str, relative_path: str, raw: str | None = None
+) -> Json | FileBody:
+    """A file of a skill: what it says, or with `raw` the file itself."""
+    if raw == "true":
+        return services.library.skill_files.download(caller, skill_id, relative_path)
+    return schemas.skill_file_content.dump_one(
+        services.library.skill_files.read(caller, skill_id, relative_path)
+    )
+
+
+def delete_skill_file(services: Services, caller: Caller, *, skill_id: str, relative_path: str) -> Json:
+    """Delete a file of a skill."""
+    services.library.skill_files.delete(caller, skill_id, relative_path)
+    return {"skillId": skill_id, "relativePath": relative_path, "deleted": True}
 
 
 def get_active_skills(services: Services, caller: Caller) -> dict[str, bool]:

@@ -16,6 +16,8 @@ from echo.errors import FieldError, InvalidRequest
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+# So many kinds of documents, by the names of their fields, a schema remembers what to look at in.
+_MAX_SHAPES = 200
 # RFC 3986: a scheme that a client may be sent to, a host by name, and the characters that each part may hold.
 _CHARACTERS = r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=?-]|%[0-9A-Fa-f]{2})*"
 _WEB_ADDRESS = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:[/?]{_CHARACTERS})?(?:#{_CHARACTERS})?")
@@ -38,6 +40,7 @@ class Output(Schema):
             (field.data_key or name, field.attribute or name, field.dump_default, field._serialize)
             for name, field in self.dump_fields.items()
         )
+        self._plans: dict[tuple[str, ...], tuple[Any, ...]] = {}
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Read the document under the contract's name."""
@@ -47,13 +50,24 @@ class Output(Schema):
     def dump_one(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The contract's object for a document."""
         dumped = {}
-        for key, attribute, default, serialize in self._plan:
+        for key, attribute, default, serialize in self._plan_for(document):
             value = document.get(attribute)
             if value is None:
                 value = default
             if value is not missing and (value := serialize(value, attribute, document)) is not missing:
                 dumped[key] = value
         return dumped
+
+    def _plan_for(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What leaves of documents with these fields: LibreChat's models have many of which a document has few."""
+        shape = tuple(document)
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = tuple(each for each in self._plan if each[1] in document or each[2] is not missing)
+            if len(self._plans) >= _MAX_SHAPES:
+                self._plans.clear()
+            self._plans[shape] = plan
+        return plan
 
     def dump_all(self, documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The contract's objects for documents, in their order."""

@@ -19,7 +19,7 @@ from storage.agents.versions import first_version, kept, next_version, restored,
 from storage.core.database import Document
 from storage.core.errors import Conflict, NotFound
 from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, Reading, portioned, read_within
+from storage.core.portions import PAGE_BYTES, MeasuredCursor, Reading, portioned, read_within
 from storage.core.repository import LIST_MS, LIST_SECONDS, Repository, found, now, owner_id
 from storage.core.search import Search
 from storage.core.stop import Stop
@@ -135,7 +135,7 @@ class AgentRepository(Repository):
             found_ones, complete = self._search(query, Search(wanted.search), keyset, limit + 1, stop)
         else:
             with translated():
-                rows = self._lists.find(query, LISTED, max_time_ms=LIST_MS).sort(keyset.sort)
+                rows = MeasuredCursor(self._lists, query, LISTED, max_time_ms=LIST_MS).sort(keyset.sort)
                 found_ones, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
         return keyset.page(found_ones, limit, complete=complete)
 

@@ -142,7 +142,6 @@ class ConversationRepository(ListRepository):
         self._listed, self._shown = listed, shown
         self._messages = MessageRepository(database)
         self._counts = Counts(database)
-        self._links = database.collection("sharedlinks")
 
     def list_page(
         self,
@@ -178,12 +177,6 @@ class ConversationRepository(ListRepository):
 
         matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
         return Sought(search, matching, texts)
-
-    def shared(self, owner: str, conversation_ids: Sequence[str]) -> set[str]:
-        """Those of the conversations to which the owner has a link for others."""
-        query = {"user": owner, "conversationId": {"$in": list(conversation_ids)}, **not_expired(now())}
-        with translated():
-            return {each["conversationId"] for each in self._links.find(query, {"conversationId": 1})}
 
     def titles(self, owner: str, conversation_ids: Iterable[str]) -> dict[str, str]:
         """The titles of those of the conversations that have one."""

@@ -159,3 +159,26 @@ def imported_conversation(fields: Document) -> Document:
         "_meiliIndex": False,
         "__v": 0,
     }
+
+
+def adopted_message(left: Mapping[str, Any], endpoint: str | None) -> Document:
+    """What a copy of another's message holds, besides its ids and times: what is `left` of the original."""
+    return {
+        **left,
+        "endpoint": endpoint,
+        "isTemporary": False,
+        "expiredAt": None,
+        "__v": 0,
+    }
+
+
+def adopted_conversation(mine: Document, fields: Document, messages: list[Any]) -> Document:
+    """A conversation with these messages, by their keys, whose original is another's: it gets these fields."""
+    moment = now()
+    return {
+        **imported_conversation(fields),
+        **mine,
+        "messages": messages,
+        "createdAt": moment,
+        "updatedAt": moment,
+    }

@@ -86,6 +86,12 @@ class ShareRepository(ListRepository):
         with translated():
             return self._collection.find_one(query, {"messages": 0}, sort=[("updatedAt", DESCENDING)])
 
+    def shared(self, owner: str, conversation_ids: Sequence[str]) -> set[str]:
+        """Those of the conversations to which the owner has a link."""
+        query = {"user": owner, "conversationId": {"$in": list(conversation_ids)}, **not_expired(now())}
+        with translated():
+            return {each["conversationId"] for each in self._collection.find(query, {"conversationId": 1})}
+
     def list_page(
         self,
         owner: str,
@@ -196,14 +202,19 @@ class ShareRepository(ListRepository):
     def read(self, link: Mapping[str, Any]) -> Reading:
         """The messages that a link shows, the oldest first; as they are now, without those that are gone."""
         query = self._shown(link)
-        if target_id := link.get("targetMessageId"):
-            with translated():
-                rows = self._messages.find(query, OUTLINE).sort(OLDEST_FIRST)
-                chosen = up_to_level([identified(each) for each in rows], str(target_id))
-            query = {**query, "_id": {"$in": [each["_id"] for each in chosen]}}
+        if link.get("targetMessageId"):
+            query = {**query, "_id": {"$in": [each["_id"] for each in self.outlines(link)]}}
         reading = read_all(self._messages, Query(query, IN_FULL, OLDEST_FIRST))
         portions = ([identified(each) for each in rows] for rows in reading.portions)
         return Reading([*portions] if reading.is_whole else portions, reading.is_whole, reading.held)
+
+    def outlines(self, link: Mapping[str, Any]) -> list[Document]:
+        """Outlines (`forks.OUTLINE`) of the same messages, in the same order."""
+        with translated():
+            rows = self._messages.find(self._shown(link), OUTLINE).sort(OLDEST_FIRST)
+            messages = [identified(each) for each in rows]
+        target_id = link.get("targetMessageId")
+        return up_to_level(messages, str(target_id)) if target_id else messages
 
     def files_of(self, link: Mapping[str, Any]) -> list[Document]:
         """What the link says of the files that it shows; for one of LibreChat's that says nothing, what there is."""

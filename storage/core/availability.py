@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pymongo
-from pymongo import MongoClient, monitoring
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo import MongoClient
+from pymongo.errors import NetworkTimeout, PyMongoError, ServerSelectionTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,6 @@ PAUSE_SECONDS = 0.5
 # Between two attempts of the driver to commit, which it repeats without a pause until its time is over.
 COMMIT_PAUSE_SECONDS = 0.1
 COMMIT = "commitTransaction"
-# The class of what is raised where a socket says nothing in time, before and after the driver has made it its own.
-TIMEOUTS = {"TimeoutError", "NetworkTimeout"}
 
 
 class DatabaseAway(ServerSelectionTimeoutError):
@@ -95,32 +93,14 @@ class Availability:
         return True
 
 
-class Unanswered(monitoring.CommandListener):
-    """Doubts the deployment for each command that got no answer in time.
-
-    A command that the server itself has ended for taking too long has got its answer.
-    """
-
-    def __init__(self, availability: Availability) -> None:
-        self._availability = availability
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Nothing is known yet."""
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """That is as it should be."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """The driver names the class of an error that the server did not send."""
-        if event.failure.get("errtype") in TIMEOUTS:
-            self._availability.doubt()
-
-
 class GuardedClient(MongoClient[dict[str, Any]]):
-    """A client that asks `Availability` before it sends anything.
+    """A client that asks `Availability` before it sends anything, and doubts the deployment where no answer came.
 
     Every operation, also of a library that was given this client, looks for its server in the one method that is
-    overridden here. `tests/storage/core/test_availability.py` fails when an upgrade moves it.
+    overridden here, and tells the driver's view of the deployment what the network did to it. A listener of commands
+    would be told as well, and of every one that succeeds: that costs a read 5 to 10 %. A command that the server
+    itself has ended for taking too long has got its answer. `tests/storage/core/test_availability.py` fails when an
+    upgrade moves either.
     """
 
     def __init__(self, *arguments: Any, availability: Availability, **options: Any) -> None:
@@ -141,6 +121,18 @@ class GuardedClient(MongoClient[dict[str, Any]]):
         except ServerSelectionTimeoutError:
             self._availability.doubt()
             raise
+
+    def _init_background(self, old_pid: int | None = None) -> None:
+        super()._init_background(old_pid)
+        topology, availability = self._topology, self._availability
+        handle = topology.handle_error
+
+        def noticed(address: Any, context: Any) -> None:
+            if isinstance(context.error, NetworkTimeout):
+                availability.doubt()
+            handle(address, context)
+
+        topology.handle_error = noticed  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         """Close every connection, and ask no more. Not even to say goodbye is a server waited for that hangs."""

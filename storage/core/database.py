@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.uri_parser import parse_uri
 
-from storage.core.availability import PING_SECONDS, Availability, GuardedClient, Unanswered
+from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
 from storage.core.translation import translated
@@ -180,7 +180,6 @@ def connect(
             if seconds is None:
                 return MongoClient(uri, event_listeners=listeners, **wanted)
             availability = Availability(min(seconds, PING_SECONDS))
-            listeners.append(Unanswered(availability))
             return GuardedClient(uri, availability=availability, event_listeners=listeners, **wanted)
     except ValueError as error:
         raise Unavailable(str(error)) from error

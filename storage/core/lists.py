@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.core.database import Document
 from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, read_within
+from storage.core.portions import PAGE_BYTES, MeasuredCursor, read_within
 from storage.core.repository import LIST_MS, Repository
 from storage.core.search import Search, Texts
 from storage.core.stop import Stop
@@ -43,8 +43,8 @@ class ListRepository(Repository):
         shown = {**shown, keyset.sort_key: 1} if any(shown.values()) else shown
         if sought is None:
             with translated():
-                rows = self._lists.find(query, shown, max_time_ms=LIST_MS).sort(keyset.sort)
-                items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+                page = MeasuredCursor(self._lists, query, shown, max_time_ms=LIST_MS).sort(keyset.sort)
+                items, complete = read_within(page.limit(limit + 1), PAGE_BYTES)
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
         with stop.over(self._database) as session, translated():

@@ -12,7 +12,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
-from storage.core.portions import PAGE_BYTES, read_within
+from storage.core.portions import PAGE_BYTES, MeasuredCursor, read_within
 from storage.core.repository import LIST_MS, Repository, found, now, owner_id
 from storage.core.translation import translated
 
@@ -62,7 +62,7 @@ class AssistantRepository(Repository):
         if after is not None:
             query |= self._beyond(self.get(owner, after), "$lt" if newest_first else "$gt")
         with translated():
-            rows = self._collection.find(query, max_time_ms=LIST_MS).sort(
+            rows = MeasuredCursor(self._collection, query, max_time_ms=LIST_MS).sort(
                 [("createdAt", direction), ("_id", direction)]
             )
             items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)

@@ -139,6 +139,12 @@ class SkillRepository(Repository):
             raise Conflict("version")
         return changed
 
+    def note_files(self, skill: ObjectId, more: int) -> None:
+        """Note that the files of a skill have changed, and that there are so many more: that is a new version."""
+        change = {"$inc": {"version": 1, "fileCount": more}, "$set": {"updatedAt": now()}}
+        with translated():
+            self._collection.update_one({"_id": skill}, change)
+
     def delete(self, skill: ObjectId) -> int:
         """Delete a skill; how many that were: one or none."""
         with translated():
@@ -146,7 +152,7 @@ class SkillRepository(Repository):
 
 
 class SkillFileRepository(Repository):
-    """What is known of the files of skills. Only LibreChat writes any."""
+    """What is known of the files of skills; no skill has more than 1000 (`MAX_FILES`)."""
 
     collection_name: ClassVar[str] = "skillfiles"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
@@ -158,6 +164,45 @@ class SkillFileRepository(Repository):
         with translated():
             rows = self._lists.find({"skillId": skill}, {"content": 0}, max_time_ms=LIST_MS)
             return list(rows.sort("relativePath", ASCENDING).limit(MAX_FILES))
+
+    def get(self, skill: ObjectId, path: str) -> Document:
+        """One file, with its text where LibreChat keeps that; raises `NotFound`."""
+        with translated():
+            return found(self._collection.find_one({"skillId": skill, "relativePath": path}))
+
+    def is_full(self, skill: ObjectId, path: str) -> bool:
+        """Whether a skill has as many files as it may have, and none of them at this path."""
+        with translated():
+            if self._collection.count_documents({"skillId": skill}, limit=MAX_FILES) < MAX_FILES:
+                return False
+            return self._collection.find_one({"skillId": skill, "relativePath": path}, {"_id": 1}) is None
+
+    def put(
+        self, author: str, skill: ObjectId, path: str, fields: Mapping[str, Any]
+    ) -> tuple[Document, Document | None]:
+        """Keep what is known of the file at a path; that, and what was known of the one before.
+
+        Raises `Conflict` where another one was put there for the first time at the same moment.
+        """
+        moment = now()
+        said = {**fields, "author": owner_id(author), "updatedAt": moment}
+        new = {"_id": ObjectId(), "createdAt": moment, "__v": 0}
+        unset = dict.fromkeys(("content", "isBinary", "codeEnvRef", "codeEnvRefs", "storageKey"), "")
+        place = {"skillId": skill, "relativePath": path}
+        with translated():
+            before: Document | None = self._collection.find_one_and_update(
+                place,
+                {"$set": said, "$setOnInsert": new, "$unset": unset},
+                upsert=True,
+                return_document=ReturnDocument.BEFORE,
+            )
+        kept = {name: value for name, value in (before or new).items() if name not in unset}
+        return {**kept, **place, **said}, before
+
+    def delete(self, skill: ObjectId, path: str) -> Document:
+        """Forget a file; what was known of it. Raises `NotFound`."""
+        with translated():
+            return found(self._collection.find_one_and_delete({"skillId": skill, "relativePath": path}))
 
     def delete_skill(self, skill: ObjectId) -> int:
         """Forget the files of a skill; how many there were."""

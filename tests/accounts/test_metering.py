@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.key_usage import KeyUsageRepository
 from storage.core.database import Database
 from tests.support.chats import new_owner
+from tests.support.waiting import PATIENCE, until
 
 
 class Key:
@@ -55,6 +57,7 @@ def spend(key: Key, *, told: bool = True, fails: type[Exception] | None = None) 
                 spending.told(7, 9)
             if fails:
                 raise fails
+            spending.worked()
 
     asyncio.run(run())
 
@@ -73,6 +76,20 @@ def test_what_breaks_off_is_counted_as_far_as_it_came(key: Key) -> None:
     with pytest.raises(BadGateway):
         spend(key, told=False, fails=BadGateway)
     assert key.counted == (1, 5, 3, 0)
+
+
+def test_what_breaks_off_after_the_provider_told_of_its_beginning_counts_what_came(key: Key) -> None:
+    """Anthropic tells at once what it has read, and at the end what it has written."""
+
+    async def run() -> None:
+        async with (spending := key.meter.begin(key.caller)).reserved(["12345"]):
+            spending.told(7, 1)
+            spending.wrote("123")
+            raise BadGateway
+
+    with pytest.raises(BadGateway):
+        asyncio.run(run())
+    assert key.counted == (1, 7, 3, 0)
 
 
 def test_a_request_that_fails_before_a_word_used_nothing(key: Key) -> None:
@@ -103,6 +120,32 @@ def test_a_request_that_is_cancelled_is_settled(key: Key) -> None:
 
     asyncio.run(run())
     assert key.counted == (1, 5, 1, 0)
+
+
+def test_a_request_that_is_cancelled_while_it_reserves_lets_go(app_database: Database) -> None:
+    key, counting, count = Key(app_database, tokensPerDay=1000), threading.Event(), threading.Event()
+
+    def slowly(text: str) -> int:
+        counting.set()
+        count.wait(PATIENCE)
+        return len(text)
+
+    async def run() -> None:
+        async def ask() -> None:
+            async with spending.reserved(["12345"]):
+                raise AssertionError
+
+        spending = Meter(key.meter.usage, slowly, hold_seconds=60).begin(key.caller)
+        asking = asyncio.ensure_future(ask())
+        await asyncio.to_thread(counting.wait, PATIENCE)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        count.set()
+        await asyncio.to_thread(until, lambda: "echoUsage" in key.keys.get(key.owner, key.id))
+        await asyncio.to_thread(until, lambda: key.counted[3] == 0)
+
+    asyncio.run(run())
+    assert key.counted[1:] == (0, 0, 0)
 
 
 def test_to_settle_twice_counts_once(key: Key) -> None:
@@ -164,12 +207,14 @@ def test_many_at_once_stay_within_the_budget(app_database: Database) -> None:
 def test_an_answer_without_a_limit_holds_a_usual_length(app_database: Database) -> None:
     key = Key(app_database, tokensPerDay=10_000)
 
-    async def run() -> int:
-        async with key.meter.begin(key.caller).reserved(["12345"]):
-            held = key.keys.get(key.owner, key.id)["echoUsage"]["open"]
-        return int(held[0]["tokens"])
+    async def run() -> list[int]:
+        held = []
+        for answers in (1, 3):
+            async with key.meter.begin(key.caller).reserved(["12345"], answers=answers):
+                held.append(key.keys.get(key.owner, key.id)["echoUsage"]["open"][0]["tokens"])
+        return held
 
-    assert asyncio.run(run()) == 1005
+    assert asyncio.run(run()) == [1005, 3005]
 
 
 def test_without_a_key_nothing_is_counted(app_database: Database) -> None:

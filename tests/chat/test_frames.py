@@ -23,6 +23,7 @@ def test_an_event_is_two_lines_and_an_empty_one() -> None:
 def test_what_is_said_between_events() -> None:
     assert frames.KEEP_ALIVE == b": keep-alive\n\n"
     assert frames.COME_BACK == b": the server is stopping\nretry: 2000\n\n"
+    assert frames.BROKEN == b"event: error\ndata:\n\n"
 
 
 def test_the_time_is_in_milliseconds() -> None:

@@ -257,6 +257,8 @@ class TestAProcessThatIsKilled:
         assert again.get("/api/agents/chat/active").json() == {"activeJobIds": []}
         gone = list(again.follow(stream_id))
         assert (gone[-1].name, gone[-1].data["code"]) == ("error", "interrupted")
+        # LibreChat's client then reads what is stored.
+        assert again.get(f"/chat/api/agents/chat/stream/{stream_id}", resume="true").status_code == 404
         assert spoken(gone)
         assert kinds(again.ask("Go on", conversationId=stream_id))[-1] == "final"
 

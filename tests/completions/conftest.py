@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from tests.support.providers import (
     Reply,
     anthropic_server,
     event_stream,
+    google_server,
     openai_server,
 )
 from tests.support.providers.openai import error_answer
@@ -83,11 +84,31 @@ def behave(received: Received) -> Reply | Answer:
 def agent(received: Received) -> Reply:
     """Wants to know weather and time, and then tells both."""
     messages = received.json["messages"]
-    results = [message["content"] for message in messages if message["role"] == "tool"]
+    return working([message["content"] for message in messages if message["role"] == "tool"])
+
+
+def claude(received: Received) -> Reply:
+    """The same in Anthropic's protocol, where it thinks before."""
+    if not received.json.get("tools"):
+        return Reply(["Claude."])
+    blocks = [block for message in received.json["messages"] for block in message["content"]]
+    return working([block["content"] for block in blocks if block["type"] == "tool_result"], ["Hm."])
+
+
+def gemini(received: Received) -> Reply:
+    """The same in Google's."""
+    parts = [part for content in received.json["contents"] for part in content["parts"]]
+    results = [part["functionResponse"] for part in parts if "functionResponse" in part]
+    return working([each["response"]["output"] for each in results])
+
+
+def working(results: list[str], reasoning: Sequence[str] = ()) -> Reply:
+    """What an agent says once it has these results."""
     if results:
         return Reply([" and ".join(results), "."])
     return Reply(
         [],
+        reasoning=reasoning,
         calls=(
             Called("get_weather", ('{"pla', 'ce": "Ky', 'iv"}'), "call_a"),
             Called("get_time", ("{}",), "call_b"),
@@ -161,34 +182,45 @@ def served_uri(mongo_uri: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
+def others() -> Iterator[dict[str, ProviderServer]]:
+    """What plays Anthropic and Google."""
+    with anthropic_server(claude) as one, google_server(gemini) as other:
+        yield {"anthropic": one, "google": other}
+
+
+@pytest.fixture(scope="package")
 def server(
-    provider: ProviderServer, served_uri: str, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    provider: ProviderServer,
+    others: dict[str, ProviderServer],
+    served_uri: str,
+    settings: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningServer]:
     """Echo with OpenAI and Anthropic, and Google for those who bring a key."""
     directory: Path = tmp_path_factory.mktemp("completions")
-    with anthropic_server(Reply(["Claude."])) as other:
-        environ = {
-            "MONGO_URI": served_uri,
-            "JWT_SECRET": str(settings.jwt_secret),
-            "JWT_REFRESH_SECRET": str(settings.jwt_refresh_secret),
-            "CREDS_KEY": CREDS_KEY,
-            "CREDS_IV": "d1" * 16,
-            "OPENAI_API_KEY": SERVER_KEY,
-            "OPENAI_REVERSE_PROXY": provider.url,
-            "OPENAI_MODELS": "gpt-4o,shared/model",
-            "ECHO_API_MODELS": "openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
-            "ANTHROPIC_API_KEY": SERVER_KEY,
-            "ANTHROPIC_REVERSE_PROXY": other.url,
-            "ANTHROPIC_MODELS": "claude,shared/model",
-            "GOOGLE_KEY": "user_provided",
-            "GOOGLE_MODELS": "gemini",
-            "ECHO_PROVIDER_ATTEMPTS": "1",
-            "ECHO_API_CONCURRENT": "3",
-            "ECHO_STT": "off",
-        }
-        running = start_server(directory, environ=environ)
-        yield running
-        running.kill()
+    environ = {
+        "MONGO_URI": served_uri,
+        "JWT_SECRET": str(settings.jwt_secret),
+        "JWT_REFRESH_SECRET": str(settings.jwt_refresh_secret),
+        "CREDS_KEY": CREDS_KEY,
+        "CREDS_IV": "d1" * 16,
+        "OPENAI_API_KEY": SERVER_KEY,
+        "OPENAI_REVERSE_PROXY": provider.url,
+        "OPENAI_MODELS": "gpt-4o,shared/model",
+        "ECHO_API_MODELS": "openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
+        "ANTHROPIC_API_KEY": SERVER_KEY,
+        "ANTHROPIC_REVERSE_PROXY": others["anthropic"].url,
+        "ANTHROPIC_MODELS": "claude,shared/model",
+        "GOOGLE_KEY": "user_provided",
+        "GOOGLE_MODELS": "gemini,gemini-3-pro-preview",
+        "GOOGLE_REVERSE_PROXY": others["google"].url,
+        "ECHO_PROVIDER_ATTEMPTS": "1",
+        "ECHO_API_CONCURRENT": "3",
+        "ECHO_STT": "off",
+    }
+    running = start_server(directory, environ=environ)
+    yield running
+    running.kill()
 
 
 @pytest.fixture

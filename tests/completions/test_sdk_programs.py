@@ -1,10 +1,16 @@
 """OpenAI's own client asks for more than completions: one model, embeddings, audio, images."""
 
+import base64
+
 import openai
 import pytest
 
 from tests.completions.conftest import User
+from tests.files import samples
+from tests.support import sound
 
+WAV = sound.silence(0.1)
+PNG = samples.picture("PNG", (1, 1))
 EMBEDS = "openAI/text-embedding-3-small"
 
 
@@ -35,3 +41,52 @@ class TestEmbeddings:
         with pytest.raises(openai.UnprocessableEntityError, match="no embeddings") as refused:
             ada.openai.embeddings.create(model="anthropic/claude", input="Hi")
         assert refused.value.code == "not_offered"
+
+
+class TestAudio:
+    def test_speech_is_streamed(self, ada: User) -> None:
+        with ada.openai.audio.speech.with_streaming_response.create(
+            model="openAI/tts-1", voice="alloy", input="Hello", response_format="mp3"
+        ) as answer:
+            assert answer.headers["content-type"] == "audio/mpeg"
+            assert b"".join(answer.iter_bytes()).endswith(b"Hello")
+
+    def test_a_recording_is_written_down(self, ada: User) -> None:
+        made = ada.openai.audio.transcriptions.create(model="openAI/whisper-1", file=("a.wav", WAV))
+        assert made.text == f"transcriptions audio.wav {len(WAV)}"
+
+    def test_with_times(self, ada: User) -> None:
+        made = ada.openai.audio.transcriptions.create(
+            model="openAI/whisper-1",
+            file=("a.wav", WAV),
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+        )
+        assert (made.duration, made.words and made.words[0].word) == (1.5, "one")
+
+    def test_as_subtitles(self, ada: User) -> None:
+        made = ada.openai.audio.transcriptions.create(
+            model="openAI/whisper-1", file=("a.wav", WAV), response_format="srt"
+        )
+        assert made == f"srt: transcriptions audio.wav {len(WAV)}\n"
+
+    def test_a_recording_is_translated(self, ada: User) -> None:
+        # The client warns of its own method.
+        with pytest.warns(DeprecationWarning, match="deprecated"):
+            made = ada.openai.audio.translations.create(model="openAI/whisper-1", file=("a.wav", WAV))
+        assert made.text == f"translations audio.wav {len(WAV)}"
+
+
+class TestImages:
+    def test_are_drawn(self, ada: User) -> None:
+        made = ada.openai.images.generate(model="openAI/gpt-image-1", prompt="A circle", n=2)
+        assert made.data
+        assert [each.b64_json for each in made.data] == [base64.b64encode(b"A circle").decode()] * 2
+        assert made.usage
+        assert made.usage.total_tokens == 7
+
+    def test_are_drawn_from_others(self, ada: User) -> None:
+        files = [("a.png", PNG), ("b.png", PNG)]
+        made = ada.openai.images.edit(model="openAI/gpt-image-1", image=files, prompt="A circle")
+        assert made.data
+        assert made.data[0].b64_json

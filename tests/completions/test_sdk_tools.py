@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import httpx
 import openai
 import pydantic
 import pytest
 
 from tests.completions.conftest import User, asked
 from tests.support.providers import ProviderServer
+from tests.support.providers import anthropic as anthropic_support
+from tests.support.providers import google as google_support
 
 MODEL = "openAI/gpt-4o"
 QUESTION: Any = {"role": "user", "content": "How is it in Kyiv?"}
@@ -111,6 +114,45 @@ class TestAgent:
         assert usage.completion_tokens_details
         assert usage.prompt_tokens_details.cached_tokens == 4
         assert usage.completion_tokens_details.reasoning_tokens == 3
+
+
+class TestAgentElsewhere:
+    """The same loop with the providers that speak otherwise; what they sign comes back to them."""
+
+    @pytest.fixture
+    def own_key(self, ada: User) -> None:
+        body = {"name": "google", "value": '{"GOOGLE_API_KEY": "g"}'}
+        headers = {"Authorization": f"Bearer {ada.token}"}
+        assert httpx.put(f"{ada.server.url}/api/keys", json=body, headers=headers).status_code == 201
+
+    def loop(self, ada: User, model: str, streamed: bool) -> None:
+        completions = ada.openai.chat.completions
+        asked: Any = {"model": model, "tools": TOOLS}
+        if streamed:
+            with completions.stream(messages=[QUESTION], **asked) as stream:
+                first = stream.get_final_completion().choices[0]
+        else:
+            first = completions.create(messages=[QUESTION], **asked).choices[0]
+        assert (first.finish_reason, first.message.content or "") == ("tool_calls", "")
+        last = completions.create(messages=answered(first.message), **asked).choices[0]
+        assert (last.finish_reason, last.message.content) == ("stop", "sunny in Kyiv and noon.")
+
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_anthropic(self, ada: User, others: dict[str, ProviderServer], streamed: bool) -> None:
+        self.loop(ada, "anthropic/claude", streamed)
+        sent = others["anthropic"].chats[-1].json
+        thinking, *uses = sent["messages"][1]["content"]
+        assert thinking == {"type": "thinking", "thinking": "Hm.", "signature": anthropic_support.SIGNATURE}
+        assert [use["id"] for use in uses] == ["call_a", "call_b"]
+        strict = sent["tools"][0]
+        assert (strict["strict"], strict["input_schema"]["additionalProperties"]) == (True, False)
+
+    @pytest.mark.usefixtures("own_key")
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_google(self, ada: User, others: dict[str, ProviderServer], streamed: bool) -> None:
+        self.loop(ada, "google/gemini-3-pro-preview", streamed)
+        parts = others["google"].chats[-1].json["contents"][1]["parts"]
+        assert [part.get("thoughtSignature") for part in parts] == [google_support.SIGNATURE, None]
 
 
 class TestStructured:

@@ -12,13 +12,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from echo.contract.routes import CHAT_BASE
 from tests.contract.schemathesis_hooks import REPLACED
 from tests.support.server import PASSWORD, register, start_server
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 OWN_DOCUMENT = ROOT / "openapi.json"
@@ -28,11 +31,18 @@ USERS = ("ada", "bob")
 
 # What the checks cannot know from the document. A request that is valid by its schema may still be refused: a cursor
 # that no page gave (400), a file whose content is not what it should be (413, 415, 422), a text that cannot be stored
-# (422), a password that is too common (400), a parent in another conversation (422), no speech recogniser (503).
-REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 503]
+# (422), a password that is too common (400), a parent in another conversation (422), no speech recogniser (503), and
+# LibreChat's rate limits (429).
+REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
 ACCEPTED = ["2xx", *REFUSALS]
 # The seed declares hardly any error, and not the methods that we added to a path of its: neither is held against us.
 NOT_WITH_THE_SEED = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
+# LibreChat refuses programs that do not say that they are a browser.
+BROWSER = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
+# LibreChat deletes an account without asking for anything, and nothing can be tried afterwards.
+NOT_WITH_LIBRECHAT = ("delete_account",)
 # Checks of our own stand for these.
 HOOKS = "tests.contract.schemathesis_hooks"
 
@@ -58,6 +68,10 @@ class Plan:
     seconds: int
     seed: int | None = None
     exclude: tuple[str, ...] = ()
+    # Operations that are not tried.
+    without: tuple[str, ...] = ()
+    # Whether the statuses and bodies of refusals are held against the document.
+    refusals: bool = True
     # Where an Echo of ours has the document.
     base: str = ""
 
@@ -101,18 +115,51 @@ def fuzz(plan: Plan) -> Outcome:
 
 def fuzz_at(url: str, plan: Plan) -> Outcome:
     """The same against a server that runs already, which keeps what is made there: two accounts and their data."""
+    if not refuses_like_echo(url):
+        unheld = (*plan.exclude, *NOT_WITH_THE_SEED[1:])
+        plan = replace(plan, exclude=unheld, without=NOT_WITH_LIBRECHAT, refusals=False)
     for name in USERS:
         sign_up(url, name)
+        log_in(url, name)
     with tempfile.TemporaryDirectory(prefix="echo-fuzz-") as directory:
         return run_schemathesis(url, plan, Path(directory))
 
 
+def refuses_like_echo(url: str) -> bool:
+    """Whether the server's errors are those of the document; LibreChat has a different shape in each place."""
+    answer = requests.get(f"{url}/api/user", headers={"User-Agent": BROWSER}, timeout=PATIENCE)
+    return '"code"' in answer.text
+
+
+def without_refusals(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with any refusal allowed, and no fault of the server."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                kept = {status: answer for status, answer in operation["responses"].items() if status < "4"}
+                operation["responses"] = {**kept, "4XX": {"description": "Refused"}}
+    return document
+
+
 def sign_up(url: str, name: str) -> None:
     """Register a user, who may be there from an earlier run."""
-    answer = register(url, name)
+    answer = register(url, name, {"User-Agent": BROWSER})
     # LibreChat answers 200 in either case.
     if answer.status_code not in (200, 201, 409):
         raise SystemExit(f"{name} cannot register at {url}: {answer.status_code} {answer.text[:300]}")
+
+
+def log_in(url: str, name: str) -> None:
+    """See that the account is there and has the password: LibreChat does not say so when it registers somebody."""
+    headers = {"User-Agent": BROWSER}
+    answer = requests.post(f"{url}/api/auth/login", json=credentials(name), headers=headers, timeout=PATIENCE)
+    if answer.status_code != 200 or "token" not in answer.text:
+        raise SystemExit(f"{name} cannot log in at {url}: {answer.status_code} {answer.text[:300]}")
+
+
+def credentials(name: str) -> dict[str, str]:
+    """With what a user logs in."""
+    return {"email": f"{name}@example.com", "password": PASSWORD}
 
 
 def faults_in(log: Path) -> list[str]:
@@ -126,13 +173,19 @@ def faults_in(log: Path) -> list[str]:
 def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
     """Run the command line as anyone would."""
     (directory / "users.json").write_text(json.dumps({"auth": [login_of(name) for name in USERS]}))
+    document = plan.document
+    if not plan.refusals:
+        document = directory / "openapi.json"
+        document.write_text(json.dumps(without_refusals(json.loads(plan.document.read_text()))))
     (directory / "schemathesis.toml").write_text(configuration(directory / "users.json"))
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),
-        *("run", str(plan.document), "--url", url, "--checks", "all", "--max-time", str(plan.seconds)),
+        *("run", str(document), "--url", url, "--checks", "all", "--max-time", str(plan.seconds)),
         *("--continue-on-failure", "--request-timeout", "30"),
         *("--exclude-checks", ",".join((*REPLACED, *plan.exclude))),
     ]
+    for operation in plan.without:
+        command += ["--exclude-operation-id", operation]
     if plan.seed is not None:
         command += ["--seed", str(plan.seed)]
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)}
@@ -148,7 +201,8 @@ def login_of(name: str) -> dict[str, Any]:
             "endpoint": "/api/auth/login",
             "verb": "POST",
             "contentType": "application/json",
-            "payloadRaw": json.dumps({"email": f"{name}@example.com", "password": PASSWORD}),
+            "headers": [{"name": "User-Agent", "value": BROWSER}],
+            "payloadRaw": json.dumps(credentials(name)),
             "token": {
                 "extractFrom": "body",
                 "extractSelector": "/token",
@@ -165,6 +219,7 @@ def configuration(users: Path) -> str:
     peers = json.dumps(list(USERS))
     return f"""
 color = false
+headers = {{ User-Agent = {json.dumps(BROWSER)} }}
 [auth.wfc]
 path = {json.dumps(str(users))}
 peers = {peers}

@@ -33,7 +33,10 @@ def text(name: str, value: bytes) -> tuple[str, bytes]:
 
 
 def read(
-    *parts: tuple[str, bytes], content: bytes | None = None, boundary: str = "; boundary=b"
+    *parts: tuple[str, bytes],
+    content: bytes | None = None,
+    boundary: str = "; boundary=b",
+    body: Body = BODY,
 ) -> dict[str, Any]:
     sent = b"".join(
         b"--b\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + value + b"\r\n"
@@ -47,7 +50,7 @@ def read(
                 yield piece[at : at + 65536]
 
     headers = Headers({"content-type": f"multipart/form-data{boundary}"})
-    arguments = asyncio.run(read_form(BODY, headers, chunks()))
+    arguments = asyncio.run(read_form(body, headers, chunks()))
     OPENED.extend(value.stream for value in arguments.values() if isinstance(value, Upload))
     return arguments
 
@@ -154,3 +157,72 @@ class TestRefusing:
         monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", nowhere)
         error = refused(ServiceUnavailable, FILE)
         assert (error.status, error.code, error.headers["Retry-After"]) == (503, "disk_failed", "60")
+
+
+LISTS = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {
+        "image": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 2,
+            "items": {"type": "string", "format": "binary"},
+        },
+        "mask": {"type": "string", "format": "binary"},
+        "times": {"type": "array", "maxItems": 2, "items": {"type": "string", "enum": ["word", "segment"]}},
+        "n": {"type": "integer", "minimum": 1},
+        "temperature": {"type": "number"},
+        "stream": {"type": "boolean"},
+    },
+}
+LIST_BODY = Body(True, {FORM: SchemaCompiler({}).compile(LISTS)}, {FORM: LISTS})
+
+
+def image(name: str, content: bytes = b"x") -> tuple[str, bytes]:
+    return f'name="{name}"; filename="a.png"', content
+
+
+class TestListsAndTypes:
+    @pytest.mark.parametrize("name", ["image", "image[]"])
+    def test_parts_of_one_name_are_a_list(self, name: str) -> None:
+        arguments = read(image(name, b"one"), image(name, b"two"), image("mask", b"m"), body=LIST_BODY)
+        OPENED.extend(each.stream for each in arguments["image"])
+        assert [each.stream.read() for each in arguments["image"]] == [b"one", b"two"]
+        assert arguments["mask"].stream.read() == b"m"
+
+    def test_texts_have_the_types_that_are_declared(self) -> None:
+        parts = [text("n", b"2"), text("temperature", b"0.5"), text("stream", b"true")]
+        arguments = read(image("image"), *parts, text("times[]", b"word"), body=LIST_BODY)
+        OPENED.extend(each.stream for each in arguments.pop("image"))
+        assert arguments == {"n": 2, "temperature": 0.5, "stream": True, "times": ["word"]}
+
+    @pytest.mark.parametrize(
+        ("part", "error"),
+        [
+            (text("n", b"two"), FieldError("n", "has the wrong type")),
+            (text("n", b""), FieldError("n", "has the wrong type")),
+            (text("stream", b"yes"), FieldError("stream", "has the wrong type")),
+            (text("image", b"x"), FieldError("image", "must be a file")),
+            (image("n"), FieldError("n", "must be text")),
+        ],
+    )
+    def test_what_has_another_type_is_refused(self, part: tuple[str, bytes], error: FieldError) -> None:
+        assert refused(InvalidRequest, image("image"), part, body=LIST_BODY).errors == (error,)
+
+    def test_what_does_not_fit_is_refused(self) -> None:
+        for parts in (
+            [],
+            [image("mask")],
+            [image("image"), text("n", b"0")],
+            [image("image"), text("times", b"x")],
+        ):
+            assert refused(InvalidRequest, *parts, body=LIST_BODY).errors
+
+    def test_there_are_no_more_files_than_are_declared(self) -> None:
+        assert refused(BadRequest, *[image("image")] * 4, body=LIST_BODY).code == "malformed_form"
+        assert refused(InvalidRequest, *[image("image")] * 3, body=LIST_BODY).errors
+        twice = [image("image"), image("mask"), image("mask")]
+        assert refused(InvalidRequest, *twice, body=LIST_BODY).errors == (
+            FieldError("mask", "must be one file"),
+        )

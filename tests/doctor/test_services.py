@@ -127,6 +127,18 @@ class TestProviders:
             ("provider anthropic", "failed"),
         ]
 
+    def test_with_several_keys_are_asked_with_each(self) -> None:
+        with answering() as running:
+            environ = {"OPENAI_API_KEY": f"{KEY}-1,{KEY}-2", "OPENAI_REVERSE_PROXY": running.url}
+            found = list(check_providers(begin(environ, None)))
+        assert [each.about for each in found] == [
+            "provider openAI, key 1 of 2",
+            "provider openAI, key 2 of 2",
+        ]
+        sent = sorted(request.headers["Authorization"] for request in running.requests)
+        assert sent == [f"Bearer {KEY}-1", f"Bearer {KEY}-2"]
+        assert "canary" not in repr(found)
+
 
 class TestSpeech:
     def look(self, offline: bool = False, **environ: str) -> Finding:

@@ -221,3 +221,28 @@ class TestSettings:
     def test_without_a_key_the_start_is_refused(self) -> None:
         with pytest.raises(SettingsError, match="OPENAI_MODERATION_API_KEY must be set"):
             load_settings({"OPENAI_MODERATION": "true"})
+
+
+class TestPrograms:
+    def test_every_text_is_checked(
+        self,
+        make_application: Make,
+        ada: UserClient,
+        models: ProviderServer,
+        service: ProviderServer,
+    ) -> None:
+        extra = {"ECHO_API_MODELS": "openAI/m"}
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("/v1/embeddings", {"input": ["fine", BAD]}),
+            ("/v1/audio/speech", {"input": BAD, "voice": "alloy"}),
+            ("/v1/audio/speech", {"input": "fine", "voice": "alloy", "instructions": BAD}),
+            ("/v1/images/generations", {"prompt": BAD}),
+        ]
+        with talking(make_application, ada, models, service.url, **extra) as talk:
+            for path, body in asked:
+                answer = talk.post(path, {"model": "openAI/m", **body})
+                assert (answer.status_code, answer.json()["code"]) == (422, "message_flagged"), path
+            tokens = talk.post("/v1/embeddings", {"model": "openAI/m", "input": [1, 2]})
+            assert (tokens.status_code, tokens.json()["code"]) == (422, "unsupported_content")
+            assert models.chats == []
+            assert talk.post("/v1/embeddings", {"model": "openAI/m", "input": "fine"}).status_code == 200

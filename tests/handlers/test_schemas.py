@@ -28,6 +28,16 @@ class ChangeSchema(base.Input):
 
 
 class TestOutput:
+    def test_documents_of_other_fields_each_leave_as_they_are(self) -> None:
+        schema = EverythingSchema()
+        shapes = [{"text": "x"}, {"whole": 3}, {"whole": 3, "text": "x"}, {"text": None, "whole": 3}]
+        more: list[dict[str, Any]] = [{f"other{number}": 1} for number in range(300)]
+        for _ in range(2):
+            dumped = schema.dump_all([*shapes, *more])
+            named = [{name: each[name] for name in ("text", "whole") if name in each} for each in dumped]
+            assert named[:4] == [{"text": "x"}, {"whole": 3}, {"text": "x", "whole": 3}, {"whole": 3}]
+            assert not any(named[4:])
+
     @pytest.mark.parametrize(
         ("name", "value", "expected"),
         [

@@ -293,6 +293,7 @@ REQUIRED: Mapping[str, set[str]] = {
 # Fields of Echo's own in LibreChat's collections: LibreChat keeps these at the provider.
 ECHOS_OWN: Mapping[str, set[str]] = {
     "assistants": {"name", "description", "model", "instructions", "tools"},
+    "agentapikeys": {"echoLimits", "echoUsage"},
 }
 # LibreChat's models have it only where its search is in use; it means "not yet read".
 OF_LIBRECHATS_SEARCH: Mapping[str, set[str]] = {"conversations": {"_meiliIndex"}}

@@ -62,6 +62,7 @@ WITHOUT_OWNER = {
     # Links are read by whoever may: `echo.conversations.links` asks.
     ("ShareRepository", "find"),
     ("ShareRepository", "read"),
+    ("ShareRepository", "outlines"),
     ("ShareRepository", "files_of"),
     # So are prompts and skills: their services ask for the grants first.
     ("PromptGroupRepository", "get"),
@@ -87,6 +88,11 @@ WITHOUT_OWNER = {
     ("SkillRepository", "places"),
     ("SkillRepository", "read"),
     ("SkillRepository", "update"),
+    ("SkillRepository", "note_files"),
+    ("SkillFileRepository", "delete"),
+    ("SkillFileRepository", "get"),
+    ("SkillFileRepository", "is_full"),
+    ("SkillFileRepository", "put"),
     ("SkillFileRepository", "delete_skill"),
     ("SkillFileRepository", "list_skill"),
     # So are agents: `echo.agents` asks the grants first.

@@ -36,7 +36,7 @@ class Listing(Endpoint):
         raise NotImplementedError
 
     def pour(
-        self, call: Callable[..., Any], credentials: Credentials | None = None
+        self, model: str, call: Callable[..., Any], credentials: Credentials | None = None
     ) -> AsyncGenerator[Sound, None]:
         raise NotImplementedError
 

@@ -47,15 +47,36 @@ class Belongings:
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
-        # The names of endpoints, models and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "model", "tool")}
+        # The names of endpoints, models, tools and kinds of tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "itemType", "model", "tool")}
         return made
 
 
 def furnish(user: UserClient) -> Belongings:
     """One object of each kind, made by the operations themselves; each part below says what its ids are."""
-    ids = {"userId": user.id, **talk(user), **kept(user), **library(user), **shared(user)}
+    ids = {"userId": user.id}
+    for part in PARTS:
+        ids |= part(user)
     return Belongings(user, ids)
+
+
+def furnish_for(user: UserClient, op: Op) -> Belongings:
+    """Only those parts of it that a request to the operation can mean: each costs up to ten requests."""
+    ids = {"userId": user.id}
+    for part in PARTS:
+        # Which ids a part makes is known once it has been made.
+        if part not in NAMES or NAMES[part] & named_by(op):
+            given = part(user)
+            NAMES[part] = frozenset(given)
+            ids |= given
+    return Belongings(user, ids)
+
+
+def named_by(op: Op) -> set[str]:
+    """The names of the ids that the operation's path and body have."""
+    in_path = {parameter["name"] for parameter in op.parameters("path")}
+    in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
+    return {CALLED.get((op.id, name), name) for name in in_path} | in_body
 
 
 def made(response: Any) -> Any:
@@ -110,12 +131,15 @@ def kept(user: UserClient) -> dict[str, str]:
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
     preset = {"title": "private preset", "endpoint": "openAI"}
+    made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
+        "itemType": "tool",
+        "itemId": f"private-{user.id}",
         "name": "private endpoint",
         "endpoint": "Fake",
         "tool": "web_search",
@@ -132,11 +156,18 @@ def library(user: UserClient) -> dict[str, str]:
     made(user.post("/chat/api/memories", json={"key": memory_key, "value": "private memory"}))
     skill = {"name": "private-skill", "description": "private skill"}
     agent = {"provider": "openAI", "model": "gpt-4o"}
+    skill_id = made(user.post("/chat/api/skills", json=skill))["_id"]
+    beside = {
+        "files": {"file": ("private.md", b"private file of a skill")},
+        "data": {"relativePath": f"{user.id}.md"},
+    }
+    made(user.post(f"/chat/api/skills/{skill_id}/files", **beside))
     return {
         "groupId": group["group"]["_id"],
         "promptId": group["prompt"]["_id"],
         "memoryKey": memory_key,
-        "skillId": made(user.post("/chat/api/skills", json=skill))["_id"],
+        "skillId": skill_id,
+        "relativePath": f"{user.id}.md",
         "agent_id": made(user.post("/chat/api/agents", json=agent))["id"],
     }
 
@@ -151,6 +182,10 @@ def shared(user: UserClient) -> dict[str, str]:
         "roleName": "USER",
         "permissionType": "prompts",
     }
+
+
+PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (talk, kept, library, shared)
+NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}
 
 
 @pytest.fixture
@@ -182,6 +217,8 @@ def send(client: Any, op: Op, ids: dict[str, str], **changes: Any) -> Any:
         options["json"] = body_for(op, ids)
     elif FORM in op.media:
         options["files"] = dict.fromkeys(file_parts(op), ("pixel.png", PNG, "image/png"))
+        needed = op.media[FORM]["schema"].get("required", [])
+        options["data"] = {name: ids[name] for name in needed if name in ids}
     if "headers" in changes:
         options["headers"] = changes["headers"]
     return client.request(op.method, path, params=changes.get("params"), **options)
@@ -193,6 +230,9 @@ def body_for(op: Op, ids: dict[str, str]) -> Any:
     for place in id_fields(op.json_schema or {}):
         if place[-1] in ids:
             body = with_value(body, place, ids[str(place[-1])])
+    if "expectedVersion" in (body or {}):
+        # A skill's, which has a file by now.
+        body["expectedVersion"] = 2
     if "clientRequestId" in (body or {}):
         # One that was seen before would start nothing.
         body["clientRequestId"] = str(uuid.uuid4())

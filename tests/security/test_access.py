@@ -12,12 +12,21 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.access import DELETE, EDIT, SHARE, VIEW, ResourceType
+from echo.access import DELETE, EDIT, SHARE, VIEW, ResourceType, remembered
 from storage.core.database import Database, Document
 from tests.conftest import MakeUser, UserClient
 from tests.security.conftest import faceless
 from tests.support.access import grant, no_grants_left
 from tests.support.operations import ALL_OPERATIONS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _changes_count_at_once() -> Iterator[None]:
+    """What tests write behind the server's back is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered, "CHECK_SECONDS", 0.0)
+        yield
+
 
 EDITOR, OWNER = VIEW | EDIT, 15
 # The names of parameters that a shared thing's id has in a path: operations with one of these need a line.
@@ -74,6 +83,13 @@ def make_skill(user: UserClient, _kind: ResourceType) -> str:
     return str(user.post("/chat/api/skills", json=body).json()["_id"])
 
 
+def make_skill_with_file(user: UserClient, kind: ResourceType) -> str:
+    skill_id = make_skill(user, kind)
+    path, files = f"/chat/api/skills/{skill_id}/files", {"file": ("a.md", b"private")}
+    assert user.post(path, files=files, data={"relativePath": "a.md"}).is_success
+    return skill_id
+
+
 def agent(needs: int, method: str, path: str = "", body: Any = None) -> Case:
     whole, missing = f"/chat/api/agents/{{id}}{path}", f"agent_{'x' * 21}"
     return Case(method, whole, ResourceType.AGENT, needs, body, {}, make_agent, id_of_agent, missing)
@@ -92,6 +108,11 @@ def prompt(needs: int, method: str, path: str = "") -> Case:
 def skill(needs: int, method: str, path: str = "", body: Any = None) -> Case:
     whole = f"/chat/api/skills/{{id}}{path}"
     return Case(method, whole, ResourceType.SKILL, needs, body, make=make_skill)
+
+
+def skill_file(needs: int, method: str) -> Case:
+    path, kind = "/chat/api/skills/{id}/files/a.md", ResourceType.SKILL
+    return Case(method, path, kind, needs, make=make_skill_with_file)
 
 
 # Nobody may share what Echo does not have.
@@ -136,13 +157,19 @@ CASES = {
     "librechat.delete_prompt": prompt(DELETE, "DELETE"),
     "librechat.get_skill": skill(VIEW, "GET"),
     "librechat.list_skill_files": skill(VIEW, "GET", "/files"),
+    "librechat.get_skill_file": skill_file(VIEW, "GET"),
+    "librechat.delete_skill_file": skill_file(EDIT, "DELETE"),
     "librechat.update_skill": skill(EDIT, "PATCH", body={"expectedVersion": 1, "body": "Walk on."}),
     "librechat.delete_skill": skill(DELETE, "DELETE"),
 }
 # These say what the caller may do, and so refuse nobody.
 FOR_ANYBODY = {"librechat.get_effective_permissions"}
-# A form, and a list that shows strangers nothing: `tests/handlers/librechat/test_files.py` says whose they are.
-ELSEWHERE = {"librechat.upload_agent_avatar", "librechat.list_agent_files"}
+# Forms, and a list that shows strangers nothing: `tests/handlers/librechat/test_files.py` and `test_skill_files.py`
+# say whose they are.
+ELSEWHERE = {
+    *("librechat.upload_agent_avatar", "librechat.list_agent_files"),
+    "librechat.upload_skill_file",
+}
 # How a caller comes to a right.
 WAYS: dict[str, Callable[[Database, UserClient], Document]] = {
     "user": lambda _database, user: {"principalType": "user", "principalId": ObjectId(user.id)},

@@ -55,12 +55,10 @@ class TestEverySecuredOperation:
         assert response.status_code == 401
         assert response.json()["code"] == "unauthorized"
 
-    @pytest.mark.parametrize(
-        "value", ["Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer \xe9", "bearer null", ""]
-    )
-    def test_refuses_what_is_no_token(self, op: Op, api: Client, value: str) -> None:
-        headers = {"Authorization": value.encode("latin-1")}
-        assert send(api, op, IDS, headers=headers).status_code == 401
+    def test_refuses_what_is_no_token(self, op: Op, api: Client) -> None:
+        for value in ("Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer \xe9", "bearer null", ""):
+            headers = {"Authorization": value.encode("latin-1")}
+            assert send(api, op, IDS, headers=headers).status_code == 401, value
 
     def test_refuses_a_refresh_token_as_access_token(self, op: Op, api: Client, ada: UserClient) -> None:
         headers = {"Authorization": f"Bearer {ada.refresh_token}"}

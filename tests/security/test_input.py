@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, UserClient
-from tests.security.conftest import Belongings, body_for, furnish, send
+from tests.security.conftest import Belongings, body_for, furnish, furnish_for, send
 from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields, with_value
 
 WITH_JSON = [op for op in ALL_OPERATIONS if JSON in op.media]
@@ -72,7 +72,7 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize("op", WITH_JSON, ids=lambda op: op.id)
 class TestEveryBodyField:
     def test_survives_hostile_values(self, op: Op, make_user: Callable[[str], UserClient]) -> None:
-        ada = furnish(make_user("ada"))
+        ada = furnish_for(make_user("ada"), op)
         for number, place in enumerate(all_fields(op.json_schema or {})):
             for value in hostile_values(op, number):
                 body = with_value(body_for(op, ada.ids), place, value)
@@ -92,7 +92,7 @@ class TestEveryBodyField:
     def test_takes_no_fields_that_are_not_the_clients_to_set(
         self, op: Op, make_user: Callable[[str], UserClient]
     ) -> None:
-        ada, bob = furnish(make_user("ada")), make_user("bob")
+        ada, bob = furnish_for(make_user("ada"), op), make_user("bob")
         role = ada.owner.user["role"]
         extra = {
             "user": bob.id,
@@ -148,13 +148,14 @@ def test_every_parameter_survives_hostile_values(
 
 class TestMalformedRequests:
     @pytest.mark.parametrize("op", WITH_JSON, ids=lambda op: op.id)
-    @pytest.mark.parametrize("content", [b"{", b"\xff\xff", b'"\\ud800"', b"nul", b'{"a":1}{"b":2}'])
-    def test_are_400_everywhere(self, op: Op, content: bytes, ada: UserClient) -> None:
+    def test_are_400_everywhere(self, op: Op, ada: UserClient) -> None:
         path = op.path
         for parameter in op.parameters("path"):
             path = path.replace(f"{{{parameter['name']}}}", "some-id")
         headers = {"Content-Type": "application/json"}
-        assert ada.request(op.method, path, content=content, headers=headers).status_code == 400
+        for content in (b"{", b"\xff\xff", b'"\\ud800"', b"nul", b'{"a":1}{"b":2}'):
+            answer = ada.request(op.method, path, content=content, headers=headers)
+            assert answer.status_code == 400, content
 
     def test_the_query_string_may_be_anything(self, ada: UserClient) -> None:
         for query in ("%", "%ff", "a=%00", "&&&", "=", "limit=1&limit=2", "%ud800", "cursor=%F0%28%8C%BC"):

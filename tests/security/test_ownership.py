@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from storage.core.database import Database
 from tests.conftest import MakeUser
-from tests.security.conftest import CALLED, Belongings, faceless, furnish, send
+from tests.security.conftest import Belongings, faceless, furnish, furnish_for, named_by, send
 from tests.support.operations import ALL_OPERATIONS, Op, id_fields
 
 Furnished = Callable[[str], Belongings]
@@ -33,6 +33,10 @@ SEVERAL_IDS = {
     "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.download_file": {"fileId", "userId"},
+    "librechat.delete_skill_file": {"relativePath", "skillId"},
+    "librechat.get_skill_file": {"relativePath", "skillId"},
+    "librechat.add_tool_favorite": {"itemId", "itemType"},
+    "librechat.remove_tool_favorite": {"itemId", "itemType"},
     "librechat.get_image": {"fileName", "userId"},
     "abort_chat": {"conversationId", "streamId"},
     "create_message": {"conversationId", "parentMessageId"},
@@ -112,13 +116,6 @@ def snapshot(database: Database, owner: str) -> dict[str, Any]:
     return found
 
 
-def names_of_ids(op: Op) -> set[str]:
-    """What the operation takes as ids, in its path and its body."""
-    in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
-    in_path = (parameter["name"] for parameter in op.parameters("path"))
-    return in_body | {CALLED.get((op.id, name), name) for name in in_path}
-
-
 class TestEveryOperationWithAnId:
     def test_is_known_here_by_its_ids(self, make_user: MakeUser) -> None:
         names = {str(place[-1]) for op in TAKES_ID for place in id_fields(op.json_schema or {})}
@@ -140,9 +137,9 @@ class TestEveryOperationWithAnId:
         assert snapshot(app_database, ada.owner.id) == before
 
     @pytest.mark.parametrize("op", TAKES_ID, ids=lambda op: op.id)
-    def test_refuses_or_serves_its_owner_differently(self, op: Op, furnished: Furnished) -> None:
+    def test_refuses_or_serves_its_owner_differently(self, op: Op, make_user: MakeUser) -> None:
         """The control: with the caller's own ids the same request succeeds."""
-        ada = furnished("ada")
+        ada = furnish_for(make_user("ada"), op)
         if op.id in NEVER_SUCCEED:
             return
         if op.id.endswith("follow_chat"):
@@ -155,16 +152,16 @@ class TestEveryOperationWithAnId:
             assert answer.is_success
 
     def test_with_several_ids_is_known_here(self) -> None:
-        found = {op.id: names_of_ids(op) for op in TAKES_ID}
+        found = {op.id: named_by(op) for op in TAKES_ID}
         assert {operation: ids for operation, ids in found.items() if len(ids) > 1} == SEVERAL_IDS
 
     @pytest.mark.parametrize("operation", SEVERAL_IDS)
     def test_checks_each_of_several_ids(
-        self, operation: str, lasting: Belongings, furnished: Furnished, app_database: Database
+        self, operation: str, lasting: Belongings, make_user: MakeUser, app_database: Database
     ) -> None:
         """The caller's own conversation with another's message, and so on (CVE-2024-41703)."""
         (op,) = (each for each in TAKES_ID if each.id == operation)
-        ada, bob = lasting, furnished("bob")
+        ada, bob = lasting, furnish_for(make_user("bob"), op)
         before, missing = snapshot(app_database, ada.owner.id), ada.missing
         for name in sorted(SEVERAL_IDS[operation]):
             foreign = faceless(

@@ -75,9 +75,28 @@ class TestCustom:
         assert (found.api_key, found.base_url, found.available) == (None, None, False)
         assert found.fetch_models
 
+    def test_may_have_several_keys(self, load: Load) -> None:
+        text = """
+            endpoints:
+              custom:
+                - name: Own
+                  apiKey: [k-1, "${SECOND}", k-1, "${MISSING}", " k-3 "]
+                  baseURL: https://own.example/v1
+                  models: {default: [m]}
+        """
+        settings = load(text, SECOND="k-2")
+        found = by_name(settings)["Own"]
+        assert (found.api_key, found.further_keys) == ("k-1", ("k-2", "k-3"))
+        assert found.api_keys == ("k-1", "k-2", "k-3")
+        assert "k-2" not in repr(found)
+        [notice] = settings.notices
+        assert notice.endswith("apiKey.3 names MISSING, which is not set: the key is left out.")
+
     @pytest.mark.parametrize(
         ("left", "why"),
         [
+            ("{name: X, apiKey: [], baseURL: 'https://x', models: {default: [m]}}", "lacks apiKey"),
+            ("{name: X, apiKey: ['', ' '], baseURL: 'https://x', models: {default: [m]}}", "lacks apiKey"),
             ("{apiKey: k, baseURL: 'https://x', models: {default: [m]}}", "lacks name"),
             ("{name: X, baseURL: 'https://x', models: {default: [m]}}", "lacks apiKey"),
             ("{name: X, apiKey: k, models: {default: [m]}}", "lacks baseURL"),
@@ -110,6 +129,8 @@ class TestCustom:
             ("name: N, baseURL: own.example", "baseURL must be an http or https URL."),
             ("name: N, baseURL: 'ftp://own.example'", "baseURL must be an http or https URL."),
             ("name: N, baseURL: 'https://u:p@own.example'", "baseURL must be an http or https URL."),
+            ("name: N, apiKey: [k, user_provided]", "apiKey must be a list of keys, or user_provided alone."),
+            ("name: N, apiKey: [5]", "apiKey must be text, or a list of texts."),
             ("name: N, provider: google", "provider must be one of anthropic."),
             ("name: N, headers: {'X A': b}", "headers.X A is no name of a header."),
             ('name: N, headers: {X-A: "b\\r\\nc: d"}', "headers.X-A must be one line of ASCII."),
@@ -337,10 +358,20 @@ class TestAzure:
         [found] = faults(f"endpoints: {{azureOpenAI: {{groups: [{{{group}}}]}}}}")
         assert fault in found
 
-    def test_names_of_groups_and_of_models_are_unique(self, faults: Faults) -> None:
+    def test_names_of_groups_are_unique(self, faults: Faults) -> None:
         group = "{group: g, apiKey: k, instanceName: i, deploymentName: d, version: v, models: {m: true}}"
         found = faults(f"endpoints: {{azureOpenAI: {{groups: [{group}, {group}]}}}}")
         assert [fault.partition("groups.1.")[2] for fault in found] == [
             "group stands in the list twice.",
-            "models.m stands in another group already.",
         ]
+
+    def test_a_model_of_several_groups_has_several_deployments(self, load: Load) -> None:
+        groups = ", ".join(
+            f"{{group: {name}, apiKey: k-{name}, instanceName: {name}, deploymentName: d, version: v,"
+            f" models: {{m: true, only-{name}: true}}}}"
+            for name in ("north", "south", "west")
+        )
+        found = by_name(load(f"endpoints: {{azureOpenAI: {{groups: [{groups}]}}}}"))["azureOpenAI"]
+        assert found.models == ("m", "only-north", "only-south", "only-west")
+        assert [each.api_key for each in found.deployments["m"].all] == ["k-north", "k-south", "k-west"]
+        assert [each.api_key for each in found.deployments["only-south"].all] == ["k-south"]

@@ -165,7 +165,7 @@ class TestErrors:
 
     def test_do_not_repeat_values(self, faults: Faults) -> None:
         text = "\n".join(
-            faults("endpoints: {custom: [{name: x, apiKey: [sk-canary], headers: {X-A: {b: canary}}}]}")
+            faults("endpoints: {custom: [{name: x, apiKey: [[sk-canary]], headers: {X-A: {b: canary}}}]}")
         )
         assert "apiKey must be text" in text
         assert "canary" not in text

@@ -329,6 +329,20 @@ class TestProviders:
         assert not found["anthropic"].available
         assert not found["google"].available
 
+    @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_KEY"])
+    def test_may_have_several_keys(self, name: str) -> None:
+        [found] = [each for each in providers(**{name: " k-1, k-2,,k-1 "}).values() if each.available]
+        assert found.api_keys == ("k-1", "k-2")
+
+    def test_have_one_key_where_a_comma_may_be_part_of_it(self) -> None:
+        assert providers(AZURE_API_KEY="a,b")["azureOpenAI"].api_keys == ("a,b",)
+        assert providers(GOOGLE_KEY='{"a": 1, "b": 2}')["google"].api_keys == ('{"a": 1, "b": 2}',)
+        assert providers(OPENAI_API_KEY=" , ")["openAI"].api_keys == ()
+
+    def test_of_users_are_not_among_the_servers(self) -> None:
+        with pytest.raises(SettingsError, match="OPENAI_API_KEY must hold keys, or user_provided alone"):
+            providers(OPENAI_API_KEY="sk-1,user_provided")
+
     def test_may_leave_key_and_address_to_users(self) -> None:
         found = providers(OPENAI_API_KEY="user_provided", OPENAI_REVERSE_PROXY="user_provided")["openAI"]
         assert (found.user_provides_key, found.user_provides_url, found.api_key) == (True, True, None)

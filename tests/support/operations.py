@@ -98,13 +98,17 @@ LIBRECHAT_OPERATIONS = operations_of(LIBRECHAT, "librechat")
 ALL_OPERATIONS = [*OPERATIONS, *LIBRECHAT_OPERATIONS]
 
 
+# What belongs to one request alone: a provider's name for a call of a tool.
+NOT_OURS = {"tool_call_id"}
+
+
 def id_fields(
     schema: Mapping[str, Any], prefix: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
     """Where in a body of this schema the ids are."""
     for name, raw in resolve(schema).get("properties", {}).items():
         child = resolve(raw)
-        if name == "id" or name.endswith(("Id", "_id")):
+        if name == "id" or (name.endswith(("Id", "_id")) and name not in NOT_OURS):
             yield (*prefix, name)
         if child.get("type") == "object":
             yield from id_fields(child, (*prefix, name))

@@ -108,11 +108,11 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def register(url: str, name: str) -> requests.Response:
+def register(url: str, name: str, headers: dict[str, str] | None = None) -> requests.Response:
     """The answer to a user's registration at a server."""
     registration = {"name": name, "email": f"{name}@example.com"}
     registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
-    return requests.post(f"{url}/api/auth/register", json=registration, timeout=PATIENCE)
+    return requests.post(f"{url}/api/auth/register", json=registration, headers=headers, timeout=PATIENCE)
 
 
 def start_server(

@@ -27,9 +27,9 @@ def read_azure(config: ConfigFile, provider: ProviderSettings, azure: Loaded) ->
         key = config.expand((*place, "apiKey"), group["apiKey"], LEFT_OUT)
         users = users or key == USER_PROVIDED
         for name, deployment in _deployments(config, place, group, key) if key else ():
-            if name in found:
-                config.refuse((*place, "models", name), "stands in another group already")
-            found[name] = deployment
+            # In another group already: both are used, in turn.
+            first = found.get(name)
+            found[name] = replace(first, others=(*first.others, deployment)) if first else deployment
     return replace(
         provider,
         api_key=None,

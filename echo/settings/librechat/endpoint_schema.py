@@ -142,7 +142,8 @@ class Custom(BuiltIn):
     ignored = _COMMON_IGNORED | {"customParams", "directEndpoint", "titleMessageRole", "tokenConfig"}
 
     name = Text()
-    apiKey = Text()
+    # Several are Echo's own: they are used in turn.
+    apiKey = OneOrOther(Text(), Listed(Text()), expected="must be text, or a list of texts")
     models = Part(Models)
     provider = Text(one_of=("anthropic",))
     iconURL = Text()

@@ -85,13 +85,13 @@ def _customs(config: ConfigFile, listed: list[Loaded], everywhere: Loaded) -> It
 def _custom(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -> ProviderSettings | None:
     models = own.get("models", {})
     listed, fetch = _models(models), _fetch(models)
-    lacking = [name for name in ("name", "apiKey", "baseURL") if not own.get(name, "").strip()]
+    lacking = [name for name in ("name", "apiKey", "baseURL") if not _said(own.get(name))]
     if lacking or not (listed or fetch):
         config.warn(place, f"lacks {', '.join(lacking) or 'models'}: {LEFT_OUT}")
         return None
-    key = config.expand((*place, "apiKey"), own["apiKey"], LEFT_OUT)
+    keys = _keys(config, (*place, "apiKey"), own["apiKey"])
     address = _address(config, (*place, "baseURL"), own["baseURL"], LEFT_OUT)
-    if not key or not address:
+    if not keys or not address:
         return None
     headers = _headers(config, place, own, everywhere)
     provider = ProviderSettings(
@@ -109,13 +109,33 @@ def _custom(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -
         add_parameters=own.get("addParams", {}),
         think_tags=own.get("thinkTags", True),
     )
-    return _with_address(_with_key(_titled(provider, own, everywhere), key), address)
+    provider = _with_key(_titled(provider, own, everywhere), keys[0])
+    return _with_address(replace(provider, further_keys=keys[1:]), address)
+
+
+def _said(value: Any) -> bool:
+    """Whether a text is not blank, or a text of a list is not."""
+    return any(each.strip() for each in value) if isinstance(value, list) else bool((value or "").strip())
+
+
+def _keys(config: ConfigFile, place: Place, said: str | list[str]) -> tuple[str, ...]:
+    """The keys of an endpoint, each once; empty where there is none."""
+    if isinstance(said, str):
+        key = config.expand(place, said, LEFT_OUT)
+        return (key,) if key else ()
+    named = (config.expand((*place, index), each, "the key is left out") for index, each in enumerate(said))
+    keys = tuple(dict.fromkeys(key.strip() for key in named if key and key.strip()))
+    if USER_PROVIDED in keys:
+        config.refuse(place, f"must be a list of keys, or {USER_PROVIDED} alone")
+    elif not keys:
+        config.warn(place, f"has no key that is set: {LEFT_OUT}")
+    return keys
 
 
 def _with_key(provider: ProviderSettings, key: str) -> ProviderSettings:
     if key == USER_PROVIDED:
-        return replace(provider, api_key=None, user_provides_key=True)
-    return replace(provider, api_key=key, user_provides_key=False)
+        return replace(provider, api_key=None, further_keys=(), user_provides_key=True)
+    return replace(provider, api_key=key, further_keys=(), user_provides_key=False)
 
 
 def _with_address(provider: ProviderSettings, address: str) -> ProviderSettings:

@@ -5,7 +5,10 @@ from typing import Any
 
 from marshmallow import post_load
 
+from echo.handling.stream_body import JsonItems
+from handlers.librechat.schemas.messages import message
 from handlers.librechat.schemas.parameters import PARAMETERS
+from handlers.paging import Reading, all_under
 from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Plain, Text, Texts
 from handlers.schemas.conversations import DEFAULT_TITLE
 
@@ -59,6 +62,11 @@ class ForkSchema(Input):
         return {**data, "option": OPTIONS.get(data["option"], data["option"])}
 
 
+def copied(made: Json, messages: Reading) -> Json | JsonItems:
+    """A conversation that was just made of another one, with its messages."""
+    return all_under("messages", message, messages, {"conversation": conversation.dump_one(made)})
+
+
 def deletion(conversation_ids: list[str], messages: int) -> Json:
     """What was deleted, as MongoDB's driver for Node says it."""
     return {
@@ -71,7 +79,9 @@ def deletion(conversation_ids: list[str], messages: int) -> Json:
 
 def flagged(document: Mapping[str, Any], shared: set[str]) -> Json:
     """One of a list, with whether others have a link to it."""
-    return {**conversation.dump_one(document), "isShared": document.get("conversationId") in shared}
+    shown: Json = conversation.dump_one(document)
+    shown["isShared"] = document.get("conversationId") in shared
+    return shown
 
 
 conversation: Any = ConversationSchema()

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import fields
 
 from handlers.librechat.schemas.messages import FromUser
-from handlers.schemas.base import Flag, Identifier, Input, Moment, Number, Output, Plain, Text, Texts
+from handlers.schemas.base import Flag, Identifier, Input, Moment, Number, Output, Plain, Text, Texts, Whole
 
 Json = dict[str, Any]
 # What the page of a link shows of the interface: all else is for those who have logged in.
@@ -18,6 +18,13 @@ class WantedShareSchema(Input):
 
     target_id = Text(data_key="targetMessageId", load_default=None)
     with_files = Flag(data_key="snapshotFiles", load_default=True)
+
+
+class ForkedShareSchema(Input):
+    """What is taken of a link, as arguments of `echo.conversations.link_forks.LinkForks`."""
+
+    index = Whole(data_key="targetMessageIndex", load_default=None)
+    revision = Text(data_key="shareRevision", load_default=None)
 
 
 class MadeShareSchema(Output):
@@ -89,6 +96,7 @@ def config(startup: Mapping[str, Any], footer: str | None) -> Json:
     return {name: value for name, value in said.items() if value is not None}
 
 
+forked = ForkedShareSchema()
 wanted = WantedShareSchema()
 made = MadeShareSchema()
 link = ShareSchema()

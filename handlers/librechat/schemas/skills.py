@@ -64,6 +64,22 @@ TSkillFileSchema = Output.from_dict(
     },
     name="TSkillFileSchema",
 )
+# The same file as it is read.
+TSkillFileContentSchema = Output.from_dict(
+    {
+        "relativePath": Text(),
+        "filename": Text(),
+        "mimeType": Text(),
+        "bytes": Whole(),
+        "isBinary": Flag(dump_default=False),
+        "content": Text(),
+    },
+    name="TSkillFileContentSchema",
+)
+# A skill that came from a file, and what became of the files with it.
+TImportedSkillSchema = Output.from_dict(
+    {**TSkillSchema().fields, "_importSummary": Plain(dict)}, name="TImportedSkillSchema"
+)
 # What is to be kept of a skill, new or changed; null empties a field.
 SavedSkillSchema = Input.from_dict(
     dict.fromkeys(
@@ -74,4 +90,6 @@ SavedSkillSchema = Input.from_dict(
 
 skill = cast("Output", TSkillSchema())
 skill_file = cast("Output", TSkillFileSchema())
+skill_file_content = cast("Output", TSkillFileContentSchema())
+imported_skill = cast("Output", TImportedSkillSchema())
 saved_skill = SavedSkillSchema()

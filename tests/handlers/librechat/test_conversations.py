@@ -143,6 +143,19 @@ class TestListConversations:
         found = {each["conversationId"]: each["isShared"] for each in ada.get(CONVOS).json()["conversations"]}
         assert found == {shared: True, expired: False, of_bob: False}
 
+    def test_says_at_once_what_is_shared_or_no_longer(self, ada: UserClient) -> None:
+        conversation_id = begin(ada)
+
+        def is_shared() -> bool:
+            [only] = ada.get(CONVOS).json()["conversations"]
+            return bool(only["isShared"])
+
+        before = is_shared()
+        link = ada.post(f"/chat/api/share/{conversation_id}", json={}).json()
+        during = is_shared()
+        ada.delete(f"/chat/api/share/{link['shareId']}")
+        assert (before, during, is_shared()) == (False, True, False)
+
 
 class TestGetConversation:
     def test_another_owners_is_not_found(self, ada: UserClient, bob: UserClient) -> None:

@@ -246,9 +246,6 @@ class TestListSkillFiles:
             ]
         }
 
-    def test_takes_none(self, ada: UserClient) -> None:
-        assert ada.post(f"{PATH}/{make(ada)['_id']}/files").json()["code"] == "method_not_allowed"
-
 
 class TestActiveSkills:
     def test_anonymous_is_refused(self, api: Client) -> None:

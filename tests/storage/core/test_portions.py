@@ -8,6 +8,7 @@ import pytest
 
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
+from storage.core import portions
 from storage.core.database import Database, Document
 from storage.core.portions import Query, Reading, by_bytes, read_all
 from storage.library.assistants import AssistantRepository
@@ -69,6 +70,16 @@ class TestReading:
         reading = messages.read_conversation(ada, put_large(database, ada, [400 * KIB, 400 * KIB]))
         assert reading.is_whole
         assert [numbers(rows) for rows in reading.portions] == [[0, 1]]
+
+    def test_what_is_small_is_not_weighed(
+        self, messages: MessageRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = new_owner()
+        small, large = put_large(database, ada, [10] * 150), put_large(database, ada, [700 * KIB] * 2)
+        monkeypatch.setattr(portions, "weight", lambda document: pytest.fail("weighed"))
+        assert len(list(messages.read_conversation(ada, small).documents())) == 150
+        with pytest.raises(pytest.fail.Exception):
+            messages.read_conversation(ada, large)
 
     def test_many_small_ones_are_one_portion(self, messages: MessageRepository, database: Database) -> None:
         ada = new_owner()

@@ -1,0 +1,147 @@
+"""Speech in OpenAI's shape: from text, and to text."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from echo.completions.objects import Json
+from echo.completions.pulse import PULSE_SECONDS, Signal, with_pulse
+from echo.errors import Unprocessable
+from echo.handling.caller import Caller
+from echo.handling.event_stream import EventStream
+from echo.handling.pending import Pending
+from echo.handling.upload import Upload
+from echo.programs.offers import Picked
+from echo.programs.work import Job, Work
+from echo.providers.audio import (
+    RecordingRequest,
+    SpeechRequest,
+    media_type_of,
+    recording_errand,
+    speech_call,
+)
+from echo.providers.forms import FormFile
+from echo.speech.formats import suffix_of
+from echo.speech.transcriber import Transcriber
+
+# Of the server's own recogniser only the text is known.
+OWN_FORMATS = ("json", "text")
+# As the limits of API keys would call its endpoint.
+OWN = "speech"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is to be said, in whose voice."""
+
+    model: str
+    text: str = field(repr=False)
+    voice: str
+    format: str = "mp3"
+    speed: float | None = None
+    instructions: str | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recording to be written down, or translated into English."""
+
+    model: str
+    upload: Upload
+    operation: Literal["transcriptions", "translations"] = "transcriptions"
+    format: str = "json"
+    language: str | None = None
+    prompt: str | None = field(default=None, repr=False)
+    temperature: float | None = None
+    granularities: Sequence[str] = ()
+
+
+class AudioService:
+    """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition."""
+
+    def __init__(self, work: Work, transcriber: Transcriber) -> None:
+        self._work = work
+        self._transcriber = transcriber
+
+    def speak(self, caller: Caller, said: Said) -> Pending:
+        """Speech as it comes."""
+        texts = [text for text in (said.text, said.instructions) if text]
+        job = self._work.job(caller, said.model, texts)
+        return Pending(lambda: self._speak(job, said))
+
+    async def _speak(self, job: Job, said: Said) -> tuple[EventStream, int, Json]:
+        pieces = self._pieces(job, said)
+        # Up to the first sound: what goes wrong before has a status of its own.
+        media_type = await anext(pieces)
+        return EventStream(pieces), 200, {**job.spending.headers, "Content-Type": media_type.decode()}
+
+    async def _pieces(self, job: Job, said: Said) -> AsyncGenerator[bytes, None]:
+        """The media type once the provider has begun, then what it says."""
+        async with (
+            self._work.begun(job) as (picked, refusal),
+            aclosing(picked.pour(spoken(picked, said))) as sounds,
+            aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
+        ):
+            begun = False
+            async for sound in beats:
+                if isinstance(sound, Signal):
+                    continue
+                if not begun:
+                    begun = True
+                    # Also where the client does not hear it out.
+                    job.spending.worked()
+                    yield media_type_of(sound.media_type, said.format).encode()
+                yield sound.content
+
+    def write_down(self, caller: Caller, recorded: Recorded) -> Json | str | Pending:
+        """What is said in a recording: an object, or a text, as the format has it.
+
+        Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
+        """
+        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
+            return self._own(recorded)
+        upload = recorded.upload
+        name = f"audio.{suffix_of(upload.stream)}"
+        # The type of a part decides nothing at services: they go by the name's suffix.
+        file = FormFile("file", name, "application/octet-stream", upload.stream, upload.size)
+        texts = [recorded.prompt] if recorded.prompt else []
+        job = self._work.job(caller, recorded.model, texts)
+
+        async def make() -> tuple[Json | str, int, Json]:
+            made = await self._work.whole(job, lambda picked: written(picked, recorded, file))
+            return made, 200, job.spending.headers
+
+        return Pending(make)
+
+    def _own(self, recorded: Recorded) -> Json | str:
+        """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have."""
+        if recorded.operation == "translations" or recorded.format not in OWN_FORMATS:
+            raise Unprocessable(
+                "The server's own speech recognition gives the text alone, as json or text.",
+                code="not_offered",
+            )
+        text = self._transcriber.transcribe(recorded.upload)
+        return {"text": text} if recorded.format == "json" else f"{text}\n"
+
+
+def spoken(picked: Picked, said: Said) -> Any:
+    """How the endpoint is asked to say it."""
+    request = SpeechRequest(picked.wanted, said.text, said.voice, said.format, said.speed, said.instructions)
+    return speech_call(picked.settings, request)
+
+
+async def written(picked: Picked, recorded: Recorded, file: FormFile) -> Json | str:
+    """What the endpoint's provider understood."""
+    request = RecordingRequest(
+        picked.wanted,
+        file,
+        recorded.operation,
+        recorded.format,
+        recorded.language,
+        recorded.prompt,
+        recorded.temperature,
+        recorded.granularities,
+    )
+    errand = recording_errand(picked.settings, request)
+    return await picked.ask(errand)
