@@ -28,6 +28,8 @@ DATA_URL = re.compile(r"data:[^,]{0,200};base64,(?P<content>.+)", re.ASCII | re.
 # Both alphabets of RFC 4648; what is missing at the end is no harm.
 BASE64 = re.compile(r"(?P<content>[A-Za-z0-9+/_-]+)={0,2}")
 MAX_ADDRESS = 8192
+# Far more than providers take (OpenAI: ten levels), and less than what cannot be written as JSON any more.
+MAX_DEPTH = 100
 ADDRESS = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 URL_SAFE = str.maketrans("-_", "+/")
 
@@ -133,9 +135,20 @@ def _kind(content: bytes, name: str, place: str, reason: str) -> str:
 
 
 def refused(place: str, reason: str) -> Unprocessable:
-    """The error for messages that cannot be sent; `place` is the path of what is wrong."""
+    """The error for a request that cannot be sent; `place` is the path of what is wrong."""
     return Unprocessable(
-        f"The messages cannot be sent to a model: {place} {reason}.",
+        f"The request cannot be sent to a model: {place} {reason}.",
         code="unsupported_content",
         errors=(FieldError(place, reason),),
     )
+
+
+def check_depth(value: Any, place: str) -> None:
+    """Raise `Unprocessable` for what is nested more deeply than any schema of a tool is."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (each for each in level if isinstance(each, dict | list))
+        level = [each for one in inner for each in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return
+    raise refused(place, "is nested too deeply")
