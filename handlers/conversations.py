@@ -5,6 +5,7 @@ from typing import Any
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
+from echo.providers.personal import body_values, user_values
 from echo.services import Services
 from handlers.paging import all_under, clamp, page_body
 from handlers.schemas import conversations as schemas
@@ -80,6 +81,10 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
         endpoint=endpoint,
         model=model,
         credentials=services.accounts.keys.credentials(caller.id, endpoint) if endpoint else None,
+        placeholders={
+            **user_values(services.accounts.users.get(caller.id)),
+            **body_values({"conversationId": conversation_id}),
+        },
     )
     # A name that the user has given meanwhile stays.
     titled = services.conversations.conversations.replace_title(

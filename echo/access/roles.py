@@ -1,13 +1,9 @@
 """Roles of users, without asking the database for each request."""
 
-import time
-from collections import OrderedDict
-
 from echo.access.permissions import DEFAULTS, Permissions, effective
+from echo.access.remembered import Remembered
 from storage.access.roles import RoleRepository
 
-# What an administrator changes is felt in every process within five seconds, as a logout is.
-CHECK_SECONDS = 3.0
 MAX_REMEMBERED = 1000
 
 
@@ -16,24 +12,19 @@ class RolePermissions:
 
     def __init__(self, roles: RoleRepository) -> None:
         self._roles = roles
-        self._known: OrderedDict[str, tuple[float, Permissions]] = OrderedDict()
+        self._known: Remembered[Permissions] = Remembered(MAX_REMEMBERED)
 
     def of(self, role: str) -> Permissions:
         """What a role may do, by type; nothing for one that does not exist.
 
         USER and ADMIN have their defaults where nothing is stored, as LibreChat would store them then.
         """
-        until, permissions = self._known.get(role, (0.0, {}))
-        if until > time.monotonic():
-            return permissions
-        stored = self._roles.find(role)
-        permissions = effective(DEFAULTS.get(role) if stored is None else stored.get("permissions"))
-        self._known[role] = (time.monotonic() + CHECK_SECONDS, permissions)
-        self._known.move_to_end(role)
-        if len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
-        return permissions
+        return self._known.get(role, lambda: self._find(role))
 
     def forget(self) -> None:
         """A role was changed here: this process shall know at once."""
-        self._known.clear()
+        self._known.forget()
+
+    def _find(self, role: str) -> Permissions:
+        stored = self._roles.find(role)
+        return effective(DEFAULTS.get(role) if stored is None else stored.get("permissions"))

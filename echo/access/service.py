@@ -5,6 +5,7 @@ from datetime import datetime
 
 from echo.access.kinds import ALL, VIEW, ResourceType, access_role
 from echo.access.permissions import ADMIN
+from echo.access.remembered import Remembered
 from echo.access.roles import RolePermissions
 from echo.errors import Forbidden, NotFound
 from echo.handling.caller import Caller
@@ -15,6 +16,9 @@ from storage.access.principals import EVERYBODY, GROUP, ROLE, USER, Principal, S
 from storage.accounts.users import UserRepository
 from storage.core.errors import NotFound as NoSuchDocument
 from storage.core.repository import owner_id
+
+# So many users' roles and groups are remembered.
+MAX_REMEMBERED = 10_000
 
 
 def insufficient() -> Forbidden:
@@ -27,7 +31,9 @@ class Access:
 
     A thing is shared by grants, to a user, to all of a role or of a group, or to everybody. What a caller may do is
     the bits of all of these together; authorship says nothing. Administrators may do everything with a thing that
-    they name, as LibreChat lets them, but what is listed for them is what was shared with them. Ids of things are
+    they name, as LibreChat lets them, but what is listed for them is what was shared with them. Grants are read each
+    time, so one that is given or taken counts at once, everywhere; the role and the groups of a user, which Echo's
+    server changes for nobody, are remembered for three seconds, so that a check is one query. Ids of things are
     Mongo's `_id`; a text that is none means nothing. All methods raise `storage.core.errors.Unavailable`.
     """
 
@@ -44,6 +50,8 @@ class Access:
         self._groups = groups
         self._users = users
         self._roles = roles
+        self._accounts: Remembered[tuple[str, str | None]] = Remembered(MAX_REMEMBERED)
+        self._memberships: Remembered[list[StoredId]] = Remembered(MAX_REMEMBERED)
 
     def bits(self, caller: Caller, kind: ResourceType, resource_id: StoredId | str) -> int:
         """What the caller may do with a thing, as bits. Whether an administrator's thing exists is not asked."""
@@ -140,11 +148,16 @@ class Access:
             raise insufficient()
 
     def role_of(self, caller: Caller) -> str:
-        """The role of the caller as it is now, not when their token was made; "" for one who is gone."""
+        """The role of the caller as it is now, not when their token was made; "" for one who is gone.
+
+        A change is felt within seconds, as that of a session is.
+        """
         return self._account(caller)[0]
 
     def _principals(self, caller: Caller, role: str, directory_id: str | None) -> list[Principal]:
-        groups = self._groups.ids_of(caller.id, directory_id)
+        groups = self._memberships.get(
+            (caller.id, directory_id), lambda: self._groups.ids_of(caller.id, directory_id)
+        )
         principals = [
             Principal(USER, owner_id(caller.id)),
             EVERYBODY,
@@ -155,9 +168,12 @@ class Access:
     def _account(self, caller: Caller) -> tuple[str, str | None]:
         """The role of the caller, and the id that a directory has for them."""
         try:
-            user = self._users.get(caller.id)
+            return self._accounts.get(caller.id, lambda: self._find_account(caller.id))
         except NoSuchDocument:
             return "", None
+
+    def _find_account(self, owner: str) -> tuple[str, str | None]:
+        user = self._users.get(owner)
         return user.get("role") or "USER", user.get("idOnTheSource") or None
 
     def _named(self, kind: ResourceType, role: str, bits: int, expires_at: datetime | None) -> Grant:

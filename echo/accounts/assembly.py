@@ -21,6 +21,7 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.preferences import PreferenceRepository
 from storage.accounts.sessions import SessionRepository
+from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
@@ -42,6 +43,7 @@ class Accounts:
     deletion: AccountDeletion
     keys: KeyService
     preferences: PreferenceRepository
+    tool_favorites: ToolFavoriteRepository
     security: Security
     standing: Standing
     tokens: Tokens
@@ -89,6 +91,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         ),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
         preferences=preferences,
+        tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),
         standing=standing,
         tokens=tokens,

@@ -75,9 +75,10 @@ class Places:
 
     def _edited(self, asked: Asked, edited: Edited, skeleton: Sequence[Document]) -> list[Json]:
         """The parts of the answer that is edited, with the change; what cannot be changed stays as it is."""
-        if not branch_of(skeleton, asked.response_message_id or ""):
+        branch = branch_of_answer(asked, skeleton)
+        if not branch:
             raise NotFound
-        stored = self._chats.answer(self._owner, str(self._conversation_id), str(asked.response_message_id))
+        stored = self._chats.answer(self._owner, str(self._conversation_id), branch[-1]["messageId"])
         parts = parts_of(stored)
         if edited.index < len(parts) and parts[edited.index].get("type") == edited.kind:
             parts[edited.index] = {**parts[edited.index], edited.kind: edited.text}
@@ -85,7 +86,7 @@ class Places:
 
     def _going_on(self, asked: Asked, skeleton: Sequence[Document]) -> Place:
         """An answer that goes on where it ended."""
-        branch = branch_of(skeleton, asked.response_message_id or "")
+        branch = branch_of_answer(asked, skeleton)
         if len(branch) < 2 or is_from_user(branch[-1]):
             raise NotFound
         answer_id = branch[-1]["messageId"]
@@ -110,6 +111,15 @@ class Places:
             # Deleted a moment ago.
             raise NotFound
         return found[message_id]
+
+
+def branch_of_answer(asked: Asked, skeleton: Sequence[Document]) -> Sequence[Document]:
+    """The answer that is named, and what is before it; nothing where it is not there.
+
+    LibreChat's client appends an underscore to the id of an answer that it asks to go on.
+    """
+    named = asked.response_message_id or ""
+    return branch_of(skeleton, named) or branch_of(skeleton, named.rstrip("_"))
 
 
 def parts_of(message: Document) -> list[Json]:

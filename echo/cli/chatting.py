@@ -90,7 +90,8 @@ class Chat:
                 raise ChatError(str(error.get("message")), EXIT_UNAVAILABLE)
             self.conversation = chunk.get("conversation_id", self.conversation)
             for choice in chunk.get("choices", ()):
-                if text := choice.get("delta", {}).get("content"):
+                delta = choice.get("delta", {})
+                if text := delta.get("content") or delta.get("refusal"):
                     yield printable(text)
         raise ChatError("The answer broke off.", EXIT_UNAVAILABLE)
 

@@ -1,7 +1,7 @@
 """Conversations behind `/v1`: what was said before, and the exchange kept when a program asks for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ import structlog
 from echo.background import Background
 from echo.chat.context import MESSAGE_TOKENS, Weighed, picture_tokens, window_of
 from echo.chat.history import History, branch_of, turns_of
+from echo.chat.variables import Variables
 from echo.completions.answers import Answer
 from echo.completions.asking import Question, all_text
 from echo.completions.exchange import said_in
@@ -75,9 +76,19 @@ class Keeper:
         return texts + sum(picture_tokens(None, None) for each in pictures if each.media_type in IMAGE_TYPES)
 
     async def keep(
-        self, owner: str, question: Question, earlier: Earlier, chosen: Chosen, answer: Answer
+        self,
+        owner: str,
+        question: Question,
+        earlier: Earlier,
+        chosen: Chosen,
+        answer: Answer,
+        *,
+        variables: Variables,
     ) -> str | None:
-        """Store the exchange if that was asked for; the id of its conversation. A new one gets a title later."""
+        """Store the exchange if that was asked for; the id of its conversation.
+
+        A new one gets a title later, asked for with the headers that the operator has for this user.
+        """
         if not question.store:
             return None
         # In a thread: to count long or many texts takes long enough for other streams to falter.
@@ -89,22 +100,29 @@ class Keeper:
             made = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
             with suppress(ServiceUnavailable):
                 # Not when the server stops at this moment: the exchange is kept, titled or not.
-                self.background.submit(
-                    self._title(owner, made, _first_words(question), answer.whole_text, chosen)
-                )
+                headers = variables.headers(chosen.endpoint, conversationId=made)
+                beginning = _first_words(question), answer.whole_text
+                self.background.submit(self._title(owner, made, beginning, chosen, headers))
             return made
         conversation_id = question.conversation_id
         add = self.exchanges.add
         await asyncio.to_thread(add, owner, conversation_id, said, origin, parent=earlier.last)
         return conversation_id
 
-    async def _title(self, owner: str, conversation_id: str, first: str, answer: str, chosen: Chosen) -> None:
+    async def _title(
+        self,
+        owner: str,
+        conversation_id: str,
+        beginning: tuple[str, str],
+        chosen: Chosen,
+        placeholders: Mapping[str, str],
+    ) -> None:
         title = await self.titles.title_for(
-            first,
-            answer,
+            *beginning,
             endpoint=chosen.endpoint.name,
             model=chosen.model,
             credentials=chosen.credentials,
+            placeholders=placeholders,
         )
         try:
             # A name that the user has given meanwhile stays.

@@ -231,7 +231,14 @@ class CompletionService:
         if job.question.store:
             # Nothing comes after an account that is being removed.
             await self._standing.check(job.caller)
-        return await self._keeper.keep(job.caller.id, job.question, job.earlier, chosen, answer)
+        return await self._keeper.keep(
+            job.caller.id,
+            job.question,
+            job.earlier,
+            chosen,
+            answer,
+            variables=job.reach.variables,
+        )
 
     async def _usage(self, answer: Answer, request: ChatRequest) -> dict[str, int]:
         # In a thread: see `Keeper.keep`.

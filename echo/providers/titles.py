@@ -75,6 +75,7 @@ class TitleService:
         endpoint: str | None = None,
         model: str | None = None,
         credentials: Credentials | None = None,
+        placeholders: Mapping[str, str] | None = None,
     ) -> str:
         """The same for a thread, which waits for no longer than a provider may take.
 
@@ -85,7 +86,12 @@ class TitleService:
         async def title() -> str:
             asked = model if await self._offers(endpoint, model, credentials) else None
             return await self.title_for(
-                first_user_message, first_answer, endpoint=endpoint, model=asked, credentials=credentials
+                first_user_message,
+                first_answer,
+                endpoint=endpoint,
+                model=asked,
+                credentials=credentials,
+                placeholders=placeholders,
             )
 
         try:

@@ -20,6 +20,23 @@ def put_favorites(services: Services, caller: Caller, *, body: Json) -> list[Jso
     return _favorites(services.accounts.preferences.put_favorites(caller.id, entries))
 
 
+def list_tool_favorites(services: Services, caller: Caller) -> list[Json]:
+    """What the caller has marked among tools, MCP servers and skills."""
+    return schemas.tool_favorite.dump_all(services.accounts.tool_favorites.list(caller.id))
+
+
+def add_tool_favorite(services: Services, caller: Caller, *, item_type: str, item_id: str) -> Json:
+    """Mark an item."""
+    services.accounts.tool_favorites.add(caller.id, item_type, item_id)
+    return {"itemType": item_type, "itemId": item_id}
+
+
+def remove_tool_favorite(services: Services, caller: Caller, *, item_type: str, item_id: str) -> Json:
+    """Take a mark away."""
+    services.accounts.tool_favorites.remove(caller.id, item_type, item_id)
+    return {"ok": True}
+
+
 def get_pinned_order(services: Services, caller: Caller) -> list[str]:
     """The order of the caller's favourites and pinned conversations."""
     return _order(services.accounts.users.get(caller.id))

@@ -9,6 +9,7 @@ from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.sessions import SessionRepository
+from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
@@ -58,6 +59,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SessionRepository,
     ShareRepository,
     SkillFileRepository,
+    ToolFavoriteRepository,
     SkillRepository,
     TagRepository,
     ToolCallRepository,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from echo.access import roles as module
+from echo.access import remembered as module
 from echo.access.roles import RolePermissions
 from storage.access.roles import RoleRepository
 from storage.core.database import Database
@@ -52,7 +52,9 @@ def test_a_change_of_its_own_is_felt_at_once(remembered: RolePermissions, databa
     assert may(remembered, "STAFF")
 
 
-def test_a_thousand_are_remembered(remembered: RolePermissions, database: Database) -> None:
+def test_a_thousand_are_remembered(
+    remembered: RolePermissions, database: Database, clock: list[float]
+) -> None:
     for number in range(1000):
         remembered.of(f"role {number}")
     put(database, "role 0", BOOKMARKS={"USE": True})

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.access import DELETE, EDIT, SHARE, VIEW, Access, ResourceType
+from echo.access import DELETE, EDIT, SHARE, VIEW, Access, ResourceType, remembered
 from echo.access.assembly import build_access
 from echo.access.seeding import seed_access
 from echo.errors import Forbidden, NotFound
 from echo.handling.caller import Caller
 from echo.settings import Settings
+from storage.core.commands import Command, Ended
 from storage.core.database import Database
+from tests.support.database import PreparedDatabase
 
 AGENT, PROMPTS = ResourceType.AGENT, ResourceType.PROMPT_GROUP
 Grant = dict[str, Any]
@@ -68,6 +70,67 @@ def to_group(database: Database, *members: str) -> Grant:
 
 
 TO_ALL: Grant = {"principalType": "public"}
+
+
+class TestChanges:
+    """What has been asked for is remembered in part."""
+
+    def test_a_grant_that_is_taken_is_gone_at_once(
+        self, access: Access, make_caller: MakeCaller, grant: Any, database: Database
+    ) -> None:
+        ada = make_caller()
+        resource = grant(1, to_user(ada))
+        before = access.bits(ada, AGENT, resource)
+        database.collection("aclentries").delete_many({"resourceId": resource})
+        assert (before, access.bits(ada, AGENT, resource)) == (1, 0)
+
+    def test_a_group_and_a_role_count_for_three_seconds_more(
+        self,
+        access: Access,
+        make_caller: MakeCaller,
+        grant: Any,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        now = [1000.0]
+        monkeypatch.setattr(remembered.time, "monotonic", lambda: now[0])
+        ada = make_caller("STAFF")
+        resource = grant(1, to_group(database, ada.id))
+        grant(2, to_role("STAFF"), resource=resource)
+        bits = [access.bits(ada, AGENT, resource)]
+        database.collection("groups").delete_many({"memberIds": ada.id})
+        database.collection("users").update_one({"_id": ObjectId(ada.id)}, {"$set": {"role": "USER"}})
+        for seconds in (2.9, 0.2):
+            now[0] += seconds
+            bits.append(access.bits(ada, AGENT, resource))
+        assert bits == [3, 3, 0]
+
+    def test_a_user_who_was_not_there_is_not_remembered(
+        self, access: Access, make_caller: MakeCaller, database: Database
+    ) -> None:
+        ada = make_caller()
+        user = database.collection("users").find_one_and_delete({"_id": ObjectId(ada.id)})
+        assert access.role_of(ada) == ""
+        database.collection("users").insert_one(user or {})
+        assert access.role_of(ada) == "USER"
+
+    def test_a_check_that_follows_another_is_one_query(
+        self, access: Access, make_caller: MakeCaller, grant: Any, prepared_database: PreparedDatabase
+    ) -> None:
+        commands: list[str] = []
+
+        def watch(command: Command) -> Ended:
+            commands.append(command.collection)
+            return lambda seconds, error: None
+
+        ada = make_caller()
+        resource = grant(1, to_user(ada))
+        watched = Database(prepared_database.uri, watchers=[watch])
+        its = build_access(watched).access
+        its.bits(ada, AGENT, resource)
+        commands.clear()
+        assert (its.bits(ada, AGENT, resource), commands) == (1, ["aclentries"])
+        watched.close()
 
 
 class TestBits:

@@ -118,9 +118,12 @@ class TestBranches:
         conversation_id = talk.user.start("Tell")["conversationId"]
         list(talk.user.follow(conversation_id))
         question, answer = talk.user.messages(conversation_id)
-        events = talk.user.ask(
-            conversationId=conversation_id, responseMessageId=answer["messageId"], isContinued=True
-        )
+        # As LibreChat's client sends it.
+        named = {
+            "responseMessageId": f"{answer['messageId']}_",
+            "overrideParentMessageId": question["messageId"],
+        }
+        events = talk.user.ask(conversationId=conversation_id, isContinued=True, isRegenerate=True, **named)
         assert ids(events) == (conversation_id, question["messageId"], answer["messageId"])
         assert spoken(events) == "upon a time"
         assert said(talk.provider)[:2] == ["Tell", "Once "]

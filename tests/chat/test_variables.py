@@ -10,6 +10,7 @@ import pytest
 from echo.chat.variables import Variables, zone_of
 from tests.chat.conftest import Chat
 from tests.support.providers import Reply
+from tests.support.waiting import until
 
 NEW_YEAR = datetime(2026, 12, 31, 23, 30, 5, 678_000, tzinfo=UTC)
 
@@ -100,17 +101,17 @@ modelSpecs:
       preset: {endpoint: openAI, model: gpt-4, promptPrefix: "{{current_date}}/{{current_user}}"}
     - {name: local, label: L, preset: {endpoint: Ollama, model: llama, promptPrefix: Be local.}}
 """
-Make = Callable[[], Chat]
+Make = Callable[..., Chat]
 
 
 @pytest.fixture
 def personal(chat: Callable[..., Chat], provided: Callable[..., Any], tmp_path: Path) -> Make:
     """A user before an Echo with headers that name the user, and a provider that is Ollama's too."""
 
-    def make() -> Chat:
+    def make(titles: str = "false") -> Chat:
         path = tmp_path / "variables.yaml"
         path.write_text(YAML.replace("ADDRESS", provided(Reply(("local",))).url), encoding="utf-8")
-        return chat(Reply(("yes",)), CONFIG_PATH=str(path), TITLE_CONVO="false", ENDPOINTS="openAI,custom")
+        return chat(Reply(("yes",)), CONFIG_PATH=str(path), TITLE_CONVO=titles, ENDPOINTS="openAI,custom")
 
     return make
 
@@ -182,6 +183,20 @@ class TestCompletions:
         assert kept.headers["x-where"] == conversation_id
         assert kept.json["messages"][0] == {"role": "system", "content": f"You are {user['name']}'s."}
         assert kept.json["messages"][-1]["content"] == "{{current_user}}"
+
+    def test_ask_for_a_title_with_the_same_headers_and_so_does_who_asks_for_one(self, personal: Make) -> None:
+        talk = personal(titles="true")
+        user = talk.user.get("/api/user").json()
+        body = {"model": "openAI/gpt-4", "messages": [{"role": "user", "content": "Hello"}], "store": True}
+        answer = talk.user.request("POST", "/v1/chat/completions", json=body).json()
+        assert until(lambda: len(talk.provider.chats) == 2)
+        named = {"conversationId": answer["conversation_id"]}
+        talk.user.request("POST", "/api/convos/gen_title", json=named)
+        titles = talk.provider.chats[1:]
+        assert len(titles) == 2
+        for each in titles:
+            assert each.json["messages"][0]["content"].startswith("Write a title")
+            assert (each.headers["x-user"], each.headers["x-name"]) == (f"id={user['id']}", user["name"])
 
 
 class TestOllama:

@@ -212,14 +212,32 @@ class TestErrors:
         assert error.code == "provider_refused"
 
     @pytest.mark.parametrize(
+        ("messages", "param"),
+        [
+            ([{"role": "user", "content": None}], "messages.0.content"),
+            ([{"role": "tool", "content": "x"}], "messages.0.tool_call_id"),
+            ([{"role": "assistant", "content": None}], "messages"),
+        ],
+    )
+    def test_of_messages_that_say_nothing(
+        self, ada: User, stream: bool, messages: list[Any], param: str
+    ) -> None:
+        error = self.fails(ada, openai.UnprocessableEntityError, stream, messages=messages)
+        assert (error.code, error.param) == ("unsupported_content", param)
+
+    @pytest.mark.parametrize(
         ("change", "param"),
         [
             ({"messages": []}, "messages"),
-            ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}, "messages.0.role"),
-            ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
-            ({"n": 2}, "n"),
-            ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-            ({"response_format": {"type": "json_object"}}, "response_format.type"),
+            ({"messages": [{"role": "function", "content": "x", "name": "f"}]}, "messages.0.role"),
+            ({"n": 17}, "n"),
+            ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools.0.function.name"),
+            ({"tool_choice": "any"}, "tool_choice"),
+            ({"response_format": {"type": "xml"}}, "response_format"),
+            ({"response_format": {"type": "json_schema"}}, "response_format"),
+            ({"modalities": ["audio"]}, "modalities.0"),
+            ({"top_logprobs": 21}, "top_logprobs"),
+            ({"logit_bias": {"1": 101}}, "logit_bias.1"),
             ({"temperature": 3}, "temperature"),
             ({"frequency_penalty": 2.5}, "frequency_penalty"),
             ({"presence_penalty": -3}, "presence_penalty"),

@@ -215,7 +215,8 @@ class TestKept:
         completions = ada.openai.chat.completions
         first = completions.create(model=MODEL, messages=[QUESTION], tools=TOOLS).choices[0]
         last: Any = completions.create(model=MODEL, messages=answered(first.message), tools=TOOLS, store=True)
-        asked_for, answer = ada.messages(last.conversation_id)
+        kept = ada.server.get(f"/chat/api/messages/{last.conversation_id}", ada.token)
+        asked_for, answer = kept.json()
         assert (asked_for["text"], answer["parentMessageId"]) == (QUESTION["content"], asked_for["messageId"])
         kinds = [(part["type"], part.get("tool_call", {}).get("output")) for part in answer["content"]]
         assert kinds == [("tool_call", "sunny in Kyiv"), ("tool_call", "noon"), ("text", None)]

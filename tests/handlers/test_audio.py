@@ -92,6 +92,15 @@ class TestCreateTranscription:
         assert ada.post(DOWN, data=data, files=recording()).text == "\n"
         assert len(model_server.requests) == before
 
+    def test_the_servers_own_is_opened_by_a_limited_key_that_names_it(
+        self, api: Client, ada: UserClient
+    ) -> None:
+        for names, status in ((["pocketsphinx"], 200), (["openAI/*"], 404)):
+            made = ada.post("/api/api-keys", json={"name": "limited", "limits": {"models": names}}).json()
+            headers = {"Authorization": f"Bearer {made['key']}"}
+            answer = api.post(DOWN, data={"model": "pocketsphinx"}, files=recording(), headers=headers)
+            assert answer.status_code == status
+
     def test_the_servers_own_has_no_times(self, ada: UserClient) -> None:
         for path, form in ((DOWN, "srt"), (DOWN, "verbose_json"), (ENGLISH, "json")):
             data = {"model": "pocketsphinx", "response_format": form}

@@ -43,6 +43,13 @@ class TestCreateImage:
         assert "content-length" not in answer.headers
         assert answer.json()["data"] == [CIRCLE] * 3
 
+    def test_counts_for_the_limits_of_a_key(self, api: Client, ada: UserClient) -> None:
+        made = ada.post("/api/api-keys", json={"name": "one", "limits": {"requestsPerMinute": 5}}).json()
+        answer = api.post(NEW, json=ASKED, headers={"Authorization": f"Bearer {made['key']}"})
+        assert answer.headers["x-ratelimit-limit-requests"] == "5"
+        used = ada.get(f"/api/api-keys/{made['id']}").json()["usage"]["day"]
+        assert (used["inputTokens"], used["outputTokens"]) == (3, 4)
+
     @pytest.mark.parametrize(
         "change",
         [

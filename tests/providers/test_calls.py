@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from echo.providers.chat import Finished, Tool, ToolCallDelta
-from tests.support.providers import event_stream, openai_server
+from tests.support.providers import CUT, event_stream, openai_server
 from tests.support.providers import openai as support
 from tests.support.providers.asking import Said, listen, request, settings_of
 
@@ -214,3 +214,46 @@ class TestWithoutTools:
             tools=(),
         )
         assert (said.text, said.events[-1]) == ("Hi", Finished("other"))
+
+
+LOOKING = [call("look", '{"at"', index=0, id="a")], [call(None, ": 1}", index=0)]
+COUNTS = {"prompt_tokens": 5, "completion_tokens": 7}
+ALIVE = b": keep-alive\n\n"
+
+
+class TestStreams:
+    """What public bugs of streams were about, with calls in the place of text."""
+
+    @pytest.mark.parametrize(
+        "between",
+        [
+            ALIVE,
+            b"data:\n\n",
+            support.chunk({}, []),
+            support.chunk({}, [], usage=COUNTS),
+            support.chunk({}, [support.delta()]),
+            support.chunk({}, [support.delta(content=None, tool_calls=None)]),
+            support.chunk({}, [support.delta(content="", tool_calls=[])]),
+            b"data: {}\n\n",
+        ],
+    )
+    def test_what_holds_nothing_disturbs_no_call(self, between: bytes) -> None:
+        first, second = (support.chunk({}, [support.delta(tool_calls=each)]) for each in LOOKING)
+        end = support.chunk({}, [support.delta("tool_calls")])
+        stream = event_stream(between, first, between, second, between, end, between, support.DONE)
+        with openai_server(stream) as server:
+            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
+        assert (calls_of(said), said.events[-1]) == ([LOOK], Finished("tool_calls"))
+
+    @pytest.mark.parametrize("end", [CUT, b"data: nonsense\n\n", b'data: {"error": {"code": 500}}\n\n'])
+    def test_a_call_that_is_complete_stays_so(self, end: Any) -> None:
+        pieces = [support.chunk({}, [support.delta("tool_calls", tool_calls=each)]) for each in LOOKING]
+        with openai_server(event_stream(*pieces, end)) as server:
+            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
+        assert (calls_of(said), said.error) == ([LOOK], None)
+
+    def test_a_call_that_breaks_off_is_an_error(self) -> None:
+        first = support.chunk({}, [support.delta(tool_calls=LOOKING[0])])
+        with openai_server(event_stream(first, CUT)) as server:
+            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
+        assert (said.error.code, len(server.chats)) == ("provider_failed", 1)

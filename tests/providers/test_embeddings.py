@@ -205,3 +205,17 @@ def test_a_users_own_address_is_guarded() -> None:
 def test_numbers_are_packed_as_openai_packs_them() -> None:
     assert packed(array("d", [0.25, -0.5])) == "AACAPgAAAL8="
     assert packed(array("f", [0.25, -0.5])) == "AACAPgAAAL8="
+
+
+def test_goes_round_the_keys_of_an_endpoint() -> None:
+    """As chats do: a key that is limited is passed over at once."""
+
+    def respond(received: Received) -> Answer:
+        if received.headers["authorization"] == "Bearer one":
+            return json_answer({"error": {"code": "rate_limit_exceeded"}}, 429, Retry_After="60")
+        return json_answer(data([1.0]))
+
+    with serving(respond) as server:
+        settings = of("openai", server, api_key="one", further_keys=("two",))
+        assert [list(vector) for vector in embed(settings, request())[0].vectors] == [[1.0]]
+    assert [each.headers["authorization"] for each in server.requests] == ["Bearer one", "Bearer two"]

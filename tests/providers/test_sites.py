@@ -284,7 +284,7 @@ def test_embeddings_are_asked_of_the_next_key_too() -> None:
 
     async def use(provider: Any) -> Any:
         [errand] = embedder_of(settings).errands(EmbeddingRequest(Wanted("m"), ["text"]))
-        return await provider.ask("m", errand)
+        return await provider.ask(errand)
 
     with serving(respond, "/v1") as server:
         settings = settings_of("custom", server.url, api_key=KEYS[0], further_keys=KEYS[1:])

@@ -47,8 +47,8 @@ class Belongings:
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
-        # The names of endpoints, models and tools are nobody's.
-        made |= {name: self.ids[name] for name in ("endpoint", "model", "tool")}
+        # The names of endpoints, models, tools and kinds of tools are nobody's.
+        made |= {name: self.ids[name] for name in ("endpoint", "itemType", "model", "tool")}
         return made
 
 
@@ -131,12 +131,15 @@ def kept(user: UserClient) -> dict[str, str]:
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
     preset = {"title": "private preset", "endpoint": "openAI"}
+    made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
+        "itemType": "tool",
+        "itemId": f"private-{user.id}",
         "name": "private endpoint",
         "endpoint": "Fake",
         "tool": "web_search",

@@ -12,12 +12,21 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.access import DELETE, EDIT, SHARE, VIEW, ResourceType
+from echo.access import DELETE, EDIT, SHARE, VIEW, ResourceType, remembered
 from storage.core.database import Database, Document
 from tests.conftest import MakeUser, UserClient
 from tests.security.conftest import faceless
 from tests.support.access import grant, no_grants_left
 from tests.support.operations import ALL_OPERATIONS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _changes_count_at_once() -> Iterator[None]:
+    """What tests write behind the server's back is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered, "CHECK_SECONDS", 0.0)
+        yield
+
 
 EDITOR, OWNER = VIEW | EDIT, 15
 # The names of parameters that a shared thing's id has in a path: operations with one of these need a line.

@@ -35,6 +35,8 @@ SEVERAL_IDS = {
     "librechat.download_file": {"fileId", "userId"},
     "librechat.delete_skill_file": {"relativePath", "skillId"},
     "librechat.get_skill_file": {"relativePath", "skillId"},
+    "librechat.add_tool_favorite": {"itemId", "itemType"},
+    "librechat.remove_tool_favorite": {"itemId", "itemType"},
     "librechat.get_image": {"fileName", "userId"},
     "abort_chat": {"conversationId", "streamId"},
     "create_message": {"conversationId", "parentMessageId"},

@@ -86,6 +86,13 @@ class PinnedOrderSchema(Output):
     pinned_order = Texts(data_key="pinnedOrder", dump_default=())
 
 
+class ToolFavoriteSchema(Output):
+    """A mark among tools, MCP servers and skills."""
+
+    item_type = Text(data_key="itemType", dump_default="")
+    item_id = Text(data_key="itemId", dump_default="")
+
+
 class NewFavoriteSchema(Input):
     """One entry that a client sends."""
 
@@ -104,4 +111,5 @@ class NewFavoriteSchema(Input):
 user = UserSchema()
 terms = TermsSchema()
 pinned_order = PinnedOrderSchema()
+tool_favorite = ToolFavoriteSchema()
 new_favorite = NewFavoriteSchema()

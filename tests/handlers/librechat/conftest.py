@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from pymongo.database import Database as MongoDatabase
 
+from echo.access import remembered
 from tests.conftest import MakeUser, UserClient
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _changes_count_at_once() -> Iterator[None]:
+    """What tests write behind the server's back is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered, "CHECK_SECONDS", 0.0)
+        yield
+
 
 Stored = MongoDatabase[dict[str, Any]]
 Allow = Callable[..., None]
