@@ -76,7 +76,7 @@ def _effort(request: ChatRequest) -> str | None:
 
 
 def _thinking(request: ChatRequest) -> dict[str, Any] | None:
-    """Thinking, where it is asked for and goes with the rest: forced tools and answers that have begun matter more."""
+    """Thinking, where it is asked for and goes with the rest: a forced tool or an answer that has begun wins."""
     wanted = request.reasoning_effort not in (None, "none")
     begun = bool(request.turns) and request.turns[-1].role == "assistant"
     if not (wanted and thinks(request.model)) or begun or _is_forced(request):
