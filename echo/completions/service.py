@@ -1,9 +1,8 @@
 """Completions: asked of the provider on the event loop, answered whole or as a stream."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,16 +12,10 @@ from echo.completions.answers import Answer, logprobs_object
 from echo.completions.asking import Question, all_text, newest_text
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen, Models, Reach
-from echo.completions.objects import (
-    DONE,
-    SILENT,
-    Completion,
-    error_frame,
-    model_list,
-    usage_of,
-)
+from echo.completions.objects import DONE, SILENT, Completion, error_frame, model_list, usage_of
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
-from echo.errors import BadGateway, TooManyRequests
+from echo.completions.under_way import OpenCompletions
+from echo.errors import BadGateway
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
@@ -40,7 +33,6 @@ from echo.providers.chat import (
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
-RETRY_SECONDS = 5
 # A body, its status and headers.
 Reply = tuple[dict[str, Any] | EventStream, int, Mapping[str, str]]
 
@@ -54,27 +46,6 @@ class Job:
     earlier: Earlier
     reach: Reach
     spending: Spending
-
-
-class OpenCompletions:
-    """How many completions each account has under way in this process; used on the event loop only."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[str] = Counter()
-
-    @contextmanager
-    def one(self, owner: str) -> Iterator[None]:
-        """One more, while the context lasts. Raises `TooManyRequests`."""
-        if self._open[owner] >= self._most:
-            raise TooManyRequests(RETRY_SECONDS)
-        self._open[owner] += 1
-        try:
-            yield
-        finally:
-            self._open[owner] -= 1
-            if not self._open[owner]:
-                del self._open[owner]
 
 
 class CompletionService:

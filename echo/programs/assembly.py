@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from echo.accounts.metering import Meter
 from echo.accounts.standing import Standing
 from echo.completions.models import Models
-from echo.completions.service import OpenCompletions
+from echo.completions.under_way import OpenCompletions
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.programs.audio import AudioService

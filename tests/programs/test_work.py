@@ -11,7 +11,7 @@ from echo.accounts.sessions import SessionGuard
 from echo.accounts.standing import Standing
 from echo.chat.variables import Variables
 from echo.completions.models import Reach
-from echo.completions.service import OpenCompletions
+from echo.completions.under_way import OpenCompletions
 from echo.errors import TooManyRequests, Unauthorized
 from echo.handling.caller import Caller
 from echo.programs import work as module
