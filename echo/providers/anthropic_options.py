@@ -14,7 +14,7 @@ from echo.providers.anthropic_models import (
 )
 from echo.providers.asked import NamedTool, Tool
 from echo.providers.chat import ChatRequest, Reasoning
-from echo.providers.schemas import Rules, cut
+from echo.providers.schemas import Rules, cut, flat
 
 # What Anthropic has not; what of it changes what an answer means is refused, the rest left out (`asked.MEANINGFUL`).
 MISSING = (
@@ -76,9 +76,10 @@ def _effort(request: ChatRequest) -> str | None:
 
 
 def _thinking(request: ChatRequest) -> dict[str, Any] | None:
-    """Thinking, where it is asked for and goes with the rest: a forced tool matters more."""
+    """Thinking, where it is asked for and goes with the rest: a forced tool or an answer that has begun wins."""
     wanted = request.reasoning_effort not in (None, "none")
-    if not (wanted and thinks(request.model)) or _is_forced(request):
+    begun = bool(request.turns) and request.turns[-1].role == "assistant"
+    if not (wanted and thinks(request.model)) or begun or _is_forced(request):
         return None
     if not thinks_as_needed(request.model):
         return None if _lacks_thinking(request) else _thinking_within(request)
@@ -118,7 +119,7 @@ def tools(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
-    schema = {"type": "object", **(tool.parameters or {})}
+    schema = flat(tool.parameters)
     made: dict[str, Any] = {"name": tool.name, "input_schema": schema}
     if tool.strict and strict:
         made = {**made, "input_schema": cut(schema, SCHEMAS), "strict": True}

@@ -43,6 +43,8 @@ def _tool_faults(request: dict[str, Any]) -> Iterator[str]:
             yield "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"
         if "type" not in tool and tool["input_schema"].get("type") != "object":
             yield "tools.0.custom.input_schema.type: Field required"
+        if {"anyOf", "oneOf", "allOf"} & set(tool.get("input_schema", ())):
+            yield "tools.0.custom.input_schema: does not support oneOf, allOf, or anyOf at the top level"
         if tool.get("strict") and tool["input_schema"].get("additionalProperties") is not False:
             yield "tools.0.custom: For 'object' type, 'additionalProperties' must be explicitly set to false"
     if choice := request.get("tool_choice"):
