@@ -120,7 +120,8 @@ def working(results: list[str], reasoning: Sequence[str] = ()) -> Reply:
 
 def asked(provider: ProviderServer, last: str) -> list[Received]:
     """The requests whose last message is this one, the newest last; others may come late, for titles."""
-    return [chat for chat in provider.chats if chat.json["messages"][-1]["content"] == last]
+    chats = [each for each in provider.chats if each.path.endswith("/chat/completions")]
+    return [chat for chat in chats if chat.json["messages"][-1]["content"] == last]
 
 
 def leave(user: "User", provider: ProviderServer, **fields: Any) -> Received:
