@@ -21,7 +21,8 @@ Json = dict[str, Any]
 # LibreChat's: so long an upload waits with its message in a queue.
 HOLD_SECONDS = 24 * 3600
 PICTURE_HEADERS = {
-    "Cache-Control": "private, max-age=3600",
+    # Another picture has another name. After an hour it is asked again who may see this one.
+    "Cache-Control": "private, max-age=3600, immutable",
     # Opened by itself, a picture may run nothing either.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }

@@ -201,7 +201,7 @@ class TestImage:
             assert (response.status_code, response.content) == (200, PNG)
             assert response.headers["content-type"] == "image/png"
             assert response.headers["content-disposition"].startswith("inline")
-            assert response.headers["cache-control"] == "private, max-age=3600"
+            assert response.headers["cache-control"] == "private, max-age=3600, immutable"
             assert response.headers["x-content-type-options"] == "nosniff"
             assert "sandbox" in response.headers["content-security-policy"]
             assert "set-cookie" not in response.headers
