@@ -206,6 +206,14 @@ class InternalError(ApiError):
     """A fault of the server; the client learns nothing more."""
 
 
+class NoDownloadUrl(ApiError):
+    """No cloud store has the file; LibreChat's status for one on its disk (RFC 9110, section 15.6.2)."""
+
+    status = 501
+    default_code = "no_download_url"
+    default_message = "The file is on this server: download it from here."
+
+
 class BadGateway(ApiError):
     """A provider that the server asked failed."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from echo.contract.operations import unpack
+from echo.errors import NoDownloadUrl
 from echo.files import Upload
 from echo.handling.caller import Caller
 from echo.handling.file_body import FileBody
@@ -93,6 +94,12 @@ def download_file(
     record = schemas.file.dump_one(services.library.files.get(caller.id, file_id))
     record.pop("text", None)
     return content, status, {**headers, "X-File-Metadata": quote(json.dumps(record))}
+
+
+def get_file_download_url(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Json:
+    """Nothing, for a file of the caller's: the server's disk has no addresses, and clients download from here."""
+    services.library.uploads.find(caller, user_id, file_id)
+    raise NoDownloadUrl
 
 
 def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:
