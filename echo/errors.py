@@ -157,6 +157,17 @@ class UnsupportedMediaType(ApiError):
     default_message = "This operation does not take that type of content."
 
 
+class RangeNotSatisfiable(ApiError):
+    """The range lies behind the end of the file; `Content-Range` says how long that is (RFC 9110, 15.5.17)."""
+
+    status = 416
+    default_code = "range_not_satisfiable"
+    default_message = "The file has no such range."
+
+    def __init__(self, size: int) -> None:
+        super().__init__(headers={"Content-Range": f"bytes */{size}"})
+
+
 class Unprocessable(ApiError):
     """Well formed and valid, but its meaning is refused."""
 
@@ -193,6 +204,14 @@ class ProviderLimited(TooManyRequests):
 
 class InternalError(ApiError):
     """A fault of the server; the client learns nothing more."""
+
+
+class NoDownloadUrl(ApiError):
+    """No cloud store has the file; LibreChat's status for one on its disk (RFC 9110, section 15.6.2)."""
+
+    status = 501
+    default_code = "no_download_url"
+    default_message = "The file is on this server: download it from here."
 
 
 class BadGateway(ApiError):
