@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 import requests
@@ -259,6 +260,13 @@ def ada(sign_up: Callable[[], User]) -> User:
 @pytest.fixture
 def bob(sign_up: Callable[[], User]) -> User:
     return sign_up()
+
+
+@pytest.fixture
+def own_key(ada: User) -> None:
+    body = {"name": "google", "value": '{"GOOGLE_API_KEY": "g"}'}
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    assert httpx.put(f"{ada.server.url}/api/keys", json=body, headers=headers).status_code == 201
 
 
 def events(response: requests.Response) -> list[Any]:

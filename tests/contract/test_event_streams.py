@@ -22,7 +22,8 @@ STREAMS = [
     if name == EVENT_STREAM
 ]
 EACH = pytest.mark.parametrize(("op", "media"), STREAMS)
-CHAT, V1 = (param.values[1] for param in STREAMS)
+BY_ID = {param.id: param.values[1] for param in STREAMS}
+CHAT, V1 = BY_ID["follow_chat"], BY_ID["create_chat_completion"]
 
 
 def shown(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -44,8 +45,8 @@ def chunk(**changes: Any) -> dict[str, Any]:
 
 
 class TestTheDocument:
-    def test_has_two_streams(self) -> None:
-        assert {param.id for param in STREAMS} == {"follow_chat", "create_chat_completion"}
+    def test_has_three_streams(self) -> None:
+        assert {param.id for param in STREAMS} == {"follow_chat", "create_chat_completion", "create_response"}
 
     @EACH
     def test_has_the_schema_of_an_event_and_none_of_the_whole(self, op: Op, media: Mapping[str, Any]) -> None:
@@ -63,7 +64,7 @@ class TestTheDocument:
         kinds = {Event(name, json.loads(data)).kind for name, data in shown(CHAT)}
         assert len(kinds) == len(DOCUMENT["components"]["schemas"]["ChatEvent"]["oneOf"])
 
-    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent"])
+    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent", "ResponseEvent"])
     def test_every_kind_is_explained_and_open(self, union: str) -> None:
         for branch in map(resolve, DOCUMENT["components"]["schemas"][union]["oneOf"]):
             assert branch["description"]
