@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from echo.accounts.metering import Meter
 from echo.accounts.standing import Standing
+from echo.completions.answering import OpenCompletions
 from echo.completions.models import Models
-from echo.completions.service import OpenCompletions
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.programs.audio import AudioService
