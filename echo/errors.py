@@ -322,13 +322,19 @@ _ANTHROPIC_TYPES = {
 }
 
 
+# A code of Anthropic's own, by which its clients know that they must send the whole conversation.
+NO_THREADS = "thread_unsupported_request"
+
+
 def anthropic_error(error: ApiError) -> dict[str, Any]:
     """The `error` object of Anthropic's API, with our code beside it."""
     default = "api_error" if error.status >= 500 else "invalid_request_error"
+    details = {"details": {"error_code": error.code}} if error.code == NO_THREADS else {}
     return {
         "type": _ANTHROPIC_TYPES.get(error.status, default),
         "message": openai_error(error)["message"],
         "code": error.code,
+        **details,
     }
 
 

@@ -53,8 +53,13 @@ class AnthropicDialect:
         """The request for the number of tokens that a model would read."""
         call = self._call(request, access, stream=False)
         body = {name: call.body[name] for name in COUNTED if name in call.body}
-        known = {"parameters": call.parameters & body.keys(), "optional": call.optional & body.keys()}
-        return replace(call, url=f"{call.url}/count_tokens", body=body, **known)
+        return replace(
+            call,
+            url=f"{call.url}/count_tokens",
+            body=body,
+            parameters=call.parameters & body.keys(),
+            optional=call.optional & body.keys(),
+        )
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
         refuse_missing(request, MISSING, "Anthropic")

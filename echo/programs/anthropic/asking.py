@@ -109,7 +109,9 @@ def _said_part(block: Json, place: str) -> Part:
         case "redacted_thinking":
             data = block.get("data") or ""
             carried = unpacked(data)
-            return Reasoning(redacted=data or None, format=FORMAT) if carried is None else reasoning("", carried)
+            return (
+                Reasoning(redacted=data or None, format=FORMAT) if carried is None else reasoning("", carried)
+            )
         case kind:
             raise _unknown(kind, place, "assistant")
 

@@ -111,7 +111,7 @@ class Blocks:
         return [*begun, self._delta({"type": delta, kind: text}, text)]
 
     def _signed(self, event: ReasoningSignature) -> list[Json]:
-        """A signature goes to the thinking before it; what no block of Anthropic's has is carried in one of its own."""
+        """A signature goes to the thinking before it; one that fits there not is carried in a block of its own."""
         ours = event.format in (None, FORMAT)
         if event.redacted is not None:
             return self._carried(
@@ -157,7 +157,7 @@ class Blocks:
         """The block of a call, after its signature, where it has one."""
         call_id = id_of(event.id or "")
         signed = self._carried(packed(**{CALL: call_id, SIGNED: event.signature})) if event.signature else []
-        head = {"type": "tool_use", "id": call_id, "name": event.name, "input": {}}
+        head: Json = {"type": "tool_use", "id": call_id, "name": event.name, "input": {}}
         block = Block(head, call=event.index)
         begun = [*self._close_open(), *signed, *self._begin(block)]
         return [*begun, *self._argued(block, ToolCallDelta(event.index, arguments=event.arguments))]
@@ -206,4 +206,5 @@ class Blocks:
 
 def frame(event: Json) -> bytes:
     """An event of the stream."""
-    return b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
+    kind: str = event["type"]
+    return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"

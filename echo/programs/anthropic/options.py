@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from echo.errors import FieldError, Unprocessable
+from echo.errors import BadRequest, FieldError, Unprocessable
 from echo.providers.chat import NamedTool, Parameters, ResponseFormat, Tool, ToolChoice
 
 Json = Mapping[str, Any]
 # What would change where, with what or from which side an answer is made.
-REFUSED = ("container", "mcp_servers", "inference_geo")
+REFUSED = ("container", "mcp_servers", "inference_geo", "compaction")
 TIERS = {"standard_only": "default"}
 CHOICES: Mapping[str, ToolChoice] = {"auto": "auto", "any": "required", "none": "none"}
 THINKING: Mapping[str, Any] = {"enabled": "on", "adaptive": "on", "disabled": "off"}
@@ -17,11 +17,17 @@ THINKING: Mapping[str, Any] = {"enabled": "on", "adaptive": "on", "disabled": "o
 def read_parameters(body: Json) -> Parameters:
     """The parameters of a request that has passed the contract.
 
-    Raises `Unprocessable` for what Echo has not, where the answer would mean something else without it.
+    Raises `Unprocessable` for what Echo has not, where the answer would mean something else without it, and
+    `BadRequest` with the code that clients know for a thread.
     """
     for name in REFUSED:
         if body.get(name):
             raise unsupported(name, "is not something that Echo passes on")
+    if body.get("thread"):
+        raise BadRequest(
+            "Echo holds no threads: send the whole conversation without `thread`.",
+            code="thread_unsupported_request",
+        )
     choice = body.get("tool_choice") or {}
     thinking, config = body.get("thinking") or {}, body.get("output_config") or {}
     return Parameters(
@@ -75,14 +81,16 @@ def _format(wanted: Json | None) -> ResponseFormat | None:
 
 def is_closed(schema: Any) -> bool:
     """Whether every object has the properties that its schema requires and no other, as OpenAI's strict mode asks."""
-    if isinstance(schema, Mapping):
-        properties = schema.get("properties")
-        if isinstance(properties, Mapping) and (
-            schema.get("additionalProperties") is not False or set(properties) != set(schema.get("required") or ())
-        ):
+    if isinstance(schema, list):
+        return all(map(is_closed, schema))
+    if not isinstance(schema, Mapping):
+        return True
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(properties, Mapping):
+        named = required if isinstance(required, list) else []
+        if schema.get("additionalProperties") is not False or any(name not in named for name in properties):
             return False
-        return all(map(is_closed, schema.values()))
-    return not isinstance(schema, list) or all(map(is_closed, schema))
+    return all(map(is_closed, schema.values()))
 
 
 def unsupported(field: str, reason: str) -> Unprocessable:

@@ -29,7 +29,10 @@ def read_shown(block: Json, place: str, number: int) -> list[Shown] | None:
         case "search_result":
             _refuse_citations(block)
             title = block.get("title") or f"result-{number}"
-            said = [str(block.get("source") or ""), *(each.get("text") or "" for each in block.get("content") or ())]
+            said = [
+                str(block.get("source") or ""),
+                *(each.get("text") or "" for each in block.get("content") or ()),
+            ]
             return [_text_file(title, "\n".join(filter(None, said)))]
     return None
 
