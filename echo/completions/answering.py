@@ -58,8 +58,10 @@ class Teller(Protocol):
 
     answer: Answer
     counts: bool
-    # The frame that keeps a connection alive.
-    silent: bytes
+
+    @property
+    def silent(self) -> bytes:
+        """The frame that keeps a connection alive."""
 
     def take(self, event: Event) -> None:
         """Add an event of an answer that is told as an object."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx
 import openai
 import pytest
@@ -152,6 +153,16 @@ class User:
     def openai(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key=self.api_key, max_retries=0)
 
+    @cached_property
+    def anthropic(self) -> anthropic.Anthropic:
+        return anthropic.Anthropic(base_url=self.server.url, api_key=self.api_key, max_retries=0)
+
+    def close(self) -> None:
+        """Of connections that the garbage collector finds, it may warn."""
+        for name in ("openai", "anthropic"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
     def ask(self, **fields: object) -> requests.Response:
         """A raw request for a completion."""
         body = {"model": "openAI/gpt-4o", "messages": [{"role": "user", "content": "Hello"}], **fields}
@@ -247,8 +258,7 @@ def sign_up(
 
     yield make
     for user in users:
-        # One that the garbage collector finds may close its connections too late, which warns of them.
-        user.openai.close()
+        user.close()
     database.close()
 
 
