@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 # In the order in which they run, the longest first: at the end no process of tests waits for another's.
 NOT_MEASURED = (
     "tests/contract/test_schemathesis.py",
+    "tests/test_install.py",
     "tests/operations/",
     "tests/librechat/clients/",
     "tests/contract/",
@@ -24,7 +25,6 @@ NOT_MEASURED = (
     "tests/librechat/",
     "tests/lint/",
     "tests/mutants/",
-    "tests/test_install.py",
 )
 
 
