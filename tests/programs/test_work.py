@@ -11,7 +11,7 @@ from echo.accounts.sessions import SessionGuard
 from echo.accounts.standing import Standing
 from echo.chat.variables import Variables
 from echo.completions.models import Reach
-from echo.completions.service import OpenCompletions
+from echo.completions.under_way import OpenCompletions
 from echo.errors import TooManyRequests, Unauthorized
 from echo.handling.caller import Caller
 from echo.programs import work as module
@@ -93,7 +93,7 @@ def speech(work: Work, services: Services, caller: Caller = CALLER) -> Awaitable
 
 
 def test_programs_are_counted_together_with_completions(services: Services) -> None:
-    assert services.programs.work._open is services.completions._open
+    assert services.programs.work._open is services.completions.under_way
 
 
 def test_so_many_are_under_way_at_once(services: Services) -> None:
