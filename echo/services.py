@@ -24,6 +24,8 @@ from echo.library.assembly import Library, build_library
 from echo.observation.readiness import Dependency, Readiness
 from echo.programs.assembly import ProgramParts, Programs, build_programs
 from echo.providers.assembly import ProviderParts, build_provider_parts
+from echo.responses.assembly import build_responses
+from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
@@ -52,6 +54,7 @@ class Services:
     programs: Programs
     providers: ProviderParts
     readiness: Readiness
+    responses: ResponseService
     roles: RoleAdministration
     settings: Settings
     sharing: Sharing
@@ -91,6 +94,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         providers,
         transcriber,
         count_tokens,
+        completions.answering,
     )
     return Services(
         access=access.access,
@@ -107,6 +111,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store),
+        responses=build_responses(database, completions),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,

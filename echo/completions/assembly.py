@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from echo.accounts.assembly import Accounts
 from echo.accounts.metering import Meter
 from echo.background import Background
+from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
@@ -42,12 +43,12 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         parts.count_tokens,
         hold_seconds=limits.attempts * limits.first_seconds + limits.stream_seconds,
     )
-    return CompletionService(
+    answering = Answering(
         Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),
-        keeper,
         parts.accounts.standing,
         parts.count_tokens,
         meter=meter,
         most_open=settings.open_completions,
         check_texts=parts.providers.moderation.check,
     )
+    return CompletionService(answering, keeper)

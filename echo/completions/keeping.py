@@ -1,7 +1,7 @@
 """Conversations behind `/v1`: what was said before, and the exchange kept when a program asks for it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
 from echo.providers.titles import TitleService
 from storage.conversations.chats import ChatRepository
-from storage.conversations.exchanges import ExchangeRepository, Origin
+from storage.conversations.exchanges import ExchangeRepository, Origin, Said, Stored
 from storage.core.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -93,21 +93,40 @@ class Keeper:
             return None
         # In a thread: to count long or many texts takes long enough for other streams to falter.
         said = await asyncio.to_thread(said_in, question.turns, answer.first, self.count_tokens)
+        stored = await self.store(
+            owner, question, said, chosen, answer.whole_text, variables=variables, parent=earlier.last
+        )
+        return stored.conversation_id
+
+    async def store(
+        self,
+        owner: str,
+        question: Question,
+        said: Sequence[Said],
+        chosen: Chosen,
+        words: str,
+        *,
+        variables: Variables,
+        parent: str | None,
+    ) -> Stored:
+        """Store messages after `parent` in the question's conversation, or in a new one.
+
+        That gets a title, made from the beginning and the `words` of the answer.
+        """
         kind = CUSTOM if chosen.endpoint.type == CUSTOM else None
         origin = Origin(chosen.endpoint.name, chosen.model, kind)
-        if question.conversation_id is None:
-            begin = self.exchanges.begin
-            made = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
-            with suppress(ServiceUnavailable):
-                # Not when the server stops at this moment: the exchange is kept, titled or not.
-                headers = variables.headers(chosen.endpoint, conversationId=made)
-                beginning = _first_words(question), answer.whole_text
-                self.background.submit(self._title(owner, made, beginning, chosen, headers))
-            return made
-        conversation_id = question.conversation_id
-        add = self.exchanges.add
-        await asyncio.to_thread(add, owner, conversation_id, said, origin, parent=earlier.last)
-        return conversation_id
+        if question.conversation_id is not None:
+            place = owner, question.conversation_id
+            return await asyncio.to_thread(self.exchanges.add, *place, said, origin, parent=parent)
+        begin = self.exchanges.begin
+        stored = await asyncio.to_thread(begin, owner, said, origin, prompt_prefix=question.system)
+        made = stored.conversation_id
+        with suppress(ServiceUnavailable):
+            # Not when the server stops at this moment: the exchange is kept, titled or not.
+            headers = variables.headers(chosen.endpoint, conversationId=made)
+            beginning = _first_words(question), words
+            self.background.submit(self._title(owner, made, beginning, chosen, headers))
+        return stored
 
     async def _title(
         self,

@@ -9,6 +9,7 @@ import orjson
 
 from echo.completions.answers import Answer
 from echo.errors import ApiError, openai_error
+from echo.providers.chat import Usage
 
 Json = dict[str, Any]
 DONE = b"data: [DONE]\n\n"
@@ -60,23 +61,23 @@ def with_conversation(body: Json, conversation_id: str | None) -> Json:
     return {**body, "conversation_id": conversation_id} if conversation_id else body
 
 
-def usage_of(answer: Answer, asked: Iterable[str], count: Callable[[str], int]) -> Json:
+def counted(answer: Answer, asked: Iterable[str], count: Callable[[str], int]) -> Usage:
     """The tokens that the provider counted; what it did not count is counted here, near enough."""
-    told = answer.usage
-    if told is None:
-        prompt, completion = sum(map(count, asked)), sum(map(count, _written(answer)))
-    else:
-        prompt, completion = told.input_tokens, told.output_tokens
-    usage: Json = {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
+    return answer.usage or Usage(sum(map(count, asked)), sum(map(count, _written(answer))))
+
+
+def usage_object(usage: Usage) -> Json:
+    """The tokens of a completion, in OpenAI's shape."""
+    told: Json = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
     }
-    if told is not None and told.cached_tokens:
-        usage["prompt_tokens_details"] = {"cached_tokens": told.cached_tokens}
-    if told is not None and told.reasoning_tokens:
-        usage["completion_tokens_details"] = {"reasoning_tokens": told.reasoning_tokens}
-    return usage
+    if usage.cached_tokens:
+        told["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens:
+        told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return told
 
 
 def _written(answer: Answer) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import flask
@@ -46,7 +46,7 @@ class BoundOperation:
         self.operation = operation
         self._large = large or LargeAnswers(most=sys.maxsize, most_of_one=sys.maxsize)
         self._handler = handler
-        parameters = inspect.signature(handler).parameters
+        parameters = parameters_of(handler)
         self._services = {"services": services} if "services" in parameters else {}
         self._wants_caller = "caller" in parameters
         self._wants_client = "client" in parameters
@@ -143,7 +143,7 @@ def stream_response(
 def check_signature(operation: Operation, handler: Handler) -> None:
     """Raise `HandlerMismatch` unless the handler takes every declared argument and needs no other."""
     declared = declared_arguments(operation)
-    parameters = inspect.signature(handler).parameters
+    parameters = parameters_of(handler)
     taken = set(parameters) - _INJECTED
     needed = {name for name in taken if parameters[name].default is inspect.Parameter.empty}
     if missing := set(declared) - taken:
@@ -151,6 +151,12 @@ def check_signature(operation: Operation, handler: Handler) -> None:
     always = {name for name, is_certain in declared.items() if is_certain}
     if extra := needed - always:
         raise HandlerMismatch(f"{operation.handler_name} needs {sorted(extra)}, which may be absent")
+
+
+@cache
+def parameters_of(handler: Handler) -> Mapping[str, inspect.Parameter]:
+    """A function's parameters by their names, in its order; looked up once."""
+    return inspect.signature(handler).parameters
 
 
 def declared_arguments(operation: Operation) -> dict[str, bool]:

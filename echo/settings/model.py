@@ -260,6 +260,7 @@ class Settings:
     host: str
     port: int
     workers: int
+    worker_hang_seconds: int
     threads: int
     mongo_uri: str | None = field(repr=False)
     # For one operation, its repetitions included, where the URI says nothing.

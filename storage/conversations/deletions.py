@@ -28,7 +28,8 @@ class Deleted:
 
 
 class DeletionRepository:
-    """Deletes conversations: their messages, links for others, tool calls, and what subagents said in them.
+    """Deletes conversations: their messages, links for others, tool calls, responses of programs, and what
+    subagents said in them.
 
     What counts them, bookmarks and projects, is counted again.
     """
@@ -79,6 +80,7 @@ class DeletionRepository:
             # The conversations last: after a crash they are still there to be deleted again.
             messages = self._messages.delete_many(mine, session=session).deleted_count
             self._remove_links(mine, session)
+            self._database.collection("echo_responses").delete_many(mine, session=session)
             self._remove_traces(owner, ids, session)
             keys = [{"_id": each["_id"], "user": owner} for each in there]
             gone = [self._conversations.delete_one(key, session=session).deleted_count for key in keys]

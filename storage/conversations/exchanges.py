@@ -15,7 +15,7 @@ from storage.conversations.messages import NO_PARENT, by_id
 from storage.conversations.shapes import INHERITED, USER, new_conversation, new_message
 from storage.core.database import Database, Document
 from storage.core.errors import UnknownParent
-from storage.core.repository import found
+from storage.core.repository import found, now
 from storage.core.translation import translated
 
 
@@ -44,6 +44,14 @@ class Origin:
         return {**fields, "endpointType": self.endpoint_type} if self.endpoint_type else fields
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Where an exchange is: its conversation, and the last message of it."""
+
+    conversation_id: str
+    message_id: str
+
+
 class ExchangeRepository:
     """Writes across the two collections; see `storage.conversations.threads` for single messages."""
 
@@ -63,20 +71,19 @@ class ExchangeRepository:
 
     def begin(
         self, owner: str, said: Sequence[Said], origin: Origin, *, prompt_prefix: str | None = None
-    ) -> str:
-        """Store a new conversation with these messages, each the parent of the next; its id."""
+    ) -> Stored:
+        """Store a new conversation with these messages, each the parent of the next."""
         mine = {"user": owner, "conversationId": str(uuid.uuid4())}
         extra = {"promptPrefix": prompt_prefix} if prompt_prefix else {}
 
-        def write(session: ClientSession | None) -> str:
-            self._write(mine, NO_PARENT, said, origin, {}, session, extra)
-            return mine["conversationId"]
+        def write(session: ClientSession | None) -> Stored:
+            return self._write(mine, NO_PARENT, said, origin, {}, session, extra)
 
         return self._database.atomically(write)
 
     def add(
         self, owner: str, conversation_id: str, said: Sequence[Said], origin: Origin, *, parent: str | None
-    ) -> None:
+    ) -> Stored:
         """Add messages to a conversation after its message `parent`, None for an empty conversation.
 
         Raises `NotFound` when the conversation is gone, `UnknownParent` when the message is.
@@ -84,15 +91,33 @@ class ExchangeRepository:
         mine = {"user": owner, "conversationId": conversation_id}
         counted: Document = {}
 
-        def write(session: ClientSession | None) -> None:
+        def write(session: ClientSession | None) -> Stored:
             conversation = found(self._conversations.find_one(mine, INHERITED, session=session))
             if parent and not self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1}, session=session):
                 raise UnknownParent
             counted.update(conversation)
-            self._write(mine, parent or NO_PARENT, said, origin, conversation, session, {})
+            return self._write(mine, parent or NO_PARENT, said, origin, conversation, session, {})
 
-        self._database.atomically(write)
+        stored = self._database.atomically(write)
         self._counts.settle(owner, counted)
+        return stored
+
+    def amend(self, owner: str, conversation_id: str, message_id: str, said: Said) -> None:
+        """Let an answer say this in place of what it said: it has gone on. Raises `NotFound`."""
+        answer = {
+            "user": owner,
+            "conversationId": conversation_id,
+            **by_id(message_id),
+            "isCreatedByUser": False,
+        }
+        fields: Document = {"text": said.text, "tokenCount": said.token_count, "updatedAt": now()}
+        change: Document = {"$set": {**fields, "_meiliIndex": False}}
+        if said.content is None:
+            change["$unset"] = {"content": ""}
+        else:
+            change["$set"]["content"] = list(said.content)
+        with translated():
+            found(self._messages.find_one_and_update(answer, change, {"_id": 1}))
 
     def _write(  # noqa: PLR0917 - one step of the two above
         self,
@@ -103,7 +128,7 @@ class ExchangeRepository:
         conversation: Mapping[str, Any],
         session: ClientSession | None,
         extra: Document,
-    ) -> None:
+    ) -> Stored:
         messages: list[Document] = []
         for each in said:
             model = None if each.sender == USER else origin.model
@@ -124,3 +149,4 @@ class ExchangeRepository:
             "$setOnInsert": {name: value for name, value in once.items() if name not in always},
         }
         self._conversations.update_one(mine, update, upsert=True, session=session)
+        return Stored(mine["conversationId"], parent)

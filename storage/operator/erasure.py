@@ -60,6 +60,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("agenttriggeruserpurges", "_id", ID),
     Owned("echo_run_pieces", "user", TEXT),
     Owned("echo_runs", "user", TEXT),
+    Owned("echo_responses", "user", TEXT),
     Owned("sharedlinks", "user", TEXT),
     Owned("messages", "user", TEXT),
     Owned("conversations", "user", TEXT),

@@ -18,6 +18,7 @@ from storage.agents.categories import AgentCategoryRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
+from storage.conversations.responses import ResponseRepository
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.tool_calls import ToolCallRepository
@@ -54,6 +55,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ProjectRepository,
     PromptGroupRepository,
     PromptRepository,
+    ResponseRepository,
     RoleRepository,
     RunRepository,
     SessionRepository,

@@ -3,7 +3,7 @@
 import json
 
 from echo.completions.answers import Answer
-from echo.completions.objects import Completion, error_frame, model_list, usage_of
+from echo.completions.objects import Completion, counted, error_frame, model_list, usage_object
 from echo.errors import BadGateway
 from echo.providers.chat import Finished, TextDelta, Usage
 
@@ -17,7 +17,7 @@ class TestUsage:
         answer = Answer()
         answer.take(Usage(5, 1))
         answer.take(Usage(5, 9))
-        assert usage_of(answer, ["x"], count) == {
+        assert usage_object(counted(answer, ["x"], count)) == {
             "prompt_tokens": 5,
             "completion_tokens": 9,
             "total_tokens": 14,
@@ -26,7 +26,7 @@ class TestUsage:
     def test_is_counted_where_the_provider_does_not(self) -> None:
         answer = Answer()
         answer.take(TextDelta("one two three"))
-        assert usage_of(answer, ["one", "two words"], count) == {
+        assert usage_object(counted(answer, ["one", "two words"], count)) == {
             "prompt_tokens": 3,
             "completion_tokens": 3,
             "total_tokens": 6,

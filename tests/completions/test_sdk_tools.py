@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx
 import openai
 import pydantic
 import pytest
@@ -118,12 +117,6 @@ class TestAgent:
 
 class TestAgentElsewhere:
     """The same loop with the providers that speak otherwise; what they sign comes back to them."""
-
-    @pytest.fixture
-    def own_key(self, ada: User) -> None:
-        body = {"name": "google", "value": '{"GOOGLE_API_KEY": "g"}'}
-        headers = {"Authorization": f"Bearer {ada.token}"}
-        assert httpx.put(f"{ada.server.url}/api/keys", json=body, headers=headers).status_code == 201
 
     def loop(self, ada: User, model: str, streamed: bool) -> None:
         completions = ada.openai.chat.completions

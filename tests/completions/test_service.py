@@ -11,6 +11,7 @@ import pytest
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.standing import Standing
 from echo.accounts.user_keys import KeyService
+from echo.completions.answering import Answering
 from echo.completions.asking import Question
 from echo.completions.models import Models
 from echo.completions.objects import DONE, SILENT
@@ -67,9 +68,11 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     keys = KeyService(services.accounts.keys._keys, settings, None)
     models = Models(providers, settings, keys, services.accounts.users)
     completions = services.completions
-    parts = {"keeper": completions._keeper, "standing": completions._standing, "meter": completions._meter}
-    parts |= {"count_tokens": len, "most_open": 1, "check_texts": services.providers.moderation.check}
-    return CompletionService(models, **{**parts, **options})
+    answering = completions.answering
+    parts = {"standing": answering._standing, "meter": answering.meter, "count_tokens": len}
+    parts |= {"most_open": 1, "check_texts": services.providers.moderation.check}
+    keeper = options.pop("keeper", completions.keeper)
+    return CompletionService(Answering(models, **{**parts, **options}), keeper)
 
 
 async def stream_of(service: CompletionService) -> EventStream:
@@ -125,7 +128,7 @@ class TestOpenCompletions:
             assert provider.closed == 2
             stream = await stream_of(service)
             assert [frame async for frame in stream.frames][-1] == DONE
-            assert service._open._open == {}
+            assert service.under_way._open == {}
 
         asyncio.run(use())
 
@@ -143,7 +146,7 @@ class TestOpenCompletions:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
             assert provider.closed == 2
-            assert (failing._open._open, slow._open._open) == ({}, {})
+            assert (failing.under_way._open, slow.under_way._open) == ({}, {})
 
         asyncio.run(use())
 
@@ -192,7 +195,7 @@ def test_tokens_are_counted_beside_the_event_loop(services: Services, make_user:
 
     async def answer() -> Any:
         question = Question("a/m", (Turn.of_text("user", "Hello"),), store=True)
-        keeper = replace(services.completions._keeper, count_tokens=count)
+        keeper = replace(services.completions.keeper, count_tokens=count)
         service = make(services, Slow(0), keeper=keeper, count_tokens=count)
         body, _, _ = await service.create(with_session(make_user("ada")), question).make()
         return body

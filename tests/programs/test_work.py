@@ -93,7 +93,7 @@ def speech(work: Work, services: Services, caller: Caller = CALLER) -> Awaitable
 
 
 def test_programs_are_counted_together_with_completions(services: Services) -> None:
-    assert services.programs.work._open is services.completions._open
+    assert services.programs.work._open is services.completions.under_way
 
 
 def test_so_many_are_under_way_at_once(services: Services) -> None:

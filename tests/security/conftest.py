@@ -125,12 +125,13 @@ def talk(user: UserClient) -> dict[str, str]:
 
 
 def kept(user: UserClient) -> dict[str, str]:
-    """A preset, a file, an assistant, keys, and names that are nobody's."""
+    """A preset, a file, an assistant, keys, a response, and names that are nobody's."""
     upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
     assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
     preset = {"title": "private preset", "endpoint": "openAI"}
+    asked = {"model": "openAI/gpt-4o", "input": "private question"}
     made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
@@ -138,6 +139,9 @@ def kept(user: UserClient) -> dict[str, str]:
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
+        **dict.fromkeys(
+            ("response_id", "previous_response_id"), made(user.post("/v1/responses", json=asked))["id"]
+        ),
         "itemType": "tool",
         "itemId": f"private-{user.id}",
         "name": "private endpoint",

@@ -80,7 +80,7 @@ class TestChats:
     ) -> None:
         exchanges, project_id = ExchangeRepository(database), make(projects, ada)
         said, origin = [Said("user", "Why?", 1)], Origin("openAI", "gpt-4o")
-        conversation_id = exchanges.begin(ada, said, origin)
+        conversation_id = exchanges.begin(ada, said, origin).conversation_id
         projects.assign(ada, conversation_id, project_id)
         before = counters(projects, ada, project_id)[1]
         last = database.collection("messages").find_one({"conversationId": conversation_id})

@@ -10,9 +10,26 @@ PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 MOST_MARKS = 4
 
 
-def refused(request: dict[str, Any]) -> str | None:
+# What a request for the number of tokens may have.
+COUNTED = {
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "cache_control",
+}
+
+
+def refused(request: dict[str, Any], *, counting: bool = False) -> str | None:
     """The first sentence against a request."""
-    return next(_faults(request), None)
+    if not counting:
+        return next(_faults(request), None)
+    if further := sorted(request.keys() - COUNTED):
+        return f"{further[0]}: Extra inputs are not permitted"
+    return next(_faults({**request, "max_tokens": 1}), None)
 
 
 def _faults(request: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,189 @@
+"""What the operations of `/v1/responses` do."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from echo.chat.context import MESSAGE_TOKENS, Weighed, fit, window_of
+from echo.completions.answering import Answering, Job
+from echo.completions.answers import Answer
+from echo.completions.asking import Question, all_text
+from echo.completions.contents import refused
+from echo.completions.exchange import said_in
+from echo.completions.keeping import Earlier, Keeper
+from echo.completions.models import Chosen
+from echo.errors import PayloadTooLarge
+from echo.handling.caller import Caller
+from echo.handling.pending import Pending
+from echo.providers.chat import Turn, Usage
+from echo.responses.asking import Asked, unsupported
+from echo.responses.items import ItemReader, Json
+from echo.responses.teller import ResponseTeller
+from storage.conversations.exchanges import Stored
+from storage.conversations.responses import KeptResponse, ResponseRepository
+
+# What is kept of one request must fit into a document of MongoDB's (16 MiB), its answer with it.
+MOST_INPUT = 12 * 1024 * 1024
+# What is read of the responses before one: so many, and so many characters of all of them.
+MOST_EARLIER = 1000
+MOST_CHARACTERS = 32 * 1024 * 1024
+TOO_LONG = "There are too many responses before this one; begin anew, with what is needed of them as `input`."
+TOO_LARGE = 'The input is too large to be kept; send "store": false.'
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a request goes on from: the response before it, all turns up to there, and what the system said first."""
+
+    last: KeptResponse | None = None
+    turns: tuple[Turn, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+class ResponseService:
+    """Answers, keeps and finds responses."""
+
+    def __init__(self, answering: Answering, keeper: Keeper, responses: ResponseRepository) -> None:
+        self._answering = answering
+        self._keeper = keeper
+        self._responses = responses
+
+    def create(self, caller: Caller, asked: Asked) -> Pending:
+        """The response, or the stream of its events.
+
+        Raises `storage.core.errors.NotFound` for a response to go on from that is not the caller's, `Unprocessable`
+        for input that no model can be asked, `PayloadTooLarge`. See `Answering.answer`.
+        """
+        given = orjson.dumps(asked.items).decode()
+        if asked.kept and len(given) > MOST_INPUT:
+            raise PayloadTooLarge(TOO_LARGE)
+        reader = ItemReader()
+        before = self._before(caller.id, asked, reader)
+        turns = reader.read(asked.items, "input")
+        system = "\n\n".join(filter(None, (asked.instructions, *reader.system)))
+        if not (system or turns or before.turns):
+            raise refused("input", "holds nothing to answer")
+        conversation_id = before.last.conversation_id if before.last and asked.store else None
+        question = Question(
+            asked.model,
+            turns,
+            system or None,
+            asked.parameters,
+            stream=asked.stream,
+            store=asked.kept,
+            conversation_id=conversation_id,
+        )
+        earlier = self._shortened(before.turns, question) if asked.truncates else before.turns
+        job = self._answering.job(caller, question, Earlier(turns=earlier))
+        return self._answering.answer(
+            job, teller := ResponseTeller(asked), Kept(self, asked, before, given, teller)
+        )
+
+    def get(self, owner: str, response_id: str) -> Json:
+        """A response that is kept; raises `storage.core.errors.NotFound`."""
+        response: Json = orjson.loads(self._responses.get(owner, response_id).response)
+        return response
+
+    def input_items(self, owner: str, response_id: str) -> list[Json]:
+        """What a response answered: the items of its own request, in their order; raises `NotFound`."""
+        items: list[Json] = orjson.loads(self._responses.get(owner, response_id).input)
+        return items
+
+    def delete(self, owner: str, response_id: str) -> None:
+        """Delete a response; a conversation that it is part of stays. Raises `NotFound`."""
+        self._responses.delete(owner, response_id)
+
+    def _before(self, owner: str, asked: Asked, reader: ItemReader) -> Before:
+        if asked.previous is None:
+            return Before()
+        last = self._responses.get(owner, asked.previous)
+        found = self._responses.earlier(owner, last, most_characters=MOST_CHARACTERS)
+        if found is None or len(found) >= MOST_EARLIER:
+            raise unsupported("previous_response_id", TOO_LONG)
+        items: list[Json] = []
+        for each in (*found, last):
+            items += orjson.loads(each.input)
+            items += orjson.loads(each.response)["output"]
+        return Before(last, reader.read(items, "previous_response_id"), (*last.earlier, last.id))
+
+    def _shortened(self, turns: Sequence[Turn], question: Question) -> tuple[Turn, ...]:
+        """The newest of the turns that fit beside the question: whole ones, beginning with the user's."""
+        count = self._keeper.count_tokens
+        weighed = [
+            Weighed(str(at), count(all_text(turn)), turn.role == "user") for at, turn in enumerate(turns)
+        ]
+        own = sum(count(all_text(turn)) + MESSAGE_TOKENS for turn in question.turns)
+        kept = fit(
+            [*weighed, Weighed("", own, is_user=True)],
+            window=window_of(question.model),
+            system=count(question.system or ""),
+            reserved=question.parameters.max_tokens or 0,
+        )
+        return tuple(turns[int(each)] for each in kept.ids if each)
+
+    async def keep(
+        self, job: Job, chosen: Chosen, answer: Answer, kept: "Kept", usage: Usage | None
+    ) -> str | None:
+        """Keep a response and, if that was asked for, its conversation, whose id is returned."""
+        asked, before = kept.asked, kept.before
+        stored = await self._in_conversation(job, chosen, answer, before) if asked.store else None
+        conversation_id = stored.conversation_id if stored else None
+        if asked.kept:
+            response = orjson.dumps(kept.teller.final(conversation_id, usage)).decode()
+            document = KeptResponse(
+                kept.teller.response.id,
+                before.ids,
+                kept.given,
+                response,
+                conversation_id,
+                stored.message_id if stored else None,
+            )
+            await asyncio.to_thread(self._responses.add, job.caller.id, document)
+        return conversation_id
+
+    async def _in_conversation(self, job: Job, chosen: Chosen, answer: Answer, before: Before) -> Stored:
+        """LibreChat has calls of tools, their results and what follows as one answer: it is the same that goes on."""
+        question, last, owner = job.question, before.last, job.caller.id
+        count = self._keeper.count_tokens
+        pending = unanswered(before.turns) if question.turns and question.turns[0].role == "tool" else ()
+        said = await asyncio.to_thread(said_in, (*pending, *question.turns), answer.first, count)
+        if pending and last and last.conversation_id and last.message_id:
+            stored = Stored(last.conversation_id, last.message_id)
+            if await asyncio.to_thread(self._responses.claim, owner, last.id):
+                place = owner, last.conversation_id, last.message_id
+                await asyncio.to_thread(self._keeper.exchanges.amend, *place, said[0])
+                said = said[1:]
+            if not said:
+                return stored
+        return await self._keeper.store(
+            owner,
+            question,
+            said,
+            chosen,
+            answer.whole_text,
+            variables=job.reach.variables,
+            parent=last.message_id if last else None,
+        )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Keeps one response, as `echo.completions.answering.Keep`."""
+
+    service: ResponseService
+    asked: Asked
+    before: Before
+    given: str
+    teller: ResponseTeller
+
+    async def __call__(self, job: Job, chosen: Chosen, answer: Answer, usage: Usage | None) -> str | None:
+        """See `ResponseService.keep`."""
+        return await self.service.keep(job, chosen, answer, self, usage)
+
+
+def unanswered(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """What the model has said and done since the user last spoke."""
+    last = max((at for at, turn in enumerate(turns) if turn.role == "user"), default=-1)
+    return tuple(turns[last + 1 :])
