@@ -26,6 +26,8 @@ DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 BEARER_CHALLENGE = 'Bearer realm="echo"'
 # Where programs speak to Echo as they speak to OpenAI.
 OPENAI_PATHS = "/v1/"
+# And where as they speak to Anthropic.
+ANTHROPIC_PATH = "/v1/messages"
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,17 @@ class UnsupportedMediaType(ApiError):
     default_message = "This operation does not take that type of content."
 
 
+class RangeNotSatisfiable(ApiError):
+    """The range lies behind the end of the file; `Content-Range` says how long that is (RFC 9110, 15.5.17)."""
+
+    status = 416
+    default_code = "range_not_satisfiable"
+    default_message = "The file has no such range."
+
+    def __init__(self, size: int) -> None:
+        super().__init__(headers={"Content-Range": f"bytes */{size}"})
+
+
 class Unprocessable(ApiError):
     """Well formed and valid, but its meaning is refused."""
 
@@ -193,6 +206,14 @@ class ProviderLimited(TooManyRequests):
 
 class InternalError(ApiError):
     """A fault of the server; the client learns nothing more."""
+
+
+class NoDownloadUrl(ApiError):
+    """No cloud store has the file; LibreChat's status for one on its disk (RFC 9110, section 15.6.2)."""
+
+    status = 501
+    default_code = "no_download_url"
+    default_message = "The file is on this server: download it from here."
 
 
 class BadGateway(ApiError):
@@ -309,6 +330,38 @@ def openai_error(error: ApiError) -> dict[str, Any]:
     }
 
 
+# The same of Anthropic's: https://platform.claude.com/docs/en/api/errors.
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
+
+# A code of Anthropic's own, by which its clients know that they must send the whole conversation.
+NO_THREADS = "thread_unsupported_request"
+
+
+def anthropic_error(error: ApiError) -> dict[str, Any]:
+    """The `error` object of Anthropic's API, with our code beside it."""
+    default = "api_error" if error.status >= 500 else "invalid_request_error"
+    details = {"details": {"error_code": error.code}} if error.code == NO_THREADS else {}
+    return {
+        "type": _ANTHROPIC_TYPES.get(error.status, default),
+        "message": openai_error(error)["message"],
+        "code": error.code,
+        **details,
+    }
+
+
+def speaks_anthropic(path: str) -> bool:
+    """Whether clients of Anthropic's ask at that path."""
+    return path == ANTHROPIC_PATH or path.startswith(f"{ANTHROPIC_PATH}/")
+
+
 @dataclass(frozen=True)
 class RenderedError:
     """A complete error response: status, headers (with the content type) and the JSON body."""
@@ -321,14 +374,18 @@ class RenderedError:
 def render(error: ApiError, *, request_id: str | None = None, path: str = "") -> RenderedError:
     """The response for an error; the only place that knows the shape of the body.
 
-    Under `/v1` the body says the same once more as OpenAI's clients read it.
+    Under `/v1` the body says the same once more as OpenAI's clients read it, or as Anthropic's do.
     """
     payload: dict[str, Any] = {"message": error.message, "code": error.code, "status": error.status}
     if error.errors:
         payload["errors"] = [{"field": item.field, "message": item.message} for item in error.errors]
     if request_id:
         payload["requestId"] = request_id
-    if path.startswith(OPENAI_PATHS):
+    if speaks_anthropic(path):
+        payload |= {"type": "error", "error": anthropic_error(error)}
+        if request_id:
+            payload["request_id"] = request_id
+    elif path.startswith(OPENAI_PATHS):
         payload["error"] = openai_error(error)
     payload |= error.librechat
     return RenderedError(

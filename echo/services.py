@@ -94,6 +94,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         providers,
         transcriber,
         count_tokens,
+        completions.answering,
     )
     return Services(
         access=access.access,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from echo.errors import NotFound
 from echo.files import Upload
 from echo.files.downloads import Download, download
 from echo.handling.caller import Caller
@@ -37,6 +36,4 @@ def delete_files(services: Services, caller: Caller, *, body: Json) -> Json:
 
 def download_file(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Download:
     """The content of a file of the caller, as an attachment."""
-    if user_id != caller.id:
-        raise NotFound
-    return download(services.library.file_store, services.library.files.get(caller.id, file_id))
+    return download(services.library.file_store, services.library.uploads.find(caller, user_id, file_id))

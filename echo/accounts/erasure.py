@@ -12,6 +12,7 @@ from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.operator.erasure import Erasure
+from storage.operator.skill_bytes import SkillBytes
 from storage.runs.runs import RunRepository
 
 # Until then every worker has noticed that a session or an API key has ended and that runs are to stop, and requests
@@ -35,6 +36,7 @@ class AccountEraser:
         self, database: Database, files: FileStore, *, settle_seconds: float = SETTLE_SECONDS
     ) -> None:
         self._erasure = Erasure(database)
+        self._skill_bytes = SkillBytes(database)
         self._bans = BanRepository(database)
         self._sessions = SessionRepository(database)
         self._api_keys = ApiKeyRepository(database)
@@ -63,5 +65,14 @@ class AccountEraser:
 
     def _sweep(self, owner: str) -> tuple[Counter[str], Removed]:
         # The bytes first: while a record is there, a second run is sure to be made.
+        self._settle_skills(owner)
         files = self._files.delete_all(owner)
         return self._erasure.sweep(owner), files
+
+    def _settle_skills(self, owner: str) -> None:
+        """Files of skills that go or stay otherwise than their bytes, which lie with who sent them."""
+        for record in self._skill_bytes.of_others(owner):
+            self._files.delete({**record, "user": str(record.get("author"))})
+        for record, heir in self._skill_bytes.that_stay(owner):
+            if filepath := self._files.copy_to({**record, "user": owner}, heir):
+                self._skill_bytes.hand_over(owner, record, heir, filepath)

@@ -4,9 +4,8 @@ Who may ask, how many at once, of which model and with which words; the pulse of
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,7 +17,8 @@ from echo.completions.keeping import Earlier
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import counted
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
-from echo.errors import ApiError, BadGateway, TooManyRequests
+from echo.completions.under_way import OpenCompletions
+from echo.errors import ApiError, BadGateway
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
@@ -35,7 +35,6 @@ from echo.providers.chat import (
 
 # A client that waits for a whole answer has mostly given up by then; OpenAI's own wait ten minutes.
 WHOLE_SECONDS = 600.0
-RETRY_SECONDS = 5
 # A body, its status and headers.
 Reply = tuple[dict[str, Any] | EventStream, int, Mapping[str, str]]
 
@@ -59,8 +58,10 @@ class Teller(Protocol):
 
     answer: Answer
     counts: bool
-    # The frame that keeps a connection alive.
-    silent: bytes
+
+    @property
+    def silent(self) -> bytes:
+        """The frame that keeps a connection alive."""
 
     def take(self, event: Event) -> None:
         """Add an event of an answer that is told as an object."""
@@ -83,27 +84,6 @@ class Teller(Protocol):
 
 # Stores what is to be stored of an answer, once it is whole; what it returns, the teller gets.
 Keep = Callable[[Job, Chosen, Answer, Usage | None], Awaitable[str | None]]
-
-
-class OpenCompletions:
-    """How many completions each account has under way in this process; used on the event loop only."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[str] = Counter()
-
-    @contextmanager
-    def one(self, owner: str) -> Iterator[None]:
-        """One more, while the context lasts. Raises `TooManyRequests`."""
-        if self._open[owner] >= self._most:
-            raise TooManyRequests(RETRY_SECONDS)
-        self._open[owner] += 1
-        try:
-            yield
-        finally:
-            self._open[owner] -= 1
-            if not self._open[owner]:
-                del self._open[owner]
 
 
 class Answering:

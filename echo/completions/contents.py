@@ -28,6 +28,8 @@ DATA_URL = re.compile(r"data:[^,]{0,200};base64,(?P<content>.+)", re.ASCII | re.
 # Both alphabets of RFC 4648; what is missing at the end is no harm.
 BASE64 = re.compile(r"(?P<content>[A-Za-z0-9+/_-]+)={0,2}")
 MAX_ADDRESS = 8192
+# Far more than providers take (OpenAI: ten levels), and less than what cannot be written as JSON any more.
+MAX_DEPTH = 100
 ADDRESS = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 URL_SAFE = str.maketrans("-_", "+/")
 
@@ -62,18 +64,18 @@ def _read_part(part: Mapping[str, Any], place: str, number: int) -> Part | None:
 def _read_picture(picture: Mapping[str, Any], place: str, number: int) -> Attachment | PictureAddress:
     url, detail = picture.get("url", ""), picture.get("detail") or None
     if ADDRESS.fullmatch(url):
-        return PictureAddress(_checked(url, place), detail)
+        return PictureAddress(checked_address(url, place), detail)
     matched = DATA_URL.fullmatch(url)
     if matched is None:
         raise refused(place, NO_ADDRESS)
-    content = _decoded(matched["content"], place)
-    kind = _kind(content, "", place, NO_PICTURE)
+    content = decoded(matched["content"], place)
+    kind = kind_of(content, "", place, NO_PICTURE)
     if kind not in IMAGE_TYPES:
         raise refused(place, NO_PICTURE)
     return Attachment(f"picture-{number}.{kind.partition('/')[2]}", kind, content, detail)
 
 
-def _checked(url: str, place: str) -> str:
+def checked_address(url: str, place: str) -> str:
     """An address that goes to the provider as it is. Where that runs beside us, it must not reach our neighbours."""
     try:
         parsed = URL(url)
@@ -86,8 +88,8 @@ def _checked(url: str, place: str) -> str:
 
 
 def _read_audio(audio: Mapping[str, Any], place: str, number: int) -> Attachment:
-    content = _decoded(_payload(audio.get("data") or ""), place)
-    kind = _kind(content, "", place, "is no sound of a type that is accepted")
+    content = decoded(_payload(audio.get("data") or ""), place)
+    kind = kind_of(content, "", place, "is no sound of a type that is accepted")
     # A WebM or MP4 file may be either.
     kind = {"video/webm": "audio/webm", "video/mp4": "audio/mp4"}.get(kind, kind)
     if not kind.startswith("audio/"):
@@ -99,9 +101,9 @@ def _read_file(file: Mapping[str, Any], place: str, number: int) -> Attachment:
     if file.get("file_id"):
         raise refused(place, "must have file_data: there are no files of OpenAI's here")
     name = file.get("filename") or f"file-{number}"
-    content = _decoded(_payload(file.get("file_data") or ""), place)
+    content = decoded(_payload(file.get("file_data") or ""), place)
     no_file = "is neither a PDF nor a picture nor a text in UTF-8"
-    kind = _kind(content, name, place, no_file)
+    kind = kind_of(content, name, place, no_file)
     if kind != PDF and kind not in IMAGE_TYPES and kind not in TEXT_TYPES:
         raise refused(place, no_file)
     # Markup, not a picture: SVG goes as the text that it is.
@@ -113,7 +115,7 @@ def _payload(text: str) -> str:
     return matched["content"] if matched else text
 
 
-def _decoded(text: str, place: str) -> bytes:
+def decoded(text: str, place: str) -> bytes:
     """The bytes of base64 as programs write it: in either alphabet, in lines, escaped for a URL, without padding."""
     matched = BASE64.fullmatch("".join((unquote(text) if "%" in text else text).split()))
     if matched is None:
@@ -125,7 +127,8 @@ def _decoded(text: str, place: str) -> bytes:
         raise refused(place, "is not in base64") from error
 
 
-def _kind(content: bytes, name: str, place: str, reason: str) -> str:
+def kind_of(content: bytes, name: str, place: str, reason: str) -> str:
+    """The media type that the bytes have; raises `Unprocessable` with the reason where they have none."""
     try:
         return find_type(BytesIO(content), name)
     except UnsupportedMediaType as error:
@@ -133,9 +136,20 @@ def _kind(content: bytes, name: str, place: str, reason: str) -> str:
 
 
 def refused(place: str, reason: str) -> Unprocessable:
-    """The error for messages that cannot be sent; `place` is the path of what is wrong."""
+    """The error for a request that cannot be sent; `place` is the path of what is wrong."""
     return Unprocessable(
-        f"The messages cannot be sent to a model: {place} {reason}.",
+        f"The request cannot be sent to a model: {place} {reason}.",
         code="unsupported_content",
         errors=(FieldError(place, reason),),
     )
+
+
+def check_depth(value: Any, place: str) -> None:
+    """Raise `Unprocessable` for what is nested more deeply than any schema of a tool is."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (each for each in level if isinstance(each, dict | list))
+        level = [each for one in inner for each in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return
+    raise refused(place, "is nested too deeply")

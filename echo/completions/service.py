@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from echo.accounts.metering import Meter
-from echo.completions.answering import Answering, Job, OpenCompletions
+from echo.completions.answering import Answering, Job
 from echo.completions.answers import Answer, logprobs_object
 from echo.completions.asking import Question
 from echo.completions.keeping import Keeper
 from echo.completions.models import Chosen, Models
 from echo.completions.objects import DONE, SILENT, Completion, error_frame, model_list, usage_object
+from echo.completions.under_way import OpenCompletions
 from echo.errors import ApiError
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending

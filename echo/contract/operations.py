@@ -3,27 +3,24 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
-from urllib.parse import quote
 
 import flask
 import orjson
-from werkzeug.wsgi import FileWrapper
 
 from echo.contract.document import JSON, Operation
+from echo.contract.file_answers import disposition, empty_response, file_response
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.handling.event_stream import EventStream, EventStreamResponse
 from echo.handling.file_body import FileBody
 from echo.handling.large_answers import SMALL_BYTES, LargeAnswers, Share
 from echo.handling.pending import Pending, PendingResponse
-from echo.handling.scope import ARGUMENTS, CALLER, CLIENT
+from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, CONDITIONS
 from echo.handling.stream_body import JsonItems, StreamBody, StreamedResponse
 
 Handler = Callable[..., Any]
-
-CHUNK_BYTES = 256 * 1024
 
 _INJECTED = {"services", "caller", "client"}
 
@@ -49,7 +46,7 @@ class BoundOperation:
         self.operation = operation
         self._large = large or LargeAnswers(most=sys.maxsize, most_of_one=sys.maxsize)
         self._handler = handler
-        parameters = inspect.signature(handler).parameters
+        parameters = parameters_of(handler)
         self._services = {"services": services} if "services" in parameters else {}
         self._wants_caller = "caller" in parameters
         self._wants_client = "client" in parameters
@@ -59,7 +56,8 @@ class BoundOperation:
         """Answer the request whose arguments stand in the WSGI environment."""
         environ = flask.request.environ
         caller = environ[CALLER]
-        return self._respond(caller.id if caller else "", self.handle(environ))
+        respond = partial(self._respond, caller.id if caller else "", environ[CONDITIONS])
+        return respond(self.handle(environ))
 
     def handle(self, request: Mapping[str, Any]) -> Any:
         """The handler's reply for the arguments, the caller and the client that stand in the request."""
@@ -70,14 +68,14 @@ class BoundOperation:
             arguments["client"] = request[CLIENT]
         return self._handler(**self._services, **arguments)
 
-    def _respond(self, owner: str, reply: Any) -> flask.Response:
+    def _respond(self, owner: str, asked: Mapping[str, str], reply: Any) -> flask.Response:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, StreamBody | JsonItems):
             return self._streamed(owner, body, status, headers)
         if isinstance(body, FileBody):
-            return file_response(body, status, headers)
+            return file_response(body, status, headers, asked)
         if isinstance(body, Pending):
-            return PendingResponse(body, partial(self._respond, owner))
+            return PendingResponse(body, partial(self._respond, owner, asked))
         if isinstance(body, EventStream):
             return EventStreamResponse(body, status, dict(headers))
         return empty_response(status, headers) if body is None else self._whole(owner, body, status, headers)
@@ -125,25 +123,6 @@ def encode(body: Any) -> tuple[bytes, str]:
     return orjson.dumps(body), JSON
 
 
-def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response without a body, which has no media type either."""
-    response = flask.Response(b"", status, headers)
-    response.headers.remove("Content-Type")
-    return response
-
-
-def file_response(body: FileBody, status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response that streams the file."""
-    stream = FileWrapper(body.path.open("rb"), CHUNK_BYTES)
-    response = flask.Response(stream, status, headers, direct_passthrough=True)
-    response.headers["Content-Type"] = body.content_type
-    response.headers["Content-Length"] = str(body.path.stat().st_size)
-    response.headers["Content-Disposition"] = disposition(
-        "inline" if body.inline else "attachment", body.filename
-    )
-    return response
-
-
 def checked_response(pieces: Iterator[bytes], status: int, headers: Mapping[str, str]) -> flask.Response:
     """A response that streams JSON which is held against the contract where it is made."""
     response = StreamedResponse(pieces, status, headers, is_checked=True)
@@ -161,15 +140,10 @@ def stream_response(
     return response
 
 
-def disposition(kind: str, filename: str) -> str:
-    """The header's value; the name is given in RFC 6266's extended form, so any script works."""
-    return f"{kind}; filename*=UTF-8''{quote(filename, safe='')}"
-
-
 def check_signature(operation: Operation, handler: Handler) -> None:
     """Raise `HandlerMismatch` unless the handler takes every declared argument and needs no other."""
     declared = declared_arguments(operation)
-    parameters = inspect.signature(handler).parameters
+    parameters = parameters_of(handler)
     taken = set(parameters) - _INJECTED
     needed = {name for name in taken if parameters[name].default is inspect.Parameter.empty}
     if missing := set(declared) - taken:
@@ -177,6 +151,12 @@ def check_signature(operation: Operation, handler: Handler) -> None:
     always = {name for name, is_certain in declared.items() if is_certain}
     if extra := needed - always:
         raise HandlerMismatch(f"{operation.handler_name} needs {sorted(extra)}, which may be absent")
+
+
+@cache
+def parameters_of(handler: Handler) -> Mapping[str, inspect.Parameter]:
+    """A function's parameters by their names, in its order; looked up once."""
+    return inspect.signature(handler).parameters
 
 
 def declared_arguments(operation: Operation) -> dict[str, bool]:

@@ -168,6 +168,20 @@ class FileStore:
                 "a deleted file is still on the disk", filepath=record.get("filepath"), why=error.strerror
             )
 
+    def copy_to(self, record: Mapping[str, Any], owner: str) -> str | None:
+        """Copy the file of a record to another owner; the new `filepath`, None for one that is not here.
+
+        Raises `OSError`.
+        """
+        try:
+            path = self.path(record)
+        except NotFound:
+            return None
+        name = str(uuid.uuid4())
+        with path.open("rb") as stream:
+            self._write(stream, UPLOADS, owner, name)
+        return f"/{UPLOADS}/{owner}/{name}"
+
     def delete_all(self, owner: str) -> Removed:
         """Remove all that lies in the owner's directories, recorded or not, and the directories. Raises `OSError`."""
         if not _OWNER.fullmatch(owner):

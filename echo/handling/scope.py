@@ -3,6 +3,8 @@
 ARGUMENTS = "echo.arguments"
 CALLER = "echo.caller"
 CLIENT = "echo.client"
+# What a WSGI environment has for files: see `echo.handling.conditions`.
+CONDITIONS = "echo.conditions"
 # Set where a HEAD is answered as a GET.
 IS_HEAD = "echo.is_head"
 OPERATION = "echo.operation"

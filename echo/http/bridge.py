@@ -11,7 +11,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
@@ -23,9 +23,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from echo.contract.responses import CHECKED
 from echo.errors import ServiceUnavailable
+from echo.handling.conditions import conditions
 from echo.handling.event_stream import EventStreamResponse
 from echo.handling.pending import PendingResponse
-from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, OPERATION
+from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, CONDITIONS, OPERATION
 from echo.handling.stream_body import StreamedResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
@@ -224,7 +225,7 @@ def close_pieces(pieces: Any) -> None:
         pieces.close()
 
 
-def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
+def make_environ(scope: Scope) -> dict[str, Any]:
     """The WSGI environment: what Flask itself asks for, and the request as the handler gets it."""
     return {
         "REQUEST_METHOD": scope["method"],
@@ -244,5 +245,6 @@ def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
         ARGUMENTS: scope[ARGUMENTS],
         CALLER: scope[CALLER],
         CLIENT: scope[CLIENT],
+        CONDITIONS: conditions(scope),
         OPERATION: scope[OPERATION],
     }

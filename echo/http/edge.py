@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.responses import send_rendered
-from echo.errors import InternalError, render
+from echo.errors import InternalError, render, speaks_anthropic
 from echo.handling.scope import CLIENT, IS_HEAD, OPERATION, REQUEST_ID
 from echo.http.client import read_client
 from echo.observation.meter import RequestMeter
@@ -100,6 +100,9 @@ class Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-Id"] = self.request_id
+        if speaks_anthropic(self.scope["path"]):
+            # Where Anthropic's clients look for it.
+            headers["request-id"] = self.request_id
         # Headers of a 304 replace those of the stored response (RFC 9111, section 3.2), whose own may be others.
         for name, value in SECURITY_HEADERS.items() if self.status != 304 else ():
             headers.setdefault(name, value)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from echo.agents.service import Agents
-from echo.errors import PayloadTooLarge, Unprocessable
+from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files import FileStore
 from echo.files.kinds import unsupported
 from echo.files.names import shown_name
@@ -76,6 +76,12 @@ class Uploads:
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
         return document
+
+    def find(self, caller: Caller, owner: str, file_id: str) -> Document:
+        """The record of a file whose address names its owner. Raises `NotFound` unless that is the caller."""
+        if owner != caller.id:
+            raise NotFound
+        return self._files.get(caller.id, file_id)
 
     def delete(self, owner: str, file_ids: Iterable[str]) -> int:
         """Delete those of these files that are the owner's, with their bytes; how many there were."""

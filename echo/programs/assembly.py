@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from echo.accounts.metering import Meter
 from echo.accounts.standing import Standing
-from echo.completions.answering import OpenCompletions
+from echo.completions.answering import Answering
 from echo.completions.models import Models
+from echo.completions.under_way import OpenCompletions
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
+from echo.programs.anthropic.service import MessageService
 from echo.programs.audio import AudioService
 from echo.programs.embeddings import EmbeddingService
 from echo.programs.images import ImageService
@@ -30,6 +32,7 @@ class ProgramParts:
     providers: ProviderParts
     transcriber: Transcriber
     count_tokens: Callable[[str], int]
+    answering: Answering
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Programs:
     audio: AudioService
     embeddings: EmbeddingService
     images: ImageService
+    messages: MessageService
 
     def model(self, caller: Caller, name: str) -> Pending:
         """One model that the caller reaches, in OpenAI's shape."""
@@ -63,4 +67,5 @@ def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
         AudioService(work, parts.transcriber),
         EmbeddingService(work, parts.count_tokens),
         ImageService(work),
+        MessageService(parts.answering, work, parts.count_tokens),
     )

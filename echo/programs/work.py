@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from echo.accounts.metering import Meter, Spending
 from echo.accounts.standing import Refusal, Standing, unless
-from echo.completions.answering import WHOLE_SECONDS, OpenCompletions
+from echo.completions.answering import WHOLE_SECONDS
 from echo.completions.models import Models, Reach
+from echo.completions.under_way import OpenCompletions
 from echo.errors import BadGateway, Unprocessable
 from echo.handling.caller import Caller
 from echo.programs.offers import Offers, Picked

@@ -1,5 +1,6 @@
 """Anthropic's messages: https://platform.claude.com/docs/en/api/messages."""
 
+from dataclasses import replace
 from typing import Any
 
 from echo.errors import Unprocessable
@@ -29,6 +30,8 @@ from echo.settings import ProviderSettings
 # The version before 2026-10-21: from that one on no model takes a temperature any more, also those that knew it.
 API_VERSION = "2023-06-01"
 # What cannot be left out where the API refuses it: the answer would be another.
+# What of a request is counted.
+COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
 NEEDED = ("max_tokens", "system", "tools", "tool_choice", "output_config")
 
 
@@ -45,6 +48,18 @@ class AnthropicDialect:
     def short(self, request: ChatRequest, access: Access) -> Call:
         """The request for one answer."""
         return self._call(request, access, stream=False)
+
+    def count(self, request: ChatRequest, access: Access) -> Call:
+        """The request for the number of tokens that a model would read."""
+        call = self._call(request, access, stream=False)
+        body = {name: call.body[name] for name in COUNTED if name in call.body}
+        return replace(
+            call,
+            url=f"{call.url}/count_tokens",
+            body=body,
+            parameters=call.parameters & body.keys(),
+            optional=call.optional & body.keys(),
+        )
 
     def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
         refuse_missing(request, MISSING, "Anthropic")

@@ -14,7 +14,7 @@ from echo.providers.anthropic_models import (
 )
 from echo.providers.asked import NamedTool, Tool
 from echo.providers.chat import ChatRequest, Reasoning
-from echo.providers.schemas import Rules, cut
+from echo.providers.schemas import Rules, cut, flat
 
 # What Anthropic has not; what of it changes what an answer means is refused, the rest left out (`asked.MEANINGFUL`).
 MISSING = (
@@ -52,7 +52,7 @@ def parameters(request: ChatRequest) -> dict[str, Any]:
     None takes these while it thinks. `effort` is for `output_config`.
     """
     thinking = _thinking(request)
-    sampling = takes_sampling(request.model) and thinking is None
+    sampling = takes_sampling(request.model) and (thinking is None or request.thinking == "off")
     temperature = request.temperature if sampling else None
     top_p = request.top_p if generation(request.model) < (4, 1) or temperature is None else None
     return {
@@ -76,9 +76,13 @@ def _effort(request: ChatRequest) -> str | None:
 
 
 def _thinking(request: ChatRequest) -> dict[str, Any] | None:
-    """Thinking, where it is asked for and goes with the rest: a forced tool matters more."""
-    wanted = request.reasoning_effort not in (None, "none")
-    if not (wanted and thinks(request.model)) or _is_forced(request):
+    """Thinking, where it is asked for and goes with the rest: a forced tool or an answer that has begun wins."""
+    if not thinks(request.model):
+        return None
+    if request.thinking == "off":
+        return {"type": "disabled"}
+    begun = bool(request.turns) and request.turns[-1].role == "assistant"
+    if not _is_wanted(request) or begun or _is_forced(request):
         return None
     if not thinks_as_needed(request.model):
         return None if _lacks_thinking(request) else _thinking_within(request)
@@ -87,8 +91,15 @@ def _thinking(request: ChatRequest) -> dict[str, Any] | None:
     return {"type": "adaptive", **shown}
 
 
+def _is_wanted(request: ChatRequest) -> bool:
+    """Whether the model is to think: an effort asks for it, too, unless the request keeps the two apart."""
+    if request.thinking is None:
+        return request.reasoning_effort not in (None, "none")
+    return request.thinking == "on"
+
+
 def _thinking_within(request: ChatRequest) -> dict[str, Any] | None:
-    budget = BUDGETS.get(request.reasoning_effort or "")
+    budget = request.thinking_tokens or BUDGETS.get(request.effort or "")
     if budget is None:
         return None
     budget = min(budget, (request.max_tokens or budget + 1) - 1)
@@ -118,7 +129,7 @@ def tools(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def _tool(tool: Tool, *, strict: bool) -> dict[str, Any]:
-    schema = {"type": "object", **(tool.parameters or {})}
+    schema = flat(tool.parameters)
     made: dict[str, Any] = {"name": tool.name, "input_schema": schema}
     if tool.strict and strict:
         made = {**made, "input_schema": cut(schema, SCHEMAS), "strict": True}

@@ -85,6 +85,7 @@ class MessageReader(Reading):
             return self._usage(dig(value, "message", "usage"))
         if kind == "message_delta":
             self.ended(dig(value, "delta", "stop_reason"), FINISH)
+            self.stop_sequence = text_at(value, "delta", "stop_sequence") or self.stop_sequence
             return [*self._stop_all(), *self._usage(value.get("usage"))]
         if kind == "message_stop":
             self.done = True

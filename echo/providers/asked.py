@@ -38,9 +38,18 @@ class ResponseFormat:
     strict: bool | None = None
 
 
+# Whether a model is to think before it answers. "unsaid" leaves it to the model, whatever the effort.
+Thinking = Literal["on", "off", "unsaid"]
+# Up to how many tokens to think with an effort goes, for providers that take no number.
+EFFORTS = ((4096, "low"), (16_384, "medium"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What steers an answer; None leaves it to the provider."""
+    """What steers an answer; None leaves it to the provider.
+
+    Without `thinking` a `reasoning_effort` asks for it. `thinking_tokens` are the most to think with.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -50,6 +59,8 @@ class Parameters:
     presence_penalty: float | None = None
     top_k: int | None = None
     reasoning_effort: str | None = None
+    thinking: Thinking | None = None
+    thinking_tokens: int | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -64,6 +75,17 @@ class Parameters:
     verbosity: str | None = None
     modalities: tuple[str, ...] = ()
     web_search_options: Mapping[str, Any] | None = None
+
+    @property
+    def effort(self) -> str | None:
+        """How much to reason, for providers that know nothing but an effort."""
+        if self.thinking == "off":
+            return "none"
+        if self.reasoning_effort or self.thinking != "on":
+            return self.reasoning_effort
+        tokens = self.thinking_tokens
+        # Anthropic's own, where nothing is said.
+        return next((effort for most, effort in EFFORTS if tokens and tokens <= most), "high")
 
     def set_names(self) -> frozenset[str]:
         """The parameters that ask for something beyond what a provider does anyhow."""

@@ -18,6 +18,8 @@ from echo.providers.reading import Joiner, dig, whole_text_at
 
 # More at once are no answer to anything.
 MAX_CALLS = 128
+# Gateways hide signatures in ids. A name that is longer is none of a tool that was offered.
+MAX_ID = MAX_NAME = 8000
 
 
 @dataclass
@@ -61,7 +63,7 @@ class CallPieces:
 
     def _piece(self, piece: dict[str, Any], place: int | None, *, whole: bool) -> Iterator[ToolCallDelta]:
         function = piece.get("function") if isinstance(piece.get("function"), dict) else piece
-        name, arguments = whole_text_at(function, "name"), as_text(dig(function, "arguments"))
+        name, arguments = whole_text_at(function, "name")[:MAX_NAME], as_text(dig(function, "arguments"))
         index = piece.get("index")
         if whole:
             # Each time the message is told again, and may have grown.
@@ -88,7 +90,7 @@ class CallPieces:
         self, piece: Any, index: Any, place: int | None, name: str, arguments: str, *, grows: bool
     ) -> _Call | None:
         """The call that a piece belongs to, a new one where it begins one; None for a piece of nothing."""
-        told_id = whole_text_at(piece, "id")
+        told_id = known_id(piece)
         known = self._known(index, place, told_id, name)
         if known is not None and (grows or not _begins_another(known, told_id, name, arguments)):
             return known
@@ -136,6 +138,12 @@ def as_text(arguments: Any) -> str:
     if isinstance(arguments, str):
         return arguments
     return json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict | list) else ""
+
+
+def known_id(piece: Any) -> str:
+    """The id that a piece tells, empty where it tells none that can be given back."""
+    told = whole_text_at(piece, "id")
+    return told if len(told) <= MAX_ID else ""
 
 
 def made_id() -> str:

@@ -95,11 +95,12 @@ class Usage:
 class Finished:
     """The model has ended; `reason` says why, `others` why the further ones of several answers did.
 
-    Nothing follows.
+    `stop_sequence` is which of the texts to stop at it was, where the provider tells. Nothing follows.
     """
 
     reason: FinishReason
     others: tuple[FinishReason, ...] = ()
+    stop_sequence: str | None = None
 
 
 Event = (

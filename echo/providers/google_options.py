@@ -47,13 +47,14 @@ def generation_config(request: ChatRequest) -> dict[str, Any]:
 
 def _thinking(request: ChatRequest) -> dict[str, Any] | None:
     """How much to think, by a level for newer models, by tokens for those before; the thoughts are shown."""
-    effort = request.reasoning_effort or ""
+    effort = request.effort or ""
     version = VERSION.match(request.model.removeprefix("models/"))
     if is_new(request.model) and (level := LEVELS.get(effort)):
         return {"thinkingLevel": level, "includeThoughts": True}
     # Those before 2.5 do not think, and refuse to be told.
     if version and request.model.removeprefix("models/").startswith("gemini-2.5") and effort in BUDGETS:
-        return {"thinkingBudget": BUDGETS[effort], "includeThoughts": BUDGETS[effort] > 0}
+        budget = min(request.thinking_tokens or BUDGETS[effort], BUDGETS["high"])
+        return {"thinkingBudget": budget, "includeThoughts": budget > 0}
     return None
 
 

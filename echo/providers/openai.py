@@ -76,7 +76,7 @@ class OpenAIDialect:
             "stop": None if reasoning else list(request.stop[:MAX_STOPS]) or None,
             "frequency_penalty": None if reasoning else request.frequency_penalty,
             "presence_penalty": None if reasoning else request.presence_penalty,
-            "reasoning_effort": request.reasoning_effort if self._takes_effort(request.model) else None,
+            "reasoning_effort": request.effort if self._takes_effort(request.model) else None,
             **self._further(request),
         }
 

@@ -60,6 +60,18 @@ def cut(schema: Any, rules: Rules, depth: int = 0) -> dict[str, Any]:
     return {**made, "description": _described(made.get("description"), untold)} if untold else made
 
 
+def flat(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The schema of arguments as one object, for providers that take no choice at its top.
+
+    What any of the alternatives has may be given then, and nothing of what only some of them demand must be.
+    """
+    given = dict(schema or {})
+    parts = _mappings(given.pop("allOf", ()))
+    choices = [each for name in ("anyOf", "oneOf") for each in _mappings(given.pop(name, ()))]
+    loose = [{"properties": each.get("properties")} for each in choices]
+    return {**_united([*loose, *parts, given]), "type": "object"}
+
+
 def _takes(rules: Rules, name: str, value: Any) -> bool:
     if name == "format":
         return rules.formats is None or value in rules.formats
@@ -96,8 +108,8 @@ def _usual(schema: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _mappings(values: Sequence[Any]) -> list[Mapping[str, Any]]:
-    return [value for value in values if isinstance(value, Mapping)]
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
 
 
 def _united(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -105,6 +117,7 @@ def _united(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     whole = {name: value for part in parts for name, value in part.items()}
     properties = [part["properties"] for part in parts if isinstance(part.get("properties"), Mapping)]
     required = [part["required"] for part in parts if isinstance(part.get("required"), list)]
+    whole.pop("properties", None)
     if properties:
         whole["properties"] = {name: value for each in properties for name, value in each.items()}
     if required:

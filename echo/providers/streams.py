@@ -28,12 +28,13 @@ class EventReader(Protocol):
 
     `finish` is why the model ended, once that was told, and `reason` the provider's own word for it; `called` says
     that the model asked for a tool, `done` that the stream has said that it is over. `others` are the reasons of
-    further answers, where several were asked for.
+    further answers, where several were asked for, `stop_sequence` is the text that the model stopped at.
     """
 
     finish: FinishReason | None
     others: tuple[FinishReason, ...]
     reason: str
+    stop_sequence: str | None
     called: bool
     done: bool
 
@@ -51,6 +52,7 @@ class Reading:
         self.finish: FinishReason | None = None
         self.others: tuple[FinishReason, ...] = ()
         self.reason = ""
+        self.stop_sequence: str | None = None
         self.called = False
         self.done = False
         self._joiners: dict[object, Joiner] = {}
@@ -162,7 +164,7 @@ async def read_answer(body: Body, reader: EventReader, *, tools: bool = False) -
         yield event
     if not measure.answered and (reader.called or reader.finish not in ("stop", "length")):
         raise without_answer(reader.finish, reader.reason, called=reader.called, tools=tools)
-    yield Finished(_reason(reader.finish, called=measure.called), reader.others)
+    yield Finished(_reason(reader.finish, called=measure.called), reader.others, reader.stop_sequence)
 
 
 def _reason(told: FinishReason, *, called: bool) -> FinishReason:

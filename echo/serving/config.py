@@ -1,5 +1,7 @@
 """Uvicorn's configuration, with what Echo limits of connections."""
 
+import asyncio
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,16 @@ class ServerConfig(uvicorn.Config):
     """A configuration whose connections are `echo.serving.connection.LimitedProtocol`.
 
     It goes to the workers pickled, so the protocol finds here what it needs. `largest_body` is the most bytes that
-    any operation reads of a body.
+    any operation reads of a body. `hang_seconds` is how long a worker may leave its master without an answer (0: for
+    ever).
     """
 
-    def __init__(self, app: Any, *, limits: ConnectionLimits, largest_body: int, **options: Any) -> None:
+    # The one that the server of this process runs on; in the master there is none.
+    event_loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(
+        self, app: Any, *, limits: ConnectionLimits, largest_body: int, hang_seconds: int = 0, **options: Any
+    ) -> None:
         super().__init__(
             app,
             # By name: the master never loads it.
@@ -30,6 +38,17 @@ class ServerConfig(uvicorn.Config):
         )
         self.limits = limits
         self.largest_body = largest_body
+        self.hang_seconds = hang_seconds
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """Uvicorn's factory of the event loop; what it makes is remembered as `event_loop`."""
+        factory = super().get_loop_factory() or asyncio.new_event_loop
+
+        def make() -> asyncio.AbstractEventLoop:
+            self.event_loop = factory()
+            return self.event_loop
+
+        return make
 
     @cached_property
     def crowd(self) -> "Crowd":

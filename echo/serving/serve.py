@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import socket
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from echo.serving.config import ServerConfig
 from echo.serving.descriptors import raise_limit, room_for
 from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
-from echo.serving.parent import end_with_master
+from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
 from echo.webclient.installed import OFF, client_in_use
 from storage.agents.categories import AgentCategoryRepository
@@ -32,13 +31,9 @@ from storage.operator.indexes import ensure_indexes
 
 log = structlog.get_logger(__name__)
 
-GRACEFUL_SECONDS = 30
-# For a worker to start in, or to answer its master: on a busy machine uvicorn's five seconds end a replacement of the
-# workers half-way, or a worker that is merely slow.
+# For a worker to start in: on a busy machine uvicorn's five seconds end a replacement of the workers half-way.
 WORKER_SECONDS = 20
 FORM_BYTES = 1024 * 1024
-# What a worker gets on top of its thirty seconds for closing down, before it counts as stuck.
-STUCK_SECONDS = 5
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
 # For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
@@ -109,6 +104,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
         partial(worker_app, settings),
         limits=settings.connections,
         largest_body=largest_body(settings),
+        hang_seconds=settings.worker_hang_seconds,
         factory=True,
         lifespan="on",
         host=settings.host,
@@ -163,40 +159,6 @@ def worker_app(settings: Settings) -> ASGIApp:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     return app
-
-
-class Worker(multiprocess.Process):
-    """A worker process that has one server, however it is scheduled.
-
-    Uvicorn makes the server where it is first asked for, and two threads ask at once: the one that runs it, and the
-    one that tells the master whether it runs. On a busy machine each sometimes makes its own. Such a worker serves,
-    but is never known to, and a replacement of the workers waits for it in vain.
-    """
-
-    # When it counts as stuck. One that is killed is not asked first, and ends at once.
-    _end = 0.0
-
-    def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """What the process does: serve until it is told to stop, or its master is gone."""
-        end_with_master()
-        _ = self.server
-        super().target(sockets)
-
-    def terminate(self) -> None:
-        """Ask the process to stop; it has its time from now on."""
-        self._end = time.monotonic() + GRACEFUL_SECONDS + STUCK_SECONDS
-        super().terminate()
-
-    def join(self) -> None:
-        """Wait for an end that was asked for; what does not come to it in time is killed.
-
-        A worker whose event loop is stuck hears no SIGTERM, and the master would wait for it for ever.
-        """
-        self.process.join(max(STUCK_SECONDS, self._end - time.monotonic()))
-        if self.process.is_alive():
-            log.error("a worker did not stop and was killed", pid=self.process.pid)
-            self.process.kill()
-        super().join()
 
 
 # The supervisor has no parameter for it, and looks it up by this name.

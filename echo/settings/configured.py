@@ -50,6 +50,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
             balance=_balance(reader),
             custom_footer=reader.text("CUSTOM_FOOTER"),
             help_url=reader.text("HELP_AND_FAQ_URL"),
+            build=_build(reader),
         ),
     )
     config.check()
@@ -132,3 +133,18 @@ def _misspelt(reader: Reader, config: ConfigFile) -> Iterator[str]:
         like = get_close_matches(name.upper(), ours, n=1, cutoff=0.75)
         hint = f"; did you mean {like[0]}?" if like else "."
         yield f"{name} is set, and is no setting of Echo's{hint}"
+
+
+def _build(reader: Reader) -> dict[str, str | None]:
+    """What the operator says of the build, as LibreChat says it of its own; empty where nothing is said.
+
+    LibreChat asks Git for what is not set. That would be another program's history here.
+    """
+    commit = reader.text("BUILD_COMMIT")
+    said = {
+        "commit": commit,
+        "commitShort": commit[:7] if commit else None,
+        "branch": reader.text("BUILD_BRANCH"),
+        "buildDate": reader.text("BUILD_DATE"),
+    }
+    return said if any(said.values()) else {}

@@ -124,6 +124,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         host=reader.text("HOST", "127.0.0.1"),
         port=port,
         workers=reader.whole("ECHO_WORKERS", os.cpu_count() or 1, minimum=1, maximum=64),
+        worker_hang_seconds=reader.whole("ECHO_WORKER_HANG_SECONDS", 60, minimum=0, maximum=3600),
         threads=reader.whole("ECHO_THREADS", _threads(mongo_uri), minimum=1, maximum=64),
         mongo_uri=mongo_uri,
         database_seconds=reader.whole("ECHO_DATABASE_SECONDS", 10, minimum=1, maximum=3600),

@@ -218,7 +218,8 @@ class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
     `interface`, `model_specs` and `balance` are LibreChat's objects, `anyone` the part of `interface` that is shown
-    before a login. `librechat_interface` is for clients of LibreChat's contract, which has more.
+    before a login. `librechat_interface` is for clients of LibreChat's contract, which has more; `build` is its
+    `buildInfo`, empty where nothing is to be said of it.
     """
 
     interface: Mapping[str, Any] = field(default_factory=dict)
@@ -228,6 +229,7 @@ class ClientSettings:
     balance: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
     custom_footer: str | None = None
     help_url: str | None = None
+    build: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ class Settings:
     host: str
     port: int
     workers: int
+    worker_hang_seconds: int
     threads: int
     mongo_uri: str | None = field(repr=False)
     # For one operation, its repetitions included, where the URI says nothing.

@@ -80,6 +80,7 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         "socialLogins": [],
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
+        **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
 
 

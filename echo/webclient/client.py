@@ -1,7 +1,5 @@
 """LibreChat's web client, served as it was built."""
 
-import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,13 @@ from werkzeug.http import is_resource_modified, parse_accept_header
 
 from echo.contract.responses import send_rendered
 from echo.errors import NotFound, render
+from echo.handling.conditions import etag, is_range
 from echo.handling.scope import IS_HEAD, REQUEST_ID
 from echo.webclient.files import ASK_FIRST, ClientFile, find_files, is_file_name, regular
 from echo.webclient.page import Page, content_security_policy, read_page
 
 # What the server answers itself, there or not: never a page of the client.
 SERVERS_OWN = frozenset({"api", "images", "oauth"})
-# One range; all others are ignored, as RFC 9110, section 14.2 allows.
-ONE_RANGE = re.compile(r"bytes=(?:(\d{1,15})-(\d{0,15})|-\d{1,15})")
 
 
 class WebClient:
@@ -121,7 +118,7 @@ class WebClient:
         found = regular(path)
         if found is None:
             return None
-        own = {**self._file_headers, "Cache-Control": file.cache_control, "ETag": _etag(found, encoding)}
+        own = {**self._file_headers, "Cache-Control": file.cache_control, "ETag": etag(found, encoding)}
         if file.variants:
             own["Vary"] = "Accept-Encoding"
         if encoding:
@@ -155,10 +152,6 @@ def _takes_html(headers: Headers) -> bool:
     return any(quality > 0 and value.lower() == "text/html" for value, quality in accepted)
 
 
-def _etag(found: os.stat_result, encoding: str | None) -> str:
-    return f'"{found.st_mtime_ns:x}-{found.st_size:x}{"-" + encoding if encoding else ""}"'
-
-
 def _is_modified(headers: Headers, own: dict[str, str]) -> bool:
     environ: dict[str, Any] = {"REQUEST_METHOD": "GET"}
     for name in ("if-none-match", "if-modified-since"):
@@ -172,7 +165,6 @@ def _with_one_range(scope: Scope) -> Scope:
     given = Headers(scope=scope).get("range")
     if given is None:
         return scope
-    found = ONE_RANGE.fullmatch(given.replace(" ", ""))
-    if found and not (found[2] and int(found[2]) < int(found[1])):
+    if is_range(given):
         return scope
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}

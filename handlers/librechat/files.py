@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from echo.contract.operations import unpack
+from echo.errors import NoDownloadUrl
 from echo.files import Upload
 from echo.handling.caller import Caller
 from echo.handling.file_body import FileBody
@@ -21,7 +22,8 @@ Json = dict[str, Any]
 # LibreChat's: so long an upload waits with its message in a queue.
 HOLD_SECONDS = 24 * 3600
 PICTURE_HEADERS = {
-    "Cache-Control": "private, max-age=3600",
+    # Another picture has another name. After an hour it is asked again who may see this one.
+    "Cache-Control": "private, max-age=3600, immutable",
     # Opened by itself, a picture may run nothing either.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }
@@ -92,6 +94,12 @@ def download_file(
     record = schemas.file.dump_one(services.library.files.get(caller.id, file_id))
     record.pop("text", None)
     return content, status, {**headers, "X-File-Metadata": quote(json.dumps(record))}
+
+
+def get_file_download_url(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Json:
+    """Nothing, for a file of the caller's: the server's disk has no addresses, and clients download from here."""
+    services.library.uploads.find(caller, user_id, file_id)
+    raise NoDownloadUrl
 
 
 def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:

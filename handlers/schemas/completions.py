@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from echo.completions.asking import Question
+from echo.completions.contents import check_depth
 from echo.completions.messages import read_messages
 from echo.providers.chat import NamedTool, Parameters, ResponseFormat, Tool, ToolChoice
 from handlers.schemas.base import Input, Text
@@ -52,6 +53,8 @@ class QuestionSchema(Input):
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Question:
         """The question; raises `Unprocessable` for messages that no model can be asked."""
+        for name in ("tools", "response_format", "prediction", "web_search_options"):
+            check_depth(data[name], name)
         system, turns = read_messages(data["messages"])
         stop = data["stop"] or ()
         return Question(

@@ -17,6 +17,8 @@ from storage.core.repository import owner_id
 # LibreChat's bit for "may delete", which makes an owner.
 MAY_DELETE = 4
 USER = "user"
+# LibreChat's longest name of a skill is 64 characters; room for a number is left.
+MAX_NAME = 58
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class SharedResources:
         """Remove or hand over each; how many documents went or were changed, by collection."""
         gone: Counter[str] = Counter()
         for kind in KINDS:
-            theirs, heirs = self._divide(owner, kind)
+            theirs, heirs = self.divide(owner, kind)
             self._remove_kind(kind, theirs, gone)
             for resource, heir in heirs.items():
                 self._hand_over(kind, owner_id(owner), resource, heir, gone)
@@ -61,7 +63,7 @@ class SharedResources:
         self._forget_editor(owner, gone)
         return gone
 
-    def _divide(self, owner: str, kind: Kind) -> tuple[list[ObjectId], dict[ObjectId, ObjectId]]:
+    def divide(self, owner: str, kind: Kind) -> tuple[list[ObjectId], dict[ObjectId, ObjectId]]:
         """The things that go, and those that stay with the user who has them from now on."""
         mine = {"principalType": USER, "principalId": owner_id(owner)}
         candidates = self._ids(kind.collection, {"author": owner_id(owner)})
@@ -106,9 +108,21 @@ class SharedResources:
         if kind.collection == "promptgroups":
             user = self._database.collection("users").find_one({"_id": heir}, {"name": 1}) or {}
             change["authorName"] = user.get("name") or ""
+        if kind.collection == "skills":
+            change["name"] = self._free_name(resource, heir)
         documents = self._database.collection(kind.collection)
         found = documents.update_one({"_id": resource, "author": owner}, {"$set": change})
         gone[kind.collection] += found.modified_count
+
+    def _free_name(self, resource: ObjectId, heir: ObjectId) -> str:
+        """A name for a skill that no other of its new author's has: they are unique (LibreChat's index)."""
+        skills = self._database.collection("skills")
+        name = str((skills.find_one({"_id": resource}, {"name": 1}) or {}).get("name") or "skill")
+        free, number = name, 1
+        while skills.find_one({"name": free, "author": heir, "_id": {"$ne": resource}}, {"_id": 1}):
+            number += 1
+            free = f"{name[:MAX_NAME]}-{number}"
+        return free
 
     def _hand_over_parts(self, kind: Kind, owner: ObjectId, gone: Counter[str]) -> None:
         """Parts that the user wrote for another's thing stay with it, as its author's."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx
 import openai
 import pytest
@@ -121,7 +122,8 @@ def working(results: list[str], reasoning: Sequence[str] = ()) -> Reply:
 
 def asked(provider: ProviderServer, last: str) -> list[Received]:
     """The requests whose last message is this one, the newest last; others may come late, for titles."""
-    return [chat for chat in provider.chats if chat.json["messages"][-1]["content"] == last]
+    chats = [each for each in provider.chats if each.path.endswith("/chat/completions")]
+    return [chat for chat in chats if chat.json["messages"][-1]["content"] == last]
 
 
 def leave(user: "User", provider: ProviderServer, **fields: Any) -> Received:
@@ -150,6 +152,16 @@ class User:
     @cached_property
     def openai(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.server.url}/v1", api_key=self.api_key, max_retries=0)
+
+    @cached_property
+    def anthropic(self) -> anthropic.Anthropic:
+        return anthropic.Anthropic(base_url=self.server.url, api_key=self.api_key, max_retries=0)
+
+    def close(self) -> None:
+        """Of connections that the garbage collector finds, it may warn."""
+        for name in ("openai", "anthropic"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def ask(self, **fields: object) -> requests.Response:
         """A raw request for a completion."""
@@ -246,8 +258,7 @@ def sign_up(
 
     yield make
     for user in users:
-        # One that the garbage collector finds may close its connections too late, which warns of them.
-        user.openai.close()
+        user.close()
     database.close()
 
 

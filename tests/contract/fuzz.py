@@ -31,9 +31,9 @@ USERS = ("ada", "bob")
 
 # What the checks cannot know from the document. A request that is valid by its schema may still be refused: a cursor
 # that no page gave (400), a file whose content is not what it should be (413, 415, 422), a text that cannot be stored
-# (422), a password that is too common (400), a parent in another conversation (422), no speech recogniser (503), and
-# LibreChat's rate limits (429).
-REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 503]
+# (422), a password that is too common (400), a parent in another conversation (422), no speech recogniser (503), no
+# address of a file elsewhere (501), and LibreChat's rate limits (429).
+REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503]
 ACCEPTED = ["2xx", *REFUSALS]
 # The seed declares hardly any error, and not the methods that we added to a path of its: neither is held against us.
 NOT_WITH_THE_SEED = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
@@ -227,7 +227,7 @@ refresh_interval = 60
 [checks.positive_data_acceptance]
 expected-statuses = {json.dumps(ACCEPTED)}
 [checks.not_a_server_error]
-expected-statuses = ["2xx", "3xx", "4xx", 503]
+expected-statuses = ["2xx", "3xx", "4xx", 501, 503]
 [checks.negative_data_rejection]
 expected-statuses = {json.dumps([*REFUSALS, 405])}
 """

@@ -1,6 +1,7 @@
 """The points at which Echo reaches into Connexion; an upgrade that moves one must fail here, loudly."""
 
 import asyncio
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -8,14 +9,29 @@ import connexion
 import pytest
 from connexion.apps.flask import FlaskApi, FlaskApp, FlaskASGIApp
 from connexion.exceptions import OAuthProblem
+from connexion.http_facts import METHODS
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.security import SecurityMiddleware, SecurityOperation
+from connexion.resolver import Resolver
 from connexion.security import NO_VALUE, SecurityHandlerFactory
 from connexion.spec import OpenAPISpecification, Specification
 
+from echo.contract.document import FILES, load_contract
 from echo.http import application
 
+READ = ("operation_id", "function", "security", "security_schemes", "router_controller")
 SEAMS = "Connexion changed: look at every comment in echo/http/application.py before raising the pin"
+
+
+def what_is_read(document: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Where each operation of a document is, and what we take (`READ`) of how Connexion has read it."""
+    specification = Specification.load(document)
+    for path, item in specification["paths"].items():
+        for method in sorted(METHODS & item.keys()):
+            operation = specification.operation_cls.from_spec(
+                specification, path=path, method=method, resolver=Resolver()
+            )
+            yield path, method, *(getattr(operation, name) for name in READ)
 
 
 def test_the_pinned_version_is_installed() -> None:
@@ -32,6 +48,14 @@ class TestSeams:
         application.accept_openapi_31()
         document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}
         assert Specification.load(document).version == (3, 1, 0), SEAMS
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_an_outline_gives_the_operations_of_the_whole_document(self, name: str) -> None:
+        application.accept_openapi_31()
+        document = load_contract(name).document
+        whole, outlined = (list(what_is_read(each)) for each in (document, application.outline(document)))
+        assert len(whole) == len(load_contract(name).operations)
+        assert outlined == whole, SEAMS
 
     def test_the_inner_application_stands_where_ours_is_put(self) -> None:
         app = FlaskApp("seams")

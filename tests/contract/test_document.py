@@ -185,6 +185,8 @@ class TestBoth:
 # Which limits each operation has, written out: what is compared with the document must not come from it.
 LIMITS: dict[str, tuple[str, ...]] = {
     "confirm_two_factor": ("two_factor_user",),
+    "count_anthropic_tokens": ("api_ip", "api_user"),
+    "create_anthropic_message": ("api_ip", "api_user"),
     "create_chat_completion": ("api_ip", "api_user"),
     "create_embeddings": ("api_ip", "api_user"),
     "create_image": ("api_ip", "api_user"),

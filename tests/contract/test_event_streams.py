@@ -22,8 +22,9 @@ STREAMS = [
     if name == EVENT_STREAM
 ]
 EACH = pytest.mark.parametrize(("op", "media"), STREAMS)
-BY_ID = {param.id: param.values[1] for param in STREAMS}
-CHAT, V1 = BY_ID["follow_chat"], BY_ID["create_chat_completion"]
+MEDIA: dict[str, Any] = {str(param.id): param.values[1] for param in STREAMS}
+CHAT, V1 = MEDIA["follow_chat"], MEDIA["create_chat_completion"]
+MESSAGES = MEDIA["create_anthropic_message"]
 
 
 def shown(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -45,8 +46,13 @@ def chunk(**changes: Any) -> dict[str, Any]:
 
 
 class TestTheDocument:
-    def test_has_three_streams(self) -> None:
-        assert {param.id for param in STREAMS} == {"follow_chat", "create_chat_completion", "create_response"}
+    def test_has_these_streams(self) -> None:
+        assert MEDIA.keys() == {
+            "follow_chat",
+            "create_chat_completion",
+            "create_response",
+            "create_anthropic_message",
+        }
 
     @EACH
     def test_has_the_schema_of_an_event_and_none_of_the_whole(self, op: Op, media: Mapping[str, Any]) -> None:
@@ -64,7 +70,13 @@ class TestTheDocument:
         kinds = {Event(name, json.loads(data)).kind for name, data in shown(CHAT)}
         assert len(kinds) == len(DOCUMENT["components"]["schemas"]["ChatEvent"]["oneOf"])
 
-    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent", "ResponseEvent"])
+    def test_shows_every_kind_of_event_of_messages(self) -> None:
+        kinds = {json.loads(data)["type"] for _, data in shown(MESSAGES)}
+        assert kinds == set(MESSAGES[ITEM_SCHEMA]["properties"]["event"]["enum"])
+        assert len(kinds) == len(DOCUMENT["components"]["schemas"]["AnthropicEvent"]["oneOf"])
+        assert all(name == json.loads(data)["type"] for name, data in shown(MESSAGES))
+
+    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent", "ResponseEvent", "AnthropicEvent"])
     def test_every_kind_is_explained_and_open(self, union: str) -> None:
         for branch in map(resolve, DOCUMENT["components"]["schemas"][union]["oneOf"]):
             assert branch["description"]
@@ -122,6 +134,29 @@ class TestWrongEvents:
         checker.check("message", "[DONE]")
         with pytest.raises(AssertionError):
             checker.check("message", json.dumps(said))
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("ping", {"type": "pong"}),
+            ("message", {"type": "ping"}),
+            ("content_block_stop", {"type": "content_block_stop"}),
+            (
+                "content_block_delta",
+                {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta"}},
+            ),
+            (
+                "content_block_start",
+                {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "a"}},
+            ),
+            ("error", {"type": "error", "error": {"type": "api_error", "message": "m"}}),
+        ],
+    )
+    def test_of_a_message_are_noticed(self, name: str, said: Any) -> None:
+        checker = events_of("create_anthropic_message")
+        checker.check("ping", '{"type": "ping"}')
+        with pytest.raises(AssertionError):
+            checker.check(name, json.dumps(said))
 
     def test_fields_that_are_new_are_let_through(self) -> None:
         title = {"event": "title", "data": {"conversationId": "c", "title": "T", "new": 1}, "newer": 2}

@@ -142,6 +142,18 @@ class TestCreateChatCompletion:
         response = ada.post("/v1/chat/completions", json=body)
         assert (response.status_code, response.json()["code"]) == (422, "unsupported_content")
 
+    @pytest.mark.parametrize(("depth", "status"), [(90, 200), (100, 422)])
+    def test_a_schema_may_be_nested_so_deeply(self, ada: UserClient, depth: int, status: int) -> None:
+        schema: dict[str, Any] = {}
+        for _ in range(depth):
+            schema = {"items": schema}
+        tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+        response = ada.post("/v1/chat/completions", json={**ASKED, "tools": tools})
+        assert (response.status_code, response.json().get("code")) == (
+            status,
+            None if status == 200 else "unsupported_content",
+        )
+
     def test_counts_against_the_limits(self, make_application: Any, ada: UserClient) -> None:
         limits = {"ECHO_RATE_LIMITS": "on", "ECHO_API_USER_MAX": "1", "ECHO_API_IP_MAX": "1000"}
         client = make_application(**limits)

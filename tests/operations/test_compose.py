@@ -12,7 +12,7 @@ from compose_spec import ComposeSpecification, PyCompose
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from echo.serving.serve import GRACEFUL_SECONDS
+from echo.serving.worker import GRACEFUL_SECONDS
 from tests.operations.conftest import ROOT, Deployment
 
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.standing import Standing
 from echo.chat.variables import Variables
-from echo.completions.answering import OpenCompletions
 from echo.completions.models import Reach
+from echo.completions.under_way import OpenCompletions
 from echo.errors import TooManyRequests, Unauthorized
 from echo.handling.caller import Caller
 from echo.programs import work as module

@@ -88,6 +88,19 @@ class TestToolsSent:
             ],
         }
 
+    def test_take_one_object_where_the_schema_has_a_choice(self) -> None:
+        schema = {
+            "anyOf": [{"required": ["a"]}, {"properties": {"b": {"type": "null"}}, "required": ["b"]}],
+            "allOf": [{"properties": {"c": {}}, "required": ["c"]}],
+            "properties": {"a": {}},
+        }
+        [made] = sent(tools=(Tool("weather", None, schema),))["tools"]
+        assert made["input_schema"] == {
+            "type": "object",
+            "properties": {"b": {"type": "null"}, "c": {}, "a": {}},
+            "required": ["c"],
+        }
+
     def test_are_strict_where_the_model_has_it(self) -> None:
         tool = Tool("weather", None, PLACE, strict=True)
         [made] = sent(tools=(tool,))["tools"]
@@ -377,11 +390,13 @@ class TestEffort:
         body = sent(reasoning_effort="low", max_tokens=5000, temperature=0.5, top_k=3)
         assert not {"temperature", "top_k"} & set(body)
 
-    def test_gives_way_to_a_tool_that_must_be_called(self) -> None:
+    def test_gives_way_to_a_tool_that_must_be_called_and_to_an_answer_that_has_begun(self) -> None:
         body = sent(
             reasoning_effort="low", max_tokens=5000, tools=(TIME,), tool_choice="required", temperature=0.5
         )
         assert ("thinking" in body, body["temperature"]) == (False, 0.5)
+        begun = (HELLO, Turn.of_text("assistant", "{"))
+        assert "thinking" not in sent(reasoning_effort="low", max_tokens=5000, turns=begun)
 
     def test_gives_way_where_the_thinking_before_a_call_is_lost(self) -> None:
         wanted = {"reasoning_effort": "low", "max_tokens": 5000, "tools": (WEATHER,)}

@@ -120,6 +120,7 @@ DEVIATIONS = {
         ],
         [LOOK],
     ),
+    "an id without an end": ([[call("wait", "{}", index=0, id="a" * 9000)]], [("wait", "{}")]),
     "the id first": ([[{"index": 0, "id": "a"}], [call("look", '{"at": 1}', index=0)]], [LOOK]),
     "without arguments": ([[call("wait", index=0, id="a")]], [("wait", "{}")]),
     "arguments that are blank": ([[call("wait", "", index=0, id="a")]], [("wait", "{}")]),

@@ -21,7 +21,7 @@ TAKES_ID = [
     if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
 ]
 # There is nothing yet that they could do, for anybody.
-NEVER_SUCCEED = {"librechat.resume_chat"}
+NEVER_SUCCEED = {"librechat.get_file_download_url", "librechat.resume_chat"}
 # What names several objects, of which each has to be the caller's own.
 STARTS = {
     *("agent_id", "assistant_id", "chatProjectId", "clientRequestId", "conversationId", "endpoint"),
@@ -33,6 +33,7 @@ SEVERAL_IDS = {
     "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.download_file": {"fileId", "userId"},
+    "librechat.get_file_download_url": {"fileId", "userId"},
     "librechat.delete_skill_file": {"relativePath", "skillId"},
     "librechat.get_skill_file": {"relativePath", "skillId"},
     "librechat.add_tool_favorite": {"itemId", "itemType"},

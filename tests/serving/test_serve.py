@@ -19,7 +19,8 @@ import requests
 import uvicorn
 from uvicorn.supervisors import multiprocess
 
-from echo.serving.serve import Supervisor, Worker
+from echo.serving.serve import Supervisor
+from echo.serving.worker import Worker
 from tests.support.server import PASSWORD, RunningServer, children_of, start_server
 from tests.support.threads import started_pool, together
 from tests.support.waiting import PATIENCE, eventually, within
@@ -420,8 +421,8 @@ class DeafWorker(Worker):
 
 class TestWorker:
     def test_that_does_not_stop_in_its_time_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("echo.serving.serve.GRACEFUL_SECONDS", 0)
-        monkeypatch.setattr("echo.serving.serve.STUCK_SECONDS", 0.1)
+        monkeypatch.setattr("echo.serving.worker.GRACEFUL_SECONDS", 0)
+        monkeypatch.setattr("echo.serving.worker.STUCK_SECONDS", 0.1)
         worker = DeafWorker(uvicorn.Config("not.loaded"), [])
         worker.start()
         assert worker.parent_conn.poll(PATIENCE)

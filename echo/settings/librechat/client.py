@@ -45,7 +45,12 @@ PRIVATE = frozenset(
 
 
 def read_client(
-    config: ConfigFile, *, balance: Mapping[str, Any], custom_footer: str | None, help_url: str | None
+    config: ConfigFile,
+    *,
+    balance: Mapping[str, Any],
+    custom_footer: str | None,
+    help_url: str | None,
+    build: Mapping[str, str | None],
 ) -> ClientSettings:
     """What clients are told. `balance` is for where the file says nothing of it."""
     own = config.section("interface")
@@ -67,6 +72,7 @@ def read_client(
         balance=dict(shown) if shown.get("enabled") else {"enabled": False} if shown else balance,
         custom_footer=custom_footer,
         help_url=help_url,
+        build=build if own.get("buildInfo", True) else {},
     )
 
 

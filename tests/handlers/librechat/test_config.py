@@ -38,6 +38,18 @@ class TestConfig:
         server.headers = ada.headers
         assert server.get("/chat/api/config").json()["bundlerURL"] == "https://b.example/x"
 
+    def test_the_build_is_told_where_the_operator_names_it(
+        self, make_application: Callable[..., Client], api: Client
+    ) -> None:
+        assert "buildInfo" not in api.get("/chat/api/config").json()
+        told = make_application(BUILD_COMMIT="0123456789abcdef", BUILD_DATE=" 2026-11-26 ")
+        assert told.get("/chat/api/config").json()["buildInfo"] == {
+            "commit": "0123456789abcdef",
+            "commitShort": "0123456",
+            "branch": None,
+            "buildDate": "2026-11-26",
+        }
+
 
 class TestEndpoints:
     def test_are_an_object_by_name(self, ada: UserClient) -> None:

@@ -201,7 +201,7 @@ class TestImage:
             assert (response.status_code, response.content) == (200, PNG)
             assert response.headers["content-type"] == "image/png"
             assert response.headers["content-disposition"].startswith("inline")
-            assert response.headers["cache-control"] == "private, max-age=3600"
+            assert response.headers["cache-control"] == "private, max-age=3600, immutable"
             assert response.headers["x-content-type-options"] == "nosniff"
             assert "sandbox" in response.headers["content-security-policy"]
             assert "set-cookie" not in response.headers
@@ -311,3 +311,11 @@ class TestAgentAvatar:
         assert upload(bob, PNG, "it.png", path).status_code == 404
         share(agent_id, 1)
         assert upload(bob, PNG, "it.png", path).status_code == 403
+
+
+def test_no_file_has_an_address_elsewhere(ada: UserClient, bob: UserClient) -> None:
+    file_id = kept(ada)["file_id"]
+    refused = ada.get(f"{FILES}/download-url/{ada.id}/{file_id}")
+    assert (refused.status_code, refused.json()["code"]) == (501, "no_download_url")
+    for user, path in ((ada, f"{ada.id}/none"), (ada, f"{bob.id}/{file_id}"), (bob, f"{ada.id}/{file_id}")):
+        assert user.get(f"{FILES}/download-url/{path}").status_code == 404

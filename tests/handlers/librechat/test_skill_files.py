@@ -93,6 +93,14 @@ class TestFiles:
         assert ada.get(f"{PATH}/{skill}").json()["fileCount"] == 0
         assert kept_files(settings, ada) == 0
 
+    def test_slashes_of_their_paths_may_stand_as_they_are(self, ada: UserClient, skill: str) -> None:
+        send(ada, skill, "a/b/c.md", b"deep")
+        for path in ("a/b/c.md", "a%2Fb/c.md", "a%2Fb%2Fc.md"):
+            assert ada.get(f"{PATH}/{skill}/files/{path}").json()["content"] == "deep"
+        for path in ("a/b", "a//b/c.md", "a/b/c.md/", "%2E%2E/a/b/c.md"):
+            assert ada.get(f"{PATH}/{skill}/files/{path}").status_code == 404
+        assert ada.delete(f"{PATH}/{skill}/files/a/b/c.md").json()["relativePath"] == "a/b/c.md"
+
     def test_one_at_the_same_path_takes_the_place_of_the_other(
         self, ada: UserClient, settings: Settings, skill: str
     ) -> None:

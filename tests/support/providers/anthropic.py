@@ -35,6 +35,7 @@ STATUSES = {
     "overloaded_error": 529,
 }
 VERSIONS = ("2023-06-01", "2026-10-21")
+COUNTED = 2095
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
@@ -53,11 +54,12 @@ def anthropic_server(
             return error_answer("invalid_request_error")
         if received.method == "GET" and received.path.partition("?")[0] == "/v1/models":
             return json_answer(model_list(models))
-        if received.path != "/v1/messages":
+        counting = received.path == "/v1/messages/count_tokens"
+        if received.path != "/v1/messages" and not counting:
             return error_answer("not_found_error")
-        if refusal := refused(received.json):
+        if refusal := refused(received.json, counting=counting):
             return json_answer(error_body("invalid_request_error", refusal), 400)
-        return script.next(received)
+        return json_answer({"input_tokens": COUNTED}) if counting else script.next(received)
 
     return serving(respond)
 

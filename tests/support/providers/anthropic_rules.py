@@ -10,9 +10,26 @@ PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 MOST_MARKS = 4
 
 
-def refused(request: dict[str, Any]) -> str | None:
+# What a request for the number of tokens may have.
+COUNTED = {
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "cache_control",
+}
+
+
+def refused(request: dict[str, Any], *, counting: bool = False) -> str | None:
     """The first sentence against a request."""
-    return next(_faults(request), None)
+    if not counting:
+        return next(_faults(request), None)
+    if further := sorted(request.keys() - COUNTED):
+        return f"{further[0]}: Extra inputs are not permitted"
+    return next(_faults({**request, "max_tokens": 1}), None)
 
 
 def _faults(request: dict[str, Any]) -> Iterator[str]:
@@ -43,6 +60,8 @@ def _tool_faults(request: dict[str, Any]) -> Iterator[str]:
             yield "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"
         if "type" not in tool and tool["input_schema"].get("type") != "object":
             yield "tools.0.custom.input_schema.type: Field required"
+        if {"anyOf", "oneOf", "allOf"} & set(tool.get("input_schema", ())):
+            yield "tools.0.custom.input_schema: does not support oneOf, allOf, or anyOf at the top level"
         if tool.get("strict") and tool["input_schema"].get("additionalProperties") is not False:
             yield "tools.0.custom: For 'object' type, 'additionalProperties' must be explicitly set to false"
     if choice := request.get("tool_choice"):

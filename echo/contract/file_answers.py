@@ -1,0 +1,66 @@
+"""Answers that are a file: whole, a range of it, or only that it has not changed (RFC 9110, sections 13 and 14)."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import flask
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import FileWrapper
+
+from echo.errors import RangeNotSatisfiable
+from echo.handling.conditions import etag, is_same
+from echo.handling.file_body import FileBody
+
+CHUNK_BYTES = 256 * 1024
+
+
+def file_response(
+    body: FileBody, status: int, headers: Mapping[str, str], asked: Mapping[str, str]
+) -> flask.Response:
+    """A response that streams the file, or what was `asked` of it: see `echo.handling.conditions`.
+
+    Raises `RangeNotSatisfiable` for a range behind its end.
+    """
+    found = body.path.stat()
+    tag = etag(found)
+    if is_same(asked, tag):
+        return empty_response(304, {**headers, "ETag": tag})
+    own = {
+        **headers,
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Content-Type": body.content_type,
+        "Content-Length": str(found.st_size),
+        "Content-Disposition": disposition("inline" if body.inline else "attachment", body.filename),
+    }
+    if asked["REQUEST_METHOD"] == "HEAD":
+        # Not read: its length is known.
+        return flask.Response([], status, own, direct_passthrough=True)
+    stream = FileWrapper(body.path.open("rb"), CHUNK_BYTES)
+    response = flask.Response(stream, status, own, direct_passthrough=True)
+    if "HTTP_RANGE" not in asked:
+        return response
+    return _ranged(response, asked, found.st_size)
+
+
+def _ranged(response: flask.Response, asked: Mapping[str, str], size: int) -> flask.Response:
+    try:
+        response.make_conditional(dict(asked), accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable:
+        response.close()
+        raise RangeNotSatisfiable(size) from None
+    # The server writes its own.
+    response.headers.remove("Date")
+    return response
+
+
+def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
+    """A response without a body, which has no media type either."""
+    response = flask.Response(b"", status, headers)
+    response.headers.remove("Content-Type")
+    return response
+
+
+def disposition(kind: str, filename: str) -> str:
+    """The header's value; the name is given in RFC 6266's extended form, so any script works."""
+    return f"{kind}; filename*=UTF-8''{quote(filename, safe='')}"

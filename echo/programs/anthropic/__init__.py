@@ -1,0 +1,1 @@
+"""Anthropic's messages under `/v1/messages`, answered by the models of every provider."""
