@@ -40,6 +40,7 @@ LINES = {
     ("configs", "principalId", "mixed"),
     ("conversations", "user", "text"),
     ("conversationtags", "user", "text"),
+    ("echo_responses", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
     ("echo_violations", "user", "id"),
