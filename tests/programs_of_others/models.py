@@ -1,6 +1,5 @@
 """What plays the five kinds of provider for an agent: it wants two tools, and can be held to a form."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,7 +44,8 @@ def anthropic(received: Received) -> Reply:
     ]
     results = [text_of(block["content"]) for block in blocks if block["type"] == "tool_result"]
     forced = asked.get("tool_choice", {}).get("type") == "tool"
-    formed = "format" in asked.get("output_config", {})
+    # Anthropic has a schema for an answer, and words where it is to be any JSON.
+    formed = "format" in asked.get("output_config", {}) or "JSON" in str(asked.get("system"))
     return speak([tool["name"] for tool in asked.get("tools", ())], results, forced, formed)
 
 
@@ -75,5 +75,3 @@ BRAINS: dict[str, Callable[[Received], Reply]] = {
     "anthropic": anthropic,
     "google": google,
 }
-
-assert json.loads(CITY)
