@@ -53,7 +53,7 @@ def _thinking(request: ChatRequest) -> dict[str, Any] | None:
         return {"thinkingLevel": level, "includeThoughts": True}
     # Those before 2.5 do not think, and refuse to be told.
     if version and request.model.removeprefix("models/").startswith("gemini-2.5") and effort in BUDGETS:
-        budget = min(request.thinking_tokens or BUDGETS[effort], BUDGETS["high"])
+        budget = BUDGETS[effort] and min(request.thinking_tokens or BUDGETS[effort], BUDGETS["high"])
         return {"thinkingBudget": budget, "includeThoughts": budget > 0}
     return None
 

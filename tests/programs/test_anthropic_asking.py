@@ -113,6 +113,7 @@ class TestTurns:
             {"type": "document", "source": plain},
             {"type": "document", "source": pieces},
             {"type": "search_result", "title": "T", "source": "https://a.example", "content": [text("b")]},
+            {"type": "search_result", "source": {}, "content": "c"},
         )
         assert found == (
             Text("Of old."),
@@ -121,6 +122,7 @@ class TestTurns:
             Text("a"),
             Attachment("picture-2.png", "image/png", PNG),
             Attachment("T", "text/plain", b"https://a.example\nb"),
+            Attachment("result-5", "text/plain", b"c"),
         )
 
     @pytest.mark.parametrize(
@@ -138,6 +140,8 @@ class TestTurns:
             ({"role": "assistant", "content": [{"type": "tool_use"}]}, "messages.0.content.0"),
             ({"role": "system", "content": [PICTURE]}, "messages.0.content"),
             (user({"type": "image"}), "messages.0.content.0.source"),
+            (user({"type": "image", "source": "https://a.example"}), "messages.0.content.0.source"),
+            (user({"type": "document", "source": "https://a.example"}), "messages.0.content.0.source"),
             (user({"type": "image", "source": {"type": "file"}}), "messages.0.content.0.source"),
             (
                 user({"type": "image", "source": {"type": "url", "url": "http://10.0.0.1/a.png"}}),

@@ -29,6 +29,10 @@ from echo.providers.chat import (
     Turn,
     Usage,
 )
+from echo.providers.errands import Errand
+from echo.providers.failures import ProviderFailure
+from echo.providers.sites import Access
+from echo.providers.token_counts import counting_errand
 from tests.support.providers import Reply, anthropic_server, event_stream
 from tests.support.providers.anthropic import event
 from tests.support.providers.asking import Said, listen, request, settings_of
@@ -381,6 +385,29 @@ class TestEffort:
         body = sent(model, reasoning_effort=effort, max_tokens=5000)
         assert (body.get("thinking"), body.get("output_config")) == (thinking, config)
 
+    @pytest.mark.parametrize(
+        ("model", "wanted", "thinking", "config"),
+        [
+            (
+                "claude-haiku-4-5",
+                {"thinking": "on", "thinking_tokens": 2000},
+                {"type": "enabled", "budget_tokens": 2000},
+                None,
+            ),
+            ("claude-haiku-4-5", {"thinking": "off", "thinking_tokens": 2000}, {"type": "disabled"}, None),
+            ("claude-haiku-4-5", {"thinking": "unsaid", "reasoning_effort": "high"}, None, None),
+            ("claude-opus-4-6", {"thinking": "on"}, {"type": "adaptive"}, None),
+            ("claude-opus-4-6", {"thinking": "off", "reasoning_effort": "max"}, {"type": "disabled"}, None),
+            ("claude-opus-4-7", {"thinking": "unsaid", "reasoning_effort": "max"}, None, {"effort": "max"}),
+            ("proxys-own", {"thinking": "off"}, None, None),
+        ],
+    )
+    def test_is_kept_apart_from_thinking_where_the_request_does(
+        self, model: str, wanted: Any, thinking: Any, config: Any
+    ) -> None:
+        body = sent(model, **{"max_tokens": 5000, **wanted})
+        assert (body.get("thinking"), body.get("output_config")) == (thinking, config)
+
     def test_leaves_room_for_the_answer(self) -> None:
         body = sent(reasoning_effort="high", max_tokens=2000)
         assert body["thinking"] == {"type": "enabled", "budget_tokens": 1999}
@@ -609,3 +636,48 @@ def test_a_loop_with_the_protocol_server() -> None:
     with anthropic_server(Reply(reasoning=["hm"])) as server:
         said = listen(settings_of("anthropic", server.url), request(model=MODEL))
     assert ReasoningSignature("EqQBCgIYAhIM1gbcDa9GJwZA2b3h", format="anthropic") in said.events
+
+
+class TestCounting:
+    """What is sent to be counted, and what comes back."""
+
+    def errand(self, **chat: Any) -> Errand[int]:
+        errand = counting_errand(
+            settings_of("anthropic", "http://127.0.0.1:1"), ChatRequest(MODEL, (HELLO,), **chat)
+        )
+        assert errand is not None
+        return errand
+
+    def test_says_nothing_but_what_is_read(self) -> None:
+        call = self.errand(
+            system="Be brief.", max_tokens=5, temperature=0.5, stop=("a",), tools=(TIME,)
+        ).call(Access("k", "http://127.0.0.1:1"))
+        assert call.url == "http://127.0.0.1:1/v1/messages/count_tokens"
+        assert set(call.body) == {"model", "messages", "system", "tools"}
+        assert "temperature" not in call.parameters | call.optional
+
+    @pytest.mark.parametrize(
+        "content", [b"{}", b"[]", b"x", b'{"input_tokens": "7"}', b'{"input_tokens": -1}']
+    )
+    def test_an_answer_without_a_number_is_a_failure(self, content: bytes) -> None:
+        assert self.errand().read(b'{"input_tokens": 7}') == 7
+        with pytest.raises(ProviderFailure):
+            self.errand().read(content)
+
+    @pytest.mark.parametrize("kind", ["openai", "google"])
+    def test_others_do_not_count(self, kind: str) -> None:
+        assert counting_errand(settings_of(kind, "http://127.0.0.1:1"), ChatRequest(MODEL, (HELLO,))) is None
+
+
+def test_the_text_at_which_it_stopped_is_told() -> None:
+    ending = {"stop_reason": "stop_sequence", "stop_sequence": "END"}
+    with anthropic_server(
+        event_stream(
+            start(0, type="text", text=""),
+            delta(0, "text_delta", text="Hi"),
+            event("message_delta", delta=ending, usage={"output_tokens": 1}),
+            event("message_stop"),
+        )
+    ) as server:
+        said = listen(settings_of("anthropic", server.url), ChatRequest(MODEL, (HELLO,), max_tokens=9))
+    assert said.events[-1] == Finished("stop", stop_sequence="END")

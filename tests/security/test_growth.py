@@ -280,6 +280,10 @@ BODIES: dict[str, tuple[str, Callable[[int], Any]]] = {
     ),
     "words for tools": ("create_chat_completion", lambda size: {"tools": ["a"] * (size // 5)}),
     "items of nothing": ("create_response", lambda size: {"input": [1] * (size // 3)}),
+    "blocks without a type": (
+        "create_anthropic_message",
+        lambda size: {"messages": [{"role": "user", "content": [{}] * (size // 4)}]},
+    ),
     "fields": ("register", lambda size: {f"a{number}": 1 for number in range(size // 11)}),
 }
 

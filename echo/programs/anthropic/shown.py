@@ -23,18 +23,27 @@ def read_shown(block: Json, place: str, number: int) -> list[Shown] | None:
         case "text":
             return [Text(block.get("text") or "")]
         case "image":
-            return [_picture(block.get("source") or {}, f"{place}.source", number)]
+            return [_picture(_source(block), f"{place}.source", number)]
         case "document":
             return _document(block, place, number)
         case "search_result":
-            _refuse_citations(block)
-            title = block.get("title") or f"result-{number}"
-            said = [
-                str(block.get("source") or ""),
-                *(each.get("text") or "" for each in block.get("content") or ()),
-            ]
-            return [_text_file(title, "\n".join(filter(None, said)))]
+            return [_found(block, number)]
     return None
+
+
+def _source(block: Json) -> Json:
+    """Where it comes from; a search result has a text there."""
+    source = block.get("source")
+    return source if isinstance(source, Mapping) else {}
+
+
+def _found(block: Json, number: int) -> Attachment:
+    """A result of a search, as a text file with its address."""
+    _refuse_citations(block)
+    source, content = block.get("source"), block.get("content")
+    texts = content if isinstance(content, list) else [{"text": content}]
+    said = [source if isinstance(source, str) else "", *(each.get("text") or "" for each in texts)]
+    return _text_file(block.get("title") or f"result-{number}", "\n".join(filter(None, said)))
 
 
 def _picture(source: Json, place: str, number: int) -> Attachment | PictureAddress:
@@ -52,7 +61,7 @@ def _picture(source: Json, place: str, number: int) -> Attachment | PictureAddre
 def _document(block: Json, place: str, number: int) -> list[Shown]:
     """A document, after what the client says of it."""
     _refuse_citations(block)
-    source, where = block.get("source") or {}, f"{place}.source"
+    source, where = _source(block), f"{place}.source"
     title = block.get("title") or f"document-{number}"
     said: list[Shown] = [Text(block["context"])] if block.get("context") else []
     match source.get("type"):

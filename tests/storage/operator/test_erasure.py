@@ -300,6 +300,16 @@ class TestWhatIsShared:
         erasure.sweep(ada)
         assert left(empty_database, "users") == [{"favorites": [{"agentId": "other"}]}]
 
+    def test_anothers_agent_has_none_of_the_users_files_any_more(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        put(empty_database, "files", {"user": ObjectId(ada), "file_id": "hers"}, {"user": ObjectId(ada)})
+        resources = {"context": {"file_ids": ["hers", "his"]}}
+        put(empty_database, "agents", {"author": ObjectId(bob), "tool_resources": resources})
+        assert erasure.sweep(ada) == {"agents": 1, "files": 2}
+        [agent] = left(empty_database, "agents")
+        assert agent["tool_resources"] == {"context": {"file_ids": ["his"]}}
+
     def test_anothers_agent_forgets_who_changed_it(
         self, erasure: Erasure, empty_database: Database, ada: str, bob: str
     ) -> None:
