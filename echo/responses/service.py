@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -56,7 +57,8 @@ class ResponseService:
         Raises `storage.core.errors.NotFound` for a response to go on from that is not the caller's, `Unprocessable`
         for input that no model can be asked, `PayloadTooLarge`. See `Answering.answer`.
         """
-        given = orjson.dumps(asked.items).decode()
+        given = told_again("input", asked.items)
+        told_again("tools", asked.told)
         if asked.kept and len(given) > MOST_INPUT:
             raise PayloadTooLarge(TOO_LARGE)
         reader = ItemReader()
@@ -181,6 +183,16 @@ class Kept:
     async def __call__(self, job: Job, chosen: Chosen, answer: Answer, usage: Usage | None) -> str | None:
         """See `ResponseService.keep`."""
         return await self.service.keep(job, chosen, answer, self, usage)
+
+
+def told_again(place: str, value: Any) -> str:
+    """What a response will repeat, as JSON; raises `Unprocessable` where it is nested too deeply for that."""
+    try:
+        # As deep as it is in an event.
+        orjson.dumps([[[[value]]]])
+    except orjson.JSONEncodeError as error:
+        raise refused(place, "is nested too deeply") from error
+    return orjson.dumps(value).decode()
 
 
 def unanswered(turns: Sequence[Turn]) -> tuple[Turn, ...]:

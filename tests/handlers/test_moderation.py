@@ -237,6 +237,8 @@ class TestPrograms:
             ("/v1/audio/speech", {"input": BAD, "voice": "alloy"}),
             ("/v1/audio/speech", {"input": "fine", "voice": "alloy", "instructions": BAD}),
             ("/v1/images/generations", {"prompt": BAD}),
+            ("/v1/responses", {"model": "openAI/gpt-4o", "input": BAD}),
+            ("/v1/responses", {"model": "openAI/gpt-4o", "input": "fine", "instructions": BAD}),
         ]
         with talking(make_application, ada, models, service.url, **extra) as talk:
             for path, body in asked:

@@ -279,6 +279,7 @@ BODIES: dict[str, tuple[str, Callable[[int], Any]]] = {
         lambda size: {"messages": [{"role": "user", "content": [1] * (size // 3)}]},
     ),
     "words for tools": ("create_chat_completion", lambda size: {"tools": ["a"] * (size // 5)}),
+    "items of nothing": ("create_response", lambda size: {"input": [1] * (size // 3)}),
     "blocks without a type": (
         "create_anthropic_message",
         lambda size: {"messages": [{"role": "user", "content": [{}] * (size // 4)}]},
