@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz bench mutants clean
+.PHONY: help install serve check test fuzz bench mutants programs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,8 +49,18 @@ fuzz: $(VENV)/.dev ## Fuzz an Echo for long: MINUTES=20 CONTRACT=librechat make 
 bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS="--help" make bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# Each in an environment of its own: they want other releases of libraries than Echo does, and than each other do.
+PROGRAMS := agents instructor langchain llm pydantic_ai
+.programs/%/.done: tests/programs_of_others/requirements/%.txt
+	$(PYTHON) -m venv .programs/$*
+	.programs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) ## Run programs that others wrote on /v1 (downloads them: minutes)
+	$(BIN)/python -m pytest tests/programs_of_others $(ARGS)
+
 mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): MODULE=storage/core/pages.py make mutants
 	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(MODULE)
 
 clean: ## Remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .programs dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

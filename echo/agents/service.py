@@ -1,6 +1,6 @@
 """What the operations of agents do, for whom each may be."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -176,6 +176,10 @@ class Agents:
         """Take files from an agent; the files themselves stay."""
         self._may_change(caller, agent_id, EDIT)
         self._agents.change_files(caller.id, agent_id, partial(without_files, file_ids=file_ids))
+
+    def forget_files(self, owner: str, file_ids: Sequence[str]) -> None:
+        """Take files that their owner has deleted from all agents that have them."""
+        self._agents.forget_files(owner, file_ids)
 
     def file_ids(self, caller: Caller, agent_id: str) -> list[str]:
         """The files of an agent, for who may change it; for all others there are none, as in LibreChat."""

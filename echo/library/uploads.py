@@ -84,8 +84,13 @@ class Uploads:
         return self._files.get(caller.id, file_id)
 
     def delete(self, owner: str, file_ids: Iterable[str]) -> int:
-        """Delete those of these files that are the owner's, with their bytes; how many there were."""
-        return sum(self._delete(owner, file_id) for file_id in file_ids)
+        """Delete those of these files that are the owner's, with their bytes; how many there were.
+
+        No agent has them any more, as in LibreChat.
+        """
+        gone = [file_id for file_id in file_ids if self._delete(owner, file_id)]
+        self._agents.forget_files(owner, gone)
+        return len(gone)
 
     def take_from_agent(self, caller: Caller, agent_id: str, file_ids: Collection[str]) -> None:
         """Take files from an agent; they stay their owners'. Raises `NotFound` and `Forbidden`."""

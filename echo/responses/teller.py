@@ -55,6 +55,9 @@ class ResponseTeller:
         if error.status == UNAUTHORIZED:
             told = openai_error(error)
             return [self._frame({**told, "type": "error"})]
+        for _ in self.output.close(INCOMPLETE):
+            # What has come so far is told in the response alone.
+            pass
         failed = self.response.at("failed", self.output.items, error=failure(error))
         return [self._frame({"type": "response.failed", "response": failed})]
 

@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.agents.shapes import GENERAL, LISTED, editable, server_names, without_agent
+from storage.agents.shapes import GENERAL, LISTED, RESOURCES, editable, server_names, without_agent
 from storage.agents.versions import first_version, kept, next_version, restored, says_the_same
 from storage.core.database import Document
 from storage.core.errors import Conflict, NotFound
@@ -199,6 +199,27 @@ class AgentRepository(Repository):
         """
         owner_id(owner)
         return self._change(agent_id, lambda agent: {"tool_resources": dict(change(agent))}, editor=None)
+
+    def forget_files(self, owner: str, file_ids: Sequence[str]) -> int:
+        """Take files that their owner has deleted from every agent, whoever it is of; how many agents had one.
+
+        As in LibreChat that makes no version.
+        """
+        owner_id(owner)
+        if not file_ids:
+            return 0
+        changed: set[ObjectId] = set()
+        for name in RESOURCES:
+            place, gone = f"tool_resources.{name}.file_ids", {"$in": [*file_ids]}
+            # Old documents may hold anything, and only from a list something can be taken.
+            having: Document = {place: gone, "$expr": {"$isArray": f"${place}"}}
+            with translated():
+                ids = self._collection.distinct("_id", having)
+                if ids:
+                    pull = {"$pull": {place: gone}, "$set": {"updatedAt": now()}}
+                    self._collection.update_many({"_id": {"$in": ids}, **having}, pull)
+            changed.update(ids)
+        return len(changed)
 
     def _change(
         self, agent_id: str, change: Callable[[Document], Document], *, editor: str | None

@@ -2,11 +2,15 @@
 
 import importlib.util
 import os
+import resource
 import subprocess
 from functools import cache
 from pathlib import Path
 
 PROBE_SECONDS = 30
+# The server keeps a file open for each collection and index: 272 with nothing in them. It aborts when it gets no
+# more.
+LEAST_DESCRIPTORS = 512
 
 
 class EmbeddedUnavailable(Exception):
@@ -52,6 +56,15 @@ def probe(binary: Path) -> None:
             f"it stops with signal {-run.returncode}; on x86_64 it needs a processor with AVX."
         )
     raise EmbeddedUnavailable(f"{missing_library(run.stderr)}.")
+
+
+def check_descriptors() -> None:
+    """Raise `EmbeddedUnavailable` where a process started by this one may open too few files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < LEAST_DESCRIPTORS:
+        raise EmbeddedUnavailable(
+            f"it needs {LEAST_DESCRIPTORS} file descriptors, and gets {soft} (`ulimit -n`)."
+        )
 
 
 def missing_library(stderr: str) -> str:

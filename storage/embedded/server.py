@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 
 from filelock import FileLock, Timeout
 
-from storage.embedded.binary import EmbeddedUnavailable, find_mongod, plain_env, probe
+from storage.embedded.binary import EmbeddedUnavailable, check_descriptors, find_mongod, plain_env, probe
 from storage.embedded.places import Places
 from storage.embedded.process import die_with_parent, end
 from storage.embedded.replica import REPLICA_SET, is_ready
@@ -132,6 +132,7 @@ class EmbeddedServer:
             raise
 
     def _run(self) -> None:
+        check_descriptors()
         binary = self._binary or find_mongod()
         if self._binary:
             probe(self._binary)

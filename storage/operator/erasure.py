@@ -12,6 +12,7 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 
 from storage.accounts.bans import bans_of
+from storage.agents.agents import AgentRepository
 from storage.conversations.deletions import CHECKPOINTS
 from storage.core.database import Database, Document
 from storage.core.repository import owner_id
@@ -98,6 +99,7 @@ class Erasure:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._shared = SharedResources(database)
+        self._agents = AgentRepository(database)
 
     def count(self, owner: str) -> Counter[str]:
         """How many documents of a user there are, by collection, without the user's own."""
@@ -125,6 +127,8 @@ class Erasure:
             self._remove_checkpoints(owner, gone)
             self._remove_grants(owner, gone)
             gone += self._shared.remove(owner)
+            for ids in self._batches("files", {"user": owner_id(owner)}, "file_id"):
+                gone["agents"] += self._agents.forget_files(owner, [each for each in ids if each])
             for owned in OWNED:
                 documents = self._database.collection(owned.collection)
                 gone[owned.collection] += documents.delete_many(owned.filter(owner)).deleted_count

@@ -184,6 +184,34 @@ class TestKept:
         assert third.previous_response_id == second.id
         assert ada.conversations() == []
 
+    @pytest.mark.parametrize(("truncation", "sent"), [("auto", 1), ("disabled", 3)])
+    def test_what_is_too_long_is_left_out_if_that_is_asked_for(
+        self, ada: User, provider: ProviderServer, truncation: Any, sent: int
+    ) -> None:
+        asking: Any = {"model": "openAI/shared/model"}
+        first = ada.openai.responses.create(input="word " * 32_000, **asking)
+        ada.openai.responses.create(
+            input="Shorter", previous_response_id=first.id, truncation=truncation, **asking
+        )
+        assert len(asked(provider, "Shorter")[-1].json["messages"]) == sent
+
+    def test_cannot_go_on_where_one_before_is_gone(self, ada: User) -> None:
+        responses = ada.openai.responses
+        first = responses.create(model=MODEL, input="Hello")
+        second = responses.create(model=MODEL, input="Hello", previous_response_id=first.id)
+        responses.delete(first.id)
+        assert responses.retrieve(second.id).id == second.id
+        with pytest.raises(openai.NotFoundError):
+            responses.create(model=MODEL, input="Hello", previous_response_id=second.id)
+
+    def test_what_it_answered_is_listed_in_pages(self, ada: User) -> None:
+        said: Any = [{"role": "user", "content": str(number)} for number in range(3)]
+        made = ada.openai.responses.create(model=MODEL, input=said)
+        items = ada.openai.responses.input_items.list(made.id, limit=2, order="asc")
+        assert [item.content for item in items] == ["0", "1", "2"]  # type: ignore[union-attr]
+        [newest] = ada.openai.responses.input_items.list(made.id, limit=1).data
+        assert newest.content == "2"  # type: ignore[union-attr]
+
     def test_can_be_had_again_and_deleted(self, ada: User, bob: User) -> None:
         responses = ada.openai.responses
         made = responses.create(model=MODEL, input="Hello")

@@ -3,8 +3,8 @@
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from tests.support.operations import (
 ROOT = Path(__file__).parents[2]
 # Modules of handlers/ that help handlers and handle nothing themselves.
 HELPERS = {"handlers.paging"}
-EACH = pytest.mark.parametrize("op", ALL_OPERATIONS, ids=lambda op: op.id)
 BY_ID = {op.id: op for op in ALL_OPERATIONS}
 DOCUMENTS = {"echo": DOCUMENT, "librechat": LIBRECHAT}
 EACH_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
@@ -45,6 +44,44 @@ LIBRECHATS_OWN = "handlers.librechat."
 ERROR = {"$ref": "#/components/schemas/Error"}
 # The same, with what LibreChat's clients of chats compare.
 GENERATION_ERROR = {"$ref": "#/components/schemas/GenerationError"}
+
+
+def of_each(cases: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One test of all these, which its last argument takes one by one: a test of each costs more than the check.
+
+    All that fail are reported, each with its name.
+    """
+
+    def decorate(check: Callable[..., None]) -> Callable[..., None]:
+        *fixtures, last = inspect.signature(check).parameters.values()
+
+        def test(*args: Any, **given: Any) -> None:
+            failures = [
+                failure
+                for name, case in cases.items()
+                if (failure := failure_of(name, partial(check, *args, **given, **{last.name: case})))
+            ]
+            if failures:
+                raise ExceptionGroup(f"{len(failures)} of {len(cases)}", failures)
+
+        assert cases
+        test.__signature__ = inspect.Signature(fixtures)  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def failure_of(name: str, check: Callable[[], None]) -> Exception | None:
+    """What the check raises, with the name of what it looked at."""
+    try:
+        check()
+    except Exception as error:
+        error.add_note(f"for {name}")
+        return error
+    return None
+
+
+EACH = of_each(BY_ID)
 
 
 @cache
@@ -317,8 +354,8 @@ class TestHandlers:
         assert written == declared
 
 
-@EACH
 class TestEachOperation:
+    @EACH
     def test_says_what_it_is(self, op: Op) -> None:
         for key in ("summary", "description", "tags"):
             assert op.raw[key], key
@@ -327,12 +364,14 @@ class TestEachOperation:
         for status, response in responses(op).items():
             assert response["description"], status
 
+    @EACH
     def test_shows_examples(self, op: Op) -> None:
         for place, media in media_with_schemas(op):
             if place.endswith((JSON, "text/plain")):
                 assert examples(media), place
         assert [status for status in responses(op) if 200 <= status < 300]
 
+    @EACH
     def test_examples_fit_their_schemas(self, op: Op) -> None:
         for place, media in media_with_schemas(op):
             for example in examples(media):
@@ -342,6 +381,7 @@ class TestEachOperation:
             if "example" in parameter:
                 validator(parameter["schema"]).validate(parameter["example"])
 
+    @EACH
     def test_defaults_fit_their_schemas(self, op: Op) -> None:
         schemas = [resolve(parameter["schema"]) for parameter in map(resolve, op.raw.get("parameters", ()))]
         schemas += [schema for media in op.media.values() for _, schema in walk(resolve(media["schema"]))]
@@ -349,6 +389,7 @@ class TestEachOperation:
             if "default" in schema:
                 validator(schema).validate(schema["default"])
 
+    @EACH
     def test_declares_the_errors_that_every_operation_of_its_kind_has(self, op: Op) -> None:
         needed = {500}
         needed |= {401} if op.secured else set()
@@ -357,6 +398,7 @@ class TestEachOperation:
         needed |= {400} if op.raw.get("parameters") else set()
         assert needed <= responses(op).keys()
 
+    @EACH
     def test_errors_have_the_one_body(self, op: Op) -> None:
         schema = resolve(ERROR)
         assert {"message", "code", "status"} <= set(schema["required"])
@@ -370,15 +412,18 @@ class TestEachOperation:
             statuses = {example["status"] for example in examples(response["content"][JSON])}
             assert statuses in ({status}, {"predecessor_mismatch"})
 
+    @EACH
     def test_errors_carry_the_headers_that_their_status_needs(self, op: Op) -> None:
         for status, name in {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}.items():
             if status in responses(op):
                 assert resolve(responses(op)[status]["headers"][name])["required"]
 
+    @EACH
     def test_declares_every_parameter_of_its_path(self, op: Op) -> None:
         named = {parameter["name"] for parameter in op.parameters("path")}
         assert named == set(re.findall(r"\{([^}]+)\}", op.template))
 
+    @EACH
     def test_its_extensions_mean_something(self, op: Op) -> None:
         known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits", "x-echo-body-limit"}
         assert {key for key in op.raw if key.startswith("x-")} <= known
@@ -386,20 +431,21 @@ class TestEachOperation:
         assert op.raw.get("x-echo-body-limit", IMPORT) == IMPORT
 
 
-LINKS = [
-    pytest.param(op, status, link, id=f"{op.id}-{name}")
+LINKS = {
+    f"{op.id}-{name}": (op, status, link)
     for op in ALL_OPERATIONS
     for status, response in responses(op).items()
     for name, link in response.get("links", {}).items()
-]
+}
 
 
 class TestLinks:
     def test_there_are_some(self) -> None:
         assert len(LINKS) > 20
 
-    @pytest.mark.parametrize(("op", "status", "link"), LINKS)
-    def test_each_leads_somewhere(self, op: Op, status: int, link: Mapping[str, Any]) -> None:
+    @of_each(LINKS)
+    def test_each_leads_somewhere(self, place: tuple[Op, int, Mapping[str, Any]]) -> None:
+        op, status, link = place
         prefix = "" if op.contract == "echo" else f"{op.contract}."
         target = BY_ID[prefix + link["operationId"]]
         given = set(link.get("parameters", {}))
@@ -451,6 +497,9 @@ UNKNOWN_PATHS = (
 )
 
 
+PATHS = [BASES[name] + path for name, document in DOCUMENTS.items() for path in document["paths"]]
+
+
 class TestServedRoutes:
     @pytest.mark.parametrize("path", UNKNOWN_PATHS)
     def test_a_path_that_the_contract_does_not_have_is_not_served(self, path: str, api: Client) -> None:
@@ -459,10 +508,8 @@ class TestServedRoutes:
             response = api.request(method, path)
             assert (response.status_code, response.json()["code"]) == (404, "no_such_path")
 
-    @pytest.mark.parametrize(
-        "path", [BASES[name] + path for name, document in DOCUMENTS.items() for path in document["paths"]]
-    )
-    def test_a_path_has_the_methods_of_the_contract_and_no_other(self, path: str, api: Client) -> None:
+    @of_each({path: path for path in PATHS})
+    def test_a_path_has_the_methods_of_the_contract_and_no_other(self, api: Client, path: str) -> None:
         address = re.sub(r"\{[^}]+\}", "x", path)
         declared = {op.method for op in ALL_OPERATIONS if op.path == path}
         allowed = declared | {"OPTIONS"} | ({"HEAD"} if "GET" in declared else set())
@@ -475,7 +522,7 @@ class TestServedRoutes:
             assert set(refused.headers["allow"].split(", ")) == allowed
 
     @EACH
-    def test_every_operation_is_served(self, op: Op, api: Client) -> None:
+    def test_every_operation_is_served(self, api: Client, op: Op) -> None:
         response = api.request(op.method, re.sub(r"\{[^}]+\}", "x", op.path))
         assert response.status_code != 405
         if response.status_code == 404:

@@ -1,7 +1,8 @@
 """A database that LibreChat wrote (`database.json`, extended JSON with made-up content), and Echo on it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,31 +36,60 @@ def dump() -> dict[str, Any]:
     return collections
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a database has: the documents of each collection, and MongoDB's hash of them."""
+
+    documents: Mapping[str, list[Document]]
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, raw: Any, last: "Snapshot | None" = None) -> "Snapshot":
+        """What it has now; collections that are as they were at the `last` one are not read again."""
+        hashes: dict[str, str] = raw.command("dbHash")["collections"]
+        documents = {
+            name: last.documents[name] if last and last.hashes.get(name) == found else list(raw[name].find())
+            for name, found in hashes.items()
+        }
+        return cls(documents, hashes)
+
+    def restore(self, raw: Any) -> None:
+        """Give the database these documents and no other."""
+        for name, found in raw.command("dbHash")["collections"].items():
+            if found != self.hashes.get(name):
+                raw[name].delete_many({})
+                if documents := self.documents.get(name):
+                    raw[name].insert_many(documents)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the dump: its URI, the database, and what is in it."""
+
+    uri: str
+    raw: Any
+    dumped: Snapshot
+
+
 @pytest.fixture(scope="session")
-def restored_uri(mongo_uri: str, dump: dict[str, Any]) -> Iterator[str]:
-    """The URI of a copy, indexes included. To make the indexes takes seconds, so there is one copy for all tests."""
+def copy(mongo_uri: str, dump: dict[str, Any]) -> Iterator[Copy]:
+    """A copy, indexes included. To make the indexes takes seconds, so there is one copy for all tests."""
     with named_database(mongo_uri, "echo_librechat") as uri, MongoClient[dict[str, Any]](uri) as client:
         raw = client.get_default_database()
         for name, saved in dump.items():
             raw.create_collection(name)
             for index in saved["indexes"]:
                 restore_index(raw[name], index)
-        yield uri
+            if documents := [each for each in saved["documents"] if not expires(each, saved["indexes"])]:
+                raw[name].insert_many(documents)
+        yield Copy(uri, raw, Snapshot.of(raw))
 
 
 @pytest.fixture
-def librechat_uri(restored_uri: str, dump: dict[str, Any]) -> str:
+def librechat_uri(copy: Copy) -> str:
     """The URI of the copy, with the documents of the dump and no other."""
-    with MongoClient[dict[str, Any]](restored_uri) as client:
-        raw = client.get_default_database()
-        for name in {*raw.list_collection_names(), *dump}:
-            saved = dump.get(name, {"documents": [], "indexes": []})
-            documents = [each for each in saved["documents"] if not expires(each, saved["indexes"])]
-            if list(raw[name].find().sort("_id")) != sorted(documents, key=lambda each: str(each["_id"])):
-                raw[name].delete_many({})
-                if documents:
-                    raw[name].insert_many(documents)
-    return restored_uri
+    copy.dumped.restore(copy.raw)
+    return copy.uri
 
 
 def restore_index(collection: Any, saved: dict[str, Any]) -> None:
@@ -84,38 +114,67 @@ def expires(document: Document, indexes: list[dict[str, Any]]) -> bool:
 
 
 @pytest.fixture
-def content(librechat_uri: str) -> Iterator[Callable[[], Documents]]:
+def content(librechat_uri: str, copy: Copy) -> Callable[[], Documents]:
     """Reads the whole database: each document by collection and `_id`."""
-    with MongoClient[dict[str, Any]](librechat_uri) as client:
-        raw = client.get_default_database()
-        yield lambda: {
-            name: {each["_id"]: each for each in raw[name].find()} for name in raw.list_collection_names()
-        }
+    assert librechat_uri == copy.uri
+    last = copy.dumped
+
+    def read() -> Documents:
+        nonlocal last
+        last = Snapshot.of(copy.raw, last)
+        return {name: {each["_id"]: dict(each) for each in found} for name, found in last.documents.items()}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def moved(copy: Copy, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of an Echo in LibreChat's place."""
+    place = tmp_path_factory.mktemp("moved")
+    directory = place / "librechat"
+    return make_settings(
+        copy.uri, place / "data", SESSION_EXPIRY="3600000", ECHO_LIBRECHAT_DIR=str(directory)
+    )
 
 
 @pytest.fixture
-def librechat_dir(tmp_path: Path) -> Path:
-    """LibreChat's own directory, with the files of the database's records."""
-    directory = tmp_path / "librechat"
+def librechat_dir(moved: Settings) -> Path:
+    """LibreChat's own directory, with the files of the database's records and no other."""
+    directory = moved.librechat_dir
+    assert directory
+    shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(HERE / "files" / "uploads", directory / "uploads")
     shutil.copytree(HERE / "files" / "images", directory / "client" / "public" / "images")
     return directory
 
 
-@pytest.fixture
-def moved(librechat_uri: str, librechat_dir: Path, tmp_path: Path) -> Settings:
-    """The settings of an Echo in LibreChat's place."""
-    return make_settings(
-        librechat_uri, tmp_path / "data", SESSION_EXPIRY="3600000", ECHO_LIBRECHAT_DIR=str(librechat_dir)
-    )
+@dataclass(frozen=True)
+class Started:
+    """An Echo on the copy, and what the database had when it began."""
+
+    http: TestClient
+    prepared: Snapshot
 
 
-@pytest.fixture
-def anonymous(moved: Settings, checker: ProjectChecker) -> Iterator[Client]:
-    """A client of an Echo on the copy."""
+@pytest.fixture(scope="session")
+def started(copy: Copy, moved: Settings) -> Iterator[Started]:
+    """One for all tests; `anonymous` gives it to a test as it began."""
+    copy.dumped.restore(copy.raw)
     prepare(moved)
+    prepared = Snapshot.of(copy.raw)
     with TestClient(assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
-        yield Client(http, checker)
+        yield Started(http, prepared)
+
+
+@pytest.fixture
+def anonymous(
+    started: Started, librechat_uri: str, librechat_dir: Path, copy: Copy, checker: ProjectChecker
+) -> Client:
+    """A client of an Echo that has just begun on what LibreChat has left."""
+    assert librechat_uri == copy.uri
+    assert librechat_dir.is_dir()
+    started.prepared.restore(copy.raw)
+    return Client(started.http, checker)
 
 
 @pytest.fixture

@@ -19,8 +19,10 @@ import requests
 import uvicorn
 from uvicorn.supervisors import multiprocess
 
+from echo.serving.config import ServerConfig
 from echo.serving.serve import Supervisor
 from echo.serving.worker import Worker
+from echo.settings import load_settings
 from tests.support.server import PASSWORD, RunningServer, children_of, start_server
 from tests.support.threads import started_pool, together
 from tests.support.waiting import PATIENCE, eventually, within
@@ -433,7 +435,8 @@ class TestWorker:
     def test_has_one_server_which_its_master_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(multiprocess, "Server", SlowServer)
         monkeypatch.setattr(SlowServer, "made", [])
-        worker = Worker(uvicorn.Config("not.loaded"), [])
+        limits = load_settings({}).connections
+        worker = Worker(ServerConfig("not.loaded", limits=limits, largest_body=1), [])
         worker.parent_conn.send(b"ping")
         worker.target([])
         assert eventually(worker.is_ready)

@@ -319,3 +319,25 @@ def test_no_file_has_an_address_elsewhere(ada: UserClient, bob: UserClient) -> N
     assert (refused.status_code, refused.json()["code"]) == (501, "no_download_url")
     for user, path in ((ada, f"{ada.id}/none"), (ada, f"{bob.id}/{file_id}"), (bob, f"{ada.id}/{file_id}")):
         assert user.get(f"{FILES}/download-url/{path}").status_code == 404
+
+
+def test_a_deleted_file_is_no_agents_any_more(ada: UserClient, bob: UserClient, stored: Stored) -> None:
+    agent_id, other = agent_of(ada), agent_of(bob)
+    form = {"agent_id": agent_id, "tool_resource": "context"}
+    file, stays = (kept(ada, NOTE, name, **form) for name in ("goes.txt", "stays.txt"))
+    shared = {"context": {"file_ids": [file["file_id"]]}, "ocr": {"file_ids": file["file_id"]}}
+    stored.agents.update_one({"id": other}, {"$set": {"tool_resources": shared}})
+    before = ada.get(f"/chat/api/agents/{agent_id}").json()["version"]
+    named = {"files": [{name: file[name] for name in ("file_id", "filepath")}]}
+    # Not bob's to delete: nothing changes.
+    assert bob.request("DELETE", FILES, json=named).is_success
+    assert stored.agents.find_one({"id": other})["tool_resources"] == shared  # type: ignore[index]
+    assert ada.request("DELETE", FILES, json=named).is_success
+    agent = ada.get(f"/chat/api/agents/{agent_id}").json()
+    assert agent["tool_resources"]["context"]["file_ids"] == [stays["file_id"]]
+    assert agent["version"] == before
+    # A text in the place of a list is not ours to repair.
+    assert stored.agents.find_one({"id": other})["tool_resources"] == {  # type: ignore[index]
+        "context": {"file_ids": []},
+        "ocr": {"file_ids": file["file_id"]},
+    }

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -420,6 +421,13 @@ class TestUnavailable:
             server.start()
         assert "MONGO_URI" in str(caught.value)
         return str(caught.value)
+
+    def test_too_few_file_descriptors(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        # With 256 the server starts, and aborts as soon as the collections are made.
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
+        refusal = self.refusal(EmbeddedServer(tmp_path / "own"))
+        assert "512 file descriptors" in refusal
+        assert "gets 256" in refusal
 
     @pytest.mark.parametrize(
         ("text", "named"),

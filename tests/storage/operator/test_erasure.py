@@ -40,6 +40,7 @@ LINES = {
     ("configs", "principalId", "mixed"),
     ("conversations", "user", "text"),
     ("conversationtags", "user", "text"),
+    ("echo_responses", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
     ("echo_violations", "user", "id"),
@@ -298,6 +299,16 @@ class TestWhatIsShared:
         put(empty_database, "users", {"favorites": [{"agentId": "agent_hers"}, {"agentId": "other"}]})
         erasure.sweep(ada)
         assert left(empty_database, "users") == [{"favorites": [{"agentId": "other"}]}]
+
+    def test_anothers_agent_has_none_of_the_users_files_any_more(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        put(empty_database, "files", {"user": ObjectId(ada), "file_id": "hers"}, {"user": ObjectId(ada)})
+        resources = {"context": {"file_ids": ["hers", "his"]}}
+        put(empty_database, "agents", {"author": ObjectId(bob), "tool_resources": resources})
+        assert erasure.sweep(ada) == {"agents": 1, "files": 2}
+        [agent] = left(empty_database, "agents")
+        assert agent["tool_resources"] == {"context": {"file_ids": ["his"]}}
 
     def test_anothers_agent_forgets_who_changed_it(
         self, erasure: Erasure, empty_database: Database, ada: str, bob: str
