@@ -1,5 +1,6 @@
 """Anthropic's own client drives models of every dialect through `/v1/messages`."""
 
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,6 +16,7 @@ from tests.support.providers import anthropic as anthropic_support
 from tests.support.providers import google as google_support
 from tests.support.waiting import PATIENCE
 
+ROOT = Path(__file__).parents[2]
 MODEL = "openAI/gpt-4o"
 QUESTION: Any = {"role": "user", "content": "How is it in Kyiv?"}
 TOOLS: Any = [
@@ -125,6 +127,15 @@ class TestMessages:
         assert message.parsed_output == City(name="Kyiv", people=3)
         wanted = asked(provider, "a city")[-1].json["response_format"]["json_schema"]
         assert (wanted["name"], wanted["strict"]) == ("answer", True)
+
+    def test_the_example_of_the_docs_runs(self, ada: User, capsys: pytest.CaptureFixture[str]) -> None:
+        section = (ROOT / "docs" / "v1.md").read_text(encoding="utf-8").partition("## POST /v1/messages")[2]
+        example = section.partition("```python\n")[2].partition("```")[0]
+        example = example.replace("http://127.0.0.1:3080", ada.server.url).replace("sk-...", ada.api_key)
+        names: dict[str, Any] = {}
+        exec(example, names)
+        names["client"].close()
+        assert capsys.readouterr().out == "Hello wörld.\n"
 
 
 class TestAgent:
