@@ -31,6 +31,11 @@ SCHEMA = {
     "additionalProperties": False,
 }
 
+# Deeper than JSON can be written again.
+DEEP: dict[str, Any] = {}
+for _ in range(300):
+    DEEP = {"properties": DEEP}
+
 
 def user(*blocks: Any) -> Any:
     return {"role": "user", "content": list(blocks)}
@@ -161,6 +166,13 @@ class TestTurns:
                 "messages.0.content.0.source.content.0",
             ),
             ({"role": "user", "content": ""}, "messages"),
+            (
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_use", "id": "a", "name": "b", "input": DEEP}],
+                },
+                "messages.0.content.0.input",
+            ),
         ],
     )
     def test_what_is_not_understood_is_refused(self, message: Any, field: str) -> None:
@@ -236,6 +248,8 @@ class TestParameters:
             ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, Unprocessable, "unsupported_parameter"),
             ({"tools": [{"name": "look"}]}, Unprocessable, "unsupported_parameter"),
             ({"mcp_servers": [{}]}, Unprocessable, "unsupported_parameter"),
+            ({"tools": [{"name": "look", "input_schema": DEEP}]}, Unprocessable, "unsupported_content"),
+            ({"output_config": {"format": {"schema": DEEP}}}, Unprocessable, "unsupported_content"),
             ({"container": "c"}, Unprocessable, "unsupported_parameter"),
             ({"compaction": {"type": "a"}}, Unprocessable, "unsupported_parameter"),
             ({"thread": {"type": "create"}}, BadRequest, "thread_unsupported_request"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from echo.completions.contents import refused
+from echo.completions.contents import check_depth, refused
 from echo.programs.anthropic.carrying import reasoning, unpacked
 from echo.programs.anthropic.shown import read_shown
 from echo.providers.anthropic_content import FORMAT
@@ -119,6 +119,7 @@ def _said_part(block: Json, place: str) -> Part:
 def _call(block: Json, place: str) -> ToolCall:
     if not block.get("id") or not block.get("name"):
         raise refused(place, "must have the id and the name of the call")
+    check_depth(block.get("input"), f"{place}.input")
     return ToolCall(block["id"], block["name"], orjson.dumps(block.get("input") or {}).decode())
 
 

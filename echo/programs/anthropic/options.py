@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from echo.completions.contents import check_depth
 from echo.errors import BadRequest, FieldError, Unprocessable
 from echo.providers.chat import NamedTool, Parameters, ResponseFormat, Tool, ToolChoice
 
@@ -60,6 +61,7 @@ def read_tools(tools: Sequence[Json]) -> list[Tool]:
             )
         if tool.get("input_schema") is None or not tool.get("name"):
             raise unsupported(f"tools.{index}", "must have a name and an `input_schema`")
+        check_depth(tool["input_schema"], f"tools.{index}.input_schema")
         found.append(Tool(tool["name"], tool.get("description"), tool["input_schema"], tool.get("strict")))
     return found
 
@@ -76,6 +78,7 @@ def _format(wanted: Json | None) -> ResponseFormat | None:
     if wanted is None:
         return None
     schema = wanted.get("schema") or {}
+    check_depth(schema, "output_config.format.schema")
     return ResponseFormat("json_schema", "answer", schema=schema, strict=is_closed(schema))
 
 
