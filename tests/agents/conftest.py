@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
+from echo.access import remembered
 from echo.app import Application, assemble
 from echo.services import Services
 from tests.conftest import make_settings
@@ -21,6 +22,14 @@ class Echo:
 
     http: TestClient
     services: Services
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _changes_count_at_once() -> Iterator[None]:
+    """What tests write behind the server's back is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered, "CHECK_SECONDS", 0.0)
+        yield
 
 
 @pytest.fixture(scope="session")

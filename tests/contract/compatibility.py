@@ -5,6 +5,7 @@ only become narrower: every value that the current document allows, the floor al
 floor is still there. A keyword that the comparison does not know counts as a difference, so that it fails closed.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from operator import eq, ge, le
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProp
 UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
 ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
+CONDITIONS = frozenset({"allOf", "if", "then", "else", "not"})
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
     *("type", "enum", "required", "properties", "additionalProperties", "items"),
@@ -172,7 +174,7 @@ class Inclusion:
             yield from self._choice(inner, outer, place)
             return
         for keyword in sorted((inner.keys() | outer.keys()) - UNDERSTOOD):
-            if not keyword.startswith("x-"):
+            if not keyword.startswith("x-") and not is_common(keyword, inner, outer):
                 yield place, f"{keyword} is not understood"
         yield from ((place, rule) for rule in scalar_excess(inner, outer))
         for name in sorted(set(outer.get("required", ())) - set(inner.get("required", ()))):
@@ -212,6 +214,15 @@ class Inclusion:
                 yield place, "additionalProperties"
             else:
                 yield from self.excess(schema, outer_rest, f"{place}.{name}")
+
+
+def is_common(keyword: str, inner: Json, outer: Json) -> bool:
+    """Whether both schemas have the very same condition, which then refuses nothing that the inner one allows.
+
+    Of one with references that cannot be told: they may lead to different schemas.
+    """
+    same = keyword in CONDITIONS and inner.get(keyword) == outer.get(keyword)
+    return same and "$ref" not in json.dumps(inner[keyword])
 
 
 def scalar_excess(inner: Json, outer: Json) -> Iterator[str]:

@@ -22,6 +22,15 @@ NOWHERE = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=200"
 SHARED = [each for each in REPOSITORIES if not each.collection_name.startswith("echo_")]
 # As LibreChat v0.8.8-rc1 makes them: names, keys and options.
 LIBRECHATS: dict[str, list[Document]] = {
+    "toolfavorites": [
+        {"name": "user_1", "key": {"user": 1}},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {
+            "name": "user_1_itemType_1_itemId_1",
+            "key": {"user": 1, "itemType": 1, "itemId": 1},
+            "unique": True,
+        },
+    ],
     "users": [
         {"name": "email_1", "key": {"email": 1}},
         {"name": "email_1_tenantId_1", "key": {"email": 1, "tenantId": 1}, "unique": True},

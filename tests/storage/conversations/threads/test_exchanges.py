@@ -30,7 +30,9 @@ class TestBegin:
     def test_makes_a_conversation_with_each_message_the_parent_of_the_next(
         self, exchanges: ExchangeRepository, database: Database, ada: str
     ) -> None:
-        conversation_id = exchanges.begin(ada, [*EXCHANGE, *EXCHANGE[:1]], ORIGIN, prompt_prefix="Be brief.")
+        conversation_id = exchanges.begin(
+            ada, [*EXCHANGE, *EXCHANGE[:1]], ORIGIN, prompt_prefix="Be brief."
+        ).conversation_id
         messages = messages_of(database, ada, conversation_id)
         assert [message["parentMessageId"] for message in messages] == [
             NO_PARENT,
@@ -46,7 +48,7 @@ class TestBegin:
     def test_stores_messages_as_librechat_would(
         self, exchanges: ExchangeRepository, database: Database, ada: str
     ) -> None:
-        question, answer = messages_of(database, ada, exchanges.begin(ada, EXCHANGE, ORIGIN))
+        question, answer = messages_of(database, ada, exchanges.begin(ada, EXCHANGE, ORIGIN).conversation_id)
         assert (question["sender"], question["isCreatedByUser"], question["model"]) == ("User", True, None)
         assert (answer["isCreatedByUser"], answer["model"], answer["endpoint"]) == (False, "gpt-4o", "openAI")
         assert (question["tokenCount"], answer["tokenCount"]) == (2, 3)
@@ -54,7 +56,7 @@ class TestBegin:
     def test_names_the_type_of_a_custom_endpoint(
         self, exchanges: ExchangeRepository, database: Database, ada: str
     ) -> None:
-        conversation_id = exchanges.begin(ada, EXCHANGE, Origin("Mistral", "small", "custom"))
+        conversation_id = exchanges.begin(ada, EXCHANGE, Origin("Mistral", "small", "custom")).conversation_id
         assert stored(database, ada, conversation_id)["endpointType"] == "custom"
 
     def test_stores_nothing_when_a_part_cannot_be_stored(
@@ -88,7 +90,7 @@ class TestAdd:
     def test_goes_on_after_the_parent(
         self, exchanges: ExchangeRepository, database: Database, ada: str
     ) -> None:
-        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN).conversation_id
         last = messages_of(database, ada, conversation_id)[-1]["messageId"]
         more = [Said("user", "And?", 1), Said("assistant", "So.", 1)]
         exchanges.add(ada, conversation_id, more, Origin("anthropic", "claude"), parent=last)
@@ -109,7 +111,7 @@ class TestAdd:
     def test_does_not_bring_back_what_was_deleted(
         self, exchanges: ExchangeRepository, database: Database, threads: ThreadRepository, ada: str
     ) -> None:
-        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        conversation_id = exchanges.begin(ada, EXCHANGE, ORIGIN).conversation_id
         last = messages_of(database, ada, conversation_id)[-1]["messageId"]
         threads.delete_message(ada, conversation_id, last)
         with pytest.raises(UnknownParent):
@@ -131,8 +133,8 @@ class TestAdd:
 
 class TestPromptPrefix:
     def test_is_the_owners(self, exchanges: ExchangeRepository, ada: str) -> None:
-        with_one = exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="Be brief.")
-        without = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        with_one = exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="Be brief.").conversation_id
+        without = exchanges.begin(ada, EXCHANGE, ORIGIN).conversation_id
         assert (exchanges.prompt_prefix(ada, with_one), exchanges.prompt_prefix(ada, without)) == (
             "Be brief.",
             None,
