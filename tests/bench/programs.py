@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -27,8 +28,16 @@ from tests.bench.servers import ECHO, ROOT, free_port, started
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
 HEAD = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
-QUESTION = {"model": "openAI/bench", "messages": [{"role": "user", "content": "Hello"}]}
-# Ten words of a stream in a second: with 64 at a time, 64 begin each second.
+
+
+def question(words: str) -> dict[str, Any]:
+    """A request whose words tell the provider at which pace to write."""
+    return {"model": "openAI/bench", "messages": [{"role": "user", "content": words}]}
+
+
+# Echo asks for a stream also where it is to answer as a whole: one at once, with as many words.
+WHOLE, PACED, LONG = "at once", "paced", "long"
+# Ten words of a paced stream in a second: with 64 at a time, 64 begin each second.
 PAUSE, WORDS = 0.1, 10
 
 
@@ -42,7 +51,7 @@ def event(delta: dict[str, str], finish: str | None = None) -> bytes:
 
 
 async def complete(request: web.Request) -> web.StreamResponse:
-    """What the provider answers: at once, or as a stream of words that ends after a second or, asked so, a minute."""
+    """What the provider answers: at once, or as a stream of words that ends at once, after a second or a minute."""
     asked = await request.json()
     if not asked.get("stream"):
         choice = {
@@ -55,9 +64,11 @@ async def complete(request: web.Request) -> web.StreamResponse:
     await answer.prepare(request)
     # Nobody reads the long ones to their end.
     with suppress(ConnectionError):
-        for _ in range(600 if asked["messages"][0]["content"] == "long" else WORDS):
+        pace = asked["messages"][0]["content"]
+        for _ in range(600 if pace == LONG else WORDS):
             await answer.write(event({"content": "word "}))
-            await asyncio.sleep(PAUSE)
+            if pace != WHOLE:
+                await asyncio.sleep(PAUSE)
         await answer.write(event({}, "stop") + b"data: [DONE]\n\n")
     return answer
 
@@ -125,7 +136,7 @@ class Asked:
 
     async def whole(self) -> None:
         """A whole completion."""
-        async with self.session.post(f"{self.url}/v1/chat/completions", json=QUESTION) as answer:
+        async with self.session.post(f"{self.url}/v1/chat/completions", json=question(WHOLE)) as answer:
             await answer.read()
             answer.raise_for_status()
 
@@ -133,7 +144,7 @@ class Asked:
         """Milliseconds to the first word of a stream, which is read to its end."""
         began = time.perf_counter()
         async with self.session.post(
-            f"{self.url}/v1/chat/completions", json={**QUESTION, "stream": True}
+            f"{self.url}/v1/chat/completions", json={**question(PACED), "stream": True}
         ) as answer:
             answer.raise_for_status()
             while b"word" not in await answer.content.readline():
@@ -171,7 +182,7 @@ async def first_words(asked: Asked, at_a_time: int, seconds: float) -> list[floa
 
 async def memory(asked: Asked, process: psutil.Process, streams: int) -> float:
     """Kilobytes of a process for each open stream."""
-    body = {"model": "openAI/bench", "stream": True, "messages": [{"role": "user", "content": "long"}]}
+    body = {**question(LONG), "stream": True}
     before, answers = process.memory_info().rss, []
     for _ in range(streams):
         answer = await asked.session.post(f"{asked.url}/v1/chat/completions", json=body)
