@@ -57,8 +57,8 @@ def create_translation(
     recorded = Recorded(
         model,
         file,
-        "translations",
-        response_format,
+        operation="translations",
+        format=response_format,
         prompt=prompt,
         temperature=temperature,
     )

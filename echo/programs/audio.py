@@ -1,9 +1,9 @@
 """Speech in OpenAI's shape: from text, and to text."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from echo.completions.objects import Json
 from echo.completions.pulse import PULSE_SECONDS, Signal, with_pulse
@@ -15,6 +15,7 @@ from echo.handling.upload import Upload
 from echo.programs.offers import Picked
 from echo.programs.work import Job, Work
 from echo.providers.audio import (
+    RecordingOptions,
     RecordingRequest,
     SpeechRequest,
     media_type_of,
@@ -44,17 +45,11 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A recording to be written down, or translated into English."""
+class Recorded(RecordingOptions):
+    """A recording as a program sends it."""
 
     model: str
     upload: Upload
-    operation: Literal["transcriptions", "translations"] = "transcriptions"
-    format: str = "json"
-    language: str | None = None
-    prompt: str | None = field(default=None, repr=False)
-    temperature: float | None = None
-    granularities: Sequence[str] = ()
 
 
 class AudioService:
@@ -133,15 +128,7 @@ def spoken(picked: Picked, said: Said) -> Any:
 
 async def written(picked: Picked, recorded: Recorded, file: FormFile) -> Json | str:
     """What the endpoint's provider understood."""
-    request = RecordingRequest(
-        picked.wanted,
-        file,
-        recorded.operation,
-        recorded.format,
-        recorded.language,
-        recorded.prompt,
-        recorded.temperature,
-        recorded.granularities,
-    )
+    options = {each.name: getattr(recorded, each.name) for each in fields(RecordingOptions)}
+    request = RecordingRequest(picked.wanted, file, **options)
     errand = recording_errand(picked.settings, request)
     return await picked.ask(errand)

@@ -80,18 +80,24 @@ def media_type_of(said: str, asked: str) -> str:
     return known if known in FORMATS.values() else FORMATS[asked]
 
 
-@dataclass(frozen=True)
-class RecordingRequest:
-    """A recording to be written down, or translated into English; the rest is as OpenAI has it."""
+@dataclass(frozen=True, kw_only=True)
+class RecordingOptions:
+    """What is to be done with a recording: written down, or translated into English; the rest is as OpenAI has it."""
 
-    wanted: Wanted
-    file: FormFile
     operation: Literal["transcriptions", "translations"] = "transcriptions"
     format: str = "json"
     language: str | None = None
     prompt: str | None = field(default=None, repr=False)
     temperature: float | None = None
     granularities: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class RecordingRequest(RecordingOptions):
+    """A recording as a provider gets it."""
+
+    wanted: Wanted
+    file: FormFile
 
 
 def recording_errand(settings: ProviderSettings, request: RecordingRequest) -> Errand[dict[str, Any] | str]:
