@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
+from echo.accounts.own_account import OwnAccount
+from echo.accounts.own_data import OwnData
+from echo.accounts.passkeys import Passkeys
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -19,6 +22,7 @@ from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.preferences import PreferenceRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
@@ -26,6 +30,7 @@ from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.core.database import Database
+from storage.operator.account_data import AccountData
 from storage.runs.runs import RunRepository
 
 
@@ -42,6 +47,9 @@ class Accounts:
     auth: AuthService
     deletion: AccountDeletion
     keys: KeyService
+    own_account: OwnAccount
+    own_data: OwnData
+    passkeys: Passkeys
     preferences: PreferenceRepository
     tool_favorites: ToolFavoriteRepository
     security: Security
@@ -70,6 +78,9 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         TwoFactorRepository(database), UsedCodeRepository(database), cipher, issuer=settings.app_title
     )
     preferences = PreferenceRepository(database)
+    own_account = OwnAccount(
+        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+    )
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=AuthService(
@@ -90,6 +101,15 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             allowed=settings.allow_account_deletion,
         ),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
+        own_account=own_account,
+        own_data=OwnData(AccountData(database), file_store),
+        passkeys=Passkeys(
+            PasskeyRepository(database),
+            ChallengeRepository(database),
+            users,
+            site=settings.domain_client,
+            title=settings.app_title,
+        ),
         preferences=preferences,
         tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),

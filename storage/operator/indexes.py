@@ -8,6 +8,7 @@ from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -43,6 +44,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
+    ChallengeRepository,
     ConversationRepository,
     FileRepository,
     GroupRepository,
@@ -50,6 +52,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     KeyRepository,
     MemoryRepository,
     MessageRepository,
+    PasskeyRepository,
     PieceRepository,
     PresetRepository,
     ProjectRepository,
