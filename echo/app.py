@@ -95,6 +95,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         if observation.running:
             services.background.submit(observation.running())
         yield
+        await services.responses.close()
         await services.chat.close()
         await services.background.close()
         await services.providers.close()

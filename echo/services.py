@@ -85,6 +85,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     completions = build_completions(
         settings, database, CompletionParts(accounts, providers, background, count_tokens)
     )
+    chats = build_chat(settings, database, chat)
     transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
@@ -101,7 +102,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts=accounts,
         agents=agents,
         background=background,
-        chat=build_chat(settings, database, chat),
+        chat=chats,
         completions=completions,
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
@@ -111,7 +112,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store),
-        responses=build_responses(database, completions),
+        responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,

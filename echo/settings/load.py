@@ -158,6 +158,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         rate_limits=dict(_rate_limits(reader)),
         search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
+        background_responses=reader.whole("ECHO_API_BACKGROUND", 10, minimum=1),
         api_models=reader.texts("ECHO_API_MODELS", ()),
         runs_at_once=_runs_at_once(reader),
         log_level=reader.text("ECHO_LOG_LEVEL", level, one_of=("debug", "info", "warning", "error")),

@@ -301,6 +301,7 @@ class Settings:
     # How long one search may take.
     search_seconds: int
     open_completions: int
+    background_responses: int
     runs_at_once: int | None
     log_level: str
     log_format: str

@@ -229,6 +229,7 @@ def server(
         "GOOGLE_REVERSE_PROXY": others["google"].url,
         "ECHO_PROVIDER_ATTEMPTS": "1",
         "ECHO_API_CONCURRENT": "3",
+        "ECHO_API_BACKGROUND": "2",
         "ECHO_STT": "off",
     }
     running = start_server(directory, environ=environ)

@@ -221,6 +221,7 @@ class TestBoth:
 
 # Which limits each operation has, written out: what is compared with the document must not come from it.
 LIMITS: dict[str, tuple[str, ...]] = {
+    "cancel_response": ("api_ip", "api_user"),
     "confirm_two_factor": ("two_factor_user",),
     "count_anthropic_tokens": ("api_ip", "api_user"),
     "create_anthropic_message": ("api_ip", "api_user"),

@@ -51,6 +51,7 @@ class TestTheDocument:
             "follow_chat",
             "create_chat_completion",
             "create_response",
+            "get_response",
             "create_anthropic_message",
         }
 

@@ -43,6 +43,7 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
     # An address is no user's.
