@@ -24,6 +24,7 @@ from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
 from echo.providers.chat import (
+    AudioDelta,
     ChatRequest,
     Event,
     ReasoningDelta,
@@ -219,6 +220,8 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
     async with aclosing(events):
         async for event in events:
             match event:
+                case AudioDelta():
+                    spending.wrote(event.transcript)
                 case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
                     spending.wrote(text)
                 case ToolCallDelta():

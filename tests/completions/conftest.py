@@ -58,6 +58,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "withheld": Reply([""], finish="content_filter"),
     "refused": Reply([], refusal="I cannot."),
     "a city": Reply(['{"name": "Ky', 'iv", "people": 3}']),
+    "aloud": Reply([], spoken=[b"one", b"two!"], transcript="Hello."),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 
