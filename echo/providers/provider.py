@@ -24,9 +24,9 @@ from echo.settings import AzureDeployment, ProviderSettings
 
 log = structlog.get_logger(__name__)
 
-CHAT, VOICE = "chat", "tts"
+CHAT, VOICE, DICTATION = "chat", "tts", "dictation"
 # What comes as a stream, which another task may read on than began.
-STREAMED = (CHAT, VOICE)
+STREAMED = (CHAT, VOICE, DICTATION)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 

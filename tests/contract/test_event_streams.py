@@ -52,6 +52,7 @@ class TestTheDocument:
             "create_chat_completion",
             "create_response",
             "get_response",
+            "create_transcription",
             "create_anthropic_message",
         }
 
@@ -66,7 +67,7 @@ class TestTheDocument:
     @EACH
     def test_shows_events_that_fit(self, op: Op, media: Mapping[str, Any]) -> None:
         events = [events_of(op.id).check(name, data) for name, data in shown(media)]
-        assert len(events) > 5
+        assert len(events) > 3
 
     def test_shows_every_kind_of_event(self) -> None:
         kinds = {Event(name, json.loads(data)).kind for name, data in shown(CHAT)}
@@ -78,7 +79,10 @@ class TestTheDocument:
         assert len(kinds) == len(DOCUMENT["components"]["schemas"]["AnthropicEvent"]["oneOf"])
         assert all(name == json.loads(data)["type"] for name, data in shown(MESSAGES))
 
-    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent", "ResponseEvent", "AnthropicEvent"])
+    @pytest.mark.parametrize(
+        "union",
+        ["ChatEvent", "ChatCompletionEvent", "ResponseEvent", "AnthropicEvent", "AudioTranscriptionEvent"],
+    )
     def test_every_kind_is_explained_and_open(self, union: str) -> None:
         for branch in map(resolve, DOCUMENT["components"]["schemas"][union]["oneOf"]):
             assert branch["description"]
