@@ -81,6 +81,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
         library.memories.text,
         agents.for_chat,
+        access.access.check,
     )
     completions = build_completions(
         settings, database, CompletionParts(accounts, providers, background, count_tokens)

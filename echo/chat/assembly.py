@@ -13,7 +13,7 @@ from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
-from echo.chat.starting import Starting
+from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.files import FileStore
 from echo.providers.chat import Providers
@@ -38,7 +38,7 @@ class ChatParts:
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
     and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
-    may talk with, by the user's id and its own.
+    may talk with, by the user's id and its own; `check` asks what a user's role allows.
     """
 
     providers: Providers
@@ -51,6 +51,7 @@ class ChatParts:
     violation: Callable[[str, str, str], None]
     memories_text: Callable[[str], str | None]
     find_agent: FindAgent
+    check: Check
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -76,5 +77,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         memories_text=parts.memories_text,
     )
     steering = Steering(steers, Running(runs, hub), files, parts.file_store)
-    starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)
+    starting = Starting(
+        preparation, hub, stores, files, parts.moderation, violation=parts.violation, check=parts.check
+    )
     return ChatService(starting, hub, stores, parts.background, steering)

@@ -189,9 +189,13 @@ class FileRules:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """What may be remembered of a user, and whether chats are told it; None is no limit."""
+    """What may be remembered of a user, and whether chats are told it; None is no limit.
+
+    `asked_for` says that the file switches it on, where LibreChat's has to name it.
+    """
 
     enabled: bool = True
+    asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
 
