@@ -58,7 +58,7 @@ class Access:
         resource = stored_id(resource_id)
         if resource is None:
             return 0
-        role, directory_id = self._account(caller.id)
+        role, directory_id = self.account(caller.id)
         if role == ADMIN:
             return ALL
         return self._entries.bits(self._principals(caller, role, directory_id), kind, resource)
@@ -78,11 +78,11 @@ class Access:
 
     def accessible(self, caller: Caller, kind: ResourceType, needed: int) -> list[StoredId]:
         """The things of a kind that were shared with the caller so far, the newest first; at most 5000."""
-        return self._entries.resources(self._principals(caller, *self._account(caller.id)), kind, needed)
+        return self._entries.resources(self._principals(caller, *self.account(caller.id)), kind, needed)
 
     def each(self, caller: Caller, kind: ResourceType) -> dict[StoredId, int]:
         """What the caller may do with each thing that was shared with them; at most 5000, the newest first."""
-        return self._entries.bits_of_each(self._principals(caller, *self._account(caller.id)), kind)
+        return self._entries.bits_of_each(self._principals(caller, *self.account(caller.id)), kind)
 
     def public(self, kind: ResourceType, needed: int = VIEW) -> set[StoredId]:
         """The things of a kind that everybody may do so much with; at most 5000."""
@@ -135,7 +135,7 @@ class Access:
 
         Raises `KeyError` for a type that does not exist.
         """
-        return self.role_allows(self._account(caller.id)[0], permission_type, *permissions)
+        return self.role_allows(self.account(caller.id)[0], permission_type, *permissions)
 
     def role_allows(self, role: str, permission_type: str, *permissions: str) -> bool:
         """The same for any role."""
@@ -147,7 +147,7 @@ class Access:
 
     def check(self, owner: str, needs: Needs) -> None:
         """Raise `Forbidden` unless the role of a user has everything that is needed."""
-        if not _has(self._roles.of(self._account(owner)[0]), needs):
+        if not _has(self._roles.of(self.account(owner)[0]), needs):
             raise insufficient()
 
     def check_remembered(self, owner: str, needs: Needs) -> bool:
@@ -165,7 +165,14 @@ class Access:
 
         A change is felt within seconds, as that of a session is.
         """
-        return self._account(caller.id)[0]
+        return self.account(caller.id)[0]
+
+    def account(self, owner: str) -> tuple[str, str | None]:
+        """The role of a user, "" for one who is gone, and the id that a directory has for them."""
+        try:
+            return self._accounts.get(owner, lambda: self._find_account(owner))
+        except NoSuchDocument:
+            return "", None
 
     def _principals(self, caller: Caller, role: str, directory_id: str | None) -> list[Principal]:
         groups = self._memberships.get(
@@ -177,13 +184,6 @@ class Access:
             *(Principal(GROUP, each) for each in groups),
         ]
         return [*principals, Principal(ROLE, role)] if role else principals
-
-    def _account(self, owner: str) -> tuple[str, str | None]:
-        """The role of a user, and the id that a directory has for them."""
-        try:
-            return self._accounts.get(owner, lambda: self._find_account(owner))
-        except NoSuchDocument:
-            return "", None
 
     def _find_account(self, owner: str) -> tuple[str, str | None]:
         user = self._users.get(owner)

@@ -20,6 +20,7 @@ from echo.providers.chat import Providers
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
+from echo.settings.model_access import Opened
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -38,7 +39,8 @@ class ChatParts:
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
     and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
-    may talk with, by the user's id and its own; `check` asks what a user's role allows.
+    may talk with, by the user's id and its own; `check` asks what a user's role allows, and
+    `opened` which models are open to one.
     """
 
     providers: Providers
@@ -52,6 +54,7 @@ class ChatParts:
     memories_text: Callable[[str], str | None]
     find_agent: FindAgent
     check: Check
+    opened: Callable[[str], Opened]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -63,7 +66,9 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
-    endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    endpoints = Endpoints(
+        settings.providers, parts.providers, parts.credentials, parts.background, parts.opened
+    )
     respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
