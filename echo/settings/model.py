@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from echo.settings.model_access import ModelRules
+
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
+
+
+# LibreChat's endpoints of assistants, whose models are those of the endpoint beside them.
+BESIDE = {"assistants": "openAI", "azureAssistants": "azureOpenAI"}
 
 
 def normal_name(endpoint: str) -> str:
@@ -189,9 +195,13 @@ class FileRules:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """What may be remembered of a user, and whether chats are told it; None is no limit."""
+    """What may be remembered of a user, and whether chats are told it; None is no limit.
+
+    `asked_for` says that the file switches it on, where LibreChat's has to name it.
+    """
 
     enabled: bool = True
+    asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
 
@@ -325,6 +335,8 @@ class Settings:
     moderation: ModerationSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
     api_models: tuple[str, ...] = ()
+    # Which models are open to whom; None opens all to everybody.
+    model_access: ModelRules | None = None
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)

@@ -115,6 +115,7 @@ WITHOUT_OWNER = {
     ("RoleRepository", "change"),
     ("RoleRepository", "find"),
     ("RoleRepository", "list_page"),
+    ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
