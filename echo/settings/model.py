@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echo.settings.model_access import ModelRules
+from echo.settings.sign_in import SignInSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
@@ -339,6 +340,8 @@ class Settings:
     model_access: ModelRules | None = None
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
+    # Coming in by others.
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
     model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)

@@ -35,6 +35,12 @@ WITHOUT_OWNER = {
     ("InvitationRepository", "find"),
     ("InvitationRepository", "use_up"),
     ("ApiKeyRepository", "find_by_hash"),
+    # Who comes in by another server is found by that server's id, or is only made.
+    ("FederatedUserRepository", "find"),
+    ("FederatedUserRepository", "create"),
+    # A login that has begun is nobody's yet.
+    ("LoginStateRepository", "add"),
+    ("LoginStateRepository", "take"),
     # One process writes down at one time what the runs of all its users say; each row names its own owner.
     ("ChatRepository", "save_all"),
     ("PieceRepository", "append_all"),
