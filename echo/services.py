@@ -35,6 +35,8 @@ from storage.core.database import Database
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
 READY_SECONDS = 2.0
 PROBE_FRESH_SECONDS = 3.0
+# A service across a network, which counts each question.
+CLOUD_SECONDS, CLOUD_FRESH_SECONDS = 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         people=access.people,
         programs=build_programs(settings, programs),
         providers=providers,
-        readiness=make_readiness(database, library.file_store),
+        readiness=make_readiness(database, library.file_store, settings),
         responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,
@@ -126,12 +128,15 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
 
 
-def make_readiness(database: Database, file_store: FileStore) -> Readiness:
+def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:
     """What a process needs, and how each is asked."""
+    probe_clouds = file_store.probe_clouds
+    clouds = Dependency(probe_clouds, seconds=CLOUD_SECONDS, fresh_seconds=CLOUD_FRESH_SECONDS)
     return Readiness(
         {
             "database": Dependency(lambda: database.ping(READY_SECONDS), seconds=READY_SECONDS),
             # A write that is brought to the disk, for anybody who asks.
             "files": Dependency(file_store.probe, seconds=READY_SECONDS, fresh_seconds=PROBE_FRESH_SECONDS),
+            **({"cloud": clouds} if settings.cloud.used else {}),
         }
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
+from echo.settings.cloud import CloudSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
@@ -352,6 +353,8 @@ class Settings:
     agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # Where files lie beside the disk.
+    cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
     # What would protect in LibreChat and does not here.
