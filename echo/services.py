@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
@@ -52,6 +53,7 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    models: ModelAccess
     people: PeoplePicker
     programs: Programs
     providers: ProviderParts
@@ -67,7 +69,7 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    access = build_access(database)
+    access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
     library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
@@ -83,10 +85,13 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
         library.memories.text,
         agents.for_chat,
+        access.access.check,
+        access.models.of,
     )
     completions = build_completions(
-        settings, database, CompletionParts(accounts, providers, background, count_tokens)
+        settings, database, CompletionParts(accounts, providers, background, count_tokens, access.models.of)
     )
+    chats = build_chat(settings, database, chat)
     transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
@@ -103,17 +108,18 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts=accounts,
         agents=agents,
         background=background,
-        chat=build_chat(settings, database, chat),
+        chat=chats,
         completions=completions,
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         library=library,
+        models=access.models,
         people=access.people,
         programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store, settings),
-        responses=build_responses(database, completions),
+        responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,

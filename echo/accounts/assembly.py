@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
+from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.service import Federation
 from echo.accounts.own_account import OwnAccount
 from echo.accounts.own_data import OwnData
 from echo.accounts.passkeys import Passkeys
@@ -46,6 +48,7 @@ class Accounts:
     api_keys: ApiKeyService
     auth: AuthService
     deletion: AccountDeletion
+    federation: Federation
     keys: KeyService
     own_account: OwnAccount
     own_data: OwnData
@@ -81,25 +84,27 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     own_account = OwnAccount(
         users, sessions, guard, two_factor, min_password_length=settings.min_password_length
     )
+    auth = AuthService(
+        settings,
+        tokens,
+        users=users,
+        sessions=sessions,
+        bans=bans,
+        invitations=InvitationRepository(database),
+        guard=guard,
+        two_factor=two_factor,
+        violations=violations,
+    )
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
-        auth=AuthService(
-            settings,
-            tokens,
-            users=users,
-            sessions=sessions,
-            bans=bans,
-            invitations=InvitationRepository(database),
-            guard=guard,
-            two_factor=two_factor,
-            violations=violations,
-        ),
+        auth=auth,
         deletion=AccountDeletion(
             AccountEraser(database, file_store),
             preferences,
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
+        federation=build_federation(settings, database, auth, file_store),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),

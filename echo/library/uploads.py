@@ -64,7 +64,7 @@ class Uploads:
         """
         resource = _resource(purpose)
         if purpose.of_agent:
-            self._agents.expanded(caller, purpose.of_agent)
+            self._agents.check_change(caller, purpose.of_agent)
         more = {"context": "agents" if purpose.of_agent else "message_attachment"}
         if purpose.temp_id:
             more["temp_file_id"] = purpose.temp_id
@@ -99,7 +99,7 @@ class Uploads:
     def of_agent(self, caller: Caller, agent_id: str) -> Reading:
         """The files of an agent, without their texts, for who may change it; of others' there are none.
 
-        Raises `NotFound` for one that the caller may not see, `Forbidden` without the permission AGENTS.USE.
+        Raises `NotFound` for one that the caller may not see.
         """
         return self._files.of_agent_listed(self._agents.file_ids(caller, agent_id))
 

@@ -39,6 +39,12 @@ WITHOUT_OWNER = {
     ("InvitationRepository", "find"),
     ("InvitationRepository", "use_up"),
     ("ApiKeyRepository", "find_by_hash"),
+    # Who comes in by another server is found by that server's id, or is only made.
+    ("FederatedUserRepository", "find"),
+    ("FederatedUserRepository", "create"),
+    # A login that has begun is nobody's yet.
+    ("LoginStateRepository", "add"),
+    ("LoginStateRepository", "take"),
     # One process writes down at one time what the runs of all its users say; each row names its own owner.
     ("ChatRepository", "save_all"),
     ("PieceRepository", "append_all"),
@@ -47,6 +53,7 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
     # An address is no user's.
@@ -123,6 +130,7 @@ WITHOUT_OWNER = {
     ("RoleRepository", "change"),
     ("RoleRepository", "find"),
     ("RoleRepository", "list_page"),
+    ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),

@@ -32,9 +32,10 @@ REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
 class Registration(Section):
     """Who may register."""
 
-    ignored = frozenset({"socialLogins", "oauthStateTtlMs", "openidDiscovery"})
+    ignored = frozenset({"oauthStateTtlMs", "openidDiscovery"})
 
     allowedDomains = Listed(Text())
+    socialLogins = Listed(Text())
 
 
 class Limit(Section):
@@ -216,6 +217,15 @@ class MayUse(Section):
     public = Flag()
 
 
+class MayUseServers(MayUse):
+    """The same of MCP servers."""
+
+    # How LibreChat's client shows them.
+    ignored = frozenset({"placeholder", "trustCheckbox"})
+
+    configureObo = Flag()
+
+
 class MayShare(Section):
     """Who may share a conversation."""
 
@@ -251,9 +261,9 @@ class Interface(Section):
     # Of features that Echo does not have; `/api/config` says that they are off.
     ignored = frozenset(
         {
-            *("mcpServers", "generalChatRetention", "retentionMode", "retainAgentFiles", "runCode"),
-            *("webSearch", "fileSearch", "fileCitations", "contextUsage", "contextCost", "currency"),
-            *("remoteAgents", "schedules", "traceViewer", "buildInfo"),
+            *("generalChatRetention", "retentionMode", "retainAgentFiles"),
+            *("contextUsage", "contextCost", "currency"),
+            *("schedules", "traceViewer", "buildInfo"),
             *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
         }
     )
@@ -278,6 +288,12 @@ class Interface(Section):
     sharedLinks = switch(MayShare)
     peoplePicker = Part(MayPick)
     marketplace = Part(Marketplace)
+    mcpServers = Part(MayUseServers)
+    remoteAgents = Part(MayUse)
+    runCode = Flag()
+    webSearch = Flag()
+    fileSearch = Flag()
+    fileCitations = Flag()
 
 
 class Memory(Section):
