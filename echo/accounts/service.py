@@ -164,7 +164,7 @@ class AuthService:
 
     def login_proven(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
         """A new session of a user who has proved everything otherwise, as by a passkey. Raises `Forbidden`."""
-        self._refuse_banned_address(client)
+        self.refuse_banned_address(client)
         return self._begin(user, client)
 
     def _begin(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
