@@ -159,7 +159,7 @@ class Links:
         media_type = served_type(str(record.get("type")))
         shown = inline and media_type in IMAGE_TYPES
         name = shown_name(str(record.get("filename", "")))
-        return FileBody(self._store.path(record), media_type, name, inline=shown)
+        return FileBody(self._store.find(record), media_type, name, inline=shown)
 
     def _grant(self, caller: Caller, link: Mapping[str, Any], *, public: bool) -> None:
         expires_at = link.get("expiredAt")

@@ -111,7 +111,10 @@ class Uploads:
             raise
 
     def _delete(self, owner: str, file_id: str) -> bool:
-        # The record first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
+        # On the disk the record first: a crash in between leaves bytes that nobody sees, not a record of bytes that
+        # are gone. A service may refuse: then the record stays, so that the user can try again.
+        if self._store.sources and (record := self._files.find(owner, file_id)):
+            self._store.delete_elsewhere(record)
         document = self._files.delete(owner, file_id)
         if document is not None:
             self._store.delete(document)

@@ -159,6 +159,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         rate_limits=dict(_rate_limits(reader)),
         search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
+        background_responses=reader.whole("ECHO_API_BACKGROUND", 10, minimum=1),
         api_models=reader.texts("ECHO_API_MODELS", ()),
         model_access=read_model_access(reader),
         runs_at_once=_runs_at_once(reader),

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from echo.settings.model_access import ModelRules
+from echo.settings.sign_in import SignInSettings
+from echo.settings.cloud import CloudSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
@@ -311,6 +313,7 @@ class Settings:
     # How long one search may take.
     search_seconds: int
     open_completions: int
+    background_responses: int
     runs_at_once: int | None
     log_level: str
     log_format: str
@@ -338,6 +341,8 @@ class Settings:
     model_access: ModelRules | None = None
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
+    # Coming in by others.
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
     model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
@@ -348,6 +353,8 @@ class Settings:
     agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # Where files lie beside the disk.
+    cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
     # What would protect in LibreChat and does not here.
