@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from echo.settings.cloud import CloudSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
-from echo.settings.cloud import CloudSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
