@@ -77,10 +77,7 @@ def list_keys(*, who: str | None, limit: int, as_json: bool, data_dir: Path | No
 
     Tokens are those that models have read and written, today and this month (UTC).
     """
-    from storage.operator.administration import (
-        AccountDirectory,
-        KeyDirectory,
-    )
+    from storage.operator.administration import AccountDirectory, KeyDirectory  # noqa: PLC0415
 
     with opened(data_dir, indexes=False) as (_, database):
         owner = str(find_account(AccountDirectory(database), who)["_id"]) if who else None
