@@ -92,13 +92,13 @@ class AudioService:
                     yield media_type_of(sound.media_type, said.format).encode()
                 yield sound.content
 
-    def write_down(self, caller: Caller, recorded: Recorded) -> Json | str | Pending:
-        """What is said in a recording: an object, or a text, as the format has it.
+    def write_down(self, caller: Caller, recorded: Recorded) -> tuple[Json | str, int, Json] | Pending:
+        """What is said in a recording: an object, or a text, as the format has it, with status and headers.
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
         if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
-            return self._own(recorded)
+            return self._own(caller, recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
         # The type of a part decides nothing at services: they go by the name's suffix.
@@ -144,8 +144,11 @@ class AudioService:
             job.spending.told(usage["input_tokens"], usage["output_tokens"])
         return frame(event)
 
-    def _own(self, recorded: Recorded) -> Json | str:
-        """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have."""
+    def _own(self, caller: Caller, recorded: Recorded) -> tuple[Json | str, int, Json]:
+        """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have.
+
+        It takes no tokens, and counts as a request of an API key's.
+        """
         if recorded.stream:
             reason = "is not something that the server's own speech recognition has"
             raise Unprocessable(
@@ -158,8 +161,10 @@ class AudioService:
                 "The server's own speech recognition gives the text alone, as json or text.",
                 code="not_offered",
             )
-        text = self._transcriber.transcribe(recorded.upload)
-        return {"text": text} if recorded.format == "json" else f"{text}\n"
+        spending = self._work.spending(caller)
+        with spending.counted_here():
+            text = self._transcriber.transcribe(recorded.upload)
+        return ({"text": text} if recorded.format == "json" else f"{text}\n"), 200, spending.headers
 
 
 def spoken(picked: Picked, said: Said) -> Flow[Sound]:

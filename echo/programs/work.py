@@ -62,6 +62,10 @@ class Work:
         """A request to be run; asks the database what the caller reaches."""
         return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
 
+    def spending(self, caller: Caller) -> Spending:
+        """Counts one request for the limits of the caller's API key."""
+        return self._meter.begin(caller)
+
     async def whole(self, job: Job, do: Callable[[Picked], Coroutine[Any, Any, T]]) -> T:
         """What `do` makes with the model; it ends as soon as the caller may not be here any more.
 
