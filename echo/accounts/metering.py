@@ -88,7 +88,7 @@ class Spending:
 
     @contextmanager
     def counted_here(self) -> Iterator[None]:
-        """The same, in a thread that may wait for the database, for work that takes no tokens. Raises as `reserved`."""
+        """The same, in a thread that may wait for the database, for what takes no tokens. Raises as `reserved`."""
         if self._key and self._key.is_counted:
             self._reserve(self._key.id, None, 0)
         try:

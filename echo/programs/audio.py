@@ -97,7 +97,7 @@ class AudioService:
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
-        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
+        if recorded.model == self._transcriber.model and self._work.may_ask(caller, OWN, recorded.model):
             return self._own(caller, recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"

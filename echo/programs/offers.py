@@ -88,7 +88,7 @@ class Offers:
 
     async def _has(self, reach: Reach, endpoint: str, model: str, *, keyless: bool = False) -> bool:
         """Whether the caller gets that model there; `keyless` is the answer where there is no key to ask with."""
-        if not reach.caller.may_ask(endpoint, model):
+        if not reach.may_ask(endpoint, model):
             return False
         return model in await self._models(reach, endpoint) if reach.has_key(endpoint) else keyless
 
