@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from echo.completions.objects import SILENT, Json, error_frame, frame
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, with_pulse
@@ -56,16 +56,22 @@ class Recorded(RecordingOptions):
 
 
 class AudioService:
-    """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition."""
+    """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition.
 
-    def __init__(self, work: Work, transcriber: Transcriber) -> None:
+    `own_voice` speaks where no endpoint has its model."""
+
+    def __init__(self, work: Work, transcriber: Transcriber, own_voice: Picked | None = None) -> None:
         self._work = work
+        self._own_voice = own_voice
         self._transcriber = transcriber
 
     def speak(self, caller: Caller, said: Said) -> Pending:
         """Speech as it comes."""
         texts = [text for text in (said.text, said.instructions) if text]
         job = self._work.job(caller, said.model, texts)
+        own = self._own_voice
+        if own and said.model in own.settings.models and self._work.may_ask(caller, OWN, said.model):
+            job = replace(job, otherwise=own)
         return Pending(lambda: self._speak(job, said))
 
     async def _speak(self, job: Job, said: Said) -> tuple[EventStream, int, Json]:
