@@ -16,7 +16,7 @@ from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
-from echo.settings.librechat.speech import with_speech
+from echo.settings.librechat.speech import read_voice, with_speech
 from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
 from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
@@ -39,6 +39,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         max_upload_bytes=_upload_bytes(settings, reader, rules),
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
+        voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
         sign_in=read_sign_in(reader, config, settings.domain_server),
