@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_logins
+from echo.accounts.federation.passwords import PasswordLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.own_account import OwnAccount
 from echo.accounts.own_data import OwnData
@@ -53,6 +54,7 @@ class Accounts:
     own_account: OwnAccount
     own_data: OwnData
     passkeys: Passkeys
+    logins: PasswordLogins
     preferences: PreferenceRepository
     tool_favorites: ToolFavoriteRepository
     security: Security
@@ -95,6 +97,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         two_factor=two_factor,
         violations=violations,
     )
+    federation = build_federation(settings, database, auth, file_store)
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
@@ -104,7 +107,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
-        federation=build_federation(settings, database, auth, file_store),
+        federation=federation,
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
@@ -115,6 +118,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             site=settings.domain_client,
             title=settings.app_title,
         ),
+        logins=build_logins(settings, auth, federation),
         preferences=preferences,
         tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),

@@ -41,7 +41,9 @@ class OwnData:
         """A zip with a file of lines for each collection, and the files themselves."""
         name = f"account-{datetime.now(UTC):%Y-%m-%d}.zip"
         # Programs that are made from the contract know this type, and none of archives.
-        return StreamBody(_gathered(self._pieces(caller.id)), "application/octet-stream", name, held=HELD_BYTES)
+        return StreamBody(
+            _gathered(self._pieces(caller.id)), "application/octet-stream", name, held=HELD_BYTES
+        )
 
     def _pieces(self, owner: str) -> Iterator[bytes]:
         sink = Sink()

@@ -180,6 +180,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
+        voice=None,
         moderation=_moderation(reader),
         connections=read_connection_limits(reader, trust_proxy=trust_proxy),
     )

@@ -334,6 +334,8 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    # The service that speaks where no endpoint has the model.
+    voice: ProviderSettings | None
     moderation: ModerationSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
     api_models: tuple[str, ...] = ()

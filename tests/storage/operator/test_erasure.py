@@ -13,6 +13,7 @@ from storage.operator.shared_resources import KINDS
 # Repositories whose collection is no line of the list, and why.
 BESIDE_THE_LIST = {
     "echo_run_workers": "processes are no user's",
+    "echo_login_states": "logins on their way: nobody's yet",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
     "accessroles": "nobody's",
