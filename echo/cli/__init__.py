@@ -13,6 +13,7 @@ from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.common import EXIT_IO, fail
 from echo.cli.invites import invite
+from echo.cli.mails import mail
 from echo.cli.migrating import migrate
 from echo.cli.output import for_people
 from echo.cli.secret_keys import secrets_
@@ -56,6 +57,7 @@ def main() -> None:
 main.add_command(chat)
 main.add_command(check)
 main.add_command(invite)
+main.add_command(mail)
 main.add_command(migrate)
 main.add_command(secrets_)
 main.add_command(serve)

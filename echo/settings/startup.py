@@ -6,7 +6,7 @@ from typing import Any
 from echo.settings import Settings
 
 LIBRECHAT_VERSION = "0.8.8-rc1"
-# Ways to log in, and what needs mail, that this server does not have.
+# Ways to log in that this server does not have.
 LOGINS_ABSENT = (
     *("discordLoginEnabled", "facebookLoginEnabled", "githubLoginEnabled", "googleLoginEnabled"),
     *(
@@ -16,7 +16,6 @@ LOGINS_ABSENT = (
         "samlLoginEnabled",
         "socialLoginEnabled",
     ),
-    *("emailEnabled", "passwordResetEnabled"),
 )
 # Features of LibreChat's that this server does not have.
 ABSENT = (
@@ -47,6 +46,8 @@ def read_startup(settings: Settings) -> Startup:
         "allow_registration": settings.allow_registration,
         "allow_email_login": settings.allow_email_login,
         "min_password_length": settings.min_password_length,
+        "email_enabled": settings.mail is not None,
+        "password_reset_enabled": resets_passwords(settings),
         "interface": client.anyone or None,
     }
     signed_in = {
@@ -63,6 +64,11 @@ def read_startup(settings: Settings) -> Startup:
     return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
 
 
+def resets_passwords(settings: Settings) -> bool:
+    """Whether users can get a link to set another password: nobody but a mail tells it."""
+    return settings.allow_password_reset and settings.mail is not None
+
+
 def librechat_anyone(settings: Settings) -> dict[str, Any]:
     """What LibreChat's client is told before a login, by LibreChat's names.
 
@@ -74,6 +80,8 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
         **dict.fromkeys(LOGINS_ABSENT, False),
+        "emailEnabled": settings.mail is not None,
+        "passwordResetEnabled": resets_passwords(settings),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
         "ldap": {"enabled": False},

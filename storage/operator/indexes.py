@@ -8,6 +8,7 @@ from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.mails import MailRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -48,6 +49,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    MailRepository,
     MemoryRepository,
     MessageRepository,
     PieceRepository,
