@@ -18,10 +18,18 @@ from urllib.parse import parse_qsl, urlsplit
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from echo.mail import Post
+from storage.accounts.mails import MailRepository
+from storage.core.database import Database
 from tests.support.waiting import until
 
 USER, PASSWORD = "postman", "smtp-canary"
 HOST = "mail.example.test"
+
+
+def no_post(database: Database) -> Post:
+    """The post of a server that sends no mail."""
+    return Post(MailRepository(database), None, None, lambda mail: None)
 
 
 @dataclass
