@@ -6,6 +6,8 @@ from datetime import timedelta
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
+from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
 from echo.accounts.recovery import Recovery, RecoveryStores
@@ -52,6 +54,7 @@ class Accounts:
     api_keys: ApiKeyService
     auth: AuthService
     deletion: AccountDeletion
+    federation: Federation
     keys: KeyService
     notices: Notices
     post: Post
@@ -113,6 +116,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
+        federation=build_federation(settings, database, auth, file_store),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
         notices=notices,
         post=post,

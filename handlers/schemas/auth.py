@@ -79,6 +79,12 @@ class SecondLoginSchema(ProofSchema):
     temp_token = Text(data_key="tempToken", required=True)
 
 
+class TokenExchangeSchema(Input):
+    """A token of another server."""
+
+    token = Text(required=True)
+
+
 address = AddressSchema()
 verification = VerificationSchema()
 reset = ResetSchema()
@@ -86,3 +92,4 @@ registration = RegistrationSchema()
 login = LoginSchema()
 proof = ProofSchema()
 second_login = SecondLoginSchema()
+exchange = TokenExchangeSchema()
