@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from echo.accounts.two_factor import Proof
 from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
 from handlers.schemas import auth
@@ -23,3 +24,11 @@ def resend_verification(services: Services, client: ClientInfo, *, body: dict[st
     """Have another link sent; the answer is the same for an unknown address, and for one that is verified."""
     services.accounts.recovery.resend_verification(client, **auth.address.load(body))
     return {"message": "If there is an account to verify with that address, a link is on its way to it."}
+
+
+def change_email(services: Services, caller: Caller, *, body: dict[str, Any]) -> dict[str, Any]:
+    """Have a link sent to another address; when it is opened, the account has that address."""
+    fields = auth.address_change.load(body)
+    email, password = fields.pop("email"), fields.pop("password")
+    services.accounts.addresses.request(caller, email, password, Proof(**fields))
+    return {"message": "A link is on its way to the new address."}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
@@ -51,6 +52,7 @@ class Accounts:
     programs. `post` sends mail, and `notices` are mails about what was done; `recovery` is what mails have links for.
     """
 
+    addresses: AddressChange
     api_keys: ApiKeyService
     auth: AuthService
     deletion: AccountDeletion
@@ -108,6 +110,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     )
     stores = RecoveryStores(users, sessions, ApiKeyRepository(database))
     return Accounts(
+        addresses=AddressChange(settings, users, two_factor, post),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(

@@ -6,6 +6,7 @@ from echo.mail import Letter
 
 # Kinds of mails, as the outbox has them.
 RESET, VERIFY, TAKEN = "password_reset", "email_verification", "address_taken"
+CHANGE, ADDRESS_CHANGED = "email_change", "email_changed"
 PASSWORD_CHANGED, FACTOR_ON, FACTOR_OFF = "password_changed", "two_factor_on", "two_factor_off"
 NOT_YOU = "If it was not you, set another password at once, and tell who runs this server."
 
@@ -36,6 +37,20 @@ def verification(title: str, link: str, minutes: int) -> Letter:
         (
             f"The link works once, within {minutes} minutes.",
             "If you have not registered, do nothing: without it nobody uses the account with your address.",
+        ),
+    )
+
+
+def change(title: str, link: str, minutes: int) -> Letter:
+    """By which somebody shows that the new address of an account is theirs."""
+    return Letter(
+        f"Confirm your new e-mail address for {title}",
+        (f"This is to be the e-mail address of an account at {title}. Confirm that it is yours:",),
+        link,
+        "Confirm the address",
+        (
+            f"The link works once, within {minutes} minutes.",
+            "If you have not asked for this, do nothing: without it nothing changes.",
         ),
     )
 
@@ -75,6 +90,13 @@ def probe(title: str) -> Letter:
 
 # Letters about what has happened already.
 NOTICES: dict[str, Callable[[str], Letter]] = {
+    ADDRESS_CHANGED: lambda title: Letter(
+        f"Your e-mail address at {title} was changed",
+        (
+            f"Your account at {title} has another e-mail address now. Mails go there, and not here any more.",
+            NOT_YOU,
+        ),
+    ),
     PASSWORD_CHANGED: lambda title: Letter(
         f"Your password for {title} was changed",
         (f"The password of your account at {title} was changed, and all sessions have ended.", NOT_YOU),

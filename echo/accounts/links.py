@@ -1,5 +1,6 @@
 """Links in mails: each holds a token that is random, stored as a hash, good once and for a short time."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,13 +8,20 @@ from typing import Any
 from urllib.parse import urlencode
 
 from echo.accounts.passwords import hash_password, verify_password
-from storage.accounts.link_tokens import EMAIL_VERIFICATION, PASSWORD_RESET, LinkTokenRepository
+from storage.accounts.link_tokens import (
+    EMAIL_CHANGE,
+    EMAIL_VERIFICATION,
+    PASSWORD_RESET,
+    LinkTokenRepository,
+)
 from storage.core.database import Document
 
 # LibreChat's: 32 random bytes in hex, good for a quarter of an hour.
 TOKEN_BYTES = 32
 MINUTES = 15
 NOBODY = "0" * 24
+# Of a new address: whose account it is to be, and the token. LibreChat's page shows no other field to the server.
+CHANGE_TOKEN = re.compile(r"([0-9a-f]{24})([0-9a-f]{64})")
 
 
 class Links:
@@ -34,6 +42,21 @@ class Links:
         """A link that proves an address, in place of the one before."""
         token = self._issue(owner, EMAIL_VERIFICATION, email, timedelta(minutes=MINUTES))
         return f"{self._client}/verify?{urlencode({'token': token, 'email': email})}"
+
+    def change(self, owner: str, email: str) -> str:
+        """A link that makes an address the owner's, in place of the one before; to the page that verifies."""
+        token = self._issue(owner, EMAIL_CHANGE, email, timedelta(minutes=MINUTES))
+        return f"{self._client}/verify?{urlencode({'token': owner + token, 'email': email})}"
+
+    def redeem_change(self, email: str, token: str) -> str | None:
+        """Whose address this becomes, and all other links of that account are void; None for any other token."""
+        found = CHANGE_TOKEN.fullmatch(token)
+        owner, secret = (found[1], found[2]) if found else (NOBODY, "")
+        if self._redeem(owner, EMAIL_CHANGE, secret, email) is None:
+            return None
+        for kind in (PASSWORD_RESET, EMAIL_VERIFICATION):
+            self._tokens.drop(owner, kind)
+        return owner
 
     def redeem_reset(self, owner: str, token: str) -> Document | None:
         """The stored token that this is, used up; None for any other. Takes as long for one as for the other."""

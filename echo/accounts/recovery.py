@@ -16,7 +16,10 @@ from echo.settings import Settings
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.users import UserRepository
-from storage.core.errors import NotFound
+from storage.core.errors import Conflict, NotFound
+
+# Of a link that verifies; that of a new address holds the account's id as well.
+LONGEST_TOKEN = 64
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,26 @@ class Recovery:
         banned.
         """
         self._refuse_banned(client)
+        if len(token) > LONGEST_TOKEN:
+            self._change(plain(email), token)
+            return
         user = self._stores.users.find_by_email(plain(email))
         if not self._links.redeem_verification(user, token) or user is None:
             raise _invalid()
         with suppress(NotFound):
             self._stores.users.set_verified(str(user["_id"]))
+
+    def _change(self, email: str, token: str) -> None:
+        owner = self._links.redeem_change(email, token)
+        if owner is None:
+            raise _invalid()
+        try:
+            before = self._stores.users.get(owner).get("email")
+            self._stores.users.set_email(owner, email)
+        except (Conflict, NotFound) as error:
+            raise _invalid() from error
+        if isinstance(before, str) and before:
+            self._post.notify(letters.ADDRESS_CHANGED, before)
 
 
 def plain(email: str) -> str:

@@ -29,6 +29,8 @@ class AccountWriter:
         if mail.kind in letters.NOTICES:
             return letters.NOTICES[mail.kind](self._title)
         user = self._users.find_by_email(mail.to)
+        if mail.kind == letters.CHANGE and mail.owner and user is None:
+            return letters.change(self._title, self._links.change(mail.owner, mail.to), MINUTES)
         if user is None:
             return None
         if mail.kind == letters.RESET and has_password(user):
@@ -37,7 +39,9 @@ class AccountWriter:
         if mail.kind == letters.VERIFY and not user.get("emailVerified"):
             link = self._links.verification(str(user["_id"]), mail.to)
             return letters.verification(self._title, link, MINUTES)
-        return letters.taken(self._title, self._client) if mail.kind == letters.TAKEN else None
+        # Also where somebody wants the address of another: who asks does not learn that it is one's.
+        told = mail.kind in {letters.TAKEN, letters.CHANGE}
+        return letters.taken(self._title, self._client) if told else None
 
 
 class Notices:

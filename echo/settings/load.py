@@ -155,6 +155,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
         allow_account_deletion=reader.flag("ALLOW_ACCOUNT_DELETION", True),
         allow_password_reset=reader.flag("ALLOW_PASSWORD_RESET", False),
+        allow_email_change=reader.flag("ALLOW_EMAIL_CHANGE", True),
         allow_unverified_login=reader.flag("ALLOW_UNVERIFIED_EMAIL_LOGIN", False),
         allow_shared_links=reader.flag("ALLOW_SHARED_LINKS", True),
         allow_shared_links_public=reader.flag("ALLOW_SHARED_LINKS_PUBLIC", False),

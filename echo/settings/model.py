@@ -332,6 +332,8 @@ class Settings:
     allow_account_deletion: bool
     # Whether users get a link by which they set another password.
     allow_password_reset: bool
+    # Whether users may give their accounts another address.
+    allow_email_change: bool
     # Whether an account whose address is not verified can be logged in to.
     allow_unverified_login: bool
     # Whether links to shared conversations can be opened, and whether by anyone.

@@ -73,6 +73,13 @@ class ProofSchema(Input):
     backup_code = Text(data_key="backupCode", load_default=None)
 
 
+class AddressChangeSchema(ProofSchema):
+    """Another address, and what proves that it is the account's user who wants it."""
+
+    email = Text(required=True)
+    password = Text(required=True)
+
+
 class SecondLoginSchema(ProofSchema):
     """The other half of a login."""
 
@@ -86,6 +93,7 @@ class TokenExchangeSchema(Input):
 
 
 address = AddressSchema()
+address_change = AddressChangeSchema()
 verification = VerificationSchema()
 reset = ResetSchema()
 registration = RegistrationSchema()

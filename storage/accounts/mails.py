@@ -28,11 +28,12 @@ LEASE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail of the outbox: its kind, to whom, and how often it was tried."""
+    """One mail of the outbox: its kind, to whom, for which user where that matters, and how often it was tried."""
 
     id: Any
     kind: str
     to: str
+    owner: str | None
     attempts: int
 
 
@@ -46,16 +47,17 @@ class MailRepository(Repository):
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
     )
 
-    def put(self, kind: str, to: str, *, once: bool = False) -> None:
-        """Add a mail. With `once` there is only one of its kind to an address at a time.
+    def put(self, kind: str, to: str, *, owner: str | None = None, once: bool = False) -> None:
+        """Add a mail. With `once` there is only one of its kind to an address, for an owner, at a time.
 
         Raises `TooMany` while too many wait.
         """
         moment = now()
-        key: Any = hashlib.sha256(f"{kind}\n{to}".encode()).hexdigest() if once else ObjectId()
+        key: Any = hashlib.sha256(f"{kind}\n{to}\n{owner}".encode()).hexdigest() if once else ObjectId()
         mail: Document = {
             "kind": kind,
             "to": to,
+            "owner": owner,
             "attempts": 0,
             "due": moment,
             "createdAt": moment,
@@ -78,7 +80,7 @@ class MailRepository(Repository):
             )
         if taken is None:
             return None
-        return Mail(taken["_id"], taken["kind"], taken["to"], taken["attempts"])
+        return Mail(taken["_id"], taken["kind"], taken["to"], taken.get("owner"), taken["attempts"])
 
     def done(self, mail: Mail) -> None:
         """Remove one that was sent, or that shall not be."""

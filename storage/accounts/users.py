@@ -115,6 +115,10 @@ class UserRepository(Repository):
         """Store another hash; raises `NotFound`."""
         self._set(owner, {"password": password_hash})
 
+    def set_email(self, owner: str, email: str) -> None:
+        """Give the user another address, which the user has proved; raises `Conflict` if it is taken, `NotFound`."""
+        self._set(owner, {"email": email.lower(), "emailVerified": True}, forget="expiresAt")
+
     def set_verified(self, owner: str) -> None:
         """Note that the user's address is the user's; the account stays from now on. Raises `NotFound`."""
         self._set(owner, {"emailVerified": True}, forget="expiresAt")

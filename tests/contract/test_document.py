@@ -255,6 +255,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "resend_verification": ("verify_ip", "verify_email"),
     "reset_password": ("reset_submit_ip",),
     "verify_email": ("verify_submit_ip",),
+    "change_email": ("verify_ip", "two_factor_user"),
     "start_chat": ("message_ip", "message_user"),
     "transcribe_audio": ("stt_ip", "stt_user"),
     "upload_file": ("upload_ip", "upload_user"),

@@ -16,7 +16,7 @@ from tests.conftest import PASSWORD, Client, MakeUser, UserClient, make_settings
 from tests.handlers.conftest import Stored
 from tests.support.contract import ProjectChecker
 from tests.support.mail import Inbox, MailServer, mail_server
-from tests.support.two_factor import SECRET, code_of
+from tests.support.two_factor import SECRET, code_of, give_second_factor
 from tests.support.waiting import until
 
 NEW_PASSWORD = "battery staple 2 horse"
@@ -266,6 +266,73 @@ class TestReset:
             post.post("/api/auth/resetPassword", json={**fields, "password": NEW_PASSWORD}).status_code == 200
         )
         assert stored.agentapikeys.count_documents({"userId": ObjectId(ada.id)}) == 1
+
+
+class TestAnotherAddress:
+    @pytest.fixture
+    def client(self, mailing: TestClient, checker: ProjectChecker, ada: UserClient) -> Client:
+        """Ada, at the Echo that sends mail."""
+        return Client(mailing, checker, ada.headers["Authorization"].removeprefix("Bearer "))
+
+    def ask(self, client: Client, email: str, password: str = PASSWORD) -> Any:
+        return client.post("/api/user/email", json={"email": email, "password": password})
+
+    def test_is_the_accounts_once_its_link_is_opened(
+        self, client: Client, post: Client, inbox: Inbox, ada: UserClient, stored: Stored
+    ) -> None:
+        new = new_address()
+        post.post("/api/auth/requestPasswordReset", json={"email": ada.email})
+        reset = {**inbox.wait_for(ada.email).fields, "password": NEW_PASSWORD}
+        assert self.ask(client, new.upper()).status_code == 200
+        mail = inbox.wait_for(new)
+        assert mail.link.startswith("https://chat.example.com/c/verify?token=")
+        assert log_in(post, ada.email).status_code == 200
+        # To another address than the one that got it, or with a part of it changed, it is nothing.
+        assert answer(post.post("/api/user/verify", json={**mail.fields, "email": new_address()}))[0] == 400
+        forged = {**mail.fields, "token": "0" * 24 + mail.fields["token"][24:]}
+        assert answer(post.post("/api/user/verify", json=forged)) == (400, "invalid_link")
+        assert post.post("/api/user/verify", json=mail.fields).status_code == 200
+        user = stored.users.find_one({"_id": ObjectId(ada.id)})
+        assert user is not None
+        assert (user["email"], user["emailVerified"]) == (new, True)
+        assert log_in(post, new).status_code == 200
+        assert log_in(post, ada.email).status_code == 401
+        assert "was changed" in inbox.wait_for(ada.email, 2).message["Subject"]
+        # What was sent to the address before is void.
+        assert answer(post.post("/api/auth/resetPassword", json=reset)) == (400, "invalid_link")
+        assert answer(post.post("/api/user/verify", json=mail.fields)) == (400, "invalid_link")
+
+    def test_of_somebody_else_is_not_told_to_who_asks(
+        self, client: Client, inbox: Inbox, bob: UserClient, stored: Stored, ada: UserClient
+    ) -> None:
+        taken, free = self.ask(client, bob.email), self.ask(client, new_address())
+        assert (taken.status_code, taken.json()) == (free.status_code, free.json())
+        assert "already" in inbox.wait_for(bob.email).message["Subject"]
+        assert not stored.tokens.count_documents({"email": bob.email})
+
+    def test_that_was_taken_meanwhile_is_not_given(
+        self, client: Client, inbox: Inbox, bob: UserClient, stored: Stored, ada: UserClient
+    ) -> None:
+        new = new_address()
+        self.ask(client, new)
+        fields = inbox.wait_for(new).fields
+        stored.users.update_one({"_id": ObjectId(bob.id)}, {"$set": {"email": new}})
+        assert answer(client.post("/api/user/verify", json=fields)) == (400, "invalid_link")
+        assert stored.users.count_documents({"_id": ObjectId(ada.id), "email": ada.email}) == 1
+        assert not inbox.to(ada.email)
+
+    def test_needs_the_password_and_the_second_factor(
+        self, client: Client, ada: UserClient, stored: Stored, api: Client
+    ) -> None:
+        assert answer(self.ask(client, new_address(), "wrong password 1")) == (403, "password_refused")
+        assert answer(self.ask(client, "nobody@localhost")) == (400, "validation_failed")
+        assert answer(self.ask(ada, new_address())) == (403, "email_change_disabled")
+        give_second_factor(stored.users, ada.id)
+        assert answer(self.ask(client, new_address())) == (403, "code_refused")
+        body = {"email": new_address(), "password": PASSWORD, "token": code_of()}
+        assert client.post("/api/user/email", json=body).status_code == 200
+        stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"provider": "openid"}})
+        assert answer(self.ask(client, new_address())) == (403, "password_refused")
 
 
 class TestNotices:

@@ -34,7 +34,7 @@ class TestOutbox:
     ) -> None:
         mails.put("password_reset", ADA)
         [row] = rows(database)
-        assert row.keys() == {"_id", "kind", "to", "attempts", "due", "createdAt", "expiresAt"}
+        assert row.keys() == {"_id", "kind", "to", "owner", "attempts", "due", "createdAt", "expiresAt"}
         assert isinstance(row["_id"], ObjectId)
 
     def test_a_mail_is_taken_once_until_its_time_is_up(
@@ -42,7 +42,7 @@ class TestOutbox:
     ) -> None:
         mails.put("password_reset", ADA)
         first = mails.take()
-        assert first == Mail(rows(database)[0]["_id"], "password_reset", ADA, 1)
+        assert first == Mail(rows(database)[0]["_id"], "password_reset", ADA, None, 1)
         assert mails.take() is None
         # The worker that had it is gone.
         make_due(database)
