@@ -13,6 +13,7 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -48,6 +49,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
+    ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
     FileRepository,
@@ -58,6 +60,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,
+    PasskeyRepository,
     PieceRepository,
     PresetRepository,
     ProjectRepository,

@@ -114,6 +114,11 @@ WITHOUT_OWNER = {
     ("SkillFileRepository", "list_skill"),
     # So are agents: `echo.agents` asks the grants first.
     ("AgentRepository", "count"),
+    # A login has no owner yet; a challenge for one has none.
+    ("PasskeyRepository", "find"),
+    ("PasskeyRepository", "note_use"),
+    ("ChallengeRepository", "begin"),
+    ("ChallengeRepository", "take"),
     ("AgentRepository", "delete"),
     ("AgentRepository", "get"),
     ("AgentRepository", "identify"),
