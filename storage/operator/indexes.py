@@ -12,6 +12,7 @@ from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
+from storage.accounts.mails import MailRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
@@ -55,6 +56,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    MailRepository,
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,

@@ -56,6 +56,12 @@ WITHOUT_OWNER = {
     ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
+    # What is to be sent is the server's: mails go to addresses, which may be nobody's.
+    ("MailRepository", "put"),
+    ("MailRepository", "take"),
+    ("MailRepository", "done"),
+    ("MailRepository", "postpone"),
+    ("MailRepository", "keep"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),

@@ -27,6 +27,10 @@ ANYONE = {
     "exchange_token",
     "verify_two_factor_login",
     "register",
+    "request_password_reset",
+    "resend_verification",
+    "reset_password",
+    "verify_email",
     "get_config",
     "get_openapi",
     "get_docs",
@@ -55,6 +59,10 @@ ANYONE = {
     "librechat.show_shared_file",
     "librechat.refresh_token",
     "librechat.register",
+    "librechat.request_password_reset",
+    "librechat.resend_verification",
+    "librechat.reset_password",
+    "librechat.verify_email",
     "librechat.verify_two_factor_login",
 }
 
