@@ -107,7 +107,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     )
     preferences = PreferenceRepository(database)
     own_account = OwnAccount(
-        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+        users, sessions, guard, two_factor, min_password_length=settings.min_password_length, notices=notices
     )
     auth = AuthService(
         settings,
@@ -146,6 +146,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             users,
             site=settings.domain_client,
             title=settings.app_title,
+            notices=notices,
         ),
         preferences=preferences,
         recovery=Recovery(
