@@ -107,7 +107,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     )
     preferences = PreferenceRepository(database)
     own_account = OwnAccount(
-        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+        users, sessions, guard, two_factor, notices, min_password_length=settings.min_password_length
     )
     auth = AuthService(
         settings,

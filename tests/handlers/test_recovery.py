@@ -378,3 +378,9 @@ def test_links_are_limited_by_address_of_the_client_and_of_the_account(
     assert asked == [200, 200, 200, 429]
     assert tried == [400, 400, 400, 429]
     assert [each.status_code for each in (*again, *proved)] == [200, 429, 400, 429]
+
+
+def test_a_password_that_its_user_changed_is_told(post: Client, ada: UserClient, inbox: Inbox) -> None:
+    body = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
+    assert post.post("/api/user/password", json=body, headers=ada.headers).status_code == 200
+    assert inbox.wait_for(ada.email).message["Subject"] == "Your password for Ask was changed"
