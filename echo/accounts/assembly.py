@@ -7,10 +7,14 @@ from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_logins
+from echo.accounts.federation.passwords import PasswordLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
+from echo.accounts.own_account import OwnAccount
+from echo.accounts.own_data import OwnData
+from echo.accounts.passkeys import Passkeys
 from echo.accounts.recovery import Recovery, RecoveryStores
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
@@ -30,6 +34,7 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.link_tokens import LinkTokenRepository
 from storage.accounts.mails import MailRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.preferences import PreferenceRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
@@ -37,6 +42,7 @@ from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.core.database import Database
+from storage.operator.account_data import AccountData
 from storage.runs.runs import RunRepository
 
 # Who tries to register with somebody's address again and again sends one mail an hour.
@@ -58,8 +64,12 @@ class Accounts:
     deletion: AccountDeletion
     federation: Federation
     keys: KeyService
+    logins: PasswordLogins
     notices: Notices
     post: Post
+    own_account: OwnAccount
+    own_data: OwnData
+    passkeys: Passkeys
     preferences: PreferenceRepository
     recovery: Recovery
     tool_favorites: ToolFavoriteRepository
@@ -96,6 +106,9 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         notices=notices,
     )
     preferences = PreferenceRepository(database)
+    own_account = OwnAccount(
+        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+    )
     auth = AuthService(
         settings,
         tokens,
@@ -108,6 +121,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         violations=violations,
         post=post,
     )
+    federation = build_federation(settings, database, auth, file_store)
     stores = RecoveryStores(users, sessions, ApiKeyRepository(database))
     return Accounts(
         addresses=AddressChange(settings, users, two_factor, post),
@@ -119,10 +133,20 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
-        federation=build_federation(settings, database, auth, file_store),
+        federation=federation,
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
+        logins=build_logins(settings, auth, federation),
         notices=notices,
         post=post,
+        own_account=own_account,
+        own_data=OwnData(AccountData(database), file_store),
+        passkeys=Passkeys(
+            PasskeyRepository(database),
+            ChallengeRepository(database),
+            users,
+            site=settings.domain_client,
+            title=settings.app_title,
+        ),
         preferences=preferences,
         recovery=Recovery(
             settings, stores, links, post, notices=notices, refuse_banned=auth.refuse_banned_address

@@ -23,7 +23,7 @@ from echo.mail import Post
 from echo.settings import Settings
 from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.accounts.invitations import InvitationRepository
-from storage.accounts.sessions import SessionRepository
+from storage.accounts.sessions import Origin, SessionRepository
 from storage.accounts.users import UserRepository
 from storage.core import errors as storage_errors
 
@@ -181,6 +181,11 @@ class AuthService:
             raise wrong
         return self._begin(user, client)
 
+    def login_proven(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
+        """A new session of a user who has proved everything otherwise, as by a passkey. Raises `Forbidden`."""
+        self.refuse_banned_address(client)
+        return self._begin(user, client)
+
     def _begin(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
         """A new session of a user who has proved to be that user."""
         # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
@@ -191,6 +196,7 @@ class AuthService:
             refresh_token_hash=hash_refresh_token(refresh_token),
             expires_at=self._expiry(),
             session_id=session_id,
+            where=Origin(client.address, client.device),
         )
         # After the session is made: who bans, or sets another password, ends the sessions that there are, and one of
         # both sees the other.
@@ -214,6 +220,8 @@ class AuthService:
             successor = self._succession.exchange(refresh_token, session)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
+        if successor is not None:
+            self._sessions.note_use(caller.id, caller.session_id, Origin(client.address, client.device))
         if successor is None:
             self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")

@@ -16,7 +16,7 @@ from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
-from echo.settings.librechat.speech import with_speech
+from echo.settings.librechat.speech import read_voice, with_speech
 from echo.settings.mail import mail_notices
 from echo.settings.model import FileRules, ProviderLimits, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
@@ -34,15 +34,19 @@ OF_SERVICES = re.compile(
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
+    sign_in = read_sign_in(reader, config, settings.domain_server)
     complete = replace(
         settings,
         rate_limits=with_rate_limits(config, _switched(settings.rate_limits, reader)),
         max_upload_bytes=_upload_bytes(settings, reader, rules),
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
+        voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
-        sign_in=read_sign_in(reader, config, settings.domain_server),
+        sign_in=sign_in,
+        # A directory's users do not register.
+        allow_registration=settings.allow_registration and sign_in.ldap is None,
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),

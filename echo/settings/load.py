@@ -194,6 +194,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
+        voice=None,
         moderation=_moderation(reader),
         mail=read_mail(
             reader, app_title=reader.text("APP_TITLE", "Echo"), footer=reader.text("CUSTOM_FOOTER")

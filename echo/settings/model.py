@@ -376,6 +376,8 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    # The service that speaks where no endpoint has the model.
+    voice: ProviderSettings | None
     moderation: ModerationSettings | None = None
     # None where no mail is sent.
     mail: MailSettings | None = None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.operations import IndexModel
 
@@ -126,6 +126,25 @@ class UserRepository(Repository):
     def keep(self, owner: str) -> None:
         """Keep an account that would go because nobody has verified its address; raises `NotFound`."""
         self._set(owner, {}, forget="expiresAt")
+
+    def rename(self, owner: str, fields: Mapping[str, str]) -> Document:
+        """Change `name` and `username`, whichever is given; the user. Raises `NotFound`."""
+        changes = {each: fields[each] for each in ("name", "username") if each in fields}
+        with translated():
+            return found(
+                self._collection.find_one_and_update(
+                    {"_id": owner_id(owner)},
+                    {"$set": {**changes, "updatedAt": now()}},
+                    return_document=ReturnDocument.AFTER,
+                )
+            )
+
+    def change_password(self, owner: str, old_hash: str, new_hash: str) -> bool:
+        """Replace the hash of the password; False where that is another one by now."""
+        with translated():
+            change = {"$set": {"password": new_hash, "updatedAt": now()}}
+            found = self._collection.update_one({"_id": owner_id(owner), "password": old_hash}, change)
+        return found.matched_count == 1
 
     def _set(self, owner: str, fields: Document, *, forget: str | None = None) -> None:
         with translated():

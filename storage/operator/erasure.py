@@ -47,6 +47,8 @@ OWNED: tuple[Owned, ...] = (
     Owned("refreshtokenbridges", "userId", TEXT),
     Owned("tokens", "userId", ID),
     Owned("echo_used_codes", "user", ID),
+    Owned("echo_passkeys", "user", ID),
+    Owned("echo_passkey_challenges", "user", ID),
     Owned("echo_violations", "user", ID),
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),

@@ -4,7 +4,6 @@ from pymongo.operations import IndexModel
 
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
-from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
@@ -14,6 +13,7 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -49,8 +49,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
+    ChallengeRepository,
     ConversationRepository,
-    DirectoryGroupRepository,
     FederatedUserRepository,
     FileRepository,
     GroupRepository,
@@ -60,6 +60,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,
+    PasskeyRepository,
     PieceRepository,
     PresetRepository,
     ProjectRepository,

@@ -22,6 +22,8 @@ ANYONE = {
     "get_health",
     "get_ready",
     "login",
+    "begin_passkey_login",
+    "login_by_passkey",
     "exchange_token",
     "verify_two_factor_login",
     "register",

@@ -41,6 +41,8 @@ LINES = {
     ("configs", "principalId", "mixed"),
     ("conversations", "user", "text"),
     ("conversationtags", "user", "text"),
+    ("echo_passkey_challenges", "user", "id"),
+    ("echo_passkeys", "user", "id"),
     ("echo_responses", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
