@@ -107,7 +107,12 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     )
     preferences = PreferenceRepository(database)
     own_account = OwnAccount(
-        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+        users,
+        sessions,
+        guard,
+        two_factor,
+        notices=notices,
+        min_password_length=settings.min_password_length,
     )
     auth = AuthService(
         settings,
@@ -122,7 +127,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
     )
     federation = build_federation(settings, database, auth, file_store)
-    stores = RecoveryStores(users, sessions, ApiKeyRepository(database))
+    stores = RecoveryStores(users, sessions, ApiKeyRepository(database), PasskeyRepository(database))
     return Accounts(
         addresses=AddressChange(settings, users, two_factor, post),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),

@@ -99,7 +99,7 @@ NOTICES: dict[str, Callable[[str], Letter]] = {
     ),
     PASSWORD_CHANGED: lambda title: Letter(
         f"Your password for {title} was changed",
-        (f"The password of your account at {title} was changed, and all sessions have ended.", NOT_YOU),
+        (f"The password of your account at {title} was changed, and all other sessions have ended.", NOT_YOU),
     ),
     FACTOR_ON: lambda title: Letter(
         f"Two-factor authentication is on at {title}",

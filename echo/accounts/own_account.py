@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from echo.accounts.letters import PASSWORD_CHANGED
 from echo.accounts.passwords import check_new_password, hash_password, verify_password
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.two_factor import Proof, TwoFactorService
+from echo.accounts.writing import Notices
 from echo.errors import Conflict, Forbidden
 from echo.handling.caller import Caller
 from storage.accounts.sessions import SessionRepository
@@ -25,12 +27,14 @@ class OwnAccount:
         guard: SessionGuard,
         two_factor: TwoFactorService,
         *,
+        notices: Notices,
         min_password_length: int,
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._guard = guard
         self._two_factor = two_factor
+        self._notices = notices
         self._min_password_length = min_password_length
 
     def rename(self, caller: Caller, changes: Mapping[str, str]) -> Document:
@@ -55,6 +59,7 @@ class OwnAccount:
         # The sessions after it: one that began with the old password in between has seen it change, or is ended.
         if not self._users.change_password(caller.id, user["password"], hash_password(new)):
             raise _password_refused()
+        self._notices.tell(caller.id, PASSWORD_CHANGED)
         return self.end_others(caller)
 
     def demand_password(self, caller: Caller, password: str | None) -> None:
