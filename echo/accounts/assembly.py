@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_logins
+from echo.accounts.federation.passwords import PasswordLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
@@ -45,6 +46,7 @@ class Accounts:
     deletion: AccountDeletion
     federation: Federation
     keys: KeyService
+    logins: PasswordLogins
     preferences: PreferenceRepository
     tool_favorites: ToolFavoriteRepository
     security: Security
@@ -84,6 +86,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         two_factor=two_factor,
         violations=violations,
     )
+    federation = build_federation(settings, database, auth, file_store)
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
@@ -93,8 +96,9 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
-        federation=build_federation(settings, database, auth, file_store),
+        federation=federation,
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
+        logins=build_logins(settings, auth, federation),
         preferences=preferences,
         tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),

@@ -33,6 +33,7 @@ OF_SERVICES = re.compile(
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
+    sign_in = read_sign_in(reader, config, settings.domain_server)
     complete = replace(
         settings,
         rate_limits=with_rate_limits(config, _switched(settings.rate_limits, reader)),
@@ -42,7 +43,9 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
-        sign_in=read_sign_in(reader, config, settings.domain_server),
+        sign_in=sign_in,
+        # A directory's users do not register.
+        allow_registration=settings.allow_registration and sign_in.ldap is None,
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),

@@ -103,11 +103,17 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
-        "ldap": {"enabled": False},
+        "ldap": directory(settings.sign_in),
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
+
+
+def directory(sign_in: SignInSettings) -> dict[str, bool]:
+    """What the login form asks for, by LibreChat's names."""
+    ldap = sign_in.ldap
+    return {"enabled": ldap is not None, **({"username": True} if ldap and ldap.uses_username else {})}
 
 
 def ways_in(sign_in: SignInSettings) -> dict[str, Any]:

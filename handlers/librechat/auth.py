@@ -25,7 +25,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session, or half of one where the account has a second factor."""
     credentials = schemas.login.load(body)
-    signed_in = services.accounts.auth.login(credentials["email"], credentials["password"], client)
+    signed_in = services.accounts.logins.login(credentials["email"], credentials["password"], client)
     if isinstance(signed_in, HalfSignedIn):
         return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
     return _session(signed_in)

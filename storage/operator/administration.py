@@ -29,6 +29,7 @@ SHOWN = {
     "username": 1,
     "role": 1,
     "provider": 1,
+    "idOnTheSource": 1,
     "emailVerified": 1,
     "twoFactorEnabled": 1,
     "createdAt": 1,
@@ -130,6 +131,11 @@ class AccountDirectory:
         with translated():
             administrators = list(self._users.find({"role": ADMIN}, {"_id": 1}).limit(2))
         return [each["_id"] for each in administrators] == [owner_id(owner)]
+
+    def count_of_role(self, role: str) -> int:
+        """How many users have a role."""
+        with translated():
+            return self._users.count_documents({"role": role if role != USER else {"$in": [USER, None]}})
 
     def roles(self) -> list[str]:
         """The roles that there are: the two that always are, and LibreChat's own ones."""

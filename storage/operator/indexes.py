@@ -4,7 +4,6 @@ from pymongo.operations import IndexModel
 
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
-from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
@@ -49,7 +48,6 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     AssistantRepository,
     BanRepository,
     ConversationRepository,
-    DirectoryGroupRepository,
     FederatedUserRepository,
     FileRepository,
     GroupRepository,

@@ -127,6 +127,18 @@ WITHOUT_OWNER = {
     ("RoleRepository", "list_page"),
     ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
+    ("RoleRepository", "merge"),
+    ("RoleRepository", "create"),
+    ("RoleRepository", "describe"),
+    # What administrators do is for everybody: `echo.admin` asks for the capabilities first.
+    ("GroupRepository", "list_page"),
+    ("GroupRepository", "get"),
+    ("GroupRepository", "create"),
+    ("GroupRepository", "describe"),
+    ("GroupRepository", "member_ids"),
+    ("GroupRepository", "add_member"),
+    ("GroupRepository", "remove_member"),
+    ("GroupRepository", "delete"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
     ("WorkerRepository", "beat"),
