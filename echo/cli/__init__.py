@@ -16,6 +16,7 @@ from echo.cli.files import files
 from echo.cli.groups import group
 from echo.cli.invites import invite
 from echo.cli.keys import key
+from echo.cli.mails import mail
 from echo.cli.migrating import migrate
 from echo.cli.output import for_people
 from echo.cli.roles import role
@@ -63,6 +64,7 @@ main.add_command(files)
 main.add_command(group)
 main.add_command(invite)
 main.add_command(key)
+main.add_command(mail)
 main.add_command(migrate)
 main.add_command(role)
 main.add_command(secrets_)

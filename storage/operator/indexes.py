@@ -12,6 +12,8 @@ from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
+from storage.accounts.mails import MailRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -47,15 +49,18 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
+    ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    MailRepository,
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,
+    PasskeyRepository,
     PieceRepository,
     PresetRepository,
     ProjectRepository,
