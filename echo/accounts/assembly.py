@@ -122,7 +122,8 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
     )
     federation = build_federation(settings, database, auth, file_store)
-    stores = RecoveryStores(users, sessions, ApiKeyRepository(database))
+    passkeys = PasskeyRepository(database)
+    stores = RecoveryStores(users, sessions, ApiKeyRepository(database), passkeys)
     return Accounts(
         addresses=AddressChange(settings, users, two_factor, post),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
@@ -141,7 +142,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
         passkeys=Passkeys(
-            PasskeyRepository(database),
+            passkeys,
             ChallengeRepository(database),
             users,
             site=settings.domain_client,
