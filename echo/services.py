@@ -19,6 +19,9 @@ from echo.completions.service import CompletionService
 from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens
+from echo.credits import Credits
+from echo.credits.assembly import build_credits
+from echo.credits.usage import UsageReports
 from echo.files import FileStore
 from echo.library.assembly import Library, build_library
 from echo.observation.readiness import Dependency, Readiness
@@ -29,6 +32,7 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
@@ -48,6 +52,7 @@ class Services:
     completions: CompletionService
     contracts: Contracts
     conversations: Conversations
+    credits: Credits
     count_tokens: Callable[[str], int]
     library: Library
     people: PeoplePicker
@@ -60,6 +65,7 @@ class Services:
     sharing: Sharing
     startup: Startup
     transcriber: Transcriber
+    usage: UsageReports
 
 
 def build_services(settings: Settings, database: Database) -> Services:
@@ -69,7 +75,8 @@ def build_services(settings: Settings, database: Database) -> Services:
     agents = build_agents(database, access.access)
     library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
-    providers = build_provider_parts(settings, background)
+    ledger = build_credits(settings, database, count_tokens)
+    providers = build_provider_parts(settings, background, titled=ledger.titled)
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -81,9 +88,10 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
         library.memories.text,
         agents.for_chat,
+        ledger,
     )
     completions = build_completions(
-        settings, database, CompletionParts(accounts, providers, background, count_tokens)
+        settings, database, CompletionParts(accounts, providers, background, ledger, count_tokens)
     )
     transcriber = build_transcriber(settings)
     programs = ProgramParts(
@@ -106,6 +114,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
+        credits=ledger,
         library=library,
         people=access.people,
         programs=build_programs(settings, programs),
@@ -117,6 +126,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=transcriber,
+        usage=UsageReports(TransactionRepository(database), access.roles),
     )
 
 

@@ -6,6 +6,7 @@ from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.providers.personal import body_values, user_values
+from echo.providers.titles import Titled
 from echo.services import Services
 from handlers.paging import all_under, clamp, page_body
 from handlers.schemas import conversations as schemas
@@ -85,6 +86,7 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
             **user_values(services.accounts.users.get(caller.id)),
             **body_values({"conversationId": conversation_id}),
         },
+        titled=Titled(caller.id, conversation_id),
     )
     # A name that the user has given meanwhile stays.
     titled = services.conversations.conversations.replace_title(

@@ -10,6 +10,8 @@ from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
+from echo.credits import Credits
+from echo.credits.assembly import hold_seconds
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
 from storage.accounts.key_usage import KeyUsageRepository
@@ -25,6 +27,7 @@ class CompletionParts:
     accounts: Accounts
     providers: ProviderParts
     background: Background
+    credits: Credits
     count_tokens: Callable[[str], int]
 
 
@@ -37,11 +40,11 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         parts.background,
         parts.count_tokens,
     )
-    limits = settings.provider_limits
     meter = Meter(
         KeyUsageRepository(database),
+        parts.credits,
         parts.count_tokens,
-        hold_seconds=limits.attempts * limits.first_seconds + limits.stream_seconds,
+        hold_seconds=hold_seconds(settings.provider_limits),
     )
     answering = Answering(
         Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),

@@ -11,6 +11,7 @@ from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answering import WHOLE_SECONDS
 from echo.completions.models import Models, Reach
 from echo.completions.under_way import OpenCompletions
+from echo.credits import Purchase
 from echo.errors import BadGateway, Unprocessable
 from echo.handling.caller import Caller
 from echo.programs.offers import Offers, Picked
@@ -83,7 +84,12 @@ class Work:
         with self._open.one(job.caller.id):
             picked = await self.offers.choose(job.reach, job.model)
             await self._check(job)
-            async with job.spending.reserved(job.texts), self._standing.watched(job.caller) as refusal:
+            # What is no chat has a price only where one is known.
+            purchase = Purchase(picked.settings.name, picked.wanted.model, unknown=0.0)
+            async with (
+                job.spending.reserved(job.texts, purchase=purchase),
+                self._standing.watched(job.caller) as refusal,
+            ):
                 yield picked, refusal
                 job.spending.worked()
 

@@ -5,11 +5,13 @@ from storage.access.acl_entries import AclEntryRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.balances import BalanceRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
+from storage.accounts.transactions import TransactionRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
@@ -42,6 +44,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
+    BalanceRepository,
     BanRepository,
     ConversationRepository,
     FileRepository,
@@ -65,6 +68,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillRepository,
     TagRepository,
     ToolCallRepository,
+    TransactionRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

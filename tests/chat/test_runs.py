@@ -307,6 +307,7 @@ class TestDeletingAConversation:
             lambda *violation: None,
             services.library.memories.text,
             services.agents.for_chat,
+            services.credits,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

@@ -122,7 +122,7 @@ class Speech(Section):
 
 
 class Balance(Section):
-    """Credits of users, as a client is told of them."""
+    """Credits of users."""
 
     ignored = frozenset({"reservationTtlMs"})
 
@@ -132,6 +132,12 @@ class Balance(Section):
     refillIntervalValue = Number(load_default=30)
     refillIntervalUnit = Text(one_of=REFILL_UNITS, load_default="days")
     refillAmount = Number(load_default=10000)
+
+
+class Transactions(Section):
+    """Whether it is written down what is used."""
+
+    enabled = Flag(load_default=True)
 
 
 class ModelSpec(Section):
@@ -308,7 +314,6 @@ class Config(Section):
                 "fileStrategies",
                 "cloudfront",
                 "actions",
-                "transactions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -324,4 +329,5 @@ class Config(Section):
     rateLimits = Part(RateLimits)
     speech = Part(Speech)
     balance = Part(Balance)
+    transactions = Part(Transactions)
     memory = Part(Memory)
