@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
@@ -38,6 +39,8 @@ from storage.core.database import Database
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
 READY_SECONDS = 2.0
 PROBE_FRESH_SECONDS = 3.0
+# A service across a network, which counts each question.
+CLOUD_SECONDS, CLOUD_FRESH_SECONDS = 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Services:
     credits: Credits
     count_tokens: Callable[[str], int]
     library: Library
+    models: ModelAccess
     people: PeoplePicker
     programs: Programs
     providers: ProviderParts
@@ -71,7 +75,7 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    access = build_access(database)
+    access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
     library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
@@ -88,11 +92,16 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
         library.memories.text,
         agents.for_chat,
+        access.access.check,
+        access.models.of,
         ledger,
     )
     completions = build_completions(
-        settings, database, CompletionParts(accounts, providers, background, ledger, count_tokens)
+        settings,
+        database,
+        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
     )
+    chats = build_chat(settings, database, chat)
     transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
@@ -109,18 +118,19 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts=accounts,
         agents=agents,
         background=background,
-        chat=build_chat(settings, database, chat),
+        chat=chats,
         completions=completions,
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         credits=ledger,
         library=library,
+        models=access.models,
         people=access.people,
         programs=build_programs(settings, programs),
         providers=providers,
-        readiness=make_readiness(database, library.file_store),
-        responses=build_responses(database, completions),
+        readiness=make_readiness(database, library.file_store, settings),
+        responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,
@@ -130,12 +140,15 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
 
 
-def make_readiness(database: Database, file_store: FileStore) -> Readiness:
+def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:
     """What a process needs, and how each is asked."""
+    probe_clouds = file_store.probe_clouds
+    clouds = Dependency(probe_clouds, seconds=CLOUD_SECONDS, fresh_seconds=CLOUD_FRESH_SECONDS)
     return Readiness(
         {
             "database": Dependency(lambda: database.ping(READY_SECONDS), seconds=READY_SECONDS),
             # A write that is brought to the disk, for anybody who asks.
             "files": Dependency(file_store.probe, seconds=READY_SECONDS, fresh_seconds=PROBE_FRESH_SECONDS),
+            **({"cloud": clouds} if settings.cloud.used else {}),
         }
     )

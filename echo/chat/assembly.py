@@ -13,7 +13,7 @@ from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
-from echo.chat.starting import Starting
+from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.credits import Credits
 from echo.files import FileStore
@@ -21,6 +21,7 @@ from echo.providers.chat import Providers
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
+from echo.settings.model_access import Opened
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -39,7 +40,8 @@ class ChatParts:
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
     and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
-    may talk with, by the user's id and its own.
+    may talk with, by the user's id and its own; `check` asks what a user's role allows, and
+    `opened` which models are open to one.
     """
 
     providers: Providers
@@ -52,6 +54,8 @@ class ChatParts:
     violation: Callable[[str, str, str], None]
     memories_text: Callable[[str], str | None]
     find_agent: FindAgent
+    check: Check
+    opened: Callable[[str], Opened]
     credits: Credits
 
 
@@ -64,7 +68,9 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
-    endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    endpoints = Endpoints(
+        settings.providers, parts.providers, parts.credentials, parts.background, parts.opened
+    )
     respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores,
@@ -83,5 +89,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         memories_text=parts.memories_text,
     )
     steering = Steering(steers, Running(runs, hub), files, parts.file_store)
-    starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)
+    starting = Starting(
+        preparation, hub, stores, files, parts.moderation, violation=parts.violation, check=parts.check
+    )
     return ChatService(starting, hub, stores, parts.background, steering)

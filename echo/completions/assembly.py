@@ -14,6 +14,7 @@ from echo.credits import Credits
 from echo.credits.assembly import hold_seconds
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
+from echo.settings.model_access import Opened
 from storage.accounts.key_usage import KeyUsageRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository
@@ -27,8 +28,10 @@ class CompletionParts:
     accounts: Accounts
     providers: ProviderParts
     background: Background
-    credits: Credits
     count_tokens: Callable[[str], int]
+    # What is open to a user, who is named by an id.
+    opened: Callable[[str], Opened]
+    credits: Credits
 
 
 def build_completions(settings: Settings, database: Database, parts: CompletionParts) -> CompletionService:
@@ -47,7 +50,13 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         hold_seconds=hold_seconds(settings.provider_limits),
     )
     answering = Answering(
-        Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),
+        Models(
+            parts.providers.registry,
+            settings.providers,
+            parts.accounts.keys,
+            parts.accounts.users,
+            parts.opened,
+        ),
         parts.accounts.standing,
         parts.count_tokens,
         meter=meter,

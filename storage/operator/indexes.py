@@ -1,14 +1,19 @@
 """The indexes of every collection, as their repositories declare them."""
 
+from pymongo.operations import IndexModel
+
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
+from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.balances import BalanceRepository
 from storage.accounts.bans import BanRepository
+from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -47,10 +52,13 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     BalanceRepository,
     BanRepository,
     ConversationRepository,
+    DirectoryGroupRepository,
+    FederatedUserRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    LoginStateRepository,
     MemoryRepository,
     MessageRepository,
     PieceRepository,
@@ -78,4 +86,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
 
 def ensure_indexes(database: Database) -> None:
     """Create every index that is not there; nothing is dropped. Safe with several processes at once."""
-    database.ensure_indexes({each.collection_name: each.indexes for each in REPOSITORIES})
+    indexes: dict[str, tuple[IndexModel, ...]] = {}
+    for each in REPOSITORIES:
+        # Some collections have several repositories.
+        indexes[each.collection_name] = (*indexes.get(each.collection_name, ()), *each.indexes)
+    database.ensure_indexes(indexes)

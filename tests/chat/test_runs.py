@@ -307,6 +307,8 @@ class TestDeletingAConversation:
             lambda *violation: None,
             services.library.memories.text,
             services.agents.for_chat,
+            services.access.check,
+            services.models.of,
             services.credits,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
