@@ -10,10 +10,8 @@ from echo.chat.prepared import Asking, Prepared
 from echo.credits import Credits, OutOfCredits, Purchase, Spent
 from echo.credits.service import Wanted
 from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, number
-from echo.errors import ApiError
+from echo.errors import ApiError, PaymentRequired
 from echo.providers.chat import Usage
-
-TOKEN_BALANCE = "token_balance"  # noqa: S105 - LibreChat's name for a want of credits
 
 
 @dataclass(frozen=True)
@@ -88,12 +86,12 @@ def read_by(counts: Mapping[str, int]) -> int:
 def token_balance(error: OutOfCredits) -> ApiError:
     """The error as LibreChat's clients read it: its text is JSON, which they show in the reader's language."""
     told = {
-        "type": TOKEN_BALANCE,
+        "type": PaymentRequired.default_code,
         "balance": number(error.balance),
         "tokenCost": number(error.cost),
         "promptTokens": error.tokens,
     }
-    return ApiError(orjson.dumps(told).decode(), code=TOKEN_BALANCE)
+    return PaymentRequired(orjson.dumps(told).decode())
 
 
 def at_least(usage: Usage, counted: int) -> Usage:
