@@ -24,7 +24,8 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits.
+    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits
+    and the user's credits, but for what `is_free`.
     """
 
     caller: Caller
@@ -33,6 +34,7 @@ class Job:
     model: str
     texts: Sequence[str] = ()
     unreadable: bool = False
+    is_free: bool = False
 
 
 class Work:
@@ -91,7 +93,7 @@ class Work:
             # What is no chat has a price only where one is known.
             purchase = Purchase(picked.settings.name, picked.wanted.model, unknown=0.0)
             async with (
-                job.spending.reserved(job.texts, purchase=purchase),
+                job.spending.reserved(job.texts, purchase=None if job.is_free else purchase),
                 self._standing.watched(job.caller) as refusal,
             ):
                 yield picked, refusal

@@ -179,6 +179,10 @@ class TestPrograms:
         refused = ask("/v1/messages", max_tokens=5)
         assert (refused.status_code, refused.json()["error"]["type"]) == (429, "rate_limit_error")
 
+    def test_count_tokens_without_credits(self, ask: Callable[..., Any], limit: Limit) -> None:
+        limit(start=0)
+        assert ask("/v1/messages/count_tokens").status_code == 200
+
     @pytest.mark.parametrize(
         ("asked", "price"),
         [
