@@ -12,7 +12,7 @@ from echo.completions.answering import WHOLE_SECONDS
 from echo.completions.models import Models, Reach
 from echo.completions.under_way import OpenCompletions
 from echo.credits import Purchase
-from echo.errors import BadGateway, Unprocessable
+from echo.errors import BadGateway, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.programs.offers import Offers, Picked
 from echo.providers.moderation import Moderation
@@ -24,8 +24,9 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits
-    and the user's credits, but for what `is_free`.
+    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` says that there is
+    something else that nobody can check. `spending` counts for the API key's limits and the user's credits, but for
+    what `is_free`.
     """
 
     caller: Caller
@@ -34,6 +35,7 @@ class Job:
     model: str
     texts: Sequence[str] = ()
     unreadable: bool = False
+    otherwise: Picked | None = None
     is_free: bool = False
 
 
@@ -69,6 +71,10 @@ class Work:
         """A request to be run; asks the database what the caller reaches."""
         return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
 
+    def spending(self, caller: Caller) -> Spending:
+        """Counts one request for the limits of the caller's API key."""
+        return self._meter.begin(caller)
+
     async def whole(self, job: Job, do: Callable[[Picked], Coroutine[Any, Any, T]]) -> T:
         """What `do` makes with the model; it ends as soon as the caller may not be here any more.
 
@@ -88,7 +94,7 @@ class Work:
         `Spending.reserved` does.
         """
         with self._open.one(job.caller.id):
-            picked = await self.offers.choose(job.reach, job.model)
+            picked = await self._choose(job)
             await self._check(job)
             # What is no chat has a price only where one is known.
             purchase = Purchase(picked.settings.name, picked.wanted.model, unknown=0.0)
@@ -98,6 +104,14 @@ class Work:
             ):
                 yield picked, refusal
                 job.spending.worked()
+
+    async def _choose(self, job: Job) -> Picked:
+        try:
+            return await self.offers.choose(job.reach, job.model)
+        except NotFound:
+            if job.otherwise is None:
+                raise
+            return job.otherwise
 
     async def _check(self, job: Job) -> None:
         if job.unreadable and self._moderation.enabled:
