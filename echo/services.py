@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.capabilities import Capabilities
 from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.admin.assembly import Administration, build_administration
 from echo.agents.assembly import build_agents
 from echo.agents.service import Agents
 from echo.background import Background
@@ -42,8 +44,10 @@ class Services:
 
     access: Access
     accounts: Accounts
+    administration: Administration
     agents: Agents
     background: Background
+    capabilities: Capabilities
     chat: ChatService
     completions: CompletionService
     contracts: Contracts
@@ -85,7 +89,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     completions = build_completions(
         settings, database, CompletionParts(accounts, providers, background, count_tokens)
     )
-    transcriber = build_transcriber(settings)
+    transcriber, startup = build_transcriber(settings), read_startup(settings)
     programs = ProgramParts(
         completions.reachable,
         accounts.standing,
@@ -99,8 +103,10 @@ def build_services(settings: Settings, database: Database) -> Services:
     return Services(
         access=access.access,
         accounts=accounts,
+        administration=build_administration(settings, startup, database, access, accounts),
         agents=agents,
         background=background,
+        capabilities=access.capabilities,
         chat=build_chat(settings, database, chat),
         completions=completions,
         contracts=load_contracts(settings.root),
@@ -115,7 +121,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,
-        startup=read_startup(settings),
+        startup=startup,
         transcriber=transcriber,
     )
 

@@ -9,4 +9,6 @@ from handlers.schemas import config as schemas
 
 def get_config(services: Services, caller: Caller | None) -> dict[str, Any]:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
-    return schemas.config(services.startup, signed_in=caller is not None)
+    return schemas.config(
+        services.administration.live.startup(caller.id if caller else None), signed_in=caller is not None
+    )

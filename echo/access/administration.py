@@ -30,7 +30,7 @@ class RoleAdministration:
         role = self._roles.find(name)
         if role is None and name not in DEFAULTS:
             raise NotFound
-        return _shown(role or {"name": name, "description": "", "permissions": DEFAULTS[name]})
+        return shown(role or {"name": name, "description": "", "permissions": DEFAULTS[name]})
 
     def change(
         self, caller: Caller, name: str, permission_type: str, permissions: Mapping[str, Any]
@@ -45,15 +45,7 @@ class RoleAdministration:
             return self.get(caller, name)
         role = self._roles.change(name, permission_type, known)
         self._remembered.forget()
-        return _shown(role)
-
-    def list_page(self, caller: Caller, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
-        """Roles by name, without permissions, and how many there are.
-
-        Raises `Forbidden` to all but administrators.
-        """
-        self.demand_administrator(caller)
-        return self._roles.list_page(offset, limit)
+        return shown(role)
 
     def demand_administrator(self, caller: Caller) -> None:
         """Raise `Forbidden` unless the caller is an administrator now."""
@@ -61,5 +53,6 @@ class RoleAdministration:
             raise insufficient()
 
 
-def _shown(role: Mapping[str, Any]) -> dict[str, Any]:
+def shown(role: Mapping[str, Any]) -> dict[str, Any]:
+    """A role with every permission that there is, as it holds here."""
     return {**role, "permissions": effective(role.get("permissions"))}

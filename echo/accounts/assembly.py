@@ -15,6 +15,7 @@ from echo.accounts.user_keys import KeyService, make_cipher
 from echo.accounts.violations import Violations, ViolationStores
 from echo.files import FileStore
 from echo.settings import Settings
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
@@ -85,7 +86,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         ),
         deletion=AccountDeletion(
             AccountEraser(database, file_store),
-            preferences,
+            AdministratorRepository(database),
             two_factor,
             allowed=settings.allow_account_deletion,
         ),

@@ -69,6 +69,8 @@ class Operation:
     pool: str
     rate_limits: tuple[str, ...]
     body_limit: str | None
+    # What an administrator must be granted.
+    capabilities: tuple[str, ...] = ()
 
     @property
     def handler_name(self) -> str:
@@ -239,6 +241,7 @@ class _OperationCompiler:
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
             body_limit=raw.get("x-echo-body-limit"),
+            capabilities=tuple(raw.get("x-echo-capability", ())),
         )
 
     def _body(self, raw: dict[str, Any]) -> Body | None:

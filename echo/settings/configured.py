@@ -45,6 +45,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         memory=read_memory(config),
         agents=read_agents(config),
         permissions=read_permissions(config),
+        file=config.written,
         client=read_client(
             config,
             balance=_balance(reader),

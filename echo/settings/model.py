@@ -332,6 +332,8 @@ class Settings:
     # Whether nobody chats without one of them.
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
+    # `librechat.yaml` as it is written, which administrators override in parts; it may hold secrets.
+    file: Mapping[str, Any] = field(default_factory=dict, repr=False)
     memory: MemorySettings = MemorySettings()
     agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.

@@ -12,7 +12,8 @@ Json = dict[str, Any]
 
 def get_config(services: Services, caller: Caller | None, *, context: str | None = None) -> Json:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
-    return services.startup.librechat_anyone if caller is None else services.startup.librechat_signed_in
+    told = services.administration.live.startup(caller.id if caller else None)
+    return told.librechat_anyone if caller is None else told.librechat_signed_in
 
 
 def get_banner(services: Services, caller: Caller | None) -> Json | tuple[str, int, dict[str, str]]:

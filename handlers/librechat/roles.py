@@ -7,14 +7,6 @@ from echo.services import Services
 from handlers.librechat.schemas import roles as schemas
 
 Json = dict[str, Any]
-MAX_ROLES = 200
-
-
-def list_roles(services: Services, caller: Caller, *, limit: int, offset: int) -> Json:
-    """All roles, for administrators."""
-    most = max(1, min(limit, MAX_ROLES))
-    roles, total = services.roles.list_page(caller, offset, most)
-    return {"roles": schemas.role_name.dump_all(roles), "total": total, "limit": most, "offset": offset}
 
 
 def get_role(services: Services, caller: Caller, *, role_name: str) -> Json:

@@ -2,8 +2,11 @@
 
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
+from storage.access.audit_log import AuditLogRepository
+from storage.access.configs import ConfigRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
+from storage.access.system_grants import SystemGrantRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
@@ -42,7 +45,9 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
+    AuditLogRepository,
     BanRepository,
+    ConfigRepository,
     ConversationRepository,
     FileRepository,
     GroupRepository,
@@ -63,6 +68,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillFileRepository,
     ToolFavoriteRepository,
     SkillRepository,
+    SystemGrantRepository,
     TagRepository,
     ToolCallRepository,
     UsedCodeRepository,

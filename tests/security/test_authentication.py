@@ -29,6 +29,7 @@ ANYONE = {
     "get_docs",
     "get_docs_asset",
     "get_librechat_openapi",
+    "librechat.admin_login",
     "librechat.get_banner",
     "librechat.get_config",
     "librechat.get_health",
