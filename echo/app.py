@@ -61,6 +61,7 @@ def assemble(settings: Settings) -> Application:
         pools=pools,
         limiter=_limiter(settings, database, services),
         capabilities=services.capabilities,
+        guard=services.access,
         security_map=services.accounts.security.scheme_map,
         beside=_web_client(settings, services),
         lifespan=_lifespan(services, observation, close),
@@ -93,10 +94,13 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         services.background.begin()
         services.chat.begin()
+        services.background.submit(services.accounts.federation.begin_running())
         if observation.running:
             services.background.submit(observation.running())
         yield
+        await services.responses.close()
         await services.chat.close()
+        await services.accounts.federation.close()
         await services.background.close()
         await services.providers.close()
         close()

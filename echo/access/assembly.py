@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from echo.access.administration import RoleAdministration
 from echo.access.audit import AuditLog
 from echo.access.capabilities import Capabilities
+from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.roles import RolePermissions
 from echo.access.service import Access
 from echo.access.sharing import Sharing
+from echo.settings.model_access import ModelRules
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
 from storage.access.audit_log import AuditLogRepository
@@ -24,7 +26,8 @@ from storage.core.database import Database
 @dataclass(frozen=True)
 class AccessParts:
     """`access` decides, and `capabilities` about administrators; the others are for those who share, look for
-    somebody, or administer roles. `remembered` are the permissions of roles, `audit` says what administrators did.
+    somebody, administer roles, or ask a model. `remembered` are the permissions of roles, `audit` says what
+    administrators did.
     """
 
     access: Access
@@ -34,10 +37,11 @@ class AccessParts:
     sharing: Sharing
     people: PeoplePicker
     roles: RoleAdministration
+    models: ModelAccess
 
 
-def build_access(database: Database) -> AccessParts:
-    """What decides who may do what; nothing is contacted."""
+def build_access(database: Database, rules: ModelRules | None = None) -> AccessParts:
+    """What decides who may do what, and by these rules which models are open to whom; nothing is contacted."""
     entries, access_roles = AclEntryRepository(database), AccessRoleRepository(database)
     roles, people = RoleRepository(database), PeopleRepository(database)
     remembered = RolePermissions(roles)
@@ -51,4 +55,5 @@ def build_access(database: Database) -> AccessParts:
         sharing=Sharing(access, entries, access_roles, people, Resources(database)),
         people=PeoplePicker(access, people),
         roles=RoleAdministration(access, roles, remembered),
+        models=ModelAccess(rules, access, groups),
     )

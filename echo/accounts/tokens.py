@@ -138,8 +138,8 @@ class Tokens:
         claims = _decode(token, self.refresh_key, ids=("id", "sessionId"))
         return RefreshClaims(claims["id"], claims["sessionId"])
 
-    def make_pending(self, owner: str, password_hash: str) -> str:
-        """A signed token that says: of this user the password was right, and nothing more. It opens nothing.
+    def make_pending(self, owner: str, password_hash: str | None) -> str:
+        """A signed token that says: this user lacks only the second factor, and nothing more. It opens nothing.
 
         It is of no use any more when the user has another password.
         """

@@ -7,7 +7,7 @@ from typing import Any
 from echo.access.administration import shown
 from echo.access.audit import Actor, AuditLog
 from echo.access.capabilities import Capabilities
-from echo.access.permissions import ADMIN, DEFAULTS, PERMISSIONS, USER, effective
+from echo.access.permissions import ADMIN, DEFAULTS, PERMISSIONS, USER, held
 from echo.access.roles import RolePermissions
 from echo.access.service import Access, insufficient
 from echo.admin.members import Page
@@ -145,14 +145,14 @@ class AdminRoles:
 
     def _demand_role(self, actor: Actor, name: str) -> None:
         self._capabilities.demand_no_less(actor.id, Principal(ROLE, name))
-        self._demand_permissions(actor, effective(self._find(name).get("permissions")))
+        self._demand_permissions(actor, held(self._find(name).get("permissions")))
 
     def _demand_permissions(self, actor: Actor, permissions: Permissions) -> None:
         """Raise `Forbidden` for what the role of the caller does not have; administrators may give everything."""
         own = self._directory.get(actor.id).get("role") or USER
         if own == ADMIN:
             return
-        has = effective((self._roles.find(own) or {}).get("permissions"))
+        has = held((self._roles.find(own) or {}).get("permissions"))
         if any(
             value and not has[kind][each]
             for kind, names in permissions.items()

@@ -17,6 +17,8 @@ from echo.errors import BadRequest
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
 FORM = "multipart/form-data"
+# What a page of another site sends by a form of its own; a body of texts, as JSON would be.
+URLENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
 # The contracts by their names, and where each stands.
 ECHO, LIBRECHAT = "echo", "librechat"
@@ -71,6 +73,8 @@ class Operation:
     body_limit: str | None
     # What an administrator must be granted.
     capabilities: tuple[str, ...] = ()
+    # What the role of the caller must have: permissions by their types.
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def handler_name(self) -> str:
@@ -84,8 +88,8 @@ class Operation:
 
     @cached_property
     def success_status(self) -> int:
-        """The status of an answer for which the handler names none: the first 2xx that is declared."""
-        return min(status for status in self.responses if 200 <= status < 300)
+        """The status of an answer for which the handler names none: the first 2xx that is declared, or 3xx."""
+        return min(status for status in self.responses if 200 <= status < 400)
 
 
 @dataclass(frozen=True)
@@ -242,6 +246,7 @@ class _OperationCompiler:
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
             body_limit=raw.get("x-echo-body-limit"),
             capabilities=tuple(raw.get("x-echo-capability", ())),
+            permissions={kind: tuple(names) for kind, names in raw.get("x-echo-permission", {}).items()},
         )
 
     def _body(self, raw: dict[str, Any]) -> Body | None:

@@ -34,6 +34,7 @@ from echo.handling.large_answers import LargeAnswers
 from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
 from echo.http.capabilities import CapabilityGuard, CapabilityMiddleware
+from echo.http.permissions import Guard, PermissionMiddleware
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.http.reader import RequestReader
 from echo.settings import Settings
@@ -60,6 +61,7 @@ def build_application(
     pools: Pools,
     limiter: RateLimiter,
     capabilities: CapabilityGuard,
+    guard: Guard,
     security_map: SecurityMap,
     beside: Beside | None = None,
     lifespan: Any = None,
@@ -74,6 +76,7 @@ def build_application(
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
         partial(CapabilityMiddleware, guard=capabilities),
+        partial(PermissionMiddleware, guard=guard),
         partial(RequestReader, settings=settings, limiter=limiter),
         LifespanMiddleware,
     ]

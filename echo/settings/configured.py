@@ -6,7 +6,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
+from echo.settings.federation import read_sign_in
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
@@ -39,6 +41,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         speech=with_speech(config, settings.speech),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
+        sign_in=read_sign_in(reader, config, settings.domain_server),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
@@ -46,6 +49,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         agents=read_agents(config),
         permissions=read_permissions(config),
         file=config.written,
+        cloud=read_cloud(reader, config),
         client=read_client(
             config,
             balance=_balance(reader),
@@ -120,9 +124,19 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
+    yield from _unknown_endpoints(settings)
+    yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _unknown_endpoints(settings: Settings) -> Iterator[str]:
+    """Of names in the rules for models those of no endpoint: what they are to open is open to nobody."""
+    named = settings.model_access.endpoints() if settings.model_access else ()
+    known = tuple(f"{each.name}/" for each in settings.providers)
+    if strange := sorted({name for name in named if not name.startswith(known)}):
+        yield f"ECHO_MODEL_ACCESS names no endpoint of this server in: {', '.join(strange)}."
 
 
 def _misspelt(reader: Reader, config: ConfigFile) -> Iterator[str]:

@@ -1,23 +1,19 @@
 """What a client is told when it starts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from echo.settings import Settings
+from echo.settings.model import BESIDE, normal_name
+from echo.settings.model_access import Opened
+from echo.settings.sign_in import SignInSettings
 
+SERVICES = ("discord", "facebook", "github", "google", "apple", "openid")
 LIBRECHAT_VERSION = "0.8.8-rc1"
 # Ways to log in, and what needs mail, that this server does not have.
-LOGINS_ABSENT = (
-    *("discordLoginEnabled", "facebookLoginEnabled", "githubLoginEnabled", "googleLoginEnabled"),
-    *(
-        "appleLoginEnabled",
-        "openidLoginEnabled",
-        "openidAutoRedirect",
-        "samlLoginEnabled",
-        "socialLoginEnabled",
-    ),
-    *("emailEnabled", "passwordResetEnabled"),
-)
+LOGINS_ABSENT = ("samlLoginEnabled", "emailEnabled", "passwordResetEnabled")
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -47,6 +43,8 @@ def read_startup(settings: Settings) -> Startup:
         "allow_registration": settings.allow_registration,
         "allow_email_login": settings.allow_email_login,
         "min_password_length": settings.min_password_length,
+        "social_login_enabled": settings.sign_in.any,
+        "social_logins": ways_in(settings.sign_in)["socialLogins"],
         "interface": client.anyone or None,
     }
     signed_in = {
@@ -63,6 +61,34 @@ def read_startup(settings: Settings) -> Startup:
     return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
 
 
+@lru_cache(maxsize=64)
+def narrowed(startup: Startup, opened: Opened) -> Startup:
+    """The same for one to whom some models only are open: of the model specs theirs.
+
+    Made once for each that is open to somebody, and remembered.
+    """
+    if opened.names is None or startup.signed_in["model_specs"] is None:
+        return startup
+    shown = startup.signed_in["model_specs"]
+    specs = {**shown, "list": [each for each in shown["list"] if _is_open(each["preset"], opened)]}
+    return replace(
+        startup,
+        signed_in={**startup.signed_in, "model_specs": specs},
+        librechat_signed_in={**startup.librechat_signed_in, "modelSpecs": specs},
+    )
+
+
+def _is_open(preset: Mapping[str, Any], opened: Opened) -> bool:
+    """Whether the model of a spec is open; an agent's is asked when it is talked with."""
+    endpoint, model = str(preset.get("endpoint") or ""), preset.get("model")
+    if preset.get("agent_id") or not endpoint:
+        return True
+    name = BESIDE.get(endpoint, normal_name(endpoint))
+    if isinstance(model, str) and model:
+        return opened.may_ask(name, model)
+    return opened.reaches(name, (), all_known=False)
+
+
 def librechat_anyone(settings: Settings) -> dict[str, Any]:
     """What LibreChat's client is told before a login, by LibreChat's names.
 
@@ -74,14 +100,32 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
         **dict.fromkeys(LOGINS_ABSENT, False),
+        **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
         "ldap": {"enabled": False},
-        "socialLogins": [],
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
+
+
+def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
+    """The buttons of the login page, by LibreChat's names: those of what is set, in the operator's order."""
+    openid = sign_in.openid
+    there = {*sign_in.social, *(("openid",) if openid else ())}
+    shown: dict[str, Any] = {f"{name}LoginEnabled": name in there for name in SERVICES}
+    shown |= {
+        "openidAutoRedirect": openid is not None and openid.auto_redirect,
+        "socialLoginEnabled": sign_in.any,
+        # With none, LibreChat's client shows all that are enabled.
+        "socialLogins": [name for name in sign_in.buttons if name in there],
+    }
+    if openid is not None:
+        shown["openidLabel"] = openid.label or "Continue with OpenID"
+    if openid is not None and openid.image_url:
+        shown["openidImageUrl"] = openid.image_url
+    return shown
 
 
 def librechat_signed_in(settings: Settings) -> dict[str, Any]:

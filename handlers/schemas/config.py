@@ -23,8 +23,8 @@ class ConfigSchema(Output):
     server_domain = Text(data_key="serverDomain", attribute="domain_server")
     registration_enabled = fields.Boolean(data_key="registrationEnabled", attribute="allow_registration")
     email_login_enabled = fields.Boolean(data_key="emailLoginEnabled", attribute="allow_email_login")
-    social_login_enabled = fields.Boolean(data_key="socialLoginEnabled", dump_default=False)
-    social_logins = Texts(data_key="socialLogins", dump_default=())
+    social_login_enabled = fields.Boolean(data_key="socialLoginEnabled", attribute="social_login_enabled")
+    social_logins = Texts(data_key="socialLogins", attribute="social_logins")
     password_reset_enabled = fields.Boolean(data_key="passwordResetEnabled", dump_default=False)
     email_enabled = fields.Boolean(data_key="emailEnabled", dump_default=False)
     shared_links_enabled = fields.Boolean(data_key="sharedLinksEnabled", dump_default=False)
@@ -41,7 +41,7 @@ class ConfigSchema(Output):
 _SCHEMA = ConfigSchema()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def config(startup: Startup, *, signed_in: bool) -> dict[str, Any]:
     """The object, made once: it is asked for at every start of every client."""
     return _SCHEMA.dump_one(startup.signed_in if signed_in else startup.anyone)

@@ -32,12 +32,6 @@ class GroupRepository(Repository):
     collection_name: ClassVar[str] = "groups"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
         IndexModel([("memberIds", ASCENDING), ("tenantId", ASCENDING)], background=True),
-        IndexModel(
-            [("idOnTheSource", ASCENDING), ("source", ASCENDING), ("tenantId", ASCENDING)],
-            unique=True,
-            background=True,
-            partialFilterExpression={"idOnTheSource": {"$exists": True}},
-        ),
     )
 
     def ids_of(self, owner: str, id_on_the_source: str | None) -> list[ObjectId]:
@@ -45,6 +39,18 @@ class GroupRepository(Repository):
         with translated():
             found = self._collection.find({"memberIds": id_on_the_source or owner}, {"_id": 1})
             return [group["_id"] for group in found.limit(MAX_GROUPS)]
+
+    def names_of(self, owner: str, id_on_the_source: str | None) -> list[str]:
+        """What the groups of a user are called: their names, their ids, and those that the directory has for them."""
+        shown = {"name": 1, "idOnTheSource": 1}
+        with translated():
+            found = self._collection.find({"memberIds": id_on_the_source or owner}, shown)
+            return [
+                str(name)
+                for group in found.limit(MAX_GROUPS)
+                for name in (group["_id"], group.get("name"), group.get("idOnTheSource"))
+                if name
+            ]
 
     def list_page(
         self, *, text: str | None, source: str | None, offset: int, limit: int

@@ -1,16 +1,21 @@
 """The indexes of every collection, as their repositories declare them."""
 
+from pymongo.operations import IndexModel
+
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
 from storage.access.audit_log import AuditLogRepository
 from storage.access.configs import ConfigRepository
+from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.access.system_grants import SystemGrantRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
+from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -49,10 +54,13 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     BanRepository,
     ConfigRepository,
     ConversationRepository,
+    DirectoryGroupRepository,
+    FederatedUserRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    LoginStateRepository,
     MemoryRepository,
     MessageRepository,
     PieceRepository,
@@ -80,4 +88,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
 
 def ensure_indexes(database: Database) -> None:
     """Create every index that is not there; nothing is dropped. Safe with several processes at once."""
-    database.ensure_indexes({each.collection_name: each.indexes for each in REPOSITORIES})
+    indexes: dict[str, tuple[IndexModel, ...]] = {}
+    for each in REPOSITORIES:
+        # Some collections have several repositories.
+        indexes[each.collection_name] = (*indexes.get(each.collection_name, ()), *each.indexes)
+    database.ensure_indexes(indexes)

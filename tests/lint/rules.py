@@ -27,7 +27,11 @@ FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
 # Handlers meet storage only through the services; its errors are the one thing that they may name.
 HANDLERS_STORAGE = ("storage.core.errors",)
 # What spans all users is for the operator, who has a shell on the server: never for what answers requests.
-OPERATORS_ONLY = ("storage.operator.administration", "storage.operator.statistics")
+OPERATORS_ONLY = (
+    "storage.operator.administration",
+    "storage.operator.moving_files",
+    "storage.operator.statistics",
+)
 OPERATORS = "echo/cli/"
 # The login must find a user before there is an owner, and a registration makes the owner. An invitation is for one
 # who is no user yet: it is found by its address and its token together. An API key tells who it is.
@@ -35,6 +39,12 @@ WITHOUT_OWNER = {
     ("InvitationRepository", "find"),
     ("InvitationRepository", "use_up"),
     ("ApiKeyRepository", "find_by_hash"),
+    # Who comes in by another server is found by that server's id, or is only made.
+    ("FederatedUserRepository", "find"),
+    ("FederatedUserRepository", "create"),
+    # A login that has begun is nobody's yet.
+    ("LoginStateRepository", "add"),
+    ("LoginStateRepository", "take"),
     # One process writes down at one time what the runs of all its users say; each row names its own owner.
     ("ChatRepository", "save_all"),
     ("PieceRepository", "append_all"),
@@ -43,6 +53,7 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
     # An address is no user's.
@@ -114,6 +125,7 @@ WITHOUT_OWNER = {
     ("RoleRepository", "change"),
     ("RoleRepository", "find"),
     ("RoleRepository", "list_page"),
+    ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
     ("RoleRepository", "merge"),
     ("RoleRepository", "create"),

@@ -1,0 +1,1 @@
+"""Coming in by others: accounts of users whom another server vouches for."""

@@ -1,0 +1,229 @@
+"""From an identity to the account, and who gets none."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from echo.accounts.federation.accounts import FederatedAccounts
+from echo.accounts.federation.identity import Identity, Policy, Refused
+from echo.accounts.federation.roles import RoleSync
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
+from tests.accounts.federation.conftest import MakeAccounts, somebody
+
+ORGANISATION = Policy(registers=True, unverified=True, renames=True)
+SOCIAL = Policy(registers=True)
+
+
+def refusal(accounts: FederatedAccounts, identity: Identity, policy: Policy = ORGANISATION) -> str:
+    with pytest.raises(Refused) as why:
+        accounts.admit(identity, policy)
+    return why.value.code
+
+
+def local_account(database: Database) -> dict[str, Any]:
+    return UserRepository(database).create(
+        name="Ada", email=f"{ObjectId()}@example.com", username="ada", password_hash="a hash"
+    )
+
+
+def stored_user(database: Database, **fields: Any) -> dict[str, Any]:
+    """An account as LibreChat left it."""
+    user = {
+        "_id": ObjectId(),
+        "name": "Old",
+        "username": "old",
+        "email": f"{ObjectId()}@example.com",
+        "role": "USER",
+        **fields,
+    }
+    database.collection("users").insert_one(user)
+    return user
+
+
+def test_a_new_account_has_librechats_fields_and_no_password(accounts: FederatedAccounts) -> None:
+    identity = somebody(directory_id="oid-1", name=" Grace\n Hopper ", username="Grace")
+    user = accounts.admit(identity, ORGANISATION)
+    assert {name: user[name] for name in ("provider", "openidId", "openidIssuer", "idOnTheSource")} == {
+        "provider": "openid",
+        "openidId": identity.subject,
+        "openidIssuer": "https://sso.example.com",
+        "idOnTheSource": "oid-1",
+    }
+    assert (user["name"], user["username"], user["email"]) == ("Grace Hopper", "grace", identity.email)
+    assert (user["emailVerified"], user["role"]) == (True, "USER")
+    assert "password" not in user
+
+
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [
+        ("google", "googleId"),
+        ("github", "githubId"),
+        ("discord", "discordId"),
+        ("facebook", "facebookId"),
+        ("apple", "appleId"),
+        ("saml", "samlId"),
+        ("ldap", "ldapId"),
+    ],
+)
+def test_the_subject_finds_the_account_whatever_the_address(
+    accounts: FederatedAccounts, provider: str, field: str
+) -> None:
+    identity = somebody(provider=provider, issuer=None)
+    user = accounts.admit(identity, SOCIAL)
+    assert user[field] == identity.subject
+    moved = replace(identity, email="unverified@elsewhere.example", email_verified=False, name="New")
+    again = accounts.admit(moved, SOCIAL)
+    assert (again["_id"], again["email"], again["name"]) == (user["_id"], identity.email, "Grace Hopper")
+
+
+def test_the_same_subject_of_another_issuer_is_somebody_else(accounts: FederatedAccounts) -> None:
+    first = somebody()
+    other = replace(first, issuer="https://other.example.com", email=f"{ObjectId()}@example.com")
+    assert accounts.admit(first, ORGANISATION)["_id"] != accounts.admit(other, ORGANISATION)["_id"]
+
+
+def test_an_account_from_before_issuers_were_kept_gets_one(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    identity = somebody()
+    old = stored_user(app_database, provider="openid", openidId=identity.subject)
+    user = accounts.admit(identity, ORGANISATION)
+    assert (user["_id"], user["openidIssuer"]) == (old["_id"], "https://sso.example.com")
+    assert refusal(accounts, replace(identity, issuer="https://other.example.com")) == "account_exists"
+
+
+@pytest.mark.parametrize("email_verified", [True, False])
+def test_a_local_account_of_the_same_address_is_not_taken(
+    accounts: FederatedAccounts, app_database: Database, email_verified: bool
+) -> None:
+    local = local_account(app_database)
+    identity = somebody(email=local["email"].upper(), email_verified=email_verified)
+    assert refusal(accounts, identity) == "account_exists"
+    assert app_database.collection("users").find_one({"_id": local["_id"]}) == local
+
+
+def test_the_subject_of_an_account_that_became_another_providers_is_refused(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    identity = somebody(provider="google", issuer=None)
+    stored_user(app_database, provider="local", googleId=identity.subject)
+    assert refusal(accounts, identity) == "account_exists"
+
+
+def test_an_account_that_waits_for_its_subject_gets_it_by_a_verified_address_only(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    waiting = stored_user(app_database, provider="openid")
+    identity = somebody(email=waiting["email"])
+    assert refusal(accounts, replace(identity, email_verified=False)) == "account_exists"
+    user = accounts.admit(identity, ORGANISATION)
+    assert (user["_id"], user["openidId"]) == (waiting["_id"], identity.subject)
+    assert refusal(accounts, replace(identity, subject="another")) == "account_exists"
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "code"),
+    [
+        ({}, Policy(registers=False), "registration_closed"),
+        ({"email_verified": False}, SOCIAL, "address_unverified"),
+        ({"email": None}, ORGANISATION, "no_address"),
+        ({"email": "no address"}, ORGANISATION, "no_address"),
+        ({"subject": ""}, ORGANISATION, "login_failed"),
+        ({"subject": "s" * 513}, ORGANISATION, "login_failed"),
+    ],
+)
+def test_who_gets_no_account(
+    accounts: FederatedAccounts, changes: dict[str, Any], policy: Policy, code: str
+) -> None:
+    assert refusal(accounts, somebody(**changes), policy) == code
+
+
+def test_an_unverified_address_is_noted_as_such(accounts: FederatedAccounts) -> None:
+    user = accounts.admit(somebody(email_verified=False), ORGANISATION)
+    assert user["emailVerified"] is False
+
+
+def test_only_allowed_domains_come_in(make_accounts: MakeAccounts, accounts: FederatedAccounts) -> None:
+    strict = make_accounts(allowed_domains=("corp.example",))
+    inside = somebody(email=f"{ObjectId()}@Corp.example")
+    assert strict.admit(inside, ORGANISATION)["email"].endswith("@corp.example")
+    assert refusal(strict, somebody()) == "domain_not_allowed"
+    assert refusal(strict, somebody(email=f"{ObjectId()}@sub.corp.example")) == "domain_not_allowed"
+    # Whoever made it up would be in.
+    unverified = somebody(email=f"{ObjectId()}@corp.example", email_verified=False)
+    assert refusal(strict, unverified) == "address_unverified"
+    outside = somebody()
+    accounts.admit(outside, ORGANISATION)
+    assert refusal(strict, outside) == "domain_not_allowed"
+
+
+def test_names_and_a_verified_address_follow_the_organisations_server(accounts: FederatedAccounts) -> None:
+    identity = somebody()
+    user = accounts.admit(identity, ORGANISATION)
+    address = f"{ObjectId()}@example.com"
+    renamed = accounts.admit(replace(identity, name="G. Hopper", username="", email=address), ORGANISATION)
+    assert renamed["_id"] == user["_id"]
+    assert (renamed["name"], renamed["username"], renamed["email"]) == ("G. Hopper", "grace", address)
+
+
+def test_an_address_that_somebody_else_has_does_not_follow(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    identity = somebody()
+    accounts.admit(identity, ORGANISATION)
+    taken = local_account(app_database)["email"]
+    user = accounts.admit(replace(identity, email=taken, name="Renamed"), ORGANISATION)
+    assert (user["email"], user["name"]) == (identity.email, "Renamed")
+
+
+def test_nobody_is_an_administrator_but_by_the_servers_word(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    identity = somebody()
+    roles = [
+        accounts.admit(replace(identity, admin=admin), ORGANISATION)["role"]
+        for admin in (None, True, None, False, False)
+    ]
+    assert roles == ["USER", "ADMIN", "ADMIN", "USER", "USER"]
+
+
+def test_roles_follow_the_server_where_that_is_set(
+    make_accounts: MakeAccounts, app_database: Database
+) -> None:
+    name = f"TEAM-{ObjectId()}"
+    app_database.collection("roles").insert_one({"name": name, "permissions": {}})
+    accounts = make_accounts(allowed_domains=(), role_sync=RoleSync(("ghost", "ADMIN", name), "USER"))
+    identity = somebody()
+    seen = [
+        accounts.admit(replace(identity, roles=roles), ORGANISATION)["role"]
+        for roles in ((), (name.lower(), "x"), None, ("admin",), ("ghost",), ("x",))
+    ]
+    # A role that does not exist, and ADMIN, are given to nobody.
+    assert seen == ["USER", name, name, name, name, "USER"]
+
+
+def test_groups_follow_the_server_and_others_are_left(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    groups = app_database.collection("groups")
+    first, second, local = (f"{kind}-{ObjectId()}" for kind in ("first", "second", "local"))
+    identity = somebody(groups=(first, second))
+    member = str(accounts.admit(identity, ORGANISATION)["_id"])
+    groups.insert_one({"name": local, "source": "local", "memberIds": [member]})
+
+    def names() -> set[str]:
+        return {group["name"] for group in groups.find({"memberIds": member})}
+
+    assert names() == {first, second, local}
+    accounts.admit(replace(identity, groups=(second,)), ORGANISATION)
+    accounts.admit(replace(identity, groups=None), ORGANISATION)
+    assert names() == {second, local}
+    stored = groups.find_one({"name": second}) or {}
+    assert (stored["source"], stored["idOnTheSource"]) == ("local", f"openid:{second}")
+    assert stored["memberIds"] == [member]
+    accounts.admit(replace(identity, groups=()), ORGANISATION)
+    assert names() == {local}
