@@ -47,13 +47,14 @@ def build_access(database: Database, rules: ModelRules | None = None) -> AccessP
     remembered = RolePermissions(roles)
     groups, users = GroupRepository(database), UserRepository(database)
     access = Access(entries, access_roles, groups, users, remembered)
+    audit = AuditLog(AuditLogRepository(database), users)
     return AccessParts(
         access=access,
-        audit=AuditLog(AuditLogRepository(database), users),
+        audit=audit,
         capabilities=Capabilities(SystemGrantRepository(database), users, groups),
         remembered=remembered,
         sharing=Sharing(access, entries, access_roles, people, Resources(database)),
         people=PeoplePicker(access, people),
-        roles=RoleAdministration(access, roles, remembered),
+        roles=RoleAdministration(access, roles, remembered, audit),
         models=ModelAccess(rules, access, groups),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from echo.access.administration import shown
+from echo.access.administration import note_permissions, shown
 from echo.access.audit import Actor, AuditLog
 from echo.access.capabilities import Capabilities
 from echo.access.permissions import ADMIN, DEFAULTS, PERMISSIONS, USER, held
@@ -92,12 +92,8 @@ class AdminRoles:
         known = _known(permissions)
         self._demand_permissions(actor, known)
         role = self._roles.merge(name, known)
-        given = [
-            f"{kind}.{each}={str(value).lower()}"
-            for kind, names in known.items()
-            for each, value in names.items()
-        ]
-        self._noted(actor, "permissions_changed", name, permissions=", ".join(given))
+        self._forget()
+        note_permissions(self._audit, actor, name, known)
         return shown(role)
 
     def delete(self, actor: Actor, name: str) -> None:
@@ -173,9 +169,12 @@ class AdminRoles:
             taken = (FieldError("name", "already taken"),)
             raise Conflict(errors=taken)
 
-    def _noted(self, actor: Actor, what: str, name: str, **details: str) -> None:
+    def _forget(self) -> None:
         self._remembered.forget()
         self._access.forget_people()
+
+    def _noted(self, actor: Actor, what: str, name: str, **details: str) -> None:
+        self._forget()
         self._audit.record(actor, f"role.{what}", ROLE, name, **details)
 
 

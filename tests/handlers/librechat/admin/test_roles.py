@@ -110,6 +110,14 @@ class TestPermissions:
         assert seen["PROMPTS"]["CREATE"] is True
         assert noted(role)["metadata"] == {"permissions": "BOOKMARKS.USE=true, PROMPTS.CREATE=true"}
 
+    def test_that_the_web_client_changes_are_noted_too(
+        self, root: UserClient, role: str, noted: Noted
+    ) -> None:
+        assert root.put(f"/chat/api/roles/{role}/prompts", json={"CREATE": True}).status_code == 200
+        entry = noted(role)
+        assert (entry["action"], entry["actor"]["id"]) == ("role.permissions_changed", root.id)
+        assert entry["metadata"] == {"permissions": "PROMPTS.CREATE=true"}
+
     def test_that_one_does_not_have_one_does_not_give(
         self, granted: Granted, role: str, stored: Stored
     ) -> None:
