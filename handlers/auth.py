@@ -24,7 +24,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session: an access token in the body, a refresh token in a cookie. Or half of one, and neither."""
     credentials = schemas.login.load(body)
-    return _begun(services.accounts.auth.login(credentials["email"], credentials["password"], client))
+    return _begun(services.accounts.logins.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(
@@ -42,6 +42,20 @@ def refresh_token(
     """A new access token for a session; a refresh token that was sent is exchanged for its successor."""
     signed_in = services.accounts.auth.refresh(caller, refresh_token, client)
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
+
+
+def request_password_reset(services: Services, client: ClientInfo, *, body: Json) -> Json:
+    """Have a link sent by which another password can be set; the answer is the same for an unknown address."""
+    services.accounts.recovery.request_reset(client, **schemas.address.load(body))
+    return {"message": "If there is an account with that address, a link is on its way to it."}
+
+
+def reset_password(services: Services, client: ClientInfo, *, body: Json) -> Json:
+    """Set another password by the token of a link; all sessions of the account end."""
+    fields = schemas.reset.load(body)
+    del fields["confirm_password"]
+    services.accounts.recovery.reset(client, **fields)
+    return {"message": "The new password is set. Log in with it."}
 
 
 def logout(services: Services, caller: Caller, client: ClientInfo) -> tuple[Json, int, Headers]:

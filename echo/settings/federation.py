@@ -4,6 +4,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from echo.settings.ldap import read_ldap
 from echo.settings.librechat import ConfigFile
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.sign_in import (
@@ -43,9 +44,10 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> Sign
     social = {name: found for name in SOCIAL if (found := _social(reader, name, domain_server))}
     listed = config.section("registration").get("socialLogins")
     buttons = BUTTONS if listed is None else tuple(dict.fromkeys(listed))
+    ldap = read_ldap(reader)
     if not allowed:
-        return SignInSettings(buttons=buttons)
-    settings = SignInSettings(openid, social, registration, buttons)
+        return SignInSettings(ldap=ldap, buttons=buttons)
+    settings = SignInSettings(openid, ldap, social, registration, buttons)
     if settings.any and not (find_spec("authlib") and find_spec("joserfc")):
         raise SettingsError(
             "ALLOW_SOCIAL_LOGIN with a provider needs the extra `sso`: pip install 'echo-api[sso]'."

@@ -7,8 +7,8 @@ from pathlib import Path
 
 # LibreChat's names of what a claim is read from.
 ACCESS, ID, USERINFO = "access", "id", "userinfo"
-# LibreChat's order of buttons where `registration.socialLogins` says no other.
-BUTTONS = ("google", "facebook", "openid", "github", "discord", "saml")
+# The order of buttons where `registration.socialLogins` says no other; LibreChat's, which leaves Apple out.
+BUTTONS = ("google", "facebook", "openid", "github", "discord", "apple", "saml")
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,41 @@ class SocialSettings:
 
 
 @dataclass(frozen=True)
+class LdapSettings:
+    """A directory that knows names and passwords; `{{username}}` in filter or bind DN is what the user gave."""
+
+    url: str
+    search_base: str
+    bind_dn: str | None = None
+    bind_credentials: str | None = field(default=None, repr=False)
+    search_filter: str = "mail={{username}}"
+    start_tls: bool = False
+    verify_tls: bool = True
+    ca_file: Path | None = None
+    uses_username: bool = False
+    id_attribute: str | None = None
+    username_attribute: str | None = None
+    email_attribute: str | None = None
+    name_attributes: tuple[str, ...] = ()
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What the settings name beside the usual attributes."""
+        named = (self.id_attribute, self.username_attribute, self.email_attribute, *self.name_attributes)
+        return tuple(name for name in named if name)
+
+
+@dataclass(frozen=True)
 class SignInSettings:
     """The ways in beside a password; `buttons` is the order in which clients show them."""
 
     openid: OpenIdSettings | None = None
+    ldap: LdapSettings | None = None
     social: Mapping[str, SocialSettings] = field(default_factory=dict)
     allow_social_registration: bool = False
     buttons: tuple[str, ...] = BUTTONS
 
     @property
     def any(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any that shows a button."""
         return self.openid is not None or bool(self.social)

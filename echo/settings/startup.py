@@ -12,8 +12,8 @@ from echo.settings.sign_in import SignInSettings
 
 SERVICES = ("discord", "facebook", "github", "google", "apple", "openid")
 LIBRECHAT_VERSION = "0.8.8-rc1"
-# Ways to log in, and what needs mail, that this server does not have.
-LOGINS_ABSENT = ("samlLoginEnabled", "emailEnabled", "passwordResetEnabled")
+# Ways to log in that this server does not have.
+LOGINS_ABSENT = ("samlLoginEnabled",)
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -43,6 +43,8 @@ def read_startup(settings: Settings) -> Startup:
         "allow_registration": settings.allow_registration,
         "allow_email_login": settings.allow_email_login,
         "min_password_length": settings.min_password_length,
+        "email_enabled": settings.mail is not None,
+        "password_reset_enabled": resets_passwords(settings),
         "social_login_enabled": settings.sign_in.any,
         "social_logins": ways_in(settings.sign_in)["socialLogins"],
         "interface": client.anyone or None,
@@ -59,6 +61,11 @@ def read_startup(settings: Settings) -> Startup:
     }
     shown = librechat_anyone(settings)
     return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
+
+
+def resets_passwords(settings: Settings) -> bool:
+    """Whether users can get a link to set another password: nobody but a mail tells it."""
+    return settings.allow_password_reset and settings.mail is not None
 
 
 @lru_cache(maxsize=64)
@@ -100,14 +107,22 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
         **dict.fromkeys(LOGINS_ABSENT, False),
+        "emailEnabled": settings.mail is not None,
+        "passwordResetEnabled": resets_passwords(settings),
         **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
-        "ldap": {"enabled": False},
+        "ldap": directory(settings.sign_in),
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
+
+
+def directory(sign_in: SignInSettings) -> dict[str, bool]:
+    """What the login form asks for, by LibreChat's names."""
+    ldap = sign_in.ldap
+    return {"enabled": ldap is not None, **({"username": True} if ldap and ldap.uses_username else {})}
 
 
 def ways_in(sign_in: SignInSettings) -> dict[str, Any]:

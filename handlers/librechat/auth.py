@@ -9,6 +9,8 @@ from echo.services import Services
 from handlers.librechat.schemas.sessions import signed_in
 from handlers.schemas import auth as schemas
 
+REGISTERED = "Registered. Log in with your e-mail address and your password."
+CHECK_MAIL = "Registered. Confirm your e-mail address by the link that is on its way to it."
 Json = dict[str, Any]
 Headers = dict[str, str]
 
@@ -18,13 +20,13 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
     services.accounts.auth.register_quietly(client, **fields)
-    return {"message": "Registered. Log in with your e-mail address and your password."}
+    return {"message": CHECK_MAIL if services.accounts.post.works else REGISTERED}
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session, or half of one where the account has a second factor."""
     credentials = schemas.login.load(body)
-    return signed_in(services.accounts.auth.login(credentials["email"], credentials["password"], client))
+    return signed_in(services.accounts.logins.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(

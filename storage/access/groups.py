@@ -32,6 +32,12 @@ class GroupRepository(Repository):
     collection_name: ClassVar[str] = "groups"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
         IndexModel([("memberIds", ASCENDING), ("tenantId", ASCENDING)], background=True),
+        IndexModel(
+            [("idOnTheSource", ASCENDING), ("source", ASCENDING), ("tenantId", ASCENDING)],
+            unique=True,
+            background=True,
+            partialFilterExpression={"idOnTheSource": {"$exists": True}},
+        ),
     )
 
     def ids_of(self, owner: str, id_on_the_source: str | None) -> list[ObjectId]:
