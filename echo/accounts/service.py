@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -138,8 +138,12 @@ class AuthService:
         if domains and address.rpartition("@")[2].lower() not in domains:
             raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
-    def login(self, email: str, password: str, client: ClientInfo) -> SignedIn | HalfSignedIn:
+    def login(
+        self, email: str, password: str, client: ClientInfo, *, admit: Callable[[str], None] | None = None
+    ) -> SignedIn | HalfSignedIn:
         """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
+
+        `admit` gets the id of a user whose password is right, and raises for one who may not come in here.
 
         Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
         banned; that the e-mail address is not verified: `Unprocessable`; and that there is a second factor, which
@@ -151,6 +155,8 @@ class AuthService:
         user = self._users.find_by_email(email.strip().lower())
         if not verify_password(password, user.get("password") if user else None) or user is None:
             raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
+        if admit:
+            admit(str(user["_id"]))
         self._refuse_unverified(user)
         return self._enter(user, client)
 
