@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
+from echo.accounts.federation.directory_assembly import build_directory
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -82,6 +83,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             guard=guard,
             two_factor=two_factor,
             violations=violations,
+            credentials=build_directory(settings, database),
         ),
         deletion=AccountDeletion(
             AccountEraser(database, file_store),

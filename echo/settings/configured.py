@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from echo.settings.database import ignored_options
+from echo.settings.directory import directory_notices
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
@@ -116,6 +117,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
     if settings.client.balance["enabled"]:
         yield "The balance is shown to clients, but Echo does not count or limit what users spend."
+    yield from directory_notices(settings.ldap)
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."

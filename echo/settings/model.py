@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from echo.settings.directory import LdapSettings
+
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
 
@@ -322,6 +324,8 @@ class Settings:
     provider_limits: ProviderLimits
     speech: SpeechSettings
     moderation: ModerationSettings | None = None
+    # Where it is set, it knows the passwords, and nobody registers.
+    ldap: LdapSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
     api_models: tuple[str, ...] = ()
     connections: ConnectionLimits = ConnectionLimits()

@@ -76,12 +76,18 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         **dict.fromkeys(LOGINS_ABSENT, False),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
-        "ldap": {"enabled": False},
+        "ldap": _directory(settings),
         "socialLogins": [],
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
+
+
+def _directory(settings: Settings) -> dict[str, bool]:
+    if settings.ldap is None:
+        return {"enabled": False}
+    return {"enabled": True, **({"username": True} if settings.ldap.uses_username else {})}
 
 
 def librechat_signed_in(settings: Settings) -> dict[str, Any]:
