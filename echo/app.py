@@ -92,10 +92,12 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         services.background.begin()
         services.chat.begin()
+        services.background.submit(services.accounts.federation.begin_running())
         if observation.running:
             services.background.submit(observation.running())
         yield
         await services.chat.close()
+        await services.accounts.federation.close()
         await services.background.close()
         await services.providers.close()
         close()

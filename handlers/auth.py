@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from echo.accounts.service import HalfSignedIn
+from echo.accounts.service import HalfSignedIn, SignedIn
 from echo.accounts.two_factor import Proof
 from echo.handling.caller import Caller, ClientInfo
+from echo.handling.pending import Pending
 from echo.services import Services
 from handlers.schemas import auth as schemas
 from handlers.schemas import users
@@ -23,10 +24,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session: an access token in the body, a refresh token in a cookie. Or half of one, and neither."""
     credentials = schemas.login.load(body)
-    signed_in = services.accounts.auth.login(credentials["email"], credentials["password"], client)
-    if isinstance(signed_in, HalfSignedIn):
-        return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
-    return _tokens(signed_in), 200, _cookie(signed_in.cookie)
+    return _begun(services.accounts.auth.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(
@@ -49,7 +47,25 @@ def refresh_token(
 def logout(services: Services, caller: Caller, client: ClientInfo) -> tuple[Json, int, Headers]:
     """End the session: its access tokens and its refresh token are dead."""
     cookie = services.accounts.auth.logout(caller, client)
-    return {"message": "Logout successful"}, 200, _cookie(cookie)
+    elsewhere = services.accounts.federation.farewell(caller)
+    said = {"message": "Logout successful"} | ({"redirect": elsewhere} if elsewhere else {})
+    return said, 200, _cookie(cookie)
+
+
+def exchange_token(services: Services, client: ClientInfo, *, body: Json) -> Pending:
+    """A session, or half of one, for an access token of the organisation's OpenID provider."""
+    token = schemas.exchange.load(body)["token"]
+
+    async def exchange() -> tuple[Json, int, Headers]:
+        return _begun(await services.accounts.federation.exchange(token, client))
+
+    return Pending(exchange)
+
+
+def _begun(signed_in: SignedIn | HalfSignedIn) -> tuple[Json, int, Headers]:
+    if isinstance(signed_in, HalfSignedIn):
+        return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
+    return _tokens(signed_in), 200, _cookie(signed_in.cookie)
 
 
 def _tokens(signed_in: Any) -> Json:

@@ -6,6 +6,8 @@ from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
 from echo.accounts.federation.directory_assembly import build_directory
+from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.service import Federation
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -42,6 +44,7 @@ class Accounts:
     api_keys: ApiKeyService
     auth: AuthService
     deletion: AccountDeletion
+    federation: Federation
     keys: KeyService
     preferences: PreferenceRepository
     tool_favorites: ToolFavoriteRepository
@@ -71,26 +74,28 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         TwoFactorRepository(database), UsedCodeRepository(database), cipher, issuer=settings.app_title
     )
     preferences = PreferenceRepository(database)
+    auth = AuthService(
+        settings,
+        tokens,
+        users=users,
+        sessions=sessions,
+        bans=bans,
+        invitations=InvitationRepository(database),
+        guard=guard,
+        two_factor=two_factor,
+        violations=violations,
+        credentials=build_directory(settings, database),
+    )
     return Accounts(
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
-        auth=AuthService(
-            settings,
-            tokens,
-            users=users,
-            sessions=sessions,
-            bans=bans,
-            invitations=InvitationRepository(database),
-            guard=guard,
-            two_factor=two_factor,
-            violations=violations,
-            credentials=build_directory(settings, database),
-        ),
+        auth=auth,
         deletion=AccountDeletion(
             AccountEraser(database, file_store),
             preferences,
             two_factor,
             allowed=settings.allow_account_deletion,
         ),
+        federation=build_federation(settings, database, auth, file_store),
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
         preferences=preferences,
         tool_favorites=ToolFavoriteRepository(database),

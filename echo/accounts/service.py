@@ -91,7 +91,7 @@ class AuthService:
         """
         if not token and not self._settings.allow_registration:
             raise Forbidden("Registration is closed on this server.", code="registration_closed")
-        self._refuse_banned_address(client)
+        self.refuse_banned_address(client)
         address = normalize_email(email)
         self._check_domain(address)
         role = self._invited_role(address, token) if token else None
@@ -133,12 +133,11 @@ class AuthService:
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
-        self._refuse_banned_address(client)
+        self.refuse_banned_address(client)
         return self._enter(self._credentials.holder(email, password), client)
 
     def login_federated(self, user: dict[str, Any], client: ClientInfo) -> SignedIn | HalfSignedIn:
-        """As `login`, for a user whom another server has named, which the account is of; see `federation`."""
-        self._refuse_banned_address(client)
+        """As `login`, for a user whom another server has named, and a client from a place that is not banned."""
         return self._enter(user, client)
 
     def _enter(self, user: dict[str, Any], client: ClientInfo) -> SignedIn | HalfSignedIn:
@@ -151,7 +150,7 @@ class AuthService:
 
     def login_second(self, token: str, proof: Proof, client: ClientInfo) -> SignedIn:
         """The other half of a login. Raises `Unauthorized`, with one text for every failure, and as `login`."""
-        self._refuse_banned_address(client)
+        self.refuse_banned_address(client)
         wrong = Unauthorized("The code is wrong, or the login took too long.", code="wrong_code")
         try:
             claims = self._tokens.read_pending(token)
@@ -220,7 +219,7 @@ class AuthService:
             until = "" if end == FOR_EVER else f" until {end:%Y-%m-%dT%H:%M:%SZ}"
             raise Forbidden(f"This account is banned{until}.", code="account_banned")
 
-    def _refuse_banned_address(self, client: ClientInfo) -> None:
+    def refuse_banned_address(self, client: ClientInfo) -> None:
         """Whose sessions there are goes on; nobody new comes from there. Raises `Forbidden`."""
         if end := self._violations.banned_until(client.address):
             raise Forbidden(

@@ -17,6 +17,8 @@ from echo.errors import BadRequest
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ANY_MEDIA_TYPE = "*/*"
 FORM = "multipart/form-data"
+# What a page of another site sends by a form of its own; a body of texts, as JSON would be.
+URLENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
 # The contracts by their names, and where each stands.
 ECHO, LIBRECHAT = "echo", "librechat"
@@ -82,8 +84,8 @@ class Operation:
 
     @cached_property
     def success_status(self) -> int:
-        """The status of an answer for which the handler names none: the first 2xx that is declared."""
-        return min(status for status in self.responses if 200 <= status < 300)
+        """The status of an answer for which the handler names none: the first 2xx that is declared, or 3xx."""
+        return min(status for status in self.responses if 200 <= status < 400)
 
 
 @dataclass(frozen=True)

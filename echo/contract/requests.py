@@ -13,13 +13,14 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 from werkzeug.sansio.http import parse_cookie
 
-from echo.contract.document import FORM, Body, Operation
+from echo.contract.document import FORM, URLENCODED, Body, Operation
 from echo.contract.forms import read_form
 from echo.contract.parameters import Fields
 from echo.errors import BadRequest, FieldError, InvalidRequest, UnsupportedMediaType
 
 # As many as Express reads, and far more than any operation has: each costs memory many times its own length.
 MAX_QUERY_FIELDS = 1000
+MAX_FORM_FIELDS = 100
 
 
 async def read_arguments(operation: Operation, scope: Scope, receive: Receive) -> dict[str, Any]:
@@ -117,14 +118,29 @@ def _json_arguments(body: Body, media_type: str, content: bytes) -> dict[str, An
         return {"body": {}}
     if media_type == FORM:
         raise UnsupportedMediaType(f"This operation takes {FORM}.")
-    try:
-        parsed = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The body is not valid JSON in UTF-8.", code="malformed_json") from error
+    parsed = _fields(content) if media_type == URLENCODED else _json(content)
     validator = body.media_types[media_type]
     if not validator.is_valid(parsed):
         raise InvalidRequest(errors=validator.field_errors(parsed))
     return {"body": parsed}
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("The body is not valid JSON in UTF-8.", code="malformed_json") from error
+
+
+def _fields(content: bytes) -> dict[str, str]:
+    """The fields of a form, all of them text; of several with one name the last counts."""
+    try:
+        pairs = parse_qsl(
+            content.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
+        )
+    except ValueError as error:
+        raise BadRequest("The form is malformed.", code="malformed_form") from error
+    return dict(pairs)
 
 
 async def read_all(receive: Receive) -> bytes:

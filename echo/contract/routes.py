@@ -2,7 +2,7 @@
 
 | `ECHO_ROOT` | the first contract | LibreChat's |
 |---|---|---|
-| `echo` | at the root | under `/chat`; `/images` at the root too |
+| `echo` | at the root | under `/chat`; `/images` and `/oauth` at the root too |
 | `librechat` | under `/echo`; `/v1`, `/health`, `/docs` all else outside of `/api` at the root too | at the root |
 """
 
@@ -15,6 +15,8 @@ CHAT_BASE, ECHO_BASE = "/chat", "/echo"
 API = "/api/"
 # What records call the places of pictures, whatever path the contract is below.
 PICTURES = "/images/"
+# Where the client has its buttons lead, and other servers send a browser back to, whatever path the client is below.
+LOGINS = "/oauth/"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def lay_out(echo: Contract, librechat: Contract, root: str) -> Contracts:
             (Mount(ECHO_BASE, echo), Mount("", outside_api(echo)), Mount("", librechat)),
         )
     bases = {ECHO: "", LIBRECHAT: CHAT_BASE}
-    mounts = (Mount(CHAT_BASE, librechat), Mount("", pictures(librechat)), Mount("", echo))
+    mounts = (Mount(CHAT_BASE, librechat), Mount("", beside_api(librechat)), Mount("", echo))
     return Contracts(echo, librechat, bases, mounts)
 
 
@@ -79,8 +81,9 @@ def outside_api(contract: Contract) -> Contract:
     )
 
 
-def pictures(contract: Contract) -> Contract:
-    """The part of a contract that pages show pictures from."""
+def beside_api(contract: Contract) -> Contract:
+    """The part of a contract whose places others keep: where pictures are, and where a login comes back to."""
     return replace(
-        contract, operations=tuple(each for each in contract.operations if each.path.startswith(PICTURES))
+        contract,
+        operations=tuple(each for each in contract.operations if each.path.startswith((PICTURES, LOGINS))),
     )

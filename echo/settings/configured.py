@@ -8,6 +8,7 @@ from typing import Any
 
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
+from echo.settings.federation import read_sign_in
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
@@ -40,6 +41,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         speech=with_speech(config, settings.speech),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
+        sign_in=read_sign_in(reader, config, settings.domain_server),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echo.settings.directory import LdapSettings
+from echo.settings.sign_in import SignInSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
@@ -330,6 +331,8 @@ class Settings:
     api_models: tuple[str, ...] = ()
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
+    # Coming in by others.
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
     file_rules: Mapping[str, FileRules] = field(default_factory=dict)
     # Complete, with what clients are not shown: LibreChat's `modelSpecs.list`.
     model_specs: Sequence[Mapping[str, Any]] = field(default=(), repr=False)

@@ -4,20 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from echo.settings import Settings
+from echo.settings.sign_in import SignInSettings
 
+SERVICES = ("discord", "facebook", "github", "google", "apple", "openid")
 LIBRECHAT_VERSION = "0.8.8-rc1"
 # Ways to log in, and what needs mail, that this server does not have.
-LOGINS_ABSENT = (
-    *("discordLoginEnabled", "facebookLoginEnabled", "githubLoginEnabled", "googleLoginEnabled"),
-    *(
-        "appleLoginEnabled",
-        "openidLoginEnabled",
-        "openidAutoRedirect",
-        "samlLoginEnabled",
-        "socialLoginEnabled",
-    ),
-    *("emailEnabled", "passwordResetEnabled"),
-)
+LOGINS_ABSENT = ("samlLoginEnabled", "emailEnabled", "passwordResetEnabled")
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -47,6 +39,8 @@ def read_startup(settings: Settings) -> Startup:
         "allow_registration": settings.allow_registration,
         "allow_email_login": settings.allow_email_login,
         "min_password_length": settings.min_password_length,
+        "social_login_enabled": settings.sign_in.any,
+        "social_logins": ways_in(settings.sign_in)["socialLogins"],
         "interface": client.anyone or None,
     }
     signed_in = {
@@ -74,10 +68,10 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
         **dict.fromkeys(LOGINS_ABSENT, False),
+        **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
         "ldap": _directory(settings),
-        "socialLogins": [],
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
@@ -88,6 +82,24 @@ def _directory(settings: Settings) -> dict[str, bool]:
     if settings.ldap is None:
         return {"enabled": False}
     return {"enabled": True, **({"username": True} if settings.ldap.uses_username else {})}
+
+
+def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
+    """The buttons of the login page, by LibreChat's names: those of what is set, in the operator's order."""
+    openid = sign_in.openid
+    there = {*sign_in.social, *(("openid",) if openid else ())}
+    shown: dict[str, Any] = {f"{name}LoginEnabled": name in there for name in SERVICES}
+    shown |= {
+        "openidAutoRedirect": openid is not None and openid.auto_redirect,
+        "socialLoginEnabled": sign_in.any,
+        # With none, LibreChat's client shows all that are enabled.
+        "socialLogins": [name for name in sign_in.buttons if name in there],
+    }
+    if openid is not None:
+        shown["openidLabel"] = openid.label or "Continue with OpenID"
+    if openid is not None and openid.image_url:
+        shown["openidImageUrl"] = openid.image_url
+    return shown
 
 
 def librechat_signed_in(settings: Settings) -> dict[str, Any]:

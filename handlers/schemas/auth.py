@@ -52,7 +52,14 @@ class SecondLoginSchema(ProofSchema):
     temp_token = Text(data_key="tempToken", required=True)
 
 
+class TokenExchangeSchema(Input):
+    """A token of another server."""
+
+    token = Text(required=True)
+
+
 registration = RegistrationSchema()
 login = LoginSchema()
 proof = ProofSchema()
 second_login = SecondLoginSchema()
+exchange = TokenExchangeSchema()

@@ -12,6 +12,7 @@ from storage.accounts.bans import BanRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
+from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -54,6 +55,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    LoginStateRepository,
     MemoryRepository,
     MessageRepository,
     PieceRepository,

@@ -32,7 +32,7 @@ class ProjectChecker:
             self.librechat.check(method, url.removeprefix("/chat"), response)
         elif url.startswith("/echo/"):
             self.echo.check(method, url.removeprefix("/echo"), response)
-        elif url.startswith("/images/"):
+        elif url.startswith(("/images/", "/oauth/")):
             # Where records say that they are, whichever contract has the root.
             self.librechat.check(method, url, response)
         else:

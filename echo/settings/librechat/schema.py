@@ -31,9 +31,10 @@ REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
 class Registration(Section):
     """Who may register."""
 
-    ignored = frozenset({"socialLogins", "oauthStateTtlMs", "openidDiscovery"})
+    ignored = frozenset({"oauthStateTtlMs", "openidDiscovery"})
 
     allowedDomains = Listed(Text())
+    socialLogins = Listed(Text())
 
 
 class Limit(Section):

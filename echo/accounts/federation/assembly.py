@@ -1,0 +1,88 @@
+"""How the ways in by others fit together; called by the assembly of accounts."""
+
+from collections.abc import Callable
+
+from echo.accounts.federation.accounts import FederatedAccounts
+from echo.accounts.federation.attempts import Attempts
+from echo.accounts.federation.fetching import Fetcher, host_and_port
+from echo.accounts.federation.identity import Policy
+from echo.accounts.federation.portraits import Portraits
+from echo.accounts.federation.provider import Provider
+from echo.accounts.federation.roles import RoleSync
+from echo.accounts.federation.service import Federation, Organisation
+from echo.accounts.service import AuthService
+from echo.files import FileStore
+from echo.settings import Settings
+from echo.settings.sign_in import SignInSettings, SocialSettings
+from storage.access.directory_groups import DirectoryGroupRepository
+from storage.access.roles import RoleRepository
+from storage.accounts.federated_users import FederatedUserRepository
+from storage.accounts.login_states import LoginStateRepository
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
+
+
+def build_federation(
+    settings: Settings, database: Database, auth: AuthService, file_store: FileStore
+) -> Federation:
+    """The ways in that the settings have; nothing is contacted."""
+    fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(settings.sign_in)))
+    organisation = _organisation(settings.sign_in, fetcher)
+    providers = _services(settings.sign_in, fetcher)
+    if organisation:
+        providers[organisation.name] = organisation
+    users = UserRepository(database)
+    return Federation(
+        providers,
+        _accounts(settings, database, users),
+        Attempts(LoginStateRepository(database), secure=settings.secure_cookies),
+        auth,
+        Portraits(fetcher, file_store, users, max_pixels=settings.max_image_pixels),
+        client_address=settings.domain_client,
+        organisation=organisation,
+    )
+
+
+def _named(sign_in: SignInSettings) -> list[str]:
+    """The hosts that the operator has named: these may be anywhere."""
+    addresses = [sign_in.openid.issuer] if sign_in.openid else []
+    addresses += [each.base_url for each in sign_in.social.values() if each.base_url]
+    return [host_and_port(address) for address in addresses]
+
+
+def _organisation(sign_in: SignInSettings, fetcher: Fetcher) -> Organisation | None:
+    if sign_in.openid is None:
+        return None
+    # Imported here, as below: the `[sso]` extra may not be installed.
+    from echo.accounts.federation.openid import OpenIdProvider  # noqa: PLC0415
+
+    return OpenIdProvider(sign_in.openid, fetcher)
+
+
+def _services(sign_in: SignInSettings, fetcher: Fetcher) -> dict[str, Provider]:
+    if not sign_in.social:
+        return {}
+    from echo.accounts.federation import openid, social  # noqa: PLC0415
+
+    policy = Policy(registers=sign_in.allow_social_registration)
+    makers: dict[str, Callable[[SocialSettings], Provider]] = {
+        "google": lambda each: openid.google(each, fetcher, policy),
+        "apple": lambda each: openid.apple(each, fetcher, policy),
+        "github": lambda each: social.github(each, fetcher, policy),
+        "discord": lambda each: social.Discord(each, fetcher, policy, social.DISCORD),
+        "facebook": lambda each: social.Facebook(each, fetcher, policy, social.FACEBOOK),
+    }
+    return {name: makers[name](each) for name, each in sign_in.social.items()}
+
+
+def _accounts(settings: Settings, database: Database, users: UserRepository) -> FederatedAccounts:
+    openid = settings.sign_in.openid
+    sync = openid.role_sync if openid else None
+    return FederatedAccounts(
+        users,
+        FederatedUserRepository(database),
+        DirectoryGroupRepository(database),
+        RoleRepository(database),
+        allowed_domains=settings.allowed_domains,
+        role_sync=RoleSync(sync.priority, sync.fallback) if sync else None,
+    )
