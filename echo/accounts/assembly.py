@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.directory_assembly import build_directory
 from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.directory_assembly import build_directory
 from echo.accounts.federation.service import Federation
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService

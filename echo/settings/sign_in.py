@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from echo.settings.saml import SamlSettings
+
 # LibreChat's names of what a claim is read from.
 ACCESS, ID, USERINFO = "access", "id", "userinfo"
 # LibreChat's order of buttons where `registration.socialLogins` says no other.
@@ -94,14 +96,20 @@ class SocialSettings:
 
 @dataclass(frozen=True)
 class SignInSettings:
-    """The ways in beside a password; `buttons` is the order in which clients show them."""
+    """The ways in by a browser beside a password; `buttons` is the order in which clients show them."""
 
     openid: OpenIdSettings | None = None
     social: Mapping[str, SocialSettings] = field(default_factory=dict)
     allow_social_registration: bool = False
+    saml: SamlSettings | None = None
     buttons: tuple[str, ...] = BUTTONS
 
     @property
     def any(self) -> bool:
         """Whether there is any."""
+        return self.by_oauth or self.saml is not None
+
+    @property
+    def by_oauth(self) -> bool:
+        """Whether there is one that needs the `[sso]` extra."""
         return self.openid is not None or bool(self.social)

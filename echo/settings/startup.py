@@ -6,10 +6,10 @@ from typing import Any
 from echo.settings import Settings
 from echo.settings.sign_in import SignInSettings
 
-SERVICES = ("discord", "facebook", "github", "google", "apple", "openid")
+SERVICES = ("discord", "facebook", "github", "google", "apple", "openid", "saml")
 LIBRECHAT_VERSION = "0.8.8-rc1"
 # Ways to log in, and what needs mail, that this server does not have.
-LOGINS_ABSENT = ("samlLoginEnabled", "emailEnabled", "passwordResetEnabled")
+LOGINS_ABSENT = ("emailEnabled", "passwordResetEnabled")
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -87,7 +87,9 @@ def _directory(settings: Settings) -> dict[str, bool]:
 def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
     """The buttons of the login page, by LibreChat's names: those of what is set, in the operator's order."""
     openid = sign_in.openid
-    there = {*sign_in.social, *(("openid",) if openid else ())}
+    # As in LibreChat there is no button for SAML beside OpenID's.
+    saml = sign_in.saml if openid is None else None
+    there = {*sign_in.social, *(("openid",) if openid else ()), *(("saml",) if saml else ())}
     shown: dict[str, Any] = {f"{name}LoginEnabled": name in there for name in SERVICES}
     shown |= {
         "openidAutoRedirect": openid is not None and openid.auto_redirect,
@@ -99,7 +101,13 @@ def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
         shown["openidLabel"] = openid.label or "Continue with OpenID"
     if openid is not None and openid.image_url:
         shown["openidImageUrl"] = openid.image_url
+    if saml is not None:
+        shown |= _said(samlLabel=saml.label, samlImageUrl=saml.image_url)
     return shown
+
+
+def _said(**told: str | None) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value}
 
 
 def librechat_signed_in(settings: Settings) -> dict[str, Any]:

@@ -122,6 +122,14 @@ def finish_apple_login(
     return _finish(services, "apple", client, echo_login, answer)
 
 
+def finish_saml_login(
+    services: Services, client: ClientInfo, *, body: Json, echo_login: Cookie = None
+) -> Pending:
+    """As for the others, for a form that a page of the identity provider's sends."""
+    answer = Answer(body["SAMLResponse"], body.get("RelayState"))
+    return _finish(services, "saml", client, echo_login, answer)
+
+
 def _begin(services: Services, provider: str, client: ClientInfo, cookie: Cookie) -> Pending:
     async def begin() -> Reply:
         return _reply(await services.accounts.federation.begin(provider, client, cookie))

@@ -29,6 +29,11 @@ def build_federation(
     fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(settings.sign_in)))
     organisation = _organisation(settings.sign_in, fetcher)
     providers = _services(settings.sign_in, fetcher)
+    if saml := settings.sign_in.saml:
+        # Imported here: the `[saml]` extra may not be installed.
+        from echo.accounts.federation.saml import SamlProvider  # noqa: PLC0415
+
+        providers["saml"] = SamlProvider(saml)
     if organisation:
         providers[organisation.name] = organisation
     users = UserRepository(database)
