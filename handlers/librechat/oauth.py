@@ -44,6 +44,11 @@ def begin_apple_login(services: Services, client: ClientInfo, *, echo_login: Coo
     return _begin(services, "apple", client, echo_login)
 
 
+def begin_saml_login(services: Services, client: ClientInfo, *, echo_login: Cookie = None) -> Pending:
+    """Send the browser to the SAML identity provider, with a cookie by which it is known when it comes back."""
+    return _begin(services, "saml", client, echo_login)
+
+
 def finish_openid_login(
     services: Services,
     client: ClientInfo,

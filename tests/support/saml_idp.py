@@ -33,6 +33,15 @@ NAMESPACES = {
     "saml": "urn:oasis:names:tc:SAML:2.0:assertion",
     "ds": "http://www.w3.org/2000/09/xmldsig#",
 }
+# What an operator registers of Echo there; the address for answers comes with each request.
+ECHO = f"""\
+<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="echo">
+  <md:SPSSODescriptor protocolSupportEnumeration="{NAMESPACES["samlp"]}">
+    <md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" index="0"
+      Location="https://chat.example.com/oauth/saml/callback"/>
+  </md:SPSSODescriptor>
+</md:EntityDescriptor>
+"""
 Change = Callable[[Any], Any]
 
 
@@ -77,6 +86,7 @@ class IdentityProvider:
             "xmlsec_binary": "/bin/false",
             "key_file": str(self.key_file),
             "cert_file": str(self.certificate_file),
+            "metadata": {"inline": [ECHO]},
             "service": {
                 "idp": {
                     "endpoints": {"single_sign_on_service": [(ENTRY_POINT, BINDING_HTTP_REDIRECT)]},

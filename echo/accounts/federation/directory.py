@@ -52,7 +52,7 @@ class DirectoryCredentials:
             return self._accounts.admit(identity_of(self._settings, entry), POLICY)
         except Refused as refusal:
             log.warning("login by the directory refused", code=refusal.code, why=refusal.detail)
-            raise Forbidden(REFUSALS[refusal.code], code=refusal.code) from refusal
+            raise Forbidden(REFUSALS[refusal.code], code="no_account") from refusal
 
 
 def is_name(name: str) -> bool:
