@@ -9,8 +9,8 @@ from echo.settings.saml import SamlSettings
 
 # LibreChat's names of what a claim is read from.
 ACCESS, ID, USERINFO = "access", "id", "userinfo"
-# LibreChat's order of buttons where `registration.socialLogins` says no other.
-BUTTONS = ("google", "facebook", "openid", "github", "discord", "saml")
+# The order of buttons where `registration.socialLogins` says no other; LibreChat's, which leaves Apple out.
+BUTTONS = ("google", "facebook", "openid", "github", "discord", "apple", "saml")
 
 
 @dataclass(frozen=True)

@@ -261,3 +261,24 @@ def test_a_body_in_one_piece_is_not_copied() -> None:
         return {"type": "http.request", "body": piece}
 
     assert asyncio.run(read_all(receive)) is piece
+
+
+class TestUrlencodedForm:
+    MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+    def read(self, content: bytes) -> Any:
+        headers = [("content-type", f"{self.MEDIA_TYPE}; charset=utf-8")]
+        return read(operation(body=body(self.MEDIA_TYPE)), content, headers=headers, path={"id": "1"})
+
+    def test_is_a_body_of_texts_of_which_the_last_counts(self) -> None:
+        assert self.read(b"text=a%20%C3%A9+b&text=last&more=") == {"body": {"text": "last", "more": ""}}
+
+    @pytest.mark.parametrize("content", [b"text=%ff", b"text=\xff", b"&".join([b"a=1"] * 101)])
+    def test_malformed(self, content: bytes) -> None:
+        with pytest.raises(BadRequest) as error:
+            self.read(content)
+        assert error.value.code == "malformed_form"
+
+    def test_what_does_not_fit(self) -> None:
+        with pytest.raises(InvalidRequest):
+            self.read(b"n=1")

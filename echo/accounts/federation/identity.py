@@ -71,8 +71,13 @@ class Policy:
     renames: bool = False
 
 
+def exactly(value: Any) -> str:
+    """A claim as it stands, "" for what is no text: subjects and addresses must be neither cut nor cleaned."""
+    return value if isinstance(value, str) else ""
+
+
 def said(value: Any) -> str:
-    """A claim as text on one line, "" for what is none; cut where it is longer than any name."""
+    """A claim to show, as text on one line, "" for what is none; cut where it is longer than any name."""
     if not isinstance(value, str):
         return ""
     return "".join(letter for letter in value if letter.isprintable()).strip()[:MAX_TEXT]

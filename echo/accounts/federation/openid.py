@@ -14,7 +14,7 @@ from echo.accounts.federation.attempts import Attempt
 from echo.accounts.federation.claims import Sources, is_true, openid_identity
 from echo.accounts.federation.discovery import Discovery, Metadata
 from echo.accounts.federation.fetching import Fetcher
-from echo.accounts.federation.identity import Identity, Policy, Refused, said
+from echo.accounts.federation.identity import Identity, Policy, Refused, exactly, said
 from echo.accounts.federation.provider import Answer, CodeClient, challenge_of
 from echo.accounts.federation.signed import read_access_token, read_id_token, unverified_claims
 from echo.settings.sign_in import OpenIdSettings, SocialSettings
@@ -77,7 +77,7 @@ class OpenIdProvider:
             access_token=access_token,
             leeway=settings.clock_tolerance,
         )
-        subject = claims["sub"] if isinstance(claims.get("sub"), str) else ""
+        subject = exactly(claims.get("sub"))
         userinfo = await self._userinfo(metadata, access_token, subject)
         sources = Sources(metadata.issuer, unverified_claims(access_token), claims, userinfo)
         return openid_identity(settings, sources, subject)
@@ -197,11 +197,11 @@ class OpenIdService:
             access_token=tokens["access_token"],
             leeway=LEEWAY,
         )
-        email = said(claims.get("email")) or None
+        email = exactly(claims.get("email")) or None
         picture = claims.get("picture")
         return Identity(
             provider=self.name,
-            subject=said(claims.get("sub")),
+            subject=exactly(claims.get("sub")),
             email=email,
             email_verified=is_true(claims.get("email_verified")),
             name=said(claims.get("name")) or name_of_form(answer),

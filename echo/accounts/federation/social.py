@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from echo.accounts.federation.attempts import Attempt
 from echo.accounts.federation.fetching import Fetcher
-from echo.accounts.federation.identity import Identity, Policy, Refused, said
+from echo.accounts.federation.identity import Identity, Policy, Refused, exactly, said
 from echo.accounts.federation.provider import Answer, CodeClient, challenge_of
 from echo.settings.sign_in import SocialSettings
 
@@ -114,7 +114,7 @@ class Discord(OAuthService):
         return Identity(
             provider=self.name,
             subject=subject,
-            email=said(user.get("email")) or None,
+            email=exactly(user.get("email")) or None,
             email_verified=user.get("verified") is True,
             name=said(user.get("global_name")) or said(user.get("username")),
             username=said(user.get("username")),
@@ -134,7 +134,7 @@ class Facebook(OAuthService):
         query = urlencode({"fields": "id,name,email,picture.type(large)", "appsecret_proof": proof})
         user = as_object(await self._get(f"/me?{query}", token))
         picture = as_object(as_object(user.get("picture", {})).get("data", {}))
-        email = said(user.get("email"))
+        email = exactly(user.get("email"))
         return Identity(
             provider=self.name,
             subject=number_or_text(user.get("id")),
@@ -160,12 +160,12 @@ def primary_address(listed: Any) -> tuple[str | None, bool]:
     primary = next((each for each in addresses if each.get("primary") is True), None)
     if primary is None:
         return None, False
-    return said(primary.get("email")) or None, primary.get("verified") is True
+    return exactly(primary.get("email")) or None, primary.get("verified") is True
 
 
 def number_or_text(value: Any) -> str:
     """An id as text, as LibreChat stores it; "" for what is none."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else said(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else exactly(value)
 
 
 def as_object(value: Any) -> dict[str, Any]:

@@ -132,6 +132,8 @@ def test_an_account_that_waits_for_its_subject_gets_it_by_a_verified_address_onl
         ({"email_verified": False}, SOCIAL, "address_unverified"),
         ({"email": None}, ORGANISATION, "no_address"),
         ({"email": "no address"}, ORGANISATION, "no_address"),
+        ({"email": "ada\u200b@example.com"}, ORGANISATION, "no_address"),
+        ({"email": "ada\n@example.com"}, ORGANISATION, "no_address"),
         ({"subject": ""}, ORGANISATION, "login_failed"),
         ({"subject": "s" * 513}, ORGANISATION, "login_failed"),
     ],

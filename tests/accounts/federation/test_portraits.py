@@ -1,0 +1,107 @@
+"""Pictures that other servers have of users."""
+
+import asyncio
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from echo.accounts.federation.fetching import Fetcher, host_and_port
+from echo.accounts.federation.portraits import Portraits
+from echo.services import Services
+from storage.accounts.users import UserRepository
+from storage.core.database import Database
+from tests.conftest import UserClient
+from tests.support.providers.server import Answer, ProviderServer, Received, serving
+
+
+def picture() -> bytes:
+    made = BytesIO()
+    Image.new("RGB", (40, 30), "red").save(made, "JPEG")
+    return made.getvalue()
+
+
+PICTURE = picture()
+ANSWERS = {
+    "/good": Answer([PICTURE], 200, {"Content-Length": str(len(PICTURE))}),
+    "/large": Answer([b"x" * 1_500_000] * 2),
+    "/page": Answer([b"<script>"], 200, {"Content-Type": "image/png"}),
+    "/elsewhere": Answer([], 302, {"Location": "/good", "Content-Length": "0"}),
+}
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[ProviderServer]:
+    def answer(request: Received) -> Answer:
+        return ANSWERS[request.path]
+
+    with serving(answer) as server:
+        yield server
+
+
+def follow(
+    services: Services, database: Database, user: dict[str, Any], address: str, *allowed: str
+) -> dict[str, Any]:
+    """The user after a login that came with this picture."""
+    users = UserRepository(database)
+
+    async def run() -> None:
+        fetcher = Fetcher(map(host_and_port, allowed), seconds=5)
+        portraits = Portraits(fetcher, services.library.file_store, users, max_pixels=1_000_000)
+        portraits.follow(user, address)
+        await portraits.finish()
+
+    asyncio.run(run())
+    return users.get(str(user["_id"]))
+
+
+def test_is_drawn_anew_and_shown(
+    services: Services, app_database: Database, ada: UserClient, gallery: ProviderServer
+) -> None:
+    user = services.accounts.users.get(ada.id)
+    changed = follow(services, app_database, user, f"{gallery.url}/good", gallery.url)
+    path, _, query = changed["avatar"].partition("?")
+    assert query == "manual=false"
+    shown = ada.get(path, headers={"Cookie": f"refreshToken={ada.refresh_token}"})
+    assert Image.open(BytesIO(shown.content)).size == (30, 30)
+
+
+@pytest.mark.parametrize("path", ["/large", "/page", "/elsewhere"])
+def test_what_is_none_is_left(
+    services: Services, app_database: Database, ada: UserClient, gallery: ProviderServer, path: str
+) -> None:
+    user = services.accounts.users.get(ada.id)
+    assert follow(services, app_database, user, gallery.url + path, gallery.url)["avatar"] is None
+
+
+def test_one_that_the_user_has_chosen_stays(
+    services: Services, app_database: Database, ada: UserClient, gallery: ProviderServer
+) -> None:
+    user = {**services.accounts.users.get(ada.id), "avatar": "/images/x/avatar-1.png?manual=true"}
+    assert follow(services, app_database, user, f"{gallery.url}/good", gallery.url)["avatar"] is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://169.254.169.254/x", "file:///etc/passwd", "https://localhost/x", "data:image/png,x", "//x", ""],
+)
+def test_an_address_of_the_operators_network_is_not_asked(
+    services: Services, app_database: Database, ada: UserClient, address: str
+) -> None:
+    user = services.accounts.users.get(ada.id)
+    assert follow(services, app_database, user, address)["avatar"] is None
+
+
+def test_nor_is_one_without_tls(
+    running: TestClient,
+    services: Services,
+    app_database: Database,
+    ada: UserClient,
+    gallery: ProviderServer,
+) -> None:
+    before = len(gallery.requests)
+    follow(services, app_database, services.accounts.users.get(ada.id), f"{gallery.url}/good")
+    assert len(gallery.requests) == before
