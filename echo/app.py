@@ -60,6 +60,7 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=_limiter(settings, database, services),
+        guard=services.access,
         security_map=services.accounts.security.scheme_map,
         beside=_web_client(settings, services),
         lifespan=_lifespan(services, observation, close),
@@ -96,6 +97,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         if observation.running:
             services.background.submit(observation.running())
         yield
+        await services.responses.close()
         await services.chat.close()
         await services.accounts.federation.close()
         await services.background.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
@@ -34,6 +35,8 @@ from storage.core.database import Database
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
 READY_SECONDS = 2.0
 PROBE_FRESH_SECONDS = 3.0
+# A service across a network, which counts each question.
+CLOUD_SECONDS, CLOUD_FRESH_SECONDS = 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Services:
     conversations: Conversations
     count_tokens: Callable[[str], int]
     library: Library
+    models: ModelAccess
     people: PeoplePicker
     programs: Programs
     providers: ProviderParts
@@ -65,7 +69,7 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    access = build_access(database)
+    access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
     library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
@@ -81,10 +85,13 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts.violations.count,
         library.memories.text,
         agents.for_chat,
+        access.access.check,
+        access.models.of,
     )
     completions = build_completions(
-        settings, database, CompletionParts(accounts, providers, background, count_tokens)
+        settings, database, CompletionParts(accounts, providers, background, count_tokens, access.models.of)
     )
+    chats = build_chat(settings, database, chat)
     transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
@@ -101,17 +108,18 @@ def build_services(settings: Settings, database: Database) -> Services:
         accounts=accounts,
         agents=agents,
         background=background,
-        chat=build_chat(settings, database, chat),
+        chat=chats,
         completions=completions,
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         library=library,
+        models=access.models,
         people=access.people,
         programs=build_programs(settings, programs),
         providers=providers,
-        readiness=make_readiness(database, library.file_store),
-        responses=build_responses(database, completions),
+        readiness=make_readiness(database, library.file_store, settings),
+        responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,
@@ -120,12 +128,15 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
 
 
-def make_readiness(database: Database, file_store: FileStore) -> Readiness:
+def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:
     """What a process needs, and how each is asked."""
+    probe_clouds = file_store.probe_clouds
+    clouds = Dependency(probe_clouds, seconds=CLOUD_SECONDS, fresh_seconds=CLOUD_FRESH_SECONDS)
     return Readiness(
         {
             "database": Dependency(lambda: database.ping(READY_SECONDS), seconds=READY_SECONDS),
             # A write that is brought to the disk, for anybody who asks.
             "files": Dependency(file_store.probe, seconds=READY_SECONDS, fresh_seconds=PROBE_FRESH_SECONDS),
+            **({"cloud": clouds} if settings.cloud.used else {}),
         }
     )

@@ -39,6 +39,7 @@ def create_transcription(
         prompt=prompt,
         temperature=temperature,
         granularities=timestamp_granularities or (),
+        stream=stream,
     )
     return services.programs.audio.write_down(caller, recorded)
 

@@ -4,9 +4,12 @@ from typing import Any
 
 from echo.handling.caller import Caller
 from echo.services import Services
+from echo.settings.model_access import EVERYTHING
+from echo.settings.startup import narrowed
 from handlers.schemas import config as schemas
 
 
 def get_config(services: Services, caller: Caller | None) -> dict[str, Any]:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
-    return schemas.config(services.startup, signed_in=caller is not None)
+    opened = EVERYTHING if caller is None else services.models.of(caller.id)
+    return schemas.config(narrowed(services.startup, opened), signed_in=caller is not None)

@@ -85,6 +85,7 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
             **user_values(services.accounts.users.get(caller.id)),
             **body_values({"conversationId": conversation_id}),
         },
+        opened=services.models.of(caller.id),
     )
     # A name that the user has given meanwhile stays.
     titled = services.conversations.conversations.replace_title(

@@ -8,6 +8,7 @@ from handlers.schemas import endpoints as schemas
 
 
 def list_endpoints(services: Services, caller: Caller) -> list[dict[str, Any]]:
-    """Every endpoint, and whether the server has a key for it."""
-    dumped: list[dict[str, Any]] = schemas.endpoint.dump(services.providers.catalog.endpoints(), many=True)
+    """Every endpoint that is open to the caller, and whether the server has a key for it."""
+    offered = services.providers.catalog.endpoints(services.models.of(caller.id))
+    dumped: list[dict[str, Any]] = schemas.endpoint.dump(offered, many=True)
     return dumped

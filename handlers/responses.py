@@ -6,6 +6,7 @@ from echo.completions.asking import all_text
 from echo.conversations.message_size import check_size
 from echo.handling.caller import Caller
 from echo.handling.pending import Pending
+from echo.responses.following import FROM_THE_BEGINNING
 from echo.responses.items import ItemReader
 from echo.services import Services
 from handlers.schemas import responses as schemas
@@ -20,9 +21,19 @@ def create_response(services: Services, caller: Caller, *, body: dict[str, Any])
     return services.responses.create(caller, asked)
 
 
-def get_response(services: Services, caller: Caller, *, response_id: str) -> dict[str, Any]:
-    """A response that was kept."""
-    return services.responses.get(caller.id, response_id)
+def get_response(
+    services: Services, caller: Caller, *, response_id: str, stream: bool, starting_after: int | None = None
+) -> dict[str, Any] | Pending:
+    """A response that was kept or is being made, or the stream of what it says."""
+    if not stream:
+        return services.responses.get(caller.id, response_id)
+    after = FROM_THE_BEGINNING if starting_after is None else starting_after
+    return services.responses.follow(caller, response_id, after)
+
+
+def cancel_response(services: Services, caller: Caller, *, response_id: str) -> dict[str, Any]:
+    """Stop a response that is made in the background."""
+    return services.responses.cancel(caller.id, response_id)
 
 
 def delete_response(services: Services, caller: Caller, *, response_id: str) -> dict[str, Any]:

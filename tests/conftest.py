@@ -31,6 +31,7 @@ from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
+from tests.support.clouds import S3Server, s3_server
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
 from tests.support.measuring import in_order, place, stop_measuring
@@ -137,6 +138,13 @@ def make_settings(uri: str, data_dir: Path, **environ: str) -> Settings:
             **environ,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real server for S3; whoever uses it makes owners of its own."""
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

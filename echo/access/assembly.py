@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
+from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.roles import RolePermissions
 from echo.access.service import Access
 from echo.access.sharing import Sharing
+from echo.settings.model_access import ModelRules
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
 from storage.access.groups import GroupRepository
@@ -19,23 +21,26 @@ from storage.core.database import Database
 
 @dataclass(frozen=True)
 class AccessParts:
-    """`access` decides; the others are for those who share, look for somebody, or administer roles."""
+    """`access` decides; the others are for those who share, look for somebody, administer roles, or ask a model."""
 
     access: Access
     sharing: Sharing
     people: PeoplePicker
     roles: RoleAdministration
+    models: ModelAccess
 
 
-def build_access(database: Database) -> AccessParts:
-    """What decides who may do what; nothing is contacted."""
+def build_access(database: Database, rules: ModelRules | None = None) -> AccessParts:
+    """What decides who may do what, and by these rules which models are open to whom; nothing is contacted."""
     entries, access_roles = AclEntryRepository(database), AccessRoleRepository(database)
     roles, people = RoleRepository(database), PeopleRepository(database)
     remembered = RolePermissions(roles)
-    access = Access(entries, access_roles, GroupRepository(database), UserRepository(database), remembered)
+    groups = GroupRepository(database)
+    access = Access(entries, access_roles, groups, UserRepository(database), remembered)
     return AccessParts(
         access=access,
         sharing=Sharing(access, entries, access_roles, people, Resources(database)),
         people=PeoplePicker(access, people),
         roles=RoleAdministration(access, roles, remembered),
+        models=ModelAccess(rules, access, groups),
     )

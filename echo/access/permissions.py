@@ -29,14 +29,22 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
 _NOT_FOR_USERS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("PROMPTS", "AGENTS", "SKILLS"), frozenset({"SHARE", "SHARE_PUBLIC"})),
     "MCP_SERVERS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC", "CONFIGURE_OBO"}),
-    **{name: frozenset(PERMISSIONS[name]) for name in ("REMOTE_AGENTS", "PEOPLE_PICKER", "MARKETPLACE")},
+    # LibreChat's users may not use it either. Here it is what API keys need, which open no more than a chat does.
+    "REMOTE_AGENTS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC"}),
+    **{name: frozenset(PERMISSIONS[name]) for name in ("PEOPLE_PICKER", "MARKETPLACE")},
 }
-# What Echo does not have: nobody may use it, whatever a stored role says. The roles themselves stay as they are, for
-# LibreChat.
-ABSENT = frozenset(
-    {"MCP_SERVERS", "REMOTE_AGENTS", "RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS"}
-)
+# What Echo does not have: clients are told that nobody may do it, so that they do not offer it. The roles themselves
+# say what an operator lets them say, and that is asked.
+ABSENT: Mapping[str, frozenset[str]] = {
+    **{
+        name: frozenset(PERMISSIONS[name])
+        for name in ("MCP_SERVERS", "RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS")
+    },
+    "REMOTE_AGENTS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC"}),
+}
 Permissions = dict[str, dict[str, bool]]
+# What is needed: permissions by their types, all of them.
+Needs = Mapping[str, Iterable[str]]
 DEFAULTS: Mapping[str, Permissions] = {
     ADMIN: {kind: dict.fromkeys(names, True) for kind, names in PERMISSIONS.items()},
     USER: {
@@ -46,15 +54,23 @@ DEFAULTS: Mapping[str, Permissions] = {
 }
 
 
-def effective(stored: Mapping[str, Any] | None) -> Permissions:
-    """What a role may do here: each known permission that is stored as true, and is of something that Echo has.
+def held(stored: Mapping[str, Any] | None) -> Permissions:
+    """What a role may do: each known permission that is stored as true.
 
     As in LibreChat's server, what is missing in a role is not allowed.
     """
     known = stored or {}
-    return {kind: _effective(kind, names, known.get(kind)) for kind, names in PERMISSIONS.items()}
+    return {kind: _held(names, known.get(kind)) for kind, names in PERMISSIONS.items()}
 
 
-def _effective(kind: str, names: Iterable[str], stored: Any) -> dict[str, bool]:
-    said = stored if isinstance(stored, Mapping) and kind not in ABSENT else {}
+def effective(stored: Mapping[str, Any] | None) -> Permissions:
+    """The same for clients: what Echo does not have is nobody's."""
+    return {
+        kind: {name: value and name not in ABSENT.get(kind, ()) for name, value in permissions.items()}
+        for kind, permissions in held(stored).items()
+    }
+
+
+def _held(names: Iterable[str], stored: Any) -> dict[str, bool]:
+    said = stored if isinstance(stored, Mapping) else {}
     return {name: said.get(name) is True for name in names}

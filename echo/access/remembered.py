@@ -20,11 +20,15 @@ class Remembered(Generic[T]):
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
 
+    def known(self, key: Hashable) -> T | None:
+        """What is known of a key without asking anybody."""
+        until, value = self._known.get(key, (0.0, None))
+        return value if until > time.monotonic() else None
+
     def get(self, key: Hashable, find: Callable[[], T]) -> T:
         """What is known, or what `find` gives; what it raises is not remembered."""
         known = self._known
-        until, value = known.get(key, (0.0, None))
-        if value is not None and until > time.monotonic():
+        if (value := self.known(key)) is not None:
             return value
         value = find()
         with self._lock:

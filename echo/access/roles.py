@@ -1,6 +1,6 @@
 """Roles of users, without asking the database for each request."""
 
-from echo.access.permissions import DEFAULTS, Permissions, effective
+from echo.access.permissions import DEFAULTS, Permissions, held
 from echo.access.remembered import Remembered
 from storage.access.roles import RoleRepository
 
@@ -21,10 +21,14 @@ class RolePermissions:
         """
         return self._known.get(role, lambda: self._find(role))
 
+    def known(self, role: str) -> Permissions | None:
+        """The same where it is remembered; asks nobody."""
+        return self._known.known(role)
+
     def forget(self) -> None:
         """A role was changed here: this process shall know at once."""
         self._known.forget()
 
     def _find(self, role: str) -> Permissions:
         stored = self._roles.find(role)
-        return effective(DEFAULTS.get(role) if stored is None else stored.get("permissions"))
+        return held(DEFAULTS.get(role) if stored is None else stored.get("permissions"))

@@ -10,6 +10,8 @@ from storage.access.access_roles import AccessRoleRepository
 from storage.access.roles import RoleRepository
 from storage.core.database import Database
 
+# Permissions that LibreChat's types have had for a while only: they are added where a type is stored without them.
+ADDED = ("SHARE", "SHARE_PUBLIC", "CONFIGURE_OBO")
 # Kinds whose roles have names of their own in LibreChat's translations.
 _OWN_NAMES = {ResourceType.MCP_SERVER: "mcp_server_role", ResourceType.REMOTE_AGENT: "remote_agent_role"}
 
@@ -24,7 +26,12 @@ def seed_access(settings: Settings, database: Database) -> None:
     for role in seeded_access_roles():
         access_roles.seed(role)
     for name, defaults in DEFAULTS.items():
-        roles.seed(name, defaults, settings.permissions)
+        roles.seed(name, defaults, settings.permissions, added=ADDED)
+        if settings.memory.asked_for and settings.permissions.get("MEMORIES", {}).get("USE") is not False:
+            # `memory.disabled` wrote false everywhere: it is taken back when it goes.
+            roles.revive(
+                name, "MEMORIES", {**defaults["MEMORIES"], **settings.permissions.get("MEMORIES", {})}
+            )
 
 
 def seeded_access_roles() -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from echo.access.kinds import ALL, VIEW, ResourceType, access_role
-from echo.access.permissions import ADMIN
+from echo.access.permissions import ADMIN, Needs, Permissions
 from echo.access.remembered import Remembered
 from echo.access.roles import RolePermissions
 from echo.errors import Forbidden, NotFound
@@ -58,7 +58,7 @@ class Access:
         resource = stored_id(resource_id)
         if resource is None:
             return 0
-        role, directory_id = self._account(caller)
+        role, directory_id = self.account(caller.id)
         if role == ADMIN:
             return ALL
         return self._entries.bits(self._principals(caller, role, directory_id), kind, resource)
@@ -78,11 +78,11 @@ class Access:
 
     def accessible(self, caller: Caller, kind: ResourceType, needed: int) -> list[StoredId]:
         """The things of a kind that were shared with the caller so far, the newest first; at most 5000."""
-        return self._entries.resources(self._principals(caller, *self._account(caller)), kind, needed)
+        return self._entries.resources(self._principals(caller, *self.account(caller.id)), kind, needed)
 
     def each(self, caller: Caller, kind: ResourceType) -> dict[StoredId, int]:
         """What the caller may do with each thing that was shared with them; at most 5000, the newest first."""
-        return self._entries.bits_of_each(self._principals(caller, *self._account(caller)), kind)
+        return self._entries.bits_of_each(self._principals(caller, *self.account(caller.id)), kind)
 
     def public(self, kind: ResourceType, needed: int = VIEW) -> set[StoredId]:
         """The things of a kind that everybody may do so much with; at most 5000."""
@@ -133,26 +133,46 @@ class Access:
     def allowed(self, caller: Caller, permission_type: str, *permissions: str) -> bool:
         """Whether the role of the caller has all of these permissions: `allowed(caller, "PROMPTS", "CREATE")`.
 
-        Nobody has one of what Echo does not have. Raises `KeyError` for a type that does not exist.
+        Raises `KeyError` for a type that does not exist.
         """
-        return self.role_allows(self._account(caller)[0], permission_type, *permissions)
+        return self.role_allows(self.account(caller.id)[0], permission_type, *permissions)
 
     def role_allows(self, role: str, permission_type: str, *permissions: str) -> bool:
         """The same for any role."""
-        said = self._roles.of(role)[permission_type]
-        return all(said.get(each, False) for each in permissions)
+        return _has(self._roles.of(role), {permission_type: permissions})
 
     def demand(self, caller: Caller, permission_type: str, *permissions: str) -> None:
         """Raise `Forbidden` unless the role of the caller has all of these permissions."""
-        if not self.allowed(caller, permission_type, *permissions):
+        self.check(caller.id, {permission_type: permissions})
+
+    def check(self, owner: str, needs: Needs) -> None:
+        """Raise `Forbidden` unless the role of a user has everything that is needed."""
+        if not _has(self._roles.of(self.account(owner)[0]), needs):
             raise insufficient()
+
+    def check_remembered(self, owner: str, needs: Needs) -> bool:
+        """The same without asking the database; False where what is remembered does not say."""
+        account = self._accounts.known(owner)
+        permissions = None if account is None else self._roles.known(account[0])
+        if permissions is None:
+            return False
+        if not _has(permissions, needs):
+            raise insufficient()
+        return True
 
     def role_of(self, caller: Caller) -> str:
         """The role of the caller as it is now, not when their token was made; "" for one who is gone.
 
         A change is felt within seconds, as that of a session is.
         """
-        return self._account(caller)[0]
+        return self.account(caller.id)[0]
+
+    def account(self, owner: str) -> tuple[str, str | None]:
+        """The role of a user, "" for one who is gone, and the id that a directory has for them."""
+        try:
+            return self._accounts.get(owner, lambda: self._find_account(owner))
+        except NoSuchDocument:
+            return "", None
 
     def _principals(self, caller: Caller, role: str, directory_id: str | None) -> list[Principal]:
         groups = self._memberships.get(
@@ -165,13 +185,6 @@ class Access:
         ]
         return [*principals, Principal(ROLE, role)] if role else principals
 
-    def _account(self, caller: Caller) -> tuple[str, str | None]:
-        """The role of the caller, and the id that a directory has for them."""
-        try:
-            return self._accounts.get(caller.id, lambda: self._find_account(caller.id))
-        except NoSuchDocument:
-            return "", None
-
     def _find_account(self, owner: str) -> tuple[str, str | None]:
         user = self._users.get(owner)
         return user.get("role") or "USER", user.get("idOnTheSource") or None
@@ -179,6 +192,10 @@ class Access:
     def _named(self, kind: ResourceType, role: str, bits: int, expires_at: datetime | None) -> Grant:
         named = self._access_roles.find(access_role(kind, role)) or {}
         return Grant(bits, named.get("_id"), expires_at)
+
+
+def _has(permissions: Permissions, needs: Needs) -> bool:
+    return all(permissions[kind].get(each, False) for kind, names in needs.items() for each in names)
 
 
 def existing(resource_id: StoredId | str) -> StoredId:

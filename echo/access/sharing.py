@@ -117,8 +117,10 @@ class Sharing:
 
     def _demand(self, caller: Caller, kind: ResourceType, *, public: bool) -> None:
         permission = PERMISSION_OF[kind]
+        if "SHARE" in ABSENT.get(permission, ()):
+            raise insufficient()
         # As in LibreChat, administrators manage what others share, whatever the permissions of their role.
-        if permission in ABSENT or self._access.role_of(caller) != ADMIN:
+        if self._access.role_of(caller) != ADMIN:
             self._access.demand(caller, permission, "SHARE", *(["SHARE_PUBLIC"] if public else []))
 
     def _planned(self, roles: Mapping[str, Json], changes: Changes) -> Planned:

@@ -22,7 +22,7 @@ SETTLE_SECONDS = CHECK_SECONDS + 2
 
 @dataclass(frozen=True)
 class Erased:
-    """What went: documents by collection, files on disk, and how many files are elsewhere, and stay."""
+    """What went: documents by collection, files, and how many files stay in services that are not set up here."""
 
     documents: Counter[str]
     files: Removed
@@ -45,12 +45,14 @@ class AccountEraser:
         self._settle_seconds = settle_seconds
 
     def erase(self, owner: str) -> Erased:
-        """Remove the user and everything that is theirs; raises `OSError` when the disk fails.
+        """Remove the user and everything that is theirs.
+
+        Raises `OSError` when the disk fails, `ServiceUnavailable` when a service with files does.
 
         Whoever is logged in stays so for some seconds and may write, and so may programs with an API key and runs of
         chats: then it takes these seconds first.
         """
-        elsewhere = self._erasure.elsewhere(owner)
+        elsewhere = self._erasure.elsewhere(owner, self._files.sources)
         # Nobody comes in any more, not even if this is cut short.
         self._bans.ban(owner, until=FOR_EVER)
         ended = self._sessions.delete_all(owner)
@@ -74,5 +76,5 @@ class AccountEraser:
         for record in self._skill_bytes.of_others(owner):
             self._files.delete({**record, "user": str(record.get("author"))})
         for record, heir in self._skill_bytes.that_stay(owner):
-            if filepath := self._files.copy_to({**record, "user": owner}, heir):
-                self._skill_bytes.hand_over(owner, record, heir, filepath)
+            if place := self._files.copy_to({**record, "user": owner}, heir):
+                self._skill_bytes.hand_over(owner, record, heir, place)

@@ -10,7 +10,7 @@ from echo.access.service import Access
 from echo.agents.contact import has_support, owner_contact
 from echo.agents.files import with_file, with_own_files, without_files
 from echo.agents.parameters import tidy_parameters
-from echo.errors import NotFound, Unprocessable
+from echo.errors import Unprocessable
 from echo.handling.caller import Caller
 from storage.agents.agents import AgentRepository, Wanted
 from storage.agents.categories import AgentCategoryRepository
@@ -34,8 +34,8 @@ class Agents:
     """Agents of their makers and of those whom they are shared with.
 
     What a caller may do is what grants say; an agent that the caller may not see raises `NotFound`, as one that does
-    not exist, and what the caller may not do with it `Forbidden`. So does everything to a role without the permission
-    AGENTS.USE, and every change to one without AGENTS.CREATE, as in LibreChat.
+    not exist, and what the caller may not do with it `Forbidden`. What the role must allow the contract says, and it
+    is asked before; here only where it depends on more than the operation.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Agents:
         None leaves a filter out; `promoted` are those that an administrator recommends, False all others.
         Each says whether everybody may see it (`isPublic`) and whether the caller may change it (`isEditable`).
         """
-        self._access.demand(caller, "AGENTS", "USE")
+        if category is not None or promoted is not None:
+            # As the marketplace asks; whoever chooses an agent to talk with asks for all.
+            self._access.demand(caller, "MARKETPLACE", "USE")
         bits = self._access.each(caller, AGENT)
         ids = [identifier for identifier, each in bits.items() if each & needed == needed]
         wanted = Wanted(category, promoted, search)
@@ -102,26 +104,22 @@ class Agents:
 
     def get(self, caller: Caller, agent_id: str) -> tuple[Document, bool]:
         """An agent, and whether the caller may change it: others see less of it."""
-        self._access.demand(caller, "AGENTS", "USE")
         identifier = self._agents.identify(agent_id)
         bits = self._access.require(caller, AGENT, identifier, VIEW)
         return self._shown(caller, self._agents.get(agent_id)), bool(bits & EDIT)
 
     def expanded(self, caller: Caller, agent_id: str) -> Document:
         """All of an agent, for who may change it."""
-        self._access.demand(caller, "AGENTS", "USE")
         self._may(caller, agent_id, EDIT)
         return self._shown(caller, self._agents.get(agent_id))
 
     def versions(self, caller: Caller, agent_id: str) -> Reading:
         """The versions of an agent, the oldest first, for who may change it."""
-        self._access.demand(caller, "AGENTS", "USE")
         self._may(caller, agent_id, EDIT)
         return self._agents.versions(agent_id)
 
     def create(self, caller: Caller, fields: Mapping[str, Any]) -> Document:
         """A new agent, the caller's. Raises `Unprocessable` (`too_many_agents`)."""
-        self._access.demand(caller, "AGENTS", "USE", "CREATE")
         if len(self._access.accessible(caller, AGENT, DELETE)) >= MAX_AGENTS:
             raise Unprocessable(f"You may have {MAX_AGENTS} agents.", code="too_many_agents")
         agent = self._agents.make(caller.id, self._checked(caller, fields, ()))
@@ -131,7 +129,7 @@ class Agents:
 
     def update(self, caller: Caller, agent_id: str, fields: Mapping[str, Any]) -> Document:
         """Change an agent; see `AgentRepository.update`."""
-        self._may_change(caller, agent_id, EDIT)
+        self._may(caller, agent_id, EDIT)
         if not fields:
             return self._one(caller, self._agents.get(agent_id))
         present = files_of(self._agents.get(agent_id)) if fields.get("tool_resources") else ()
@@ -140,12 +138,12 @@ class Agents:
 
     def revert(self, caller: Caller, agent_id: str, index: int) -> Document:
         """Give an agent the fields of one of its versions."""
-        self._may_change(caller, agent_id, EDIT)
+        self._may(caller, agent_id, EDIT)
         return self._one(caller, self._agents.revert(caller.id, agent_id, index))
 
     def duplicate(self, caller: Caller, agent_id: str) -> Document:
         """A copy of an agent, the caller's, for who may change it; of its files those that are the caller's."""
-        self._may_change(caller, agent_id, EDIT)
+        self._may(caller, agent_id, EDIT)
         original = self._agents.get(agent_id)
         moment = datetime.now(UTC)
         fields = editable(original)
@@ -158,7 +156,6 @@ class Agents:
 
     def delete(self, caller: Caller, agent_id: str) -> None:
         """Delete an agent and all grants on it."""
-        self._access.demand(caller, "AGENTS", "USE", "CREATE")
         identifier = self._may(caller, agent_id, DELETE)
         self._agents.delete(agent_id)
         for kind in (AGENT, REMOTE):
@@ -169,12 +166,12 @@ class Agents:
 
         Raises `Unprocessable` (`too_many_agent_files`).
         """
-        self._may_change(caller, agent_id, EDIT)
+        self._may(caller, agent_id, EDIT)
         self._agents.change_files(caller.id, agent_id, partial(with_file, name=resource, file_id=file_id))
 
     def remove_files(self, caller: Caller, agent_id: str, file_ids: Collection[str]) -> None:
         """Take files from an agent; the files themselves stay."""
-        self._may_change(caller, agent_id, EDIT)
+        self.check_change(caller, agent_id)
         self._agents.change_files(caller.id, agent_id, partial(without_files, file_ids=file_ids))
 
     def forget_files(self, owner: str, file_ids: Sequence[str]) -> None:
@@ -200,21 +197,16 @@ class Agents:
         return path.partition("?")[0] if isinstance(path, str) else None
 
     def check_change(self, caller: Caller, agent_id: str) -> None:
-        """Raise `NotFound` or `Forbidden` unless the caller may change an agent."""
-        self._may_change(caller, agent_id, EDIT)
+        """Raise `NotFound` or `Forbidden` unless the caller may change an agent, by right and by role."""
+        self._access.demand(caller, "AGENTS", "USE", "CREATE")
+        self._may(caller, agent_id, EDIT)
 
     def for_chat(self, owner: str, agent_id: str) -> Document:
-        """An agent that a user talks with, all of it. Raises `NotFound` for one that the user may not see or use."""
+        """An agent that a user talks with, all of it. Raises `NotFound` for one that the user may not see."""
         caller = Caller(owner, session_id="", email="", username="", provider="", role="")
         agent = self._agents.get(agent_id)
-        if not self._access.allowed(caller, "AGENTS", "USE"):
-            raise NotFound
         self._access.require(caller, AGENT, agent["_id"], VIEW)
         return agent
-
-    def _may_change(self, caller: Caller, agent_id: str, needed: int) -> None:
-        self._access.demand(caller, "AGENTS", "USE", "CREATE")
-        self._may(caller, agent_id, needed)
 
     def _may(self, caller: Caller, agent_id: str, needed: int) -> Any:
         identifier = self._agents.identify(agent_id)

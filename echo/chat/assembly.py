@@ -13,13 +13,14 @@ from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
-from echo.chat.starting import Starting
+from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.files import FileStore
 from echo.providers.chat import Providers
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
+from echo.settings.model_access import Opened
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -38,7 +39,8 @@ class ChatParts:
 
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
     and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
-    may talk with, by the user's id and its own.
+    may talk with, by the user's id and its own; `check` asks what a user's role allows, and
+    `opened` which models are open to one.
     """
 
     providers: Providers
@@ -51,6 +53,8 @@ class ChatParts:
     violation: Callable[[str, str, str], None]
     memories_text: Callable[[str], str | None]
     find_agent: FindAgent
+    check: Check
+    opened: Callable[[str], Opened]
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -62,7 +66,9 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
     specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
     settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
-    endpoints = Endpoints(settings.providers, parts.providers, parts.credentials, parts.background)
+    endpoints = Endpoints(
+        settings.providers, parts.providers, parts.credentials, parts.background, parts.opened
+    )
     respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
         stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
@@ -76,5 +82,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         memories_text=parts.memories_text,
     )
     steering = Steering(steers, Running(runs, hub), files, parts.file_store)
-    starting = Starting(preparation, hub, stores, files, parts.moderation, violation=parts.violation)
+    starting = Starting(
+        preparation, hub, stores, files, parts.moderation, violation=parts.violation, check=parts.check
+    )
     return ChatService(starting, hub, stores, parts.background, steering)

@@ -107,7 +107,8 @@ class Attachments:
         if not is_text and kind not in IMAGE_TYPES:
             return None
         try:
-            return Attachment(name, "text/plain" if is_text else kind, self._store.path(record).read_bytes())
+            with self._store.opened(record) as file:
+                return Attachment(name, "text/plain" if is_text else kind, file.read())
         except (NotFound, OSError) as error:
             raise Unprocessable("A file of the message is not there.", code="unknown_file") from error
 

@@ -7,12 +7,11 @@ from echo.background import Background
 from echo.errors import FieldError, Unprocessable
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
-from echo.settings.model import normal_name
+from echo.settings.model import BESIDE, normal_name
+from echo.settings.model_access import EVERYTHING, Opened
 
 # A thread's patience with a provider that is asked for its models.
 MODELS_SECONDS = 15.0
-# LibreChat's endpoints of assistants, whose models are those of the endpoint beside them.
-BESIDE = {"assistants": "openAI", "azureAssistants": "azureOpenAI"}
 
 FindCredentials = Callable[[str, str], Credentials | None]
 
@@ -25,10 +24,14 @@ class Chosen:
     settings: ProviderSettings
     provider: ChatProvider = field(repr=False)
     credentials: Credentials | None
+    opened: Opened = EVERYTHING
 
 
 class Endpoints:
-    """The endpoints that can chat; `credentials` finds a user's own key for one."""
+    """The endpoints that can chat; `credentials` finds a user's own key for one, `opened` what is open to a user.
+
+    What is not open to a user is answered as what is not there.
+    """
 
     def __init__(
         self,
@@ -36,11 +39,13 @@ class Endpoints:
         providers: Providers,
         credentials: FindCredentials,
         background: Background,
+        opened: Callable[[str], Opened] = lambda _owner: EVERYTHING,
     ) -> None:
         self._settings: Mapping[str, ProviderSettings] = {each.name: each for each in settings}
         self._providers = providers
         self._credentials = credentials
         self._background = background
+        self._opened = opened
 
     def choose(self, owner: str, name: str) -> Chosen:
         """The endpoint of that name.
@@ -50,8 +55,12 @@ class Endpoints:
         """
         name = normal_name(name)
         found = name if name in self._providers else BESIDE.get(name, name)
-        settings, provider = self._settings.get(found), self._providers.get(found)
-        if settings is None or provider is None:
+        settings, provider, opened = (
+            self._settings.get(found),
+            self._providers.get(found),
+            self._opened(owner),
+        )
+        if settings is None or provider is None or not reached(settings, opened):
             raise Unprocessable(
                 "This server does not offer that endpoint, or has no key for it.", code="endpoint_unavailable"
             )
@@ -60,14 +69,15 @@ class Endpoints:
             settings.user_provides_key or settings.user_provides_url or not settings.available
         ):
             raise Unprocessable("This endpoint needs a key of your own.", code="provider_key_missing")
-        return Chosen(found, settings, provider, credentials)
+        return Chosen(found, settings, provider, credentials, opened)
 
     def model(self, chosen: Chosen, wanted: str | None) -> str:
         """The model to ask: the wanted one, or the endpoint's first. Raises `Unprocessable` (`unknown_model`)."""
-        models = chosen.settings.models
+        models = chosen.opened.among(chosen.name, chosen.settings.models)
         if chosen.settings.fetch_models and (not models or wanted not in models):
             work = chosen.provider.models(chosen.credentials)
-            models = (*models, *self._background.wait(work, MODELS_SECONDS))
+            listed = self._background.wait(work, MODELS_SECONDS)
+            models = (*models, *chosen.opened.among(chosen.name, listed))
         if wanted is None and models:
             return models[0]
         if wanted is None or wanted not in models:
@@ -77,3 +87,8 @@ class Endpoints:
                 errors=(FieldError("model", "is none of the endpoint's models"),),
             )
         return wanted
+
+
+def reached(settings: ProviderSettings, opened: Opened) -> bool:
+    """Whether something of an endpoint is open."""
+    return opened.reaches(settings.name, settings.models, all_known=not settings.fetch_models)

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import structlog
 from echo.background import Background
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
+from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
 from echo.chat.run import Run, Tools
 from echo.errors import ServiceUnavailable, TooManyRequests
@@ -33,10 +33,9 @@ log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 T = TypeVar("T")
-# What runs say is written down so often, who wants one to end is asked so often, and that this process is there said.
+# What runs say is written down so often, and who wants one to end is asked so often.
 WRITE_SECONDS = 0.15
 ASK_SECONDS = 0.4
-BEAT_SECONDS = 2.0
 THREADS = 4
 # At the end, for storing what came so far.
 STOP_SECONDS = 10.0
@@ -65,7 +64,7 @@ class RunHub:
         *,
         most_at_once: int | None,
     ) -> None:
-        self.worker = uuid.uuid4().hex
+        self.presence = Presence(stores.workers)
         self.closing = asyncio.Event()
         self._stores = stores
         self._background = background
@@ -85,7 +84,6 @@ class RunHub:
         self._titling: dict[str, asyncio.Task[None]] = {}
         self._tending: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
-        self._said_at = 0.0
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         """The result of a function that waits for the database, from a thread of the runs' own."""
@@ -97,12 +95,9 @@ class RunHub:
 
     def alive(self, runs: list[Json]) -> list[Json]:
         """Those runs whose processes are there; for threads."""
-        others = {run["worker"] for run in runs} - {self.worker}
-        there = self._stores.workers.alive(others) | {self.worker} if others else {self.worker}
+        there, own = self.presence.there(run["worker"] for run in runs), self.presence.worker
         return [
-            run
-            for run in runs
-            if run["worker"] in there and (run["worker"] != self.worker or self._goes_on(run))
+            run for run in runs if run["worker"] in there and (run["worker"] != own or self._goes_on(run))
         ]
 
     def _goes_on(self, run: Json) -> bool:
@@ -118,8 +113,8 @@ class RunHub:
         """
         if self.closing.is_set():
             raise ServiceUnavailable("The server is stopping.")
-        self._beat()
-        about = {**prepared.about, "worker": self.worker, "titling": prepared.titling}
+        self.presence.beat()
+        about = {**prepared.about, "worker": self.presence.worker, "titling": prepared.titling}
         document = self._stores.runs.insert(
             prepared.owner,
             prepared.conversation_id,
@@ -163,11 +158,6 @@ class RunHub:
             active = between["status"] == RUNNING and bool(self.alive([between]))
             raise predecessor_mismatch(prepared.conversation_id, began, active=active)
 
-    def _beat(self) -> None:
-        if time.monotonic() - self._said_at >= BEAT_SECONDS:
-            self._stores.workers.beat(self.worker)
-            self._said_at = time.monotonic()
-
     async def _execute(self, run: Run) -> None:
         self._journal.watch(run)
         if self._tending is None or self._tending.done():
@@ -208,8 +198,8 @@ class RunHub:
 
     async def _listen(self) -> None:
         try:
-            await self.in_thread(self._beat)
-            for run_id in await self.in_thread(self._stores.runs.abort_requests, self.worker):
+            await self.in_thread(self.presence.beat)
+            for run_id in await self.in_thread(self._stores.runs.abort_requests, self.presence.worker):
                 if run := self._local.get(run_id):
                     run.stop("aborted")
         except StorageError as error:

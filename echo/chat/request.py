@@ -44,7 +44,8 @@ class Asked:
     """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text.
 
     `recovers` is the id of a steer that this question repeats, `predecessor` the time, in milliseconds, of the run
-    that the client takes for the conversation's newest, `protocol` the version of LibreChat's that it speaks.
+    that the client takes for the conversation's newest, `protocol` the version of LibreChat's that it speaks, and
+    `tools` the types of permission of the tools that a model is to have, which it is not given yet.
     """
 
     text: str = ""
@@ -68,6 +69,7 @@ class Asked:
     recovers: str | None = None
     predecessor: int | None = None
     protocol: int = 1
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ class ChatService:
             stores.runs, stores.pieces, stores.workers, in_thread=hub.in_thread, closing=hub.closing
         )
 
+    @property
+    def hub(self) -> RunHub:
+        """The runs of this process."""
+        return self._hub
+
     def follow(
         self,
         owner: str,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from echo.chat.endpoints import BESIDE
 from echo.errors import FieldError, Unprocessable
+from echo.settings.model import BESIDE
 
 Json = Mapping[str, Any]
 

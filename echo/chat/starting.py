@@ -1,10 +1,11 @@
 """Starting runs: once for each request of a client's, and for each message that waited for the end of another run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from echo.chat.history import text_for_model
 from echo.chat.hub import RunHub, RunStores
+from echo.chat.needs import needs_of
 from echo.chat.preparation import Preparation
 from echo.chat.prepared import Prepared
 from echo.chat.request import Asked
@@ -17,6 +18,8 @@ from storage.core.errors import Conflict
 from storage.library.files import FileRepository
 
 Json = dict[str, Any]
+# Raises `Forbidden` unless the role of a user, who is named by an id, has all of these permissions.
+Check = Callable[[str, Mapping[str, Iterable[str]]], None]
 
 
 class Starting:
@@ -31,6 +34,7 @@ class Starting:
         moderation: Moderation,
         *,
         violation: Callable[[str, str, str], None],
+        check: Check,
     ) -> None:
         self._preparation = preparation
         self._hub = hub
@@ -38,13 +42,17 @@ class Starting:
         self._files = files
         self._moderation = moderation
         self._violation = violation
+        self._check = check
 
     def begin(self, owner: str, endpoint: str, asked: Asked, client: ClientInfo) -> Json | Pending:
         """Start a run, once for each request of a client's.
 
-        Where what users say is checked, that comes first, also where a question is asked again. Raises what
-        preparing, checking and starting raise; nothing has been stored then.
+        Where what users say is checked, that comes first, also where a question is asked again. Raises `Forbidden`
+        for what the owner's role does not allow, and what preparing, checking and starting raise; nothing has been
+        stored then.
         """
+        if needs := needs_of(endpoint, asked):
+            self._check(owner, needs)
         if self._moderation.enabled:
             return Pending(lambda: self._begin_checked(owner, endpoint, asked, client))
         if found := self._already(owner, asked):

@@ -12,6 +12,7 @@ from echo import __version__
 from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.common import EXIT_IO, fail
+from echo.cli.files import files
 from echo.cli.invites import invite
 from echo.cli.migrating import migrate
 from echo.cli.output import for_people
@@ -55,6 +56,7 @@ def main() -> None:
 
 main.add_command(chat)
 main.add_command(check)
+main.add_command(files)
 main.add_command(invite)
 main.add_command(migrate)
 main.add_command(secrets_)

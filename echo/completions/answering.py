@@ -5,7 +5,7 @@ Who may ask, how many at once, of which model and with which words; the pulse of
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
 from echo.providers.chat import (
+    AudioDelta,
     ChatRequest,
     Event,
     ReasoningDelta,
@@ -137,15 +138,20 @@ class Answering:
         return teller.whole(kept, usage), 200, job.spending.headers
 
     async def _stream(self, job: Job, teller: Teller, keep: Keep) -> Reply:
-        frames = self._frames(job, teller, keep)
+        frames = self.frames(job, teller, keep)
         # Up to the first event, or a first while: what goes wrong before has a status of its own.
         await anext(frames)
         return EventStream(frames), 200, job.spending.headers
 
-    async def _frames(self, job: Job, teller: Teller, keep: Keep) -> AsyncGenerator[bytes, None]:
-        """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed."""
+    async def frames(
+        self, job: Job, teller: Teller, keep: Keep, *, counted: bool = True
+    ) -> AsyncGenerator[bytes, None]:
+        """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed.
+
+        See `asking`.
+        """
         async with (
-            self.asking(job) as (chosen, request, events, refusal),
+            self.asking(job, counted=counted) as (chosen, request, events, refusal),
             aclosing(with_pulse(events, self._pulse_seconds, refusal)) as beats,
         ):
             first = await anext(beats, OVER)
@@ -166,14 +172,15 @@ class Answering:
 
     @asynccontextmanager
     async def asking(
-        self, job: Job
+        self, job: Job, *, counted: bool = True
     ) -> AsyncIterator[tuple[Chosen, ChatRequest, AsyncGenerator[Event, None], Refusal]]:
         """The provider's events, and why the caller must go, should that be; leaving the context ends its work.
 
+        One that is not `counted` is beside those that an account may have at once.
         Raises `TooManyRequests`, `NotFound` for the model, what the moderation service's check raises, and what
         `Spending.reserved` does.
         """
-        with self.under_way.one(job.caller.id):
+        with self.under_way.one(job.caller.id) if counted else nullcontext():
             chosen = await job.reach.choose(job.question.model)
             request = replace(
                 job.question.request(chosen.model, job.earlier.turns, job.earlier.system),
@@ -213,6 +220,8 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
     async with aclosing(events):
         async for event in events:
             match event:
+                case AudioDelta():
+                    spending.wrote(event.transcript)
                 case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
                     spending.wrote(text)
                 case ToolCallDelta():

@@ -1,9 +1,13 @@
 """A model's answer as it grows, in OpenAI's words: what each event adds to a message, and the message as a whole."""
 
+import base64
+import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from echo.providers.chat import (
+    AudioDelta,
     Cited,
     Event,
     Finished,
@@ -29,6 +33,7 @@ class Message:
     reasoning: list[str] = field(default_factory=list)
     refusal: list[str] = field(default_factory=list)
     calls: dict[int, Json] = field(default_factory=dict)
+    spoken: list[AudioDelta] = field(default_factory=list)
     details: list[Json] = field(default_factory=list)
     annotations: list[Json] = field(default_factory=list)
     content_logprobs: list[Any] = field(default_factory=list)
@@ -45,6 +50,9 @@ class Message:
             case ReasoningDelta(text):
                 self.reasoning.append(text)
                 told = {"reasoning_content": text}
+            case AudioDelta():
+                self.spoken.append(event)
+                told = {"audio": _piece(event)}
             case RefusalDelta(text):
                 self.refusal.append(text)
                 told = {"refusal": text}
@@ -57,10 +65,12 @@ class Message:
                 told = {"annotations": [self.annotations[-1]]}
             case _:
                 told = None
-        if isinstance(event, Logprobs):
-            self.content_logprobs += event.content
-            self.refusal_logprobs += event.refusal
         return told
+
+    def weigh(self, event: Logprobs) -> None:
+        """Add how likely tokens were."""
+        self.content_logprobs += event.content
+        self.refusal_logprobs += event.refusal
 
     def _call(self, event: ToolCallDelta) -> Json:
         signed = (
@@ -93,6 +103,16 @@ class Message:
         return "".join(self.text)
 
     @property
+    def transcript(self) -> str:
+        """The words of what was spoken."""
+        return "".join(piece.transcript for piece in self.spoken)
+
+    @property
+    def words(self) -> str:
+        """The text, or what was said or spoken instead."""
+        return self.whole_text or "".join(self.refusal) or self.transcript
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The calls of tools so far."""
         return tuple(
@@ -105,8 +125,10 @@ class Message:
         """The whole message."""
         text, refusal = self.whole_text, "".join(self.refusal)
         message: Json = {"role": "assistant", "content": text, "refusal": refusal or None}
-        if not text and (self.calls or refusal):
+        if not text and (self.calls or refusal or self.spoken):
             message["content"] = None
+        if self.spoken:
+            message["audio"] = self._audio
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
         if self.details:
@@ -116,6 +138,17 @@ class Message:
         if self.calls:
             message["tool_calls"] = [_whole_call(call) for _, call in sorted(self.calls.items())]
         return message
+
+    @property
+    def _audio(self) -> Json:
+        """What was spoken, as one."""
+        told = {name: value for piece in self.spoken for name, value in _piece(piece).items()}
+        return {
+            "id": told.get("id", ""),
+            "data": joined([piece.data for piece in self.spoken if piece.data]),
+            "transcript": self.transcript,
+            "expires_at": told.get("expires_at", 0),
+        }
 
     @property
     def logprobs(self) -> Json | None:
@@ -140,7 +173,11 @@ class Answer:
         if isinstance(event, Finished):
             self.finish, self.others = event.reason, event.others
             return None
-        delta = self.said.setdefault(event.choice, Message()).take(event)
+        message = self.said.setdefault(event.choice, Message())
+        if isinstance(event, Logprobs):
+            message.weigh(event)
+            return None
+        delta = message.take(event)
         return (event.choice, delta) if delta else None
 
     @property
@@ -150,8 +187,8 @@ class Answer:
 
     @property
     def whole_text(self) -> str:
-        """The text of the first answer, or what the model said instead."""
-        return self.first.whole_text or "".join(self.first.refusal)
+        """The text of the first answer, or what the model said or spoke instead."""
+        return self.first.words
 
     def finish_reason(self, choice: int = 0) -> str:
         """OpenAI's word for why the model ended; it has none for "other"."""
@@ -164,6 +201,26 @@ def logprobs_object(likely: Logprobs) -> Json | None:
     if not (likely.content or likely.refusal):
         return None
     return {"content": list(likely.content) or None, "refusal": list(likely.refusal) or None}
+
+
+def _piece(event: AudioDelta) -> Json:
+    told = {
+        "id": event.id,
+        "data": event.data,
+        "transcript": event.transcript,
+        "expires_at": event.expires_at,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def joined(pieces: Sequence[str]) -> str:
+    """Pieces of base64 as one: each may be padded for itself."""
+    if len(pieces) < 2:
+        return "".join(pieces)
+    try:
+        return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
+    except binascii.Error:
+        return "".join(pieces)
 
 
 def _whole_call(call: Json) -> Json:

@@ -12,6 +12,7 @@ from echo.completions.models import Models
 from echo.completions.service import CompletionService
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
+from echo.settings.model_access import Opened
 from storage.accounts.key_usage import KeyUsageRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository
@@ -26,6 +27,8 @@ class CompletionParts:
     providers: ProviderParts
     background: Background
     count_tokens: Callable[[str], int]
+    # What is open to a user, who is named by an id.
+    opened: Callable[[str], Opened]
 
 
 def build_completions(settings: Settings, database: Database, parts: CompletionParts) -> CompletionService:
@@ -44,7 +47,13 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         hold_seconds=limits.attempts * limits.first_seconds + limits.stream_seconds,
     )
     answering = Answering(
-        Models(parts.providers.registry, settings.providers, parts.accounts.keys, parts.accounts.users),
+        Models(
+            parts.providers.registry,
+            settings.providers,
+            parts.accounts.keys,
+            parts.accounts.users,
+            parts.opened,
+        ),
         parts.accounts.standing,
         parts.count_tokens,
         meter=meter,

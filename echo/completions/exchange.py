@@ -62,7 +62,7 @@ def said_in(turns: Sequence[Turn], answer: Message, count: Callable[[str], int])
     thought = "".join(answer.reasoning)
     if thought:
         growing.parts.append({"type": "think", "think": thought})
-    words = answer.whole_text or "".join(answer.refusal)
+    words = answer.words
     _add(growing, (*((Text(words),) if words else ()), *answer.tool_calls))
     return [*said, growing.said(count)]
 

@@ -10,6 +10,7 @@ from echo.providers.chat import (
     PictureAddress,
     Reasoning,
     Refusal,
+    SpokenBefore,
     Text,
     ToolCall,
     ToolResult,
@@ -62,6 +63,8 @@ def _read(message: Message, place: str, names: dict[str, str]) -> Turn | None:
         parts = [*_read_reasoning(message.get("reasoning_details") or ()), *parts]
         if refusal := message.get("refusal"):
             parts.append(Refusal(refusal))
+        if spoken := (message.get("audio") or {}).get("id"):
+            parts.append(SpokenBefore(spoken))
         return _turn("assistant", [*parts, *calls])
     if role in SYSTEM_ROLES:
         if not all(isinstance(part, Text) for part in parts):

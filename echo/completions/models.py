@@ -1,7 +1,7 @@
 """Which models a caller reaches, and which one a name means: `endpoint/model`, or a model that one endpoint has."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from echo.accounts.user_keys import KeyService
@@ -10,6 +10,7 @@ from echo.errors import ApiError, NotFound
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
+from echo.settings.model_access import EVERYTHING, Opened
 from storage.accounts.users import UserRepository
 
 
@@ -25,13 +26,18 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Reach:
-    """What one caller reaches: what the user reaches, as far as the API key opens it."""
+    """What one caller reaches: what the user reaches, as far as it is open to the user and the API key opens it."""
 
     providers: Providers
     settings: Mapping[str, ProviderSettings]
     credentials: Mapping[str, Credentials | None]
     variables: Variables
     caller: Caller
+    opened: Opened = EVERYTHING
+
+    def may_ask(self, endpoint: str, model: str) -> bool:
+        """Whether a model is open to the caller; whether there is one is not asked."""
+        return self.caller.may_ask(endpoint, model) and self.opened.may_ask(endpoint, model)
 
     async def models(self) -> list[tuple[str, str]]:
         """Pairs of endpoint and model for everything for which there is a key."""
@@ -41,7 +47,7 @@ class Reach:
             (name, model)
             for name, models in zip(names, found, strict=True)
             for model in models
-            if self.caller.may_ask(name, model)
+            if self.may_ask(name, model)
         ]
 
     async def choose(self, wanted: str) -> Chosen:
@@ -50,7 +56,7 @@ class Reach:
         # The longest first: one endpoint's name may begin like another's.
         for endpoint in sorted(endpoints, key=len, reverse=True):
             model = wanted.removeprefix(f"{endpoint}/")
-            may_ask = self.caller.may_ask(endpoint, model)
+            may_ask = self.may_ask(endpoint, model)
             if may_ask and model in await self.providers[endpoint].models(self.credentials.get(endpoint)):
                 return self._chosen(endpoint, model)
         having = [endpoint for endpoint, model in await self.models() if model == wanted]
@@ -89,11 +95,17 @@ class Models:
         settings: Sequence[ProviderSettings],
         keys: KeyService,
         users: UserRepository,
+        opened: Callable[[str], Opened] = lambda _owner: EVERYTHING,
     ) -> None:
         self._providers = providers
+        self._opened = opened
         self._users = users
         self._settings = {each.name: each for each in settings}
         self._keys = keys
+
+    def may_ask(self, caller: Caller, endpoint: str, model: str) -> bool:
+        """Whether a model is open to the caller; whether there is one is not asked."""
+        return caller.may_ask(endpoint, model) and self._opened(caller.id).may_ask(endpoint, model)
 
     def reach_of(self, caller: Caller) -> Reach:
         """What the caller reaches; asks the database for the keys that the user has brought, and for the user."""
@@ -101,4 +113,5 @@ class Models:
         variables = Variables(lambda: self._users.get(caller.id))
         if any(each.is_personal for each in self._settings.values()):
             variables.read_user()
-        return Reach(self._providers, self._settings, credentials, variables, caller)
+        opened = self._opened(caller.id)
+        return Reach(self._providers, self._settings, credentials, variables, caller, opened)

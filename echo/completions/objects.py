@@ -82,7 +82,7 @@ def usage_object(usage: Usage) -> Json:
 
 def _written(answer: Answer) -> Iterator[str]:
     for said in answer.said.values():
-        yield said.whole_text or "".join(said.refusal)
+        yield said.words
         yield from (call.arguments for call in said.tool_calls)
 
 

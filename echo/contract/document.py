@@ -71,6 +71,8 @@ class Operation:
     pool: str
     rate_limits: tuple[str, ...]
     body_limit: str | None
+    # What the role of the caller must have: permissions by their types.
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def handler_name(self) -> str:
@@ -241,6 +243,7 @@ class _OperationCompiler:
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
             body_limit=raw.get("x-echo-body-limit"),
+            permissions={kind: tuple(names) for kind, names in raw.get("x-echo-permission", {}).items()},
         )
 
     def _body(self, raw: dict[str, Any]) -> Body | None:

@@ -1,6 +1,7 @@
 """Answers that are a file: whole, a range of it, or only that it has not changed (RFC 9110, sections 13 and 14)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import flask
@@ -21,8 +22,7 @@ def file_response(
 
     Raises `RangeNotSatisfiable` for a range behind its end.
     """
-    found = body.path.stat()
-    tag = etag(found)
+    size, tag = _size_and_tag(body)
     if is_same(asked, tag):
         return empty_response(304, {**headers, "ETag": tag})
     own = {
@@ -30,17 +30,26 @@ def file_response(
         "ETag": tag,
         "Accept-Ranges": "bytes",
         "Content-Type": body.content_type,
-        "Content-Length": str(found.st_size),
+        "Content-Length": str(size),
         "Content-Disposition": disposition("inline" if body.inline else "attachment", body.filename),
     }
     if asked["REQUEST_METHOD"] == "HEAD":
         # Not read: its length is known.
         return flask.Response([], status, own, direct_passthrough=True)
-    stream = FileWrapper(body.path.open("rb"), CHUNK_BYTES)
+    file = body.path.open("rb") if isinstance(body.path, Path) else body.path.open()
+    stream = FileWrapper(file, CHUNK_BYTES)
     response = flask.Response(stream, status, own, direct_passthrough=True)
     if "HTTP_RANGE" not in asked:
         return response
-    return _ranged(response, asked, found.st_size)
+    return _ranged(response, asked, size)
+
+
+def _size_and_tag(body: FileBody) -> tuple[int, str]:
+    if isinstance(body.path, Path):
+        found = body.path.stat()
+        return found.st_size, etag(found)
+    # A service's own tag may hold anything; what an entity tag may hold is in RFC 9110, section 8.8.3.
+    return body.path.size, f'"{quote(body.path.tag, safe="")}"'
 
 
 def _ranged(response: flask.Response, asked: Mapping[str, str], size: int) -> flask.Response:

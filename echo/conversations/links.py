@@ -83,10 +83,9 @@ class Links:
     ) -> Document:
         """Make a link to what a conversation has now, readable by everybody if the caller's role may do that.
 
-        Raises `Forbidden`, `NotFound`, `Conflict` (`already_shared`), `Unprocessable` (`nothing_to_share`,
+        Raises `NotFound`, `Conflict` (`already_shared`), `Unprocessable` (`nothing_to_share`,
         `too_many_of_a_kind`).
         """
-        self._access.demand(caller, PERMISSION, "CREATE")
         try:
             link = self._shares.prepare(
                 caller.id, conversation_id, target_id=target_id, with_files=with_files
@@ -101,8 +100,7 @@ class Links:
         return link
 
     def renew(self, caller: Caller, share_id: str, *, target_id: str | None, with_files: bool) -> Document:
-        """Let a link show what its conversation has now. Raises `Forbidden`, `NotFound`, `Unprocessable`."""
-        self._access.demand(caller, PERMISSION, "CREATE")
+        """Let a link show what its conversation has now. Raises `NotFound`, `Unprocessable`."""
         link = self._shares.get(caller.id, share_id)
         if "isPublic" in link:
             self._grant(caller, link, public=link["isPublic"] is not False)
@@ -161,7 +159,7 @@ class Links:
         media_type = served_type(str(record.get("type")))
         shown = inline and media_type in IMAGE_TYPES
         name = shown_name(str(record.get("filename", "")))
-        return FileBody(self._store.path(record), media_type, name, inline=shown)
+        return FileBody(self._store.find(record), media_type, name, inline=shown)
 
     def _grant(self, caller: Caller, link: Mapping[str, Any], *, public: bool) -> None:
         expires_at = link.get("expiredAt")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from echo.doctor.clouds import check_clouds
 from echo.doctor.configuration import check_keys, check_provider_keys, check_settings, read_all
 from echo.doctor.databases import check_database, check_second_factors
 from echo.doctor.directories import check_data_dir, check_librechat_dir
@@ -20,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     check_provider_keys,
     check_data_dir,
     check_librechat_dir,
+    check_clouds,
     check_web_client,
     check_database,
     check_second_factors,

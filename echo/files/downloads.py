@@ -22,4 +22,4 @@ def download(store: FileStore, record: Mapping[str, Any]) -> Download:
     text = record.get("text")
     if record.get("source") == "text" and isinstance(text, str):
         return text, 200, {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
-    return FileBody(store.path(record), served_type(str(record.get("type"))), name)
+    return FileBody(store.find(record), served_type(str(record.get("type"))), name)

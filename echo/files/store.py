@@ -1,43 +1,52 @@
-"""The place on disk where users' files lie, under names that Echo makes up."""
+"""Where users' files lie, under names that Echo makes up: on the disk, or in a service."""
 
 import os
-import re
-import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import structlog
 
-from echo.errors import NotFound, PayloadTooLarge, Unprocessable
-from echo.files.disk import probe_all
+from echo.errors import ApiError, NotFound, PayloadTooLarge, Unprocessable
+from echo.files.cloud import Cloud, CloudObject
+from echo.files.cloud.keys import key_of
 from echo.files.images import Dimensions, measure
-from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, unsupported
+from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, served_type, unsupported
+from echo.files.local import IMAGES, LEFTOVER_SECONDS, LIBRECHAT_PLACES, UPLOADS, LocalFiles, check_owner
 from echo.files.names import path_name, shown_name
-from echo.files.owner_directories import Removed, remove_directories
-from echo.files.writing import PARTIAL_SUFFIX, make_directory, write_file
+from echo.files.owner_directories import Removed
 from echo.handling.upload import Upload
+from echo.settings.cloud import CLOUDFRONT, LOCAL, S3, CloudSettings
 from storage.core.errors import Uncertain
+
+__all__ = ["IMAGES", "LEFTOVER_SECONDS", "LIBRECHAT_PLACES", "UPLOADS", "FileStore", "Kept", "StoredFile"]
 
 log = structlog.get_logger(__name__)
 
-# Longer than any upload takes, so that the leftovers of a killed process are told from the work of a living one.
-LEFTOVER_SECONDS = 24 * 3600
-UPLOADS, IMAGES = "uploads", "images"
-# Where LibreChat has them, below its own directory; its compose file keeps both beside itself.
-LIBRECHAT_PLACES: Mapping[str, tuple[str, ...]] = {
-    UPLOADS: ("uploads",),
-    IMAGES: ("client/public/images", "images"),
-}
-MAX_PATH_PART_BYTES = 255
+# LibreChat's, and Echo's: where there may be something of a user's in a service.
+AVATARS = "avatars"
+CLOUD_PLACES = (IMAGES, UPLOADS, AVATARS)
+_AVATARS = ("avatar-*", "agent-*-avatar-*")
 
-_OWNER = re.compile(r"[0-9a-f]{24}")
-_FILEPATH = re.compile(rf"/(?P<place>{UPLOADS}|{IMAGES})/(?P<owner>{_OWNER.pattern})/(?P<name>[^/\x00]+)")
+
+@dataclass(frozen=True)
+class Kept:
+    """Where bytes were put: the fields of a record that say it."""
+
+    filepath: str
+    source: str = LOCAL
+    key: str | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """By LibreChat's names. It looks for a key in S3 only."""
+        found = {"filepath": self.filepath, "source": self.source}
+        return {**found, "storageKey": self.key} if self.source == S3 and self.key else found
 
 
 @dataclass(frozen=True)
@@ -46,10 +55,15 @@ class StoredFile:
 
     file_id: str
     filename: str
-    filepath: str
+    kept: Kept
     bytes: int
     type: str
     dimensions: Dimensions | None
+
+    @property
+    def filepath(self) -> str:
+        """Where it is, as the record says it."""
+        return self.kept.filepath
 
     @property
     def record(self) -> dict[str, Any]:
@@ -58,23 +72,22 @@ class StoredFile:
         return {
             "file_id": self.file_id,
             "filename": self.filename,
-            "filepath": self.filepath,
             "object": "file",
             "bytes": self.bytes,
             "type": self.type,
-            "source": "local",
             "context": "message_attachment",
             "usage": 0,
             "embedded": False,
+            **self.kept.fields,
             **({"width": size.width, "height": size.height} if size else {}),
         }
 
 
 class FileStore:
-    """Keeps, finds and removes files below `root`, in `uploads/<owner>/` and `images/<owner>/`.
+    """Keeps, finds and removes files: below `root` (see `LocalFiles`), or in `clouds`, by LibreChat's `source`.
 
-    `max_bytes` limits each file, `max_pixels` each picture; only `media_types` are kept. `librechat` is the directory
-    of a LibreChat, whose files are found where it put them; new ones never go there.
+    `max_bytes` limits each file, `max_pixels` each picture; only `media_types` are kept. `goes` says where new files
+    go. Every method raises `ServiceUnavailable` (`file_service_failed`) where the service that it needs fails.
     """
 
     def __init__(
@@ -85,17 +98,20 @@ class FileStore:
         max_pixels: int,
         media_types: Set[str] = ALLOWED_TYPES,
         librechat: Path | None = None,
+        clouds: Mapping[str, Cloud] | None = None,
+        goes: CloudSettings | None = None,
     ) -> None:
-        self._root = root
+        self._local = LocalFiles(root, librechat)
+        self._clouds = dict(clouds or {})
+        self._goes = goes or CloudSettings()
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._media_types = media_types
-        self._places: Mapping[str, tuple[Path, ...]] = {
-            place: (root / place, *(librechat / path for path in LIBRECHAT_PLACES[place] if librechat))
-            for place in (UPLOADS, IMAGES)
-        }
-        self._swept = False
-        self._sweeping = threading.Lock()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What `source` says of files that are to be had here, beside those on the disk and in the database."""
+        return (*self._clouds, CLOUDFRONT) if S3 in self._clouds else tuple(self._clouds)
 
     @contextmanager
     def received(self, owner: str, upload: Upload, *, image: bool = False) -> Iterator[StoredFile]:
@@ -114,93 +130,145 @@ class FileStore:
             raise
 
     def save(self, owner: str, upload: Upload, *, image: bool = False) -> StoredFile:
-        """Keep an upload; `image` asks for a picture. When this returns, the file is on the disk for good.
+        """Keep an upload; `image` asks for a picture. When this returns, the file is there for good.
 
         Raises, and leaves nothing behind: `Unprocessable` (`empty_file`), `PayloadTooLarge` (also
         `image_too_large`), `UnsupportedMediaType` (`unsupported_file`), `OSError` when the disk fails.
         """
-        self._sweep_once()
+        self._local.sweep_once()
         size = self.check_size(upload.stream)
         name = shown_name(upload.filename)
         media_type, dimensions = self._examine(upload.stream, name, image=image)
         file_id = str(uuid.uuid4())
         # A picture lies where LibreChat's client looks for it, under the name that LibreChat would give it.
         place, named = (IMAGES, f"{file_id}__{path_name(name, media_type)}") if image else (UPLOADS, file_id)
-        self._write(upload.stream, place, owner, named)
-        return StoredFile(file_id, name, f"/{place}/{owner}/{named}", size, media_type, dimensions)
+        to = _Place(self._goes.image if image else self._goes.document, place, owner, named, media_type, name)
+        return StoredFile(file_id, name, self._keep(upload.stream, to), size, media_type, dimensions)
 
-    def keep_picture(self, owner: str, name: str, content: bytes) -> str:
-        """Keep a picture that Echo made itself, under this name; its `filepath`. Raises `OSError`."""
-        self._write(BytesIO(content), IMAGES, owner, name)
-        return f"/{IMAGES}/{owner}/{name}"
+    def keep_picture(self, owner: str, name: str, content: bytes) -> Kept:
+        """Keep a picture of a user or an agent that Echo made itself, under this name. Raises `OSError`."""
+        place = _Place(self._goes.avatar, IMAGES, owner, name, "image/png", name)
+        return self._keep(BytesIO(content), place)
+
+    def keep_copy(self, stream: BinaryIO, record: Mapping[str, Any], source: str, key: str) -> Kept:
+        """Keep the bytes of a record at another place: under this key in a service, or at that path on the disk."""
+        place, owner, name = key.split("/", 2)
+        kind, shown = str(record.get("type")), shown_name(str(record.get("filename", "")))
+        return self._keep(stream, _Place(source, place, owner, name, kind, shown))
 
     def remove_pictures(self, owner: str, pattern: str, *, but: str) -> None:
         """Remove the owner's pictures of Echo's whose names fit a pattern of the shell's, all `but` one."""
-        if not _OWNER.fullmatch(owner):
-            raise ValueError("an owner is named by 24 hexadecimal digits")
-        for path in (self._root / IMAGES / owner).glob(pattern):
-            if path.name != but:
-                path.unlink(missing_ok=True)
+        self._local.remove_pictures(owner, pattern, but=but)
+        if cloud := self._clouds.get(self._goes.avatar):
+            prefix = f"{IMAGES}/{owner}/"
+            names = [key.removeprefix(prefix) for key, _ in cloud.list(prefix)]
+            for name in names:
+                if name != but and fnmatchcase(name, pattern):
+                    cloud.delete(prefix + name)
 
     def path(self, record: Mapping[str, Any]) -> Path:
-        """Where the file of a record lies; raises `NotFound` for one that is not here.
+        """Where on the disk the file of a record lies; as `LocalFiles.path`."""
+        return self._local.path(record)
 
-        The record may be LibreChat's. Whatever it holds, the answer is a plain file in its owner's own directory.
+    def find(self, record: Mapping[str, Any]) -> Path | CloudObject:
+        """The file of a record, wherever it is; raises `NotFound` for one that is not to be had.
+
+        The record may be LibreChat's. Whatever it holds, the file is one of its owner's own.
         """
-        place, owner, name = _split(record)
-        for base in self._places[place]:
-            if path := _file_in(base / owner, name):
-                return path
+        cloud = self._cloud_of(record)
+        if cloud is None:
+            return self.path(record)
+        key = key_of(record)
+        if key is None:
+            raise NotFound
+        return _found(cloud, key)
+
+    def find_picture(self, owner: str, name: str) -> Path | CloudObject:
+        """A picture that lies with a user's pictures under this name. Raises `NotFound`."""
+        record = {"user": owner, "filepath": f"/{IMAGES}/{owner}/{name}"}
+        try:
+            return self.path(record)
+        except NotFound:
+            if key_of(record) is None or "/" in name or not self._clouds:
+                raise
+        is_avatar = any(fnmatchcase(name, pattern) for pattern in _AVATARS)
+        for cloud in self._clouds.values():
+            for place in (IMAGES, AVATARS) if is_avatar else (IMAGES,):
+                try:
+                    return _found(cloud, f"{place}/{owner}/{name}")
+                except NotFound:
+                    continue
         raise NotFound
 
-    def delete(self, record: Mapping[str, Any]) -> None:
-        """Remove the file of a record; one that is not here is no error.
+    @contextmanager
+    def opened(self, record: Mapping[str, Any]) -> Iterator[BinaryIO]:
+        """The bytes of a record's file, to be read; raises as `find` does, and `OSError`."""
+        found = self.find(record)
+        with found.open("rb") if isinstance(found, Path) else found.open() as stream:
+            yield stream
 
-        Nor is one that the disk keeps, such as LibreChat's in a directory that is read only here: its record is gone,
-        and nobody reaches it any more. The log says so.
+    def sign(self, record: Mapping[str, Any]) -> str | None:
+        """An address at a service, good for a while; None where there is none. Raises `NotFound`."""
+        cloud, key = self._cloud_of(record), key_of(record)
+        if cloud is None:
+            return None
+        if key is None:
+            raise NotFound
+        return cloud.sign(key)
+
+    def delete_elsewhere(self, record: Mapping[str, Any]) -> None:
+        """Remove the file of a record from its service, if it is in one: before the record goes.
+
+        While the service fails, the record stays, and the user can do it again.
         """
-        try:
-            self.path(record).unlink(missing_ok=True)
-        except NotFound:
-            return
-        except OSError as error:
-            log.warning(
-                "a deleted file is still on the disk", filepath=record.get("filepath"), why=error.strerror
-            )
+        cloud, key = self._cloud_of(record), key_of(record)
+        if cloud is not None and key is not None:
+            cloud.delete(key)
 
-    def copy_to(self, record: Mapping[str, Any], owner: str) -> str | None:
-        """Copy the file of a record to another owner; the new `filepath`, None for one that is not here.
+    def delete(self, record: Mapping[str, Any]) -> None:
+        """Remove the file of a record that has gone, as `LocalFiles.delete`; the log says what a service keeps."""
+        try:
+            self.delete_elsewhere(record)
+        except ApiError as error:
+            log.warning("a deleted file is still in its service", source=record.get("source"), why=error.code)
+        self._local.delete(record)
+
+    def copy_to(self, record: Mapping[str, Any], owner: str) -> dict[str, str] | None:
+        """Copy the file of a record to another owner; where it is then, None for one that is not here.
 
         Raises `OSError`.
         """
+        name = str(uuid.uuid4())
+        kind, shown = served_type(str(record.get("type"))), shown_name(str(record.get("filename", "")))
         try:
-            path = self.path(record)
+            with self.opened(record) as stream:
+                place = _Place(self._goes.document, UPLOADS, owner, name, kind, shown)
+                return self._keep(stream, place).fields
         except NotFound:
             return None
-        name = str(uuid.uuid4())
-        with path.open("rb") as stream:
-            self._write(stream, UPLOADS, owner, name)
-        return f"/{UPLOADS}/{owner}/{name}"
 
     def delete_all(self, owner: str) -> Removed:
         """Remove all that lies in the owner's directories, recorded or not, and the directories. Raises `OSError`."""
-        if not _OWNER.fullmatch(owner):
-            raise ValueError("an owner is named by 24 hexadecimal digits")
-        # LibreChat puts files on their way through into `temp`.
-        uploads = [base / inner for base in self._places[UPLOADS] for inner in ("", "temp")]
-        return remove_directories(base / owner for base in (*uploads, *self._places[IMAGES]))
+        removed = self._local.delete_all(owner)
+        for cloud in self._clouds.values():
+            for place in CLOUD_PLACES:
+                for key, size in list(cloud.list(f"{place}/{owner}/")):
+                    cloud.delete(key)
+                    removed += Removed(1, size)
+        return removed
 
     def probe(self) -> None:
         """Write where uploads are written, and leave nothing; raises `OSError` where a file cannot be kept."""
-        probe_all(self._root / place for place in (UPLOADS, IMAGES))
+        self._local.probe()
+
+    def probe_clouds(self) -> None:
+        """Ask the services that new files go to."""
+        for source in self._goes.used:
+            next(self._clouds[source].list("echo-probe/"), None)
 
     def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:
-        """Remove what uploads of killed processes left half-written so long ago; the number of files."""
-        horizon = time.time() - older_than_seconds
-        old = [path for path in self._root.glob(f"*/*/.*{PARTIAL_SUFFIX}") if _modified_before(path, horizon)]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        """As `LocalFiles.remove_leftovers`."""
+        return self._local.remove_leftovers(older_than_seconds)
 
     def check_size(self, stream: BinaryIO) -> int:
         """The size of a file in bytes. Raises `Unprocessable` (`empty_file`), `PayloadTooLarge`."""
@@ -211,11 +279,9 @@ class FileStore:
             raise PayloadTooLarge(f"Files may have at most {self._max_bytes} bytes.")
         return size
 
-    def _sweep_once(self) -> None:
-        with self._sweeping:
-            if not self._swept:
-                self._swept = True
-                self.remove_leftovers()
+    def _cloud_of(self, record: Mapping[str, Any]) -> Cloud | None:
+        source = str(record.get("source"))
+        return self._clouds.get(S3 if source == CLOUDFRONT else source)
 
     def _examine(self, stream: BinaryIO, name: str, *, image: bool) -> tuple[str, Dimensions | None]:
         media_type = find_type(stream, name)
@@ -227,29 +293,30 @@ class FileStore:
             raise unsupported("Images must be GIF, JPEG, PNG or WebP.")
         return media_type, None
 
-    def _write(self, stream: BinaryIO, place: str, owner: str, name: str) -> None:
-        if not _OWNER.fullmatch(owner):
-            raise ValueError("an owner is named by 24 hexadecimal digits")
-        write_file(stream, make_directory(self._root, place, owner), name)
+    def _keep(self, stream: BinaryIO, to: "_Place") -> Kept:
+        check_owner(to.owner)
+        if to.source == LOCAL:
+            self._local.write(stream, to.place, to.owner, to.name)
+            return Kept(f"/{to.key}")
+        cloud = self._clouds[to.source]
+        filepath = cloud.put(to.key, stream, media_type=served_type(to.media_type), filename=to.filename)
+        return Kept(filepath, to.source, to.key)
 
 
-def _split(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The parts of a local `filepath`, `/<place>/<owner>/<name>`, whose owner is the record's."""
-    found = _FILEPATH.fullmatch(str(record.get("filepath")))
-    if found is None or found["owner"] != str(record.get("user")):
-        raise NotFound
-    return found["place"], found["owner"], found["name"]
+@dataclass(frozen=True)
+class _Place:
+    source: str
+    place: str
+    owner: str
+    name: str
+    media_type: str
+    filename: str
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.place}/{self.owner}/{self.name}")
 
 
-def _file_in(directory: Path, name: str) -> Path | None:
-    if name in (".", "..") or len(name.encode(errors="replace")) > MAX_PATH_PART_BYTES:
-        return None
-    path = directory / name
-    return path if path.is_file() and not path.is_symlink() else None
-
-
-def _modified_before(path: Path, moment: float) -> bool:
-    try:
-        return path.stat().st_mtime < moment
-    except FileNotFoundError:
-        return False
+def _found(cloud: Cloud, key: str) -> CloudObject:
+    head = cloud.head(key)
+    return CloudObject(cloud, key, head.size, head.tag)

@@ -33,6 +33,7 @@ from echo.contract.routes import Contracts
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
+from echo.http.permissions import Guard, PermissionMiddleware
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.http.reader import RequestReader
 from echo.settings import Settings
@@ -58,6 +59,7 @@ def build_application(
     *,
     pools: Pools,
     limiter: RateLimiter,
+    guard: Guard,
     security_map: SecurityMap,
     beside: Beside | None = None,
     lifespan: Any = None,
@@ -71,6 +73,7 @@ def build_application(
         partial(ContractGate, contracts=contracts, beside=beside),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
+        partial(PermissionMiddleware, guard=guard),
         partial(RequestReader, settings=settings, limiter=limiter),
         LifespanMiddleware,
     ]

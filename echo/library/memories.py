@@ -43,8 +43,8 @@ class Kept:
 class Memories:
     """What callers do with their memories.
 
-    Every method for a caller raises `echo.errors.Forbidden` where the role may not. An `agent_id` means the memories
-    of one agent instead of those that all chats share.
+    What the role must allow the contract says. An `agent_id` means the memories of one agent instead of those that
+    all chats share.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Memories:
 
     def list(self, caller: Caller) -> Kept:
         """All of the caller's, the last changed first."""
-        self._demand(caller, "READ")
         tokens = self._entries.tokens(caller.id)
         return Kept(
             self._entries.list(caller.id), tokens, self._settings.token_limit, self._settings.char_limit
@@ -75,7 +74,6 @@ class Memories:
         Raises `storage.core.errors.Conflict` for a key that is there, `InvalidRequest` for LibreChat's key for
         nothing, and `Unprocessable` for one that is too long or one too many.
         """
-        self._demand(caller, "CREATE")
         value = value.strip()
         tokens = self._measured(key, value)
         if self._entries.count(caller.id) >= MAX_MEMORIES:
@@ -89,7 +87,6 @@ class Memories:
         self, caller: Caller, key: str, value: str, *, new_key: str | None = None, agent_id: str | None = None
     ) -> Document:
         """A memory with another value, and another key if one is given; raises what `create` does, and `NotFound`."""
-        self._demand(caller, "UPDATE")
         value = value.strip()
         tokens = self._measured(new_key or key, value)
         more = tokens - int(self._entries.get(caller.id, key, agent_id).get("tokenCount") or 0)
@@ -101,12 +98,10 @@ class Memories:
 
     def delete(self, caller: Caller, key: str, agent_id: str | None = None) -> None:
         """Forget a memory; raises `NotFound`."""
-        self._demand(caller, "UPDATE")
         self._entries.delete(caller.id, key, agent_id)
 
     def prefer(self, caller: Caller, wanted: bool) -> bool:
         """Note whether the caller wants their chats to know the memories; what is noted."""
-        self._demand(caller, "OPT_OUT")
         self._users.prefer_memories(caller.id, wanted)
         return wanted
 
@@ -127,9 +122,6 @@ class Memories:
         if isinstance(preferences, Mapping) and preferences.get("memories") is False:
             return False
         return self._access.role_allows(user.get("role") or "USER", "MEMORIES", "USE")
-
-    def _demand(self, caller: Caller, permission: str) -> None:
-        self._access.demand(caller, "MEMORIES", "USE", permission)
 
     def _measured(self, key: str, value: str) -> int:
         if key == NOTHING:

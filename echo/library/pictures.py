@@ -7,11 +7,13 @@ from typing import Any
 from echo.agents.service import Agents
 from echo.errors import NotFound, PayloadTooLarge
 from echo.files import FileStore
+from echo.files.cloud.keys import shown_picture
 from echo.files.images import square
-from echo.files.store import IMAGES
+from echo.files.store import IMAGES, Kept
 from echo.handling.caller import Caller
 from echo.handling.file_body import FileBody
 from echo.handling.upload import Upload
+from echo.settings.cloud import S3
 from storage.accounts.users import UserRepository
 from storage.core.errors import NotFound as NotStored
 
@@ -49,8 +51,7 @@ class Pictures:
         media_type = TYPES.get(name.rpartition(".")[2].lower())
         if media_type is None or not (owner == caller.id or self._is_shown(caller, owner, name)):
             raise NotFound
-        path = self._store.path({"user": owner, "filepath": f"/{IMAGES}/{owner}/{name}"})
-        return FileBody(path, media_type, name, inline=True)
+        return FileBody(self._store.find_picture(owner, name), media_type, name, inline=True)
 
     def draw_avatar(self, caller: Caller, upload: Upload, *, chosen: bool) -> str:
         """Keep a picture of the caller; its address. `chosen` says that the caller has it from now on.
@@ -58,10 +59,13 @@ class Pictures:
         Earlier ones go. Raises `UnsupportedMediaType` and `PayloadTooLarge`.
         """
         name = f"avatar-{_milliseconds()}.png"
+        kept = self._draw(caller, upload, name)
         # LibreChat's form: by it its server knows that the user chose it, and that no other login may replace it.
-        address = f"{self._draw(caller, upload, name)}?manual={'true' if chosen else 'false'}"
+        # In S3 it reads a key in the address, which ends there.
+        said = "" if kept.source == S3 else f"?manual={'true' if chosen else 'false'}"
+        address = f"/{IMAGES}/{caller.id}/{name}{said}"
         if chosen:
-            self._users.set_avatar(caller.id, address)
+            self._users.set_avatar(caller.id, kept.filepath + said)
             self._store.remove_pictures(caller.id, "avatar-*.png", but=name)
         return address
 
@@ -69,12 +73,13 @@ class Pictures:
         """Give an agent a picture; the agent. Raises `NotFound`, `Forbidden`, and as `draw_avatar` does."""
         self._agents.check_change(caller, agent_id)
         name = f"agent-{agent_id}-avatar-{_milliseconds()}.png"
-        filepath = self._draw(caller, upload, name)
-        agent = self._agents.update(caller, agent_id, {"avatar": {"filepath": filepath, "source": "local"}})
+        kept = self._draw(caller, upload, name)
+        avatar = {"filepath": kept.filepath, "source": kept.source}
+        agent = self._agents.update(caller, agent_id, {"avatar": avatar})
         self._store.remove_pictures(caller.id, f"agent-{agent_id}-avatar-*.png", but=name)
         return agent
 
-    def _draw(self, caller: Caller, upload: Upload, name: str) -> str:
+    def _draw(self, caller: Caller, upload: Upload, name: str) -> Kept:
         if upload.size > MAX_AVATAR_BYTES:
             raise PayloadTooLarge(f"The picture may have at most {MAX_AVATAR_BYTES} bytes.")
         drawn = square(upload.stream, side=AVATAR_SIDE, max_pixels=self._max_pixels)
@@ -85,14 +90,18 @@ class Pictures:
         if _AVATAR.fullmatch(name):
             return self._avatar_of(owner) == address
         if found := _AGENT_AVATAR.fullmatch(name):
-            return self._agents.avatar(caller, found["agent"]) == address
+            return _shown(self._agents.avatar(caller, found["agent"])) == address
         return False
 
     def _avatar_of(self, owner: str) -> str:
         try:
-            return str(self._users.get(owner).get("avatar")).partition("?")[0]
+            return _shown(self._users.get(owner).get("avatar"))
         except NotStored:
             return ""
+
+
+def _shown(stored: object) -> str:
+    return shown_picture(stored) or str(stored).partition("?")[0]
 
 
 def _milliseconds() -> int:

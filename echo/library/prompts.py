@@ -51,8 +51,8 @@ class Deleted:
 class Prompts:
     """What callers do with prompts.
 
-    Every method raises `echo.errors.Forbidden` to a caller whose role may not, or who may see a group and not do
-    this with it, and `NotFound` for what does not exist or may not be seen.
+    Every method raises `echo.errors.Forbidden` to a caller who may see a group and not do this with it, and
+    `NotFound` for what does not exist or may not be seen. What the role must allow the contract says.
     """
 
     def __init__(
@@ -65,7 +65,6 @@ class Prompts:
 
     def create(self, caller: Caller, prompt: Document, group: Document) -> Made:
         """A new group with its first version, which is in use; raises `Unprocessable` for one too many."""
-        self._demand(caller, "CREATE")
         if self._groups.count(caller.id) >= MAX_GROUPS:
             raise Unprocessable(f"Nobody may have more than {MAX_GROUPS} prompts.", code="too_many_prompts")
         user = self._users.get(caller.id)
@@ -108,7 +107,6 @@ class Prompts:
     def _places(
         self, caller: Caller, name: str | None, category: str | None
     ) -> tuple[Sequence[Place], Mapping[StoredId, StoredId]]:
-        self._demand(caller)
         wanted = Wanted(
             name=name or None,
             category={EVERY: None, MINE: None, SHARED: None, NONE: "", "": None}.get(
@@ -139,28 +137,23 @@ class Prompts:
 
     def get(self, caller: Caller, group_id: str) -> Document:
         """One group with its version in use."""
-        self._demand(caller)
         group = self._group(caller, group_id, VIEW)
         return {**group, "productionPrompt": self._prompts.find(group.get("productionId"))}
 
     def update(self, caller: Caller, group_id: str, changes: Document) -> Document:
         """Change the named fields of a group."""
-        self._demand(caller, "CREATE")
         return self._groups.update(self._group(caller, group_id, EDIT)["_id"], changes)
 
     def delete(self, caller: Caller, group_id: str) -> None:
         """Delete a group with all versions and grants."""
-        self._demand(caller, "CREATE")
         self._delete(self._group(caller, group_id, DELETE)["_id"])
 
     def use(self, caller: Caller, group_id: str) -> int:
         """Count a use; how many there were."""
-        self._demand(caller)
         return self._groups.use(self._group(caller, group_id, VIEW)["_id"])
 
     def add_version(self, caller: Caller, group_id: str, prompt: Document) -> Document:
         """A new version, not in use yet; raises `Unprocessable` for one too many."""
-        self._demand(caller)
         group = self._group(caller, group_id, EDIT)["_id"]
         if self._prompts.count(group) >= MAX_VERSIONS:
             raise Unprocessable(
@@ -170,19 +163,16 @@ class Prompts:
 
     def list_versions(self, caller: Caller, group_id: str | None) -> Reading:
         """All versions of a group; without one, all that the caller wrote."""
-        self._demand(caller)
         if group_id is None:
             return self._prompts.list_own(caller.id)
         return self._prompts.list_group(self._group(caller, group_id, VIEW)["_id"])
 
     def get_version(self, caller: Caller, prompt_id: str) -> Document:
         """One version."""
-        self._demand(caller)
         return self._version(caller, prompt_id, VIEW)
 
     def put_in_production(self, caller: Caller, prompt_id: str) -> None:
         """Make a version the one in use."""
-        self._demand(caller, "CREATE")
         prompt = self._version(caller, prompt_id, EDIT)
         self._groups.put_in_production(prompt["groupId"], prompt["_id"])
 
@@ -191,7 +181,6 @@ class Prompts:
 
         Raises `NotFound` for a version of another group than the one that is named.
         """
-        self._demand(caller, "CREATE")
         prompt = self._version(caller, prompt_id, DELETE)
         group = prompt["groupId"]
         if group_id is not None and group_id != str(group):
@@ -203,9 +192,6 @@ class Prompts:
             return Deleted(str(group))
         self._groups.put_in_production(group, newest, instead_of=prompt["_id"])
         return Deleted(None)
-
-    def _demand(self, caller: Caller, *permissions: str) -> None:
-        self._access.demand(caller, "PROMPTS", "USE", *permissions)
 
     def _group(self, caller: Caller, group_id: str, needed: int) -> Document:
         self._access.require(caller, GROUP, group_id, needed)

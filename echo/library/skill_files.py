@@ -73,7 +73,7 @@ class SkillFiles:
         record = owned(self._files.get(skill["_id"], path))
         media_type = served_type(str(record["type"]))
         return FileBody(
-            self._store.path(record),
+            self._store.find(record),
             media_type if media_type in IMAGE_TYPES else BYTES,
             shown_name(str(record.get("filename", ""))),
         )
@@ -81,6 +81,7 @@ class SkillFiles:
     def delete(self, caller: Caller, skill_id: str, path: str) -> None:
         """Delete a file."""
         skill = self._skills.demanded(caller, skill_id, EDIT)["_id"]
+        self._store.delete_elsewhere(owned(self._files.get(skill, path)))
         self._store.delete(owned(self._files.delete(skill, path)))
         self._stored.note_files(skill, -1)
 
@@ -134,8 +135,7 @@ class SkillFiles:
             fields = {
                 "file_id": stored.file_id,
                 "filename": stored.filename,
-                "filepath": stored.filepath,
-                "source": "local",
+                **stored.kept.fields,
                 "mimeType": stored.type,
                 "bytes": stored.bytes,
                 "category": CATEGORIES.get(path.partition("/")[0], "other"),
@@ -149,7 +149,7 @@ class SkillFiles:
     def _shown(self, record: Mapping[str, Any]) -> Document:
         if record.get("isBinary") is True or isinstance(record.get("content"), str):
             return {"isBinary": record.get("isBinary") is True}
-        with self._store.path(owned(record)).open("rb") as file:
+        with self._store.opened(owned(record)) as file:
             content = file.read(MAX_SHOWN_BYTES + 1)
         if b"\x00" in content[:LOOKED_AT_BYTES]:
             return {"isBinary": True}

@@ -34,8 +34,8 @@ class SkillPage:
 class Skills:
     """What callers do with skills.
 
-    Every method raises `echo.errors.Forbidden` to a caller whose role may not, or who may see a skill and not do this
-    with it, and `NotFound` for what does not exist or may not be seen.
+    Every method raises `echo.errors.Forbidden` to a caller who may see a skill and not do this with it, and
+    `NotFound` for what does not exist or may not be seen. What the role must allow the contract says.
     """
 
     def __init__(
@@ -56,7 +56,6 @@ class Skills:
         self, caller: Caller, *, category: str | None, text: str | None, limit: int, cursor: str | None
     ) -> SkillPage:
         """One page of the skills that were shared with the caller, the last changed first; raises `BrokenCursor`."""
-        self._demand(caller)
         ids = self._access.accessible(caller, SKILL, VIEW)
         places = self._skills.places(ids, category=category, text=text)
         page, next_cursor = cut(places, cursor, limit, PAGE_BYTES)
@@ -73,7 +72,6 @@ class Skills:
         Raises `InvalidRequest` for a name that is reserved, `storage.core.errors.Conflict` for one that the caller
         has already, and `Unprocessable` for one too many.
         """
-        self._demand(caller, "CREATE")
         refuse_reserved(fields["name"])
         if self._skills.count(caller.id) >= MAX_SKILLS:
             raise Unprocessable(f"Nobody may have more than {MAX_SKILLS} skills.", code="too_many_skills")
@@ -89,12 +87,10 @@ class Skills:
 
     def get(self, caller: Caller, skill_id: str) -> Document:
         """One skill, all of it."""
-        self._demand(caller)
         return self._shown(self._skill(caller, skill_id, VIEW))
 
     def update(self, caller: Caller, skill_id: str, version: int, changes: Document) -> Document:
         """Change the named fields of a version; raises what `create` does, and `Conflict` for another version."""
-        self._demand(caller, "CREATE")
         if not changes:
             raise InvalidRequest(errors=(FieldError("body", "names nothing to change"),))
         if changes.get("name") is not None:
@@ -106,7 +102,6 @@ class Skills:
 
     def delete(self, caller: Caller, skill_id: str) -> None:
         """Delete a skill with its files and its grants."""
-        self._demand(caller, "CREATE")
         skill = self._skill(caller, skill_id, DELETE)["_id"]
         files = self._files.list_skill(skill)
         self._files.delete_skill(skill)
@@ -117,12 +112,10 @@ class Skills:
 
     def list_files(self, caller: Caller, skill_id: str) -> list[Document]:
         """What is known of the files of a skill."""
-        self._demand(caller)
         return self._files.list_skill(self._skill(caller, skill_id, VIEW)["_id"])
 
     def demanded(self, caller: Caller, skill_id: str, needed: int) -> Document:
         """A skill with which the caller may do this, as it is stored."""
-        self._demand(caller)
         return self._skill(caller, skill_id, needed)
 
     def states(self, caller: Caller) -> dict[str, bool]:
@@ -145,9 +138,6 @@ class Skills:
             return {}
         known = self._skills.existing(said) & set(self._access.accessible(caller, SKILL, VIEW))
         return {str(stored): state for stored, state in said.items() if stored in known}
-
-    def _demand(self, caller: Caller, *permissions: str) -> None:
-        self._access.demand(caller, "SKILLS", "USE", *permissions)
 
     def _skill(self, caller: Caller, skill_id: str, needed: int) -> Document:
         self._access.require(caller, SKILL, skill_id, needed)

@@ -64,7 +64,7 @@ class Uploads:
         """
         resource = _resource(purpose)
         if purpose.of_agent:
-            self._agents.expanded(caller, purpose.of_agent)
+            self._agents.check_change(caller, purpose.of_agent)
         more = {"context": "agents" if purpose.of_agent else "message_attachment"}
         if purpose.temp_id:
             more["temp_file_id"] = purpose.temp_id
@@ -99,7 +99,7 @@ class Uploads:
     def of_agent(self, caller: Caller, agent_id: str) -> Reading:
         """The files of an agent, without their texts, for who may change it; of others' there are none.
 
-        Raises `NotFound` for one that the caller may not see, `Forbidden` without the permission AGENTS.USE.
+        Raises `NotFound` for one that the caller may not see.
         """
         return self._files.of_agent_listed(self._agents.file_ids(caller, agent_id))
 
@@ -111,7 +111,10 @@ class Uploads:
             raise
 
     def _delete(self, owner: str, file_id: str) -> bool:
-        # The record first: a crash in between leaves bytes that nobody sees, not a record of bytes that are gone.
+        # On the disk the record first: a crash in between leaves bytes that nobody sees, not a record of bytes that
+        # are gone. A service may refuse: then the record stays, so that the user can try again.
+        if self._store.sources and (record := self._files.find(owner, file_id)):
+            self._store.delete_elsewhere(record)
         document = self._files.delete(owner, file_id)
         if document is not None:
             self._store.delete(document)

@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, fields
-from typing import Any
 
-from echo.completions.objects import Json
-from echo.completions.pulse import PULSE_SECONDS, Signal, with_pulse
-from echo.errors import Unprocessable
+from echo.completions.objects import SILENT, Json, error_frame, frame
+from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, with_pulse
+from echo.errors import FieldError, Unprocessable
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
+from echo.handling.failures import to_api_error
 from echo.handling.pending import Pending
 from echo.handling.upload import Upload
 from echo.programs.offers import Picked
@@ -20,8 +20,10 @@ from echo.providers.audio import (
     SpeechRequest,
     media_type_of,
     recording_errand,
-    speech_call,
+    speech_flow,
 )
+from echo.providers.dictation import dictation
+from echo.providers.errands import Flow, Sound
 from echo.providers.forms import FormFile
 from echo.speech.formats import suffix_of
 from echo.speech.transcriber import Transcriber
@@ -50,6 +52,7 @@ class Recorded(RecordingOptions):
 
     model: str
     upload: Upload
+    stream: bool = False
 
 
 class AudioService:
@@ -94,7 +97,7 @@ class AudioService:
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
-        if recorded.model == self._transcriber.model and caller.may_ask(OWN, recorded.model):
+        if recorded.model == self._transcriber.model and self._work.may_ask(caller, OWN, recorded.model):
             return self._own(recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
@@ -102,6 +105,8 @@ class AudioService:
         file = FormFile("file", name, "application/octet-stream", upload.stream, upload.size)
         texts = [recorded.prompt] if recorded.prompt else []
         job = self._work.job(caller, recorded.model, texts)
+        if recorded.stream:
+            return Pending(lambda: self._dictate(job, recorded, file))
 
         async def make() -> tuple[Json | str, int, Json]:
             made = await self._work.whole(job, lambda picked: written(picked, recorded, file))
@@ -109,8 +114,45 @@ class AudioService:
 
         return Pending(make)
 
+    async def _dictate(self, job: Job, recorded: Recorded, file: FormFile) -> tuple[EventStream, int, Json]:
+        frames = self._dictated(job, recorded, file)
+        # Up to the first event: what goes wrong before has a status of its own.
+        await anext(frames)
+        return EventStream(frames), 200, job.spending.headers
+
+    async def _dictated(self, job: Job, recorded: Recorded, file: FormFile) -> AsyncGenerator[bytes, None]:
+        """The frames, after an empty one as soon as the provider has begun, or a while has passed."""
+        async with (
+            self._work.begun(job) as (picked, refusal),
+            aclosing(picked.pour(dictation(picked.settings, as_request(picked, recorded, file)))) as events,
+            aclosing(with_pulse(events, PULSE_SECONDS, refusal)) as beats,
+        ):
+            first = await anext(beats, OVER)
+            yield b""
+            try:
+                event: Json | Signal = first
+                while event is not OVER:
+                    yield SILENT if isinstance(event, Signal) else self._told(job, event)
+                    event = await anext(beats, OVER)
+            except Exception as exc:
+                yield error_frame(to_api_error(exc))
+
+    @staticmethod
+    def _told(job: Job, event: Json) -> bytes:
+        job.spending.wrote(event.get("delta", ""))
+        if usage := event.get("usage"):
+            job.spending.told(usage["input_tokens"], usage["output_tokens"])
+        return frame(event)
+
     def _own(self, recorded: Recorded) -> Json | str:
         """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have."""
+        if recorded.stream:
+            reason = "is not something that the server's own speech recognition has"
+            raise Unprocessable(
+                "The server's own speech recognition has no streams.",
+                code="unsupported_parameter",
+                errors=(FieldError("stream", reason),),
+            )
         if recorded.operation == "translations" or recorded.format not in OWN_FORMATS:
             raise Unprocessable(
                 "The server's own speech recognition gives the text alone, as json or text.",
@@ -120,15 +162,18 @@ class AudioService:
         return {"text": text} if recorded.format == "json" else f"{text}\n"
 
 
-def spoken(picked: Picked, said: Said) -> Any:
+def spoken(picked: Picked, said: Said) -> Flow[Sound]:
     """How the endpoint is asked to say it."""
     request = SpeechRequest(picked.wanted, said.text, said.voice, said.format, said.speed, said.instructions)
-    return speech_call(picked.settings, request)
+    return speech_flow(picked.settings, request)
 
 
 async def written(picked: Picked, recorded: Recorded, file: FormFile) -> Json | str:
     """What the endpoint's provider understood."""
+    return await picked.ask(recording_errand(picked.settings, as_request(picked, recorded, file)))
+
+
+def as_request(picked: Picked, recorded: Recorded, file: FormFile) -> RecordingRequest:
+    """A recording as the endpoint's provider gets it."""
     options = {each.name: getattr(recorded, each.name) for each in fields(RecordingOptions)}
-    request = RecordingRequest(picked.wanted, file, **options)
-    errand = recording_errand(picked.settings, request)
-    return await picked.ask(errand)
+    return RecordingRequest(picked.wanted, file, **options)

@@ -1,7 +1,7 @@
 """Which models there are beside those that chat, and which one a name means."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,10 +9,8 @@ from echo.completions.models import Reach
 from echo.completions.objects import Json, model_object
 from echo.errors import NotFound
 from echo.providers.chat import Credentials
-from echo.providers.errands import Endpoint, Errand, Sound
+from echo.providers.errands import Endpoint, Errand, Flow
 from echo.providers.operations import Wanted
-from echo.providers.provider import Access
-from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
 T = TypeVar("T")
@@ -31,9 +29,9 @@ class Picked:
         """The model's answer."""
         return await self.endpoint.ask(errand, self.credentials)
 
-    def pour(self, call: Callable[[Access], Call]) -> AsyncGenerator[Sound, None]:
-        """The model's speech as it comes."""
-        return self.endpoint.pour(self.wanted.model, call, self.credentials)
+    def pour(self, flow: Flow[T]) -> AsyncGenerator[T, None]:
+        """The model's answer as it comes."""
+        return self.endpoint.pour(flow, self.credentials)
 
 
 class Offers:
@@ -90,7 +88,7 @@ class Offers:
 
     async def _has(self, reach: Reach, endpoint: str, model: str, *, keyless: bool = False) -> bool:
         """Whether the caller gets that model there; `keyless` is the answer where there is no key to ask with."""
-        if not reach.caller.may_ask(endpoint, model):
+        if not reach.may_ask(endpoint, model):
             return False
         return model in await self._models(reach, endpoint) if reach.has_key(endpoint) else keyless
 

@@ -58,6 +58,10 @@ class Work:
         """What the caller reaches; asks the database."""
         return self._models.reach_of(caller)
 
+    def may_ask(self, caller: Caller, endpoint: str, model: str) -> bool:
+        """Whether a model is open to the caller; whether there is one is not asked."""
+        return self._models.may_ask(caller, endpoint, model)
+
     def job(self, caller: Caller, model: str, texts: Sequence[str] = (), *, unreadable: bool = False) -> Job:
         """A request to be run; asks the database what the caller reaches."""
         return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)

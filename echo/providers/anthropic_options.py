@@ -18,7 +18,17 @@ from echo.providers.schemas import Rules, cut, flat
 
 # What Anthropic has not; what of it changes what an answer means is refused, the rest left out (`asked.MEANINGFUL`).
 MISSING = (
-    *("n", "logprobs", "top_logprobs", "logit_bias", "modalities", "seed", "prediction", "verbosity"),
+    *(
+        "n",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "modalities",
+        "audio",
+        "seed",
+        "prediction",
+        "verbosity",
+    ),
     *("frequency_penalty", "presence_penalty"),
 )
 # https://platform.claude.com/docs/en/build-with-claude/structured-outputs, on limitations of JSON schemas.

@@ -74,6 +74,7 @@ class Parameters:
     service_tier: str | None = None
     verbosity: str | None = None
     modalities: tuple[str, ...] = ()
+    audio: Mapping[str, Any] | None = None
     web_search_options: Mapping[str, Any] | None = None
 
     @property
@@ -109,7 +110,7 @@ _USUAL = (
 MEANINGFUL = frozenset(
     {
         *("tools", "tool_choice", "parallel_tool_calls", "response_format", "n", "logprobs", "top_logprobs"),
-        *("logit_bias", "modalities", "web_search_options"),
+        *("logit_bias", "modalities", "audio", "web_search_options"),
     }
 )
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from echo.providers.constants import MAX_TRANSCRIPT_BYTES
-from echo.providers.errands import Errand, read_json
+from echo.providers.errands import Errand, Flow, Sound, read_json, sounds
 from echo.providers.failures import unusable
 from echo.providers.forms import FormFile
 from echo.providers.operations import Wanted, operations_of
-from echo.providers.provider import Access
+from echo.providers.provider import VOICE, Access
 from echo.providers.transport import Call
 from echo.settings import ProviderSettings
 
-# As metrics and traces call it; speech that is made is `echo.providers.provider.VOICE`.
+# As metrics and traces call it; what comes as a stream has its names in `echo.providers.provider`.
 NAME = "speech"
 # The formats of speech that can be asked for, with what they are called.
 FORMATS: Mapping[str, str] = {
@@ -61,7 +61,7 @@ class SpeechRequest:
     instructions: str | None = None
 
 
-def speech_call(settings: ProviderSettings, request: SpeechRequest) -> Callable[[Access], Call]:
+def speech_flow(settings: ProviderSettings, request: SpeechRequest) -> Flow[Sound]:
     """How an endpoint is asked to speak. Raises `Unprocessable` (`not_offered`) where its provider does not."""
     operations = operations_of(settings, "speech")
     parameters = {
@@ -71,7 +71,11 @@ def speech_call(settings: ProviderSettings, request: SpeechRequest) -> Callable[
         "speed": request.speed,
         "instructions": request.instructions,
     }
-    return lambda access: operations.json("audio/speech", request.wanted, access, parameters)
+
+    def call(access: Access) -> Call:
+        return operations.json("audio/speech", request.wanted, access, parameters)
+
+    return Flow(VOICE, request.wanted.model, call, sounds)
 
 
 def media_type_of(said: str, asked: str) -> str:
@@ -105,6 +109,16 @@ def recording_errand(settings: ProviderSettings, request: RecordingRequest) -> E
 
     Raises `Unprocessable` (`not_offered`) where the provider takes no recordings.
     """
+    call = recording_call(settings, request)
+    if request.format in JSON_FORMATS:
+        return Errand(NAME, request.wanted.model, call, read_object, MAX_TRANSCRIPT_BYTES)
+    return Errand(NAME, request.wanted.model, call, _read_text, MAX_TRANSCRIPT_BYTES)
+
+
+def recording_call(
+    settings: ProviderSettings, request: RecordingRequest, *, stream: bool = False
+) -> Callable[[Access], Call]:
+    """The request itself. Raises as `recording_errand` does."""
     operations = operations_of(settings, "speech recognition")
     fields = [
         ("response_format", request.format),
@@ -112,21 +126,19 @@ def recording_errand(settings: ProviderSettings, request: RecordingRequest) -> E
         ("prompt", request.prompt),
         ("temperature", request.temperature),
         *(("timestamp_granularities[]", each) for each in request.granularities),
+        ("stream", "true" if stream else None),
     ]
-
-    def call(access: Access) -> Call:
-        return operations.form(f"audio/{request.operation}", request.wanted, access, fields, [request.file])
-
-    if request.format in JSON_FORMATS:
-        return Errand(NAME, request.wanted.model, call, _read_object, MAX_TRANSCRIPT_BYTES)
-    return Errand(NAME, request.wanted.model, call, _read_text, MAX_TRANSCRIPT_BYTES)
+    return lambda access: operations.form(
+        f"audio/{request.operation}", request.wanted, access, fields, [request.file]
+    )
 
 
 def _read_text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-def _read_object(content: bytes) -> dict[str, Any]:
+def read_object(content: bytes) -> dict[str, Any]:
+    """What is said in a recording, as an object. Raises `ProviderFailure`."""
     answer = read_json(content)
     text = answer.get("text") if isinstance(answer, dict) else None
     if not isinstance(text, str):

@@ -14,8 +14,9 @@ BUSY = "busy"
 def calling(provider: str, call: str, *, current: bool = True) -> Iterator[None]:
     """Count and trace a call of a provider from being asked to the end of its answer; what it raises passes through.
 
-    `call` says what for: "chat", "title", "models", "speech" (to text), "tts", "embeddings", "images". For a stream
-    it may enclose all of the stream, and is then not made `current`: another task may read on than began.
+    `call` says what for: "chat", "title", "models", "speech" (to text), "dictation" (the same as a stream), "tts",
+    "embeddings", "images". For a stream it may enclose all of the stream, and is then not made `current`: another
+    task may read on than began.
     """
     began = time.perf_counter()
     # What is neither an end nor an error is a cancellation: the client, or the server, has stopped it.

@@ -8,6 +8,7 @@ from echo.background import Background
 from echo.errors import ApiError
 from echo.providers.chat import ChatProvider, Providers
 from echo.settings import ProviderSettings
+from echo.settings.model_access import EVERYTHING, Opened
 
 # How long a client waits for lists of models; a provider that takes longer is asked to its end for the next client.
 LIST_SECONDS = 3.0
@@ -45,13 +46,16 @@ class Catalog:
         }
         self._models: Mapping[str, Models] = {each.name: each.models for each in settings}
 
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Every endpoint, available or not, in the configured order, with the models that are known by now."""
+    def endpoints(self, opened: Opened = EVERYTHING) -> tuple[Endpoint, ...]:
+        """Every endpoint, available or not, in the configured order, with the models that are known by now.
+
+        Only of what is open: an endpoint without anything is left out.
+        """
         return tuple(
             Endpoint(
                 name=each.name,
                 type="custom" if each.custom else each.type,
-                models=self._models[each.name],
+                models=opened.among(each.name, self._models[each.name]),
                 available=each.available,
                 order=order,
                 user_provides_key=each.user_provides_key,
@@ -60,10 +64,14 @@ class Catalog:
                 icon_url=each.icon_url,
             )
             for order, each in enumerate(self._settings)
+            if self._reached(each, opened)
         )
 
-    def models(self) -> dict[str, list[str]]:
-        """The models of every endpoint. Called in a thread; waits some seconds for providers, and never fails."""
+    def models(self, opened: Opened = EVERYTHING) -> dict[str, list[str]]:
+        """The open models of every endpoint that has some.
+
+        Called in a thread; waits some seconds for providers, and never fails.
+        """
         if self._listing:
             try:
                 # The providers have their own limit; this one is for an event loop that is late.
@@ -71,7 +79,16 @@ class Catalog:
             except (TimeoutError, ApiError):
                 listed = {}
             self._models = {**self._models, **listed}
-        return {name: list(models) for name, models in self._models.items()}
+        known = self._models
+        return {
+            each.name: list(opened.among(each.name, known[each.name]))
+            for each in self._settings
+            if self._reached(each, opened)
+        }
+
+    def _reached(self, settings: ProviderSettings, opened: Opened) -> bool:
+        known = self._models[settings.name]
+        return opened.reaches(settings.name, known, all_known=bool(known) or not settings.fetch_models)
 
     async def _list(self) -> dict[str, Models]:
         found = await asyncio.gather(*(self._ask(each) for each in self._listing.values()))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from echo.providers.asked import NamedTool, Parameters, ResponseFormat, Tool, ToolChoice
 from echo.providers.events import (
+    AudioDelta,
     Cited,
     Event,
     Finished,
@@ -26,6 +27,7 @@ from echo.providers.parts import (
     Reasoning,
     Refusal,
     Role,
+    SpokenBefore,
     Text,
     ToolCall,
     ToolResult,
@@ -82,6 +84,11 @@ class ChatRequest(Parameters):
     # For whom and in which conversation, by LibreChat's placeholders in the operator's headers; see `personal`.
     placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def set_names(self) -> frozenset[str]:
+        """See `Parameters`; who said something aloud before asks for the sound too."""
+        spoken = any(isinstance(part, SpokenBefore) for turn in self.turns for part in turn.parts)
+        return super().set_names() | ({"audio"} if spoken else set())
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -113,6 +120,7 @@ Providers = Mapping[str, ChatProvider]
 
 __all__ = [
     "Attachment",
+    "AudioDelta",
     "ChatProvider",
     "ChatRequest",
     "Citation",
@@ -134,6 +142,7 @@ __all__ = [
     "RefusalDelta",
     "ResponseFormat",
     "Role",
+    "SpokenBefore",
     "Text",
     "TextDelta",
     "Tool",

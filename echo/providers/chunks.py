@@ -6,7 +6,7 @@ from typing import Any
 from echo.providers.call_pieces import CallPieces
 from echo.providers.chat import Event, FinishReason, Usage
 from echo.providers.failures import of_error, unusable
-from echo.providers.likelihood import cited, logprobs_of
+from echo.providers.likelihood import cited, logprobs_of, spoken_aloud
 from echo.providers.reading import count, dig, finish_reason, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
 from echo.providers.streams import Reading
@@ -44,17 +44,24 @@ class ChunkReader(Reading):
 
     Of several `answers` that were asked for each is told. Otherwise only one choice counts: where the operator asks
     for `several`, the one of index 0, else the only one, whatever its index: text-generation-inference counts tokens
-    there. `tags` says that reasoning may be marked in the text.
+    there. `sounds` says that the answer may be spoken, `tags` says that reasoning may be marked in the text.
     """
 
     def __init__(
-        self, *, several: bool = False, answers: int = 1, logprobs: bool = False, tags: bool = False
+        self,
+        *,
+        several: bool = False,
+        answers: int = 1,
+        logprobs: bool = False,
+        tags: bool = False,
+        sounds: bool = False,
     ) -> None:
         super().__init__()
         self._several = several
         self._answers = answers
         self._logprobs = logprobs
         self._tags = tags
+        self._sounds = sounds
         self._choices: dict[int, _Choice] = {}
         self._reasons: dict[int, FinishReason] = {}
 
@@ -87,6 +94,9 @@ class ChunkReader(Reading):
             self.reason = reason if index == 0 else self.reason
             if len(self._reasons) >= self._answers:
                 self._settle()
+        if self._sounds:
+            for said in (choice.get("delta"), choice.get("message")):
+                events += spoken_aloud(dig(said, "audio"), index)
         if self._logprobs and (likely := logprobs_of(choice.get("logprobs"), index)):
             events.append(likely)
         return events

@@ -24,6 +24,8 @@ MAX_DIMENSIONS = 65_536
 MAX_TRANSCRIPT_BYTES = 8 * MIB
 MAX_PICTURES_BYTES = 64 * MIB
 MAX_SOUND_BYTES = 64 * MIB
+# In base64.
+MAX_SPOKEN_CHARS = 86 * MIB
 ERROR_SECONDS = 2.0
 # What may still come after the reason for which the model ended: the usage, and the end itself.
 ENDING_SECONDS = 5.0

@@ -13,8 +13,8 @@ from echo.providers.chat import ChatProvider, Credentials
 from echo.providers.constants import MAX_SOUND_BYTES
 from echo.providers.failures import ProviderFailure, unusable
 from echo.providers.models import ModelList
-from echo.providers.provider import VOICE, Access, Dialect, HttpProvider
-from echo.providers.transport import Call, Transport
+from echo.providers.provider import Access, Dialect, HttpProvider
+from echo.providers.transport import Body, Call, Transport
 from echo.settings import ProviderSettings
 
 T = TypeVar("T")
@@ -42,6 +42,16 @@ class Errand(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Flow(Generic[T]):
+    """One request that is answered piece by piece; `read` makes the pieces of the body as it comes."""
+
+    name: str
+    model: str
+    call: Callable[[Access], Call]
+    read: Callable[[Body], AsyncGenerator[T, None]]
+
+
+@dataclass(frozen=True)
 class Sound:
     """A piece of speech, and what the provider calls it."""
 
@@ -55,10 +65,8 @@ class Endpoint(ChatProvider, Protocol):
     async def ask(self, errand: Errand[T], credentials: Credentials | None = None) -> T:
         """The answer of a model; what fails for a moment is tried again."""
 
-    def pour(
-        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
-    ) -> AsyncGenerator[Sound, None]:
-        """A model's speech as it comes; closing it ends the provider's work."""
+    def pour(self, flow: Flow[T], credentials: Credentials | None = None) -> AsyncGenerator[T, None]:
+        """A model's answer as it comes; closing it ends the provider's work."""
 
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """Every model that the provider lists, whatever for; empty where it does not tell. Never fails."""
@@ -87,38 +95,26 @@ class HttpEndpoint(HttpProvider):
                 return errand.read(content)
             return await asyncio.to_thread(errand.read, content)
 
-    async def pour(
-        self, model: str, call: Callable[[Access], Call], credentials: Credentials | None = None
-    ) -> AsyncGenerator[Sound, None]:
+    async def pour(self, flow: Flow[T], credentials: Credentials | None = None) -> AsyncGenerator[T, None]:
         """See `Endpoint`."""
-        tries, begun = self._tries(model, credentials, call), False
-        with self._asking(VOICE):
+        tries, begun = self._tries(flow.model, credentials, flow.call), False
+        with self._asking(flow.name):
             while True:
                 try:
-                    async with aclosing(self._sounds(tries.call)) as sounds:
-                        async for sound in sounds:
+                    async with (
+                        self._transport.stream(tries.call, events=False) as body,
+                        aclosing(flow.read(body)) as pieces,
+                    ):
+                        async for piece in pieces:
                             begun = True
                             tries.worked()
-                            yield sound
+                            yield piece
                     return
                 except ProviderFailure as failure:
                     if begun:
                         tries.broke_off(failure)
                         raise
                     await tries.again(failure)
-
-    async def _sounds(self, call: Call) -> AsyncGenerator[Sound, None]:
-        left = MAX_SOUND_BYTES
-        async with self._transport.stream(call, events=False) as body:
-            if not body.content_type.startswith(SOUND):
-                raise unusable("no_sound")
-            while chunk := await body.read():
-                left -= len(chunk)
-                if left < 0:
-                    raise unusable("too_large")
-                yield Sound(body.content_type, chunk)
-        if left == MAX_SOUND_BYTES:
-            raise unusable("no_answer")
 
     async def offered(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """See `Endpoint`."""
@@ -134,6 +130,20 @@ class HttpEndpoint(HttpProvider):
     async def _fetch_all(self, call: Call) -> list[Any]:
         with self._asking("models"):
             return names_in(await self._transport.json(call))
+
+
+async def sounds(body: Body) -> AsyncGenerator[Sound, None]:
+    """Speech as it comes. Raises `ProviderFailure`."""
+    left = MAX_SOUND_BYTES
+    if not body.content_type.startswith(SOUND):
+        raise unusable("no_sound")
+    while chunk := await body.read():
+        left -= len(chunk)
+        if left < 0:
+            raise unusable("too_large")
+        yield Sound(body.content_type, chunk)
+    if left == MAX_SOUND_BYTES:
+        raise unusable("no_answer")
 
 
 def names_in(answer: Any) -> list[Any]:

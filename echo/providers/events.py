@@ -68,6 +68,20 @@ class Cited:
 
 
 @dataclass(frozen=True)
+class AudioDelta:
+    """A further piece of an answer that is spoken, in OpenAI's form: `data` in base64, each piece for itself.
+
+    `id` names the whole, by which a later request means it, until `expires_at` (seconds since 1970).
+    """
+
+    id: str | None = None
+    data: str = ""
+    transcript: str = ""
+    expires_at: int | None = None
+    choice: int = 0
+
+
+@dataclass(frozen=True)
 class Logprobs:
     """How likely the next tokens of the answer were, in OpenAI's form; those of a refusal apart."""
 
@@ -105,6 +119,7 @@ class Finished:
 
 Event = (
     TextDelta
+    | AudioDelta
     | ReasoningDelta
     | ReasoningSignature
     | RefusalDelta

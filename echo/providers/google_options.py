@@ -10,7 +10,7 @@ from echo.providers.schemas import Rules, cut
 
 MAX_STOPS = 5
 # What Gemini has not; what of it changes what an answer means is refused, the rest left out (`asked.MEANINGFUL`).
-MISSING = ("logit_bias", "modalities", "prediction", "verbosity", "service_tier")
+MISSING = ("logit_bias", "modalities", "audio", "prediction", "verbosity", "service_tier")
 # https://ai.google.dev/gemini-api/docs/structured-output, on JSON Schema; `parametersJsonSchema` takes the same.
 SCHEMAS = Rules(
     keywords=frozenset(

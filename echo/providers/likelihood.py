@@ -1,9 +1,9 @@
-"""What a provider tells beside the words, in OpenAI's form: how likely they were, and where they are from."""
+"""What a provider tells beside the words, in OpenAI's form: likelihoods, sources, sounds."""
 
 import math
 from typing import Any
 
-from echo.providers.events import Cited, Logprobs
+from echo.providers.events import AudioDelta, Cited, Logprobs
 from echo.providers.parts import Citation
 from echo.providers.reading import dig, text_at, whole_text_at
 
@@ -14,6 +14,19 @@ def logprobs_of(value: Any, choice: int) -> Logprobs | None:
     """How likely the tokens of a chunk were; None where it does not say."""
     content, refusal = (_with_others(dig(value, name)) for name in ("content", "refusal"))
     return Logprobs(content, refusal, choice) if content or refusal else None
+
+
+def spoken_aloud(value: Any, choice: int) -> list[AudioDelta]:
+    """A further piece of a spoken answer; none where nothing of it has come."""
+    expires = dig(value, "expires_at")
+    piece = AudioDelta(
+        text_at(value, "id") or None,
+        text_at(value, "data"),
+        whole_text_at(value, "transcript"),
+        expires if type(expires) is int else None,
+        choice,
+    )
+    return [piece] if piece != AudioDelta(choice=choice) else []
 
 
 def _with_others(value: Any) -> list[dict[str, Any]]:

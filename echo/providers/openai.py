@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from echo.providers.asked import MEANINGFUL, NamedTool, ResponseFormat, Tool, ToolChoice
@@ -18,6 +19,7 @@ from echo.settings import ProviderSettings
 
 OFFICIAL = "https://api.openai.com"
 MAX_STOPS = 4
+STREAMED_SOUND = "pcm16"
 # Models that reason take neither temperature nor top_p, stop or penalties: the API refuses the request.
 REASONING = re.compile(r"(?:.*/)?(?:o[1-9]\b|gpt-5(?!.*chat))")
 # Of those, the first ones do not let anybody say how much; all other models refuse to be told.
@@ -41,8 +43,12 @@ class OpenAIDialect:
         self._settings = settings
 
     def chat(self, request: ChatRequest, access: Access) -> Call:
-        """The request for a stream, with usage at its end."""
-        return self._call(request, access, stream=True)
+        """The request for a stream, with usage at its end.
+
+        Of sounds OpenAI streams one format alone; any other comes in one piece.
+        """
+        stream = not request.audio or request.audio.get("format") == STREAMED_SOUND
+        return replace(self._call(request, access, stream=stream), whole=not stream)
 
     def short(self, request: ChatRequest, access: Access) -> Call:
         """The request for one answer."""
@@ -99,6 +105,7 @@ class OpenAIDialect:
             "service_tier": request.service_tier,
             "verbosity": request.verbosity,
             "modalities": list(request.modalities) or None,
+            "audio": request.audio,
             "web_search_options": request.web_search_options,
         }
 
@@ -119,6 +126,7 @@ class OpenAIDialect:
             several=several,
             answers=request.n or 1,
             logprobs=bool(request.logprobs),
+            sounds="audio" in request.modalities,
             # OpenAI's own models say apart what they think, and mean such a mark as text.
             tags=not self.knows_models and self._settings.think_tags,
         )

@@ -13,6 +13,7 @@ from echo.providers.parts import (
     Part,
     PictureAddress,
     Refusal,
+    SpokenBefore,
     Text,
     ToolCall,
     ToolResult,
@@ -97,9 +98,11 @@ def _of_assistant(turn: Turn, manner: Manner, call_id: Callable[[str], str]) -> 
         texts, refusal = [*texts, Text(refusal)], ""
     calls = [_call(each, manner, call_id) for each in turn.calls]
     said = content_of(texts)
+    spoken = [part.id for part in turn.parts if isinstance(part, SpokenBefore)]
     return {
         "role": "assistant",
-        "content": said or (None if calls or refusal else ""),
+        "content": said or (None if calls or refusal or spoken else ""),
+        **({"audio": {"id": spoken[-1]}} if spoken else {}),
         **({"refusal": refusal} if refusal else {}),
         **({"tool_calls": calls} if calls else {}),
     }

@@ -32,7 +32,7 @@ def adjusted(parameters: Mapping[str, Any], settings: ProviderSettings) -> dict[
 
 def named(
     parameters: Mapping[str, Any], settings: ProviderSettings, *, needed: Iterable[str] = ()
-) -> dict[str, frozenset[str]]:
+) -> dict[str, Any]:
     """The names of parameters for `Call`: all, and those that are neither `needed` nor the operator's."""
     names = frozenset(parameters)
     return {"parameters": names, "optional": names.difference(needed, settings.add_parameters)}

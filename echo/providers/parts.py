@@ -84,6 +84,13 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class SpokenBefore:
+    """What a model has said aloud, by the name that its provider gave it."""
+
+    id: str
+
+
+@dataclass(frozen=True)
 class Citation:
     """A source that a model names for its text from `start` to `end`, in characters, as far as it says where."""
 
@@ -93,5 +100,7 @@ class Citation:
     end: int | None = None
 
 
-Part = Text | Reasoning | Attachment | PictureAddress | ToolCall | ToolResult | Refusal | Citation
+Part = (
+    Text | Reasoning | Attachment | PictureAddress | ToolCall | ToolResult | Refusal | SpokenBefore | Citation
+)
 Role = Literal["user", "assistant", "tool", "system"]

@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import structlog
@@ -18,14 +18,15 @@ from echo.providers.models import ModelList
 from echo.providers.retries import Attempts, Tries
 from echo.providers.sites import Access, Sites
 from echo.providers.streams import EventReader, read_answer
-from echo.providers.transport import Call, Transport
+from echo.providers.transport import Body, Call, Transport
+from echo.providers.whole import WholeBody, whole_body
 from echo.settings import AzureDeployment, ProviderSettings
 
 log = structlog.get_logger(__name__)
 
-CHAT, VOICE = "chat", "tts"
+CHAT, VOICE, DICTATION = "chat", "tts", "dictation"
 # What comes as a stream, which another task may read on than began.
-STREAMED = (CHAT, VOICE)
+STREAMED = (CHAT, VOICE, DICTATION)
 # What can stand in a header; a key with a line break in it would be two headers.
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
@@ -136,12 +137,20 @@ class HttpProvider:
     async def _events(self, call: Call, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """One attempt. Ends with `Finished`, or raises `ProviderFailure`."""
         async with (
-            self._transport.stream(call) as body,
+            self._body(call) as body,
             aclosing(read_answer(body, self._dialect.reader(request), tools=bool(request.tools))) as events,
         ):
             async for event in events:
                 yield event
             await body.drain()
+
+    @asynccontextmanager
+    async def _body(self, call: Call) -> AsyncIterator[Body | WholeBody]:
+        if call.whole:
+            yield await whole_body(self._transport, call)
+            return
+        async with self._transport.stream(call) as body:
+            yield body
 
     def _access(self, credentials: Credentials | None) -> Access:
         """Where to and with which key to ask for what is the same for all keys."""

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from echo.providers.chat import (
+    AudioDelta,
     Event,
     Finished,
     FinishReason,
@@ -13,11 +14,12 @@ from echo.providers.chat import (
     TextDelta,
     ToolCallDelta,
 )
-from echo.providers.constants import MAX_PARTS, MAX_TEXT_CHARS
+from echo.providers.constants import MAX_PARTS, MAX_SPOKEN_CHARS, MAX_TEXT_CHARS
 from echo.providers.failures import ProviderFailure, unusable, without_answer
 from echo.providers.reading import Joiner, finish_reason
 from echo.providers.sse import EventParser, ServerEvent, TooLarge
 from echo.providers.transport import Body
+from echo.providers.whole import WholeBody
 
 # OpenAI's mark of the end. Proxies add it to the streams of other providers as well, or in the place of theirs.
 DONE = b"[DONE]"
@@ -96,6 +98,7 @@ class Measure:
 
     def __init__(self) -> None:
         self._left = MAX_TEXT_CHARS
+        self._spoken = MAX_SPOKEN_CHARS
         self._parts = MAX_PARTS
         # By answer: where several were asked for, their pieces come in turns.
         self._kinds: dict[int, type[Event]] = {}
@@ -114,6 +117,10 @@ class Measure:
 
     def take(self, event: Event) -> None:
         """Count an event, before it is passed on."""
+        if isinstance(event, AudioDelta):
+            self._spoken -= len(event.data)
+            self._left -= len(event.transcript)
+            self.answered = self.answered or bool(event.data)
         if not isinstance(event, TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta):
             return
         is_call, begins = isinstance(event, ToolCallDelta), self._kinds.get(event.choice) is not type(event)
@@ -134,11 +141,13 @@ class Measure:
 
     def check(self) -> None:
         """Called after each piece of the body: what has come with it was still passed on."""
-        if self._left < 0:
+        if self._left < 0 or self._spoken < 0:
             raise unusable("too_large")
 
 
-async def read_answer(body: Body, reader: EventReader, *, tools: bool = False) -> AsyncGenerator[Event, None]:
+async def read_answer(
+    body: Body | WholeBody, reader: EventReader, *, tools: bool = False
+) -> AsyncGenerator[Event, None]:
     """The events of one answer, `Finished` the last. Raises `ProviderFailure`.
 
     `tools` says whether the model was offered any: where it was not, its calls are passed over.
@@ -175,7 +184,7 @@ def _reason(told: FinishReason, *, called: bool) -> FinishReason:
 
 
 async def _events(
-    body: Body, reader: EventReader, measure: Measure, *, tools: bool
+    body: Body | WholeBody, reader: EventReader, measure: Measure, *, tools: bool
 ) -> AsyncGenerator[Event, None]:
     parser = EventParser()
     while not reader.done and (chunk := await body.read(ending=reader.finish is not None)):

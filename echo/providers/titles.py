@@ -9,6 +9,7 @@ from echo.errors import ApiError
 from echo.providers.chat import ChatRequest, Credentials, Providers, Turn
 from echo.providers.title_text import clean, title_in
 from echo.settings import ProviderSettings
+from echo.settings.model_access import EVERYTHING, Opened
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class TitleService:
         model: str | None = None,
         credentials: Credentials | None = None,
         placeholders: Mapping[str, str] | None = None,
+        opened: Opened = EVERYTHING,
     ) -> str:
         """A short title of one line.
 
@@ -54,13 +56,14 @@ class TitleService:
         nobody else: who was not chosen is not told what was said. Only without an endpoint it is the first that the
         server has a key for. Where titles are off, nobody is asked. The model is the one that the operator names for
         titles, else the conversation's own `model`, as in LibreChat; only without one it is the endpoint's first.
-        `placeholders` fill in the operator's headers, as in the request for the answer.
+        `placeholders` fill in the operator's headers, as in the request for the answer. An endpoint of which nothing
+        is `opened` is not asked, nor is a model that is not, unless the operator has named it for titles.
         """
-        chosen = self._choose(endpoint, credentials)
+        chosen = self._choose(endpoint, credentials, opened)
         if chosen is not None:
             own = bool(endpoint)
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
-            request = self._request(chosen, excerpt, model if own else None, placeholders or {})
+            request = self._request(chosen, excerpt, model if own else None, placeholders or {}, opened)
             asked = await self._ask(chosen, request, credentials if own else None) if request else ""
             if title := title_in(asked, MAX_TITLE):
                 return title
@@ -76,6 +79,7 @@ class TitleService:
         model: str | None = None,
         credentials: Credentials | None = None,
         placeholders: Mapping[str, str] | None = None,
+        opened: Opened = EVERYTHING,
     ) -> str:
         """The same for a thread, which waits for no longer than a provider may take.
 
@@ -84,7 +88,8 @@ class TitleService:
         """
 
         async def title() -> str:
-            asked = model if await self._offers(endpoint, model, credentials) else None
+            offered = endpoint and model and opened.may_ask(endpoint, model)
+            asked = model if offered and await self._offers(endpoint, model, credentials) else None
             return await self.title_for(
                 first_user_message,
                 first_answer,
@@ -92,6 +97,7 @@ class TitleService:
                 model=asked,
                 credentials=credentials,
                 placeholders=placeholders,
+                opened=opened,
             )
 
         try:
@@ -99,18 +105,29 @@ class TitleService:
         except (TimeoutError, ApiError):
             return made_of(first_user_message)
 
-    def _choose(self, endpoint: str | None, credentials: Credentials | None) -> ProviderSettings | None:
-        asked = ((name, each) for name, each in self._settings.items() if name not in self._silent)
+    def _choose(
+        self, endpoint: str | None, credentials: Credentials | None, opened: Opened
+    ) -> ProviderSettings | None:
+        asked = (
+            (name, each)
+            for name, each in self._settings.items()
+            if name not in self._silent and opened.reaches(name, each.models, all_known=not each.fetch_models)
+        )
         if not endpoint:
             return next((each for _, each in asked if each.available), None)
         own = dict(asked).get(endpoint)
         return own if own is not None and (own.available or credentials is not None) else None
 
     def _request(
-        self, chosen: ProviderSettings, excerpt: str, model: str | None, placeholders: Mapping[str, str]
+        self,
+        chosen: ProviderSettings,
+        excerpt: str,
+        model: str | None,
+        placeholders: Mapping[str, str],
+        opened: Opened,
     ) -> ChatRequest | None:
         named = chosen.title_model if chosen.title_model != CURRENT_MODEL else None
-        wanted = named or model or next(iter(chosen.models), None)
+        wanted = named or model or next(iter(opened.among(chosen.name, chosen.models)), None)
         if not wanted:
             return None
         turns = [Turn.of_text("user", excerpt)]

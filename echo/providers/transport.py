@@ -43,6 +43,7 @@ USER_AGENT = f"echo-api/{__version__}"
 class Call:
     """A request to a provider; its `body` is sent as JSON or is a `Form`; `guarded` if its URL is a user's own.
 
+    `whole` asks for an answer in one piece in place of a stream.
     `parameters` are the names of all that steers the answer, `optional` those of them that it may do without.
     """
 
@@ -53,6 +54,7 @@ class Call:
     model: str = ""
     parameters: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
+    whole: bool = False
 
 
 class Transport:

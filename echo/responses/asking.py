@@ -30,6 +30,7 @@ class Asked:
     previous: str | None = None
     truncates: bool = False
     summarized: bool = False
+    background: bool = False
 
     @property
     def kept(self) -> bool:
@@ -47,7 +48,7 @@ class ResponseObject:
             "object": "response",
             "created_at": int(time.time()),
             "model": asked.model,
-            "background": False,
+            "background": asked.background,
             "instructions": asked.instructions,
             "previous_response_id": asked.previous,
             "store": asked.kept,

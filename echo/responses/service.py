@@ -15,15 +15,20 @@ from echo.completions.contents import refused
 from echo.completions.exchange import said_in
 from echo.completions.keeping import Earlier, Keeper
 from echo.completions.models import Chosen
-from echo.errors import PayloadTooLarge
+from echo.errors import BadRequest, PayloadTooLarge
 from echo.handling.caller import Caller
+from echo.handling.event_stream import EventStream
 from echo.handling.pending import Pending
 from echo.providers.chat import Turn, Usage
 from echo.responses.asking import Asked, unsupported
+from echo.responses.background import BackgroundResponses
+from echo.responses.following import Following
 from echo.responses.items import ItemReader, Json
+from echo.responses.output import COMPLETED, INCOMPLETE
 from echo.responses.teller import ResponseTeller
+from echo.responses.work import Work, at
 from storage.conversations.exchanges import Stored
-from storage.conversations.responses import KeptResponse, ResponseRepository
+from storage.conversations.responses import QUEUED, KeptResponse, ResponseRepository
 
 # What is kept of one request must fit into a document of MongoDB's (16 MiB), its answer with it.
 MOST_INPUT = 12 * 1024 * 1024
@@ -31,6 +36,9 @@ MOST_INPUT = 12 * 1024 * 1024
 MOST_EARLIER = 1000
 MOST_CHARACTERS = 32 * 1024 * 1024
 TOO_LONG = "There are too many responses before this one; begin anew, with what is needed of them as `input`."
+# How a response has ended that can be gone on from; None is one that was not made in the background.
+ANSWERED = (None, COMPLETED, INCOMPLETE)
+NO_ANSWER = "The response before this one has no answer (yet): it is being made, has failed or was cancelled."
 TOO_LARGE = 'The input is too large to be kept; send "store": false.'
 
 
@@ -46,10 +54,19 @@ class Before:
 class ResponseService:
     """Answers, keeps and finds responses."""
 
-    def __init__(self, answering: Answering, keeper: Keeper, responses: ResponseRepository) -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        keeper: Keeper,
+        responses: ResponseRepository,
+        background: BackgroundResponses,
+        following: Following,
+    ) -> None:
         self._answering = answering
         self._keeper = keeper
         self._responses = responses
+        self._background = background
+        self._following = following
 
     def create(self, caller: Caller, asked: Asked) -> Pending:
         """The response, or the stream of its events.
@@ -79,14 +96,51 @@ class ResponseService:
         )
         earlier = self._shortened(before.turns, question) if asked.truncates else before.turns
         job = self._answering.job(caller, question, Earlier(turns=earlier))
-        return self._answering.answer(
-            job, teller := ResponseTeller(asked), Kept(self, asked, before, given, teller)
+        keep = Kept(self, asked, before, given, ResponseTeller(asked))
+        if asked.background:
+            return Pending(lambda: self._in_background(job, keep))
+        return self._answering.answer(job, keep.teller, keep)
+
+    async def _in_background(self, job: Job, keep: "Kept") -> Json | EventStream:
+        """The response as it begins, or the stream of all that it says."""
+        response = await self._background.start(
+            lambda worker: Work(job, keep.teller, keep, keep.queued(worker))
         )
+        if not job.question.stream:
+            return response
+        return EventStream(await self._following.begun(job.caller, response["id"]))
 
     def get(self, owner: str, response_id: str) -> Json:
-        """A response that is kept; raises `storage.core.errors.NotFound`."""
-        response: Json = orjson.loads(self._responses.get(owner, response_id).response)
+        """A response that is kept, or is being made; raises `storage.core.errors.NotFound`."""
+        response: Json = orjson.loads(self._background.current(owner, response_id).response)
         return response
+
+    def follow(self, caller: Caller, response_id: str, after: int) -> Pending:
+        """The stream of a response that is made in the background, after the event of this number.
+
+        Raises `NotFound`, and `Unprocessable` for one without a stream.
+        """
+        self._following.check(caller.id, response_id)
+
+        async def make() -> EventStream:
+            return EventStream(await self._following.begun(caller, response_id, after))
+
+        return Pending(make)
+
+    def cancel(self, owner: str, response_id: str) -> Json:
+        """Cancel a response that is made in the background; one that has ended stays as it is.
+
+        Raises `NotFound`, and `BadRequest` for one that is not made in the background, as OpenAI does.
+        """
+        kept = self._background.cancel(owner, response_id)
+        if kept.status is None:
+            raise BadRequest("Only a response that was created with `background` can be cancelled.")
+        response: Json = orjson.loads(kept.response)
+        return response
+
+    async def close(self) -> None:
+        """Called when the application ends."""
+        await self._background.close()
 
     def input_items(self, owner: str, response_id: str) -> list[Json]:
         """What a response answered: the items of its own request, in their order; raises `NotFound`."""
@@ -100,7 +154,9 @@ class ResponseService:
     def _before(self, owner: str, asked: Asked, reader: ItemReader) -> Before:
         if asked.previous is None:
             return Before()
-        last = self._responses.get(owner, asked.previous)
+        last = self._background.current(owner, asked.previous)
+        if last.status not in ANSWERED:
+            raise unsupported("previous_response_id", NO_ANSWER)
         found = self._responses.earlier(owner, last, most_characters=MOST_CHARACTERS)
         if found is None or len(found) >= MOST_EARLIER:
             raise unsupported("previous_response_id", TOO_LONG)
@@ -133,16 +189,18 @@ class ResponseService:
         stored = await self._in_conversation(job, chosen, answer, before) if asked.store else None
         conversation_id = stored.conversation_id if stored else None
         if asked.kept:
-            response = orjson.dumps(kept.teller.final(conversation_id, usage)).decode()
+            final = kept.teller.final(conversation_id, usage)
             document = KeptResponse(
                 kept.teller.response.id,
                 before.ids,
                 kept.given,
-                response,
+                orjson.dumps(final).decode(),
                 conversation_id,
                 stored.message_id if stored else None,
+                status=final["status"] if asked.background else None,
             )
-            await asyncio.to_thread(self._responses.add, job.caller.id, document)
+            write = self._responses.end if asked.background else self._responses.add
+            await asyncio.to_thread(write, job.caller.id, document)
         return conversation_id
 
     async def _in_conversation(self, job: Job, chosen: Chosen, answer: Answer, before: Before) -> Stored:
@@ -179,6 +237,18 @@ class Kept:
     before: Before
     given: str
     teller: ResponseTeller
+
+    def queued(self, worker: str) -> KeptResponse:
+        """The response before a model is asked, as a process that makes it in the background keeps it."""
+        return KeptResponse(
+            self.teller.response.id,
+            self.before.ids,
+            self.given,
+            at(self.teller, QUEUED),
+            status=QUEUED,
+            worker=worker,
+            streamed=self.asked.stream,
+        )
 
     async def __call__(self, job: Job, chosen: Chosen, answer: Answer, usage: Usage | None) -> str | None:
         """See `ResponseService.keep`."""

@@ -12,6 +12,7 @@ from echo.providers.chat import ChatRequest, Event, Finished, Usage
 from echo.responses.asking import Asked, ResponseObject, failure, usage_object
 from echo.responses.items import Json
 from echo.responses.output import COMPLETED, IN_PROGRESS, INCOMPLETE, Output, new_id
+from storage.conversations.responses import QUEUED
 
 # Why an answer is incomplete, by how the model ended.
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -29,6 +30,9 @@ class ResponseTeller:
         self.answer = Answer()
         self.response = ResponseObject(asked, new_id("resp"))
         self.output = Output(summarized=asked.summarized)
+        # Why it has failed, once it has.
+        self.failure: ApiError | None = None
+        self._background = asked.background
         self._number = 0
 
     def take(self, event: Event) -> None:
@@ -38,8 +42,17 @@ class ResponseTeller:
 
     def begun(self, request: ChatRequest) -> Iterator[bytes]:
         """See `Teller`."""
-        for kind in ("response.created", "response.in_progress"):
-            yield self._frame({"type": kind, "response": self.response.at(IN_PROGRESS, [])})
+        if not self._background:
+            yield self._state("response.created", IN_PROGRESS)
+            yield self._state("response.in_progress", IN_PROGRESS)
+
+    def queued(self) -> list[bytes]:
+        """How the stream of one that is made in the background begins, before a model is asked."""
+        return [self._state("response.created", QUEUED), self._state("response.queued", QUEUED)]
+
+    def started(self) -> bytes:
+        """What is told of it once a model is asked."""
+        return self._state("response.in_progress", IN_PROGRESS)
 
     def told(self, event: Event) -> Iterator[bytes]:
         """See `Teller`."""
@@ -52,14 +65,18 @@ class ResponseTeller:
 
     def failed(self, error: ApiError) -> Iterable[bytes]:
         """See `Teller`: the provider's failure is the response's; any other is an error of the stream."""
+        self.failure = error
         if error.status == UNAUTHORIZED:
             told = openai_error(error)
             return [self._frame({**told, "type": "error"})]
+        return [self._frame({"type": "response.failed", "response": self.broken(error)})]
+
+    def broken(self, error: ApiError) -> Json:
+        """The object of a response that has failed, with what has come so far."""
         for _ in self.output.close(INCOMPLETE):
-            # What has come so far is told in the response alone.
+            # That is told in the response alone.
             pass
-        failed = self.response.at("failed", self.output.items, error=failure(error))
-        return [self._frame({"type": "response.failed", "response": failed})]
+        return self.response.at("failed", self.output.items, error=failure(error))
 
     def whole(self, kept: str | None, usage: Usage) -> dict[str, Any]:
         """See `Teller`."""
@@ -83,6 +100,9 @@ class ResponseTeller:
             yield from self.output.close(INCOMPLETE if event.reason in REASONS else COMPLETED)
         else:
             yield from self.output.take(event)
+
+    def _state(self, kind: str, status: str) -> bytes:
+        return self._frame({"type": kind, "response": self.response.at(status, [])})
 
     def _frame(self, event: Json) -> bytes:
         numbered = {**event, "sequence_number": self._number}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
 from echo.settings.federation import read_sign_in
@@ -48,6 +49,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         memory=read_memory(config),
         agents=read_agents(config),
         permissions=read_permissions(config),
+        cloud=read_cloud(reader, config),
         client=read_client(
             config,
             balance=_balance(reader),
@@ -123,9 +125,19 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
+    yield from _unknown_endpoints(settings)
+    yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _unknown_endpoints(settings: Settings) -> Iterator[str]:
+    """Of names in the rules for models those of no endpoint: what they are to open is open to nobody."""
+    named = settings.model_access.endpoints() if settings.model_access else ()
+    known = tuple(f"{each.name}/" for each in settings.providers)
+    if strange := sorted({name for name in named if not name.startswith(known)}):
+        yield f"ECHO_MODEL_ACCESS names no endpoint of this server in: {', '.join(strange)}."
 
 
 def _misspelt(reader: Reader, config: ConfigFile) -> Iterator[str]:

@@ -21,6 +21,7 @@ from echo.settings.model import (
     SpeechSettings,
     ViolationSettings,
 )
+from echo.settings.model_rules import read_model_access
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
@@ -161,7 +162,9 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         rate_limits=dict(_rate_limits(reader)),
         search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
+        background_responses=reader.whole("ECHO_API_BACKGROUND", 10, minimum=1),
         api_models=reader.texts("ECHO_API_MODELS", ()),
+        model_access=read_model_access(reader),
         runs_at_once=_runs_at_once(reader),
         log_level=reader.text("ECHO_LOG_LEVEL", level, one_of=("debug", "info", "warning", "error")),
         log_format=reader.text("ECHO_LOG_FORMAT", style, one_of=("auto", "json", "console")),

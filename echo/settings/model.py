@@ -5,11 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from echo.settings.cloud import CloudSettings
 from echo.settings.directory import LdapSettings
+from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
 
 # As a key or an address: each user brings their own, as in LibreChat.
 USER_PROVIDED = "user_provided"
+
+
+# LibreChat's endpoints of assistants, whose models are those of the endpoint beside them.
+BESIDE = {"assistants": "openAI", "azureAssistants": "azureOpenAI"}
 
 
 def normal_name(endpoint: str) -> str:
@@ -192,9 +198,13 @@ class FileRules:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """What may be remembered of a user, and whether chats are told it; None is no limit."""
+    """What may be remembered of a user, and whether chats are told it; None is no limit.
+
+    `asked_for` says that the file switches it on, where LibreChat's has to name it.
+    """
 
     enabled: bool = True
+    asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
 
@@ -304,6 +314,7 @@ class Settings:
     # How long one search may take.
     search_seconds: int
     open_completions: int
+    background_responses: int
     runs_at_once: int | None
     log_level: str
     log_format: str
@@ -329,6 +340,8 @@ class Settings:
     ldap: LdapSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
     api_models: tuple[str, ...] = ()
+    # Which models are open to whom; None opens all to everybody.
+    model_access: ModelRules | None = None
     connections: ConnectionLimits = ConnectionLimits()
     allowed_domains: tuple[str, ...] = ()
     # Coming in by others.
@@ -343,6 +356,8 @@ class Settings:
     agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # Where files lie beside the disk.
+    cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.
     notices: tuple[str, ...] = ()
     # What would protect in LibreChat and does not here.

@@ -1,9 +1,13 @@
 """What a client is told when it starts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from echo.settings import Settings
+from echo.settings.model import BESIDE, normal_name
+from echo.settings.model_access import Opened
 from echo.settings.sign_in import SignInSettings
 
 SERVICES = ("discord", "facebook", "github", "google", "apple", "openid", "saml")
@@ -55,6 +59,34 @@ def read_startup(settings: Settings) -> Startup:
     }
     shown = librechat_anyone(settings)
     return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
+
+
+@lru_cache(maxsize=64)
+def narrowed(startup: Startup, opened: Opened) -> Startup:
+    """The same for one to whom some models only are open: of the model specs theirs.
+
+    Made once for each that is open to somebody, and remembered.
+    """
+    if opened.names is None or startup.signed_in["model_specs"] is None:
+        return startup
+    shown = startup.signed_in["model_specs"]
+    specs = {**shown, "list": [each for each in shown["list"] if _is_open(each["preset"], opened)]}
+    return replace(
+        startup,
+        signed_in={**startup.signed_in, "model_specs": specs},
+        librechat_signed_in={**startup.librechat_signed_in, "modelSpecs": specs},
+    )
+
+
+def _is_open(preset: Mapping[str, Any], opened: Opened) -> bool:
+    """Whether the model of a spec is open; an agent's is asked when it is talked with."""
+    endpoint, model = str(preset.get("endpoint") or ""), preset.get("model")
+    if preset.get("agent_id") or not endpoint:
+        return True
+    name = BESIDE.get(endpoint, normal_name(endpoint))
+    if isinstance(model, str) and model:
+        return opened.may_ask(name, model)
+    return opened.reaches(name, (), all_known=False)
 
 
 def librechat_anyone(settings: Settings) -> dict[str, Any]:

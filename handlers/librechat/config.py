@@ -5,6 +5,7 @@ from typing import Any
 from echo.agents import agents_endpoint
 from echo.handling.caller import Caller
 from echo.services import Services
+from echo.settings.startup import narrowed
 from handlers.librechat.schemas import config as schemas
 
 Json = dict[str, Any]
@@ -12,7 +13,9 @@ Json = dict[str, Any]
 
 def get_config(services: Services, caller: Caller | None, *, context: str | None = None) -> Json:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
-    return services.startup.librechat_anyone if caller is None else services.startup.librechat_signed_in
+    if caller is None:
+        return services.startup.librechat_anyone
+    return narrowed(services.startup, services.models.of(caller.id)).librechat_signed_in
 
 
 def get_banner(services: Services, caller: Caller | None) -> Json | tuple[str, int, dict[str, str]]:
@@ -29,9 +32,10 @@ def get_balance(services: Services, caller: Caller) -> None:
 
 def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
     """Every endpoint that can be used, by its name, and agents."""
-    return schemas.endpoints(services.providers.catalog.endpoints(), agents_endpoint(services.settings))
+    offered = services.providers.catalog.endpoints(services.models.of(caller.id))
+    return schemas.endpoints(offered, agents_endpoint(services.settings))
 
 
 def get_token_config(services: Services, caller: Caller) -> dict[str, dict[str, Json]]:
     """The windows of the models that are known, by endpoint."""
-    return schemas.windows(services.providers.catalog.endpoints())
+    return schemas.windows(services.providers.catalog.endpoints(services.models.of(caller.id)))

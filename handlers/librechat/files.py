@@ -97,9 +97,12 @@ def download_file(
 
 
 def get_file_download_url(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Json:
-    """Nothing, for a file of the caller's: the server's disk has no addresses, and clients download from here."""
-    services.library.uploads.find(caller, user_id, file_id)
-    raise NoDownloadUrl
+    """An address at the service that has a file of the caller's; none for one on the server's disk."""
+    record = services.library.uploads.find(caller, user_id, file_id)
+    url = services.library.file_store.sign(record)
+    if url is None:
+        raise NoDownloadUrl
+    return schemas.download_url(record, url)
 
 
 def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:

@@ -87,8 +87,9 @@ def fork_share(
     services: Services, caller: Caller, *, share_id: str, body: Json | None = None
 ) -> Json | JsonItems:
     """Copy what a link shows into a new conversation of the caller's."""
+    offered = services.providers.catalog.endpoints(services.models.of(caller.id))
     made = services.conversations.link_forks.fork(
-        caller, share_id, services.providers.catalog.endpoints(), **schemas.forked.load(body or {})
+        caller, share_id, offered, **schemas.forked.load(body or {})
     )
     stored = services.conversations.in_full.messages
     return conversations.copied(made, stored.read_conversation(caller.id, made["conversationId"]))

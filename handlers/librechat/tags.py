@@ -7,32 +7,26 @@ from echo.services import Services
 from handlers.librechat.schemas import tags as schemas
 
 Json = dict[str, Any]
-# The permission that a role needs for all of these.
-BOOKMARKS = ("BOOKMARKS", "USE")
 
 
 def list_tags(services: Services, caller: Caller) -> list[Json]:
     """All bookmarks of the caller, in their order."""
-    services.access.demand(caller, *BOOKMARKS)
     return schemas.tag.dump_all(services.conversations.tags.list(caller.id))
 
 
 def create_tag(services: Services, caller: Caller, *, body: Json) -> Json:
     """Make a bookmark, and give it to a conversation; one that is there stays as it is."""
-    services.access.demand(caller, *BOOKMARKS)
     return schemas.tag.dump_one(services.conversations.tags.create(caller.id, **schemas.new_tag.load(body)))
 
 
 def update_tag(services: Services, caller: Caller, *, tag: str, body: Json) -> Json:
     """Rename, describe or move a bookmark."""
-    services.access.demand(caller, *BOOKMARKS)
     change = schemas.change.load(body)
     return schemas.tag.dump_one(services.conversations.tags.update(caller.id, tag, **change))
 
 
 def delete_tag(services: Services, caller: Caller, *, tag: str) -> Json:
     """Delete a bookmark, and take it from its conversations; what it was."""
-    services.access.demand(caller, *BOOKMARKS)
     return schemas.tag.dump_one(services.conversations.tags.delete(caller.id, tag))
 
 
@@ -40,5 +34,4 @@ def set_conversation_tags(
     services: Services, caller: Caller, *, conversation_id: str, body: Json
 ) -> list[str]:
     """Give a conversation these bookmarks and no others."""
-    services.access.demand(caller, *BOOKMARKS)
     return list(services.conversations.tags.assign(caller.id, conversation_id, body["tags"]))

@@ -44,6 +44,7 @@ class QuestionSchema(Input):
     service_tier = Text(load_default=None, allow_none=True)
     verbosity = Text(load_default=None, allow_none=True)
     modalities = fields.List(Text(), load_default=None, allow_none=True)
+    audio = fields.Dict(load_default=None, allow_none=True)
     web_search_options = fields.Dict(load_default=None, allow_none=True)
     stream = fields.Boolean(load_default=False, allow_none=True)
     stream_options = fields.Nested(StreamOptionsSchema, load_default=None, allow_none=True)
@@ -86,7 +87,7 @@ class QuestionSchema(Input):
 # Parameters that are passed on as they came.
 AS_THEY_ARE = (
     *("parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs", "logit_bias", "prediction"),
-    *("service_tier", "verbosity", "web_search_options"),
+    *("service_tier", "verbosity", "audio", "web_search_options"),
 )
 
 

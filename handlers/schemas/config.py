@@ -41,7 +41,7 @@ class ConfigSchema(Output):
 _SCHEMA = ConfigSchema()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def config(startup: Startup, *, signed_in: bool) -> dict[str, Any]:
     """The object, made once: it is asked for at every start of every client."""
     return _SCHEMA.dump_one(startup.signed_in if signed_in else startup.anyone)

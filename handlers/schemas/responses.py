@@ -14,7 +14,6 @@ JSON_SCHEMA = "json_schema"
 LOGPROBS = "message.output_text.logprobs"
 # What would mean something else if it were left out.
 REFUSED = {
-    "background": "Echo does not answer in the background; leave `background` out, or use a stream.",
     "conversation": "Echo has no conversations of OpenAI's; use `previous_response_id`.",
     "prompt": "Echo has no prompts of OpenAI's; send the text as `instructions`.",
 }
@@ -53,6 +52,8 @@ class AskedSchema(Input):
         for name, sentence in REFUSED.items():
             if data[name]:
                 raise unsupported(name, sentence)
+        if data["background"] and data["store"] is False:
+            raise unsupported("store", "What is made in the background is kept: leave `store` out.")
         reasoning, text = data["reasoning"] or {}, data["text"] or {}
         summary = reasoning.get("summary") or reasoning.get("generate_summary")
         return Asked(
@@ -66,6 +67,7 @@ class AskedSchema(Input):
             previous=data["previous_response_id"],
             truncates=data["truncation"] == "auto",
             summarized=bool(summary),
+            background=bool(data["background"]),
         )
 
 

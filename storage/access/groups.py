@@ -26,3 +26,15 @@ class GroupRepository(Repository):
         with translated():
             found = self._collection.find({"memberIds": id_on_the_source or owner}, {"_id": 1})
             return [group["_id"] for group in found.limit(MAX_GROUPS)]
+
+    def names_of(self, owner: str, id_on_the_source: str | None) -> list[str]:
+        """What the groups of a user are called: their names, their ids, and those that the directory has for them."""
+        shown = {"name": 1, "idOnTheSource": 1}
+        with translated():
+            found = self._collection.find({"memberIds": id_on_the_source or owner}, shown)
+            return [
+                str(name)
+                for group in found.limit(MAX_GROUPS)
+                for name in (group["_id"], group.get("name"), group.get("idOnTheSource"))
+                if name
+            ]

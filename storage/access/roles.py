@@ -1,6 +1,6 @@
 """The `roles` collection: what users of a role may use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import ClassVar
 
@@ -28,10 +28,13 @@ class RoleRepository(Repository):
         with translated():
             return self._collection.find_one({"name": name, "tenantId": None})
 
-    def seed(self, name: str, defaults: Permissions, said: Permissions) -> None:
+    def seed(
+        self, name: str, defaults: Permissions, said: Permissions, *, added: Collection[str] = ()
+    ) -> None:
         """Add the role if it is not there, and each type of permission that it lacks; overwrite only what is `said`.
 
-        Whatever else is stored stays. Safe with several processes at once.
+        Those permissions that were `added` to types later are put into a type that lacks them. Whatever else is
+        stored stays. Safe with several processes at once.
         """
         if self.find(name) is None:
             # Another process may have been faster.
@@ -45,10 +48,22 @@ class RoleRepository(Repository):
             )
             for kind, permissions in defaults.items()
         ]
+        changes += [
+            UpdateOne({**of_the_role, path: {"$exists": False}}, {"$set": {path: value}})
+            for kind, permissions in defaults.items()
+            for path, value in _by_path({kind: permissions}).items()
+            if path.rpartition(".")[2] in added
+        ]
         if values := _by_path(said):
             changes.append(UpdateOne(of_the_role, {"$set": values}))
         with translated():
             self._collection.bulk_write(changes, ordered=True)
+
+    def revive(self, name: str, kind: str, permissions: Mapping[str, bool]) -> None:
+        """Set permissions of one type where its USE is off."""
+        off = {"name": name, "tenantId": None, f"permissions.{kind}.USE": False}
+        with translated():
+            self._collection.update_one(off, {"$set": _by_path({kind: permissions})})
 
     def change(self, name: str, kind: str, permissions: Mapping[str, bool]) -> Document:
         """Set permissions of one type; the whole role. Raises `NotFound`."""

@@ -20,13 +20,17 @@ from storage.core.translation import translated
 KEPT = timedelta(days=30)
 # A response may hold megabytes.
 BATCH = 10
+# A response that is being made in the background.
+QUEUED, IN_PROGRESS = "queued", "in_progress"
+UNDER_WAY = (QUEUED, IN_PROGRESS)
 
 
 @dataclass(frozen=True)
 class KeptResponse:
     """One response. `earlier` are the ids of those before it, the oldest first.
 
-    `message_id` is its answer in the conversation, where it is part of one.
+    `message_id` is its answer in the conversation, where it is part of one. `status` is there for one that is made in
+    the background alone, by the process `worker`; what a `streamed` one says is in `storage.runs.pieces`.
     """
 
     id: str
@@ -35,6 +39,14 @@ class KeptResponse:
     response: str
     conversation_id: str | None = None
     message_id: str | None = None
+    status: str | None = None
+    worker: str | None = None
+    streamed: bool = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is being made, as far as its process has said."""
+        return self.status in UNDER_WAY
 
 
 class ResponseRepository(Repository):
@@ -58,7 +70,13 @@ class ResponseRepository(Repository):
             "createdAt": now(),
             "expiresAt": now() + KEPT,
         }
-        named = {"conversationId": kept.conversation_id, "messageId": kept.message_id}
+        named = {
+            "conversationId": kept.conversation_id,
+            "messageId": kept.message_id,
+            "status": kept.status,
+            "worker": kept.worker,
+            "streamed": kept.streamed,
+        }
         with translated():
             self._collection.insert_one(
                 {**document, **{name: value for name, value in named.items() if value}}
@@ -93,6 +111,29 @@ class ResponseRepository(Repository):
         with translated():
             return bool(self._collection.update_one(mine, {"$set": {"continued": True}}).modified_count)
 
+    def advance(self, owner: str, response_id: str, status: str, response: str) -> bool:
+        """Note where a response in the background has got, unless it has ended; whether it had not."""
+        return self._change(owner, response_id, {"status": status, "response": response})
+
+    def end(self, owner: str, kept: KeptResponse) -> bool:
+        """Keep what has become of a response in the background, unless it has ended; whether it had not."""
+        named = {"conversationId": kept.conversation_id, "messageId": kept.message_id}
+        fields: Document = {"status": kept.status, "response": kept.response}
+        return self._change(
+            owner, kept.id, {**fields, **{name: value for name, value in named.items() if value}}
+        )
+
+    def _change(self, owner: str, response_id: str, fields: Document) -> bool:
+        mine = {"_id": response_id, "user": owner, "status": {"$in": UNDER_WAY}}
+        with translated():
+            return bool(self._collection.update_one(mine, {"$set": fields}).matched_count)
+
+    def under_way(self, response_ids: Sequence[str]) -> set[str]:
+        """Those of many responses that have not ended, whoever's they are."""
+        query = {"_id": {"$in": list(response_ids)}, "status": {"$in": UNDER_WAY}}
+        with translated():
+            return {row["_id"] for row in self._collection.find(query, {"_id": 1})}
+
     def delete(self, owner: str, response_id: str) -> None:
         """Delete a response; raises `NotFound`."""
         with translated():
@@ -108,4 +149,7 @@ def _read(document: Document) -> KeptResponse:
         document["response"],
         document.get("conversationId"),
         document.get("messageId"),
+        document.get("status"),
+        document.get("worker"),
+        document.get("streamed", False),
     )

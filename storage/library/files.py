@@ -64,6 +64,11 @@ class FileRepository(Repository):
         with translated():
             return found(self._collection.find_one({"file_id": file_id, "user": owner_id(owner)}))
 
+    def find(self, owner: str, file_id: str) -> Document | None:
+        """One record; None where there is none."""
+        with translated():
+            return self._collection.find_one({"file_id": file_id, "user": owner_id(owner)})
+
     def owned(self, owner: str, file_ids: Collection[str]) -> set[str]:
         """Those of the ids that are files of the owner's."""
         if not file_ids:

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +111,13 @@ class Erasure:
             found += self._shared.count(owner)
         return +found
 
-    def elsewhere(self, owner: str) -> int:
-        """How many files of a user's are with a service, where nobody but LibreChat or the operator removes them."""
+    def elsewhere(self, owner: str, reached: Iterable[str] = ()) -> int:
+        """How many files of a user's are with a service that Echo does not reach, and so stay there."""
         with translated():
             files = self._database.collection("files")
-            return files.count_documents({"user": owner_id(owner), "source": {"$nin": [*LOCAL, None]}})
+            return files.count_documents(
+                {"user": owner_id(owner), "source": {"$nin": [*LOCAL, *reached, None]}}
+            )
 
     def sweep(self, owner: str) -> Counter[str]:
         """Remove everything but the user and a ban; how many documents went or were changed, by collection.

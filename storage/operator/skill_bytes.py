@@ -39,11 +39,11 @@ class SkillBytes:
                 if isinstance(heir, ObjectId) and heir != owner_id(owner):
                     yield record, str(heir)
 
-    def hand_over(self, owner: str, record: Document, heir: str, filepath: str) -> None:
-        """Note that a file of the user's is another's from now on, and where it lies."""
+    def hand_over(self, owner: str, record: Document, heir: str, place: Document) -> None:
+        """Note that a file of the user's is another's from now on, and where it lies: `filepath`, `source`."""
         mine = {"_id": record["_id"], "author": owner_id(owner), "filepath": record.get("filepath")}
         with translated():
-            self._files.update_one(mine, {"$set": {"author": owner_id(heir), "filepath": filepath}})
+            self._files.update_one(mine, {"$set": {"author": owner_id(heir), **place}})
 
     def _divide(self, owner: str) -> tuple[list[ObjectId], dict[ObjectId, ObjectId]]:
         with translated():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from pymongo import ASCENDING, WriteConcern
@@ -84,6 +85,11 @@ class PieceRepository(Repository):
                 rows = self._collection.find({"$or": wanted[start : start + MAX_POSITIONS]})
                 pieces += map(as_piece, rows)
         return sorted(pieces, key=lambda piece: piece.number)
+
+    def keep_for(self, owner: str, run_id: str, kept: timedelta) -> None:
+        """Let the pieces of a run that is over be there for so long."""
+        with translated():
+            self._quick.update_many({"run": run_id, "user": owner}, {"$set": {"expiresAt": now() + kept}})
 
     def delete_all(self, run_ids: Sequence[str]) -> None:
         """Delete the pieces of many runs, whoever's they are."""

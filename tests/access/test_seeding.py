@@ -39,7 +39,10 @@ class TestSeeds:
         assert set(seeded) == ALL_OF_THEM
         for role in librechats["accessroles"]:
             assert seeded[role["accessRoleId"]].items() <= role.items()
-        assert {each["name"]: each["permissions"] for each in librechats["roles"]} == DEFAULTS
+        # The one that differs: with it, users have API keys.
+        theirs = {each["name"]: each["permissions"] for each in librechats["roles"]}
+        theirs["USER"]["REMOTE_AGENTS"]["USE"] = True
+        assert theirs == DEFAULTS
 
     def test_come_once(self, database: Database, settings: Settings) -> None:
         for _ in range(2):
@@ -75,3 +78,28 @@ class TestSeeds:
             },
             "ADMIN": {**DEFAULTS["ADMIN"], "MARKETPLACE": {"USE": False}},
         }
+
+    def test_take_back_that_memories_were_switched_off(self, database: Database, settings: Settings) -> None:
+        off = dict.fromkeys(DEFAULTS["USER"]["MEMORIES"], False)
+        seed_access(replace(settings, permissions={"MEMORIES": off}), database)
+        assert roles(database)["USER"]["MEMORIES"] == off
+        seed_access(settings, database)
+        assert roles(database)["USER"]["MEMORIES"] == off
+        again = replace(settings.memory, asked_for=True)
+        seed_access(replace(settings, memory=again, permissions={"MEMORIES": {"OPT_OUT": False}}), database)
+        assert roles(database)["USER"]["MEMORIES"] == {**DEFAULTS["USER"]["MEMORIES"], "OPT_OUT": False}
+
+    def test_leave_memories_off_that_the_file_switches_off_by_name(
+        self, database: Database, settings: Settings
+    ) -> None:
+        memory = replace(settings.memory, asked_for=True)
+        seed_access(replace(settings, memory=memory, permissions={"MEMORIES": {"USE": False}}), database)
+        assert roles(database)["USER"]["MEMORIES"]["USE"] is False
+
+    def test_add_what_types_have_had_only_for_a_while(self, database: Database, settings: Settings) -> None:
+        old = {"PROMPTS": {"USE": True, "CREATE": False}, "AGENTS": {"SHARE": True}}
+        database.collection("roles").insert_one({"name": "ADMIN", "permissions": old})
+        seed_access(settings, database)
+        stored = roles(database)["ADMIN"]
+        assert stored["PROMPTS"] == {"USE": True, "CREATE": False, "SHARE": True, "SHARE_PUBLIC": True}
+        assert stored["AGENTS"] == {"SHARE": True, "SHARE_PUBLIC": True}

@@ -343,15 +343,22 @@ class TestRoles:
             access.demand(caller, "PROMPTS", "CREATE", "SHARE")
         assert raised.value.code == "insufficient_permissions"
 
-    @pytest.mark.parametrize(
-        "absent", ["MCP_SERVERS", "REMOTE_AGENTS", "RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS"]
-    )
-    def test_nobody_may_use_what_echo_does_not_have(
-        self, access: Access, make_caller: MakeCaller, absent: str, database: Database
+    def test_all_that_is_needed_must_be_there(self, access: Access, make_caller: MakeCaller) -> None:
+        user = make_caller().id
+        access.check(user, {"PROMPTS": ("USE", "CREATE"), "WEB_SEARCH": ("USE",)})
+        for needs in ({"PROMPTS": ("USE", "SHARE")}, {"PROMPTS": ("USE",), "MARKETPLACE": ("USE",)}):
+            with pytest.raises(Forbidden):
+                access.check(user, needs)
+
+    def test_are_asked_without_the_database_once_they_are_known(
+        self, access: Access, make_caller: MakeCaller
     ) -> None:
-        stored = database.collection("roles").find_one({"name": "ADMIN"}) or {}
-        assert stored["permissions"][absent]["USE"] is True
-        assert not access.allowed(make_caller("ADMIN"), absent, "USE")
+        user, may, may_not = make_caller().id, {"PROMPTS": ("USE",)}, {"PROMPTS": ("SHARE",)}
+        assert not access.check_remembered(user, may)
+        access.check(user, may)
+        assert access.check_remembered(user, may)
+        with pytest.raises(Forbidden):
+            access.check_remembered(user, may_not)
 
     def test_of_somebody_without_a_known_role_allow_nothing(
         self, access: Access, make_caller: MakeCaller

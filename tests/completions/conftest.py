@@ -44,6 +44,7 @@ from tests.support.two_factor import CREDS_KEY
 from tests.support.waiting import PATIENCE
 
 USER_KEY = "sk-canary-of-a-user"
+OTHER_MODELS = ("text-embedding-3-small", "tts-1", "whisper-1", "gpt-4o-transcribe", "gpt-image-1")
 SERVER_KEY = "sk-canary-of-the-server"
 BEHAVIOURS: dict[str, Behaviour] = {
     "limited": error_answer("rate_limit_exceeded", Retry_After="7"),
@@ -58,6 +59,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "withheld": Reply([""], finish="content_filter"),
     "refused": Reply([], refusal="I cannot."),
     "a city": Reply(['{"name": "Ky', 'iv", "people": 3}']),
+    "aloud": Reply([], spoken=[b"one", b"two!"], transcript="Hello."),
     "very slow": Reply(["a"] * 600, between=[0.1]),
 }
 
@@ -220,7 +222,7 @@ def server(
         "OPENAI_API_KEY": SERVER_KEY,
         "OPENAI_REVERSE_PROXY": provider.url,
         "OPENAI_MODELS": "gpt-4o,shared/model",
-        "ECHO_API_MODELS": "openAI/text-embedding-3-small,openAI/tts-1,openAI/whisper-1,openAI/gpt-image-1",
+        "ECHO_API_MODELS": ",".join(f"openAI/{model}" for model in OTHER_MODELS),
         "ANTHROPIC_API_KEY": SERVER_KEY,
         "ANTHROPIC_REVERSE_PROXY": others["anthropic"].url,
         "ANTHROPIC_MODELS": "claude,shared/model",
@@ -229,6 +231,7 @@ def server(
         "GOOGLE_REVERSE_PROXY": others["google"].url,
         "ECHO_PROVIDER_ATTEMPTS": "1",
         "ECHO_API_CONCURRENT": "3",
+        "ECHO_API_BACKGROUND": "2",
         "ECHO_STT": "off",
     }
     running = start_server(directory, environ=environ)

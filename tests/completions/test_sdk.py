@@ -235,7 +235,7 @@ class TestErrors:
             ({"tool_choice": "any"}, "tool_choice"),
             ({"response_format": {"type": "xml"}}, "response_format"),
             ({"response_format": {"type": "json_schema"}}, "response_format"),
-            ({"modalities": ["audio"]}, "modalities.0"),
+            ({"modalities": ["video"]}, "modalities.0"),
             ({"top_logprobs": 21}, "top_logprobs"),
             ({"logit_bias": {"1": 101}}, "logit_bias.1"),
             ({"temperature": 3}, "temperature"),

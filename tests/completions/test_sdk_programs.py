@@ -55,6 +55,24 @@ class TestAudio:
         made = ada.openai.audio.transcriptions.create(model="openAI/whisper-1", file=("a.wav", WAV))
         assert made.text == f"transcriptions audio.wav {len(WAV)}"
 
+    def test_as_it_is_understood(self, ada: User) -> None:
+        with ada.openai.audio.transcriptions.create(
+            model="openAI/gpt-4o-transcribe", file=("a.wav", WAV), stream=True
+        ) as stream:
+            *deltas, done = stream
+        said = f"transcriptions audio.wav {len(WAV)}"
+        assert "".join(each.delta for each in deltas) == done.text == said  # type: ignore[union-attr]
+        assert len(deltas) == 3
+        assert done.usage.output_tokens == 45  # type: ignore[union-attr]
+
+    def test_of_a_model_that_has_no_stream(self, ada: User) -> None:
+        """OpenAI passes over `stream` for it, and answers in one piece."""
+        with ada.openai.audio.transcriptions.create(
+            model="openAI/whisper-1", file=("a.wav", WAV), stream=True
+        ) as stream:
+            [done] = stream
+        assert done.text == f"transcriptions audio.wav {len(WAV)}"  # type: ignore[union-attr]
+
     def test_with_times(self, ada: User) -> None:
         made = ada.openai.audio.transcriptions.create(
             model="openAI/whisper-1",

@@ -262,7 +262,6 @@ class TestRefused:
         [
             ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
             ({"tools": [{"type": "custom", "name": "c"}]}, "tools.0.type"),
-            ({"background": True}, "background"),
             ({"conversation": "conv_1"}, "conversation"),
             ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.type"),
             ({"input": []}, "input"),

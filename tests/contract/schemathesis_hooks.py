@@ -1,6 +1,6 @@
 """Schemathesis loads this module (`SCHEMATHESIS_HOOKS`): three of its checks, where they need to know what Echo is.
 
-Each calls the original and takes back only a finding that is none.
+Each calls the original and takes back only a finding that is none. Event streams are checked event by event.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,10 @@ from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
     use_after_free,
 )
+
+from tests.contract.event_stream_hook import before_load_schema
+
+__all__ = ("before_load_schema",)
 
 REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
 POST_A_MESSAGE = "POST /api/messages/{conversationId}"

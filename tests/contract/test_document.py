@@ -221,6 +221,7 @@ class TestBoth:
 
 # Which limits each operation has, written out: what is compared with the document must not come from it.
 LIMITS: dict[str, tuple[str, ...]] = {
+    "cancel_response": ("api_ip", "api_user"),
     "confirm_two_factor": ("two_factor_user",),
     "count_anthropic_tokens": ("api_ip", "api_user"),
     "create_anthropic_message": ("api_ip", "api_user"),
@@ -410,6 +411,7 @@ class TestEachOperation:
         needed = {500}
         needed |= {401} if op.secured else set()
         needed |= {429} if op.raw.get("x-echo-rate-limits") else set()
+        needed |= {403, 503} if {"x-echo-permission", "x-echo-permission-if"} & op.raw.keys() else set()
         needed |= {400, 413, 415} if op.media else set()
         needed |= {400} if op.raw.get("parameters") else set()
         assert needed <= responses(op).keys()
@@ -442,6 +444,7 @@ class TestEachOperation:
     @EACH
     def test_its_extensions_mean_something(self, op: Op) -> None:
         known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits", "x-echo-body-limit"}
+        known |= {"x-echo-permission", "x-echo-permission-if"}
         assert {key for key in op.raw if key.startswith("x-")} <= known
         assert op.raw.get("x-echo-pool", "password") in {"loop", "status", "password", "slow"}
         assert op.raw.get("x-echo-body-limit", IMPORT) == IMPORT

@@ -51,20 +51,23 @@ class TestTheDocument:
             "follow_chat",
             "create_chat_completion",
             "create_response",
+            "get_response",
+            "create_transcription",
             "create_anthropic_message",
         }
 
     @EACH
-    def test_has_the_schema_of_an_event_and_none_of_the_whole(self, op: Op, media: Mapping[str, Any]) -> None:
-        """A `schema` would be misread: of a text Schemathesis says that an event is none, and so do generators."""
-        assert media.keys() == {ITEM_SCHEMA, "examples"}
+    def test_has_the_schema_of_an_event_and_of_the_whole(self, op: Op, media: Mapping[str, Any]) -> None:
+        """The whole is a text, as every generator knows it; an event is described beside it."""
+        assert media.keys() == {"schema", ITEM_SCHEMA, "examples"}
+        assert media["schema"]["type"] == "string"
         assert media[ITEM_SCHEMA]["description"]
         assert media[ITEM_SCHEMA]["properties"]["data"]
 
     @EACH
     def test_shows_events_that_fit(self, op: Op, media: Mapping[str, Any]) -> None:
         events = [events_of(op.id).check(name, data) for name, data in shown(media)]
-        assert len(events) > 5
+        assert len(events) > 3
 
     def test_shows_every_kind_of_event(self) -> None:
         kinds = {Event(name, json.loads(data)).kind for name, data in shown(CHAT)}
@@ -76,7 +79,10 @@ class TestTheDocument:
         assert len(kinds) == len(DOCUMENT["components"]["schemas"]["AnthropicEvent"]["oneOf"])
         assert all(name == json.loads(data)["type"] for name, data in shown(MESSAGES))
 
-    @pytest.mark.parametrize("union", ["ChatEvent", "ChatCompletionEvent", "ResponseEvent", "AnthropicEvent"])
+    @pytest.mark.parametrize(
+        "union",
+        ["ChatEvent", "ChatCompletionEvent", "ResponseEvent", "AnthropicEvent", "AudioTranscriptionEvent"],
+    )
     def test_every_kind_is_explained_and_open(self, union: str) -> None:
         for branch in map(resolve, DOCUMENT["components"]["schemas"][union]["oneOf"]):
             assert branch["description"]

@@ -1,14 +1,18 @@
 """Which findings our own checks take back, and which stand."""
 
+import copy
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from schemathesis import HookContext
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
 
 from tests.contract import schemathesis_hooks as hooks
+from tests.contract.event_stream_hook import before_load_schema, event_streams
+from tests.support.operations import DOCUMENT, LIBRECHAT
 
 
 def case(name: str, label: str, conversation_id: str = "c", status: int = 200) -> Any:
@@ -131,3 +135,13 @@ class TestInvalidIsRefused:
                 check(hooks.invalid_is_refused, sent)
         else:
             assert check(hooks.invalid_is_refused, sent) is None
+
+
+@pytest.mark.parametrize("document", [DOCUMENT, LIBRECHAT], ids=["own", "librechat"])
+def test_event_streams_are_checked_by_the_schema_of_an_event(document: dict[str, Any]) -> None:
+    mine = copy.deepcopy(document)
+    described = [media["x-oai-itemSchema"] for media in event_streams(mine)]
+    streams = event_streams(mine)
+    before_load_schema(HookContext(), mine)
+    assert [media["itemSchema"] for media in streams] == described != []
+    assert not any("schema" in media for media in streams)

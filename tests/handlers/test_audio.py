@@ -107,6 +107,10 @@ class TestCreateTranscription:
             answer = ada.post(path, data=data, files=recording())
             assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_offered")
 
+    def test_the_servers_own_has_no_stream(self, ada: UserClient) -> None:
+        answer = ada.post(DOWN, data={"model": "pocketsphinx", "stream": "true"}, files=recording())
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "stream")
+
     @pytest.mark.parametrize(
         ("content", "status", "code"),
         [(b"", 422, "unreadable_audio"), (b"just a text", 415, "unsupported_audio")],
@@ -125,7 +129,7 @@ class TestCreateTranscription:
             {"response_format": "pdf"},
             {"temperature": "2"},
             {"temperature": "warm"},
-            {"stream": "true"},
+            {"stream": "soon"},
             {"model": ""},
             {"timestamp_granularities[]": "letter"},
         ],

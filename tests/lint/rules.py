@@ -27,7 +27,11 @@ FORBIDDEN_IMPORTS: Mapping[str, tuple[str, ...]] = {
 # Handlers meet storage only through the services; its errors are the one thing that they may name.
 HANDLERS_STORAGE = ("storage.core.errors",)
 # What spans all users is for the operator, who has a shell on the server: never for what answers requests.
-OPERATORS_ONLY = ("storage.operator.administration", "storage.operator.statistics")
+OPERATORS_ONLY = (
+    "storage.operator.administration",
+    "storage.operator.moving_files",
+    "storage.operator.statistics",
+)
 OPERATORS = "echo/cli/"
 # The login must find a user before there is an owner, and a registration makes the owner. An invitation is for one
 # who is no user yet: it is found by its address and its token together. An API key tells who it is.
@@ -49,6 +53,7 @@ WITHOUT_OWNER = {
     ("RunRepository", "end_all"),
     ("RunRepository", "abort_requests"),
     ("RunRepository", "states"),
+    ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
     # An address is no user's.
@@ -120,6 +125,7 @@ WITHOUT_OWNER = {
     ("RoleRepository", "change"),
     ("RoleRepository", "find"),
     ("RoleRepository", "list_page"),
+    ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),

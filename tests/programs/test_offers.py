@@ -1,7 +1,7 @@
 """Which model a name means where models need not chat."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from echo.errors import NotFound
 from echo.handling.caller import Caller, KeyGrant
 from echo.programs.offers import Offers
 from echo.providers.chat import Credentials
-from echo.providers.errands import Endpoint, Sound
+from echo.providers.errands import Endpoint
 from echo.settings import ProviderSettings
 
 OWN = Credentials("sk-own")
@@ -35,9 +35,7 @@ class Listing(Endpoint):
     async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
-    def pour(
-        self, model: str, call: Callable[..., Any], credentials: Credentials | None = None
-    ) -> AsyncGenerator[Sound, None]:
+    def pour(self, flow: Any, credentials: Credentials | None = None) -> AsyncGenerator[Any, None]:
         raise NotImplementedError
 
 

@@ -1,7 +1,7 @@
 """What stands around every operation: how many at once, who may still be here."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import replace
 from typing import Any
 
@@ -46,11 +46,10 @@ class Speaking(Endpoint):
     async def ask(self, errand: Any, credentials: Credentials | None = None) -> Any:
         raise NotImplementedError
 
-    async def pour(
-        self, model: str, call: Callable[..., Any], credentials: Credentials | None = None
-    ) -> AsyncGenerator[Sound, None]:
+    async def pour(self, flow: Any, credentials: Credentials | None = None) -> AsyncGenerator[Any, None]:
         try:
-            yield Sound("audio/mpeg", b"first")
+            first: Any = Sound("audio/mpeg", b"first")
+            yield first
             await asyncio.Event().wait()
         finally:
             self.closed += 1

@@ -9,7 +9,7 @@ import pytest
 from echo.errors import ApiError
 from echo.providers import audio as module
 from echo.providers import errands
-from echo.providers.audio import RecordingRequest, SpeechRequest, media_type_of, recording_errand, speech_call
+from echo.providers.audio import RecordingRequest, SpeechRequest, media_type_of, recording_errand, speech_flow
 from echo.providers.errands import Endpoint, Sound
 from echo.providers.forms import FormFile
 from echo.providers.operations import Wanted
@@ -35,7 +35,7 @@ def speak(settings: ProviderSettings, **more: Any) -> list[Sound]:
         endpoint: Endpoint = providers[settings.name]
         request = SpeechRequest(**{"wanted": Wanted("m"), "text": "Hello", "voice": "alloy", **more})
         try:
-            return [sound async for sound in endpoint.pour("m", speech_call(settings, request))]
+            return [sound async for sound in endpoint.pour(speech_flow(settings, request))]
         finally:
             await providers.close()
 
@@ -121,7 +121,7 @@ class TestSpeech:
     @pytest.mark.parametrize("kind", ["google", "anthropic"])
     def test_is_not_everybodys(self, kind: str) -> None:
         with pytest.raises(ApiError) as refused:
-            speech_call(settings_of(kind, "http://127.0.0.1:1"), SpeechRequest(Wanted("m"), "a", "b"))
+            speech_flow(settings_of(kind, "http://127.0.0.1:1"), SpeechRequest(Wanted("m"), "a", "b"))
         assert refused.value.code == "not_offered"
 
 

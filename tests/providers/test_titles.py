@@ -13,9 +13,10 @@ from echo.background import Background
 from echo.providers.chat import Credentials
 from echo.providers.registry import build_providers
 from echo.providers.title_text import clean, title_in
-from echo.providers.titles import TitleService
+from echo.providers.titles import TitleService, made_of
 from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
 from echo.settings.model import HeaderTemplate
+from echo.settings.model_access import Opened
 from tests.support.growth import grows_no_faster
 from tests.support.loopback import Answer, Provider, answer_with, provider
 from tests.support.providers import Reply, event_stream, openai_server
@@ -441,3 +442,46 @@ class TestFallback:
 
     def test_of_no_text_is_empty(self) -> None:
         assert clean(None, 10) == ""
+
+
+class TestOfWhatIsOpen:
+    """An operator says which models are open to whom: no other is asked for a title."""
+
+    @pytest.mark.parametrize(
+        ("names", "title_model", "asked"),
+        [
+            ({"Own/two"}, None, "two"),
+            ({"Own/*"}, None, "one"),
+            ({"Own/two"}, "three", "three"),
+            ({"google/*"}, None, None),
+            ({"google/*"}, "three", None),
+            (set(), None, None),
+        ],
+    )
+    def test_none_is_asked_that_is_not(
+        self, names: set[str], title_model: str | None, asked: str | None
+    ) -> None:
+        with provider(answer_with(OPENAI)) as running:
+            own = ProviderSettings(
+                name="Own",
+                type="custom",
+                models=("one", "two"),
+                api_key="sk-1",
+                base_url=running.url,
+                title_model=title_model,
+            )
+            title = Titles(own).title_for(QUESTION, endpoint="Own", opened=Opened(frozenset(names)))
+            models = [each.json["model"] for each in running.requests]
+        assert models == ([asked] if asked else [])
+        assert title == ("Contracts Explained" if asked else made_of(QUESTION))
+
+    def test_nor_the_model_of_a_stored_conversation(self, background: Background) -> None:
+        with openai_server(Reply(["A Title"])) as server:
+            own = replace(custom("one", server.url), models=("dear", "cheap"))
+            providers = build_providers([own], LIMITS)
+            opened = Opened(frozenset({"one/cheap"}))
+            TitleService([own], providers).wait_for(
+                background, QUESTION, endpoint="one", model="dear", opened=opened
+            )
+            background.wait(providers.close(), PATIENCE)
+        assert [request.json["model"] for request in server.chats] == ["cheap"]

@@ -23,7 +23,10 @@ ARTIFACT = 'private thought\n:::artifact{title="private"}\n```js\n1 + 1\n```\n::
 
 
 # Where a path has one name for ids of two kinds: LibreChat makes a link at the place of a link's own id.
-CALLED = {("librechat.create_share", "shareId"): "conversationId"}
+CALLED = {
+    ("librechat.create_share", "shareId"): "conversationId",
+    ("cancel_response", "response_id"): "backgroundResponseId",
+}
 
 
 @dataclass
@@ -151,6 +154,12 @@ def kept(user: UserClient) -> dict[str, str]:
     }
 
 
+def in_the_background(user: UserClient) -> dict[str, str]:
+    """A response that is made in the background."""
+    asked = {"model": "openAI/gpt-4o", "input": "private question", "background": True}
+    return {"backgroundResponseId": made(user.post("/v1/responses", json=asked))["id"]}
+
+
 def library(user: UserClient) -> dict[str, str]:
     """A prompt, a memory, a skill, an agent."""
     prompt = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
@@ -188,7 +197,13 @@ def shared(user: UserClient) -> dict[str, str]:
     }
 
 
-PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (talk, kept, library, shared)
+PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (
+    talk,
+    kept,
+    in_the_background,
+    library,
+    shared,
+)
 NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}
 
 

@@ -80,7 +80,7 @@ ID_QUERY = [
     (op, parameter["name"])
     for op in ALL_OPERATIONS
     for parameter in op.parameters("query")
-    if re.search(r"(Id|_id|after|before)$", parameter["name"])
+    if re.search(r"(Id|_id|^after|^before)$", parameter["name"])
 ]
 
 

@@ -1,11 +1,11 @@
 """`.env` files; `tests/librechat/test_env_file.py` holds the reader against LibreChat's own."""
 
-import time
 from pathlib import Path
 
 import pytest
 
 from echo.settings.env_file import parse_env, read_env_file
+from tests.support.growth import grows_no_faster
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,7 @@ def test_what_sets_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["\n", "A='", " ", "export ", "A=\n", "A='x\n", "\\'"])
 def test_a_long_file_takes_time_in_proportion(text: str) -> None:
-    def seconds(count: int) -> float:
-        started = time.perf_counter()
-        parse_env(text * count)
-        return time.perf_counter() - started
-
-    seconds(1000)
-    # Four times as much: four times as long, where a quadratic one takes sixteen.
-    assert min(seconds(40_000) for _ in range(3)) < 9 * min(seconds(10_000) for _ in range(3)) + 0.002
+    assert grows_no_faster(parse_env, lambda size: text * size, 20_000)
 
 
 def test_a_file_that_is_not_there_sets_nothing(tmp_path: Path) -> None:

@@ -40,6 +40,20 @@ MEMORIES = ("USE", "CREATE", "UPDATE", "READ", "OPT_OUT")
             {"PEOPLE_PICKER": {"VIEW_USERS": True, "VIEW_GROUPS": False, "VIEW_ROLES": True}},
         ),
         ("interface: {marketplace: {use: true}}", {"MARKETPLACE": {"USE": True}}),
+        (
+            "interface: {runCode: false, webSearch: true, fileSearch: false, fileCitations: false}",
+            {
+                "RUN_CODE": {"USE": False},
+                "WEB_SEARCH": {"USE": True},
+                "FILE_SEARCH": {"USE": False},
+                "FILE_CITATIONS": {"USE": False},
+            },
+        ),
+        (
+            "interface: {mcpServers: {use: true, configureObo: false, placeholder: MCP}}",
+            {"MCP_SERVERS": {"USE": True, "CONFIGURE_OBO": False}},
+        ),
+        ("interface: {remoteAgents: {use: false}}", {"REMOTE_AGENTS": {"USE": False}}),
     ],
 )
 def test_only_what_the_file_names(load: Load, text: str, permissions: dict[str, Any]) -> None:
@@ -65,6 +79,7 @@ def test_what_librechat_refuses_is_refused(load: Load, text: str) -> None:
         load(text)
 
 
-def test_what_echo_does_not_have_is_told_as_without_effect(load: Load) -> None:
-    [notice] = load("interface: {runCode: true, mcpServers: {use: true}, prompts: true}").notices
-    assert notice == "librechat.yaml: without effect in Echo: interface.runCode, interface.mcpServers."
+def test_memory_that_the_file_names_is_asked_for(load: Load) -> None:
+    assert load("memory: {charLimit: 100}").memory.asked_for
+    assert not load("memory: {disabled: true}").memory.asked_for
+    assert not load("").memory.asked_for

@@ -1,6 +1,5 @@
 """Each program's export, as a neutral conversation; and what is no program's."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from echo.transfer.formats import conversations_of
 from echo.transfer.marks import without_marks
 from echo.transfer.model import ImportedConversation, ImportedMessage, NotAConversation
+from tests.support.growth import grows_no_faster
 from tests.transfer.conftest import sample
 from tests.transfer.test_values import ANYTHING
 
@@ -147,15 +147,11 @@ class TestChatGPT:
 
     @pytest.mark.parametrize("piece", ["\ue200", "\ue200cite", " \ue200\ue202", "\ue200known\ue201"])
     def test_many_marks_take_time_in_proportion(self, piece: str) -> None:
-        def seconds(count: int) -> float:
+        def work(count: int) -> None:
             references = [{"matched_text": "\ue200known\ue201", "alt": "x"}] * (count // 10)
-            started = time.perf_counter()
             without_marks(piece * count, references, is_user=False)
-            return time.perf_counter() - started
 
-        seconds(1000)
-        # Four times as much: four times as long, where a quadratic one takes sixteen.
-        assert min(seconds(100_000) for _ in range(3)) < 9 * min(seconds(25_000) for _ in range(3))
+        assert grows_no_faster(work, lambda size: size, 50_000)
 
     def test_another_programs_mapping_is_none(self) -> None:
         value = sample("chatgpt.json")[0]

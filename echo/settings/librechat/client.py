@@ -31,7 +31,7 @@ OFFERED_TO_LIBRECHAT = {
 }
 ABSENT_FROM_LIBRECHAT = {
     **dict.fromkeys(
-        ("contextCost", "fileCitations", "fileSearch", "remoteAgents", "runCode", "schedules", "webSearch"),
+        ("contextCost", "fileCitations", "fileSearch", "runCode", "schedules", "webSearch"),
         False,
     ),
     "mcpServers": {"use": False, "create": False, "share": False, "public": False},

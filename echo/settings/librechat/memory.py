@@ -9,6 +9,7 @@ def read_memory(config: ConfigFile) -> MemorySettings:
     said = config.section("memory")
     return MemorySettings(
         enabled=not said.get("disabled", False),
+        asked_for=bool(said) and not said.get("disabled", False),
         char_limit=int(said.get("charLimit") or MemorySettings.char_limit),
         token_limit=int(said["tokenLimit"]) if said.get("tokenLimit") else None,
     )

@@ -9,20 +9,26 @@ MEMORIES = ("USE", "CREATE", "UPDATE", "READ", "OPT_OUT")
 # The keys of `interface` that are true or false, and their types of permission.
 SWITCHES = {
     "bookmarks": "BOOKMARKS",
+    "fileCitations": "FILE_CITATIONS",
+    "fileSearch": "FILE_SEARCH",
     "memories": "MEMORIES",
     "multiConvo": "MULTI_CONVO",
+    "runCode": "RUN_CODE",
     "temporaryChat": "TEMPORARY_CHAT",
+    "webSearch": "WEB_SEARCH",
 }
 _USE = {"use": "USE", "create": "CREATE", "share": "SHARE", "public": "SHARE_PUBLIC"}
 # Those that can also say what of a feature is meant, and the permission that each of their keys sets.
 PARTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "agents": ("AGENTS", _USE),
     "marketplace": ("MARKETPLACE", {"use": "USE"}),
+    "mcpServers": ("MCP_SERVERS", {**_USE, "configureObo": "CONFIGURE_OBO"}),
     "peoplePicker": (
         "PEOPLE_PICKER",
         {"users": "VIEW_USERS", "groups": "VIEW_GROUPS", "roles": "VIEW_ROLES"},
     ),
     "prompts": ("PROMPTS", _USE),
+    "remoteAgents": ("REMOTE_AGENTS", _USE),
     "sharedLinks": ("SHARED_LINKS", {"create": "CREATE", "share": "SHARE", "public": "SHARE_PUBLIC"}),
     "skills": ("SKILLS", _USE),
 }

@@ -25,6 +25,7 @@ from echo.settings.librechat.fields import (
 )
 from echo.settings.model import normal_name
 
+STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
 
 
@@ -82,6 +83,17 @@ class FileConfig(Section):
     endpoints = Named(Part(EndpointFiles))
     serverFileSizeLimit = Number()
     avatarSizeLimit = Number()
+
+
+class FileStrategies(Section):
+    """Where files lie, by what they are."""
+
+    ignored = frozenset({"skills"})
+
+    default = Text(one_of=STRATEGIES)
+    avatar = Text(one_of=STRATEGIES)
+    image = Text(one_of=STRATEGIES)
+    document = Text(one_of=STRATEGIES)
 
 
 class SttOpenai(Section):
@@ -205,6 +217,15 @@ class MayUse(Section):
     public = Flag()
 
 
+class MayUseServers(MayUse):
+    """The same of MCP servers."""
+
+    # How LibreChat's client shows them.
+    ignored = frozenset({"placeholder", "trustCheckbox"})
+
+    configureObo = Flag()
+
+
 class MayShare(Section):
     """Who may share a conversation."""
 
@@ -240,9 +261,9 @@ class Interface(Section):
     # Of features that Echo does not have; `/api/config` says that they are off.
     ignored = frozenset(
         {
-            *("mcpServers", "generalChatRetention", "retentionMode", "retainAgentFiles", "runCode"),
-            *("webSearch", "fileSearch", "fileCitations", "contextUsage", "contextCost", "currency"),
-            *("remoteAgents", "schedules", "traceViewer", "buildInfo"),
+            *("generalChatRetention", "retentionMode", "retainAgentFiles"),
+            *("contextUsage", "contextCost", "currency"),
+            *("schedules", "traceViewer", "buildInfo"),
             *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
         }
     )
@@ -267,6 +288,12 @@ class Interface(Section):
     sharedLinks = switch(MayShare)
     peoplePicker = Part(MayPick)
     marketplace = Part(Marketplace)
+    mcpServers = Part(MayUseServers)
+    remoteAgents = Part(MayUse)
+    runCode = Flag()
+    webSearch = Flag()
+    fileSearch = Flag()
+    fileCitations = Flag()
 
 
 class Memory(Section):
@@ -305,8 +332,6 @@ class Config(Section):
             ),
             *(
                 "turnstile",
-                "fileStrategy",
-                "fileStrategies",
                 "cloudfront",
                 "actions",
                 "transactions",
@@ -322,6 +347,8 @@ class Config(Section):
     modelSpecs = Part(ModelSpecs)
     interface = Part(Interface)
     fileConfig = Part(FileConfig)
+    fileStrategy = Text(one_of=STRATEGIES)
+    fileStrategies = Part(FileStrategies)
     rateLimits = Part(RateLimits)
     speech = Part(Speech)
     balance = Part(Balance)

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import fields, missing, pre_load
 
+from echo.files.cloud.keys import shown_picture
 from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Text, Texts, Whole
 
 Json = dict[str, Any]
@@ -35,6 +36,15 @@ class Strings(Free):
         return {str(name): each for name, each in value.items() if isinstance(each, str)}
 
 
+class Avatar(Strings):
+    """Where the picture of an agent is, and in what; of one in a service the address here."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        shown = super()._serialize(value, attr, obj, **kwargs)
+        here = shown_picture(shown.get("filepath")) if isinstance(shown, dict) else None
+        return {**shown, "filepath": here} if here else shown
+
+
 class Objects(Free):
     """A list of objects."""
 
@@ -60,7 +70,7 @@ class SeenAgentSchema(Output):
     name = Text()
     description = Text()
     conversation_starters = Texts()
-    avatar = Strings()
+    avatar = Avatar()
     author = Identifier()
     provider = Text()
     model = Text()
@@ -80,7 +90,7 @@ class ListedAgentSchema(Output):
     id = Text()
     name = Text()
     description = Text()
-    avatar = Strings()
+    avatar = Avatar()
     author = Identifier()
     conversation_starters = Texts()
     category = Text()

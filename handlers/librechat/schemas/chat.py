@@ -12,6 +12,16 @@ from handlers.schemas.chat import AbortSchema, AskedSchema, ParametersSchema, gi
 Json = dict[str, Any]
 # The newest version of LibreChat's protocol of runs that Echo speaks; whatever else is asked for is 1.
 PROTOCOL = 2
+# What can be switched on for one message, and the type of permission that each needs.
+TOOLS = {
+    "web_search": "WEB_SEARCH",
+    "execute_code": "RUN_CODE",
+    "file_search": "FILE_SEARCH",
+    "mcp": "MCP_SERVERS",
+    "skills": "SKILLS",
+}
+# How LibreChat's client says that no server is chosen.
+NO_SERVERS = "sys__clear__sys"
 
 
 class EditedSchema(Input):
@@ -97,7 +107,15 @@ def asked(body: Json) -> Asked:
         parameters=parameters,
         added=added(said.get("addedConvo")),
         protocol=protocol_of(said),
+        tools=tools_of(said.get("ephemeralAgent")),
     )
+
+
+def tools_of(toggles: Json | None) -> tuple[str, ...]:
+    """The types of permission of what is switched on under the composer (LibreChat's `ephemeralAgent`)."""
+    said = given(toggles or {})
+    servers = [each for each in said.get("mcp", ()) if each != NO_SERVERS]
+    return tuple(kind for name, kind in TOOLS.items() if (servers if name == "mcp" else said.get(name)))
 
 
 def added(convo: Json | None) -> Added | None:

@@ -6,20 +6,31 @@ from urllib.parse import quote
 from marshmallow import fields
 
 from echo.chat.attachments import MAX_BYTES, MAX_FILES
+from echo.files.cloud.keys import shown_picture
+from echo.files.kinds import IMAGE_TYPES
 from echo.library.pictures import MAX_AVATAR_BYTES
 from echo.settings import FileRules, Settings
+from echo.settings.cloud import AZURE, CLOUDFRONT, FIREBASE, S3
 from handlers.schemas.base import Flag, Identifier, Moment, Output, Plain, Text, Whole
 
 Json = dict[str, Any]
 MIB = 1024 * 1024
+# What the `source` of a file in a service is.
+CLOUDS = frozenset({S3, CLOUDFRONT, AZURE, FIREBASE})
 KNOWN_PLACES = ("/images/", "/uploads/", "https://", "http://")
 
 
 class Place(fields.Field[str]):
-    """Where a client finds a picture; of all else where it gets the file, not where LibreChat's server had it."""
+    """Where a client finds a picture; of all else where it gets the file, not where LibreChat's server had it.
+
+    An address at a service runs out, or is not for everybody: clients get files in services from here.
+    """
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str) and value.startswith(KNOWN_PLACES):
+        is_ours = obj.get("source") in CLOUDS
+        if is_ours and str(obj.get("type")) in IMAGE_TYPES and (shown := shown_picture(value)):
+            return shown
+        if isinstance(value, str) and value.startswith(KNOWN_PLACES) and not (is_ours and "://" in value):
             return value
         return f"/api/files/download/{obj.get('user')}/{quote(str(obj.get('file_id')), safe='')}"
 
@@ -64,6 +75,13 @@ class PreviewSchema(Output):
     text = Text()
     text_format = Text(data_key="textFormat")
     preview_error = Text(data_key="previewError")
+
+
+def download_url(record: Json, url: str) -> Json:
+    """Where a file is to be had for a while, and what it is; the record as the client knows it."""
+    known = file.dump_one(record)
+    known.pop("text", None)
+    return {"url": url, "filename": known["filename"], "type": known["type"], "metadata": known}
 
 
 def limits(settings: Settings) -> Json:

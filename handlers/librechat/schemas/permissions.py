@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from echo.access.sharing import Changes, Share, Shares
+from handlers.librechat.schemas.pictures import Picture
 from handlers.schemas.base import Input, Output, Text, Whole
 
 
@@ -25,7 +26,7 @@ class PrincipalSchema(Output):
     name = Text()
     email = Text()
     username = Text()
-    avatar = Text()
+    avatar = Picture()
     description = Text()
     provider = Text()
     source = Text()

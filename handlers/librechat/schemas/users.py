@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
+from handlers.librechat.schemas.pictures import Picture
 from handlers.schemas.base import Flag, Identifier, Input, Moment, Output, Text, Texts
 
 
@@ -60,7 +61,7 @@ class UserSchema(Output):
     username = Text(dump_default="")
     email = Text(dump_default="")
     email_verified = Flag(data_key="emailVerified")
-    avatar = Text()
+    avatar = Picture()
     provider = Text(dump_default="local")
     role = Text(dump_default="USER")
     plugins = Texts(dump_default=())

@@ -10,6 +10,7 @@ from bson import ObjectId
 from echo.agents import service
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
+from tests.handlers.librechat.conftest import Allow
 from tests.support.waiting import until
 
 AGENTS = "/chat/api/agents"
@@ -221,7 +222,8 @@ class TestList:
         assert [each["id"] for each in second["data"]] == [agents[1]["id"]]
         assert (second["has_more"], second["after"]) == (False, None)
 
-    def test_filters(self, ada: UserClient, stored: Stored) -> None:
+    def test_filters(self, ada: UserClient, stored: Stored, may: Allow) -> None:
+        may(MARKETPLACE=["USE"])
         plain, sales = create(ada, description="Über Verträge"), create(ada, category="sales")
         stored.agents.update_one({"id": sales["id"]}, {"$set": {"is_promoted": True}})
         mine = {"requiredPermission": 8}
@@ -232,11 +234,19 @@ class TestList:
         assert listed(ada, **mine, search="HELPER") == [sales["id"], plain["id"]]
         assert listed(ada, **mine, search=".*") == []
 
+    @pytest.mark.parametrize("query", [{"category": "sales"}, {"promoted": 0}])
+    def test_as_the_marketplace_asks_needs_its_permission(
+        self, ada: UserClient, query: dict[str, Any]
+    ) -> None:
+        answer = ada.get(AGENTS, params=query)
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+
     @pytest.mark.parametrize("query", [{"requiredPermission": 16}, {"promoted": 2}, {"limit": "x"}])
     def test_refuses_what_is_none(self, ada: UserClient, query: dict[str, Any]) -> None:
         assert ada.get(AGENTS, params=query).status_code == 400
 
-    def test_a_cursor_is_of_its_list(self, ada: UserClient) -> None:
+    def test_a_cursor_is_of_its_list(self, ada: UserClient, may: Allow) -> None:
+        may(MARKETPLACE=["USE"])
         create(ada)
         create(ada)
         after = ada.get(AGENTS, params={"requiredPermission": 2, "limit": 1}).json()["after"]

@@ -58,7 +58,7 @@ class TestGetRole:
         permissions = root.get("/chat/api/roles/ADMIN").json()["permissions"]
         assert permissions["AGENTS"] == dict.fromkeys(NOTHING, True)
         assert permissions["MCP_SERVERS"] == {**NOTHING, "CONFIGURE_OBO": False}
-        assert permissions["REMOTE_AGENTS"] == NOTHING
+        assert permissions["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
         for absent in ("RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS"):
             assert permissions[absent] == {"USE": False}
 

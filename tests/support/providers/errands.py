@@ -69,6 +69,14 @@ def transcription(received: Received) -> Answer:
     said = f"{received.path.rpartition('/')[2].partition('?')[0]} {filename} {len(content)}"
     if given["response_format"] not in ("json", "verbose_json"):
         return Answer([f"{given['response_format']}: {said}\n".encode()], 200, {"Content-Type": "text/plain"})
+    if given.get("stream") == "true" and given["model"] != "whisper-1":
+        usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59}
+        events = [
+            *({"type": "transcript.text.delta", "delta": piece} for piece in re.findall(r"\S+ ?", said)),
+            {"type": "transcript.text.done", "text": said, "usage": {**usage, "input_token_details": {}}},
+        ]
+        pieces = [f"data: {json.dumps(each)}\n\n".encode() for each in events]
+        return Answer(pieces, 200, {"Content-Type": "text/event-stream; charset=utf-8"})
     body: dict[str, Any] = {"text": said, "usage": {"type": "duration", "seconds": 2}}
     if given["response_format"] == "verbose_json":
         segment = {"id": 0, "start": 0, "end": 1.5, "text": said, "tokens": [1], "odd": "left out"}

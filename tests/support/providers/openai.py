@@ -1,5 +1,6 @@
 """A server that speaks OpenAI's chat completions, as its API reference writes them."""
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ STATUSES = {
     "insufficient_quota": 429,
     "server_error": 500,
 }
+SPOKEN: dict[str, Any] = {"id": "audio_abc123", "expires_at": 1_729_018_505}
 # The type of an error; its code is more special.
 GROUPS = {
     "context_length_exceeded": "invalid_request_error",
@@ -90,6 +92,8 @@ def completion(reply: Reply, request: dict[str, Any]) -> dict[str, Any]:
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in reply.calls
         ]
+    if reply.spoken:
+        message |= {"content": None, "audio": {**SPOKEN, **sound(b"".join(reply.spoken), reply.transcript)}}
     choices = [
         {"index": index, "message": message, "logprobs": None, "finish_reason": finish_of(reply)}
         for index in range(request.get("n") or 1)
@@ -103,6 +107,10 @@ def completion(reply: Reply, request: dict[str, Any]) -> dict[str, Any]:
         "usage": usage(reply),
         "service_tier": "default",
     }
+
+
+def sound(data: bytes, transcript: str) -> dict[str, Any]:
+    return {"data": base64.b64encode(data).decode(), "transcript": transcript}
 
 
 def finish_of(reply: Reply) -> str:
@@ -143,6 +151,10 @@ def deltas(reply: Reply) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": "", "refusal": None}
     yield from ({"reasoning_content": part} for part in reply.reasoning)
     yield from ({"content": part} for part in reply.text)
+    if reply.spoken:
+        yield {"audio": {"id": SPOKEN["id"], "transcript": reply.transcript}}
+        yield from ({"audio": {"data": base64.b64encode(piece).decode()}} for piece in reply.spoken)
+        yield {"audio": {"expires_at": SPOKEN["expires_at"]}}
     if reply.refusal:
         yield {"refusal": reply.refusal}
     for place, call in enumerate(reply.calls):

@@ -26,6 +26,10 @@ def _faults(request: dict[str, Any]) -> Iterator[str]:
         yield from _strict_faults(wanted["json_schema"]["schema"], "response_format")
     if request.get("top_logprobs") is not None and not request.get("logprobs"):
         yield "Invalid value for 'top_logprobs': 'top_logprobs' is only allowed when 'logprobs' is enabled."
+    if "audio" in (request.get("modalities") or ()) and not request.get("audio"):
+        yield "Missing required parameter: 'audio' must be specified when requesting audio output."
+    if request.get("audio") and request.get("stream") and request["audio"]["format"] != "pcm16":
+        yield "Unsupported value: 'audio.format' must be 'pcm16' when 'stream' is true."
     yield from _order_faults(request["messages"])
     for message in request["messages"]:
         yield from _message_faults(message)
@@ -69,7 +73,7 @@ def _order_faults(messages: list[dict[str, Any]]) -> Iterator[str]:
 def _message_faults(message: dict[str, Any]) -> Iterator[str]:
     role, content = message["role"], message.get("content")
     if content is None and not (
-        role == "assistant" and (message.get("tool_calls") or message.get("refusal"))
+        role == "assistant" and any(message.get(name) for name in ("tool_calls", "refusal", "audio"))
     ):
         yield "Invalid value for 'content': expected a string, got null."
     for part in content if isinstance(content, list) else ():

@@ -39,6 +39,9 @@ class Reply:
     # Of tools; they end an answer that would only have stopped.
     calls: Sequence[Called] = ()
     refusal: str | None = None
+    # What is spoken, in these pieces, and its words.
+    spoken: Sequence[bytes] = ()
+    transcript: str = ""
     # How many of the tokens were cached, and how many of reasoning.
     cached: int = 0
     thought: int = 0
