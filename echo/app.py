@@ -93,6 +93,8 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         services.background.begin()
         services.chat.begin()
+        if services.accounts.post.works:
+            services.background.submit(services.accounts.post.running())
         services.background.submit(services.accounts.federation.begin_running())
         if observation.running:
             services.background.submit(observation.running())

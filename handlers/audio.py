@@ -9,7 +9,7 @@ from echo.programs.audio import Recorded
 from echo.services import Services
 from handlers.schemas import audio as schemas
 
-Answer = dict[str, Any] | str | Pending
+Answer = tuple[dict[str, Any] | str, int, dict[str, Any]] | Pending
 
 
 def create_speech(services: Services, caller: Caller, *, body: dict[str, Any]) -> Pending:

@@ -44,6 +44,20 @@ def refresh_token(
     return _tokens(signed_in), 200, _cookie(signed_in.cookie)
 
 
+def request_password_reset(services: Services, client: ClientInfo, *, body: Json) -> Json:
+    """Have a link sent by which another password can be set; the answer is the same for an unknown address."""
+    services.accounts.recovery.request_reset(client, **schemas.address.load(body))
+    return {"message": "If there is an account with that address, a link is on its way to it."}
+
+
+def reset_password(services: Services, client: ClientInfo, *, body: Json) -> Json:
+    """Set another password by the token of a link; all sessions of the account end."""
+    fields = schemas.reset.load(body)
+    del fields["confirm_password"]
+    services.accounts.recovery.reset(client, **fields)
+    return {"message": "The new password is set. Log in with it."}
+
+
 def logout(services: Services, caller: Caller, client: ClientInfo) -> tuple[Json, int, Headers]:
     """End the session: its access tokens and its refresh token are dead."""
     cookie = services.accounts.auth.logout(caller, client)

@@ -10,7 +10,9 @@ User = dict[str, Any]
 
 
 class Credentials(Protocol):
-    """One way to find out."""
+    """One way to find out; one that `vouches` lets in whom it knows, whether an address is verified or not."""
+
+    vouches: bool
 
     def holder(self, name: str, password: str) -> User:
         """The account that both are of. Raises `Unauthorized`, with one text for all that can be wrong with them."""
@@ -24,6 +26,8 @@ def wrong_credentials() -> Unauthorized:
 
 class StoredCredentials:
     """By e-mail addresses and hashes in the `users` collection; every failure takes the same time."""
+
+    vouches = False
 
     def __init__(self, users: UserRepository) -> None:
         self._users = users

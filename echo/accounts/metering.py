@@ -7,8 +7,8 @@ is in MongoDB, so the processes of a server count together (`storage/accounts/ke
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,6 +85,17 @@ class Spending:
             yield
         finally:
             await self.settle()
+
+    @contextmanager
+    def counted_here(self) -> Iterator[None]:
+        """The same, in a thread that may wait for the database, for what takes no tokens. Raises as `reserved`."""
+        if self._key and self._key.is_counted:
+            self._reserve(self._key.id, None, 0)
+        try:
+            yield
+        finally:
+            if self._key:
+                self._settle(self._key.id)
 
     def wrote(self, text: str) -> None:
         """The model has written this; counted where the provider does not tell."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from echo.accounts import cookies
+from echo.accounts import cookies, letters
 from echo.accounts.credentials import Credentials, StoredCredentials
 from echo.accounts.passwords import check_new_password, hash_password
 from echo.accounts.sessions import SessionGuard
@@ -18,14 +18,18 @@ from echo.accounts.succession import Succession
 from echo.accounts.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
 from echo.accounts.two_factor import Proof, TwoFactorService
 from echo.accounts.violations import Violations
-from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized
+from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized, Unprocessable
 from echo.handling.caller import Caller, ClientInfo
+from echo.mail import Post
 from echo.settings import Settings
 from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.accounts.invitations import InvitationRepository
-from storage.accounts.sessions import SessionRepository
+from storage.accounts.sessions import Origin, SessionRepository
 from storage.accounts.users import UserRepository
 from storage.core import errors as storage_errors
+
+# LibreChat's: accounts that were made before it verified addresses.
+VERIFIED_SINCE = datetime(2024, 6, 7, 19, 20, 18, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class AuthService:
         guard: SessionGuard,
         two_factor: TwoFactorService,
         violations: Violations,
+        post: Post,
         credentials: Credentials | None = None,
     ) -> None:
         self._settings = settings
@@ -70,6 +75,7 @@ class AuthService:
         self._guard = guard
         self._two_factor = two_factor
         self._violations = violations
+        self._post = post
         self._credentials = credentials or StoredCredentials(users)
         self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
 
@@ -85,6 +91,7 @@ class AuthService:
     ) -> dict[str, Any]:
         """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
 
+        Where mail is sent, the address has to be verified by a link, unless an invitation vouches for it.
         Raises `Forbidden` when registration is closed, also to the address's domain, when the invitation is not valid
         for this address, or when the place that the client calls from is banned; `InvalidRequest` for an address or a
         password that is refused; `Conflict` for an address that is taken.
@@ -97,17 +104,28 @@ class AuthService:
         role = self._invited_role(address, token) if token else None
         check_new_password(password, minimum=self._settings.min_password_length)
         user = create_account(
-            self._users, name=name, email=address, username=username, password=password, role=role
+            self._users,
+            name=name,
+            email=address,
+            username=username,
+            password=password,
+            role=role,
+            verified=bool(token) or not self._post.works,
+            lasting=self._settings.allow_unverified_login,
         )
         if token:
             # Now, not before: what fails leaves the invitation good, and an address registers once only.
             self._invitations.use_up(address)
+        else:
+            self._post.put(letters.VERIFY, address, once=True)
         return user
 
     def register_quietly(self, client: ClientInfo, **fields: Any) -> None:
         """As `register`, but an address that is taken looks like one that is not, in the answer and in its time."""
-        with suppress(Conflict):
+        try:
             self.register(client, **fields)
+        except Conflict:
+            self._post.put(letters.TAKEN, normalize_email(fields["email"]), once=True)
 
     def _invited_role(self, address: str, token: str) -> str | None:
         """The role that an invitation names, if any. Raises `Forbidden`, with one text for all that can be wrong."""
@@ -127,14 +145,17 @@ class AuthService:
         """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
 
         Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
-        banned; and that there is a second factor, which this server
-        may be unable to check: `ServiceUnavailable`. Where a directory has the passwords, `email` is the name that it
-        knows; see `federation.directory`.
+        banned; that the e-mail address is not verified: `Unprocessable`; and that there is a second factor, which
+        this server may be unable to check: `ServiceUnavailable`. Where a directory has the passwords, `email` is the
+        name that it knows; see `federation.directory`.
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
         self.refuse_banned_address(client)
-        return self._enter(self._credentials.holder(email, password), client)
+        user = self._credentials.holder(email, password)
+        if not self._credentials.vouches:
+            self._refuse_unverified(user)
+        return self._enter(user, client)
 
     def login_federated(self, user: dict[str, Any], client: ClientInfo) -> SignedIn | HalfSignedIn:
         """As `login`, for a user whom another server has named, and a client from a place that is not banned."""
@@ -163,6 +184,11 @@ class AuthService:
             raise wrong
         return self._begin(user, client)
 
+    def login_proven(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
+        """A new session of a user who has proved everything otherwise, as by a passkey. Raises `Forbidden`."""
+        self.refuse_banned_address(client)
+        return self._begin(user, client)
+
     def _begin(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
         """A new session of a user who has proved to be that user."""
         # 96 random bits make the id, LibreChat's ObjectId; the secret of the session is the refresh token.
@@ -173,6 +199,7 @@ class AuthService:
             refresh_token_hash=hash_refresh_token(refresh_token),
             expires_at=self._expiry(),
             session_id=session_id,
+            where=Origin(client.address, client.device),
         )
         # After the session is made: who bans, or sets another password, ends the sessions that there are, and one of
         # both sees the other.
@@ -196,6 +223,8 @@ class AuthService:
             successor = self._succession.exchange(refresh_token, session)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
+        if successor is not None:
+            self._sessions.note_use(caller.id, caller.session_id, Origin(client.address, client.device))
         if successor is None:
             self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
@@ -210,6 +239,22 @@ class AuthService:
     def _end(self, owner: str, session_id: str) -> None:
         self._sessions.delete(owner, session_id)
         self._guard.forget(owner, session_id)
+
+    def _refuse_unverified(self, user: Mapping[str, Any]) -> None:
+        """As LibreChat: an account that is older than verification is verified where no mail is sent.
+
+        Raises `Unprocessable`.
+        """
+        owner, made = str(user["_id"]), user.get("createdAt")
+        verified = bool(user.get("emailVerified"))
+        if not verified and not self._post.works and isinstance(made, datetime) and made < VERIFIED_SINCE:
+            self._users.set_verified(owner)
+            return
+        if not verified and not self._settings.allow_unverified_login:
+            raise Unprocessable("The e-mail address is not verified yet.", code="email_unverified")
+        if user.get("expiresAt"):
+            # It is in use: nobody's any more that goes by itself.
+            self._users.keep(owner)
 
     def _refuse_banned(self, owner: str, session_id: str | None = None) -> None:
         """End the session of a banned user, if there is one already; raises `Forbidden`."""
@@ -260,8 +305,13 @@ def create_account(
     username: str | None,
     password: str,
     role: str | None = None,
+    verified: bool = True,
+    lasting: bool = True,
 ) -> dict[str, Any]:
-    """Store a new user with a checked address and password; raises `Conflict` for an address that is taken."""
+    """Store a new user with a checked address and password; raises `Conflict` for an address that is taken.
+
+    One that is not `verified` waits for its address to be; if it is not `lasting` either, it goes some day.
+    """
     try:
         return users.create(
             name=name,
@@ -269,6 +319,8 @@ def create_account(
             username=username or "",
             password_hash=hash_password(password),
             role=role,
+            verified=verified,
+            lasting=lasting,
         )
     except storage_errors.Conflict as error:
         field = FieldError(error.field, "already taken")

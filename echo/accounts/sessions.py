@@ -33,6 +33,11 @@ class SessionGuard:
         """The session has ended here: this process shall know at once."""
         self._alive_until.pop((owner, session_id), None)
 
+    def forget_others(self, owner: str, session_id: str) -> None:
+        """All sessions of an account but one have ended here."""
+        for key in [each for each in self._alive_until if each[0] == owner and each[1] != session_id]:
+            self._alive_until.pop(key, None)
+
     def _remember(self, key: tuple[str, str], until: float) -> None:
         self._alive_until[key] = until
         self._alive_until.move_to_end(key)

@@ -9,7 +9,9 @@ from typing import Any
 import structlog
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.letters import FACTOR_OFF, FACTOR_ON
 from echo.accounts.totp import UnusableSecret, matching_step, new_secret, setup_address
+from echo.accounts.writing import Notices
 from echo.errors import Conflict, Forbidden, ServiceUnavailable
 from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.core.errors import NotFound
@@ -55,11 +57,13 @@ class TwoFactorService:
         cipher: CredentialsCipher | None,
         *,
         issuer: str,
+        notices: Notices,
     ) -> None:
         self._factors = factors
         self._used_codes = used_codes
         self._cipher = cipher
         self._issuer = issuer
+        self._notices = notices
 
     def require_cipher(self) -> CredentialsCipher:
         """What reads the secrets; raises `ServiceUnavailable` where the settings have no key for it."""
@@ -138,14 +142,18 @@ class TwoFactorService:
         if not self._factors.confirm(owner, secret=factor.pending_secret, code_hashes=codes):
             # It was set up anew meanwhile.
             raise self._not_begun()
+        self._notices.tell(owner, FACTOR_ON)
 
     def disable(self, owner: str, proof: Proof) -> None:
         """Switch off what is in force, by proof of it, and forget what waits.
 
         Raises `Forbidden` and `ServiceUnavailable`.
         """
-        if not self._factors.disable(owner, proven=self._is_proven(owner, proof)):
+        proven = self._is_proven(owner, proof)
+        if not self._factors.disable(owner, proven=proven):
             raise self._refusal()
+        if proven:
+            self._notices.tell(owner, FACTOR_OFF)
 
     def regenerate(self, owner: str, proof: Proof) -> NewBackupCodes:
         """New backup codes in place of all others, by proof.

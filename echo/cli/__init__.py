@@ -13,9 +13,13 @@ from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.common import EXIT_IO, fail
 from echo.cli.files import files
+from echo.cli.groups import group
 from echo.cli.invites import invite
+from echo.cli.keys import key
+from echo.cli.mails import mail
 from echo.cli.migrating import migrate
 from echo.cli.output import for_people
+from echo.cli.roles import role
 from echo.cli.secret_keys import secrets_
 from echo.cli.serving import serve
 from echo.cli.stats import stats
@@ -57,8 +61,12 @@ def main() -> None:
 main.add_command(chat)
 main.add_command(check)
 main.add_command(files)
+main.add_command(group)
 main.add_command(invite)
+main.add_command(key)
+main.add_command(mail)
 main.add_command(migrate)
+main.add_command(role)
 main.add_command(secrets_)
 main.add_command(serve)
 main.add_command(export)

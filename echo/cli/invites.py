@@ -9,6 +9,7 @@ import click
 
 from echo.cli.accounts import Duration, refusals_end
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.mails import send_now
 from echo.cli.output import show_one, show_rows
 from echo.cli.users import check_role
 
@@ -35,13 +36,23 @@ def invite() -> None:
     help="How long the link works, such as 30m, 2h or 7d.",
 )
 @click.option("--role", help="Role of the new user, instead of USER.")
+@click.option("--no-mail", is_flag=True, help="Do not send the link, even if there is a mail server.")
 @json_option
 @data_dir_option
-def create(*, email: str, length: timedelta, role: str | None, as_json: bool, data_dir: Path | None) -> None:
-    """Create an invitation, and print its link.
+def create(
+    *,
+    email: str,
+    length: timedelta,
+    role: str | None,
+    no_mail: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Create an invitation, print its link, and send it if there is a mail server.
 
-    Echo sends no mail: pass the link on yourself. It cannot be shown again.
+    Without one pass the link on yourself. It cannot be shown again.
     """
+    from echo.accounts import letters  # noqa: PLC0415
     from echo.accounts.service import normalize_email  # noqa: PLC0415
     from echo.accounts.tokens import hash_token  # noqa: PLC0415
     from storage.accounts.users import UserRepository  # noqa: PLC0415
@@ -60,7 +71,14 @@ def create(*, email: str, length: timedelta, role: str | None, as_json: bool, da
             role=role,
         )
     link = f"{settings.domain_client}/register?token={token}"
-    show_one({**shown_invitation(invitation), "link": link}, as_json=as_json)
+    problem = None
+    if settings.mail and not no_mail:
+        end = f"{invitation['expiresAt']:%d %B %Y, %H:%M} UTC"
+        problem = send_now(settings.mail, letters.invitation(settings.app_title, link, end), address)
+        if problem:
+            click.echo(f"echo-api: The link was not sent: {problem}. Pass it on yourself.", err=True)
+    sent = settings.mail is not None and not no_mail and problem is None
+    show_one({**shown_invitation(invitation), "link": link, "sent": sent}, as_json=as_json)
 
 
 @invite.command(name="list")

@@ -21,6 +21,7 @@ from echo.cli.banning import ban, unban
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
 from echo.cli.factors import disable_2fa
 from echo.cli.output import show_one, show_rows, stream_json
+from echo.cli.resetting import reset_link
 
 COLUMNS = ("id", "email", "name", "username", "role", "createdAt", "bannedUntil")
 PAGE = 500
@@ -37,6 +38,7 @@ def user() -> None:
 user.add_command(ban)
 user.add_command(unban)
 user.add_command(disable_2fa)
+user.add_command(reset_link)
 
 
 @user.command()

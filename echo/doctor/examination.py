@@ -8,6 +8,7 @@ from echo.doctor.configuration import check_keys, check_provider_keys, check_set
 from echo.doctor.databases import check_database, check_second_factors
 from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
+from echo.doctor.mail import check_mail
 from echo.doctor.providers import check_providers
 from echo.doctor.speech import check_speech
 from echo.doctor.web_client import check_web_client
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     check_second_factors,
     check_providers,
     check_speech,
+    check_mail,
 )
 
 

@@ -1,5 +1,6 @@
 """ZIP archives, opened with the standard library and without its one unbounded step."""
 
+import io
 import zipfile
 import zlib
 from typing import Any, BinaryIO
@@ -40,3 +41,25 @@ class _Listing:
         if self.limit is not None and size > self.limit:
             raise TooManyMembersError
         return self._stream.read(size)
+
+
+class Sink(io.RawIOBase):
+    """Keeps what is written until it is taken: a file for archives that are made while they are sent."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep some more."""
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken

@@ -43,7 +43,11 @@ class Caller:
 
 @dataclass(frozen=True)
 class ClientInfo:
-    """Where a request came from: the address behind trusted proxies, and whether it came over TLS."""
+    """Where a request came from: the address behind trusted proxies, and whether it came over TLS.
+
+    `device` is what the client says of itself, as far as that can be shown.
+    """
 
     address: str
     secure: bool
+    device: str = ""

@@ -8,6 +8,8 @@ from starlette.datastructures import Headers
 from echo.handling.caller import ClientInfo
 
 SCHEMES = ("http", "https")
+# Browsers have half of it.
+MAX_DEVICE = 300
 
 
 def read_client(scope: dict[str, Any], trusted_proxies: int) -> ClientInfo:
@@ -23,7 +25,11 @@ def read_client(scope: dict[str, Any], trusted_proxies: int) -> ClientInfo:
         address = _address(_entry(headers, "x-forwarded-for", trusted_proxies)) or address
         claimed = _entry(headers, "x-forwarded-proto", trusted_proxies).lower()
         scheme = claimed if claimed in SCHEMES else scheme
-    return ClientInfo(address, scheme == "https")
+    return ClientInfo(address, scheme == "https", _shown(headers.get("user-agent", "")))
+
+
+def _shown(agent: str) -> str:
+    return "".join(each for each in agent[:MAX_DEVICE] if each.isprintable())
 
 
 def _entry(headers: Headers, name: str, position: int) -> str:

@@ -1,6 +1,6 @@
 """How the parts behind what programs ask fit together; called by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from echo.accounts.metering import Meter
@@ -14,9 +14,11 @@ from echo.programs.anthropic.service import MessageService
 from echo.programs.audio import AudioService
 from echo.programs.embeddings import EmbeddingService
 from echo.programs.images import ImageService
-from echo.programs.offers import Offers
+from echo.programs.offers import Offers, Picked
 from echo.programs.work import Work
 from echo.providers.assembly import ProviderParts
+from echo.providers.errands import Endpoint
+from echo.providers.operations import Wanted
 from echo.settings import Settings
 from echo.speech import Transcriber
 
@@ -51,6 +53,14 @@ class Programs:
         return Pending(lambda: self.work.offers.find(reach, name))
 
 
+def own_voice(settings: Settings, voices: Mapping[str, Endpoint]) -> Picked | None:
+    """The model of the service that `speech.tts` names."""
+    voice = settings.voice
+    if voice is None:
+        return None
+    return Picked(voices[voice.name], voice, Wanted(voice.models[0]), None)
+
+
 def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
     """The services behind the operations of `/v1` beside completions; nothing is contacted."""
     offers = Offers(parts.providers.registry, settings.api_models)
@@ -64,7 +74,7 @@ def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
     )
     return Programs(
         work,
-        AudioService(work, parts.transcriber),
+        AudioService(work, parts.transcriber, own_voice(settings, parts.providers.voices)),
         EmbeddingService(work, parts.count_tokens),
         ImageService(work),
         MessageService(parts.answering, work, parts.count_tokens),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from echo.completions.objects import SILENT, Json, error_frame, frame
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, with_pulse
@@ -56,16 +56,22 @@ class Recorded(RecordingOptions):
 
 
 class AudioService:
-    """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition."""
+    """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition.
 
-    def __init__(self, work: Work, transcriber: Transcriber) -> None:
+    `own_voice` speaks where no endpoint has its model."""
+
+    def __init__(self, work: Work, transcriber: Transcriber, own_voice: Picked | None = None) -> None:
         self._work = work
+        self._own_voice = own_voice
         self._transcriber = transcriber
 
     def speak(self, caller: Caller, said: Said) -> Pending:
         """Speech as it comes."""
         texts = [text for text in (said.text, said.instructions) if text]
         job = self._work.job(caller, said.model, texts)
+        own = self._own_voice
+        if own and said.model in own.settings.models and self._work.may_ask(caller, OWN, said.model):
+            job = replace(job, otherwise=own)
         return Pending(lambda: self._speak(job, said))
 
     async def _speak(self, job: Job, said: Said) -> tuple[EventStream, int, Json]:
@@ -92,13 +98,13 @@ class AudioService:
                     yield media_type_of(sound.media_type, said.format).encode()
                 yield sound.content
 
-    def write_down(self, caller: Caller, recorded: Recorded) -> Json | str | Pending:
-        """What is said in a recording: an object, or a text, as the format has it.
+    def write_down(self, caller: Caller, recorded: Recorded) -> tuple[Json | str, int, Json] | Pending:
+        """What is said in a recording: an object, or a text, as the format has it, with status and headers.
 
         Raises `UnsupportedMediaType` and `Unprocessable` for what is no recording, before anybody is asked.
         """
         if recorded.model == self._transcriber.model and self._work.may_ask(caller, OWN, recorded.model):
-            return self._own(recorded)
+            return self._own(caller, recorded)
         upload = recorded.upload
         name = f"audio.{suffix_of(upload.stream)}"
         # The type of a part decides nothing at services: they go by the name's suffix.
@@ -144,8 +150,11 @@ class AudioService:
             job.spending.told(usage["input_tokens"], usage["output_tokens"])
         return frame(event)
 
-    def _own(self, recorded: Recorded) -> Json | str:
-        """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have."""
+    def _own(self, caller: Caller, recorded: Recorded) -> tuple[Json | str, int, Json]:
+        """By the server's own recognition, in this thread. Raises `Unprocessable` for what it does not have.
+
+        It takes no tokens, and counts as a request of an API key's.
+        """
         if recorded.stream:
             reason = "is not something that the server's own speech recognition has"
             raise Unprocessable(
@@ -158,8 +167,10 @@ class AudioService:
                 "The server's own speech recognition gives the text alone, as json or text.",
                 code="not_offered",
             )
-        text = self._transcriber.transcribe(recorded.upload)
-        return {"text": text} if recorded.format == "json" else f"{text}\n"
+        spending = self._work.spending(caller)
+        with spending.counted_here():
+            text = self._transcriber.transcribe(recorded.upload)
+        return ({"text": text} if recorded.format == "json" else f"{text}\n"), 200, spending.headers
 
 
 def spoken(picked: Picked, said: Said) -> Flow[Sound]:

@@ -1,5 +1,6 @@
 """Pictures in OpenAI's shape, whoever draws them."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,8 @@ from echo.handling.upload import Upload
 from echo.programs.offers import Picked
 from echo.programs.work import Job, Work
 from echo.providers.forms import FormFile
-from echo.providers.images import ImageRequest, Pictures, images_errand
+from echo.providers.google_images import images_errand
+from echo.providers.images import ImageRequest, Pictures
 
 # Up to here an answer is sent as a whole.
 SMALL_BYTES = 256 * 1024
@@ -58,7 +60,8 @@ class ImageService:
 async def drawn(picked: Picked, drawing: Drawing, files: Sequence[FormFile]) -> Pictures:
     """What the endpoint's provider drew."""
     request = ImageRequest(picked.wanted, drawing.prompt, drawing.parameters, files)
-    return await picked.ask(images_errand(picked.settings, request))
+    # In a thread: what is drawn from may be read for it.
+    return await picked.ask(await asyncio.to_thread(images_errand, picked.settings, request))
 
 
 def files_of(drawing: Drawing) -> Iterator[FormFile]:

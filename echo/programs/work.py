@@ -11,7 +11,7 @@ from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answering import WHOLE_SECONDS
 from echo.completions.models import Models, Reach
 from echo.completions.under_way import OpenCompletions
-from echo.errors import BadGateway, Unprocessable
+from echo.errors import BadGateway, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.programs.offers import Offers, Picked
 from echo.providers.moderation import Moderation
@@ -23,7 +23,8 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    `unreadable` says that there is something else that nobody can check. `spending` counts for the API key's limits.
+    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` says that there is
+    something else that nobody can check. `spending` counts for the API key's limits.
     """
 
     caller: Caller
@@ -32,6 +33,7 @@ class Job:
     model: str
     texts: Sequence[str] = ()
     unreadable: bool = False
+    otherwise: Picked | None = None
 
 
 class Work:
@@ -66,6 +68,10 @@ class Work:
         """A request to be run; asks the database what the caller reaches."""
         return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
 
+    def spending(self, caller: Caller) -> Spending:
+        """Counts one request for the limits of the caller's API key."""
+        return self._meter.begin(caller)
+
     async def whole(self, job: Job, do: Callable[[Picked], Coroutine[Any, Any, T]]) -> T:
         """What `do` makes with the model; it ends as soon as the caller may not be here any more.
 
@@ -85,11 +91,19 @@ class Work:
         `Spending.reserved` does.
         """
         with self._open.one(job.caller.id):
-            picked = await self.offers.choose(job.reach, job.model)
+            picked = await self._choose(job)
             await self._check(job)
             async with job.spending.reserved(job.texts), self._standing.watched(job.caller) as refusal:
                 yield picked, refusal
                 job.spending.worked()
+
+    async def _choose(self, job: Job) -> Picked:
+        try:
+            return await self.offers.choose(job.reach, job.model)
+        except NotFound:
+            if job.otherwise is None:
+                raise
+            return job.otherwise
 
     async def _check(self, job: Job) -> None:
         if job.unreadable and self._moderation.enabled:

@@ -12,16 +12,20 @@ from echo.settings import Settings
 
 @dataclass(frozen=True)
 class ProviderParts:
-    """The providers by their endpoints' names, which models they have, titles, and what looks at texts before."""
+    """The providers by their endpoints' names, which models they have, titles, and what looks at texts before.
+
+    `voices` are services that only speak."""
 
     catalog: Catalog
     moderation: Moderation
     registry: ProviderRegistry
     titles: TitleService
+    voices: ProviderRegistry
 
     async def close(self) -> None:
         """Close every connection."""
         await self.registry.close()
+        await self.voices.close()
         await self.moderation.close()
 
 
@@ -33,4 +37,5 @@ def build_provider_parts(settings: Settings, background: Background) -> Provider
         moderation=Moderation(settings.moderation, settings.provider_limits),
         registry=registry,
         titles=TitleService(settings.providers, registry, enabled=settings.title_conversations),
+        voices=build_providers([settings.voice] if settings.voice else [], settings.provider_limits),
     )

@@ -1,22 +1,16 @@
-"""Pictures from words, and from pictures with words.
-
-https://platform.openai.com/docs/api-reference/images, https://ai.google.dev/gemini-api/docs/imagen
-"""
+"""Pictures from words, and from pictures with words: https://platform.openai.com/docs/api-reference/images."""
 
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
-from echo.errors import Unprocessable
 from echo.providers.constants import MAX_PICTURES_BYTES
 from echo.providers.errands import Errand, read_json
-from echo.providers.failures import ProviderFailure, unusable
+from echo.providers.failures import unusable
 from echo.providers.forms import FormFile
-from echo.providers.google import API_VERSION, GoogleDialect
-from echo.providers.operations import Wanted, as_chat, not_offered, operations_of
+from echo.providers.operations import Wanted, operations_of
 from echo.providers.provider import Access
 from echo.providers.reading import count, dig
 from echo.providers.transport import Call
@@ -31,14 +25,6 @@ MAX_PROMPT = 100_000
 TOLD = ("background", "output_format", "quality", "size")
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")
 MAX_TOLD = 64
-# Imagen knows shapes, not sizes.
-SHAPES: Mapping[str, str] = {
-    "1024x1024": "1:1",
-    "1024x1536": "3:4",
-    "1536x1024": "4:3",
-    "1024x1792": "9:16",
-    "1792x1024": "16:9",
-}
 
 
 @dataclass(frozen=True)
@@ -64,10 +50,8 @@ class Pictures:
     more: Mapping[str, Any]
 
 
-def images_errand(settings: ProviderSettings, request: ImageRequest) -> Errand[Pictures]:
-    """How an endpoint is asked. Raises `Unprocessable` where its provider makes no pictures, or not such."""
-    if settings.type == "google":
-        return GoogleImages(settings).errand(request)
+def openai_images(settings: ProviderSettings, request: ImageRequest) -> Errand[Pictures]:
+    """How an endpoint is asked that speaks OpenAI's protocol. Raises `Unprocessable` (`not_offered`) for others."""
     operations = operations_of(settings, "images")
 
     def call(access: Access) -> Call:
@@ -85,7 +69,7 @@ def images_errand(settings: ProviderSettings, request: ImageRequest) -> Errand[P
 def _read_openai(content: bytes) -> Pictures:
     answer = read_json(content)
     data = dig(answer, "data")
-    items = [_picture(each) for each in data] if isinstance(data, list) else []
+    items = [picture_of(each) for each in data] if isinstance(data, list) else []
     more: dict[str, Any] = {"created": count(dig(answer, "created")) or int(time.time())}
     for name in TOLD:
         told = dig(answer, name)
@@ -93,16 +77,17 @@ def _read_openai(content: bytes) -> Pictures:
             more[name] = told
     if isinstance(dig(answer, "usage"), dict):
         more["usage"] = {name: count(dig(answer, "usage", name)) for name in COUNTS}
-    return _made(items, more)
+    return made_of(items, more)
 
 
-def _made(items: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> Pictures:
+def made_of(items: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> Pictures:
+    """Pictures that have come; raises `ProviderFailure` where there are none, or too many."""
     if not 0 < len(items) <= MOST:
         raise unusable("no_picture")
     return Pictures(items, more)
 
 
-def _picture(value: Any) -> dict[str, Any]:
+def picture_of(value: Any) -> dict[str, Any]:
     """One picture: its content, or an address that the client may go to."""
     content, address, prompt = (dig(value, name) for name in ("b64_json", "url", "revised_prompt"))
     made: dict[str, Any] = {}
@@ -115,44 +100,3 @@ def _picture(value: Any) -> dict[str, Any]:
     if isinstance(prompt, str):
         made["revised_prompt"] = prompt[:MAX_PROMPT]
     return made
-
-
-class GoogleImages(GoogleDialect):
-    """Google's Imagen."""
-
-    def errand(self, request: ImageRequest) -> Errand[Pictures]:
-        """One request. Raises `Unprocessable` for what Imagen cannot do."""
-        if request.files:
-            raise not_offered("edits of images")
-        size = request.parameters.get("size")
-        if size not in (None, "auto", *SHAPES):
-            raise _refused("size", f"must be one of {', '.join(SHAPES)}")
-        if request.parameters.get("response_format") == "url":
-            raise _refused("response_format", "must be b64_json: Google gives no addresses")
-        asked = {"sampleCount": request.parameters.get("n") or 1}
-        shape = {} if size in (None, "auto") else {"aspectRatio": SHAPES[str(size)]}
-        body = {"instances": [{"prompt": request.prompt}], "parameters": {**asked, **shape}}
-        name = quote(request.wanted.model.removeprefix("models/"), safe="")
-
-        def call(access: Access) -> Call:
-            url = f"{access.base_url}/{API_VERSION}/models/{name}:predict"
-            headers = self._headers(access, as_chat(request.wanted))
-            return Call(url, headers, body, access.own_url, request.wanted.model)
-
-        return Errand(NAME, request.wanted.model, call, _read_google, MAX_PICTURES_BYTES)
-
-
-def _read_google(content: bytes) -> Pictures:
-    read = read_json(content)
-    found = dig(read, "predictions")
-    contents = [dig(each, "bytesBase64Encoded") for each in found] if isinstance(found, list) else []
-    # What the filter withholds has no content.
-    items = [_picture({"b64_json": each}) for each in contents if each]
-    if not items and isinstance(read, dict) and not dig(read, "error"):
-        withheld = Unprocessable("The provider's filter withheld the pictures.", code="provider_refused")
-        raise ProviderFailure(withheld, kind="filtered")
-    return _made(items, {"created": int(time.time())})
-
-
-def _refused(place: str, reason: str) -> Unprocessable:
-    return Unprocessable(f"{place} {reason}.", code="unsupported_content")

@@ -17,8 +17,9 @@ from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
-from echo.settings.librechat.speech import with_speech
-from echo.settings.model import FileRules, ProviderLimits, RateLimit, Settings
+from echo.settings.librechat.speech import read_voice, with_speech
+from echo.settings.mail import mail_notices
+from echo.settings.model import FileRules, ProviderLimits, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
 
@@ -40,6 +41,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         max_upload_bytes=_upload_bytes(settings, reader, rules),
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
+        voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
         sign_in=read_sign_in(reader, config, settings.domain_server),
@@ -62,8 +64,15 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
     return replace(
         complete,
         notices=tuple(_notices(complete, reader, config)),
-        missing_safeguards=(*missing_safeguards(reader.value), *config.missing_safeguards),
+        missing_safeguards=(*_missing(settings, reader), *config.missing_safeguards),
     )
+
+
+def _missing(settings: Settings, reader: Reader) -> Iterator[Safeguard]:
+    """What does not protect: of these one does where mail is sent."""
+    for each in missing_safeguards(reader.value):
+        if each.name != "ALLOW_UNVERIFIED_EMAIL_LOGIN" or settings.mail is None:
+            yield each
 
 
 def _switched(limits: Mapping[str, RateLimit], reader: Reader) -> dict[str, RateLimit]:
@@ -125,6 +134,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
+    yield from mail_notices(reader, settings.mail, allow_reset=settings.allow_password_reset)
     yield from _unknown_endpoints(settings)
     yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)

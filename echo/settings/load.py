@@ -13,6 +13,7 @@ from echo.settings.database import ignored_options
 from echo.settings.directory import read_ldap
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
+from echo.settings.mail import read_mail
 from echo.settings.model import (
     USER_PROVIDED,
     ModerationSettings,
@@ -44,6 +45,12 @@ RATE_LIMITS = (
     ("two_factor_account_day", "pending", "ECHO_TWO_FACTOR_MAX", 50, "ECHO_TWO_FACTOR_WINDOW", 24 * 60),
     ("two_factor_user", "account", "ECHO_TWO_FACTOR_MAX", 50, "ECHO_TWO_FACTOR_WINDOW", 24 * 60),
     ("register_ip", "address", "REGISTER_MAX", 5, "REGISTER_WINDOW", 60),
+    ("reset_ip", "address", "RESET_PASSWORD_MAX", 2, "RESET_PASSWORD_WINDOW", 2),
+    ("reset_email", "email", "RESET_PASSWORD_MAX", 2, "RESET_PASSWORD_WINDOW", 2),
+    ("reset_submit_ip", "address", "RESET_PASSWORD_SUBMISSION_MAX", 2, "RESET_PASSWORD_SUBMISSION_WINDOW", 2),
+    ("verify_ip", "address", "VERIFY_EMAIL_MAX", 2, "VERIFY_EMAIL_WINDOW", 2),
+    ("verify_email", "email", "VERIFY_EMAIL_MAX", 2, "VERIFY_EMAIL_WINDOW", 2),
+    ("verify_submit_ip", "address", "VERIFY_EMAIL_SUBMISSION_MAX", 2, "VERIFY_EMAIL_SUBMISSION_WINDOW", 2),
     ("fork_ip", "address", "FORK_IP_MAX", 30, "FORK_IP_WINDOW", 1),
     ("fork_user", "account", "FORK_USER_MAX", 7, "FORK_USER_WINDOW", 1),
     ("upload_ip", "address", "FILE_UPLOAD_IP_MAX", 100, "FILE_UPLOAD_IP_WINDOW", 15),
@@ -67,6 +74,10 @@ SCORES = (
     ("logins", "LOGIN_VIOLATION_SCORE", 1),
     ("registrations", "REGISTRATION_VIOLATION_SCORE", 1),
     ("two_factor", "TWO_FACTOR_TEMP_VIOLATION_SCORE", 1),
+    ("reset_password_limit", "RESET_PASSWORD_VIOLATION_SCORE", 1),
+    ("reset_password_submission", "RESET_PASSWORD_SUBMISSION_VIOLATION_SCORE", 1),
+    ("verify_email_limit", "VERIFY_EMAIL_VIOLATION_SCORE", 1),
+    ("verify_email_submission", "VERIFY_EMAIL_SUBMISSION_VIOLATION_SCORE", 1),
     ("concurrent", "CONCURRENT_VIOLATION_SCORE", 1),
     ("message_limit", "MESSAGE_VIOLATION_SCORE", 1),
     ("fork_limit", "FORK_VIOLATION_SCORE", 1),
@@ -146,6 +157,9 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         allow_email_login=reader.flag("ALLOW_EMAIL_LOGIN", True),
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
         allow_account_deletion=reader.flag("ALLOW_ACCOUNT_DELETION", True),
+        allow_password_reset=reader.flag("ALLOW_PASSWORD_RESET", False),
+        allow_email_change=reader.flag("ALLOW_EMAIL_CHANGE", True),
+        allow_unverified_login=reader.flag("ALLOW_UNVERIFIED_EMAIL_LOGIN", False),
         allow_shared_links=reader.flag("ALLOW_SHARED_LINKS", True),
         allow_shared_links_public=reader.flag("ALLOW_SHARED_LINKS_PUBLIC", False),
         jwt_secret=jwt_secret,
@@ -183,8 +197,12 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         providers=read_providers(reader, config),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
+        voice=None,
         moderation=_moderation(reader),
         ldap=ldap,
+        mail=read_mail(
+            reader, app_title=reader.text("APP_TITLE", "Echo"), footer=reader.text("CUSTOM_FOOTER")
+        ),
         connections=read_connection_limits(reader, trust_proxy=trust_proxy),
     )
     return configured(settings, reader, config)
@@ -246,15 +264,14 @@ def _address(reader: Reader, name: str, default: str) -> str:
 
 
 def _rate_limits(reader: Reader) -> list[tuple[str, RateLimit]]:
+    def whole(variable: str, default: int) -> int:
+        # As in LibreChat: what submits a link's token has the limit of what asks for it, if it has none of its own.
+        if "_SUBMISSION_" in variable:
+            default = reader.whole(variable.replace("_SUBMISSION", ""), default, minimum=1)
+        return reader.whole(variable, default, minimum=1)
+
     return [
-        (
-            name,
-            RateLimit(
-                reader.whole(maximum, requests, minimum=1),
-                reader.whole(window, minutes, minimum=1) * MINUTE,
-                by,
-            ),
-        )
+        (name, RateLimit(whole(maximum, requests), whole(window, minutes) * MINUTE, by))
         for name, by, maximum, requests, window, minutes in RATE_LIMITS
     ]
 

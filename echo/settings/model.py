@@ -246,6 +246,42 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
+class SmtpSettings:
+    """A mail server: `encryption` is "tls" from the first byte, "starttls", "auto" (where it is offered) or "none".
+
+    Its certificate is for `certificate_name` if that is given, else for `host`; with `any_certificate` nobody looks.
+    """
+
+    host: str
+    port: int
+    encryption: str = "auto"
+    certificate_name: str | None = None
+    any_certificate: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class MailgunSettings:
+    """Mailgun's API: its address, the sending domain, and the key."""
+
+    url: str
+    domain: str
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """By what mail is sent, from whom, and what stands in every mail: the application's title, and a footer."""
+
+    sender: SmtpSettings | MailgunSettings
+    from_address: str
+    from_name: str
+    title: str
+    footer: str | None = None
+
+
+@dataclass(frozen=True)
 class ViolationSettings:
     """Bans by violations: whether there are any, at every how many points, and the points for each kind."""
 
@@ -295,6 +331,12 @@ class Settings:
     allow_email_login: bool
     min_password_length: int
     allow_account_deletion: bool
+    # Whether users get a link by which they set another password.
+    allow_password_reset: bool
+    # Whether users may give their accounts another address.
+    allow_email_change: bool
+    # Whether an account whose address is not verified can be logged in to.
+    allow_unverified_login: bool
     # Whether links to shared conversations can be opened, and whether by anyone.
     allow_shared_links: bool
     allow_shared_links_public: bool
@@ -335,9 +377,13 @@ class Settings:
     providers: tuple[ProviderSettings, ...]
     provider_limits: ProviderLimits
     speech: SpeechSettings
+    # The service that speaks where no endpoint has the model.
+    voice: ProviderSettings | None
     moderation: ModerationSettings | None = None
     # Where it is set, it knows the passwords, and nobody registers.
     ldap: LdapSettings | None = None
+    # None where no mail is sent.
+    mail: MailSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.
     api_models: tuple[str, ...] = ()
     # Which models are open to whom; None opens all to everybody.

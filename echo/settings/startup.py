@@ -12,8 +12,6 @@ from echo.settings.sign_in import SignInSettings
 
 SERVICES = ("discord", "facebook", "github", "google", "apple", "openid", "saml")
 LIBRECHAT_VERSION = "0.8.8-rc1"
-# Ways to log in, and what needs mail, that this server does not have.
-LOGINS_ABSENT = ("emailEnabled", "passwordResetEnabled")
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -43,6 +41,8 @@ def read_startup(settings: Settings) -> Startup:
         "allow_registration": settings.allow_registration,
         "allow_email_login": settings.allow_email_login,
         "min_password_length": settings.min_password_length,
+        "email_enabled": settings.mail is not None,
+        "password_reset_enabled": resets_passwords(settings),
         "social_login_enabled": settings.sign_in.any,
         "social_logins": ways_in(settings.sign_in)["socialLogins"],
         "interface": client.anyone or None,
@@ -59,6 +59,11 @@ def read_startup(settings: Settings) -> Startup:
     }
     shown = librechat_anyone(settings)
     return Startup(anyone, signed_in, shown, {**shown, **librechat_signed_in(settings)})
+
+
+def resets_passwords(settings: Settings) -> bool:
+    """Whether users can get a link to set another password: nobody but a mail tells it."""
+    return settings.allow_password_reset and settings.mail is not None
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +104,8 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         # Phone apps show only what they know this version of LibreChat to have.
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
-        **dict.fromkeys(LOGINS_ABSENT, False),
+        "emailEnabled": settings.mail is not None,
+        "passwordResetEnabled": resets_passwords(settings),
         **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,

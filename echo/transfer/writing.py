@@ -1,11 +1,11 @@
 """An export as one file: a JSON array of all conversations, or a zip with a file for each; written as they come."""
 
-import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from echo.files.zips import Sink
 from echo.transfer.export import Export, Exported
 
 JSON, ZIP = "json", "zip"
@@ -47,7 +47,7 @@ def _array(export: Export) -> Iterator[tuple[bytes, int]]:
 
 
 def _archive(export: Export) -> Iterator[tuple[bytes, int]]:
-    sink = _Sink()
+    sink = Sink()
     done = 0
     # A sink that cannot be sought: sizes and sums follow each file, and nothing written is needed again.
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -69,23 +69,3 @@ def _entry(number: int, exported: Exported) -> zipfile.ZipInfo:
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = PRIVATE
     return entry
-
-
-class _Sink(io.RawIOBase):
-    """Keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken

@@ -10,6 +10,8 @@ from echo.services import Services
 from handlers.librechat.schemas import users
 from handlers.schemas import auth as schemas
 
+REGISTERED = "Registered. Log in with your e-mail address and your password."
+CHECK_MAIL = "Registered. Confirm your e-mail address by the link that is on its way to it."
 Json = dict[str, Any]
 Headers = dict[str, str]
 
@@ -19,7 +21,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
     services.accounts.auth.register_quietly(client, **fields)
-    return {"message": "Registered. Log in with your e-mail address and your password."}
+    return {"message": CHECK_MAIL if services.accounts.post.works else REGISTERED}
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:

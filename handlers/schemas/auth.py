@@ -32,6 +32,33 @@ class RegistrationSchema(Input):
             raise ValidationError("does not equal the password", "confirm_password")
 
 
+class AddressSchema(Input):
+    """Whom to send a link to."""
+
+    email = Text(required=True)
+
+
+class VerificationSchema(AddressSchema):
+    """What the link that proves an address holds."""
+
+    token = Text(required=True)
+
+
+class ResetSchema(Input):
+    """What the link for another password holds, and that password; its confirmation may be left out."""
+
+    owner = Text(data_key="userId", required=True)
+    token = Text(required=True)
+    password = Text(required=True)
+    confirm_password = Text(load_default=None)
+
+    @validates_schema
+    def check_confirmation(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse a confirmation that differs."""
+        if data["confirm_password"] not in {None, data["password"]}:
+            raise ValidationError("does not equal the password", "confirm_password")
+
+
 class LoginSchema(Input):
     """Who logs in."""
 
@@ -46,6 +73,13 @@ class ProofSchema(Input):
     backup_code = Text(data_key="backupCode", load_default=None)
 
 
+class AddressChangeSchema(ProofSchema):
+    """Another address, and what proves that it is the account's user who wants it."""
+
+    email = Text(required=True)
+    password = Text(required=True)
+
+
 class SecondLoginSchema(ProofSchema):
     """The other half of a login."""
 
@@ -58,6 +92,10 @@ class TokenExchangeSchema(Input):
     token = Text(required=True)
 
 
+address = AddressSchema()
+address_change = AddressChangeSchema()
+verification = VerificationSchema()
+reset = ResetSchema()
 registration = RegistrationSchema()
 login = LoginSchema()
 proof = ProofSchema()

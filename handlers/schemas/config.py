@@ -25,8 +25,10 @@ class ConfigSchema(Output):
     email_login_enabled = fields.Boolean(data_key="emailLoginEnabled", attribute="allow_email_login")
     social_login_enabled = fields.Boolean(data_key="socialLoginEnabled", attribute="social_login_enabled")
     social_logins = Texts(data_key="socialLogins", attribute="social_logins")
-    password_reset_enabled = fields.Boolean(data_key="passwordResetEnabled", dump_default=False)
-    email_enabled = fields.Boolean(data_key="emailEnabled", dump_default=False)
+    password_reset_enabled = fields.Boolean(
+        data_key="passwordResetEnabled", attribute="password_reset_enabled"
+    )
+    email_enabled = fields.Boolean(data_key="emailEnabled", attribute="email_enabled")
     shared_links_enabled = fields.Boolean(data_key="sharedLinksEnabled", dump_default=False)
     public_shared_links_enabled = fields.Boolean(data_key="publicSharedLinksEnabled")
     allow_account_deletion = fields.Boolean(data_key="allowAccountDeletion")

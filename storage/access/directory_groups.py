@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, UpdateOne
-from pymongo.operations import IndexModel
+from pymongo import UpdateOne
 
 from storage.core.database import Document
 from storage.core.errors import Conflict
@@ -24,14 +23,6 @@ class DirectoryGroupRepository(Repository):
     """Who is in which group, as the provider says it at a login."""
 
     collection_name: ClassVar[str] = "groups"
-    indexes: ClassVar[tuple[IndexModel, ...]] = (
-        IndexModel(
-            [("idOnTheSource", ASCENDING), ("source", ASCENDING), ("tenantId", ASCENDING)],
-            unique=True,
-            background=True,
-            partialFilterExpression={"idOnTheSource": {"$exists": True}},
-        ),
-    )
 
     def set_membership(self, owner: str, id_on_the_source: str | None, names: Iterable[str]) -> None:
         """Make the user a member of these groups and of no others of the provider's; missing ones are made.

@@ -4,15 +4,18 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import ClassVar
 
+from bson import ObjectId
 from pymongo import ASCENDING, ReturnDocument, UpdateOne
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
-from storage.core.errors import Conflict
+from storage.core.errors import Conflict, TooMany
 from storage.core.repository import Repository, found
 from storage.core.translation import translated
 
 Permissions = Mapping[str, Mapping[str, bool]]
+# So many roles administrators may make.
+MAX_ROLES = 1000
 
 
 class RoleRepository(Repository):
@@ -72,6 +75,45 @@ class RoleRepository(Repository):
             return found(
                 self._collection.find_one_and_update(
                     {"name": name, "tenantId": None}, {"$set": values}, return_document=ReturnDocument.AFTER
+                )
+            )
+
+    def merge(self, name: str, permissions: Permissions) -> Document:
+        """Set permissions of several types; the whole role. Raises `NotFound`."""
+        values = _by_path(permissions)
+        with translated():
+            of_the_role = {"name": name, "tenantId": None}
+            if not values:
+                return found(self._collection.find_one(of_the_role))
+            return found(
+                self._collection.find_one_and_update(
+                    of_the_role, {"$set": values}, return_document=ReturnDocument.AFTER
+                )
+            )
+
+    def create(self, name: str, description: str, permissions: Permissions) -> Document:
+        """A new role. Raises `Conflict` for a name that is taken, and `TooMany`."""
+        role = {
+            "_id": ObjectId(),
+            "name": name,
+            "description": description,
+            "permissions": {kind: dict(each) for kind, each in permissions.items()},
+            "__v": 0,
+        }
+        with translated():
+            if self._collection.count_documents({"tenantId": None}, limit=MAX_ROLES) >= MAX_ROLES:
+                raise TooMany("roles", MAX_ROLES)
+            self._collection.insert_one(role)
+        return role
+
+    def describe(self, name: str, description: str) -> Document:
+        """Change what is said of a role; raises `NotFound`."""
+        with translated():
+            return found(
+                self._collection.find_one_and_update(
+                    {"name": name, "tenantId": None},
+                    {"$set": {"description": description}},
+                    return_document=ReturnDocument.AFTER,
                 )
             )
 

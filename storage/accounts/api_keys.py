@@ -103,6 +103,11 @@ class ApiKeyRepository(Repository):
             if not self._collection.delete_one(key_of(owner, key_id)).deleted_count:
                 raise NotFound
 
+    def delete_all(self, owner: str) -> int:
+        """Delete every key of a user; how many there were."""
+        with translated():
+            return self._collection.delete_many({"userId": owner_id(owner)}).deleted_count
+
     def find_by_hash(self, key_hash: str) -> Document | None:
         """The key that has not expired with this hash: it tells who the owner is."""
         with translated():

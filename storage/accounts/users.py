@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.operations import IndexModel
 
@@ -18,6 +18,8 @@ ADMIN, USER = "ADMIN", "USER"
 CLAIM = "first-administrator"
 # Longer than an insert can take. After that a claim is a dead process's, or the database was emptied since.
 CLAIM_HOLDS = timedelta(minutes=1)
+# LibreChat's, of accounts that wait for their address to be verified.
+WEEK_SECONDS = 604_800
 
 
 class UserRepository(Repository):
@@ -27,6 +29,8 @@ class UserRepository(Repository):
     indexes: ClassVar[tuple[IndexModel, ...]] = (
         IndexModel([("email", ASCENDING), ("tenantId", ASCENDING)], unique=True, background=True),
         IndexModel([("role", ASCENDING), ("tenantId", ASCENDING)], background=True),
+        # Of accounts whose address nobody has verified: MongoDB removes them a week after their `expiresAt`.
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=WEEK_SECONDS, background=True),
     )
 
     def __init__(self, database: Database) -> None:
@@ -42,16 +46,22 @@ class UserRepository(Repository):
         username: str,
         password_hash: str,
         role: str | None = None,
+        verified: bool = True,
+        lasting: bool = True,
     ) -> Document:
         """Insert a user; the first of the database is its administrator. Raises `Conflict` for a taken address.
 
         Another one is a plain user. A `role` that is given is taken instead of both: it must not be a client's.
+        An account that is not `verified` waits for its address to be; if it is not `lasting`, it goes some day.
 
         As in LibreChat, the first is who finds no other. However many register at once, it is one at most: without
         transactions a crash at that moment can mean none, and the role is then given by hand.
         """
         user = new_user(name=name, email=email, username=username, password_hash=password_hash)
         user["role"] = role or USER
+        user["emailVerified"] = verified
+        if not verified and not lasting:
+            user["expiresAt"] = now() + timedelta(seconds=WEEK_SECONDS)
         if role or not self._is_empty():
             return self._insert(user, None)
         try:
@@ -101,9 +111,46 @@ class UserRepository(Repository):
         """Note where the user's picture of themselves is; raises `NotFound`."""
         self._set(owner, {"avatar": address})
 
-    def _set(self, owner: str, fields: Document) -> None:
+    def set_password(self, owner: str, password_hash: str) -> None:
+        """Store another hash; raises `NotFound`."""
+        self._set(owner, {"password": password_hash})
+
+    def set_email(self, owner: str, email: str) -> None:
+        """Give the user another address, which the user has proved; raises `Conflict` if it is taken, `NotFound`."""
+        self._set(owner, {"email": email.lower(), "emailVerified": True}, forget="expiresAt")
+
+    def set_verified(self, owner: str) -> None:
+        """Note that the user's address is the user's; the account stays from now on. Raises `NotFound`."""
+        self._set(owner, {"emailVerified": True}, forget="expiresAt")
+
+    def keep(self, owner: str) -> None:
+        """Keep an account that would go because nobody has verified its address; raises `NotFound`."""
+        self._set(owner, {}, forget="expiresAt")
+
+    def rename(self, owner: str, fields: Mapping[str, str]) -> Document:
+        """Change `name` and `username`, whichever is given; the user. Raises `NotFound`."""
+        changes = {each: fields[each] for each in ("name", "username") if each in fields}
         with translated():
-            change = {"$set": {**fields, "updatedAt": now()}}
+            return found(
+                self._collection.find_one_and_update(
+                    {"_id": owner_id(owner)},
+                    {"$set": {**changes, "updatedAt": now()}},
+                    return_document=ReturnDocument.AFTER,
+                )
+            )
+
+    def change_password(self, owner: str, old_hash: str, new_hash: str) -> bool:
+        """Replace the hash of the password; False where that is another one by now."""
+        with translated():
+            change = {"$set": {"password": new_hash, "updatedAt": now()}}
+            found = self._collection.update_one({"_id": owner_id(owner), "password": old_hash}, change)
+        return found.matched_count == 1
+
+    def _set(self, owner: str, fields: Document, *, forget: str | None = None) -> None:
+        with translated():
+            change: Document = {"$set": {**fields, "updatedAt": now()}}
+            if forget:
+                change["$unset"] = {forget: ""}
             found(self._collection.find_one_and_update({"_id": owner_id(owner)}, change, {"_id": 1}))
 
     def find_by_email(self, email: str) -> Document | None:
@@ -132,7 +179,7 @@ def new_user(*, name: str, email: str, username: str, password_hash: str) -> Doc
         "name": name,
         "username": username.lower(),
         "email": email.lower(),
-        # As LibreChat sets it where it sends no mail, which Echo never does: its login refuses others.
+        # As LibreChat sets it where it sends no mail: its login refuses others.
         "emailVerified": True,
         "password": password_hash,
         "avatar": None,

@@ -3,6 +3,7 @@
 Nothing that answers requests may import this module; `tests/lint/rules.py` sees to that.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
 
+from storage.accounts.api_keys import SHOWN as SHOWN_KEY
 from storage.accounts.bans import NAMESPACE, ban_key, end_of
 from storage.accounts.invitations import INVITE, InvitationRepository, valid_invitations
 from storage.accounts.invitations import SHOWN as SHOWN_INVITATION
@@ -27,12 +29,15 @@ SHOWN = {
     "username": 1,
     "role": 1,
     "provider": 1,
+    "idOnTheSource": 1,
     "emailVerified": 1,
     "twoFactorEnabled": 1,
     "createdAt": 1,
     "updatedAt": 1,
 }
 SEARCHED = ("email", "name", "username")
+# More than these nobody wants to be told of.
+MOST_NAMED = 10
 
 
 class Ambiguous(StorageError):
@@ -90,7 +95,7 @@ class AccountDirectory:
         if after:
             query = {"$and": [query, {"_id": {"$gt": owner_id(after)}}]}
         with translated():
-            for user in self._users.find(query, SHOWN).sort([("_id", ASCENDING)]):
+            for user in self._users.find(query, SHOWN_KEY).sort([("_id", ASCENDING)]):
                 if wanted is None or wanted.exact or wanted.found_in(map(user.get, SEARCHED)):
                     yield user
 
@@ -126,6 +131,11 @@ class AccountDirectory:
         with translated():
             administrators = list(self._users.find({"role": ADMIN}, {"_id": 1}).limit(2))
         return [each["_id"] for each in administrators] == [owner_id(owner)]
+
+    def count_of_role(self, role: str) -> int:
+        """How many users have a role."""
+        with translated():
+            return self._users.count_documents({"role": role if role != USER else {"$in": [USER, None]}})
 
     def roles(self) -> list[str]:
         """The roles that there are: the two that always are, and LibreChat's own ones."""
@@ -178,3 +188,42 @@ class InvitationDirectory:
             if found:
                 return found
         raise NotFound
+
+
+class KeyDirectory:
+    """Finds and lists keys, whoever's they are: each without its hash, with its user's `email`."""
+
+    def __init__(self, database: Database) -> None:
+        self._keys = database.collection("agentapikeys")
+        self._users = database.collection("users")
+
+    def keys(self, owner: str | None = None) -> Iterator[Document]:
+        """The keys of one user, or of all, the oldest first."""
+        query: Document = {} if owner is None else {"userId": owner_id(owner)}
+        addresses: dict[object, str | None] = {}
+        with translated():
+            for key in self._keys.find(query, SHOWN_KEY).sort([("_id", ASCENDING)]):
+                whose = key["userId"]
+                if whose not in addresses:
+                    addresses[whose] = self._address(whose)
+                yield {**key, "email": addresses[whose]}
+
+    def find(self, which: str) -> Document:
+        """The key of an id, or that begins so. Raises `NotFound` and `Ambiguous`."""
+        query: Document = {"keyPrefix": {"$regex": f"^{re.escape(which)}"}}
+        if ObjectId.is_valid(which):
+            query = {"_id": ObjectId(which)}
+        elif not which:
+            raise NotFound
+        with translated():
+            found = list(self._keys.find(query, SHOWN_KEY).limit(MOST_NAMED))
+        if not found:
+            raise NotFound
+        if len(found) > 1:
+            raise Ambiguous([str(key["_id"]) for key in found])
+        return {**found[0], "email": self._address(found[0]["userId"])}
+
+    def _address(self, owner: object) -> str | None:
+        with translated():
+            user = self._users.find_one({"_id": owner}, {"email": 1})
+        return user.get("email") if user else None

@@ -47,6 +47,8 @@ OWNED: tuple[Owned, ...] = (
     Owned("refreshtokenbridges", "userId", TEXT),
     Owned("tokens", "userId", ID),
     Owned("echo_used_codes", "user", ID),
+    Owned("echo_passkeys", "user", ID),
+    Owned("echo_passkey_challenges", "user", ID),
     Owned("echo_violations", "user", ID),
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),
@@ -89,6 +91,8 @@ MENTIONS: tuple[tuple[str, str], ...] = (
 )
 # What others may be let in to, and what their grants call it: those go with it.
 GRANTED = {"sharedlinks": "sharedLink", "codeenvironments": "codeEnvironment"}
+# What is found by the user's address alone.
+OF_ADDRESS = (("tokens", "email"), ("echo_mails", "to"))
 # Kept by LibreChat as proof of what administrators did: each entry holds the hash of the one before it.
 KEPT = ("auditlogs",)
 
@@ -146,8 +150,9 @@ class Erasure:
             gone: Counter[str] = Counter()
             user = collection("users").find_one({"_id": owner_id(owner)}, {"email": 1}, session=session)
             if user and isinstance(user.get("email"), str):
-                found = collection("tokens").delete_many({"email": user["email"]}, session=session)
-                gone["tokens"] += found.deleted_count
+                for name, field in OF_ADDRESS:
+                    found = collection(name).delete_many({field: user["email"]}, session=session)
+                    gone[name] += found.deleted_count
             # Without transactions the user is the last to go: a second run must find them.
             collection("logs").delete_many(bans_of(owner), session=session)
             found = collection("users").delete_one({"_id": owner_id(owner)}, session=session)

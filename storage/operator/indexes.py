@@ -4,7 +4,6 @@ from pymongo.operations import IndexModel
 
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
-from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
@@ -13,6 +12,8 @@ from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
+from storage.accounts.mails import MailRepository
+from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.two_factor import UsedCodeRepository
@@ -48,16 +49,18 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ApiKeyRepository,
     AssistantRepository,
     BanRepository,
+    ChallengeRepository,
     ConversationRepository,
-    DirectoryGroupRepository,
     FederatedUserRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
     KeyRepository,
+    MailRepository,
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,
+    PasskeyRepository,
     PieceRepository,
     PresetRepository,
     ProjectRepository,

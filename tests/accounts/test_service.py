@@ -11,6 +11,7 @@ from echo.accounts.sessions import SessionGuard
 from echo.accounts.tokens import Tokens
 from echo.accounts.two_factor import TwoFactorService
 from echo.accounts.violations import Violations, ViolationStores
+from echo.accounts.writing import Notices
 from echo.errors import Unauthorized
 from echo.handling.caller import ClientInfo
 from echo.settings import Settings
@@ -25,6 +26,7 @@ from storage.operator.administration import AccountDirectory
 from storage.operator.erasure import Erasure
 from storage.runs.runs import RunRepository
 from tests.conftest import PASSWORD
+from tests.support.mail import no_post
 
 CLIENT = ClientInfo("127.0.0.1", secure=False)
 Interference = Callable[[Database, str], Any]
@@ -55,6 +57,7 @@ def test_no_session_is_left_of_a_login_that_was_overtaken(
     app_database: Database, settings: Settings, tokens: Tokens, password_hash: str, interfere: Interference
 ) -> None:
     users, sessions = UserRepository(app_database), OvertakenRepository(app_database, interfere)
+    post = no_post(app_database)
     service = AuthService(
         settings,
         tokens,
@@ -64,8 +67,13 @@ def test_no_session_is_left_of_a_login_that_was_overtaken(
         invitations=InvitationRepository(app_database),
         guard=SessionGuard(sessions),
         two_factor=TwoFactorService(
-            TwoFactorRepository(app_database), UsedCodeRepository(app_database), None, issuer="Echo"
+            TwoFactorRepository(app_database),
+            UsedCodeRepository(app_database),
+            None,
+            issuer="Echo",
+            notices=Notices(users, post),
         ),
+        post=post,
         violations=Violations(
             settings,
             ViolationStores(

@@ -8,10 +8,12 @@ from bson import ObjectId
 
 from echo.accounts.credentials_cipher import CredentialsCipher
 from echo.accounts.two_factor import Proof, TwoFactorService
+from echo.accounts.writing import Notices
 from echo.errors import ApiError
 from storage.accounts.two_factor import StoredFactor, TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
+from tests.support.mail import no_post
 from tests.support.two_factor import CREDS_KEY, give_second_factor
 
 
@@ -49,6 +51,7 @@ def test_without_proof_one_that_was_confirmed_meanwhile_is_left_alone(
         UsedCodeRepository(app_database),
         CredentialsCipher(CREDS_KEY, "d1" * 16),
         issuer="Echo",
+        notices=Notices(UserRepository(app_database), no_post(app_database)),
     )
     owner = str(user["_id"])
     with pytest.raises(ApiError):

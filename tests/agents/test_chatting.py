@@ -197,7 +197,8 @@ class TestWhoMay:
         name = f"role-{talk.user.id}"
         stored.roles.insert_one({"name": name, "permissions": {"AGENTS": {"USE": False}}})
         stored.users.update_one({"_id": ObjectId(talk.user.id)}, {"$set": {"role": name}})
-        assert talk.refused(agent_id=agent["id"]) == (404, "not_found")
+        # Whatever agent it is: that says nothing of this one.
+        assert talk.refused(agent_id=agent["id"]) == (403, "insufficient_permissions")
 
     @pytest.mark.parametrize("agent_id", [None, "openAI__gpt-4___GPT-4"])
     def test_no_agent_is_refused(self, talk: Talk, agent_id: str | None) -> None:

@@ -307,6 +307,8 @@ class TestDeletingAConversation:
             lambda *violation: None,
             services.library.memories.text,
             services.agents.for_chat,
+            services.access.check,
+            services.models.of,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

@@ -101,6 +101,20 @@ class TestCreateTranscription:
             answer = api.post(DOWN, data={"model": "pocketsphinx"}, files=recording(), headers=headers)
             assert answer.status_code == status
 
+    def test_the_servers_own_counts_as_a_request_of_a_key(self, api: Client, ada: UserClient) -> None:
+        limits = {"requestsPerMinute": 1, "tokensPerDay": 1}
+        made = ada.post("/api/api-keys", json={"name": "limited", "limits": limits}).json()
+        headers = {"Authorization": f"Bearer {made['key']}"}
+        answers = [
+            api.post(DOWN, data={"model": "pocketsphinx"}, files=recording(), headers=headers)
+            for _ in range(2)
+        ]
+        assert answers[0].headers["x-ratelimit-remaining-requests"] == "0"
+        # The minute may have turned between the two.
+        assert [answer.status_code for answer in answers] in ([200, 429], [200, 200])
+        used = ada.get(f"/api/api-keys/{made['id']}").json()["usage"]["total"]
+        assert (used["requests"] in (1, 2), used["inputTokens"], used["outputTokens"]) == (True, 0, 0)
+
     def test_the_servers_own_has_no_times(self, ada: UserClient) -> None:
         for path, form in ((DOWN, "srt"), (DOWN, "verbose_json"), (ENGLISH, "json")):
             data = {"model": "pocketsphinx", "response_format": form}

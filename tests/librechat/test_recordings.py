@@ -26,8 +26,6 @@ BY_ID = {str(op.raw["operationId"]): op for op in LIBRECHAT_OPERATIONS}
 # What Echo does not have, and why.
 NOT_SERVED: dict[str, str] = {
     "GET /api/admin/langfuse/connection": "not built yet",
-    "POST /api/auth/requestPasswordReset": "needs mail; LibreChat shows the link to whoever asks",
-    "POST /api/auth/resetPassword": "needs mail; LibreChat shows the link to whoever asks",
 }
 # Statuses of LibreChat's that Echo does not copy: (method, template, LibreChat's status) with the reason.
 OTHER_STATUS: dict[tuple[str, str, int], str] = {
@@ -36,6 +34,7 @@ OTHER_STATUS: dict[tuple[str, str, int], str] = {
 # Bodies of LibreChat's that Echo does not copy.
 OTHER_BODY: dict[tuple[str, str], str] = {
     ("POST", "/api/convos/import"): "Echo says more: what it imported, and what not",
+    ("POST", "/api/auth/requestPasswordReset"): "shows the link to whoever asks",
     ("POST", "/api/auth/login"): "shows internal fields of the account",
     ("POST", "/api/auth/refresh"): "shows internal fields of the account, and lacks its `id`",
 }

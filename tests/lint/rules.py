@@ -56,6 +56,12 @@ WITHOUT_OWNER = {
     ("ResponseRepository", "under_way"),
     # The operator's, for everybody.
     ("BannerRepository", "current"),
+    # What is to be sent is the server's: mails go to addresses, which may be nobody's.
+    ("MailRepository", "put"),
+    ("MailRepository", "take"),
+    ("MailRepository", "done"),
+    ("MailRepository", "postpone"),
+    ("MailRepository", "keep"),
     # An address is no user's.
     ("BanRepository", "ban_address"),
     ("BanRepository", "address_until"),
@@ -108,6 +114,11 @@ WITHOUT_OWNER = {
     ("SkillFileRepository", "list_skill"),
     # So are agents: `echo.agents` asks the grants first.
     ("AgentRepository", "count"),
+    # A login has no owner yet; a challenge for one has none.
+    ("PasskeyRepository", "find"),
+    ("PasskeyRepository", "note_use"),
+    ("ChallengeRepository", "begin"),
+    ("ChallengeRepository", "take"),
     ("AgentRepository", "delete"),
     ("AgentRepository", "get"),
     ("AgentRepository", "identify"),
@@ -127,6 +138,18 @@ WITHOUT_OWNER = {
     ("RoleRepository", "list_page"),
     ("RoleRepository", "revive"),
     ("RoleRepository", "seed"),
+    ("RoleRepository", "merge"),
+    ("RoleRepository", "create"),
+    ("RoleRepository", "describe"),
+    # What administrators do is for everybody: `echo.admin` asks for the capabilities first.
+    ("GroupRepository", "list_page"),
+    ("GroupRepository", "get"),
+    ("GroupRepository", "create"),
+    ("GroupRepository", "describe"),
+    ("GroupRepository", "member_ids"),
+    ("GroupRepository", "add_member"),
+    ("GroupRepository", "remove_member"),
+    ("GroupRepository", "delete"),
     # Processes are no user's.
     ("WorkerRepository", "alive"),
     ("WorkerRepository", "beat"),

@@ -12,14 +12,15 @@ from echo.accounts.standing import Standing
 from echo.chat.variables import Variables
 from echo.completions.models import Reach
 from echo.completions.under_way import OpenCompletions
-from echo.errors import TooManyRequests, Unauthorized
-from echo.handling.caller import Caller
+from echo.errors import NotFound, TooManyRequests, Unauthorized
+from echo.handling.caller import Caller, KeyGrant
 from echo.programs import work as module
 from echo.programs.audio import AudioService, Said
 from echo.programs.offers import Offers, Picked
 from echo.programs.work import Work
 from echo.providers.chat import Credentials
 from echo.providers.errands import Endpoint, Sound
+from echo.providers.operations import Wanted
 from echo.services import Services
 from echo.settings import ProviderSettings
 from tests.conftest import MakeUser, UserClient
@@ -60,6 +61,9 @@ class Models:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoints = {"a": endpoint}
+
+    def may_ask(self, caller: Caller, endpoint: str, model: str) -> bool:
+        return caller.may_ask(endpoint, model)
 
     def reach_of(self, caller: Caller) -> Reach:
         return Reach(self._endpoints, SETTINGS, {}, Variables(dict), caller)
@@ -109,6 +113,25 @@ def test_so_many_are_under_way_at_once(services: Services) -> None:
         assert work._open._open == {}
 
     asyncio.run(use())
+
+
+def test_a_service_of_its_own_speaks_where_no_endpoint_has_the_model(services: Services) -> None:
+    own = ProviderSettings("speech", "custom", ("tts-1",), api_key="k", base_url="http://x")
+
+    async def speak(model: str, key: KeyGrant | None = None) -> bytes:
+        voice = Picked(Speaking(), own, Wanted("tts-1"), None)
+        audio = AudioService(make(services, Speaking()), services.transcriber, voice)
+        said = Said(model, "Hello", "alloy")
+        stream, *_ = await audio.speak(replace(CALLER, key=key), said).make()
+        found: bytes = await anext(stream.frames)
+        await stream.frames.aclose()
+        return found
+
+    assert asyncio.run(speak("tts-1")) == b"first"
+    with pytest.raises(NotFound):
+        asyncio.run(speak("tts-2"))
+    with pytest.raises(NotFound):
+        asyncio.run(speak("tts-1", KeyGrant("0" * 24, ("a/m",))))
 
 
 def test_speech_ends_when_the_caller_must_go(services: Services, make_user: MakeUser) -> None:

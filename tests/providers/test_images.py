@@ -10,7 +10,8 @@ import pytest
 from echo.errors import ApiError
 from echo.providers import images as module
 from echo.providers.forms import FormFile
-from echo.providers.images import ImageRequest, Pictures, images_errand
+from echo.providers.google_images import images_errand
+from echo.providers.images import ImageRequest, Pictures
 from echo.providers.operations import Wanted
 from echo.providers.registry import build_providers
 from echo.settings import AzureDeployment, ProviderSettings
@@ -28,10 +29,12 @@ def of(kind: str, server: ProviderServer, **more: Any) -> ProviderSettings:
     return settings_of(kind, server.url, **azure, **more)
 
 
-def draw(settings: ProviderSettings, *files: FormFile, **parameters: Any) -> Pictures:
+def draw(settings: ProviderSettings, *files: FormFile, model: str = "", **parameters: Any) -> Pictures:
+    model = model or ("imagen-4.0-generate-001" if settings.type == "google" else "m")
+
     async def run() -> Pictures:
         providers = build_providers([settings], LIMITS)
-        request = ImageRequest(Wanted("m"), "A circle", parameters, files)
+        request = ImageRequest(Wanted(model), "A circle", parameters, files)
         try:
             return await providers[settings.name].ask(images_errand(settings, request))
         finally:
@@ -53,6 +56,20 @@ def test_each_kind_draws(kind: str) -> None:
         assert server.requests[0].json == {"model": "m", "prompt": "A circle", "n": 2, "size": "1024x1024"}
         usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
         assert (made.more["size"], made.more["usage"]) == ("1024x1024", usage)
+
+
+def test_gemini_draws_one_also_from_others() -> None:
+    file = FormFile("image", "image-1.png", "image/png", io.BytesIO(b"png"), 3)
+    with SERVERS["google"]() as server:
+        alone = draw(of("google", server), model="gemini-2.5-flash-image", n=1)
+        made = draw(of("google", server), file, model="gemini-2.5-flash-image", size="1536x1024")
+    assert alone.items == made.items == [{"b64_json": CIRCLE}]
+    assert made.more["usage"] == {"input_tokens": 4, "output_tokens": 1290, "total_tokens": 1294}
+    first, second = (received.json for received in server.requests)
+    assert first["contents"] == [{"role": "user", "parts": [{"text": "A circle"}]}]
+    assert first["generationConfig"] == {"responseModalities": ["TEXT", "IMAGE"]}
+    assert second["contents"][0]["parts"][0] == {"inlineData": {"mimeType": "image/png", "data": "cG5n"}}
+    assert second["generationConfig"]["imageConfig"] == {"aspectRatio": "3:2"}
 
 
 def test_an_address_is_passed_on() -> None:
@@ -127,6 +144,7 @@ def test_an_answer_that_is_too_large_is_a_failure(monkeypatch: pytest.MonkeyPatc
     [
         ("google", {"size": "10x10"}, "unsupported_content"),
         ("google", {"response_format": "url"}, "unsupported_content"),
+        ("google", {"model": "gemini-2.5-flash-image", "n": 2}, "unsupported_content"),
         ("anthropic", {}, "not_offered"),
     ],
 )
@@ -136,15 +154,27 @@ def test_refuses_what_the_provider_does_not_have(kind: str, parameters: dict[str
     assert (refused.value.status, refused.value.code) == (422, code)
 
 
-def test_google_makes_none_from_others() -> None:
+def test_imagen_makes_none_from_others() -> None:
     file = FormFile("image", "image-1.png", "image/png", io.BytesIO(b"png"), 3)
     with pytest.raises(ApiError) as refused:
         draw(settings_of("google", "http://127.0.0.1:1"), file)
     assert refused.value.code == "not_offered"
 
 
-@pytest.mark.parametrize("answer", [{}, {"predictions": []}, {"predictions": [{"raiFilteredReason": "No."}]}])
-def test_what_googles_filter_withholds_is_a_refusal(answer: Any) -> None:
+BLOCKED = {"candidates": [{"finishReason": "IMAGE_SAFETY", "content": {"parts": [{"text": "No."}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "answer"),
+    [
+        ("imagen-4", {}),
+        ("imagen-4", {"predictions": []}),
+        ("imagen-4", {"predictions": [{"raiFilteredReason": "No."}]}),
+        ("gemini-2.5-flash-image", BLOCKED),
+        ("gemini-2.5-flash-image", {"promptFeedback": {"blockReason": "SAFETY"}}),
+    ],
+)
+def test_what_googles_filter_withholds_is_a_refusal(model: str, answer: Any) -> None:
     with serving(lambda _: json_answer(answer)) as server, pytest.raises(ApiError) as refused:
-        draw(of("google", server))
+        draw(of("google", server), model=model)
     assert (refused.value.status, refused.value.code) == (422, "provider_refused")

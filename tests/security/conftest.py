@@ -12,6 +12,7 @@ import pytest
 from echo.access import ResourceType
 from tests.conftest import MakeUser, UserClient
 from tests.files import samples
+from tests.support.authenticator import Authenticator
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
 # One pixel, so that an upload of it passes.
@@ -43,6 +44,7 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["agent_id"] = "agent_" + "x" * 21
+        made["sessionId"] = made["passkeyId"] = uuid.uuid4().hex[:24]
         made["apiKeyId"] = uuid.uuid4().hex[:24]
         made["projectId"] = made["chatProjectId"] = "0" * 24
         # The name of an endpoint is nobody's.
@@ -197,12 +199,26 @@ def shared(user: UserClient) -> dict[str, str]:
     }
 
 
+def logins(user: UserClient) -> dict[str, str]:
+    """Another session, and a passkey."""
+    made(user.post("/api/auth/login", json={"email": user.email, "password": user.password}))
+    sessions = made(user.get("/api/user/sessions"))["sessions"]
+    challenge = made(user.post("/api/user/passkeys/challenge"))
+    credential = Authenticator().create(challenge)
+    body = {"challengeId": challenge["challengeId"], "name": "private", "credential": credential}
+    return {
+        "sessionId": next(each["id"] for each in sessions if not each["current"]),
+        "passkeyId": made(user.post("/api/user/passkeys", json=body))["id"],
+    }
+
+
 PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (
     talk,
     kept,
     in_the_background,
     library,
     shared,
+    logins,
 )
 NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}
 

@@ -49,7 +49,7 @@ HOSTILE: list[Any] = [
 
 
 # After these there is no user, or no session of hers.
-ENDING = ("logout", "delete_account", "delete_all_conversations")
+ENDING = ("logout", "delete_account", "delete_own_account", "delete_all_conversations")
 # Of those, how many each field of LibreChat's contract gets, and half of what one of the first gets: others for each
 # field, so that an operation with some fields gets all of them. Presets and agents have fifty.
 SOME = 6

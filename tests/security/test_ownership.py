@@ -21,7 +21,8 @@ TAKES_ID = [
     if op.secured and (op.parameters("path") or list(id_fields(op.json_schema or {})))
 ]
 # There is nothing yet that they could do, for anybody.
-NEVER_SUCCEED = {"librechat.get_file_download_url", "librechat.resume_chat"}
+# What answers a challenge cannot be sent twice, and an example answers none.
+NEVER_SUCCEED = {"create_passkey", "librechat.get_file_download_url", "librechat.resume_chat"}
 # What names several objects, of which each has to be the caller's own.
 STARTS = {
     *("agent_id", "assistant_id", "chatProjectId", "clientRequestId", "conversationId", "endpoint"),

@@ -20,10 +20,10 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("create_api_key", "delete_api_key", "get_api_key", "list_api_keys", "update_api_key"),
         *("librechat.create_api_key", "librechat.delete_api_key"),
         *("librechat.get_api_key", "librechat.list_api_keys"),
-        *("count_anthropic_tokens", "create_anthropic_message", "create_chat_completion"),
+        *("cancel_response", "count_anthropic_tokens", "create_anthropic_message", "create_chat_completion"),
         *("create_embeddings", "create_image", "create_image_edit", "create_response"),
         *("create_speech", "create_transcription", "create_translation", "delete_response"),
-        *("get_response", "get_v1_model", "list_response_input_items", "list_v1_models"),
+        *("cancel_response", "get_response", "get_v1_model", "list_response_input_items", "list_v1_models"),
     ),
     ("BOOKMARKS", USE): (
         *("librechat.list_tags", "librechat.create_tag", "librechat.update_tag"),
@@ -181,6 +181,10 @@ class TestTheContracts:
     def test_say_what_some_requests_need(self) -> None:
         found = {op.id: needs_of(op, "x-echo-permission-if") for op in ALL_OPERATIONS}
         assert {name: needs for name, needs in found.items() if needs} == NEEDS_IF
+
+    def test_need_the_same_of_every_program(self) -> None:
+        of_programs = {op.id for op in ALL_OPERATIONS if op.template.startswith("/v1/")}
+        assert of_programs <= set(NEEDED["REMOTE_AGENTS", USE])
 
     def test_ask_nobody_who_has_not_logged_in(self) -> None:
         assert all(op.secured for op in ALL_OPERATIONS if needs_of(op, "x-echo-permission"))

@@ -66,7 +66,7 @@ class TestWholeFile:
             "ocr",
             "endpoints.agents.recursionLimit",
             "endpoints.custom.titleMethod",
-            "speech.tts",
+            "speech.tts.openai.voices",
         ):
             assert f" {key}," in told
         assert not any("not a key" in notice for notice in whole.notices)
@@ -276,6 +276,28 @@ class TestAzureSpeech:
             "https://north.openai.azure.com/openai/deployments/whisper/audio/transcriptions"
             "?api-version=2024-06-01"
         )
+
+
+class TestVoice:
+    def test_is_an_endpoint_of_one_model(self, load: Load) -> None:
+        assert load("").voice is None
+        text = "speech: {tts: {openai: {url: 'http://tts.example/v1/audio/speech', apiKey: k, model: m}}}"
+        voice = load(text).voice
+        assert voice
+        assert (voice.type, voice.models, voice.api_key) == ("custom", ("m",), "k")
+        assert voice.base_url == "http://tts.example/v1"
+        azure = "{apiKey: k, instanceName: north, deploymentName: d, apiVersion: 2024-06-01, model: tts}"
+        voice = load(f"speech: {{tts: {{azureOpenAI: {azure}}}}}").voice
+        assert voice
+        assert (voice.type, voice.models) == ("azure", ("tts",))
+        place = voice.deployments["tts"]
+        assert place.base_url == "https://north.openai.azure.com/openai/deployments/d"
+        assert (place.api_version, place.api_key) == ("2024-06-01", "k")
+
+    def test_must_speak_by_openais_operation(self, faults: Faults) -> None:
+        text = "speech: {tts: {openai: {url: 'http://tts.example/v1', apiKey: k, model: m}}}"
+        [fault] = faults(text)
+        assert fault.endswith("must be an http or https URL that ends with /audio/speech.")
 
 
 class TestExpansion:

@@ -98,8 +98,9 @@ LIBRECHAT_OPERATIONS = operations_of(LIBRECHAT, "librechat")
 ALL_OPERATIONS = [*OPERATIONS, *LIBRECHAT_OPERATIONS]
 
 
-# What belongs to one request alone: a provider's name for a call of a tool.
-NOT_OURS = {"tool_call_id"}
+# What belongs to one request alone: a provider's name for a call of a tool, a challenge, and what a browser calls a
+# passkey. `tests/handlers/test_passkeys.py` sends others'.
+NOT_OURS = {"tool_call_id", "challengeId", "rawId"}
 
 
 def id_fields(

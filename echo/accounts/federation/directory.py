@@ -26,6 +26,8 @@ FULL_NAME = ("cn", "name", "commonname", "displayName")
 class DirectoryCredentials:
     """Names and passwords by a directory; who has both and no account gets one."""
 
+    vouches = True
+
     def __init__(self, settings: LdapSettings, accounts: FederatedAccounts) -> None:
         self._settings = settings
         self._accounts = accounts

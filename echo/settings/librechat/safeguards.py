@@ -46,8 +46,8 @@ _MISSING = (
     _Missing(
         "ALLOW_UNVERIFIED_EMAIL_LOGIN",
         _off,
-        "Echo does not verify e-mail addresses: whoever registers logs in with any address",
-        "Set ALLOW_REGISTRATION=false and let people in by `echo-api invite create`.",
+        "without a mail server nobody verifies e-mail addresses: whoever registers logs in with any address",
+        "Set EMAIL_HOST and EMAIL_FROM, or ALLOW_REGISTRATION=false and let people in by `echo-api invite create`.",
     ),
     _Missing(
         "NON_BROWSER_VIOLATION_SCORE",

@@ -126,12 +126,44 @@ class Stt(Section):
     azureOpenAI = Part(SttAzure)
 
 
+class TtsOpenai(Section):
+    """A service that speaks by OpenAI's protocol."""
+
+    ignored = frozenset({"apiKeyPreview", "voices"})
+
+    url = Text()
+    apiKey = Text(required=True)
+    model = Text(required=True)
+
+
+class TtsAzure(Section):
+    """A deployment of a model that speaks at Azure OpenAI."""
+
+    ignored = frozenset({"apiKeyPreview", "voices"})
+
+    instanceName = Text(required=True)
+    apiKey = Text(required=True)
+    deploymentName = Text(required=True)
+    apiVersion = Text(required=True)
+    model = Text(required=True)
+
+
+class Tts(Section):
+    """Text to speech."""
+
+    ignored = frozenset({"allowedAddresses", "elevenlabs", "localai"})
+
+    openai = Part(TtsOpenai)
+    azureOpenAI = Part(TtsAzure)
+
+
 class Speech(Section):
     """Speech."""
 
-    ignored = frozenset({"tts", "speechTab"})
+    ignored = frozenset({"speechTab"})
 
     stt = Part(Stt)
+    tts = Part(Tts)
 
 
 class Balance(Section):

@@ -1,4 +1,4 @@
-"""The section `speech.stt`."""
+"""The section `speech`."""
 
 from urllib.parse import quote
 
@@ -6,8 +6,11 @@ from echo.settings.addresses import is_web_address
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
-from echo.settings.model import USER_PROVIDED, SpeechSettings
+from echo.settings.model import USER_PROVIDED, AzureDeployment, ProviderSettings, SpeechSettings
 
+OPENAI, SPOKEN = "https://api.openai.com/v1", "/audio/speech"
+# As the limits of API keys call it, and the server's own speech recognition.
+VOICE = "speech"
 LEFT_OUT = "the service is not used"
 
 
@@ -24,6 +27,37 @@ def with_speech(config: ConfigFile, speech: SpeechSettings) -> SpeechSettings:
     return speech
 
 
+def read_voice(config: ConfigFile) -> ProviderSettings | None:
+    """The service of `speech.tts` that speaks, as an endpoint that has its model alone; None where there is none."""
+    tts = config.section("speech").get("tts", {})
+    openai, azure = tts.get("openai"), tts.get("azureOpenAI")
+    if openai and azure:
+        config.refuse(("speech", "tts"), "must name one service only")
+    if openai:
+        return _openai_voice(config, ("speech", "tts", "openai"), openai)
+    if azure:
+        return _azure_voice(config, ("speech", "tts", "azureOpenAI"), azure)
+    return None
+
+
+def _openai_voice(config: ConfigFile, place: Place, own: Loaded) -> ProviderSettings | None:
+    key = _key(config, place, own)
+    url = config.expand((*place, "url"), own.get("url"), LEFT_OUT) or f"{OPENAI}{SPOKEN}"
+    if not is_web_address(url) or not url.endswith(SPOKEN):
+        config.refuse((*place, "url"), f"must be an http or https URL that ends with {SPOKEN}")
+    base = url.removesuffix(SPOKEN)
+    return None if key is None else ProviderSettings(VOICE, "custom", (own["model"],), key, base_url=base)
+
+
+def _azure_voice(config: ConfigFile, place: Place, own: Loaded) -> ProviderSettings | None:
+    key = _key(config, place, own)
+    base, version = _azure_place(config, place, own)
+    if not (key and base and version):
+        return None
+    deployment = AzureDeployment(base, version, key)
+    return ProviderSettings(VOICE, "azure", (own["model"],), deployments={own["model"]: deployment})
+
+
 def _openai(config: ConfigFile, place: Place, own: Loaded, speech: SpeechSettings) -> SpeechSettings:
     key = _key(config, place, own)
     url = config.expand((*place, "url"), own.get("url"), LEFT_OUT) or speech.url
@@ -36,18 +70,23 @@ def _openai(config: ConfigFile, place: Place, own: Loaded, speech: SpeechSetting
 
 def _azure(config: ConfigFile, place: Place, own: Loaded, speech: SpeechSettings) -> SpeechSettings:
     key = _key(config, place, own)
+    base, version = _azure_place(config, place, own)
+    if not (key and base and version):
+        return speech
+    url = f"{base}/audio/transcriptions?api-version={quote(version, safe='')}"
+    return SpeechSettings(speech.mode, url, speech.model, key, azure=True)
+
+
+def _azure_place(config: ConfigFile, place: Place, own: Loaded) -> tuple[str, str]:
+    """Address and API version of a deployment; empty where one of them is not there."""
     instance, deployment, version = (
         config.expand((*place, name), own[name], LEFT_OUT)
         for name in ("instanceName", "deploymentName", "apiVersion")
     )
-    if not (key and instance and deployment and version):
-        return speech
+    if not (instance and deployment and version):
+        return "", ""
     host = instance if "." in instance else f"{instance}.openai.azure.com"
-    url = (
-        f"https://{host}/openai/deployments/{quote(deployment, safe='')}/audio/transcriptions"
-        f"?api-version={quote(version, safe='')}"
-    )
-    return SpeechSettings(speech.mode, url, speech.model, key, azure=True)
+    return f"https://{host}/openai/deployments/{quote(deployment, safe='')}", version
 
 
 def _key(config: ConfigFile, place: Place, own: Loaded) -> str | None:

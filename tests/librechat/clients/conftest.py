@@ -33,6 +33,12 @@ def address(
             OPENAI_REVERSE_PROXY=server.url,
             OPENAI_MODELS="gpt-4o",
             LIMIT_CONCURRENT_MESSAGES="false",
+            # Nobody listens there: what the functions get does not wait for mail.
+            EMAIL_HOST="127.0.0.1",
+            EMAIL_PORT="1",
+            EMAIL_FROM="echo@example.com",
+            ALLOW_PASSWORD_RESET="true",
+            ALLOW_UNVERIFIED_EMAIL_LOGIN="true",
         )
         fake = ProviderSettings(
             name="Fake",

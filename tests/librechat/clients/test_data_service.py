@@ -17,8 +17,12 @@ TAKEN_FOR_ANOTHER = {
     "enqueueAgentQueuedTurn": (422, "endpoint_unavailable"),
     "getRandomPrompts": (404, "not_found"),
 }
-# What LibreChat refuses just so: files on its disk have no address elsewhere.
-REFUSED_ALIKE = {"getFileDownloadURL": (501, "no_download_url")}
+# What LibreChat refuses just so: files on its disk have no address elsewhere, and nobody mailed these tokens.
+REFUSED_ALIKE = {
+    "getFileDownloadURL": (501, "no_download_url"),
+    "resetPassword": (400, "invalid_link"),
+    "verifyEmail": (400, "invalid_link"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from storage.operator.shared_resources import KINDS
 
 # Repositories whose collection is no line of the list, and why.
 BESIDE_THE_LIST = {
+    "echo_mails": "found by address, go with the user",
     "echo_run_workers": "processes are no user's",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
@@ -40,6 +41,8 @@ LINES = {
     ("configs", "principalId", "mixed"),
     ("conversations", "user", "text"),
     ("conversationtags", "user", "text"),
+    ("echo_passkey_challenges", "user", "id"),
+    ("echo_passkeys", "user", "id"),
     ("echo_responses", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
@@ -209,10 +212,11 @@ class TestMore:
             {"email": "b@x.de"},
             {"userId": ObjectId()},
         )
+        put(empty_database, "echo_mails", {"to": "ada@example.com"}, {"to": "b@x.de"})
         put(empty_database, "logs", {"key": f"BANS:{ada}"}, {"key": f"ban:{ada}"}, {"key": "BANS:10.0.0.1"})
         assert erasure.sweep(ada) == {}
         assert len(left(empty_database, "users")) == 2
-        assert erasure.finish(ada) == {"tokens": 1, "users": 1}
+        assert erasure.finish(ada) == {"tokens": 1, "echo_mails": 1, "users": 1}
         assert len(left(empty_database, "tokens")) == 2
         assert left(empty_database, "logs") == [{"key": "BANS:10.0.0.1"}]
         assert erasure.finish(ada) == {}

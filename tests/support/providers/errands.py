@@ -117,6 +117,16 @@ def google_answer(received: Received) -> Answer | None:
     return json_answer({"embeddings": values})
 
 
+def drawn(received: Received) -> Answer:
+    """Gemini's picture, with a word beside it."""
+    prompt = received.json["contents"][0]["parts"][-1]["text"]
+    picture = {"mimeType": "image/png", "data": base64.b64encode(prompt.encode()).decode()}
+    parts = [{"text": "Here it is."}, {"inlineData": picture}]
+    usage = {"promptTokenCount": 4, "candidatesTokenCount": 1290, "totalTokenCount": 1294}
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP", "index": 0}
+    return json_answer({"candidates": [candidate], "usageMetadata": usage})
+
+
 def predictions(received: Received) -> Answer:
     """Imagen's pictures."""
     parameters = received.json["parameters"]

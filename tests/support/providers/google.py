@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
-from tests.support.providers.errands import google_answer
+from tests.support.providers.errands import drawn, google_answer
 from tests.support.providers.google_rules import refused
 from tests.support.providers.replies import Behaviour, Called, Reply, Script, mixed
 from tests.support.providers.server import (
@@ -53,7 +53,8 @@ def google_server(
             return google_answer(received) or error_answer("NOT_FOUND")
         if refused(received.json, unquote(called[1])):
             return error_answer("INVALID_ARGUMENT")
-        return script.next(received)
+        draws = "IMAGE" in received.json.get("generationConfig", {}).get("responseModalities", ())
+        return drawn(received) if draws else script.next(received)
 
     return serving(respond)
 

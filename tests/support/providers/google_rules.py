@@ -14,7 +14,7 @@ PART = {"text", "inlineData", "fileData", "functionCall", "functionResponse", "t
 CONFIG = {
     *("maxOutputTokens", "temperature", "topP", "topK", "frequencyPenalty", "presencePenalty"),
     *("stopSequences", "seed", "candidateCount", "responseLogprobs", "logprobs", "thinkingConfig"),
-    *("responseMimeType", "responseJsonSchema", "responseSchema", "responseModalities"),
+    *("responseMimeType", "responseJsonSchema", "responseSchema", "responseModalities", "imageConfig"),
 }
 
 
