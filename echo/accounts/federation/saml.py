@@ -41,6 +41,9 @@ class SamlProvider:
 
     async def address(self, attempt: Attempt) -> str:
         """See `Provider`: the request in the address (SAML bindings, section 3.4), with the login as RelayState."""
+        return await asyncio.to_thread(self._address, attempt)
+
+    def _address(self, attempt: Attempt) -> str:
         request = _Request(self._library(), request_id(attempt)).get_request()
         query = urlencode({"SAMLRequest": request, "RelayState": attempt.state})
         entry_point = self._settings.entry_point
