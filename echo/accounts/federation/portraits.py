@@ -13,6 +13,7 @@ from echo.accounts.federation.identity import Refused
 from echo.errors import ApiError
 from echo.files import FileStore
 from echo.files.images import square
+from echo.settings.cloud import S3
 from storage.accounts.users import UserRepository
 from storage.core.errors import StorageError
 
@@ -64,7 +65,8 @@ class Portraits:
     def _keep(self, owner: str, content: bytes) -> None:
         drawn = square(BytesIO(content), side=SIDE, max_pixels=self._max_pixels)
         name = f"avatar-{time.time_ns() // 1_000_000}.png"
-        filepath = self._store.keep_picture(owner, name, drawn)
-        self._users.set_avatar(owner, f"{filepath}?manual=false")
+        kept = self._store.keep_picture(owner, name, drawn)
+        # As for a picture that the user sends: in S3 the address ends with its key.
+        self._users.set_avatar(owner, kept.filepath if kept.source == S3 else f"{kept.filepath}?manual=false")
         with suppress(OSError):
             self._store.remove_pictures(owner, "avatar-*.png", but=name)
