@@ -93,6 +93,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         services.background.begin()
         services.chat.begin()
+        services.background.submit(services.providers.prepare())
         if services.accounts.post.works:
             services.background.submit(services.accounts.post.running())
         services.background.submit(services.accounts.federation.begin_running())

@@ -3,10 +3,11 @@
 from typing import Any
 
 from echo.accounts.passkeys import Challenge
+from echo.accounts.two_factor import Proof
 from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
+from handlers.schemas import account, users
 from handlers.schemas import passkeys as schemas
-from handlers.schemas import users
 
 Json = dict[str, Any]
 
@@ -16,8 +17,10 @@ def list_passkeys(services: Services, caller: Caller) -> Json:
     return {"passkeys": schemas.passkey.dump_all(services.accounts.passkeys.list(caller))}
 
 
-def begin_passkey(services: Services, caller: Caller) -> Json:
+def begin_passkey(services: Services, caller: Caller, *, body: Json) -> Json:
     """A challenge for a new one."""
+    fields = account.proof_of_self.load(body)
+    services.accounts.own_account.demand_proof(caller, fields.pop("password"), Proof(**fields))
     return _challenge(services.accounts.passkeys.begin_registration(caller))
 
 

@@ -106,7 +106,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
     )
     preferences = PreferenceRepository(database)
     own_account = OwnAccount(
-        users, sessions, guard, two_factor, min_password_length=settings.min_password_length
+        users, sessions, guard, two_factor, min_password_length=settings.min_password_length, notices=notices
     )
     auth = AuthService(
         settings,
@@ -122,7 +122,8 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         credentials=build_directory(settings, database),
     )
     federation = build_federation(settings, database, auth, file_store)
-    stores = RecoveryStores(users, sessions, ApiKeyRepository(database))
+    passkeys = PasskeyRepository(database)
+    stores = RecoveryStores(users, sessions, ApiKeyRepository(database), passkeys)
     return Accounts(
         addresses=AddressChange(settings, users, two_factor, post),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
@@ -140,11 +141,12 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
         passkeys=Passkeys(
-            PasskeyRepository(database),
+            passkeys,
             ChallengeRepository(database),
             users,
             site=settings.domain_client,
             title=settings.app_title,
+            notices=notices,
         ),
         preferences=preferences,
         recovery=Recovery(

@@ -8,6 +8,7 @@ from echo.mail import Letter
 RESET, VERIFY, TAKEN = "password_reset", "email_verification", "address_taken"
 CHANGE, ADDRESS_CHANGED = "email_change", "email_changed"
 PASSWORD_CHANGED, FACTOR_ON, FACTOR_OFF = "password_changed", "two_factor_on", "two_factor_off"
+PASSKEY_ADDED = "passkey_added"
 NOT_YOU = "If it was not you, set another password at once, and tell who runs this server."
 
 
@@ -99,7 +100,17 @@ NOTICES: dict[str, Callable[[str], Letter]] = {
     ),
     PASSWORD_CHANGED: lambda title: Letter(
         f"Your password for {title} was changed",
-        (f"The password of your account at {title} was changed, and all sessions have ended.", NOT_YOU),
+        (
+            f"The password of your account at {title} was changed, and its sessions on other devices have ended.",
+            NOT_YOU,
+        ),
+    ),
+    PASSKEY_ADDED: lambda title: Letter(
+        f"A passkey was added to your account at {title}",
+        (
+            f"From now on one can log in to your account at {title} with a new passkey, without the password.",
+            "If it was not you, remove the passkey, set another password at once, and tell who runs this server.",
+        ),
     ),
     FACTOR_ON: lambda title: Letter(
         f"Two-factor authentication is on at {title}",

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from echo.accounts.letters import PASSWORD_CHANGED
 from echo.accounts.passwords import check_new_password, hash_password, verify_password
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.two_factor import Proof, TwoFactorService
+from echo.accounts.writing import Notices
 from echo.errors import Conflict, Forbidden
 from echo.handling.caller import Caller
 from storage.accounts.sessions import SessionRepository
@@ -26,12 +28,14 @@ class OwnAccount:
         two_factor: TwoFactorService,
         *,
         min_password_length: int,
+        notices: Notices,
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._guard = guard
         self._two_factor = two_factor
         self._min_password_length = min_password_length
+        self._notices = notices
 
     def rename(self, caller: Caller, changes: Mapping[str, str]) -> Document:
         """Change `name`, `username` or both; the account. A user name is kept in lower case, as at registration."""
@@ -55,7 +59,9 @@ class OwnAccount:
         # The sessions after it: one that began with the old password in between has seen it change, or is ended.
         if not self._users.change_password(caller.id, user["password"], hash_password(new)):
             raise _password_refused()
-        return self.end_others(caller)
+        ended = self.end_others(caller)
+        self._notices.tell(caller.id, PASSWORD_CHANGED)
+        return ended
 
     def demand_password(self, caller: Caller, password: str | None) -> None:
         """Raise `Forbidden` (`password_refused`) for another password than the account's.
@@ -65,6 +71,14 @@ class OwnAccount:
         user = self._users.get(caller.id)
         if user.get("password") and not user.get("twoFactorEnabled"):
             self._check_password(user, password or "")
+
+    def demand_proof(self, caller: Caller, password: str | None, proof: Proof) -> None:
+        """Raise `Forbidden` (`password_refused`, `code_refused`) for who is not the account's own user.
+
+        A code is asked for where there is a second factor, else the password where there is one.
+        """
+        self.demand_password(caller, password)
+        self._two_factor.demand(caller.id, proof)
 
     def sessions(self, caller: Caller) -> Sequence[Document]:
         """The account's sessions, the last used first; each with `current`."""

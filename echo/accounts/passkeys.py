@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from echo.accounts.letters import PASSKEY_ADDED
+from echo.accounts.writing import Notices
 from echo.errors import Conflict, Unauthorized, Unprocessable
 from echo.handling.caller import Caller
 from storage.accounts.passkeys import ChallengeRepository, NewPasskey, PasskeyRepository
@@ -41,6 +43,7 @@ class Passkeys:
         *,
         site: str,
         title: str,
+        notices: Notices,
     ) -> None:
         self._passkeys = passkeys
         self._challenges = challenges
@@ -49,6 +52,7 @@ class Passkeys:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._host = parts.hostname or ""
         self._title = title
+        self._notices = notices
 
     def list(self, caller: Caller) -> Sequence[Document]:
         """The caller's passkeys."""
@@ -118,9 +122,11 @@ class Passkeys:
             backed_up=proved.credential_backed_up,
         )
         try:
-            return self._passkeys.insert(caller.id, passkey)
+            kept = self._passkeys.insert(caller.id, passkey)
         except storage_errors.Conflict as error:
             raise Conflict("That passkey is registered already.", code="passkey_known") from error
+        self._notices.tell(caller.id, PASSKEY_ADDED)
+        return kept
 
     def begin_login(self) -> Challenge:
         """What a browser needs to prove a passkey, whoever's: nothing is told of any account."""

@@ -14,6 +14,7 @@ from echo.handling.caller import ClientInfo
 from echo.mail import Post
 from echo.settings import Settings
 from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.passkeys import PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.users import UserRepository
 from storage.core.errors import Conflict, NotFound
@@ -29,6 +30,7 @@ class RecoveryStores:
     users: UserRepository
     sessions: SessionRepository
     api_keys: ApiKeyRepository
+    passkeys: PasskeyRepository
 
 
 class Recovery:
@@ -84,6 +86,7 @@ class Recovery:
         if not user.get("emailVerified") and stored.get("email") == user.get("email"):
             # Who got the link reads the address's mail. Who was here before may have been somebody else.
             self._stores.api_keys.delete_all(owner)
+            self._stores.passkeys.delete_all(owner)
             self._stores.users.set_verified(owner)
         self._notices.tell(owner, letters.PASSWORD_CHANGED)
 

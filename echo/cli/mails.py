@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,8 @@ from echo.cli.output import show_one
 
 if TYPE_CHECKING:
     from echo.mail import Letter
-    from echo.settings import MailSettings
+    from echo.settings import MailSettings, Settings
+    from storage.core.database import Database
 
 
 @click.group()
@@ -40,6 +41,15 @@ def test(*, address: str, as_json: bool, data_dir: Path | None) -> None:
     if problem := send_now(settings.mail, letters.probe(settings.app_title), to):
         fail(f"The mail was not sent: {problem}.", EXIT_NO)
     show_one({"to": to, "from": settings.mail.from_address, "sent": True}, as_json=as_json)
+
+
+def put_notice(settings: "Settings", database: "Database", kind: str, account: dict[str, Any]) -> None:
+    """Have the user told of what was done: the server sends it, once it runs. Nothing where no mail is sent."""
+    from storage.accounts.mails import MailRepository  # noqa: PLC0415
+
+    address = account.get("email")
+    if settings.mail is not None and isinstance(address, str) and address:
+        MailRepository(database).put(kind, address)
 
 
 def send_now(settings: "MailSettings", letter: "Letter", to: str) -> str | None:

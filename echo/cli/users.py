@@ -20,6 +20,7 @@ from echo.cli.accounts import (
 from echo.cli.banning import ban, unban
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
 from echo.cli.factors import disable_2fa
+from echo.cli.mails import put_notice
 from echo.cli.output import show_one, show_rows, stream_json
 from echo.cli.resetting import reset_link
 
@@ -167,6 +168,7 @@ def show(*, who: str, as_json: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, data_dir: Path | None) -> None:
     """Set a new password. All sessions of the user end."""
+    from echo.accounts.letters import PASSWORD_CHANGED  # noqa: PLC0415
     from echo.accounts.passwords import check_new_password, hash_password  # noqa: PLC0415
     from storage.accounts.sessions import SessionRepository  # noqa: PLC0415
     from storage.operator.administration import AccountDirectory  # noqa: PLC0415
@@ -178,6 +180,7 @@ def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, d
         check_new_password(password, minimum=settings.min_password_length)
         directory.set_password(str(account["_id"]), hash_password(password))
         ended = SessionRepository(database).delete_all(str(account["_id"]))
+        put_notice(settings, database, PASSWORD_CHANGED, account)
     done = {"id": account["_id"], "email": account.get("email"), "sessionsEnded": ended}
     show_one({**done, **({"password": password} if generate else {})}, as_json=as_json)
 

@@ -9,7 +9,7 @@ import ipaddress
 import math
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from limits import RateLimitItemPerSecond
@@ -95,11 +95,18 @@ class RateLimiter:
         await self._check(operation, keys, Who(None, address))
 
     async def _check(self, operation: Operation, keys: Mapping[str, str | None], who: Who) -> None:
-        for name in operation.rate_limits:
-            limit = self._limits.get(name)
-            key = keys.get(limit.by) if limit else None
-            if limit and key:
-                await asyncio.to_thread(self._hit, name, limit, key, who)
+        due = [
+            (name, limit, key)
+            for name in operation.rate_limits
+            if (limit := self._limits.get(name)) and (key := keys.get(limit.by))
+        ]
+        if due:
+            await asyncio.to_thread(self._hit_all, due, who)
+
+    def _hit_all(self, due: Sequence[tuple[str, RateLimit, str]], who: Who) -> None:
+        """Count against one limit after the other, up to the first that is reached."""
+        for name, limit, key in due:
+            self._hit(name, limit, key, who)
 
     def _hit(self, name: str, limit: RateLimit, key: str, who: Who) -> None:
         item = RateLimitItemPerSecond(limit.limit, limit.window_seconds, namespace="echo")

@@ -1,5 +1,6 @@
 """How the parts that talk to models fit together; called by the composition root."""
 
+import asyncio
 from dataclasses import dataclass
 
 from echo.background import Background
@@ -7,6 +8,7 @@ from echo.providers.catalog import Catalog
 from echo.providers.moderation import Moderation
 from echo.providers.registry import ProviderRegistry, build_providers
 from echo.providers.titles import TitleService
+from echo.providers.transport import prepare
 from echo.settings import Settings
 
 
@@ -21,6 +23,10 @@ class ProviderParts:
     registry: ProviderRegistry
     titles: TitleService
     voices: ProviderRegistry
+
+    async def prepare(self) -> None:
+        """Called when the application starts: what the first request of all would wait for."""
+        await asyncio.to_thread(prepare)
 
     async def close(self) -> None:
         """Close every connection."""

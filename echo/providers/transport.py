@@ -213,6 +213,11 @@ class Body:
             return await self._content.readany()
 
 
+def prepare() -> None:
+    """Read the certificate authorities, which takes a tenth of a second, so that no request does; for a thread."""
+    _authorities()
+
+
 @cache
 def _authorities() -> ssl.SSLContext:
     """The system's certificate authorities, where an operator adds his own, and Mozilla's where it has none."""

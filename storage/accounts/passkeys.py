@@ -84,6 +84,11 @@ class PasskeyRepository(Repository):
         with translated():
             found(self._collection.find_one_and_delete(self._own(owner, passkey_id), {"_id": 1}))
 
+    def delete_all(self, owner: str) -> int:
+        """Remove all passkeys of a user; how many there were."""
+        with translated():
+            return self._collection.delete_many({"user": owner_id(owner)}).deleted_count
+
     def note_use(self, passkey: Mapping[str, Any], sign_count: int) -> bool:
         """Keep the counter of a login; False where another login has come between, or the passkey is gone."""
         same = {"_id": passkey["_id"], "user": passkey["user"], "signCount": passkey["signCount"]}

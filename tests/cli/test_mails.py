@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pymongo.database import Database as MongoDatabase
 
 from tests.cli.conftest import CommandLine
 from tests.cli.test_users import EMAIL, log_in, new_user
 from tests.conftest import Client
 from tests.support.mail import MailServer, mail_server
+from tests.support.two_factor import give_second_factor
 
 NEW_PASSWORD = "battery staple 2 horse"
 
@@ -78,3 +81,18 @@ class TestResetLink:
 
     def test_is_for_a_user_that_there_is(self, echo_api: CommandLine) -> None:
         assert "There is no user" in echo_api.refused("user", "reset-link", "nobody@example.com")
+
+
+class TestNotices:
+    def test_of_what_the_operator_did_wait_for_the_server(
+        self, mailing: CommandLine, stored: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        user = new_user(mailing)
+        give_second_factor(stored.users, user["id"])
+        mailing.run("user", "set-password", EMAIL, "--generate")
+        mailing.run("user", "disable-2fa", EMAIL, "--yes")
+        waiting = [(each["kind"], each["to"]) for each in stored.echo_mails.find().sort("due")]
+        assert waiting == [("password_changed", EMAIL), ("two_factor_off", EMAIL)]
+        del mailing.environ["EMAIL_HOST"]
+        mailing.run("user", "set-password", EMAIL, "--generate")
+        assert stored.echo_mails.count_documents({}) == 2

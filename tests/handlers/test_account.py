@@ -94,6 +94,13 @@ class TestSessions:
 
 
 class TestTheEnd:
+    def test_takes_everything(self, ada: UserClient, stored: Stored) -> None:
+        assert ada.post("/api/messages/new", json={"text": "hi", "sender": "user"}).is_success
+        assert ada.post("/api/user/delete", json={"password": PASSWORD}).json() == {"message": "User deleted"}
+        assert stored.users.count_documents({"_id": ObjectId(ada.id)}) == 0
+        assert stored.messages.count_documents({"user": ada.id}) == 0
+        assert ada.get("/api/user").status_code == 401
+
     def test_needs_the_password(self, ada: UserClient, stored: Stored) -> None:
         for body in ({}, {"password": NEW}, {"token": "123456"}):
             refused = ada.post("/api/user/delete", json=body)

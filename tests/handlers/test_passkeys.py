@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.conftest import Client, UserClient
+from tests.conftest import PASSWORD, Client, UserClient
 from tests.handlers.conftest import Stored
 from tests.support.authenticator import PRESENT, VERIFIED, Authenticator
 from tests.support.two_factor import give_second_factor
@@ -16,7 +16,7 @@ SITE = "http://localhost:3080"
 
 
 def register(user: UserClient, device: Authenticator, name: str = "Phone") -> Any:
-    challenge = user.post("/api/user/passkeys/challenge").json()
+    challenge = user.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()
     body = {"challengeId": challenge["challengeId"], "name": name, "credential": device.create(challenge)}
     return user.post("/api/user/passkeys", json=body)
 
@@ -37,10 +37,21 @@ def device(ada: UserClient) -> Authenticator:
 
 class TestRegistration:
     def test_asks_for_a_check_of_who_holds_the_device(self, ada: UserClient) -> None:
-        options = ada.post("/api/user/passkeys/challenge").json()["publicKey"]
+        options = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()["publicKey"]
         chosen = options["authenticatorSelection"]
         assert (chosen["userVerification"], chosen["residentKey"]) == ("required", "required")
         assert (options["rp"]["id"], options["user"]["name"]) == ("localhost", ada.email)
+
+    def test_asks_for_the_password(self, ada: UserClient) -> None:
+        for proof in ({}, {"password": "wrong horse 1 battery"}):
+            refused = ada.post("/api/user/passkeys/challenge", json=proof)
+            assert (refused.status_code, refused.json()["code"]) == (403, "password_refused")
+
+    def test_asks_for_a_code_where_there_is_a_second_factor(self, ada: UserClient, stored: Stored) -> None:
+        give_second_factor(stored.users, ada.id)
+        for proof in ({"password": PASSWORD}, {"token": "000000"}):
+            refused = ada.post("/api/user/passkeys/challenge", json=proof)
+            assert (refused.status_code, refused.json()["code"]) == (403, "code_refused")
 
     def test_keeps_the_public_key(self, ada: UserClient, device: Authenticator, stored: Stored) -> None:
         (passkey,) = ada.get("/api/user/passkeys").json()["passkeys"]
@@ -52,7 +63,7 @@ class TestRegistration:
         assert kept["transports"] == ["internal"]
 
     def test_tells_the_browser_what_there_is(self, ada: UserClient, device: Authenticator) -> None:
-        options = ada.post("/api/user/passkeys/challenge").json()["publicKey"]
+        options = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()["publicKey"]
         assert len(options["excludeCredentials"]) == 1
 
     def test_of_one_that_is_there_is_refused(self, bob: UserClient, device: Authenticator) -> None:
@@ -77,7 +88,7 @@ class TestRegistration:
     def test_takes_a_challenge_once_and_only_from_whom_it_was_given(
         self, ada: UserClient, bob: UserClient
     ) -> None:
-        challenge = ada.post("/api/user/passkeys/challenge").json()
+        challenge = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()
         body = {
             "challengeId": challenge["challengeId"],
             "name": "x",
@@ -148,7 +159,7 @@ class TestALogin:
     def test_takes_no_challenge_of_a_registration(
         self, api: Client, ada: UserClient, device: Authenticator
     ) -> None:
-        challenge = ada.post("/api/user/passkeys/challenge").json()
+        challenge = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()
         body = {"challengeId": challenge["challengeId"], "credential": device.sign(challenge)}
         assert api.post("/api/auth/passkey", json=body).status_code == 401
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from echo.app import assemble
 from tests.conftest import PASSWORD, Client, MakeUser, UserClient, make_settings
 from tests.handlers.conftest import Stored
+from tests.support.authenticator import Authenticator
 from tests.support.contract import ProjectChecker
 from tests.support.mail import Inbox, MailServer, mail_server
 from tests.support.two_factor import SECRET, code_of, give_second_factor
@@ -342,6 +343,24 @@ class TestNotices:
         client = Client(mailing, checker, guarded.headers["Authorization"].removeprefix("Bearer "))
         assert client.post("/api/auth/2fa/disable", json={"token": code_of(SECRET)}).status_code == 200
         assert inbox.wait_for(guarded.email).message["Subject"] == "Two-factor authentication is off at Ask"
+
+    def test_of_another_password(
+        self, mailing: TestClient, checker: ProjectChecker, inbox: Inbox, ada: UserClient
+    ) -> None:
+        client = Client(mailing, checker, ada.headers["Authorization"].removeprefix("Bearer "))
+        body = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
+        assert client.post("/api/user/password", json=body).status_code == 200
+        assert inbox.wait_for(ada.email).message["Subject"] == "Your password for Ask was changed"
+
+    def test_of_a_passkey(
+        self, mailing: TestClient, checker: ProjectChecker, inbox: Inbox, ada: UserClient
+    ) -> None:
+        client = Client(mailing, checker, ada.headers["Authorization"].removeprefix("Bearer "))
+        challenge = client.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()
+        credential = Authenticator("https://chat.example.com", "chat.example.com").create(challenge)
+        body = {"challengeId": challenge["challengeId"], "name": "Phone", "credential": credential}
+        assert client.post("/api/user/passkeys", json=body).status_code == 201
+        assert inbox.wait_for(ada.email).message["Subject"] == "A passkey was added to your account at Ask"
 
 
 class TestStartup:

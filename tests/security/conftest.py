@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from echo.access import ResourceType
-from tests.conftest import MakeUser, UserClient
+from tests.conftest import PASSWORD, MakeUser, UserClient
 from tests.files import samples
 from tests.support.authenticator import Authenticator
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
@@ -203,7 +203,7 @@ def logins(user: UserClient) -> dict[str, str]:
     """Another session, and a passkey."""
     made(user.post("/api/auth/login", json={"email": user.email, "password": user.password}))
     sessions = made(user.get("/api/user/sessions"))["sessions"]
-    challenge = made(user.post("/api/user/passkeys/challenge"))
+    challenge = made(user.post("/api/user/passkeys/challenge", json={"password": PASSWORD}))
     credential = Authenticator().create(challenge)
     body = {"challengeId": challenge["challengeId"], "name": "private", "credential": credential}
     return {

@@ -20,7 +20,7 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("create_api_key", "delete_api_key", "get_api_key", "list_api_keys", "update_api_key"),
         *("librechat.create_api_key", "librechat.delete_api_key"),
         *("librechat.get_api_key", "librechat.list_api_keys"),
-        *("cancel_response", "count_anthropic_tokens", "create_anthropic_message", "create_chat_completion"),
+        *("count_anthropic_tokens", "create_anthropic_message", "create_chat_completion"),
         *("create_embeddings", "create_image", "create_image_edit", "create_response"),
         *("create_speech", "create_transcription", "create_translation", "delete_response"),
         *("cancel_response", "get_response", "get_v1_model", "list_response_input_items", "list_v1_models"),
