@@ -92,6 +92,14 @@ class Unauthorized(ApiError):
         super().__init__(message, code=code, headers={"WWW-Authenticate": BEARER_CHALLENGE})
 
 
+class PaymentRequired(ApiError):
+    """The user's credits are used up (RFC 9110, section 15.5.3). Told in streams of chats, by LibreChat's name."""
+
+    status = 402
+    default_code = "token_balance"
+    default_message = "The credits are used up."
+
+
 class Forbidden(ApiError):
     """The server understood, and the answer is no."""
 

@@ -20,6 +20,9 @@ from echo.completions.service import CompletionService
 from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens
+from echo.credits import Credits
+from echo.credits.assembly import build_credits
+from echo.credits.usage import UsageReports
 from echo.files import FileStore
 from echo.library.assembly import Library, build_library
 from echo.observation.readiness import Dependency, Readiness
@@ -30,6 +33,7 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
@@ -51,6 +55,7 @@ class Services:
     completions: CompletionService
     contracts: Contracts
     conversations: Conversations
+    credits: Credits
     count_tokens: Callable[[str], int]
     library: Library
     models: ModelAccess
@@ -64,6 +69,7 @@ class Services:
     sharing: Sharing
     startup: Startup
     transcriber: Transcriber
+    usage: UsageReports
 
 
 def build_services(settings: Settings, database: Database) -> Services:
@@ -73,7 +79,8 @@ def build_services(settings: Settings, database: Database) -> Services:
     agents = build_agents(database, access.access)
     library = build_library(settings, database, access.access, agents, count_tokens)
     accounts = build_accounts(settings, database, library.file_store)
-    providers = build_provider_parts(settings, background)
+    ledger = build_credits(settings, database, count_tokens)
+    providers = build_provider_parts(settings, background, titled=ledger.titled)
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -87,9 +94,12 @@ def build_services(settings: Settings, database: Database) -> Services:
         agents.for_chat,
         access.access.check,
         access.models.of,
+        ledger,
     )
     completions = build_completions(
-        settings, database, CompletionParts(accounts, providers, background, count_tokens, access.models.of)
+        settings,
+        database,
+        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
     )
     chats = build_chat(settings, database, chat)
     transcriber = build_transcriber(settings)
@@ -113,6 +123,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         contracts=load_contracts(settings.root),
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
+        credits=ledger,
         library=library,
         models=access.models,
         people=access.people,
@@ -125,6 +136,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         sharing=access.sharing,
         startup=read_startup(settings),
         transcriber=transcriber,
+        usage=UsageReports(TransactionRepository(database), access.roles),
     )
 
 

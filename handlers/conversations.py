@@ -6,6 +6,7 @@ from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.providers.personal import body_values, user_values
+from echo.providers.titles import Titled
 from echo.services import Services
 from handlers.paging import all_under, clamp, page_body
 from handlers.schemas import conversations as schemas
@@ -86,6 +87,7 @@ def generate_title(services: Services, caller: Caller, *, body: Json) -> Json:
             **body_values({"conversationId": conversation_id}),
         },
         opened=services.models.of(caller.id),
+        titled=Titled(caller.id, conversation_id),
     )
     # A name that the user has given meanwhile stays.
     titled = services.conversations.conversations.replace_title(

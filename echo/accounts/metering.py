@@ -1,7 +1,7 @@
-"""The limits of API keys, held over every request that asks a model, and what each key has used.
+"""What programs use, held within the limits of their API keys and the credits of their users, and written down.
 
 Before a model is asked the request reserves what it may use; afterwards it is settled by what it did use. All of it
-is in MongoDB, so the processes of a server count together (`storage/accounts/key_usage.py`).
+is in MongoDB, so the processes of a server count together (`storage/accounts/key_usage.py`, `balances.py`).
 """
 
 import asyncio
@@ -9,18 +9,25 @@ import math
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from echo.accounts.standing import key_refused
+from echo.credits import Credits
+from echo.credits.prices import CREDITS_PER_DOLLAR
+from echo.credits.service import USUAL_TOKENS, Wanted
+from echo.credits.transactions import Purchase, Spent, cost_of, estimate
 from echo.errors import TooManyRequests
 from echo.handling.caller import Caller
+from echo.providers.chat import Usage
 from storage.accounts.api_keys import LIMITS, USAGE
 from storage.accounts.key_usage import (
     ADMITTED,
+    DOLLARS,
+    MONEY_LIMITS,
     REQUESTS_PER_MINUTE,
     TOKEN_LIMITS,
     TOKENS_PER_MINUTE,
@@ -32,8 +39,6 @@ from storage.core.errors import NotFound, StorageError
 
 log = structlog.get_logger(__name__)
 
-# What an answer without a limit of its own is taken to need until it has ended: most are shorter.
-USUAL_TOKENS = 1000
 # When others that are under way may have ended.
 BUSY_SECONDS = 5
 ONE_MINUTE, ONE_DAY, OVER_A_MONTH = timedelta(minutes=1), timedelta(days=1), timedelta(days=32)
@@ -44,11 +49,12 @@ class Meter:
     """What all requests share. A reservation is for `hold_seconds` at most: no request may take longer."""
 
     usage: KeyUsageRepository
+    credits: Credits
     count_tokens: Callable[[str], int]
     hold_seconds: float
 
     def begin(self, caller: Caller) -> "Spending":
-        """One request; without an API key nothing is counted."""
+        """One request."""
         return Spending(self, caller)
 
 
@@ -59,28 +65,38 @@ class Spending:
         self._meter = meter
         self._owner = caller.id
         self._key = caller.key
+        self._counts = caller.key is not None or meter.credits.counts
         self._ticket = secrets.token_hex(8)
+        self._purchase: Purchase | None = None
         self._settling: asyncio.Task[None] | None = None
         self._asked: tuple[str, ...] = ()
         self._written: list[str] = []
-        self._told: tuple[int, int] | None = None
+        self._told: Usage | None = None
         self._worked = False
         self.headers: dict[str, str] = {}
 
     @asynccontextmanager
     async def reserved(
-        self, asked: Iterable[str], max_tokens: int | None = None, *, answers: int = 1
+        self,
+        asked: Iterable[str],
+        max_tokens: int | None = None,
+        *,
+        answers: int = 1,
+        purchase: Purchase | None = None,
     ) -> AsyncIterator[None]:
         """Ask a model in this context: the texts that it gets, and the most tokens of each of its `answers`.
 
-        Raises `TooManyRequests` with OpenAI's code where the key's limits are in the way, and `Unauthorized` where
-        the key is gone. However the context ends, the request is counted by what was told of it until then.
+        Raises `TooManyRequests` with OpenAI's code where the key's limits are in the way, `OutOfCredits`, and
+        `Unauthorized` where the key is gone. However the context ends, the request is counted by what was told of it
+        until then. What has no `purchase` has no price.
         """
         self._asked = tuple(asked)
-        if self._key and self._key.is_counted:
-            await self._whole(
-                asyncio.to_thread(self._reserve, self._key.id, max_tokens, answers), self._key.id
-            )
+        if purchase is not None and self._key is not None:
+            purchase = replace(purchase, key_id=self._key.id)
+        self._purchase = purchase
+        is_limited = self._key is not None and self._key.is_counted
+        if is_limited or (purchase is not None and self._meter.credits.limits):
+            await self._whole(asyncio.to_thread(self._reserve, max_tokens, answers))
         try:
             yield
         finally:
@@ -90,21 +106,24 @@ class Spending:
     def counted_here(self) -> Iterator[None]:
         """The same, in a thread that may wait for the database, for what takes no tokens. Raises as `reserved`."""
         if self._key and self._key.is_counted:
-            self._reserve(self._key.id, None, 0)
+            self._reserve(None, 0)
         try:
             yield
         finally:
             if self._key:
-                self._settle(self._key.id)
+                self._settle()
 
     def wrote(self, text: str) -> None:
         """The model has written this; counted where the provider does not tell."""
-        if self._key:
+        if self._counts:
             self._written.append(text)
 
-    def told(self, input_tokens: int, output_tokens: int) -> None:
-        """The tokens so far, as the provider counts them; some tell the first ones at the beginning."""
-        self._told = input_tokens, output_tokens
+    def told(self, input_tokens: int, output_tokens: int, *, cached: int = 0, written: int = 0) -> None:
+        """The tokens so far, as the provider counts them; some tell the first ones at the beginning.
+
+        Of the first so many were read from a cache, and put into one.
+        """
+        self._told = Usage(input_tokens, output_tokens, cached, written)
 
     def worked(self) -> None:
         """The model has ended its answer: what it read counts, and what the provider has told is all of it."""
@@ -115,18 +134,18 @@ class Spending:
 
         It comes to its end also when the request is cut short, and fails for nothing.
         """
-        if self._key is None:
+        if not self._counts:
             return
         if self._settling is None:
-            self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle, self._key.id))
+            self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle))
         await asyncio.shield(self._settling)
 
-    async def _whole(self, reserve: Coroutine[Any, Any, None], key_id: str) -> None:
+    async def _whole(self, reserve: Coroutine[Any, Any, None]) -> None:
         """Reserve; if the request is given up meanwhile, what it will have reserved is let go."""
 
         def let_go(done: asyncio.Task[None]) -> None:
             if not done.cancelled() and done.exception() is None:
-                self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle, key_id))
+                self._settling = asyncio.ensure_future(asyncio.to_thread(self._settle))
 
         reserving = asyncio.ensure_future(reserve)
         try:
@@ -135,9 +154,28 @@ class Spending:
             reserving.add_done_callback(let_go)
             raise
 
-    def _reserve(self, key_id: str, max_tokens: int | None, answers: int) -> None:
-        read = self._count(self._asked)
-        need = Need(read + answers * (max_tokens or 1), read + answers * (max_tokens or USUAL_TOKENS))
+    def _reserve(self, max_tokens: int | None, answers: int) -> None:
+        """Of the user's credits, then of the key's limits: both, or none."""
+        read, ledger = self._count(self._asked), self._meter.credits
+        if self._purchase is not None:
+            wanted = Wanted(self._purchase, read, max_tokens, answers)
+            ledger.reserve(self._owner, self._ticket, [wanted])
+        if self._key is None or not self._key.is_counted:
+            return
+        try:
+            self._reserve_of_key(self._key.id, read, max_tokens, answers)
+        except BaseException:
+            ledger.settle(self._owner, self._ticket, [])
+            raise
+
+    def _reserve_of_key(self, key_id: str, read: int, max_tokens: int | None, answers: int) -> None:
+        most = answers * (max_tokens or USUAL_TOKENS)
+        costs = (0.0, 0.0)
+        if self._purchase is not None:
+            costs = estimate(self._meter.credits.prices, self._purchase, read, most)
+        need = Need(
+            read + answers * (max_tokens or 1), read + most, *(each / CREDITS_PER_DOLLAR for each in costs)
+        )
         try:
             found = self._meter.usage.reserve(
                 self._owner, key_id, self._ticket, need, seconds=self._meter.hold_seconds
@@ -149,11 +187,21 @@ class Spending:
         if state.usage["verdict"] != ADMITTED:
             raise state.refusal(need)
 
-    def _settle(self, key_id: str) -> None:
-        read, written = self._used()
+    def _settle(self) -> None:
+        used, ledger = self._used(), self._meter.credits
+        spent = [] if self._purchase is None else [Spent(self._purchase, used)]
+        ledger.settle(self._owner, self._ticket, spent)
+        if self._key is None:
+            return
+        cost = sum(cost_of(ledger.prices, each) for each in spent)
         try:
             self._meter.usage.settle(
-                self._owner, key_id, self._ticket, input_tokens=read, output_tokens=written
+                self._owner,
+                self._key.id,
+                self._ticket,
+                input_tokens=used.input_tokens,
+                output_tokens=used.output_tokens,
+                dollars=cost / CREDITS_PER_DOLLAR,
             )
         except NotFound:
             # The key was deleted meanwhile.
@@ -161,16 +209,17 @@ class Spending:
         except StorageError as error:
             log.warning("what an API key has used could not be counted", cause=repr(error))
 
-    def _used(self) -> tuple[int, int]:
+    def _used(self) -> Usage:
         """The tokens in and out."""
         if self._told and self._worked:
             return self._told
         if self._told:
             # Broken off: the provider has told what it read, and may not have come to what it wrote.
-            return self._told[0], max(self._told[1], self._count(self._written))
+            written = max(self._told.output_tokens, self._count(self._written))
+            return replace(self._told, output_tokens=written)
         # Refused, or broken off before a word: nobody has charged for it.
         read = self._count(self._asked) if self._written or self._worked else 0
-        return read, self._count(self._written)
+        return Usage(read, self._count(self._written))
 
     def _count(self, texts: Iterable[str]) -> int:
         return self._meter.count_tokens("".join(texts))
@@ -191,6 +240,14 @@ class KeyState:
         if limit == REQUESTS_PER_MINUTE:
             sentence = f"This API key may make {most} requests a minute."
             return refused(sentence, "rate_limit_exceeded", minute, self.headers())
+        if limit in MONEY_LIMITS:
+            window = MONEY_LIMITS[limit]
+            spent = self.usage[window].get(DOLLARS, 0)
+            sentence = f"This API key may spend {most} US dollars a {window}, and has spent {spent:.6g}."
+            if spent + need.least_cost <= most and spent < most:
+                sentence = f"{sentence} Its other requests may need what is left."
+                return refused(sentence, "rate_limit_exceeded", BUSY_SECONDS, self.headers())
+            return refused(sentence, "insufficient_quota", self._seconds_left(window), self.headers())
         window = TOKEN_LIMITS[limit]
         used, sentence = self._tokens(window), f"This API key may use {most} tokens a {window}"
         if need.least > most:

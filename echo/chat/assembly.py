@@ -15,6 +15,7 @@ from echo.chat.sides import Sides
 from echo.chat.specs import Specs
 from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
+from echo.credits import Credits
 from echo.files import FileStore
 from echo.providers.chat import Providers
 from echo.providers.moderation import Moderation
@@ -55,6 +56,7 @@ class ChatParts:
     find_agent: FindAgent
     check: Check
     opened: Callable[[str], Opened]
+    credits: Credits
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -71,7 +73,12 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     )
     respondents = AgentsAndModels(parts.find_agent, chats, files, parts.file_store, settings.agents)
     hub = RunHub(
-        stores, parts.titles, parts.background, parts.count_tokens, most_at_once=settings.runs_at_once
+        stores,
+        parts.titles,
+        parts.credits,
+        parts.background,
+        parts.count_tokens,
+        most_at_once=settings.runs_at_once,
     )
     preparation = Preparation(
         reading,

@@ -78,11 +78,11 @@ class Fit:
         }
 
 
-def window_of(model: str, asked: int | None = None) -> int:
-    """How many tokens a model takes; what the conversation asks for wins."""
+def window_of(model: str, asked: int | None = None, *, set_to: float | None = None) -> int:
+    """How many tokens a model takes; what the conversation asks for wins, then what the operator has set."""
     if asked is not None:
         return asked
-    return int((known_window(model) or UNKNOWN_WINDOW) * SHARE)
+    return int((set_to or known_window(model) or UNKNOWN_WINDOW) * SHARE)
 
 
 def known_window(model: str) -> int | None:

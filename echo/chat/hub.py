@@ -19,6 +19,7 @@ from echo.chat.prepared import Prepared
 from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
 from echo.chat.run import Run, Tools
+from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics
 from echo.providers.titles import TitleService
@@ -59,6 +60,7 @@ class RunHub:
         self,
         stores: RunStores,
         titles: TitleService,
+        ledger: Credits,
         background: Background,
         count_tokens: Callable[[str], int],
         *,
@@ -75,6 +77,7 @@ class RunHub:
             stores.chats,
             stores.steers,
             titles,
+            ledger,
             count_tokens,
             self.in_thread,
             self._keep_title,

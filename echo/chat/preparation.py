@@ -165,7 +165,11 @@ class Preparation:
         messages, fitted = history.read(
             place.branch,
             last,
-            window=window_of(side.model, settled.max_context_tokens),
+            window=window_of(
+                side.model,
+                settled.max_context_tokens,
+                set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
+            ),
             system=self._count(settled.system) if settled.system else 0,
             reserved=settled.max_tokens or 0,
         )

@@ -11,10 +11,13 @@ import structlog
 from echo.chat import frames
 from echo.chat.answer import Outcome, to_store, to_tell
 from echo.chat.prepared import Prepared
+from echo.chat.spending import RunSpending, Used, at_least, read_by
 from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
 from echo.chat.voice import Voice
+from echo.credits import Credits
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
-from echo.providers.titles import TitleService
+from echo.providers.chat import Usage
+from echo.providers.titles import Titled, TitleService
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError, Unavailable
 from storage.runs.steers import SteerRepository
@@ -41,6 +44,7 @@ class Tools:
     chats: ChatRepository
     steers: SteerRepository
     titles: TitleService
+    credits: Credits
     count_tokens: Callable[[str], int]
     in_thread: Callable[..., Awaitable[Any]]
     keep: Callable[["Run", asyncio.Task[None]], None]
@@ -68,6 +72,8 @@ class Run:
         self._voices = [
             Voice(asking, self._answer_id, self.transcript, self._number_part) for asking in prepared.askings
         ]
+        self._asked = False
+        self._spending = RunSpending(tools.credits, tools.in_thread, prepared)
         self._failure: ApiError | None = None
         self._stopped: Literal["aborted", "interrupted"] | None = None
         self.over = asyncio.Event()
@@ -109,8 +115,13 @@ class Run:
         return place
 
     async def _ask(self) -> None:
-        if self._stopped is not None:
+        try:
+            await self._spending.reserve()
+        except ApiError as refused:
+            self._failure = refused
+        if self._stopped is not None or self._failure is not None:
             return
+        self._asked = True
         readings = [voice.begin() for voice in self._voices]
         try:
             await asyncio.wait(readings)
@@ -132,17 +143,19 @@ class Run:
         return known or InternalError()
 
     async def _end(self) -> None:
-        outcome = await self._outcome()
+        used = [await self._used(voice) for voice in self._voices]
+        outcome = await self._outcome(used)
         if outcome.is_complete:
-            for number, voice in enumerate(self._voices, 1):
-                self._tell_usage(voice, await self._used(voice), number)
+            for number, (voice, usage) in enumerate(zip(self._voices, used, strict=True), 1):
+                self._tell_usage(voice, (usage.input_tokens, usage.output_tokens), number)
         for voice in self._voices:
             voice.close("completed" if outcome.is_complete else "cancelled")
         self.titling = self.titling and self._failure is None and self._stopped != "interrupted"
         answer = to_store(self.prepared, outcome)
         self.finishing = True
         await self._tools.pause()
-        conversation = await self._store(answer)
+        # Clients ask for the balance after the last event.
+        conversation, _ = await asyncio.gather(self._store(answer), self._settle(used))
         if self.titling:
             own = self._voices[0].shown.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
@@ -168,11 +181,25 @@ class Run:
             usage = frames.token_usage(self._answer_id, used, model, provider, number)
             self.transcript.add(frames.MESSAGE, usage)
 
-    async def _outcome(self) -> Outcome:
+    async def _settle(self, used: list[Usage]) -> None:
+        parts = self.transcript.said()
+        voices = [
+            Used(
+                voice.asking,
+                usage,
+                any(voice.shown.items() <= part.items() for part in parts),
+                voice.finish is not None,
+            )
+            for voice, usage in zip(self._voices, used, strict=True)
+            if self._asked
+        ]
+        await self._spending.settle(voices, stopped=self._stopped == "aborted")
+
+    async def _outcome(self, used: list[Usage]) -> Outcome:
         content = self.transcript.content()
         is_complete = self._failure is None and self._stopped is None
-        used = [await self._used(voice) for voice in self._voices]
-        incoming, outgoing = (sum(each) for each in zip(*used, strict=True))
+        incoming = sum(each.input_tokens for each in used)
+        outgoing = sum(each.output_tokens for each in used)
         tokens = outgoing
         if self.prepared.about.get("before"):
             tokens = await self._count(content)
@@ -181,13 +208,15 @@ class Run:
         finish = self._voices[0].finish
         return Outcome(content, (incoming, outgoing), tokens, is_complete, finish, self._failure)
 
-    async def _used(self, voice: Voice) -> tuple[int, int]:
-        """Tokens in and out, counted here where the provider did not tell."""
-        if voice.usage is not None:
-            return voice.usage.input_tokens, voice.usage.output_tokens
-        counts = voice.asking.counts
+    async def _used(self, voice: Voice) -> Usage:
+        """The tokens, counted here where the provider did not tell, or not of all."""
+        if voice.usage is not None and voice.finish is not None:
+            return voice.usage
         said = [part for part in self.transcript.said() if voice.shown.items() <= part.items()]
-        return counts["system"] + counts["messages"], await self._count(said)
+        counted = await self._count(said)
+        if voice.usage is not None:
+            return at_least(voice.usage, counted)
+        return Usage(read_by(voice.asking.counts), counted)
 
     async def _count(self, content: list[Json]) -> int:
         tokens: int = await self._tools.in_thread(self._tools.count_tokens, text_of(content))
@@ -231,6 +260,7 @@ class Run:
             model=prepared.first.request.model,
             credentials=prepared.first.credentials,
             placeholders=prepared.first.request.placeholders,
+            titled=Titled(prepared.owner, prepared.conversation_id, self._answer_id),
         )
         if await self._tools.in_thread(
             self._tools.chats.give_title, prepared.owner, prepared.conversation_id, title

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from echo import __version__
+from echo.cli.balance import balance
 from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.common import EXIT_IO, fail
@@ -24,6 +25,7 @@ from echo.cli.secret_keys import secrets_
 from echo.cli.serving import serve
 from echo.cli.stats import stats
 from echo.cli.transfer import export, import_
+from echo.cli.usage import usage
 from echo.cli.users import user
 from echo.cli.web_client import web_client
 
@@ -58,6 +60,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+main.add_command(balance)
 main.add_command(chat)
 main.add_command(check)
 main.add_command(files)
@@ -72,5 +75,6 @@ main.add_command(serve)
 main.add_command(export)
 main.add_command(import_)
 main.add_command(stats)
+main.add_command(usage)
 main.add_command(user)
 main.add_command(web_client)

@@ -18,6 +18,7 @@ from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import counted
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.completions.under_way import OpenCompletions
+from echo.credits import Purchase
 from echo.errors import ApiError, BadGateway
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
@@ -190,8 +191,12 @@ class Answering:
             )
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
+            purchase = Purchase(
+                chosen.endpoint.name, chosen.model, conversation_id=job.question.conversation_id
+            )
+            limits = request.max_tokens, request.n or 1
             async with (
-                job.spending.reserved(texts_of(request), request.max_tokens, answers=request.n or 1),
+                job.spending.reserved(texts_of(request), limits[0], answers=limits[1], purchase=purchase),
                 aclosing(metered(stream, job.spending)) as events,
                 self._standing.watched(job.caller) as refusal,
             ):
@@ -227,7 +232,12 @@ async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> As
                 case ToolCallDelta():
                     spending.wrote(f"{event.name or ''} {event.arguments}")
                 case Usage():
-                    spending.told(event.input_tokens, event.output_tokens)
+                    spending.told(
+                        event.input_tokens,
+                        event.output_tokens,
+                        cached=event.cached_tokens,
+                        written=event.cache_written,
+                    )
             yield event
     spending.worked()
     await spending.settle()

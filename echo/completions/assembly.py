@@ -10,6 +10,8 @@ from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
+from echo.credits import Credits
+from echo.credits.assembly import hold_seconds
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
 from echo.settings.model_access import Opened
@@ -29,6 +31,7 @@ class CompletionParts:
     count_tokens: Callable[[str], int]
     # What is open to a user, who is named by an id.
     opened: Callable[[str], Opened]
+    credits: Credits
 
 
 def build_completions(settings: Settings, database: Database, parts: CompletionParts) -> CompletionService:
@@ -40,11 +43,11 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         parts.background,
         parts.count_tokens,
     )
-    limits = settings.provider_limits
     meter = Meter(
         KeyUsageRepository(database),
+        parts.credits,
         parts.count_tokens,
-        hold_seconds=limits.attempts * limits.first_seconds + limits.stream_seconds,
+        hold_seconds=hold_seconds(settings.provider_limits),
     )
     answering = Answering(
         Models(

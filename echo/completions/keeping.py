@@ -18,7 +18,7 @@ from echo.completions.models import Chosen
 from echo.errors import ServiceUnavailable
 from echo.files.kinds import IMAGE_TYPES
 from echo.providers.chat import Turn
-from echo.providers.titles import TitleService
+from echo.providers.titles import Titled, TitleService
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository, Origin, Said, Stored
 from storage.core.errors import StorageError
@@ -142,6 +142,7 @@ class Keeper:
             model=chosen.model,
             credentials=chosen.credentials,
             placeholders=placeholders,
+            titled=Titled(owner, conversation_id),
         )
         try:
             # A name that the user has given meanwhile stays.

@@ -11,6 +11,7 @@ from echo.accounts.standing import Refusal, Standing, unless
 from echo.completions.answering import WHOLE_SECONDS
 from echo.completions.models import Models, Reach
 from echo.completions.under_way import OpenCompletions
+from echo.credits import Purchase
 from echo.errors import BadGateway, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.programs.offers import Offers, Picked
@@ -24,7 +25,8 @@ class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
     Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` says that there is
-    something else that nobody can check. `spending` counts for the API key's limits.
+    something else that nobody can check. `spending` counts for the API key's limits and the user's credits, but for
+    what `is_free`.
     """
 
     caller: Caller
@@ -34,6 +36,7 @@ class Job:
     texts: Sequence[str] = ()
     unreadable: bool = False
     otherwise: Picked | None = None
+    is_free: bool = False
 
 
 class Work:
@@ -93,7 +96,12 @@ class Work:
         with self._open.one(job.caller.id):
             picked = await self._choose(job)
             await self._check(job)
-            async with job.spending.reserved(job.texts), self._standing.watched(job.caller) as refusal:
+            # What is no chat has a price only where one is known.
+            purchase = Purchase(picked.settings.name, picked.wanted.model, unknown=0.0)
+            async with (
+                job.spending.reserved(job.texts, purchase=None if job.is_free else purchase),
+                self._standing.watched(job.caller) as refusal,
+            ):
                 yield picked, refusal
                 job.spending.worked()
 

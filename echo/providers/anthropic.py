@@ -15,9 +15,9 @@ from echo.providers.anthropic_options import (
     tool_choice,
     tools,
 )
-from echo.providers.anthropic_reader import MessageReader
+from echo.providers.anthropic_reader import MessageReader, counted, read_of
 from echo.providers.asked import refuse_missing
-from echo.providers.chat import ChatRequest, Turn
+from echo.providers.chat import ChatRequest, Turn, Usage
 from echo.providers.content import hoisted
 from echo.providers.openai import json_headers
 from echo.providers.parameters import adjusted, named
@@ -109,6 +109,11 @@ class AnthropicDialect:
         """The text blocks; a model may have thought first."""
         blocks = dig(answer, "content")
         return "".join(text_at(block, "text") for block in blocks) if isinstance(blocks, list) else ""
+
+    def read_usage(self, answer: Any) -> list[Usage]:
+        """What `usage` tells."""
+        told = dig(answer, "usage")
+        return counted(told, read_of(told))
 
     def read_models(self, answer: Any) -> list[Any]:
         """The ids."""

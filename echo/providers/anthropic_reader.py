@@ -6,7 +6,7 @@ from typing import Any
 
 from echo.providers.anthropic_content import FORMAT
 from echo.providers.call_pieces import MAX_CALLS, as_text, made_id
-from echo.providers.chat import Citation, Cited, Event, FinishReason, ReasoningSignature, ToolCallDelta
+from echo.providers.chat import Citation, Cited, Event, FinishReason, ReasoningSignature, ToolCallDelta, Usage
 from echo.providers.failures import of_error, unusable
 from echo.providers.reading import count, dig, read_object, text_at, usage
 from echo.providers.sse import ServerEvent
@@ -161,14 +161,23 @@ class MessageReader(Reading):
 
     def _usage(self, value: Any) -> list[Event]:
         """Tokens so far. What a later event tells of the input is the total again; mostly it tells of the output."""
-        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-        new, read, written = (count(dig(value, name)) for name in names)
-        if new or read or written:
-            self._input = new + read + written, read, written
-        told, read, written = self._input
-        thought = count(dig(value, "output_tokens_details", "thinking_tokens"))
-        output = count(dig(value, "output_tokens"))
-        return [*usage(told, output, cached=read, written=written, reasoning=thought)]
+        if any(told := read_of(value)):
+            self._input = told
+        return [*counted(value, self._input)]
+
+
+def read_of(value: Any) -> tuple[int, int, int]:
+    """The tokens that a `usage` says were read: all, those out of a cache, those put into one."""
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    new, read, written = (count(dig(value, name)) for name in names)
+    return new + read + written, read, written
+
+
+def counted(value: Any, read: tuple[int, int, int]) -> list[Usage]:
+    """The tokens that a `usage` tells, beside so many that were read."""
+    told, cached, written = read
+    thought = count(dig(value, "output_tokens_details", "thinking_tokens"))
+    return usage(told, count(dig(value, "output_tokens")), cached=cached, written=written, reasoning=thought)
 
 
 def _source(citation: Any) -> tuple[str, str] | None:

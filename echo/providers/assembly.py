@@ -1,13 +1,14 @@
 """How the parts that talk to models fit together; called by the composition root."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.background import Background
 from echo.providers.catalog import Catalog
 from echo.providers.moderation import Moderation
 from echo.providers.registry import ProviderRegistry, build_providers
-from echo.providers.titles import TitleService
+from echo.providers.titles import AskedTitle, TitleService
 from echo.providers.transport import prepare
 from echo.settings import Settings
 
@@ -35,13 +36,15 @@ class ProviderParts:
         await self.moderation.close()
 
 
-def build_provider_parts(settings: Settings, background: Background) -> ProviderParts:
-    """A provider for each endpoint; nothing is contacted."""
+def build_provider_parts(
+    settings: Settings, background: Background, *, titled: Callable[[AskedTitle], None] | None = None
+) -> ProviderParts:
+    """A provider for each endpoint; nothing is contacted. `titled` is told of titles, in a thread."""
     registry = build_providers(settings.providers, settings.provider_limits)
     return ProviderParts(
         catalog=Catalog(settings.providers, registry, background),
         moderation=Moderation(settings.moderation, settings.provider_limits),
         registry=registry,
-        titles=TitleService(settings.providers, registry, enabled=settings.title_conversations),
+        titles=TitleService(settings.providers, registry, enabled=settings.title_conversations, asked=titled),
         voices=build_providers([settings.voice] if settings.voice else [], settings.provider_limits),
     )

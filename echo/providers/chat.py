@@ -1,6 +1,6 @@
 """A chat as every provider module takes it, and what comes back while the model answers."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,6 +98,10 @@ class Credentials:
     base_url: str | None = None
 
 
+def ignore(_usage: Usage) -> None:
+    """For who does not want to know."""
+
+
 class ChatProvider(Protocol):
     """One configured endpoint. What it raises is an `echo.errors.ApiError` without a word of the provider's."""
 
@@ -112,8 +116,13 @@ class ChatProvider(Protocol):
         Closing the iterator ends the provider's work. What failed before the first event may have been tried again.
         """
 
-    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
-        """The whole text of a short answer, such as a title."""
+    async def complete(
+        self,
+        request: ChatRequest,
+        credentials: Credentials | None = None,
+        told: Callable[[Usage], object] = ignore,
+    ) -> str:
+        """The whole text of a short answer, such as a title; `told` gets the tokens, if the provider counts them."""
 
 
 Providers = Mapping[str, ChatProvider]

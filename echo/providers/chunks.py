@@ -73,7 +73,7 @@ class ChunkReader(Reading):
         events = [
             made for index, choice in self._found(chunk.get("choices")) for made in self._read(index, choice)
         ]
-        return [*events, *_counted(chunk.get("usage"))]
+        return [*events, *counted(chunk.get("usage"))]
 
     def end(self) -> list[Event]:
         """What marks of reasoning have held back; an answer of several that has no reason ended nevertheless."""
@@ -155,13 +155,15 @@ def _calls(said: Any) -> bool:
     return bool(dig(said, "tool_calls") or dig(said, "function_call"))
 
 
-def _counted(counts: Any) -> list[Usage]:
+def counted(counts: Any) -> list[Usage]:
+    """The tokens that a `usage` tells."""
     # DeepSeek has a name of its own for what was cached.
     cached = count(dig(counts, "prompt_tokens_details", "cached_tokens"))
     return usage(
         count(dig(counts, "prompt_tokens")),
         count(dig(counts, "completion_tokens")),
         cached=cached or count(dig(counts, "prompt_cache_hit_tokens")),
+        written=count(dig(counts, "prompt_tokens_details", "cache_write_tokens")),
         reasoning=count(dig(counts, "completion_tokens_details", "reasoning_tokens")),
     )
 

@@ -4,11 +4,11 @@ from typing import Any
 from urllib.parse import quote
 
 from echo.providers.asked import refuse_missing
-from echo.providers.chat import ChatRequest, Turn
+from echo.providers.chat import ChatRequest, Turn, Usage
 from echo.providers.content import hoisted
 from echo.providers.google_content import contents
 from echo.providers.google_options import MISSING, form, generation_config, tool_config, tools
-from echo.providers.google_reader import ResponseReader, parts_of
+from echo.providers.google_reader import ResponseReader, counted, parts_of
 from echo.providers.openai import json_headers
 from echo.providers.parameters import adjusted, named
 from echo.providers.provider import Access
@@ -67,6 +67,10 @@ class GoogleDialect:
         """The text of the first candidate, without its thoughts."""
         parts = parts_of(dig(answer, "candidates", 0))
         return "".join(text_at(part, "text") for part in parts if dig(part, "thought") is not True)
+
+    def read_usage(self, answer: Any) -> list[Usage]:
+        """What `usageMetadata` tells."""
+        return counted(dig(answer, "usageMetadata"))
 
     def read_models(self, answer: Any) -> list[Any]:
         """The names of the models that generate content."""

@@ -12,6 +12,7 @@ from echo.providers.chat import (
     Logprobs,
     ReasoningSignature,
     ToolCallDelta,
+    Usage,
 )
 from echo.providers.failures import of_error
 from echo.providers.google_content import FORMAT
@@ -79,7 +80,7 @@ class ResponseReader(Reading):
         blocked = dig(value, "promptFeedback", "blockReason")
         if finish_reason(blocked, {}):
             self.finish, self.reason = "content_filter", blocked
-        return [*events, *_usage(value.get("usageMetadata"))]
+        return [*events, *counted(value.get("usageMetadata"))]
 
     def _candidates(self, value: Mapping[str, Any]) -> list[Any]:
         found = value.get("candidates")
@@ -125,11 +126,12 @@ class ResponseReader(Reading):
         yield from self.argued(index, as_text(call.get("args")) or "{}", choice)
 
 
-def _usage(counts: Any) -> list[Event]:
+def counted(counts: Any) -> list[Usage]:
+    """The tokens that a `usageMetadata` tells."""
     names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
     prompt, searched, written, thought = (count(dig(counts, name)) for name in names)
     cached = count(dig(counts, "cachedContentTokenCount"))
-    return [*usage(prompt + searched, written + thought, cached=cached, reasoning=thought)]
+    return usage(prompt + searched, written + thought, cached=cached, reasoning=thought)
 
 
 def _cited(chunks: Any, choice: int) -> Iterator[Event]:

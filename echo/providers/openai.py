@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from echo.providers.asked import MEANINGFUL, NamedTool, ResponseFormat, Tool, ToolChoice
-from echo.providers.chat import ChatRequest
-from echo.providers.chunks import ChunkReader
+from echo.providers.chat import ChatRequest, Usage
+from echo.providers.chunks import ChunkReader, counted
 from echo.providers.openai_messages import Manner, messages
 from echo.providers.parameters import adjusted, named
 from echo.providers.personal import filled
@@ -134,6 +134,10 @@ class OpenAIDialect:
     def read_text(self, answer: Any) -> str:
         """The first choice's content."""
         return text_at(answer, "choices", 0, "message", "content")
+
+    def read_usage(self, answer: Any) -> list[Usage]:
+        """What `usage` tells."""
+        return counted(dig(answer, "usage"))
 
     def read_models(self, answer: Any) -> list[Any]:
         """The ids; of OpenAI's own, where embeddings and pictures are among them, those that chat."""

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from echo.errors import ApiError, Unprocessable
 from echo.observation import metrics
 from echo.providers.adapting import Adapting, Refused
 from echo.providers.calls import calling
-from echo.providers.chat import ChatRequest, Credentials, Event, Usage
+from echo.providers.chat import ChatRequest, Credentials, Event, Usage, ignore
 from echo.providers.failures import ProviderFailure, refused_key
 from echo.providers.models import ModelList
 from echo.providers.retries import Attempts, Tries
@@ -49,6 +49,9 @@ class Dialect(Protocol):
     def read_text(self, answer: Any) -> str:
         """The text of an answer in one piece."""
 
+    def read_usage(self, answer: Any) -> Sequence[Usage]:
+        """The tokens of an answer in one piece, if it tells them."""
+
     def read_models(self, answer: Any) -> list[Any]:
         """The names of models in an answer, not yet checked."""
 
@@ -83,7 +86,12 @@ class HttpProvider:
         with self._asking("models"):
             return self._dialect.read_models(await self._transport.json(call))
 
-    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
+    async def complete(
+        self,
+        request: ChatRequest,
+        credentials: Credentials | None = None,
+        told: Callable[[Usage], object] = ignore,
+    ) -> str:
         """The whole text of a short answer, asked once only of each key, but for what the provider refuses."""
         tries = self._tries(
             request.model, credentials, lambda access: self._dialect.short(request, access), Attempts(1, 0)
@@ -96,6 +104,8 @@ class HttpProvider:
                 except ProviderFailure as failure:
                     await tries.again(failure)
             tries.worked()
+            for usage in self._dialect.read_usage(answer):
+                told(usage)
             return self._dialect.read_text(answer)
 
     def _tries(

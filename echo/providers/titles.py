@@ -1,12 +1,14 @@
 """Titles of conversations: asked of a provider, or made from the first words."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from echo.background import Background
 from echo.errors import ApiError
-from echo.providers.chat import ChatRequest, Credentials, Providers, Turn
+from echo.providers.chat import ChatRequest, Credentials, Providers, Turn, Usage
 from echo.providers.title_text import clean, title_in
 from echo.settings import ProviderSettings
 from echo.settings.model_access import EVERYTHING, Opened
@@ -29,15 +31,42 @@ INSTRUCTION = (
 )
 
 
+@dataclass(frozen=True)
+class Titled:
+    """What a title is for: a conversation, and the answer that it was made after, if there is one at this moment."""
+
+    owner: str
+    conversation_id: str
+    message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AskedTitle:
+    """A title that a model has made: what it was asked and answered, and the tokens, if the provider counts them."""
+
+    titled: Titled
+    endpoint: str
+    model: str
+    usage: Usage | None
+    asked: str
+    answered: str
+
+
 class TitleService:
     """Makes titles; never fails: what a provider does not give is made from the first message."""
 
     def __init__(
-        self, settings: Sequence[ProviderSettings], providers: Providers, *, enabled: bool = True
+        self,
+        settings: Sequence[ProviderSettings],
+        providers: Providers,
+        *,
+        enabled: bool = True,
+        asked: Callable[[AskedTitle], None] | None = None,
     ) -> None:
         self._settings = {each.name: each for each in settings if each.name in providers}
         self._silent = {each.name for each in settings if not (enabled and each.title_conversations)}
         self._providers = providers
+        self._asked = asked
 
     async def title_for(
         self,
@@ -49,6 +78,7 @@ class TitleService:
         credentials: Credentials | None = None,
         placeholders: Mapping[str, str] | None = None,
         opened: Opened = EVERYTHING,
+        titled: Titled | None = None,
     ) -> str:
         """A short title of one line.
 
@@ -57,14 +87,15 @@ class TitleService:
         server has a key for. Where titles are off, nobody is asked. The model is the one that the operator names for
         titles, else the conversation's own `model`, as in LibreChat; only without one it is the endpoint's first.
         `placeholders` fill in the operator's headers, as in the request for the answer. An endpoint of which nothing
-        is `opened` is not asked, nor is a model that is not, unless the operator has named it for titles.
+        is `opened` is not asked, nor is a model that is not, unless the operator has named it for titles. `titled`
+        is whose account it goes on; nobody's without it.
         """
         chosen = self._choose(endpoint, credentials, opened)
         if chosen is not None:
             own = bool(endpoint)
             excerpt = f"{first_user_message[:MAX_EXCERPT]}\n\n{(first_answer or '')[:MAX_EXCERPT]}".strip()
             request = self._request(chosen, excerpt, model if own else None, placeholders or {}, opened)
-            asked = await self._ask(chosen, request, credentials if own else None) if request else ""
+            asked = await self._ask(chosen, request, credentials if own else None, titled) if request else ""
             if title := title_in(asked, MAX_TITLE):
                 return title
         return made_of(first_user_message)
@@ -80,6 +111,7 @@ class TitleService:
         credentials: Credentials | None = None,
         placeholders: Mapping[str, str] | None = None,
         opened: Opened = EVERYTHING,
+        titled: Titled | None = None,
     ) -> str:
         """The same for a thread, which waits for no longer than a provider may take.
 
@@ -98,6 +130,7 @@ class TitleService:
                 credentials=credentials,
                 placeholders=placeholders,
                 opened=opened,
+                titled=titled,
             )
 
         try:
@@ -136,13 +169,24 @@ class TitleService:
         )
 
     async def _ask(
-        self, chosen: ProviderSettings, request: ChatRequest, credentials: Credentials | None
+        self,
+        chosen: ProviderSettings,
+        request: ChatRequest,
+        credentials: Credentials | None,
+        titled: Titled | None,
     ) -> str:
+        told: list[Usage] = []
         try:
-            return await self._providers[chosen.name].complete(request, credentials)
+            title = await self._providers[chosen.name].complete(request, credentials, told.append)
         except ApiError as error:
             log.warning("a title could not be asked for", provider=chosen.name, code=error.code)
             return ""
+        if titled is not None and self._asked is not None:
+            text = f"{INSTRUCTION}{request.turns[0].text}"
+            usage = told[-1] if told else None
+            asked = AskedTitle(titled, chosen.name, request.model, usage, text, title)
+            await asyncio.to_thread(self._asked, asked)
+        return title
 
     async def _offers(self, endpoint: str | None, model: str | None, credentials: Credentials | None) -> bool:
         """Whether a chat could have the model: one that is listed, or that the provider lists."""

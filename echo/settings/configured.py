@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
 
 from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
@@ -13,6 +12,7 @@ from echo.settings.federation import read_sign_in
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
+from echo.settings.librechat.credits import balance_of, read_credits
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
@@ -49,12 +49,13 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
         memory=read_memory(config),
+        credits=read_credits(config, reader),
         agents=read_agents(config),
         permissions=read_permissions(config),
         cloud=read_cloud(reader, config),
         client=read_client(
             config,
-            balance=_balance(reader),
+            balance=balance_of(config, reader),
             custom_footer=reader.text("CUSTOM_FOOTER"),
             help_url=reader.text("HELP_AND_FAQ_URL"),
             build=_build(reader),
@@ -114,13 +115,6 @@ def _domains(config: ConfigFile) -> tuple[str, ...]:
     return tuple(domain.strip().lower().removeprefix("@") for domain in listed if domain.strip())
 
 
-def _balance(reader: Reader) -> Mapping[str, Any]:
-    """LibreChat's older variables for credits."""
-    start = reader.whole("START_BALANCE", 20000, minimum=0)
-    enabled = reader.flag("CHECK_BALANCE", False)
-    return {"enabled": True, "startBalance": start} if enabled else {"enabled": False}
-
-
 def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator[str]:
     yield from config.warnings
     for name in sorted(set(reader.known)):
@@ -128,8 +122,8 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
             yield f"{name} begins with a quotation mark, which is a part of its value: is it closed?"
     if settings.mongo_uri and (ignored := ignored_options(settings.mongo_uri)):
         yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
-    if settings.client.balance["enabled"]:
-        yield "The balance is shown to clients, but Echo does not count or limit what users spend."
+    if settings.credits.enabled and settings.credits.start is None:
+        yield "CHECK_BALANCE is set without START_BALANCE: who has no balance yet cannot chat."
     yield from directory_notices(settings.ldap)
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:

@@ -74,7 +74,8 @@ class ProviderSettings:
     `user_provides_key` and `user_provides_url` each user brings their own. `fetch_models` asks the provider for its
     models, with `models` for when it does not answer. Parameters named in `drop_parameters` are not sent, those of
     `add_parameters` always; `headers` go with every request, `personal_headers` with those for a user.
-    With `think_tags` a compatible server may mark reasoning in the text.
+    With `think_tags` a compatible server may mark reasoning in the text. `prices` are in US dollars
+    per million tokens, by LibreChat's names in `tokenConfig`; `context` among them is how many the model takes.
     """
 
     name: str
@@ -98,6 +99,8 @@ class ProviderSettings:
     deployments: Mapping[str, AzureDeployment] = field(default_factory=dict)
     custom: bool = False
     think_tags: bool = True
+    # By model.
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def api_keys(self) -> tuple[str, ...]:
@@ -207,6 +210,20 @@ class MemorySettings:
     asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class CreditSettings:
+    """What users may spend, and whether it is written down what they do.
+
+    With `enabled` nobody spends more credits than there are; `start` is what a new balance has, None where users get
+    no balance by themselves; `refill` are LibreChat's fields of balances that fill up by themselves, if they do.
+    """
+
+    enabled: bool = False
+    counting: bool = True
+    start: float | None = None
+    refill: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -399,6 +416,7 @@ class Settings:
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
     memory: MemorySettings = MemorySettings()
+    credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)

@@ -160,7 +160,7 @@ def librechat_signed_in(settings: Settings) -> dict[str, Any]:
         "allowAccountDeletion": settings.allow_account_deletion,
         "interface": dict(client.librechat_interface),
         "modelSpecs": client.model_specs,
-        "balance": {"enabled": False},
+        "balance": dict(client.balance),
         # A title is made of question and answer. Clients that are told "immediate" ask while there is none yet.
         "titleGenerationTiming": "final",
         "conversationImportMaxFileSize": settings.max_import_bytes,

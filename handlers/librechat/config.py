@@ -26,10 +26,6 @@ def get_banner(services: Services, caller: Caller | None) -> Json | tuple[str, i
     return schemas.banner.dump_one(banner)
 
 
-def get_balance(services: Services, caller: Caller) -> None:
-    """Nothing: this server keeps no credits."""
-
-
 def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
     """Every endpoint that can be used, by its name, and agents."""
     offered = services.providers.catalog.endpoints(services.models.of(caller.id))
@@ -37,5 +33,6 @@ def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
 
 
 def get_token_config(services: Services, caller: Caller) -> dict[str, dict[str, Json]]:
-    """The windows of the models that are known, by endpoint."""
-    return schemas.windows(services.providers.catalog.endpoints(services.models.of(caller.id)))
+    """The windows of the models that are known, by endpoint, and what they cost."""
+    offered = services.providers.catalog.endpoints(services.models.of(caller.id))
+    return schemas.windows(offered, services.credits.prices)

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, missing
 
-from handlers.schemas.base import Identifier, Input, Moment, Output, Text, Texts, Time, Whole
+from handlers.schemas.base import Identifier, Input, Moment, Number, Output, Text, Texts, Time, Whole
 
 
 class LimitsSchema(Output):
@@ -15,6 +15,16 @@ class LimitsSchema(Output):
     tokens_per_minute = Whole(data_key="tokensPerMinute")
     tokens_per_day = Whole(data_key="tokensPerDay")
     tokens_per_month = Whole(data_key="tokensPerMonth")
+    dollars_per_day = Number(data_key="dollarsPerDay")
+    dollars_per_month = Number(data_key="dollarsPerMonth")
+
+
+class Dollars(Number):
+    """A price: sums of doubles have digits that nobody has paid."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        shown = super()._serialize(value, attr, obj, **kwargs)
+        return shown if shown is missing else round(shown, 9)
 
 
 class CountsSchema(Output):
@@ -23,6 +33,7 @@ class CountsSchema(Output):
     requests = Whole(dump_default=0)
     input_tokens = Whole(data_key="inputTokens", dump_default=0)
     output_tokens = Whole(data_key="outputTokens", dump_default=0)
+    dollars = Dollars(dump_default=0)
 
 
 class Within(fields.Field[Any]):
@@ -65,6 +76,8 @@ class LimitsInput(Input):
     tokens_per_minute = Whole(data_key="tokensPerMinute", attribute="tokensPerMinute")
     tokens_per_day = Whole(data_key="tokensPerDay", attribute="tokensPerDay")
     tokens_per_month = Whole(data_key="tokensPerMonth", attribute="tokensPerMonth")
+    dollars_per_day = Number(data_key="dollarsPerDay", attribute="dollarsPerDay")
+    dollars_per_month = Number(data_key="dollarsPerMonth", attribute="dollarsPerMonth")
 
 
 class NewApiKeySchema(Input):

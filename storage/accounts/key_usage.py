@@ -5,7 +5,7 @@ admitted one after another. A request that is under way holds the tokens that it
 settled by what it did use. A process that dies leaves its requests open: they count until their time is over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -22,18 +22,26 @@ Expression = Any
 ADMITTED = "admitted"
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = "requestsPerMinute", "tokensPerMinute"
 TOKENS_PER_DAY, TOKENS_PER_MONTH = "tokensPerDay", "tokensPerMonth"
-# The limits of tokens with their windows, in the order in which they are asked: what lasts longest first.
+DOLLARS_PER_DAY, DOLLARS_PER_MONTH = "dollarsPerDay", "dollarsPerMonth"
+# The limits of tokens and of money with their windows, as they are asked one after another.
 TOKEN_LIMITS = {TOKENS_PER_MONTH: "month", TOKENS_PER_DAY: "day", TOKENS_PER_MINUTE: "minute"}
-COUNTS = ("requests", "inputTokens", "outputTokens")
+MONEY_LIMITS = {DOLLARS_PER_MONTH: "month", DOLLARS_PER_DAY: "day"}
+TOKENS, DOLLARS = "tokens", "dollars"
+COUNTS = ("requests", "inputTokens", "outputTokens", DOLLARS)
 EMPTY = dict.fromkeys(COUNTS, 0)
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a request may use: `least` tokens must be left for it, and it holds up to `most` of those that are."""
+    """What a request may use: `least` tokens must be left for it, and it holds up to `most` of those that are.
+
+    The same in US dollars: `least_cost` and `most_cost`.
+    """
 
     least: int
     most: int
+    least_cost: float = 0.0
+    most_cost: float = 0.0
 
 
 class KeyUsageRepository(Repository):
@@ -50,7 +58,12 @@ class KeyUsageRepository(Repository):
         `settle`, at the latest after so many seconds. Raises `NotFound`.
         """
         moment = at or now()
-        opened = {"id": ticket, "tokens": _held_by(need), "until": moment + timedelta(seconds=seconds)}
+        opened = {
+            "id": ticket,
+            TOKENS: _held_by(need.most, TOKEN_LIMITS),
+            DOLLARS: _held_by(need.most_cost, MONEY_LIMITS),
+            "until": moment + timedelta(seconds=seconds),
+        }
         admitted = {
             "minute": {"$mergeObjects": [_usage("minute"), {"requests": _sum("minute.requests", 1)}]},
             "open": {"$concatArrays": [_usage("open"), [opened]]},
@@ -77,11 +90,12 @@ class KeyUsageRepository(Repository):
         *,
         input_tokens: int,
         output_tokens: int,
+        dollars: float = 0.0,
         at: datetime | None = None,
     ) -> Document:
         """Count a request that has ended, and let go what it held, if it held something; raises `NotFound`."""
         moment = at or now()
-        used = {"requests": 1, "inputTokens": input_tokens, "outputTokens": output_tokens}
+        used = {"requests": 1, "inputTokens": input_tokens, "outputTokens": output_tokens, DOLLARS: dollars}
         counted = {
             f"{USAGE}.{window}.{name}": _sum(f"{window}.{name}", amount)
             for window in ("day", "month", "total")
@@ -128,7 +142,8 @@ def _usage(name: str) -> str:
 
 
 def _sum(name: str, amount: Expression) -> Expression:
-    return {"$add": [_usage(name), amount]}
+    # What was counted before there were prices has no money.
+    return {"$add": [{"$ifNull": [_usage(name), 0]}, amount]}
 
 
 def _rolled(moment: datetime) -> Mapping[str, Any]:
@@ -148,23 +163,31 @@ def _rolled(moment: datetime) -> Mapping[str, Any]:
 
 
 def _left(limit: str) -> Expression:
-    """The tokens that a limit leaves beside what is used and what is held."""
-    window = TOKEN_LIMITS[limit]
-    taken = [
-        _usage(f"{window}.inputTokens"),
-        _usage(f"{window}.outputTokens"),
-        {"$sum": _usage("open.tokens")},
-    ]
+    """The tokens or the money that a limit leaves beside what is used and what is held."""
+    if limit in MONEY_LIMITS:
+        spent = {"$ifNull": [_usage(f"{MONEY_LIMITS[limit]}.{DOLLARS}"), 0]}
+        taken = [spent, {"$sum": _usage(f"open.{DOLLARS}")}]
+    else:
+        window = TOKEN_LIMITS[limit]
+        taken = [
+            _usage(f"{window}.inputTokens"),
+            _usage(f"{window}.outputTokens"),
+            {"$sum": _usage(f"open.{TOKENS}")},
+        ]
     return {"$subtract": [{"$ifNull": [f"${LIMITS}.{limit}", float("inf")]}, {"$add": taken}]}
 
 
-def _held_by(need: Need) -> Expression:
-    return {"$min": [need.most, *(_left(limit) for limit in TOKEN_LIMITS)]}
+def _held_by(most: float, limits: Iterable[str]) -> Expression:
+    return {"$min": [most, *(_left(limit) for limit in limits)]}
 
 
 def _verdict(need: Need) -> Expression:
     """`ADMITTED`, or the name of the first limit that is in the way."""
+    money = [{"case": {"$lt": [_left(limit), need.least_cost]}, "then": limit} for limit in MONEY_LIMITS]
+    # Once it is used up there is nothing left for a request that costs next to nothing, either.
+    used_up = [{"case": {"$lte": [_left(limit), 0]}, "then": limit} for limit in MONEY_LIMITS]
+    money = [*money, *used_up] if need.most_cost > 0 else []
     tokens = [{"case": {"$lt": [_left(limit), need.least]}, "then": limit} for limit in TOKEN_LIMITS]
     most = {"$ifNull": [f"${LIMITS}.{REQUESTS_PER_MINUTE}", float("inf")]}
     requests = {"case": {"$gte": [_usage("minute.requests"), most]}, "then": REQUESTS_PER_MINUTE}
-    return {"$switch": {"branches": [*tokens, requests], "default": ADMITTED}}
+    return {"$switch": {"branches": [*money, *tokens, requests], "default": ADMITTED}}

@@ -7,6 +7,7 @@ from storage.access.acl_entries import AclEntryRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.api_keys import ApiKeyRepository
+from storage.accounts.balances import BalanceRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.invitations import InvitationRepository
@@ -16,6 +17,7 @@ from storage.accounts.mails import MailRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
+from storage.accounts.transactions import TransactionRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
@@ -48,6 +50,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
+    BalanceRepository,
     BanRepository,
     ChallengeRepository,
     ConversationRepository,
@@ -76,6 +79,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillRepository,
     TagRepository,
     ToolCallRepository,
+    TransactionRepository,
     UsedCodeRepository,
     UserRepository,
     ViolationRepository,

@@ -90,6 +90,28 @@ class Statistics:
             figures[str(row["_id"].get("type"))] = int(row["tokens"])
         return [months[month] for month in sorted(months, reverse=True)]
 
+    def balances(self, number: int) -> list[Document]:
+        """The smallest balances: id and address of the user, credits, and whether they fill up by themselves."""
+        rows = self._aggregate(
+            "balances",
+            [
+                {"$sort": {"tokenCredits": 1, "_id": 1}},
+                {"$limit": number},
+                {"$lookup": {"from": "users", "localField": "user", "foreignField": "_id", "as": "named"}},
+                {"$set": {"email": {"$first": "$named.email"}}},
+                {"$unset": "named"},
+            ],
+        )
+        return [
+            {
+                "id": str(row.get("user")),
+                "email": row.get("email"),
+                "tokenCredits": row.get("tokenCredits"),
+                "autoRefillEnabled": row.get("autoRefillEnabled") is True,
+            }
+            for row in rows
+        ]
+
     def busiest(self, number: int) -> list[Document]:
         """The users with the most messages: id, address, messages, conversations, files and their bytes.
 

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from echo.accounts.metering import Meter
+from echo.credits import OutOfCredits, Purchase
 from echo.errors import BadGateway, TooManyRequests, Unauthorized
 from echo.handling.caller import Caller, KeyGrant
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.key_usage import KeyUsageRepository
 from storage.core.database import Database
 from tests.support.chats import new_owner
+from tests.support.credits import make_ledger
 from tests.support.waiting import PATIENCE, until
 
 
@@ -31,7 +33,7 @@ class Key:
             limits=limits,
         )
         self.id = str(made["_id"])
-        self.meter = Meter(KeyUsageRepository(database), len, hold_seconds=60)
+        self.meter = Meter(KeyUsageRepository(database), make_ledger(database), len, hold_seconds=60)
         grant = KeyGrant(self.id, is_counted=bool(limits))
         self.caller = Caller(self.owner, "", "", "", "", "", key_hash="x", key=grant)
 
@@ -135,7 +137,7 @@ def test_a_request_that_is_cancelled_while_it_reserves_lets_go(app_database: Dat
             async with spending.reserved(["12345"]):
                 raise AssertionError
 
-        spending = Meter(key.meter.usage, slowly, hold_seconds=60).begin(key.caller)
+        spending = Meter(key.meter.usage, key.meter.credits, slowly, hold_seconds=60).begin(key.caller)
         asking = asyncio.ensure_future(ask())
         await asyncio.to_thread(counting.wait, PATIENCE)
         asking.cancel()
@@ -178,7 +180,7 @@ def test_a_limited_key_that_is_gone_opens_nothing(app_database: Database) -> Non
 
 def test_a_database_that_is_away_at_the_end_takes_no_answer_away(app_database: Database) -> None:
     key, away = Key(app_database), Database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=10")
-    key.meter = Meter(KeyUsageRepository(away), len, hold_seconds=60)
+    key.meter = Meter(KeyUsageRepository(away), make_ledger(away), len, hold_seconds=60)
     spend(key)
     away.close()
 
@@ -225,3 +227,49 @@ def test_without_a_key_nothing_is_counted(app_database: Database) -> None:
         return spending.headers
 
     assert asyncio.run(run()) == {}
+
+
+BOUGHT = Purchase("e", "m")
+
+
+def test_money_and_credits_are_taken_together(app_database: Database) -> None:
+    key = Key(app_database, dollarsPerDay=0.00005)
+    ledger = make_ledger(app_database, enabled=True, start=100)
+    meter = Meter(key.meter.usage, ledger, len, hold_seconds=60)
+
+    async def ask() -> None:
+        async with (spending := meter.begin(key.caller)).reserved(["12345"], 10, purchase=BOUGHT):
+            held = ledger.balance(key.owner) or {}
+            assert held["echoHeld"][0]["amount"] == 15
+            spending.told(20, 30)
+            spending.worked()
+
+    def refused() -> str:
+        with pytest.raises(TooManyRequests) as error:
+            asyncio.run(ask())
+        return error.value.message
+
+    asyncio.run(ask())
+    # A millionth of a dollar is a credit.
+    assert key.keys.get(key.owner, key.id)["echoUsage"]["day"]["dollars"] == pytest.approx(0.00005)
+    assert "US dollars a day" in refused()
+    # What the key refuses is not held of the credits.
+    assert (ledger.balance(key.owner) or {}).get("echoHeld") is None
+    ledger.put(key.owner, 4)
+    assert "4 are left" in refused()
+
+
+def test_without_a_key_the_users_credits_are_held_all_the_same(app_database: Database) -> None:
+    owner, ledger = new_owner(), make_ledger(app_database, enabled=True, start=10)
+    caller = Caller(owner, "", "", "", "", "")
+    meter = Meter(KeyUsageRepository(app_database), ledger, len, hold_seconds=60)
+
+    async def ask(text: str) -> None:
+        async with (spending := meter.begin(caller)).reserved([text], purchase=BOUGHT):
+            spending.wrote("12")
+            spending.worked()
+
+    asyncio.run(ask("123"))
+    assert (ledger.balance(owner) or {})["tokenCredits"] == 5
+    with pytest.raises(OutOfCredits):
+        asyncio.run(ask("123456"))

@@ -59,6 +59,8 @@ class TestWindows:
 
     def test_of_the_conversation_win(self) -> None:
         assert window_of("gpt-4", 100) == 100
+        assert window_of("gpt-4", 100, set_to=50) == 100
+        assert window_of("gpt-4", set_to=1000) == 950
 
 
 @pytest.mark.parametrize(

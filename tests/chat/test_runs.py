@@ -309,6 +309,7 @@ class TestDeletingAConversation:
             services.agents.for_chat,
             services.access.check,
             services.models.of,
+            services.credits,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

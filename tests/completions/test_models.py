@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ class Provider:
     def stream(self, request: ChatRequest, credentials: Credentials | None = None) -> AsyncIterator[Event]:
         raise NotImplementedError
 
-    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
+    async def complete(self, *_arguments: Any) -> str:
         raise NotImplementedError
 
 

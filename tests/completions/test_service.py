@@ -58,7 +58,7 @@ class Slow:
         finally:
             self.closed += 1
 
-    async def complete(self, request: ChatRequest, credentials: Credentials | None = None) -> str:
+    async def complete(self, *_arguments: Any) -> str:
         raise NotImplementedError
 
 

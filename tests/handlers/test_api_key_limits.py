@@ -17,6 +17,8 @@ LIMITS = {
     "tokensPerMinute": 500,
     "tokensPerDay": 5_000,
     "tokensPerMonth": 10**12,
+    "dollarsPerDay": 0.5,
+    "dollarsPerMonth": 10,
 }
 NEXT_YEAR = "2099-01-01T00:00:00.000Z"
 # What the provider of the tests counts for each answer.
@@ -71,7 +73,9 @@ class TestLimits:
             {"models": []},
             {"models": [""]},
             {"models": ["x"] * 101},
-            # There are no prices: a limit that would not hold is not taken.
+            {"dollarsPerDay": 0},
+            {"dollarsPerMonth": "5"},
+            # What is no limit would not hold.
             {"moneyPerDay": 5},
         ],
     )
@@ -137,7 +141,7 @@ class TestUsage:
         used = key(**limits)
         for _ in range(2):
             assert used.ask(stream=stream).status_code == 200
-        counts = {"requests": 2, "inputTokens": 2 * READ, "outputTokens": 2 * WRITTEN}
+        counts = {"requests": 2, "inputTokens": 2 * READ, "outputTokens": 2 * WRITTEN, "dollars": 0.000195}
         assert used.shown["usage"] == {"day": counts, "month": counts, "total": counts}
 
     def test_counts_embeddings_too(self, api: Client, key: Callable[..., Key]) -> None:
@@ -146,7 +150,12 @@ class TestUsage:
         first, second = (api.post("/v1/embeddings", json=body, headers=made.headers) for _ in range(2))
         assert (first.status_code, second.status_code) == (200, 429)
         assert first.headers["x-ratelimit-limit-tokens"] == "10"
-        assert made.shown["usage"]["total"] == {"requests": 1, "inputTokens": 8, "outputTokens": 0}
+        assert made.shown["usage"]["total"] == {
+            "requests": 1,
+            "inputTokens": 8,
+            "outputTokens": 0,
+            "dollars": 0.00000016,
+        }
 
     def test_of_yesterday_is_none_of_today(self, key: Callable[..., Key], stored: MongoDatabase[Any]) -> None:
         used = key()
@@ -159,7 +168,7 @@ class TestUsage:
     def test_of_a_refused_request_is_none(self, key: Callable[..., Key]) -> None:
         used = key(tokensPerDay=1)
         assert used.ask().status_code == 429
-        assert used.shown["usage"]["total"] == {"requests": 0, "inputTokens": 0, "outputTokens": 0}
+        assert set(used.shown["usage"]["total"].values()) == {0}
 
 
 class TestRefusals:
@@ -200,6 +209,18 @@ class TestRefusals:
         error = refused.json()["error"]
         assert (error["code"], error["type"]) == ("insufficient_quota", "insufficient_quota")
         assert 1 <= int(refused.headers["retry-after"]) <= most
+        assert limited.shown["usage"]["total"]["requests"] == 1
+
+    @pytest.mark.parametrize("limit", ["dollarsPerDay", "dollarsPerMonth"])
+    def test_of_money_that_is_spent(self, key: Callable[..., Key], limit: str) -> None:
+        """An answer costs 97.5 millionths; to read "Hello" as much as nothing."""
+        limited = key(**{limit: 0.00009})
+        assert limited.ask().status_code == 200
+        refused = limited.ask()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
+        assert "may spend 9e-05 US dollars a" in refused.json()["message"]
+        assert "has spent 9.75e-05" in refused.json()["message"]
+        # What costs nothing goes on.
         assert limited.shown["usage"]["total"]["requests"] == 1
 
     def test_of_what_is_larger_than_a_limit(self, key: Callable[..., Key]) -> None:

@@ -200,7 +200,8 @@ def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "OPENAI_REVERSE_PROXY": server.url,
             "OPENAI_MODELS": "gpt-4o",
         }
-        settings = make_settings(uri, directory, TITLE_CONVO="false", **address)
+        limited = {"CHECK_BALANCE": "true", "START_BALANCE": "20000"}
+        settings = make_settings(uri, directory, TITLE_CONVO="false", **limited, **address)
         prepare(settings)
         application = assemble(settings)
         with TestClient(application.asgi, client=("127.0.0.1", 50000)) as http:

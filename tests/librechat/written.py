@@ -194,6 +194,31 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "fileCount": NUMBER,
     },
     "keys": {"_id": ID, "__v": NUMBER, "userId": ID, "name": TEXT, "value": TEXT, "expiresAt": DATE},
+    "balances": {
+        **VERSIONED,
+        "user": ID,
+        "tokenCredits": NUMBER,
+        "autoRefillEnabled": FLAG,
+        "refillIntervalValue": NUMBER,
+        "refillIntervalUnit": TEXT,
+        "lastRefill": DATE,
+        "refillAmount": NUMBER,
+    },
+    "transactions": {
+        **DATED,
+        "user": ID,
+        "conversationId": TEXT,
+        "tokenType": TEXT,
+        "model": TEXT,
+        "context": TEXT,
+        "rate": NUMBER,
+        "rawAmount": NUMBER,
+        "tokenValue": NUMBER,
+        "inputTokens": NUMBER,
+        "writeTokens": NUMBER,
+        "readTokens": NUMBER,
+        "messageId": TEXT,
+    },
     "agentapikeys": {
         **DATED,
         "userId": ID,
@@ -283,6 +308,8 @@ REQUIRED: Mapping[str, set[str]] = {
     "sharedlinks": {"conversationId"},
     "keys": {"userId", "name", "value"},
     "agentapikeys": {"userId", "name", "keyHash", "keyPrefix"},
+    "balances": {"user", "tokenCredits"},
+    "transactions": {"user", "tokenType"},
     "assistants": {"user", "assistant_id"},
     "agents": {"id", "provider", "model", "author"},
     "agentcategories": {"value", "label"},
@@ -294,6 +321,8 @@ REQUIRED: Mapping[str, set[str]] = {
 ECHOS_OWN: Mapping[str, set[str]] = {
     "assistants": {"name", "description", "model", "instructions", "tools"},
     "agentapikeys": {"echoLimits", "echoUsage"},
+    "balances": {"echoHeld"},
+    "transactions": {"echoEndpoint", "echoKey"},
 }
 # LibreChat's models have it only where its search is in use; it means "not yet read".
 OF_LIBRECHATS_SEARCH: Mapping[str, set[str]] = {"conversations": {"_meiliIndex"}}

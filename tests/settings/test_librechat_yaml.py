@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from echo.settings import FileRules, RateLimit, Settings, SettingsError, load_settings
-from echo.settings.model import AgentSettings
+from echo.settings.model import AgentSettings, CreditSettings
 from tests.settings.conftest import Load
 
 EXAMPLE = Path(__file__).parent / "librechat.yaml"
@@ -217,9 +217,15 @@ class TestWarnings:
         [notice] = load("memory: {validKeys: [a]}\nmcpServers: {}\n").notices
         assert notice == "librechat.yaml: without effect in Echo: memory.validKeys, mcpServers."
 
-    def test_a_balance_that_is_only_shown_is_told(self, load: Load) -> None:
-        [notice] = load("balance: {enabled: true}").notices
-        assert "does not count" in notice
+    def test_a_balance_needs_what_is_used_written_down(self, load: Load) -> None:
+        settings = load("balance: {enabled: true}\ntransactions: {enabled: false}")
+        assert settings.credits.counting is True
+        [notice] = settings.notices
+        assert notice.startswith("librechat.yaml, line 3: transactions.enabled has no effect")
+
+    def test_a_balance_that_nobody_is_given_is_told(self, load: Load) -> None:
+        [notice] = load("", CHECK_BALANCE="true").notices
+        assert notice == "CHECK_BALANCE is set without START_BALANCE: who has no balance yet cannot chat."
 
 
 class TestPrecedence:
@@ -257,6 +263,56 @@ class TestPrecedence:
             "startBalance": 7,
         }
         assert load("balance: {enabled: false}", CHECK_BALANCE="true").client.balance == {"enabled": False}
+
+
+class TestCredits:
+    REFILL = "refillIntervalValue: 2, refillIntervalUnit: weeks, refillAmount: 7"
+
+    @pytest.mark.parametrize(
+        ("text", "environ", "found"),
+        [
+            ("", {}, CreditSettings()),
+            ("transactions: {enabled: false}", {}, CreditSettings(counting=False)),
+            ("balance: {enabled: true}", {}, CreditSettings(True, True, 20000)),
+            ("balance: {enabled: false, startBalance: 5}", {}, CreditSettings()),
+            ("balance: {}", {"CHECK_BALANCE": "true", "START_BALANCE": "7"}, CreditSettings()),
+            ("", {"CHECK_BALANCE": "true", "START_BALANCE": "7"}, CreditSettings(True, True, 7)),
+            ("", {"CHECK_BALANCE": "true"}, CreditSettings(True, True, None)),
+            ("", {"START_BALANCE": "7"}, CreditSettings()),
+            (
+                f"balance: {{enabled: true, startBalance: 1, autoRefillEnabled: true, {REFILL}}}",
+                {},
+                CreditSettings(
+                    True,
+                    True,
+                    1,
+                    {
+                        "autoRefillEnabled": True,
+                        "refillIntervalValue": 2,
+                        "refillIntervalUnit": "weeks",
+                        "refillAmount": 7,
+                    },
+                ),
+            ),
+        ],
+    )
+    def test_are_as_librechat_reads_them(
+        self, load: Load, text: str, environ: dict[str, str], found: CreditSettings
+    ) -> None:
+        assert load(text, **environ).credits == found
+
+    def test_of_an_endpoint_are_its_own_prices(self, whole: Settings) -> None:
+        prices = {each.name: each.prices for each in whole.providers if each.prices}
+        assert prices == {"Library": {"small-1": {"prompt": 1, "completion": 2, "context": 3}}}
+
+    def test_of_every_kind_of_endpoint_can_be(self, load: Load) -> None:
+        own = "tokenConfig: {m: {prompt: 1, completion: 2, context: 5, cacheRead: 0.1, cacheWrite: 3}}"
+        settings = load(f"endpoints: {{openAI: {{{own}}}}}")
+        [prices] = [each.prices for each in settings.providers if each.prices]
+        assert prices == {
+            "m": {"prompt": 1, "completion": 2, "context": 5, "cacheRead": 0.1, "cacheWrite": 3}
+        }
+        assert settings.notices == ()
 
 
 class TestAzureSpeech:

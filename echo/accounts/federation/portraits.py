@@ -13,6 +13,7 @@ from echo.accounts.federation.identity import Refused
 from echo.errors import ApiError
 from echo.files import FileStore
 from echo.files.images import square
+from echo.files.store import IMAGES
 from echo.settings.cloud import S3
 from storage.accounts.users import UserRepository
 from storage.core.errors import StorageError
@@ -22,8 +23,8 @@ log = structlog.get_logger(__name__)
 # LibreChat's limit for what a user sends, and what a client shows at most, twice for fine screens.
 MAX_BYTES = 2 * 1024 * 1024
 SIDE = 512
-# By this LibreChat knows that the user has chosen the picture, and that no login may replace it.
-CHOSEN = "manual=true"
+# What stands behind the address of a picture: by it LibreChat knows whether the user has chosen it.
+NOT_CHOSEN, SAID = "?manual=false", "?manual="
 AT_ONCE = 4
 
 
@@ -39,7 +40,7 @@ class Portraits:
 
     def follow(self, user: dict[str, Any], address: str | None) -> None:
         """Begin to fetch the picture of a user who has chosen none; called on the event loop."""
-        if not address or CHOSEN in str(user.get("avatar")) or len(self._running) >= AT_ONCE:
+        if not address or not may_follow(user.get("avatar")) or len(self._running) >= AT_ONCE:
             return
         task = asyncio.create_task(self._fetch(str(user["_id"]), address))
         self._running.add(task)
@@ -66,7 +67,17 @@ class Portraits:
         drawn = square(BytesIO(content), side=SIDE, max_pixels=self._max_pixels)
         name = f"avatar-{time.time_ns() // 1_000_000}.png"
         kept = self._store.keep_picture(owner, name, drawn)
-        # As for a picture that the user sends: in S3 the address ends with its key.
-        self._users.set_avatar(owner, kept.filepath if kept.source == S3 else f"{kept.filepath}?manual=false")
+        # An address in S3 has no room for it.
+        self._users.set_avatar(owner, kept.filepath + ("" if kept.source == S3 else NOT_CHOSEN))
         with suppress(OSError):
             self._store.remove_pictures(owner, "avatar-*.png", but=name)
+
+
+def may_follow(avatar: Any) -> bool:
+    """Whether a login may replace a user's picture: there is none, or it is a login's own.
+
+    LibreChat says nothing behind those that it fetched to its disk. Of an address in S3 nobody can tell.
+    """
+    if not isinstance(avatar, str) or not avatar:
+        return True
+    return NOT_CHOSEN in avatar or (avatar.startswith(f"/{IMAGES}/") and SAID not in avatar)

@@ -50,7 +50,7 @@ class MessageService:
 
     def count(self, caller: Caller, question: Question) -> Pending:
         """How many tokens a model would read: by Anthropic for its models, by Echo, near enough, for others."""
-        job = self._work.job(caller, question.model)
+        job = replace(self._work.job(caller, question.model), is_free=True)
 
         async def make() -> tuple[Json, int, dict[str, str]]:
             named = replace(job, model=await full_name(job.reach, job.model))

@@ -52,13 +52,12 @@ def read_client(
     help_url: str | None,
     build: Mapping[str, str | None],
 ) -> ClientSettings:
-    """What clients are told. `balance` is for where the file says nothing of it."""
+    """What clients are told."""
     own = config.section("interface")
     specs = config.section("modelSpecs")
     if specs:
         _check_specs(config, specs["list"])
     told = {**OFFERED, **own, **ABSENT}
-    shown = config.section("balance")
     return ClientSettings(
         interface=told,
         librechat_interface={**OFFERED_TO_LIBRECHAT, **own, **ABSENT_FROM_LIBRECHAT},
@@ -69,7 +68,7 @@ def read_client(
         }
         if specs
         else None,
-        balance=dict(shown) if shown.get("enabled") else {"enabled": False} if shown else balance,
+        balance=balance,
         custom_footer=custom_footer,
         help_url=help_url,
         build=build if own.get("buildInfo", True) else {},

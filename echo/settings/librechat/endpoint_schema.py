@@ -6,6 +6,7 @@ from echo.settings.librechat.fields import (
     Listed,
     Mapped,
     Named,
+    Number,
     OneOrOther,
     Part,
     Section,
@@ -48,10 +49,22 @@ class All(Titles):
     headers = Headers()
 
 
+class TokenPrices(Section):
+    """What a model costs, in US dollars per million tokens, and how many it takes."""
+
+    context = Number(minimum=1)
+    prompt = Number()
+    completion = Number()
+    cacheRead = Number()
+    cacheWrite = Number()
+
+
 class BuiltIn(All):
     """OpenAI, Google."""
 
     baseURL = Text()
+    # LibreChat has it for endpoints that the operator adds.
+    tokenConfig = Named(Part(TokenPrices))
 
 
 class Anthropic(BuiltIn):
@@ -134,12 +147,13 @@ class Azure(Titles):
     ignored = _COMMON_IGNORED | {"assistants"}
 
     groups = Listed(Part(AzureGroup), required=True)
+    tokenConfig = Named(Part(TokenPrices))
 
 
 class Custom(BuiltIn):
     """An endpoint that the operator adds. LibreChat leaves an incomplete one out, so nothing is required."""
 
-    ignored = _COMMON_IGNORED | {"customParams", "directEndpoint", "titleMessageRole", "tokenConfig"}
+    ignored = _COMMON_IGNORED | {"customParams", "directEndpoint", "titleMessageRole"}
 
     name = Text()
     # Several are Echo's own: they are used in turn.

@@ -29,7 +29,9 @@ def with_endpoints(
         if name in endpoints or everywhere:
             found[name] = _built_in(config, found[name], endpoints.get(name, {}), everywhere)
     if azure := endpoints.get("azureOpenAI"):
-        found["azureOpenAI"] = read_azure(config, found["azureOpenAI"], azure)
+        found["azureOpenAI"] = replace(
+            read_azure(config, found["azureOpenAI"], azure), prices=azure.get("tokenConfig", {})
+        )
     found["azureOpenAI"] = _titled(found["azureOpenAI"], azure or {}, everywhere)
     for provider in _customs(config, endpoints.get("custom", []), everywhere):
         found[provider.name] = provider
@@ -52,7 +54,12 @@ def _built_in(
     place: Place = ("endpoints", provider.name)
     changed = _titled(provider, own, everywhere)
     headers = _headers(config, place, own, everywhere).over(Headers(dict(changed.headers), {}))
-    changed = replace(changed, headers=headers.fixed, personal_headers=headers.personal)
+    changed = replace(
+        changed,
+        headers=headers.fixed,
+        personal_headers=headers.personal,
+        prices=own.get("tokenConfig", {}),
+    )
     if models := _models(own.get("models", [])):
         changed = replace(changed, models=models, fetch_models=_fetch(own.get("models")))
     if key := config.expand((*place, "apiKey"), own.get("apiKey"), "the endpoint has no key"):
@@ -108,6 +115,7 @@ def _custom(config: ConfigFile, place: Place, own: Loaded, everywhere: Loaded) -
         drop_parameters=tuple(own.get("dropParams", ())),
         add_parameters=own.get("addParams", {}),
         think_tags=own.get("thinkTags", True),
+        prices=own.get("tokenConfig", {}),
     )
     provider = _with_key(_titled(provider, own, everywhere), keys[0])
     return _with_address(replace(provider, further_keys=keys[1:]), address)

@@ -167,7 +167,7 @@ class Speech(Section):
 
 
 class Balance(Section):
-    """Credits of users, as a client is told of them."""
+    """Credits of users."""
 
     ignored = frozenset({"reservationTtlMs"})
 
@@ -177,6 +177,12 @@ class Balance(Section):
     refillIntervalValue = Number(load_default=30)
     refillIntervalUnit = Text(one_of=REFILL_UNITS, load_default="days")
     refillAmount = Number(load_default=10000)
+
+
+class Transactions(Section):
+    """Whether it is written down what is used."""
+
+    enabled = Flag(load_default=True)
 
 
 class ModelSpec(Section):
@@ -366,7 +372,6 @@ class Config(Section):
                 "turnstile",
                 "cloudfront",
                 "actions",
-                "transactions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -384,4 +389,5 @@ class Config(Section):
     rateLimits = Part(RateLimits)
     speech = Part(Speech)
     balance = Part(Balance)
+    transactions = Part(Transactions)
     memory = Part(Memory)

@@ -1,9 +1,11 @@
 """The start-up configuration, endpoints and banners as LibreChat's client reads them."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from echo.chat.context import known_window
+from echo.credits.prices import Prices, Rates
 from echo.providers.catalog import Endpoint
 from handlers.schemas.base import Flag, Identifier, Moment, Output, Text
 
@@ -39,13 +41,23 @@ def endpoints(offered: Iterable[Endpoint], agents: Json) -> dict[str, Json]:
     return {**usable, "agents": {**agents, "allowedProviders": asked, "order": last}} if asked else usable
 
 
-def windows(offered: Iterable[Endpoint]) -> dict[str, dict[str, Json]]:
-    """The windows in tokens of the models that are known, by endpoint."""
+def windows(offered: Iterable[Endpoint], prices: Prices) -> dict[str, dict[str, Json]]:
+    """The windows in tokens of the models that are known, by endpoint, and what they cost."""
     found = {
-        each.name: {model: {"context": size} for model in each.models if (size := known_window(model))}
+        each.name: {
+            model: {"context": size, **_price(prices.known(each.name, model))}
+            for model in each.models
+            if (size := known_window(model))
+        }
         for each in offered
     }
     return {name: models for name, models in found.items() if models}
+
+
+def _price(rates: Rates | None) -> Json:
+    return (
+        {} if rates is None else {name: value for name, value in asdict(rates).items() if value is not None}
+    )
 
 
 def _endpoint(each: Endpoint) -> Json:

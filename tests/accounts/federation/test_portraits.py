@@ -10,7 +10,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from echo.accounts.federation.fetching import Fetcher, host_and_port
-from echo.accounts.federation.portraits import Portraits
+from echo.accounts.federation.portraits import Portraits, may_follow
 from echo.services import Services
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
@@ -82,6 +82,21 @@ def test_one_that_the_user_has_chosen_stays(
 ) -> None:
     user = {**services.accounts.users.get(ada.id), "avatar": "/images/x/avatar-1.png?manual=true"}
     assert follow(services, app_database, user, f"{gallery.url}/good", gallery.url)["avatar"] is None
+
+
+@pytest.mark.parametrize(
+    ("avatar", "may"),
+    [
+        (None, True),
+        ("", True),
+        ("/images/a/avatar-1.png?manual=false", True),
+        ("/images/a/0f3c.png", True),
+        ("/images/a/avatar-1.png?manual=true", False),
+        ("https://bucket.example.com/images/a/avatar-1.png", False),
+    ],
+)
+def test_only_a_logins_own_picture_is_replaced(avatar: str | None, may: bool) -> None:
+    assert may_follow(avatar) is may
 
 
 @pytest.mark.parametrize(

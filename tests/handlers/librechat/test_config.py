@@ -79,7 +79,13 @@ class TestEndpoints:
 
     def test_windows_of_models_are_told(self, ada: UserClient) -> None:
         windows = ada.get("/chat/api/endpoints/token-config").json()
-        assert windows["openAI"]["gpt-4o"] == {"context": 128000}
+        assert windows["openAI"]["gpt-4o"] == {
+            "context": 128000,
+            "prompt": 2.5,
+            "completion": 10,
+            "write": 2.5,
+            "read": 1.25,
+        }
 
 
 class TestBanner:
@@ -119,7 +125,3 @@ class TestBanner:
         )
         assert ada.get("/chat/api/banner").json()["message"] == "now"
         assert api.get("/chat/api/banner").json()["message"] == "for all"
-
-
-def test_there_are_no_credits(ada: UserClient) -> None:
-    assert ada.get("/chat/api/balance").status_code == 204

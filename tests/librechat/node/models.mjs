@@ -7,9 +7,9 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'ChatProject', 'Conversation'],
+  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Balance', 'ChatProject', 'Conversation'],
   ...['ConversationTag', 'File', 'Key', 'MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
-  ...['SharedLink', 'Skill', 'User'],
+  ...['SharedLink', 'Skill', 'Transaction', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 

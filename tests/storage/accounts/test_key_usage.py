@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.key_usage import KeyUsageRepository, Need
@@ -110,7 +111,8 @@ class TestSettle:
     def test_counts_what_nothing_was_held_for(self, database: Database) -> None:
         key = Key(database)
         key.settle("none", (1, 1))
-        assert key.settle("none", (1, 1))["total"] == {"requests": 2, "inputTokens": 2, "outputTokens": 2}
+        counts = {"requests": 2, "inputTokens": 2, "outputTokens": 2, "dollars": 0}
+        assert key.settle("none", (1, 1))["total"] == counts
 
     def test_begins_days_and_months_anew(self, database: Database) -> None:
         key = Key(database)
@@ -125,6 +127,49 @@ class TestSettle:
         key = Key(database)
         key.settle("", (1, 0), at=NOON + DAY)
         assert key.settle("", (1, 0), at=NOON)["day"]["requests"] == 2
+
+
+class TestMoney:
+    """Limits in US dollars, beside those in tokens."""
+
+    def reserve(self, key: Key, least: float, most: float, ticket: str = "t") -> str:
+        need = Need(1, 1, least, most)
+        reserved = key.usage.reserve(key.owner, key.id, ticket, need, seconds=600, at=NOON)
+        return str(reserved["echoUsage"]["verdict"])
+
+    def spend(self, key: Key, dollars: float, at: datetime = NOON) -> Any:
+        settled = key.usage.settle(
+            key.owner, key.id, "t", input_tokens=1, output_tokens=1, dollars=dollars, at=at
+        )
+        return settled["echoUsage"]
+
+    @pytest.mark.parametrize("limit", ["dollarsPerDay", "dollarsPerMonth"])
+    def test_is_held_and_then_spent(self, database: Database, limit: str) -> None:
+        key = Key(database, **{limit: 1.5})
+        assert self.reserve(key, 0.5, 2) == "admitted"
+        assert key.used["open"][0]["dollars"] == 1.5
+        assert self.reserve(key, 0.1, 0.1, "u") == limit
+        assert self.spend(key, 0.75)["day"]["dollars"] == 0.75
+        assert self.reserve(key, 0.8, 2) == limit
+        assert self.reserve(key, 0.75, 2) == "admitted"
+
+    def test_that_is_spent_leaves_what_costs_nothing(self, database: Database) -> None:
+        key = Key(database, dollarsPerDay=1)
+        self.spend(key, 2)
+        assert [self.reserve(key, 0, 0.1), self.reserve(key, 0, 0)] == ["dollarsPerDay", "admitted"]
+
+    def test_of_another_day_is_none_of_today(self, database: Database) -> None:
+        key = Key(database, dollarsPerDay=1)
+        self.spend(key, 2, NOON - DAY)
+        assert self.reserve(key, 0.5, 0.5) == "admitted"
+
+    def test_is_counted_also_where_an_earlier_echo_has_counted(self, database: Database) -> None:
+        key = Key(database, dollarsPerMonth=1)
+        self.spend(key, 0.25)
+        windows = {f"echoUsage.{name}.dollars": "" for name in ("minute", "day", "month", "total")}
+        database.collection("agentapikeys").update_one({"_id": ObjectId(key.id)}, {"$unset": windows})
+        assert self.spend(key, 0.5)["total"]["dollars"] == 0.5
+        assert self.reserve(key, 0.5, 0.5) == "admitted"
 
 
 class TestTwoProcesses:
