@@ -60,6 +60,7 @@ def assemble(settings: Settings) -> Application:
         services,
         pools=pools,
         limiter=_limiter(settings, database, services),
+        capabilities=services.capabilities,
         guard=services.access,
         security_map=services.accounts.security.scheme_map,
         beside=_web_client(settings, services),

@@ -28,6 +28,8 @@ BEARER_CHALLENGE = 'Bearer realm="echo"'
 OPENAI_PATHS = "/v1/"
 # And where as they speak to Anthropic.
 ANTHROPIC_PATH = "/v1/messages"
+# Where LibreChat's admin panel asks, below the place of its contract: it reads `error`.
+ADMIN_PATHS = "/api/admin/"
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,9 @@ _STORAGE_ERRORS: Mapping[type[storage_errors.StorageError], Callable[[], ApiErro
         "The search took too long; a longer or rarer text, or one conversation alone, is found faster.",
         code="search_too_slow",
     ),
+    storage_errors.LastAdministrator: lambda: Conflict(
+        "That is the only administrator. Give somebody else that role first.", code="last_administrator"
+    ),
     storage_errors.NoOwnerLeft: lambda: owner_required("Somebody must own this."),
     storage_errors.UnknownParent: lambda: Unprocessable(
         "The parent message is not in this conversation.", code="unknown_parent"
@@ -395,6 +400,8 @@ def render(error: ApiError, *, request_id: str | None = None, path: str = "") ->
             payload["request_id"] = request_id
     elif path.startswith(OPENAI_PATHS):
         payload["error"] = openai_error(error)
+    elif ADMIN_PATHS in path:
+        payload["error"] = error.message
     payload |= error.librechat
     return RenderedError(
         error.status, {"Content-Type": "application/json", **error.headers}, orjson.dumps(payload)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
 from echo.access.assembly import build_access
+from echo.access.capabilities import Capabilities
 from echo.access.models import ModelAccess
 from echo.access.picking import PeoplePicker
 from echo.access.service import Access
 from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
+from echo.admin.assembly import Administration, build_administration
 from echo.agents.assembly import build_agents
 from echo.agents.service import Agents
 from echo.background import Background
@@ -49,8 +51,10 @@ class Services:
 
     access: Access
     accounts: Accounts
+    administration: Administration
     agents: Agents
     background: Background
+    capabilities: Capabilities
     chat: ChatService
     completions: CompletionService
     contracts: Contracts
@@ -102,7 +106,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
     )
     chats = build_chat(settings, database, chat)
-    transcriber = build_transcriber(settings)
+    transcriber, startup = build_transcriber(settings), read_startup(settings)
     programs = ProgramParts(
         completions.reachable,
         accounts.standing,
@@ -116,8 +120,10 @@ def build_services(settings: Settings, database: Database) -> Services:
     return Services(
         access=access.access,
         accounts=accounts,
+        administration=build_administration(settings, startup, database, access, accounts),
         agents=agents,
         background=background,
+        capabilities=access.capabilities,
         chat=chats,
         completions=completions,
         contracts=load_contracts(settings.root),
@@ -134,7 +140,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         roles=access.roles,
         settings=settings,
         sharing=access.sharing,
-        startup=read_startup(settings),
+        startup=startup,
         transcriber=transcriber,
         usage=UsageReports(TransactionRepository(database), access.roles),
     )

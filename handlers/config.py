@@ -12,4 +12,5 @@ from handlers.schemas import config as schemas
 def get_config(services: Services, caller: Caller | None) -> dict[str, Any]:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
     opened = EVERYTHING if caller is None else services.models.of(caller.id)
-    return schemas.config(narrowed(services.startup, opened), signed_in=caller is not None)
+    told = services.administration.live.startup(caller.id if caller else None)
+    return schemas.config(narrowed(told, opened), signed_in=caller is not None)

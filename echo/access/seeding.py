@@ -1,13 +1,15 @@
-"""What must be stored before anything can be shared: the roles of grants, and the roles USER and ADMIN."""
+"""What must be stored first: the roles of grants on what is shared, the roles of users, and who administers."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from echo.access.capabilities import CAPABILITIES
 from echo.access.kinds import ROLE_BITS, ResourceType, access_role
-from echo.access.permissions import DEFAULTS
+from echo.access.permissions import ADMIN, DEFAULTS
 from echo.settings import Settings
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.roles import RoleRepository
+from storage.access.system_grants import SystemGrantRepository
 from storage.core.database import Database
 
 # Permissions that LibreChat's types have had for a while only: they are added where a type is stored without them.
@@ -32,6 +34,7 @@ def seed_access(settings: Settings, database: Database) -> None:
             roles.revive(
                 name, "MEMORIES", {**defaults["MEMORIES"], **settings.permissions.get("MEMORIES", {})}
             )
+    SystemGrantRepository(database).seed(ADMIN, CAPABILITIES)
 
 
 def seeded_access_roles() -> Iterator[dict[str, Any]]:

@@ -32,8 +32,8 @@ class Access:
     A thing is shared by grants, to a user, to all of a role or of a group, or to everybody. What a caller may do is
     the bits of all of these together; authorship says nothing. Administrators may do everything with a thing that
     they name, as LibreChat lets them, but what is listed for them is what was shared with them. Grants are read each
-    time, so one that is given or taken counts at once, everywhere; the role and the groups of a user, which Echo's
-    server changes for nobody, are remembered for three seconds, so that a check is one query. Ids of things are
+    time, so one that is given or taken counts at once, everywhere; the role and the groups of a user
+    are remembered for three seconds, so that a check is one query. Ids of things are
     Mongo's `_id`; a text that is none means nothing. All methods raise `storage.core.errors.Unavailable`.
     """
 
@@ -173,6 +173,11 @@ class Access:
             return self._accounts.get(owner, lambda: self._find_account(owner))
         except NoSuchDocument:
             return "", None
+
+    def forget_people(self) -> None:
+        """Roles or groups of users were changed here: this process shall know at once."""
+        self._accounts.forget()
+        self._memberships.forget()
 
     def _principals(self, caller: Caller, role: str, directory_id: str | None) -> list[Principal]:
         groups = self._memberships.get(

@@ -28,6 +28,7 @@ from echo.accounts.writing import AccountWriter, Notices
 from echo.files import FileStore
 from echo.mail import Post, build_sender
 from echo.settings import Settings
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.invitations import InvitationRepository
@@ -130,7 +131,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         auth=auth,
         deletion=AccountDeletion(
             AccountEraser(database, file_store),
-            preferences,
+            AdministratorRepository(database),
             two_factor,
             allowed=settings.allow_account_deletion,
         ),

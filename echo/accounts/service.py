@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -141,8 +141,12 @@ class AuthService:
         if domains and address.rpartition("@")[2].lower() not in domains:
             raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
-    def login(self, email: str, password: str, client: ClientInfo) -> SignedIn | HalfSignedIn:
+    def login(
+        self, email: str, password: str, client: ClientInfo, *, admit: Callable[[str], None] | None = None
+    ) -> SignedIn | HalfSignedIn:
         """A new session, or half of one. Raises `Unauthorized`, with one text and in one time for every failure.
+
+        `admit` gets the id of a user whose password is right, and raises for one who may not come in here.
 
         Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
         banned; that the e-mail address is not verified: `Unprocessable`; and that there is a second factor, which
@@ -153,6 +157,8 @@ class AuthService:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
         self.refuse_banned_address(client)
         user = self._credentials.holder(email, password)
+        if admit:
+            admit(str(user["_id"]))
         if not self._credentials.vouches:
             self._refuse_unverified(user)
         return self._enter(user, client)

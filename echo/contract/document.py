@@ -71,6 +71,8 @@ class Operation:
     pool: str
     rate_limits: tuple[str, ...]
     body_limit: str | None
+    # What an administrator must be granted.
+    capabilities: tuple[str, ...] = ()
     # What the role of the caller must have: permissions by their types.
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -243,6 +245,7 @@ class _OperationCompiler:
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
             rate_limits=tuple(raw.get("x-echo-rate-limits", ())),
             body_limit=raw.get("x-echo-body-limit"),
+            capabilities=tuple(raw.get("x-echo-capability", ())),
             permissions={kind: tuple(names) for kind, names in raw.get("x-echo-permission", {}).items()},
         )
 

@@ -33,6 +33,7 @@ from echo.contract.routes import Contracts
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
+from echo.http.capabilities import CapabilityGuard, CapabilityMiddleware
 from echo.http.permissions import Guard, PermissionMiddleware
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.http.reader import RequestReader
@@ -59,6 +60,7 @@ def build_application(
     *,
     pools: Pools,
     limiter: RateLimiter,
+    capabilities: CapabilityGuard,
     guard: Guard,
     security_map: SecurityMap,
     beside: Beside | None = None,
@@ -73,6 +75,7 @@ def build_application(
         partial(ContractGate, contracts=contracts, beside=beside),
         SecurityMiddleware,
         partial(RateLimitMiddleware, limiter=limiter),
+        partial(CapabilityMiddleware, guard=capabilities),
         partial(PermissionMiddleware, guard=guard),
         partial(RequestReader, settings=settings, limiter=limiter),
         LifespanMiddleware,

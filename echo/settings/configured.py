@@ -52,6 +52,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         credits=read_credits(config, reader),
         agents=read_agents(config),
         permissions=read_permissions(config),
+        file=config.written,
         cloud=read_cloud(reader, config),
         client=read_client(
             config,

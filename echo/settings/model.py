@@ -415,6 +415,8 @@ class Settings:
     # Whether nobody chats without one of them.
     enforce_model_specs: bool = False
     client: ClientSettings = field(default_factory=ClientSettings)
+    # `librechat.yaml` as it is written, which administrators override in parts; it may hold secrets.
+    file: Mapping[str, Any] = field(default_factory=dict, repr=False)
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -95,7 +96,8 @@ def certificates_of(value: str, directory: Path | None = None) -> tuple[str, ...
 def _content(value: str, directory: Path | None) -> str:
     path = Path(value).expanduser()
     for place in (path, directory / path if directory else path):
-        if len(value) < 1024 and place.is_file():
+        # A certificate itself can be too long for a name of a file.
+        with suppress(OSError):
             return place.read_text()
     if not BASE64.fullmatch(value):
         raise ValueError

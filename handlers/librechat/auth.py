@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from echo.accounts.service import HalfSignedIn, SignedIn
 from echo.accounts.two_factor import Proof
 from echo.errors import Unauthorized
 from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
-from handlers.librechat.schemas import users
+from handlers.librechat.schemas.sessions import signed_in
 from handlers.schemas import auth as schemas
 
 REGISTERED = "Registered. Log in with your e-mail address and your password."
@@ -27,10 +26,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session, or half of one where the account has a second factor."""
     credentials = schemas.login.load(body)
-    signed_in = services.accounts.auth.login(credentials["email"], credentials["password"], client)
-    if isinstance(signed_in, HalfSignedIn):
-        return {"twoFAPending": True, "tempToken": signed_in.token}, 200, {}
-    return _session(signed_in)
+    return signed_in(services.accounts.auth.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(
@@ -38,7 +34,7 @@ def verify_two_factor_login(
 ) -> tuple[Json, int, Headers]:
     """The other half of a login."""
     fields = schemas.second_login.load(body)
-    return _session(services.accounts.auth.login_second(fields.pop("temp_token"), Proof(**fields), client))
+    return signed_in(services.accounts.auth.login_second(fields.pop("temp_token"), Proof(**fields), client))
 
 
 def refresh_token(
@@ -54,9 +50,4 @@ def refresh_token(
         raise Unauthorized("The session has ended; log in again.", code="session_expired")
     if caller is None:
         return "Refresh token not provided", 200, {"Content-Type": "text/plain; charset=utf-8"}
-    return _session(services.accounts.auth.refresh(caller, refresh_token, client))
-
-
-def _session(signed_in: SignedIn) -> tuple[Json, int, Headers]:
-    body = {"token": signed_in.token, "user": users.user.dump_one(signed_in.user)}
-    return body, 200, {} if signed_in.cookie is None else {"Set-Cookie": signed_in.cookie}
+    return signed_in(services.accounts.auth.refresh(caller, refresh_token, client))

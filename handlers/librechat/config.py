@@ -13,9 +13,10 @@ Json = dict[str, Any]
 
 def get_config(services: Services, caller: Caller | None, *, context: str | None = None) -> Json:
     """What is really switched on; what the interface and the models are like is for those who have logged in."""
+    told = services.administration.live.startup(caller.id if caller else None)
     if caller is None:
-        return services.startup.librechat_anyone
-    return narrowed(services.startup, services.models.of(caller.id)).librechat_signed_in
+        return told.librechat_anyone
+    return narrowed(told, services.models.of(caller.id)).librechat_signed_in
 
 
 def get_banner(services: Services, caller: Caller | None) -> Json | tuple[str, int, dict[str, str]]:

@@ -2,19 +2,12 @@
 
 from typing import Any
 
-from echo.handling.caller import Caller
+from echo.access.audit import Actor
+from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
 from handlers.librechat.schemas import roles as schemas
 
 Json = dict[str, Any]
-MAX_ROLES = 200
-
-
-def list_roles(services: Services, caller: Caller, *, limit: int, offset: int) -> Json:
-    """All roles, for administrators."""
-    most = max(1, min(limit, MAX_ROLES))
-    roles, total = services.roles.list_page(caller, offset, most)
-    return {"roles": schemas.role_name.dump_all(roles), "total": total, "limit": most, "offset": offset}
 
 
 def get_role(services: Services, caller: Caller, *, role_name: str) -> Json:
@@ -23,8 +16,15 @@ def get_role(services: Services, caller: Caller, *, role_name: str) -> Json:
 
 
 def update_role_permissions(
-    services: Services, caller: Caller, *, role_name: str, permission_type: str, body: Json
+    services: Services,
+    caller: Caller,
+    client: ClientInfo,
+    *,
+    role_name: str,
+    permission_type: str,
+    body: Json,
 ) -> Json:
     """Change permissions of one type, for administrators."""
     stored = permission_type.replace("-", "_").upper()
-    return schemas.role.dump_one(services.roles.change(caller, role_name, stored, body))
+    changed = services.roles.change(Actor(caller, client), role_name, stored, body)
+    return schemas.role.dump_one(changed)

@@ -98,7 +98,9 @@ def fork_share(
 def get_share_config(services: Services, caller: Caller | None, *, share_id: str) -> Json:
     """What the page around a link says of this server."""
     services.conversations.links.find(caller, share_id)
-    return schemas.config(services.startup.librechat_anyone, services.settings.client.custom_footer)
+    return schemas.config(
+        services.administration.live.startup(None).librechat_anyone, services.settings.client.custom_footer
+    )
 
 
 def show_shared_file(services: Services, caller: Caller | None, *, share_id: str, file_id: str) -> File:

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from pymongo import ReturnDocument
 
-from storage.accounts.users import ADMIN
 from storage.core.database import Document
 from storage.core.repository import Repository, found, now, owner_id
 from storage.core.translation import translated
@@ -33,17 +32,6 @@ class PreferenceRepository(Repository):
     def put_pinned_order(self, owner: str, conversation_ids: Sequence[str]) -> Document:
         """Replace the order of pinned conversations."""
         return self._set(owner, {"pinnedOrder": list(conversation_ids)})
-
-    def is_last_administrator(self, owner: str) -> bool:
-        """Whether the user is the only administrator and there are other users."""
-        user = owner_id(owner)
-        with translated():
-            if self._collection.find_one({"_id": user, "role": ADMIN}, {"_id": 1}) is None:
-                return False
-            others = {"_id": {"$ne": user}}
-            if self._collection.find_one({**others, "role": ADMIN}, {"_id": 1}):
-                return False
-            return self._collection.find_one(others, {"_id": 1}) is not None
 
     def _set(self, owner: str, fields: Document) -> Document:
         return self._change(owner, {"$set": {**fields, "updatedAt": now()}})

@@ -67,3 +67,7 @@ class TooMany(StorageError):
     def __init__(self, kind: str, most: int) -> None:
         self.kind, self.most = kind, most
         super().__init__(f"there are {most} {kind} already")
+
+
+class LastAdministrator(StorageError):
+    """Nobody else is an administrator."""

@@ -4,8 +4,11 @@ from pymongo.operations import IndexModel
 
 from storage.access.access_roles import AccessRoleRepository
 from storage.access.acl_entries import AclEntryRepository
+from storage.access.audit_log import AuditLogRepository
+from storage.access.configs import ConfigRepository
 from storage.access.groups import GroupRepository
 from storage.access.roles import RoleRepository
+from storage.access.system_grants import SystemGrantRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.balances import BalanceRepository
 from storage.accounts.bans import BanRepository
@@ -50,8 +53,10 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     AgentRepository,
     ApiKeyRepository,
     AssistantRepository,
+    AuditLogRepository,
     BalanceRepository,
     BanRepository,
+    ConfigRepository,
     ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
@@ -77,6 +82,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     SkillFileRepository,
     ToolFavoriteRepository,
     SkillRepository,
+    SystemGrantRepository,
     TagRepository,
     ToolCallRepository,
     TransactionRepository,

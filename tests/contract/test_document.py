@@ -44,6 +44,7 @@ LIBRECHATS_OWN = "handlers.librechat."
 ERROR = {"$ref": "#/components/schemas/Error"}
 # The same, with what LibreChat's clients of chats compare.
 GENERATION_ERROR = {"$ref": "#/components/schemas/GenerationError"}
+ADMIN_ERROR = {"$ref": "#/components/schemas/AdminError"}
 
 
 def of_each(cases: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -272,6 +273,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
 }
 # The same for LibreChat's contract; operations without a line have none.
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
+    "librechat.admin_login": ("login_ip", "login_account"),
     "librechat.list_shares": ("search_user",),
     "librechat.begin_apple_login": ("login_ip",),
     "librechat.begin_saml_login": ("login_ip",),
@@ -381,10 +383,22 @@ WITHOUT_LIMITS = {
 }
 
 
+def bodies_of_errors(op: Op) -> list[dict[str, str]]:
+    """The schemas that the errors of an operation have: LibreChat's own clients read more in some."""
+    if op.raw[CONTROLLER].startswith("handlers.librechat.admin."):
+        return [ADMIN_ERROR]
+    return [ERROR, GENERATION_ERROR] if op.raw[CONTROLLER] == "handlers.librechat.chat" else [ERROR]
+
+
 class TestHandlers:
     def test_operations_and_public_handlers_are_the_same(self) -> None:
         declared = {(op.raw[CONTROLLER], op.raw["operationId"]) for op in ALL_OPERATIONS}
-        paths = [*(ROOT / "handlers").glob("[!_]*.py"), *(ROOT / "handlers" / "librechat").glob("[!_]*.py")]
+        folders = (
+            ROOT / "handlers",
+            ROOT / "handlers" / "librechat",
+            ROOT / "handlers" / "librechat" / "admin",
+        )
+        paths = [path for folder in folders for path in folder.glob("[!_]*.py")]
         names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
         modules = set(names) - HELPERS
         written = {
@@ -450,8 +464,7 @@ class TestEachOperation:
         assert failures
         for status, response in failures.items():
             assert list(response["content"]) == [JSON]
-            of_chats = op.raw[CONTROLLER] == "handlers.librechat.chat"
-            assert response["content"][JSON]["schema"] in ([ERROR, GENERATION_ERROR] if of_chats else [ERROR])
+            assert response["content"][JSON]["schema"] in bodies_of_errors(op)
             assert examples(response["content"][JSON])
             statuses = {example["status"] for example in examples(response["content"][JSON])}
             assert statuses in ({status}, {"predecessor_mismatch"})
@@ -470,6 +483,7 @@ class TestEachOperation:
     @EACH
     def test_its_extensions_mean_something(self, op: Op) -> None:
         known = {"x-openapi-router-controller", "x-echo-pool", "x-echo-rate-limits", "x-echo-body-limit"}
+        known |= {"x-echo-capability", "x-echo-capability-if"}
         known |= {"x-echo-permission", "x-echo-permission-if"}
         assert {key for key in op.raw if key.startswith("x-")} <= known
         assert op.raw.get("x-echo-pool", "password") in {"loop", "status", "password", "slow"}

@@ -52,6 +52,9 @@ class Belongings:
         # Names that are nobody's.
         for name in ("roleName", "permissionType", "resourceType", "accessRoleId", "publicAccessRoleId"):
             made[name] = self.ids[name]
+        for name in ("principalType", "principalId", "capability"):
+            made[name] = self.ids[name]
+        made |= dict.fromkeys(("accountId", "userGroupId", "memberId", "entryId"), "0" * 24)
         # The names of endpoints, models, tools and kinds of tools are nobody's.
         made |= {name: self.ids[name] for name in ("endpoint", "itemType", "model", "tool")}
         return made
@@ -199,6 +202,19 @@ def shared(user: UserClient) -> dict[str, str]:
     }
 
 
+def administered(_user: UserClient) -> dict[str, str]:
+    """What only administrators see: nobody's, so that it is the same for all."""
+    return {
+        "accountId": "a" * 24,
+        "userGroupId": "b" * 24,
+        "memberId": "c" * 24,
+        "entryId": "d" * 24,
+        "principalType": "role",
+        "principalId": "USER",
+        "capability": "read:users",
+    }
+
+
 def logins(user: UserClient) -> dict[str, str]:
     """Another session, and a passkey."""
     made(user.post("/api/auth/login", json={"email": user.email, "password": user.password}))
@@ -218,6 +234,7 @@ PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (
     in_the_background,
     library,
     shared,
+    administered,
     logins,
 )
 NAMES: dict[Callable[[UserClient], dict[str, str]], frozenset[str]] = {}

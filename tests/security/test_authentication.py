@@ -36,6 +36,7 @@ ANYONE = {
     "get_docs",
     "get_docs_asset",
     "get_librechat_openapi",
+    "librechat.admin_login",
     "librechat.begin_apple_login",
     "librechat.begin_saml_login",
     "librechat.begin_discord_login",

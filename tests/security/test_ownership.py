@@ -65,6 +65,19 @@ SEVERAL_IDS = {
         *("accessRoleId", "id", "publicAccessRoleId", "resourceId", "resourceType"),
     },
     "librechat.update_role_permissions": {"permissionType", "roleName"},
+    "librechat.activate_config": {"principalId", "principalType"},
+    "librechat.add_group_member": {"userGroupId", "userId"},
+    "librechat.add_role_member": {"roleName", "userId"},
+    "librechat.bury_config_field": {"principalId", "principalType"},
+    "librechat.delete_config_overrides": {"principalId", "principalType"},
+    "librechat.get_config_overrides": {"principalId", "principalType"},
+    "librechat.list_principal_grants": {"principalId", "principalType"},
+    "librechat.patch_config_fields": {"principalId", "principalType"},
+    "librechat.put_config_overrides": {"principalId", "principalType"},
+    "librechat.remove_group_member": {"memberId", "userGroupId"},
+    "librechat.remove_role_member": {"accountId", "roleName"},
+    "librechat.revoke_grant": {"capability", "principalId", "principalType"},
+    "librechat.unset_config_field": {"principalId", "principalType"},
     "update_message": {"conversationId", "messageId"},
     "librechat.branch_message": {"agentId", "messageId"},
     "librechat.create_message": {"agentId", "conversationId", "messageId", "parentMessageId"},
@@ -76,7 +89,10 @@ SEVERAL_IDS = {
     "librechat.update_message": {"conversationId", "messageId"},
 }
 # For administrators: nobody else's ids open them. `test_access.py` says who they are.
-ADMINISTRATORS_ONLY = {"librechat.update_role_permissions"}
+ADMINISTRATORS_ONLY = {
+    "librechat.update_role_permissions",
+    *(op.id for op in ALL_OPERATIONS if "x-echo-capability" in op.raw),
+}
 ID_QUERY = [
     (op, parameter["name"])
     for op in ALL_OPERATIONS

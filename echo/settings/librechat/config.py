@@ -39,6 +39,12 @@ class ConfigFile:
         """The variables that the file names."""
         return frozenset(self._expansion.used)
 
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """What stands in the file, unchecked and whole; it may hold secrets."""
+        data: Mapping[str, Any] = self._document.data
+        return data
+
     def section(self, name: str) -> Mapping[str, Any]:
         """A section of the file; empty where it is not there."""
         found: Mapping[str, Any] = self.values.get(name, {})

@@ -18,6 +18,7 @@ BESIDE_THE_LIST = {
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
     "accessroles": "nobody's",
+    "auditlogs": "kept as proof of what administrators did",
     "roles": "nobody's",
     "groups": "the user only leaves them",
     "agentcategories": "nobody's",
