@@ -28,6 +28,7 @@ SECRET: Mapping[str, tuple[str, ...]] = {
 NOT_EXPORTED: Mapping[str, str] = {
     "tokens": "hashes of links that were sent by mail, good for an hour",
     "refreshtokenbridges": "secrets of sessions, good for a minute",
+    "echo_mails": "mails that wait to be sent, of which you get each",
     "echo_used_codes": "hashes of codes, good for ten minutes",
     "echo_passkey_challenges": "random numbers, good for five minutes",
     "echo_run_pieces": "parts of answers while they are made: `messages` has the whole",

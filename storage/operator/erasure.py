@@ -50,6 +50,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("echo_passkeys", "user", ID),
     Owned("echo_passkey_challenges", "user", ID),
     Owned("echo_violations", "user", ID),
+    Owned("echo_mails", "owner", TEXT),
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),
     Owned("pluginauths", "userId", TEXT),

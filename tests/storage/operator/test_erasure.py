@@ -43,6 +43,7 @@ LINES = {
     ("configs", "principalId", "mixed"),
     ("conversations", "user", "text"),
     ("conversationtags", "user", "text"),
+    ("echo_mails", "owner", "text"),
     ("echo_passkey_challenges", "user", "id"),
     ("echo_passkeys", "user", "id"),
     ("echo_responses", "user", "text"),
