@@ -31,23 +31,26 @@ class PreparedDatabase:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._prepare()
-        with MongoClient[dict[str, Any]](uri) as client:
-            self._shapes = shapes(client.get_default_database())
+        # For all tests: to connect costs as much as to clear.
+        self._client = MongoClient[dict[str, Any]](uri)
+        self._shapes = shapes(self._client.get_default_database())
 
     def clear(self) -> None:
         """Take away every document, and whatever else a test has changed."""
-        with MongoClient[dict[str, Any]](self.uri) as client:
-            database = client.get_default_database()
-            found = shapes(database)
-            for name, shape in found.items():
-                if shape != self._shapes.get(name):
-                    database.drop_collection(name)
-            for name in with_documents(database, sorted(found)):
-                database[name].delete_many({})
-                # What the planner has learned of one test's documents says nothing about the next one's.
-                database.command("planCacheClear", name)
+        database = self._client.get_default_database()
+        found = shapes(database)
+        for name, shape in found.items():
+            if shape != self._shapes.get(name):
+                database.drop_collection(name)
+        for name in with_documents(database, sorted(found)):
+            database[name].delete_many({})
+            # What the planner has learned of one test's documents says nothing about the next one's.
+            database.command("planCacheClear", name)
         if any(found.get(name) != shape for name, shape in self._shapes.items()):
             self._prepare()
+
+    def close(self) -> None:
+        self._client.close()
 
     def _prepare(self) -> None:
         database = Database(self.uri)
