@@ -431,6 +431,9 @@ class TestExchange:
             ({"nbf": 2**40}, "JWT"),
             ({"sub": "0" * 24}, "JWT"),
             ({}, "logout+jwt"),
+            ({"at_hash": "x"}, "JWT"),
+            ({"typ": "ID"}, "JWT"),
+            ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, "JWT"),
         ],
         ids=str,
     )
