@@ -24,7 +24,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session: an access token in the body, a refresh token in a cookie. Or half of one, and neither."""
     credentials = schemas.login.load(body)
-    return _begun(services.accounts.logins.login(credentials["email"], credentials["password"], client))
+    return _begun(services.accounts.auth.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(

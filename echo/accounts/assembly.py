@@ -7,8 +7,8 @@ from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation, build_logins
-from echo.accounts.federation.passwords import PasswordLogins
+from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.directory_assembly import build_directory
 from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
@@ -65,7 +65,6 @@ class Accounts:
     deletion: AccountDeletion
     federation: Federation
     keys: KeyService
-    logins: PasswordLogins
     notices: Notices
     post: Post
     own_account: OwnAccount
@@ -121,6 +120,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         two_factor=two_factor,
         violations=violations,
         post=post,
+        credentials=build_directory(settings, database),
     )
     federation = build_federation(settings, database, auth, file_store)
     passkeys = PasskeyRepository(database)
@@ -137,7 +137,6 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         ),
         federation=federation,
         keys=KeyService(KeyRepository(database), settings.providers, cipher),
-        logins=build_logins(settings, auth, federation),
         notices=notices,
         post=post,
         own_account=own_account,

@@ -11,7 +11,8 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 
 from echo.accounts import cookies, letters
-from echo.accounts.passwords import check_new_password, hash_password, verify_password
+from echo.accounts.credentials import Credentials, StoredCredentials
+from echo.accounts.passwords import check_new_password, hash_password
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.succession import Succession
 from echo.accounts.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
@@ -63,6 +64,7 @@ class AuthService:
         two_factor: TwoFactorService,
         violations: Violations,
         post: Post,
+        credentials: Credentials | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
@@ -74,6 +76,7 @@ class AuthService:
         self._two_factor = two_factor
         self._violations = violations
         self._post = post
+        self._credentials = credentials or StoredCredentials(users)
         self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
 
     def register(
@@ -147,17 +150,17 @@ class AuthService:
 
         Only who knows the password learns of a ban of the account: `Forbidden`, as for a client at an address that is
         banned; that the e-mail address is not verified: `Unprocessable`; and that there is a second factor, which
-        this server may be unable to check: `ServiceUnavailable`.
+        this server may be unable to check: `ServiceUnavailable`. Where a directory has the passwords, `email` is the
+        name that it knows; see `federation.directory`.
         """
         if not self._settings.allow_email_login:
             raise Forbidden("Login by e-mail is switched off on this server.", code="login_disabled")
         self.refuse_banned_address(client)
-        user = self._users.find_by_email(email.strip().lower())
-        if not verify_password(password, user.get("password") if user else None) or user is None:
-            raise Unauthorized("The e-mail address or the password is wrong.", code="wrong_credentials")
+        user = self._credentials.holder(email, password)
         if admit:
             admit(str(user["_id"]))
-        self._refuse_unverified(user)
+        if not self._credentials.vouches:
+            self._refuse_unverified(user)
         return self._enter(user, client)
 
     def login_federated(self, user: dict[str, Any], client: ClientInfo) -> SignedIn | HalfSignedIn:

@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import math
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +25,20 @@ from echo.observation import metrics
 from echo.settings import RateLimit
 
 IPV6_PREFIX = 64
+# Longer than any name of an account.
+MAX_NAME = 1024
 ADDRESS, ACCOUNT, EMAIL, PENDING, SEARCH = "address", "account", "email", "pending", "search"
+
+
+def account_key(name: str) -> str:
+    """What the attempts on an account are counted by: one text for all that a directory may take for the same name.
+
+    Directories look away from case, accents, widths of letters and spaces (RFC 4518), so that without this there
+    would be as many counts as ways of writing it.
+    """
+    cut = name.strip()[:MAX_NAME]
+    letters = (each for each in unicodedata.normalize("NFKD", cut) if unicodedata.category(each) != "Mn")
+    return " ".join("".join(letters).split()).casefold() or cut
 
 
 class Who(NamedTuple):
@@ -74,7 +88,7 @@ class RateLimiter:
         email, token = fields.get("email"), fields.get("tempToken")
         keys = {
             SEARCH: account if arguments.get("search") else None,
-            EMAIL: email.strip().lower() if isinstance(email, str) else None,
+            EMAIL: account_key(email) if isinstance(email, str) else None,
             PENDING: self._pending_owner(token) if isinstance(token, str) else None,
         }
         # Who names an account is not for that its holder: violations are counted by address.

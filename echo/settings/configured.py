@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
+from echo.settings.directory import directory_notices
 from echo.settings.federation import read_sign_in
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
@@ -34,7 +35,6 @@ OF_SERVICES = re.compile(
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
-    sign_in = read_sign_in(reader, config, settings.domain_server)
     complete = replace(
         settings,
         rate_limits=with_rate_limits(config, _switched(settings.rate_limits, reader)),
@@ -44,9 +44,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
-        sign_in=sign_in,
-        # A directory's users do not register.
-        allow_registration=settings.allow_registration and sign_in.ldap is None,
+        sign_in=read_sign_in(reader, config, settings.domain_server),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
@@ -127,6 +125,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
     if settings.credits.enabled and settings.credits.start is None:
         yield "CHECK_BALANCE is set without START_BALANCE: who has no balance yet cannot chat."
+    yield from directory_notices(settings.ldap)
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."

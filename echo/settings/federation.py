@@ -4,9 +4,9 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from echo.settings.ldap import read_ldap
 from echo.settings.librechat import ConfigFile
 from echo.settings.reader import Reader, SettingsError
+from echo.settings.saml import needs_saml, read_saml
 from echo.settings.sign_in import (
     ACCESS,
     BUTTONS,
@@ -42,13 +42,15 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> Sign
     registration = reader.flag("ALLOW_SOCIAL_REGISTRATION", False)
     openid = _openid(reader, domain_server)
     social = {name: found for name in SOCIAL if (found := _social(reader, name, domain_server))}
+    saml = read_saml(reader, _callback(reader, "SAML_CALLBACK_URL", "/oauth/saml/callback", domain_server))
     listed = config.section("registration").get("socialLogins")
     buttons = BUTTONS if listed is None else tuple(dict.fromkeys(listed))
-    ldap = read_ldap(reader)
     if not allowed:
-        return SignInSettings(ldap=ldap, buttons=buttons)
-    settings = SignInSettings(openid, ldap, social, registration, buttons)
-    if settings.any and not (find_spec("authlib") and find_spec("joserfc")):
+        return SignInSettings(buttons=buttons)
+    settings = SignInSettings(openid, social, registration, saml, buttons)
+    if saml:
+        needs_saml()
+    if settings.by_oauth and not (find_spec("authlib") and find_spec("joserfc")):
         raise SettingsError(
             "ALLOW_SOCIAL_LOGIN with a provider needs the extra `sso`: pip install 'echo-api[sso]'."
         )

@@ -10,6 +10,7 @@ from platformdirs import user_data_path
 from echo.settings.configured import configured
 from echo.settings.connections import read_connection_limits
 from echo.settings.database import ignored_options
+from echo.settings.directory import read_ldap
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
 from echo.settings.mail import read_mail
@@ -130,6 +131,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     domain = f"http://localhost:{port}"
     root = reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat"))
     # LibreChat's two switches for what it writes to its console.
+    ldap = read_ldap(reader)
     level = "debug" if reader.flag("DEBUG_CONSOLE", False) else "info"
     style = "json" if reader.flag("CONSOLE_JSON", False) else "auto"
     settings = Settings(
@@ -150,7 +152,8 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         domain_client=_address(reader, "DOMAIN_CLIENT", domain if root == "librechat" else f"{domain}/chat"),
         production=reader.text("NODE_ENV", "") == "production",
         trust_proxy=trust_proxy,
-        allow_registration=reader.flag("ALLOW_REGISTRATION", True),
+        # Nobody could log in with a password of Echo's, and would keep its address from whom the directory knows.
+        allow_registration=reader.flag("ALLOW_REGISTRATION", True) and ldap is None,
         allow_email_login=reader.flag("ALLOW_EMAIL_LOGIN", True),
         min_password_length=reader.whole("MIN_PASSWORD_LENGTH", 8, minimum=8, maximum=72),
         allow_account_deletion=reader.flag("ALLOW_ACCOUNT_DELETION", True),
@@ -196,6 +199,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         speech=_speech(reader),
         voice=None,
         moderation=_moderation(reader),
+        ldap=ldap,
         mail=read_mail(
             reader, app_title=reader.text("APP_TITLE", "Echo"), footer=reader.text("CUSTOM_FOOTER")
         ),

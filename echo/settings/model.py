@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echo.settings.cloud import CloudSettings
+from echo.settings.directory import LdapSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
 
@@ -396,6 +397,8 @@ class Settings:
     # The service that speaks where no endpoint has the model.
     voice: ProviderSettings | None
     moderation: ModerationSettings | None = None
+    # Where it is set, it knows the passwords, and nobody registers.
+    ldap: LdapSettings | None = None
     # None where no mail is sent.
     mail: MailSettings | None = None
     # As `endpoint/model`: what programs may use under `/v1` beside chats though no list of models has it.

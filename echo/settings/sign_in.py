@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from echo.settings.saml import SamlSettings
+
 # LibreChat's names of what a claim is read from.
 ACCESS, ID, USERINFO = "access", "id", "userinfo"
 # The order of buttons where `registration.socialLogins` says no other; LibreChat's, which leaves Apple out.
@@ -93,41 +95,21 @@ class SocialSettings:
 
 
 @dataclass(frozen=True)
-class LdapSettings:
-    """A directory that knows names and passwords; `{{username}}` in filter or bind DN is what the user gave."""
-
-    url: str
-    search_base: str
-    bind_dn: str | None = None
-    bind_credentials: str | None = field(default=None, repr=False)
-    search_filter: str = "mail={{username}}"
-    start_tls: bool = False
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    uses_username: bool = False
-    id_attribute: str | None = None
-    username_attribute: str | None = None
-    email_attribute: str | None = None
-    name_attributes: tuple[str, ...] = ()
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """What the settings name beside the usual attributes."""
-        named = (self.id_attribute, self.username_attribute, self.email_attribute, *self.name_attributes)
-        return tuple(name for name in named if name)
-
-
-@dataclass(frozen=True)
 class SignInSettings:
-    """The ways in beside a password; `buttons` is the order in which clients show them."""
+    """The ways in by a browser beside a password; `buttons` is the order in which clients show them."""
 
     openid: OpenIdSettings | None = None
-    ldap: LdapSettings | None = None
     social: Mapping[str, SocialSettings] = field(default_factory=dict)
     allow_social_registration: bool = False
+    saml: SamlSettings | None = None
     buttons: tuple[str, ...] = BUTTONS
 
     @property
     def any(self) -> bool:
-        """Whether there is any that shows a button."""
+        """Whether there is any."""
+        return self.by_oauth or self.saml is not None
+
+    @property
+    def by_oauth(self) -> bool:
+        """Whether there is one that needs the `[sso]` extra."""
         return self.openid is not None or bool(self.social)

@@ -10,10 +10,8 @@ from echo.settings.model import BESIDE, normal_name
 from echo.settings.model_access import Opened
 from echo.settings.sign_in import SignInSettings
 
-SERVICES = ("discord", "facebook", "github", "google", "apple", "openid")
+SERVICES = ("discord", "facebook", "github", "google", "apple", "openid", "saml")
 LIBRECHAT_VERSION = "0.8.8-rc1"
-# Ways to log in that this server does not have.
-LOGINS_ABSENT = ("samlLoginEnabled",)
 # Features of LibreChat's that this server does not have.
 ABSENT = (
     *("fileUploadSseEnabled", "insightsEnabled", "langfuseConnectionAccess", "langfuseFanoutEnabled"),
@@ -106,29 +104,30 @@ def librechat_anyone(settings: Settings) -> dict[str, Any]:
         # Phone apps show only what they know this version of LibreChat to have.
         "version": LIBRECHAT_VERSION,
         "serverDomain": settings.domain_server,
-        **dict.fromkeys(LOGINS_ABSENT, False),
         "emailEnabled": settings.mail is not None,
         "passwordResetEnabled": resets_passwords(settings),
         **ways_in(settings.sign_in),
         "emailLoginEnabled": settings.allow_email_login,
         "registrationEnabled": settings.allow_registration,
-        "ldap": directory(settings.sign_in),
+        "ldap": _directory(settings),
         "minPasswordLength": settings.min_password_length,
         "interface": dict(settings.client.anyone),
         **({"buildInfo": dict(settings.client.build)} if settings.client.build else {}),
     }
 
 
-def directory(sign_in: SignInSettings) -> dict[str, bool]:
-    """What the login form asks for, by LibreChat's names."""
-    ldap = sign_in.ldap
-    return {"enabled": ldap is not None, **({"username": True} if ldap and ldap.uses_username else {})}
+def _directory(settings: Settings) -> dict[str, bool]:
+    if settings.ldap is None:
+        return {"enabled": False}
+    return {"enabled": True, **({"username": True} if settings.ldap.uses_username else {})}
 
 
 def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
     """The buttons of the login page, by LibreChat's names: those of what is set, in the operator's order."""
     openid = sign_in.openid
-    there = {*sign_in.social, *(("openid",) if openid else ())}
+    # As in LibreChat there is no button for SAML beside OpenID's.
+    saml = sign_in.saml if openid is None else None
+    there = {*sign_in.social, *(("openid",) if openid else ()), *(("saml",) if saml else ())}
     shown: dict[str, Any] = {f"{name}LoginEnabled": name in there for name in SERVICES}
     shown |= {
         "openidAutoRedirect": openid is not None and openid.auto_redirect,
@@ -140,7 +139,13 @@ def ways_in(sign_in: SignInSettings) -> dict[str, Any]:
         shown["openidLabel"] = openid.label or "Continue with OpenID"
     if openid is not None and openid.image_url:
         shown["openidImageUrl"] = openid.image_url
+    if saml is not None:
+        shown |= _said(samlLabel=saml.label, samlImageUrl=saml.image_url)
     return shown
+
+
+def _said(**told: str | None) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value}
 
 
 def librechat_signed_in(settings: Settings) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:
     """Begin a session, or half of one where the account has a second factor."""
     credentials = schemas.login.load(body)
-    return signed_in(services.accounts.logins.login(credentials["email"], credentials["password"], client))
+    return signed_in(services.accounts.auth.login(credentials["email"], credentials["password"], client))
 
 
 def verify_two_factor_login(

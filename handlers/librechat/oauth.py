@@ -44,6 +44,11 @@ def begin_apple_login(services: Services, client: ClientInfo, *, echo_login: Coo
     return _begin(services, "apple", client, echo_login)
 
 
+def begin_saml_login(services: Services, client: ClientInfo, *, echo_login: Cookie = None) -> Pending:
+    """Send the browser to the SAML identity provider, with a cookie by which it is known when it comes back."""
+    return _begin(services, "saml", client, echo_login)
+
+
 def finish_openid_login(
     services: Services,
     client: ClientInfo,
@@ -120,6 +125,14 @@ def finish_apple_login(
     """As for the others, for a form that a page of Apple's sends."""
     answer = Answer(body.get("code"), body.get("state"), body.get("error"), user=body.get("user"))
     return _finish(services, "apple", client, echo_login, answer)
+
+
+def finish_saml_login(
+    services: Services, client: ClientInfo, *, body: Json, echo_login: Cookie = None
+) -> Pending:
+    """As for the others, for a form that a page of the identity provider's sends."""
+    answer = Answer(body["SAMLResponse"], body.get("RelayState"))
+    return _finish(services, "saml", client, echo_login, answer)
 
 
 def _begin(services: Services, provider: str, client: ClientInfo, cookie: Cookie) -> Pending:

@@ -149,7 +149,7 @@ class TestGetUsage:
 
 
 class TestGetUsageOfAll:
-    PATH = "/api/admin/usage"
+    PATH = "/api/usage/all"
 
     def test_anonymous_is_refused(self, api: Client) -> None:
         assert api.get(self.PATH).status_code == 401

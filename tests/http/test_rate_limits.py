@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from echo.http.rate_limits import account_key
 from echo.settings import load_settings
 from storage.core.database import Database
 from tests.conftest import PASSWORD, Client, UserClient
@@ -148,3 +149,24 @@ def test_a_search_that_takes_too_long_says_so(
     answer = client.get(path, params={"search": "a" * 11 + "b"})
     assert (answer.status_code, answer.json()["code"]) == (422, "search_too_slow")
     assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada  Lovelace",
+        " ada lovelace ",
+        "\uff21da lovelace",
+        "\u00c1da lovelace",
+        "A\u0301da\u00a0lovelace",
+        " " * 2000 + "ada lovelace",
+    ],
+)
+def test_attempts_on_one_name_are_counted_as_such_however_it_is_written(name: str) -> None:
+    assert account_key(name) == "ada lovelace"
+
+
+def test_every_name_has_a_count() -> None:
+    assert account_key("\u0301") == "\u0301"
+    assert account_key("ada") != account_key("ads")
+    assert len(account_key("x" * 5000)) == 1024

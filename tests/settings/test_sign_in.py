@@ -108,32 +108,3 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"echo-api\[sso\]"):
         read(**OPENID)
     assert not read(**ON).any
-
-
-LDAP = {"LDAP_URL": "ldaps://directory.example.com", "LDAP_USER_SEARCH_BASE": "dc=example,dc=com"}
-
-
-def test_a_directory_needs_no_switch_and_closes_the_registration() -> None:
-    settings = load_settings({**LDAP, "LDAP_BIND_CREDENTIALS": "a-secret", "LDAP_FULL_NAME": "givenName, sn"})
-    ldap = settings.sign_in.ldap
-    assert ldap is not None
-    assert (ldap.search_filter, ldap.verify_tls, ldap.name_attributes) == (
-        "mail={{username}}",
-        True,
-        ("givenName", "sn"),
-    )
-    assert (settings.allow_registration, settings.sign_in.any) == (False, False)
-    assert "a-secret" not in repr(settings)
-    assert load_settings({"LDAP_URL": "ldap://x"}).sign_in.ldap is None
-
-
-@pytest.mark.parametrize(
-    ("environ", "named"),
-    [
-        ({"LDAP_URL": "directory.example.com"}, "LDAP_URL"),
-        ({"LDAP_SEARCH_FILTER": "uid=ada"}, "LDAP_SEARCH_FILTER"),
-    ],
-)
-def test_a_directory_that_cannot_work(environ: dict[str, str], named: str) -> None:
-    with pytest.raises(SettingsError, match=named):
-        read(**{**LDAP, **environ})

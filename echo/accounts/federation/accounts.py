@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 User = dict[str, Any]
 # The parts of an id at a server that is somebody's, and may be looked for.
 MAX_SUBJECT = 512
+# A domain that the check of addresses refuses, and one that it takes.
+INTERNAL, STAND_IN = ".local", ".test"
 
 
 class FederatedAccounts:
@@ -149,10 +151,15 @@ class FederatedAccounts:
 
 def checked_address(identity: Identity) -> str | None:
     """The address as it is stored and compared; None where there is none, or what is there is none."""
-    if not identity.email:
-        return None
+    address = (identity.email or "").strip().lower()
+    # An organisation's own network may be called so, which no address on the Internet is.
+    is_internal = address.endswith(INTERNAL)
     try:
-        return normalize_email(identity.email.strip())
+        if is_internal:
+            return (
+                normalize_email(address.removesuffix(INTERNAL) + STAND_IN).removesuffix(STAND_IN) + INTERNAL
+            )
+        return normalize_email(address)
     except InvalidRequest:
         return None
 

@@ -6,7 +6,6 @@ from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.attempts import Attempts
 from echo.accounts.federation.fetching import Fetcher, host_and_port
 from echo.accounts.federation.identity import Policy
-from echo.accounts.federation.passwords import Knows, PasswordLogins
 from echo.accounts.federation.portraits import Portraits
 from echo.accounts.federation.provider import Provider
 from echo.accounts.federation.roles import RoleSync
@@ -30,6 +29,11 @@ def build_federation(
     fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(settings.sign_in)))
     organisation = _organisation(settings.sign_in, fetcher)
     providers = _services(settings.sign_in, fetcher)
+    if saml := settings.sign_in.saml:
+        # Imported here: the `[saml]` extra may not be installed.
+        from echo.accounts.federation.saml import SamlProvider  # noqa: PLC0415
+
+        providers["saml"] = SamlProvider(saml)
     if organisation:
         providers[organisation.name] = organisation
     users = UserRepository(database)
@@ -42,20 +46,6 @@ def build_federation(
         client_address=settings.domain_client,
         organisation=organisation,
     )
-
-
-def build_logins(settings: Settings, auth: AuthService, federation: Federation) -> PasswordLogins:
-    """Logins with a password, by a directory if there is one."""
-    return PasswordLogins(auth, federation, _directory(settings.sign_in), allowed=settings.allow_email_login)
-
-
-def _directory(sign_in: SignInSettings) -> Knows | None:
-    if sign_in.ldap is None:
-        return None
-    # Imported here: the `[ldap]` extra may not be installed.
-    from echo.accounts.federation.directory import Directory  # noqa: PLC0415
-
-    return Directory(sign_in.ldap)
 
 
 def _named(sign_in: SignInSettings) -> list[str]:

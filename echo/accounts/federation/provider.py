@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
-
 from echo.accounts.federation.attempts import Attempt
 from echo.accounts.federation.fetching import Fetcher
 from echo.accounts.federation.identity import Identity, Policy, Refused
@@ -59,6 +57,9 @@ class CodeClient:
 
     def request(self, endpoint: str, attempt: Attempt, **further: str) -> str:
         """Where the browser asks for a code."""
+        # Imported here, as below: the `[sso]` extra may not be installed.
+        from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # noqa: PLC0415
+
         self.fetcher.check(endpoint)
         address: str = prepare_grant_uri(
             endpoint,
@@ -81,6 +82,8 @@ class CodeClient:
         verifier: str | None = None,
     ) -> dict[str, Any]:
         """The tokens for a code; `access_token` is among them. Raises `Refused`."""
+        from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415
+
         fields: dict[str, str] = {} if basic else {"client_id": self.client_id}
         headers: Mapping[str, str] = {}
         if secret and basic:

@@ -120,10 +120,6 @@ class Federation:
         self._portraits.follow(user, identity.picture)
         return signed_in
 
-    def enter_now(self, identity: Identity, policy: Policy, client: ClientInfo) -> SignedIn | HalfSignedIn:
-        """As `enter`, from a thread; no picture is fetched."""
-        return self._enter(identity, policy, client, existing_only=False)[1]
-
     def _enter(
         self, identity: Identity, policy: Policy, client: ClientInfo, *, existing_only: bool
     ) -> tuple[dict[str, Any], SignedIn | HalfSignedIn]:

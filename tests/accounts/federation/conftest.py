@@ -1,7 +1,7 @@
 """The part that gives accounts to identities, on the application's database."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
@@ -14,6 +14,10 @@ from storage.access.roles import RoleRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
+from tests.support.directories import DIRECTORIES, SLAPD, Directory
+
+if TYPE_CHECKING:
+    from tests.support.saml_idp import IdentityProvider
 
 MakeAccounts = Callable[..., FederatedAccounts]
 
@@ -35,6 +39,24 @@ def make_accounts(running: TestClient, app_database: Database) -> MakeAccounts:
 @pytest.fixture
 def accounts(make_accounts: MakeAccounts) -> FederatedAccounts:
     return make_accounts()
+
+
+@pytest.fixture(scope="session", params=DIRECTORIES)
+def directory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Directory]:
+    if request.param == "slapd" and SLAPD is None:
+        pytest.skip("OpenLDAP's slapd is not installed; the same tests run with ldaptor")
+    with DIRECTORIES[request.param](tmp_path_factory.mktemp("directory")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def idp(tmp_path_factory: pytest.TempPathFactory) -> "IdentityProvider":
+    # Imported here: it takes a second, which only tests of SAML have to wait.
+    from tests.support.saml_idp import IdentityProvider  # noqa: PLC0415
+
+    return IdentityProvider(tmp_path_factory.mktemp("idp"))
 
 
 def somebody(**changes: Any) -> Identity:
