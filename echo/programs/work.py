@@ -24,9 +24,9 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` are tokens that a model
-    would get beside the texts, which nobody can check. `spending` counts for the API key's limits and the user's credits, but for
-    what `is_free`.
+    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` are tokens that a
+    model would get beside the texts, which nobody can check. `spending` counts for the API key's limits and the
+    user's credits, but for what `is_free`.
     """
 
     caller: Caller
