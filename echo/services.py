@@ -142,7 +142,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         sharing=access.sharing,
         startup=startup,
         transcriber=transcriber,
-        usage=UsageReports(TransactionRepository(database), access.roles),
+        usage=UsageReports(TransactionRepository(database)),
     )
 
 

@@ -29,7 +29,6 @@ def get_usage(
 
 def get_usage_of_all(
     services: Services,
-    caller: Caller,
     *,
     by: Sequence[str],
     limit: int,
@@ -42,4 +41,4 @@ def get_usage_of_all(
 ) -> Json:
     """What everybody has used, or one user, for administrators."""
     wanted = schemas.asked(from_, to, by, limit, model=model, endpoint=endpoint, key=key)
-    return schemas.usage.dump_one(services.usage.of_all(caller, wanted, user))
+    return schemas.usage.dump_one(services.usage.of_all(wanted, user))

@@ -70,6 +70,7 @@ class Spending:
         self._purchase: Purchase | None = None
         self._settling: asyncio.Task[None] | None = None
         self._asked: tuple[str, ...] = ()
+        self._beside = 0
         self._written: list[str] = []
         self._told: Usage | None = None
         self._worked = False
@@ -82,15 +83,18 @@ class Spending:
         max_tokens: int | None = None,
         *,
         answers: int = 1,
+        beside: int = 0,
         purchase: Purchase | None = None,
     ) -> AsyncIterator[None]:
         """Ask a model in this context: the texts that it gets, and the most tokens of each of its `answers`.
+
+        It gets so many tokens `beside` the texts.
 
         Raises `TooManyRequests` with OpenAI's code where the key's limits are in the way, `OutOfCredits`, and
         `Unauthorized` where the key is gone. However the context ends, the request is counted by what was told of it
         until then. What has no `purchase` has no price.
         """
-        self._asked = tuple(asked)
+        self._asked, self._beside = tuple(asked), beside
         if purchase is not None and self._key is not None:
             purchase = replace(purchase, key_id=self._key.id)
         self._purchase = purchase
@@ -156,7 +160,7 @@ class Spending:
 
     def _reserve(self, max_tokens: int | None, answers: int) -> None:
         """Of the user's credits, then of the key's limits: both, or none."""
-        read, ledger = self._count(self._asked), self._meter.credits
+        read, ledger = self._read(), self._meter.credits
         if self._purchase is not None:
             wanted = Wanted(self._purchase, read, max_tokens, answers)
             ledger.reserve(self._owner, self._ticket, [wanted])
@@ -218,8 +222,11 @@ class Spending:
             written = max(self._told.output_tokens, self._count(self._written))
             return replace(self._told, output_tokens=written)
         # Refused, or broken off before a word: nobody has charged for it.
-        read = self._count(self._asked) if self._written or self._worked else 0
+        read = self._read() if self._written or self._worked else 0
         return Usage(read, self._count(self._written))
+
+    def _read(self) -> int:
+        return self._count(self._asked) + self._beside
 
     def _count(self, texts: Iterable[str]) -> int:
         return self._meter.count_tokens("".join(texts))

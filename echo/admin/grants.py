@@ -69,12 +69,15 @@ class AdminGrants:
         return grant
 
     def take(self, actor: Actor, role: str, capability: str) -> None:
-        """Take a capability away, also one that the caller does not have.
+        """Take a capability away, also one that the caller does not have: but not from administrators.
 
-        Raises `InvalidRequest`, and
+        Raises `InvalidRequest`, `Forbidden`, and
         `storage.core.errors.LastAdministrator` for what administrators need to give it back.
         """
         _check(capability)
+        if role == ADMIN:
+            # Nobody hides from them, who could not give it back to themselves.
+            self._capabilities.demand_no_less(actor.id, Principal(ROLE, ADMIN))
         if role == ADMIN and capability in KEPT_BY_ADMINISTRATORS:
             raise LastAdministrator
         if self._grants.take(Principal(ROLE, role), capability):

@@ -16,7 +16,10 @@ Document = dict[str, Any]
 
 
 class AdminGroups:
-    """All groups of the server. Methods on one raise `storage.core.errors.NotFound`."""
+    """All groups of the server. Methods on one raise `storage.core.errors.NotFound`.
+
+    Those that fill, empty or remove one raise `Forbidden` where the group may do what the caller may not.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class AdminGroups:
 
     def delete(self, actor: Actor, group_id: str) -> None:
         """Remove a group, with what was shared with it and set for it."""
+        self._demand_no_less(actor, self._groups.get(group_id))
         group = self._groups.delete(group_id)
         self._access.forget_people()
         self._note(actor, "deleted", group)
@@ -74,9 +78,8 @@ class AdminGroups:
         return Page(resolve(self._directory, names), total)
 
     def add_member(self, actor: Actor, group_id: str, user_id: str) -> Document:
-        """Add a user; the group. Raises `Forbidden` where the group may do what the caller may not."""
-        group = self._groups.get(group_id)
-        self._capabilities.demand_no_less(actor.id, Principal(GROUP, group["_id"]))
+        """Add a user; the group."""
+        self._demand_no_less(actor, self._groups.get(group_id))
         user = self._directory.get(user_id)
         group = self._groups.add_member(group_id, names_of(user))
         self._access.forget_people()
@@ -85,10 +88,14 @@ class AdminGroups:
 
     def remove_member(self, actor: Actor, group_id: str, member: str) -> None:
         """Remove a member, by a user's id or by the name that the group has for somebody who is no user."""
+        self._demand_no_less(actor, self._groups.get(group_id))
         known = self._directory.named([member]).get(member)
         group = self._groups.remove_member(group_id, [*(names_of(known) if known else ()), member])
         self._access.forget_people()
         self._note(actor, "member_removed", group, userId=member)
+
+    def _demand_no_less(self, actor: Actor, group: Document) -> None:
+        self._capabilities.demand_no_less(actor.id, Principal(GROUP, group["_id"]))
 
     def _note(self, actor: Actor, what: str, group: Document, **details: Any) -> None:
         name, group_id = str(group.get("name") or ""), str(group["_id"])

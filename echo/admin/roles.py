@@ -37,7 +37,10 @@ class RoleStores:
 
 
 class AdminRoles:
-    """All roles of the server. Methods on one raise `storage.core.errors.NotFound`."""
+    """All roles of the server. Methods on one raise `storage.core.errors.NotFound`.
+
+    Those that change one raise `Forbidden` where the role may do what the caller may not.
+    """
 
     def __init__(
         self,
@@ -80,9 +83,11 @@ class AdminRoles:
             if name in SYSTEM:
                 raise _system_role("renamed")
             self._check_name(new_name)
+            self._demand_no_less(actor, name)
             role = self._changes.rename(name, new_name)
             self._noted(actor, "renamed", new_name, before=name)
         if description is not None:
+            self._demand_no_less(actor, role["name"])
             role = self._roles.describe(role["name"], description)
             self._noted(actor, "updated", role["name"])
         return shown(role)
@@ -91,6 +96,7 @@ class AdminRoles:
         """Set permissions; those that are not named stay. Raises `Forbidden` for more than the caller has."""
         known = _known(permissions)
         self._demand_permissions(actor, known)
+        self._demand_no_less(actor, name)
         role = self._roles.merge(name, known)
         self._forget()
         note_permissions(self._audit, actor, name, known)
@@ -100,6 +106,7 @@ class AdminRoles:
         """Remove a role, whose users become plain ones. Raises `Forbidden` for one of LibreChat's own."""
         if name.upper() in SYSTEM:
             raise _system_role("deleted")
+        self._demand_no_less(actor, name)
         for capability in self._changes.delete(name):
             self._audit.record(actor, "grant.removed", ROLE, name, capability=capability)
         self._noted(actor, "deleted", name)
@@ -136,12 +143,15 @@ class AdminRoles:
         self._noted(actor, "member_removed", name, userId=user_id)
 
     def _set_role(self, actor: Actor, user: Mapping[str, Any], role: str) -> None:
-        self._capabilities.demand_no_less(actor.id, Principal(ROLE, user.get("role") or USER))
+        self._demand_no_less(actor, user.get("role") or USER)
         self._administrators.set_role(str(user["_id"]), role)
 
     def _demand_role(self, actor: Actor, name: str) -> None:
-        self._capabilities.demand_no_less(actor.id, Principal(ROLE, name))
+        self._demand_no_less(actor, name)
         self._demand_permissions(actor, held(self._find(name).get("permissions")))
+
+    def _demand_no_less(self, actor: Actor, name: str) -> None:
+        self._capabilities.demand_no_less(actor.id, Principal(ROLE, name))
 
     def _demand_permissions(self, actor: Actor, permissions: Permissions) -> None:
         """Raise `Forbidden` for what the role of the caller does not have; administrators may give everything."""

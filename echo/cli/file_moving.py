@@ -71,7 +71,9 @@ class FileMover:
             )
             return DIFFERENT
         if not self._records.move(file, kept.fields):
-            self._store.delete(copy)
+            # Another run may have brought it to the very same place.
+            if not self._records.is_at(file, kept.fields):
+                self._store.delete(copy)
             return CHANGED
         self._store.delete(record)
         return MOVED

@@ -1,5 +1,6 @@
 """`echo-api key ...`: the API keys with which programs come, for the operator."""
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -24,6 +25,8 @@ NUMBERS = {
     "tokensPerDay": ("--tokens-per-day", 1_000_000_000_000),
     "tokensPerMonth": ("--tokens-per-month", 1_000_000_000_000),
 }
+DOLLARS = {"dollarsPerDay": "--dollars-per-day", "dollarsPerMonth": "--dollars-per-month"}
+LEAST_DOLLARS, MOST_DOLLARS = 0.000_001, 1_000_000
 key_argument = click.argument("which", metavar="KEY")
 
 
@@ -41,13 +44,30 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(option, name, type=click.IntRange(1, most), metavar="NUMBER")
         for name, (option, most) in NUMBERS.items()
     ]
+    money = [
+        click.option(
+            option,
+            name,
+            type=click.FloatRange(LEAST_DOLLARS, MOST_DOLLARS),
+            metavar="DOLLARS",
+            callback=finite,
+        )
+        for name, option in DOLLARS.items()
+    ]
     models = click.option(
         "--model",
         "models",
         multiple=True,
         help="A model that it opens: endpoint/model, endpoint/*, or a model. May be repeated.",
     )
-    return reduce(lambda wrapped, option: option(wrapped), [*reversed(numbers), models], command)
+    return reduce(lambda wrapped, option: option(wrapped), [*reversed([*numbers, *money]), models], command)
+
+
+def finite(_context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """A number that is one: none is less or more than `nan`."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("is no number.", param=parameter)
+    return value
 
 
 def read_limits(given: Json) -> Json:
@@ -57,7 +77,7 @@ def read_limits(given: Json) -> Json:
         raise click.UsageError(
             f"--model takes names of up to {MODEL_LENGTH} characters, {MOST_MODELS} of them at most."
         )
-    numbers = {name: given[name] for name in NUMBERS if given[name] is not None}
+    numbers = {name: given[name] for name in (*NUMBERS, *DOLLARS) if given[name] is not None}
     return {**({"models": models} if models else {}), **numbers}
 
 
@@ -229,7 +249,7 @@ def shown_key(document: Json) -> Json:
     from storage.accounts.api_keys import LIMITS, USAGE  # noqa: PLC0415
 
     usage = with_current_usage(document).get(USAGE) or {}
-    counts = ("requests", "inputTokens", "outputTokens")
+    counts = ("requests", "inputTokens", "outputTokens", "dollars")
     return {
         "id": str(document["_id"]),
         "user": document.get("email") or str(document["userId"]),

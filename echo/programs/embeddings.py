@@ -35,6 +35,11 @@ class Asked:
         """The texts among the inputs: all of them, or none."""
         return [each for each in self.inputs if isinstance(each, str)]
 
+    @property
+    def unreadable(self) -> int:
+        """How many tokens there are among the inputs."""
+        return sum(len(each) for each in self.inputs if not isinstance(each, str))
+
 
 class EmbeddingService:
     """What `POST /v1/embeddings` does."""
@@ -45,8 +50,7 @@ class EmbeddingService:
 
     def create(self, caller: Caller, asked: Asked) -> Pending:
         """A vector for each input, in their order."""
-        texts = asked.texts
-        job = self._work.job(caller, asked.model, texts, unreadable=not texts)
+        job = self._work.job(caller, asked.model, asked.texts, unreadable=asked.unreadable)
         return Pending(lambda: self._make(job, asked))
 
     async def _make(self, job: Job, asked: Asked) -> Reply:

@@ -24,9 +24,9 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` says that there is
-    something else that nobody can check. `spending` counts for the API key's limits and the user's credits, but for
-    what `is_free`.
+    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` are tokens that a
+    model would get beside the texts, which nobody can check. `spending` counts for the API key's limits and the
+    user's credits, but for what `is_free`.
     """
 
     caller: Caller
@@ -34,7 +34,7 @@ class Job:
     spending: Spending
     model: str
     texts: Sequence[str] = ()
-    unreadable: bool = False
+    unreadable: int = 0
     otherwise: Picked | None = None
     is_free: bool = False
 
@@ -67,7 +67,7 @@ class Work:
         """Whether a model is open to the caller; whether there is one is not asked."""
         return self._models.may_ask(caller, endpoint, model)
 
-    def job(self, caller: Caller, model: str, texts: Sequence[str] = (), *, unreadable: bool = False) -> Job:
+    def job(self, caller: Caller, model: str, texts: Sequence[str] = (), *, unreadable: int = 0) -> Job:
         """A request to be run; asks the database what the caller reaches."""
         return Job(caller, self.reach_of(caller), self._meter.begin(caller), model, texts, unreadable)
 
@@ -99,7 +99,9 @@ class Work:
             # What is no chat has a price only where one is known.
             purchase = Purchase(picked.settings.name, picked.wanted.model, unknown=0.0)
             async with (
-                job.spending.reserved(job.texts, purchase=None if job.is_free else purchase),
+                job.spending.reserved(
+                    job.texts, beside=job.unreadable, purchase=None if job.is_free else purchase
+                ),
                 self._standing.watched(job.caller) as refusal,
             ):
                 yield picked, refusal

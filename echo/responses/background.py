@@ -191,6 +191,8 @@ class BackgroundResponses:
         there = await asyncio.to_thread(self._responses.under_way, [each.kept.id for each in making])
         for work in making:
             if work.kept.id not in there and not work.finishing and work.task:
+                # Once: what follows is the end, which takes as long as it takes.
+                work.finishing = True
                 work.task.cancel()
 
     def current(self, owner: str, response_id: str) -> KeptResponse:

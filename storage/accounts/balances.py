@@ -63,13 +63,21 @@ class BalanceRepository(Repository):
         return self._set(owner, changed, {})
 
     def reserve(self, owner: str, hold: Hold) -> bool:
-        """Whether there is as much as the hold needs at least; it holds what it may come to from then."""
+        """Whether there is as much as the hold needs at least; it holds what it may come to from then.
+
+        Where nothing is left there is nothing for one that needs next to nothing, either: what it will write is not
+        known yet.
+        """
         moment = now()
-        amount = {"$min": [hold.most, _left(moment)]}
+        left = _left(moment)
+        amount = {"$min": [hold.most, left]}
         held = {"$concatArrays": [_others(moment, hold.ticket), [_opened(hold, amount)]]}
         with translated():
             changed = self._collection.update_one(
-                {"user": owner_id(owner), "$expr": {"$gte": [_left(moment), hold.least]}},
+                {
+                    "user": owner_id(owner),
+                    "$expr": {"$and": [{"$gte": [left, hold.least]}, {"$gt": [left, 0]}]},
+                },
                 [{"$set": {HELD: held}}],
             )
         return changed.matched_count == 1

@@ -64,6 +64,12 @@ class MovingFiles:
             found = self._database.collection(file.collection).update_one({"_id": file.id, **same}, change)
         return found.matched_count == 1
 
+    def is_at(self, file: MovableFile, place: Mapping[str, Any]) -> bool:
+        """Whether a record says by now that its file is there."""
+        query = {"_id": file.id, "filepath": place["filepath"], "source": place["source"]}
+        with translated():
+            return self._database.collection(file.collection).find_one(query, {"_id": 1}) is not None
+
 
 def _within(sources: tuple[str, ...]) -> Document:
     # Records of old versions of LibreChat's do not say that a file is on the disk.

@@ -35,7 +35,7 @@ def test_a_key_opens_v1_until_it_is_revoked(
 
 
 def test_what_it_has_used_is_shown(echo_api: CommandLine, made: dict[str, Any], stored: Stored) -> None:
-    counts = {"requests": 3, "inputTokens": 20, "outputTokens": 7}
+    counts = {"requests": 3, "inputTokens": 20, "outputTokens": 7, "dollars": 0.25}
     stored.agentapikeys.update_one({}, {"$set": {"echoUsage": {"total": counts}}})
     stored.agentapikeys.update_one(
         {},
@@ -62,6 +62,14 @@ def test_its_limits_are_set_as_a_whole(echo_api: CommandLine, made: dict[str, An
     assert echo_api.json("key", "limit", made["id"], "--none")["limits"] == {}
     for wrong in ([], ["--none", "--tokens-per-day", "1"], ["--tokens-per-day", "0"], ["--model", ""]):
         echo_api.run("key", "limit", made["id"], *wrong, code=2)
+
+
+def test_its_limits_can_be_of_money(echo_api: CommandLine, made: dict[str, Any]) -> None:
+    money = ["--dollars-per-day", "0.5", "--dollars-per-month", "10"]
+    changed = echo_api.json("key", "limit", made["id"], *money)
+    assert changed["limits"] == {"dollarsPerDay": 0.5, "dollarsPerMonth": 10}
+    for wrong in ("0", "nan", "inf", "1000001"):
+        echo_api.run("key", "limit", made["id"], "--dollars-per-day", wrong, code=2)
 
 
 def test_a_beginning_names_one_key_only(echo_api: CommandLine, made: dict[str, Any]) -> None:

@@ -101,6 +101,14 @@ class TestSpending:
         assert (error.status, error.code, error.headers["Retry-After"]) == (429, "insufficient_quota", "3600")
         assert "echoHeld" not in ada.balance
 
+    def test_where_nothing_is_left_nothing_is_asked_that_reads_no_text(
+        self, ledger: Credits, ada: Account
+    ) -> None:
+        ada.write(tokenCredits=0)
+        with pytest.raises(OutOfCredits):
+            ledger.reserve(ada.id, "t", wanted(0))
+        assert "echoHeld" not in ada.balance
+
     def test_an_answer_that_costs_more_leaves_nothing(self, ledger: Credits, ada: Account) -> None:
         ledger.reserve(ada.id, "t", wanted(100, 10**6))
         ledger.settle(ada.id, "t", spent(100, 50))

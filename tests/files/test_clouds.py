@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 import requests
+from bson import ObjectId
 
+from echo.cli.file_moving import FileMover
 from echo.errors import ApiError, NotFound, ServiceUnavailable
 from echo.files import FileStore
 from echo.files.cloud import CloudObject, build_clouds, object_stores
 from echo.files.cloud.keys import key_of, shown_picture
 from echo.files.cloud.service import PIECE_BYTES, Calls
 from echo.settings.cloud import AzureSettings, CloudSettings, FirebaseSettings, S3Settings
+from storage.core.database import Database
+from storage.operator.moving_files import MovableFile, MovingFiles
 from tests.files import samples
 from tests.files.samples import ADA, BOB, TEXT, files_below, record_of, upload
 from tests.support.clouds import (
@@ -234,6 +238,8 @@ class TestKeys:
             ({"storageKey": f"images/{ADA}/a\nb"}, None),
             ({"storageKey": f"images/{ADA}/" + "a" * 1024}, None),
             ({"storageKey": f"images/{ADA}/"}, None),
+            # Where a key begins would be looked for at each of its parts.
+            ({"filepath": "https://x/" + f"images/{BOB}/" * 200 + f"images/{ADA}/a"}, None),
             ({"filepath": "https://[broken"}, None),
             ({"filepath": 7}, None),
             ({}, None),
@@ -309,6 +315,36 @@ class TestFailures:
         store.probe_clouds()
         assert content_of(store, record) == TEXT
 
+    @pytest.mark.parametrize(("start", "given"), [(0, TEXT[:4]), (5, None)])
+    def test_a_service_that_sends_all_for_some_bytes_gives_no_wrong_ones(
+        self, make_store: MakeStore, firebase: PlayedService, start: int, given: bytes | None
+    ) -> None:
+        found = make_store("firebase").find(record_of(make_store("firebase").save(ADA, upload(TEXT))))
+        assert isinstance(found, CloudObject)
+        firebase.whole = True
+        try:
+            if given is not None:
+                assert found.cloud.read(found.key, start, 4) == given
+            else:
+                with pytest.raises(ServiceUnavailable):
+                    found.cloud.read(found.key, start, 4)
+        finally:
+            firebase.whole = False
+
+    @pytest.mark.parametrize("answer", [b"[]", b"{", b'{"size": "x"}', b'{"a": "' + b"x" * 2000 + b'"}'])
+    def test_what_a_service_says_may_be_anything(
+        self, make_store: MakeStore, firebase: PlayedService, monkeypatch: pytest.MonkeyPatch, answer: bytes
+    ) -> None:
+        monkeypatch.setattr("echo.files.cloud.firebase.ANSWER_BYTES", 1000)
+        store = make_store("firebase")
+        record = record_of(store.save(ADA, upload(TEXT)))
+        firebase.says = answer
+        try:
+            with pytest.raises(ServiceUnavailable):
+                store.find(record)
+        finally:
+            firebase.says = None
+
     def test_a_service_that_hangs_is_waited_for_a_while_and_then_left_alone(
         self, make_store: MakeStore, s3: S3Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -336,6 +372,25 @@ class TestFailures:
             raise KeyError
         with pytest.raises(ApiError), Calls("s3").call(OSError):
             raise NotFound
+
+
+class TestMoving:
+    def test_by_two_at_once_loses_nothing(self, make_store: MakeStore, app_database: Database) -> None:
+        store = make_store("s3")
+        here = make_store("local").save(ADA, upload(TEXT)).record
+        files = app_database.collection("files")
+        made = files.insert_one({**here, "user": ObjectId(ADA)}).inserted_id
+
+        class Overtaken(MovingFiles):
+            def move(self, file: MovableFile, place: Mapping[str, Any]) -> bool:
+                """Another run has done it meanwhile."""
+                assert FileMover(store, MovingFiles(app_database), "s3").run()["moved"] == 1
+                return super().move(file, place)
+
+        outcome = FileMover(store, Overtaken(app_database), "s3").run()
+        record = files.find_one_and_delete({"_id": made}) or {}
+        assert (outcome["changed"], record["source"]) == (1, "s3")
+        assert content_of(store, {**record, "user": ADA}) == TEXT
 
 
 class TestWithoutTheService:

@@ -179,6 +179,13 @@ class TestPrograms:
         refused = ask("/v1/messages", max_tokens=5)
         assert (refused.status_code, refused.json()["error"]["type"]) == (429, "rate_limit_error")
 
+    def test_are_refused_for_tokens_that_are_no_text(self, ask: Callable[..., Any], limit: Limit) -> None:
+        limit(start=1)
+        body = {"model": "openAI/text-embedding-3-small", "input": [[1] * 50, [2] * 50]}
+        refused = ask("/v1/embeddings", body)
+        # 100 tokens at 0.02.
+        assert (refused.status_code, "this needs 2." in refused.json()["message"]) == (429, True)
+
     def test_count_tokens_without_credits(self, ask: Callable[..., Any], limit: Limit) -> None:
         limit(start=0)
         assert ask("/v1/messages/count_tokens").status_code == 200

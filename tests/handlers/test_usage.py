@@ -149,13 +149,21 @@ class TestGetUsage:
 
 
 class TestGetUsageOfAll:
-    PATH = "/api/admin/usage"
+    PATH = "/api/usage/all"
 
     def test_anonymous_is_refused(self, api: Client) -> None:
         assert api.get(self.PATH).status_code == 401
 
     def test_is_for_administrators(self, ada: UserClient) -> None:
         assert ada.get(self.PATH).status_code == 403
+
+    def test_can_be_granted_to_others(self, ada: UserClient, stored: Stored) -> None:
+        """As an administrator who may do nothing else; `tests/security` asks with less."""
+        whose = {"principalType": "user", "principalId": ObjectId(ada.id)}
+        stored.systemgrants.insert_many(
+            {**whose, "capability": each} for each in ("access:admin", "read:usage")
+        )
+        assert ask(ada, self.PATH)["complete"] is True
 
     def test_names_users(self, root: UserClient, ada: UserClient, bob: UserClient, stored: Stored) -> None:
         write(stored, ada, at=datetime(2026, 10, 5, tzinfo=UTC))

@@ -58,7 +58,7 @@ def test_the_rest_is_in_collections_of_echos_own(written: Any) -> None:
     others = {name for name in named if written[name].find_one()}
     assert all(name.startswith("echo_") for name in others), others
     assert {name for name in named - others if not name.startswith("echo_")} == {
-        *("groups", "logs", "skillfiles", "tokens", "toolcalls", "toolfavorites"),
+        *("auditlogs", "configs", "groups", "logs", "skillfiles", "tokens", "toolcalls", "toolfavorites"),
     }
 
 

@@ -290,6 +290,14 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "grantedBy": ID,
         "grantedAt": DATE,
     },
+    "systemgrants": {
+        **DATED,
+        "principalType": TEXT,
+        "principalId": (ID, TEXT),
+        "capability": TEXT,
+        "grantedBy": ID,
+        "grantedAt": DATE,
+    },
 }
 # What LibreChat's models require, besides what all documents have.
 REQUIRED: Mapping[str, set[str]] = {
@@ -316,6 +324,7 @@ REQUIRED: Mapping[str, set[str]] = {
     "roles": {"name"},
     "accessroles": {"accessRoleId", "name", "resourceType", "permBits"},
     "aclentries": {"principalType", "resourceType", "resourceId", "permBits"},
+    "systemgrants": {"principalType", "principalId", "capability"},
 }
 # Fields of Echo's own in LibreChat's collections: LibreChat keeps these at the provider.
 ECHOS_OWN: Mapping[str, set[str]] = {
@@ -323,6 +332,7 @@ ECHOS_OWN: Mapping[str, set[str]] = {
     "agentapikeys": {"echoLimits", "echoUsage"},
     "balances": {"echoHeld"},
     "transactions": {"echoEndpoint", "echoKey"},
+    "sessions": {"address", "device", "createdAt", "usedAt"},
 }
 # LibreChat's models have it only where its search is in use; it means "not yet read".
 OF_LIBRECHATS_SEARCH: Mapping[str, set[str]] = {"conversations": {"_meiliIndex"}}

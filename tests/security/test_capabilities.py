@@ -12,7 +12,9 @@ from tests.security.conftest import administered, send
 from tests.support.operations import ALL_OPERATIONS, Op
 
 ADMIN = "/api/admin/"
-OPERATIONS = [op for op in ALL_OPERATIONS if op.template.startswith(ADMIN)]
+# Of those of our own that are beside the panel's.
+BESIDE = "/api/usage/all"
+OPERATIONS = [op for op in ALL_OPERATIONS if op.template.startswith((ADMIN, BESIDE))]
 # What each operation needs besides `access:admin`, and in brackets what its service asks for; written out.
 NEEDED: dict[str, tuple[str, ...]] = {
     "activate_config": ("(manage:configs assign:configs assign:configs:<principalType>)",),
@@ -33,6 +35,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "get_base_config": ("(read:configs read:configs:<section>)",),
     "get_config_overrides": ("(read:configs read:configs:<section>)",),
     "get_group": ("read:groups",),
+    "get_usage_of_all": ("read:usage",),
     "list_audit_log": ("read:audit_log",),
     "list_configs": ("(read:configs read:configs:<section>)",),
     "list_effective_capabilities": (),
@@ -117,5 +120,5 @@ GIVES_AWAY = {"assign_grant", "change_role_permissions"}
 
 
 def ask(user: UserClient, op: Op) -> Any:
-    params = {p["name"]: op.example_parameter(p) for p in op.parameters("query") if p["required"]}
+    params = {p["name"]: op.example_parameter(p) for p in op.parameters("query") if p.get("required")}
     return send(user, op, {**administered(user), "roleName": "NOBODY"}, params=params)

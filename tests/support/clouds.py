@@ -100,6 +100,10 @@ class PlayedService:
     parts: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     broken: bool = False
+    # It looks at no ranges.
+    whole: bool = False
+    # Instead of what it would say of itself.
+    says: bytes | None = None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         more = {"ETag": f'"0x{len(content):X}"', "Last_Modified": "Thu, 26 Nov 2026 19:25:24 GMT"}
         more |= {"x_ms_blob_type": "BlockBlob", "Content_Type": self.service.kinds.get(key, "")}
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", asked or "")
-        if found is None:
+        if found is None or self.service.whole:
             self.answer(200, content, **more)
             return
         start, end = int(found[1]), min(int(found[2]), len(content) - 1)
@@ -242,7 +246,8 @@ class _Firebase(_Handler):
             self.answer(404)
 
     def json(self, value: object) -> None:
-        self.answer(200, json.dumps(value).encode(), Content_Type="application/json")
+        content = json.dumps(value).encode() if self.service.says is None else self.service.says
+        self.answer(200, content, Content_Type="application/json")
 
 
 @contextmanager

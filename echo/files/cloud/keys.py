@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 IMAGES = "images"
 MAX_KEY_BYTES = 1024
+# What an address has before its key: a bucket, and for Firebase some words more.
+MAX_BEFORE = 200
 
 # No control characters, and no halves of characters, which no service can be told.
 _PART = r"[^/\\\x00-\x1f\x7f\ud800-\udfff]+"
@@ -52,9 +54,11 @@ def _path_of(address: object) -> str | None:
     if not isinstance(address, str) or len(address) > 8 * MAX_KEY_BYTES:
         return None
     try:
-        return unquote(urlsplit(address).path) if "://" in address else address.partition("?")[0]
+        path = unquote(urlsplit(address).path) if "://" in address else address.partition("?")[0]
     except ValueError:
         return None
+    # Where a key begins is tried at each part of a path.
+    return path if len(path) <= MAX_BEFORE + MAX_KEY_BYTES else None
 
 
 def _own(found: re.Match[str] | None, key: str, owner: str) -> str | None:

@@ -143,7 +143,7 @@ class _Bytes(io.RawIOBase):
         size = min(len(buffer), PIECE_BYTES, self._found.size - self._at)
         if size <= 0:
             return 0
-        content = self._found.cloud.read(self._found.key, self._at, size)
+        content = self._found.cloud.read(self._found.key, self._at, size)[:size]
         if not content:
             raise NotFound
         buffer[: len(content)] = content

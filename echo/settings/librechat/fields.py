@@ -12,6 +12,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 MISSING = "is missing"
 # RFC 9110, section 5.6.2: a header's name; and what can stand in its value.
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 3986, section 3.1; and what browsers pass over in front of one, or within (https://url.spec.whatwg.org).
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+UNSEEN = re.compile(r"[\x00-\x20]")
+LINKED = ("http", "https", "mailto", "tel")
 
 
 class Section(Schema):
@@ -44,6 +48,20 @@ class Text(fields.String):
         super().__init__(
             validate=checks, error_messages={"invalid": "must be text", "required": MISSING}, **kwargs
         )
+
+
+class Link(Text):
+    """An address that clients show as a link: of a page or a mailbox, or whatever has no scheme.
+
+    A link may hold a script (`javascript:`), and administrators who may change no more than texts write links too.
+    """
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        scheme = SCHEME.match(UNSEEN.sub("", text))
+        if scheme and scheme[1].lower() not in LINKED:
+            raise ValidationError("must be an http, https or mailto URL, or a path")
+        return text
 
 
 class Flag(fields.Field[bool]):

@@ -12,6 +12,7 @@ from echo.settings.librechat.endpoint_schema import Endpoints
 from echo.settings.librechat.fields import (
     MISSING,
     Flag,
+    Link,
     Listed,
     Mapped,
     Named,
@@ -234,7 +235,7 @@ class ModelSpecs(Section):
 class PrivacyPolicy(Section):
     """A link."""
 
-    externalUrl = Text()
+    externalUrl = Link()
     openNewTab = Flag()
 
 

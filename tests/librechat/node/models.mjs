@@ -9,7 +9,7 @@ import mongoose from 'mongoose';
 const NAMES = [
   ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Balance', 'ChatProject', 'Conversation'],
   ...['ConversationTag', 'File', 'Key', 'MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
-  ...['SharedLink', 'Skill', 'Transaction', 'User'],
+  ...['SharedLink', 'Skill', 'SystemGrant', 'Transaction', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 

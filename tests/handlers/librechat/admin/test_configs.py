@@ -52,6 +52,14 @@ class TestEverybodysOverrides:
             "privacyPolicy": {"externalUrl": "https://example.com/privacy"}
         }
 
+    @pytest.mark.parametrize("section", ["privacyPolicy", "termsOfService"])
+    @pytest.mark.parametrize(
+        "link", ["javascript:alert(1)", " JavaScript:alert(1)", "java\nscript:x", "data:,x"]
+    )
+    def test_plant_no_scripts(self, root: UserClient, section: str, link: str) -> None:
+        answer = patch(root, **{section: {"externalUrl": link}})
+        assert (answer.status_code, answer.json()["code"]) == (422, "wrong_configuration")
+
     def test_are_merged_into_what_there_is(self, root: UserClient, ada: UserClient) -> None:
         patch(root, customWelcome="One", feedback=False)
         config = patch(root, customWelcome="Two").json()["config"]

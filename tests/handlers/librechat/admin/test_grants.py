@@ -72,6 +72,8 @@ class TestGrants:
         # What one does not have can be taken away all the same.
         give(stored, role, "read:audit_log")
         assert clerk.delete(f"{A}/grants/role/{role}/read:audit_log").status_code == 200
+        # But not from administrators.
+        assert clerk.delete(f"{A}/grants/role/ADMIN/read:audit_log").status_code == 403
 
     @pytest.mark.parametrize(
         "text", ["read:nothing", "manage:configs:", "assign:configs:public", "root", "a:b"]

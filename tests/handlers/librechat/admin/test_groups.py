@@ -152,3 +152,5 @@ class TestMembers:
         )
         answer = clerk.post(f"{A}/groups/{group['_id']}/members", json={"userId": clerk.id})
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+        for path in (f"{A}/groups/{group['_id']}/members/gone", f"{A}/groups/{group['_id']}"):
+            assert clerk.delete(path).status_code == 403

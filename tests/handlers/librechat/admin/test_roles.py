@@ -97,6 +97,21 @@ class TestRoles:
         assert actions == ["grant.removed", "role.deleted"]
         assert root.delete(f"{A}/roles/{role}").status_code == 404
 
+    def test_that_may_do_more_are_not_changed(self, granted: Granted, role: str, stored: Stored) -> None:
+        clerk = granted("access:admin", "manage:roles")
+        give(stored, role, "read:audit_log")
+        path = f"{A}/roles/{role}"
+        less = {"permissions": {"PROMPTS": {"USE": False}}}
+        answers = [
+            clerk.patch(path, json={"name": f"{role}-2"}),
+            clerk.patch(path, json={"description": "x"}),
+            clerk.patch(f"{path}/permissions", json=less),
+            clerk.patch(f"{A}/roles/ADMIN/permissions", json=less),
+            clerk.delete(path),
+        ]
+        assert [each.status_code for each in answers] == [403] * 5
+        assert (stored.roles.find_one({"name": role}) or {})["permissions"] == {"PROMPTS": {"USE": True}}
+
 
 class TestPermissions:
     def test_are_merged_and_count_at_once(
