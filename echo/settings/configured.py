@@ -125,6 +125,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
     if settings.credits.enabled and settings.credits.start is None:
         yield "CHECK_BALANCE is set without START_BALANCE: who has no balance yet cannot chat."
+    yield from _of_addresses(settings, reader)
     yield from sign_in_notices(reader)
     yield from directory_notices(settings.ldap)
     azure = next((each for each in settings.providers if each.type == "azure"), None)
@@ -136,6 +137,15 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _of_addresses(settings: Settings, reader: Reader) -> Iterator[str]:
+    if reader.value("DOMAIN_SERVER"):
+        return
+    if settings.mail and not reader.value("DOMAIN_CLIENT"):
+        yield f"DOMAIN_SERVER is not set, so links in mails lead to {settings.domain_client}."
+    if settings.sign_in.any:
+        yield f"DOMAIN_SERVER is not set, so other services send users back to {settings.domain_server}."
 
 
 def _unknown_endpoints(settings: Settings) -> Iterator[str]:

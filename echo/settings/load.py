@@ -128,7 +128,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
     librechat_dir = reader.text("ECHO_LIBRECHAT_DIR")
     port = reader.whole("PORT", 3080, minimum=0, maximum=65535)
     trust_proxy = reader.whole("TRUST_PROXY", 0, minimum=0, maximum=10)
-    domain = f"http://localhost:{port}"
+    domain = _address(reader, "DOMAIN_SERVER", f"http://localhost:{port}")
     root = reader.text("ECHO_ROOT", "echo", one_of=("echo", "librechat"))
     # LibreChat's two switches for what it writes to its console.
     ldap = read_ldap(reader)
@@ -148,7 +148,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         bundlers=_bundlers(reader),
         root=root,
         app_title=reader.text("APP_TITLE", "Echo"),
-        domain_server=_address(reader, "DOMAIN_SERVER", domain),
+        domain_server=domain,
         domain_client=_address(reader, "DOMAIN_CLIENT", domain if root == "librechat" else f"{domain}/chat"),
         production=reader.text("NODE_ENV", "") == "production",
         trust_proxy=trust_proxy,

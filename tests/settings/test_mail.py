@@ -82,12 +82,13 @@ class TestMail:
                 "Only one of EMAIL_USERNAME and EMAIL_PASSWORD",
             ),
             ({**FROM, "MAILGUN_DOMAIN": "x"}, "Mailgun needs both"),
+            ({**FROM, "EMAIL_HOST": "x"}, "so links in mails lead to http://localhost:3080/chat."),
             ({"ALLOW_PASSWORD_RESET": "true"}, "ALLOW_PASSWORD_RESET is true, but"),
         ],
     )
     def test_what_keeps_mail_from_being_sent_is_told(self, environ: dict[str, str], words: str) -> None:
         assert any(words in notice for notice in load_settings(environ).notices)
-        assert load_settings({**FROM, "EMAIL_HOST": "x"}).notices == ()
+        assert load_settings({**FROM, "EMAIL_HOST": "x", "DOMAIN_CLIENT": "https://a.example"}).notices == ()
 
     def test_limits_of_what_takes_a_token_are_those_of_what_asks_for_it(self) -> None:
         limits = load_settings({"RESET_PASSWORD_MAX": "9", "VERIFY_EMAIL_SUBMISSION_MAX": "4"}).rate_limits

@@ -55,6 +55,12 @@ class TestDefaults:
             "http://localhost:3080",
         )
 
+    def test_the_web_client_is_where_the_server_is(self) -> None:
+        """Else links in mails, and the end of a login by another service, lead to `localhost`."""
+        environ = {"DOMAIN_SERVER": "https://chat.example/"}
+        assert load_settings(environ).domain_client == "https://chat.example/chat"
+        assert load_settings({**environ, "ECHO_ROOT": "librechat"}).domain_client == "https://chat.example"
+
     def test_unset_and_empty_are_the_same(self) -> None:
         assert load_settings({"PORT": "", "APP_TITLE": " "}) == load_settings({})
 
