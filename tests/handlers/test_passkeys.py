@@ -190,10 +190,18 @@ class TestALogin:
         refused = login(api, device)
         assert (refused.status_code, refused.json()["code"]) == (422, "email_unverified")
 
-    def test_is_off_where_logins_with_a_password_are(
-        self, make_application: Callable[..., Client], device: Authenticator
+    @pytest.mark.parametrize(
+        "environ",
+        [
+            {"ALLOW_EMAIL_LOGIN": "false"},
+            {"LDAP_URL": "ldap://127.0.0.1:9", "LDAP_USER_SEARCH_BASE": "dc=example"},
+        ],
+        ids=["by browser only", "by a directory"],
+    )
+    def test_is_off_where_logins_with_a_stored_password_are(
+        self, make_application: Callable[..., Client], device: Authenticator, environ: dict[str, str]
     ) -> None:
-        refused = login(make_application(ALLOW_EMAIL_LOGIN="false"), device)
+        refused = login(make_application(**environ), device)
         assert (refused.status_code, refused.json()["code"]) == (403, "login_disabled")
 
 
