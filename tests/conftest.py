@@ -86,7 +86,9 @@ def in_memory() -> Path | None:
 def prepared_database(mongo_uri: str) -> Iterator[PreparedDatabase]:
     """A database with indexes: whoever uses it takes it through a fixture that clears it after each test."""
     with named_database(mongo_uri, "echo_prepared") as uri:
-        yield PreparedDatabase(uri)
+        prepared = PreparedDatabase(uri)
+        yield prepared
+        prepared.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Another e-mail address for one's own account."""
 
 from echo.accounts import letters
-from echo.accounts.passwords import verify_password
+from echo.accounts.passwords import mark_of_password, verify_password
 from echo.accounts.service import normalize_email
 from echo.accounts.two_factor import Proof, TwoFactorService
 from echo.accounts.writing import has_password
@@ -43,4 +43,6 @@ class AddressChange:
         if domains and address.rpartition("@")[2] not in domains:
             raise Forbidden("Addresses of that domain cannot be used here.", code="domain_not_allowed")
         self._two_factor.demand(caller.id, proof)
-        self._post.put(letters.CHANGE, address, owner=caller.id, once=True)
+        # Who took the account over with the password shall not keep it by a link, once there is another password.
+        mark = mark_of_password(user.get("password"))
+        self._post.put(letters.CHANGE, address, owner=caller.id, once=True, mark=mark)

@@ -43,20 +43,24 @@ class Links:
         token = self._issue(owner, EMAIL_VERIFICATION, email, timedelta(minutes=MINUTES))
         return f"{self._client}/verify?{urlencode({'token': token, 'email': email})}"
 
-    def change(self, owner: str, email: str) -> str:
-        """A link that makes an address the owner's, in place of the one before; to the page that verifies."""
-        token = self._issue(owner, EMAIL_CHANGE, email, timedelta(minutes=MINUTES))
+    def change(self, owner: str, email: str, mark: str | None) -> str:
+        """A link that makes an address the owner's, in place of the one before; to the page that verifies.
+
+        It is good as long as the owner's password has this mark.
+        """
+        token = self._issue(owner, EMAIL_CHANGE, email, timedelta(minutes=MINUTES), mark)
         return f"{self._client}/verify?{urlencode({'token': owner + token, 'email': email})}"
 
-    def redeem_change(self, email: str, token: str) -> str | None:
-        """Whose address this becomes, and all other links of that account are void; None for any other token."""
+    def redeem_change(self, email: str, token: str) -> Document | None:
+        """The stored token that makes this address the one of its `userId`, used up; None for any other."""
         found = CHANGE_TOKEN.fullmatch(token)
         owner, secret = (found[1], found[2]) if found else (NOBODY, "")
-        if self._redeem(owner, EMAIL_CHANGE, secret, email) is None:
-            return None
+        return self._redeem(owner, EMAIL_CHANGE, secret, email)
+
+    def void(self, owner: str) -> None:
+        """Take all links that were sent to the address before."""
         for kind in (PASSWORD_RESET, EMAIL_VERIFICATION):
             self._tokens.drop(owner, kind)
-        return owner
 
     def redeem_reset(self, owner: str, token: str) -> Document | None:
         """The stored token that this is, used up; None for any other. Takes as long for one as for the other."""
@@ -68,7 +72,9 @@ class Links:
         stored = self._redeem(owner, EMAIL_VERIFICATION, token, (user or {}).get("email"))
         return stored is not None
 
-    def _issue(self, owner: str, kind: str, email: str | None, length: timedelta) -> str:
+    def _issue(
+        self, owner: str, kind: str, email: str | None, length: timedelta, mark: str | None = None
+    ) -> str:
         token = secrets.token_hex(TOKEN_BYTES)
         self._tokens.issue(
             owner,
@@ -76,6 +82,7 @@ class Links:
             token_hash=hash_password(token),
             expires_at=datetime.now(UTC).replace(microsecond=0) + length,
             email=email,
+            mark=mark,
         )
         return token
 

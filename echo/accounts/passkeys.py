@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from echo.accounts.letters import PASSKEY_ADDED
-from echo.accounts.writing import Notices
+from echo.accounts.writing import Notices, has_password
 from echo.errors import Conflict, Unauthorized, Unprocessable
 from echo.handling.caller import Caller
 from storage.accounts.passkeys import ChallengeRepository, NewPasskey, PasskeyRepository
@@ -67,12 +67,20 @@ class Passkeys:
         self._passkeys.delete(caller.id, passkey_id)
 
     def begin_registration(self, caller: Caller) -> Challenge:
-        """What a browser needs to make a passkey for the caller; devices that have one make no second."""
+        """What a browser needs to make a passkey for the caller; devices that have one make no second.
+
+        Raises `Conflict` (`no_password`) for the account of another service: that one says who may still come in.
+        """
         # Imported where it is used: it takes longer to load than most requests take.
         import webauthn  # noqa: PLC0415
         from webauthn.helpers import structs  # noqa: PLC0415
 
         user = self._users.get(caller.id)
+        if not has_password(user):
+            raise Conflict(
+                "This account logs in through another service, which has no passkeys here.",
+                code="no_password",
+            )
         made = webauthn.generate_registration_options(
             rp_id=self._host,
             rp_name=self._title,
@@ -168,7 +176,8 @@ class Passkeys:
             ):
                 raise
             raise _wrong() from error
-        if not self._passkeys.note_use(passkey, proved.new_sign_count):
+        # Not the account of another service by now, which alone says who may still come in.
+        if not has_password(user) or not self._passkeys.note_use(passkey, proved.new_sign_count):
             raise _wrong()
         return user
 

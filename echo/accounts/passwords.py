@@ -1,5 +1,6 @@
 """Passwords: bcrypt hashes as LibreChat makes them, and a block list of common ones."""
 
+import hashlib
 from functools import cache
 
 import bcrypt
@@ -31,6 +32,11 @@ def verify_password(password: str, hashed: str | None) -> bool:
         # What is stored is no bcrypt hash.
         bcrypt.checkpw(candidate, _dummy_hash())
         return False
+
+
+def mark_of_password(hashed: str | None) -> str:
+    """What tells whether an account still has the password it had, and nothing of that."""
+    return hashlib.sha256((hashed or "").encode()).hexdigest()
 
 
 def check_new_password(password: str, *, minimum: int) -> None:

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 from echo.accounts import letters
 from echo.accounts.links import Links
-from echo.accounts.passwords import check_new_password, hash_password
-from echo.accounts.writing import Notices
+from echo.accounts.passwords import check_new_password, hash_password, mark_of_password
+from echo.accounts.writing import Notices, has_password
 from echo.errors import Forbidden, InvalidRequest
 from echo.handling.caller import ClientInfo
 from echo.mail import Post
@@ -117,11 +117,17 @@ class Recovery:
             self._stores.users.set_verified(str(user["_id"]))
 
     def _change(self, email: str, token: str) -> None:
-        owner = self._links.redeem_change(email, token)
-        if owner is None:
+        stored = self._links.redeem_change(email, token)
+        if stored is None:
             raise _invalid()
+        owner = str(stored["userId"])
         try:
-            before = self._stores.users.get(owner).get("email")
+            user = self._stores.users.get(owner)
+            before = user.get("email")
+            if not has_password(user) or stored.get("mark") != mark_of_password(user.get("password")):
+                # It was asked for with another password than the account has now.
+                raise _invalid()
+            self._links.void(owner)
             self._stores.users.set_email(owner, email)
         except (Conflict, NotFound) as error:
             raise _invalid() from error

@@ -191,8 +191,16 @@ class AuthService:
         return self._begin(user, client)
 
     def login_proven(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:
-        """A new session of a user who has proved everything otherwise, as by a passkey. Raises `Forbidden`."""
+        """A new session of a user who has proved everything otherwise, as by a passkey.
+
+        It stands for the password, so it opens nothing where no password would: raises as `login`.
+        """
+        if not self._settings.allow_email_login or self._credentials.vouches:
+            raise Forbidden(
+                "Login without another service is switched off on this server.", code="login_disabled"
+            )
         self.refuse_banned_address(client)
+        self._refuse_unverified(user)
         return self._begin(user, client)
 
     def _begin(self, user: dict[str, Any], client: ClientInfo) -> SignedIn:

@@ -30,7 +30,7 @@ class AccountWriter:
             return letters.NOTICES[mail.kind](self._title)
         user = self._users.find_by_email(mail.to)
         if mail.kind == letters.CHANGE and mail.owner and user is None:
-            return letters.change(self._title, self._links.change(mail.owner, mail.to), MINUTES)
+            return letters.change(self._title, self._links.change(mail.owner, mail.to, mail.mark), MINUTES)
         if user is None:
             return None
         if mail.kind == letters.RESET and has_password(user):

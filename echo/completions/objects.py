@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from echo.completions.answers import Answer
-from echo.errors import ApiError, openai_error
+from echo.error_bodies import openai_error
+from echo.errors import ApiError
 from echo.providers.chat import Usage
 
 Json = dict[str, Any]

@@ -215,6 +215,7 @@ class _OperationCompiler:
         self._document = document
         self._name = name
         self._schemas = SchemaCompiler(document)
+        self._named: dict[str, Response] = {}
 
     def operations(self) -> list[Operation]:
         return [
@@ -238,8 +239,7 @@ class _OperationCompiler:
             ),
             body=self._body(raw),
             responses={
-                int(status): self._response(self._schemas.resolve(response))
-                for status, response in raw["responses"].items()
+                int(status): self._response(response) for status, response in raw["responses"].items()
             },
             secured=bool(security) and {} not in security,
             pool=raw.get("x-echo-pool") or ("read" if method == "get" else "write"),
@@ -263,6 +263,14 @@ class _OperationCompiler:
         )
 
     def _response(self, raw: Mapping[str, Any]) -> Response:
+        # Most are refusals, which every operation names from the same few components.
+        if (name := raw.get("$ref")) is None:
+            return self._read_response(raw)
+        if name not in self._named:
+            self._named[name] = self._read_response(self._schemas.resolve(raw))
+        return self._named[name]
+
+    def _read_response(self, raw: Mapping[str, Any]) -> Response:
         media_types = {
             name: self._schemas.compile(media["schema"]) if "schema" in media else None
             for name, media in raw.get("content", {}).items()

@@ -13,13 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from echo.contract.document import Operation
 from echo.contract.responses import CheckedSend, send_rendered
 from echo.contract.routes import Contracts
-from echo.errors import (
-    ApiError,
-    BadRequest,
-    MethodNotAllowed,
-    NotFound,
-    render,
-)
+from echo.error_bodies import render
+from echo.errors import ApiError, BadRequest, MethodNotAllowed, NotFound
 from echo.handling.failures import to_api_error
 from echo.handling.scope import OPERATION, REQUEST_ID
 

@@ -5,7 +5,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from echo.errors import BadRequest, render
+from echo.error_bodies import render
+from echo.errors import BadRequest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "Content-Disposition")

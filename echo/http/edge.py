@@ -13,7 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.responses import send_rendered
-from echo.errors import InternalError, render, speaks_anthropic
+from echo.error_bodies import render, speaks_anthropic
+from echo.errors import InternalError
 from echo.handling.scope import CLIENT, IS_HEAD, OPERATION, REQUEST_ID
 from echo.http.client import read_client
 from echo.observation.meter import RequestMeter

@@ -50,7 +50,9 @@ class Post:
         """Whether mail is sent at all."""
         return self._sender is not None
 
-    def put(self, kind: str, to: str, *, owner: str | None = None, once: bool = False) -> None:
+    def put(
+        self, kind: str, to: str, *, owner: str | None = None, once: bool = False, mark: str | None = None
+    ) -> None:
         """Have a mail written and sent soon; returns when it is stored. With `once` no second one waits beside it.
 
         Raises `ServiceUnavailable` while too many wait.
@@ -58,7 +60,7 @@ class Post:
         if not self.works:
             return
         try:
-            self._mails.put(kind, to, owner=owner, once=once)
+            self._mails.put(kind, to, owner=owner, once=once, mark=mark)
         except TooMany as error:
             raise ServiceUnavailable(
                 "The server has too many mails to send.", code="mail_queue_full", retry_after=BUSY_SECONDS

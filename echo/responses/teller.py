@@ -7,7 +7,8 @@ import orjson
 
 from echo.completions.answers import Answer
 from echo.completions.objects import SILENT
-from echo.errors import ApiError, openai_error
+from echo.error_bodies import openai_error
+from echo.errors import ApiError
 from echo.providers.chat import ChatRequest, Event, Finished, Usage
 from echo.responses.asking import Asked, ResponseObject, failure, usage_object
 from echo.responses.items import Json

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from echo.errors import ApiError, render
+from echo.error_bodies import render
+from echo.errors import ApiError
 from echo.http.edge import SECURITY_HEADERS
 
 log = structlog.get_logger("echo.access")

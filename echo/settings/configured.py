@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
-from echo.settings.federation import read_sign_in
+from echo.settings.federation import read_sign_in, sign_in_notices
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
@@ -125,6 +125,7 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         yield f"MONGO_URI has options that Echo's driver does not know, and ignores: {', '.join(ignored)}."
     if settings.credits.enabled and settings.credits.start is None:
         yield "CHECK_BALANCE is set without START_BALANCE: who has no balance yet cannot chat."
+    yield from sign_in_notices(reader)
     yield from directory_notices(settings.ldap)
     azure = next((each for each in settings.providers if each.type == "azure"), None)
     if azure and azure.api_key and not azure.deployments:

@@ -1,6 +1,7 @@
 """Coming in by others: LibreChat's `ALLOW_SOCIAL_...`, `OPENID_...` and `<SERVICE>_CLIENT_ID` variables."""
 
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,6 +56,28 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> Sign
             "ALLOW_SOCIAL_LOGIN with a provider needs the extra `sso`: pip install 'echo-api[sso]'."
         )
     return settings
+
+
+def sign_in_notices(reader: Reader) -> Iterator[str]:
+    """What is set of a way in, and does not open it: its button is missing, and nothing else would say why."""
+    public = reader.flag("OPENID_USE_PKCE", False)
+    by_browser = [
+        ("OPENID_ISSUER", "OPENID_CLIENT_ID", *(() if public else ("OPENID_CLIENT_SECRET",))),
+        ("SAML_ENTRY_POINT", "SAML_ISSUER", "SAML_CERT"),
+        ("APPLE_CLIENT_ID", "APPLE_TEAM_ID", "APPLE_KEY_ID", "APPLE_PRIVATE_KEY_PATH"),
+        *(
+            (f"{each.upper()}_CLIENT_ID", f"{each.upper()}_CLIENT_SECRET")
+            for each in SOCIAL
+            if each != "apple"
+        ),
+    ]
+    for names in (("LDAP_URL", "LDAP_USER_SEARCH_BASE"), *by_browser):
+        there = [name for name in names if reader.value(name)]
+        if there and len(there) < len(names):
+            missing = ", ".join(name for name in names if name not in there)
+            yield f"{there[0]} is set without {missing}: nobody can log in by it."
+        elif there and names in by_browser and not reader.flag("ALLOW_SOCIAL_LOGIN", False):
+            yield f"{there[0]} is set, but ALLOW_SOCIAL_LOGIN is not true: nobody can log in by it."
 
 
 def _openid(reader: Reader, domain_server: str) -> OpenIdSettings | None:

@@ -13,7 +13,8 @@ from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import is_resource_modified, parse_accept_header
 
 from echo.contract.responses import send_rendered
-from echo.errors import NotFound, render
+from echo.error_bodies import render
+from echo.errors import NotFound
 from echo.handling.conditions import etag, is_range
 from echo.handling.scope import IS_HEAD, REQUEST_ID
 from echo.webclient.files import ASK_FIRST, ClientFile, find_files, is_file_name, regular

@@ -24,13 +24,24 @@ class LinkTokenRepository(Repository):
     collection_name: ClassVar[str] = "tokens"
 
     def issue(
-        self, owner: str, kind: str, *, token_hash: str, expires_at: datetime, email: str | None = None
+        self,
+        owner: str,
+        kind: str,
+        *,
+        token_hash: str,
+        expires_at: datetime,
+        email: str | None = None,
+        mark: str | None = None,
     ) -> None:
-        """Store a token in place of the owner's others of its kind; `email` is the address that it proves."""
+        """Store a token in place of the owner's others of its kind; `email` is the address that it proves.
+
+        `mark` is of the password with which it was asked for, where it is good with that one only.
+        """
         token: Document = {
             "_id": ObjectId(),
             "userId": owner_id(owner),
             **({"email": email} if email else {}),
+            **({"mark": mark} if mark else {}),
             "type": kind,
             "token": token_hash,
             "createdAt": now(),

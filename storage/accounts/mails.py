@@ -28,13 +28,17 @@ LEASE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail of the outbox: its kind, to whom, for which user where that matters, and how often it was tried."""
+    """One mail of the outbox: its kind, to whom, for which user where that matters, and how often it was tried.
+
+    `mark` is of the password that the user had when it was asked for, where the mail depends on that.
+    """
 
     id: Any
     kind: str
     to: str
     owner: str | None
     attempts: int
+    mark: str | None = None
 
 
 class MailRepository(Repository):
@@ -47,17 +51,21 @@ class MailRepository(Repository):
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
     )
 
-    def put(self, kind: str, to: str, *, owner: str | None = None, once: bool = False) -> None:
-        """Add a mail. With `once` there is only one of its kind to an address, for an owner, at a time.
+    def put(
+        self, kind: str, to: str, *, owner: str | None = None, once: bool = False, mark: str | None = None
+    ) -> None:
+        """Add a mail. With `once` there is only one of its kind to an address, for an owner and mark, at a time.
 
         Raises `TooMany` while too many wait.
         """
         moment = now()
-        key: Any = hashlib.sha256(f"{kind}\n{to}\n{owner}".encode()).hexdigest() if once else ObjectId()
+        same = "\n".join([kind, to, str(owner), *([mark] if mark else [])])
+        key: Any = hashlib.sha256(same.encode()).hexdigest() if once else ObjectId()
         mail: Document = {
             "kind": kind,
             "to": to,
             "owner": owner,
+            "mark": mark,
             "attempts": 0,
             "due": moment,
             "createdAt": moment,
@@ -80,7 +88,8 @@ class MailRepository(Repository):
             )
         if taken is None:
             return None
-        return Mail(taken["_id"], taken["kind"], taken["to"], taken.get("owner"), taken["attempts"])
+        owner, mark = taken.get("owner"), taken.get("mark")
+        return Mail(taken["_id"], taken["kind"], taken["to"], owner, taken["attempts"], mark)
 
     def done(self, mail: Mail) -> None:
         """Remove one that was sent, or that shall not be."""

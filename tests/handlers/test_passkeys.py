@@ -172,6 +172,30 @@ class TestALogin:
         refused = login(api, device)
         assert (refused.status_code, refused.json()["code"]) == (403, "account_banned")
 
+    def test_of_an_account_of_another_service_is_refused(
+        self, api: Client, ada: UserClient, device: Authenticator, stored: Stored
+    ) -> None:
+        """Whoever the organisation has shown out would come in by it for ever."""
+        stored.users.update_one(
+            {"_id": ObjectId(ada.id)}, {"$set": {"provider": "openid", "openidId": ada.id}}
+        )
+        assert login(api, device).json()["code"] == "wrong_passkey"
+        refused = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD})
+        assert (refused.status_code, refused.json()["code"]) == (409, "no_password")
+
+    def test_of_an_address_that_is_not_verified_is_refused(
+        self, api: Client, ada: UserClient, device: Authenticator, stored: Stored
+    ) -> None:
+        stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"emailVerified": False}})
+        refused = login(api, device)
+        assert (refused.status_code, refused.json()["code"]) == (422, "email_unverified")
+
+    def test_is_off_where_logins_with_a_password_are(
+        self, make_application: Callable[..., Client], device: Authenticator
+    ) -> None:
+        refused = login(make_application(ALLOW_EMAIL_LOGIN="false"), device)
+        assert (refused.status_code, refused.json()["code"]) == (403, "login_disabled")
+
 
 class TestChanges:
     def test_of_the_name(self, ada: UserClient, bob: UserClient, device: Authenticator) -> None:

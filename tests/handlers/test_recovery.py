@@ -322,6 +322,18 @@ class TestAnotherAddress:
         assert stored.users.count_documents({"_id": ObjectId(ada.id), "email": ada.email}) == 1
         assert not inbox.to(ada.email)
 
+    def test_is_not_given_after_another_password(
+        self, client: Client, inbox: Inbox, ada: UserClient, stored: Stored
+    ) -> None:
+        """Who knew the old password, and asked for it, is to be outside."""
+        new = new_address()
+        self.ask(client, new)
+        fields = inbox.wait_for(new).fields
+        body = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
+        assert client.post("/api/user/password", json=body).status_code == 200
+        assert answer(client.post("/api/user/verify", json=fields)) == (400, "invalid_link")
+        assert stored.users.count_documents({"_id": ObjectId(ada.id), "email": ada.email}) == 1
+
     def test_needs_the_password_and_the_second_factor(
         self, client: Client, ada: UserClient, stored: Stored, api: Client
     ) -> None:

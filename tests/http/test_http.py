@@ -232,7 +232,7 @@ class TestFaults:
     def test_an_answer_that_breaks_the_contract_is_a_500_and_logged_in_full(
         self, ada: UserClient, services: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(type(services.providers.catalog), "models", lambda _: {"openAI": "canary"})
+        monkeypatch.setattr(type(services.providers.catalog), "models", lambda *_: {"openAI": "canary"})
         with structlog.testing.capture_logs() as logged:
             response = ada.get("/api/models")
         assert response.status_code == 500

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import ClassVar
@@ -27,27 +28,45 @@ from tests.support.server import PASSWORD, RunningServer, children_of, start_ser
 from tests.support.threads import started_pool, together
 from tests.support.waiting import PATIENCE, eventually, within
 
-StartServer = Callable[..., RunningServer]
+
+@dataclass
+class Lasting:
+    """One data directory, and the server on it: a test that ends its server leaves the next one to start another."""
+
+    directory: Path
+    environ: dict[str, str]
+    server: RunningServer | None = None
+
+    def running(self, *, workers: int = 1, port: int = 0) -> RunningServer:
+        """The server that runs with so many workers, or a new one."""
+        if self.server is None or len(self.server.workers()) != workers:
+            self.end()
+            self.server = start_server(self.directory, workers=workers, port=port, environ=self.environ)
+        return self.server
+
+    def end(self) -> None:
+        if self.server is not None:
+            self.server.kill()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[StartServer]:
-    servers: list[RunningServer] = []
-
-    def make(**options: object) -> RunningServer:
-        server = start_server(tmp_path, **options)  # type: ignore[arg-type]
-        servers.append(server)
-        return server
-
-    yield make
-    for server in servers:
-        server.kill()
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    """For the tests that stop and kill: a start takes six seconds of the processor, so they have few."""
+    directory = tmp_path_factory.mktemp("lasting")
+    found = Lasting(directory, {"METRICS_SECRET": "s" * 40, "TMPDIR": str(directory)})
+    yield found
+    found.end()
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One server with two workers, for all tests that leave it as it is."""
-    server = start_server(tmp_path_factory.mktemp("shared"), workers=2)
+    """One server with two workers, for all tests that leave it as it is; the last one stops it."""
+    directory = tmp_path_factory.mktemp("shared")
+    (directory / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
+    (directory / ".env").write_text(
+        "MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\nECHO_RATE_LIMIT=on\n"
+    )
+    server = start_server(directory, workers=2)
     yield server
     server.kill()
 
@@ -60,11 +79,12 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def run_serve(directory: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run_serve(
+    directory: Path, environ: dict[str, str], data_dir: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `echo-api serve` where it will not start, with this environment only."""
-    directory.mkdir(exist_ok=True)
     return subprocess.run(
-        [sys.executable, "-m", "echo", "serve", "--data-dir", str(directory)],
+        [sys.executable, "-m", "echo", "serve", "--data-dir", str(data_dir or directory)],
         env={"PATH": os.environ["PATH"], **environ},
         cwd=directory,
         capture_output=True,
@@ -83,9 +103,9 @@ def exchange(url: str, request: str) -> bytes:
 
 
 class TestOnTheWire:
-    def test_http10_gets_no_chunks_and_a_head_no_body(self, start: StartServer) -> None:
-        server = start()
-        token = server.sign_up("ada")
+    def test_http10_gets_no_chunks_and_a_head_no_body(self, shared: RunningServer) -> None:
+        server = shared
+        token = server.sign_up("wim")
         bearer = f"Host: echo\r\nAuthorization: Bearer {token}\r\n"
 
         export = exchange(server.url, f"GET /api/convos/export HTTP/1.0\r\n{bearer}\r\n")
@@ -106,7 +126,6 @@ class TestOnTheWire:
         assert first.startswith(b"HTTP/1.1 200 ")
         assert second.startswith(b"HTTP/1.1 200 ")
         assert rest == b"OK"
-        assert server.stop(signal.SIGTERM) == 0
         assert "Exception" not in server.log.read_text()
 
 
@@ -121,15 +140,6 @@ class TestStart:
     def test_names_the_address_that_the_system_chose(self, shared: RunningServer) -> None:
         document = requests.get(f"{shared.url}/openapi.json", timeout=PATIENCE).json()
         assert document["servers"][0]["url"] == shared.url.replace("127.0.0.1", "localhost")
-
-    def test_keeps_its_keys_private_and_over_a_restart(self, start: StartServer, tmp_path: Path) -> None:
-        first = start()
-        token = first.sign_up("ada")
-        secrets_file = next(tmp_path.rglob("secrets.json"))
-        assert secrets_file.stat().st_mode & 0o077 == 0
-        assert first.stop(signal.SIGTERM) == 0
-        second = start()
-        assert second.get("/api/user", token).json()["email"] == "ada@example.com"
 
     @pytest.mark.parametrize(
         ("environ", "named"),
@@ -157,29 +167,15 @@ class TestStart:
             "librechat.yaml, line 3: interface must hold keys with values.",
         ]
 
-    def test_what_has_no_effect_is_told_once_whatever_the_number_of_workers(
-        self, start: StartServer, tmp_path: Path
-    ) -> None:
-        (tmp_path / "librechat.yaml").write_text("version: 1.3.5\ncache: true\nregistraton: {}\n")
-        (tmp_path / ".env").write_text(
-            "MEILI_HOST=http://meili:7700\nAPP_TITLE=From the file\nECHO_RATE_LIMIT=on\n"
-        )
-        server = start(workers=2)
-        assert (
-            requests.get(f"{server.url}/api/config", timeout=PATIENCE).json()["appTitle"] == "From the file"
-        )
-        assert server.stop(signal.SIGTERM) == 0
-        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-        assert [line["notice"] for line in lines if "notice" in line] == [
-            "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
-            "librechat.yaml: without effect in Echo: cache.",
-            "ECHO_RATE_LIMIT is set, and is no setting of Echo's; did you mean ECHO_RATE_LIMITS?",
-            "Set, and without effect in Echo: MEILI_HOST.",
-        ]
+    def test_reads_the_files_of_its_directory(self, shared: RunningServer) -> None:
+        config = requests.get(f"{shared.url}/api/config", timeout=PATIENCE).json()
+        assert config["appTitle"] == "From the file"
 
     def test_a_taken_port_is_named_in_one_sentence(self, shared: RunningServer, tmp_path: Path) -> None:
         port = shared.url.rpartition(":")[2]
-        run = run_serve(tmp_path / "second", {"ECHO_LOG_LEVEL": "error", "PORT": port})
+        # Its data directory as well, whose database it joins: what must be free is the port.
+        data_dir = shared.log.parent / "data"
+        run = run_serve(tmp_path, {"ECHO_LOG_LEVEL": "error", "PORT": port}, data_dir)
         assert run.returncode == 69
         assert run.stderr == f"echo-api: Port {port} on 127.0.0.1 cannot be used: Address already in use.\n"
 
@@ -194,42 +190,24 @@ class TestStart:
         assert "Traceback" not in run.stderr
 
 
-class TestStop:
-    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-    def test_finishes_requests_under_way(self, start: StartServer, how: signal.Signals) -> None:
-        server = start()
-        token = server.sign_up("ada")
-        address, body = (
-            server.url.removeprefix("http://"),
-            b'{"text": "begun and finished", "sender": "user"}',
-        )
-        with closing(HTTPConnection(address, timeout=PATIENCE)) as connection:
-            connection.putrequest("POST", "/api/messages/slow-one")
-            connection.putheader("Authorization", f"Bearer {token}")
-            connection.putheader("Content-Type", "application/json")
-            connection.putheader("Content-Length", str(len(body)))
-            connection.putheader("Expect", "100-continue")
-            connection.endheaders(body[:15])
-            # It says so when it begins to read the body.
-            assert connection.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            server.process.send_signal(how)
-            assert eventually(lambda: not server.healthy())
-            connection.send(body[15:])
-            assert connection.getresponse().status in (200, 201)
-        assert server.process.wait(PATIENCE) == 0
-
-    def test_leaves_no_process_behind_and_no_traceback(self, start: StartServer) -> None:
-        server = start(workers=2)
-        processes = children_of(server.process.pid)
-        assert len(processes) >= 3
-        assert server.stop(signal.SIGTERM) == 0
-        assert eventually(lambda: not any(alive(pid) for pid in processes))
-        assert "Traceback" not in server.log.read_text()
-
-
 class TestKill:
-    def test_of_echo_under_load_loses_no_acknowledged_write(self, start: StartServer) -> None:
-        server = start(workers=2)
+    def test_of_a_worker_is_noticed(self, lasting: Lasting) -> None:
+        server = lasting.running(workers=2)
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        assert eventually(lambda: len(server.workers()) == 2 and before[0] not in server.workers())
+        assert eventually(server.healthy)
+
+    def test_of_the_database_is_noticed(self, lasting: Lasting) -> None:
+        server = lasting.running(workers=2)
+        token = server.sign_up("dan")
+        [database] = server.databases()
+        os.kill(database, signal.SIGKILL)
+        assert eventually(lambda: server.databases() not in ([], [database]))
+        assert eventually(lambda: server.get("/api/convos", token).ok)
+
+    def test_of_echo_under_load_loses_no_acknowledged_write(self, lasting: Lasting) -> None:
+        server = lasting.running(workers=2)
         token = server.sign_up("ada")
         acknowledged: list[str] = []
         stop = threading.Event()
@@ -257,25 +235,10 @@ class TestKill:
             stop.set()
         server.process.wait()
         assert eventually(lambda: not any(alive(pid) for pid in orphans)), "a worker or the database lives on"
-        again = start()
+        again = lasting.running(workers=2)
         stored = again.all_texts(token)
         assert len(acknowledged) > 60
         assert set(acknowledged) <= stored
-
-    def test_of_a_worker_is_noticed(self, start: StartServer) -> None:
-        server = start(workers=1)
-        before = server.workers()
-        os.kill(before[0], signal.SIGKILL)
-        assert eventually(lambda: bool(set(server.workers()) - set(before)))
-        assert eventually(server.healthy)
-
-    def test_of_the_database_is_noticed(self, start: StartServer) -> None:
-        server = start(workers=1)
-        token = server.sign_up("ada")
-        [database] = server.databases()
-        os.kill(database, signal.SIGKILL)
-        assert eventually(lambda: server.databases() not in ([], [database]))
-        assert eventually(lambda: server.get("/api/convos", token).ok)
 
 
 def tree_of(pid: int) -> set[int]:
@@ -286,24 +249,23 @@ def tree_of(pid: int) -> set[int]:
 class TestKillOfOneProcess:
     """`kill -9` of each process of the tree, alone: nothing is left that holds the port or the data."""
 
-    def test_of_the_master_ends_all_others_and_frees_the_port(
-        self, start: StartServer, tmp_path: Path
-    ) -> None:
-        server = start(workers=2, environ={"METRICS_SECRET": "s" * 40, "TMPDIR": str(tmp_path)})
-        token = server.sign_up("ada")
+    def test_of_the_master_ends_all_others_and_frees_the_port(self, lasting: Lasting) -> None:
+        server = lasting.running(workers=2)
+        token = server.sign_up("eve")
         tree = tree_of(server.process.pid)
         assert len(tree) >= 5, "master, two workers, the database, multiprocessing's tracker"
-        assert list(tmp_path.glob("echo-metrics-*"))
+        # Where all were killed at once before, theirs is still there.
+        counts = max(lasting.directory.glob("echo-metrics-*"), key=lambda found: found.stat().st_ctime)
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
         assert eventually(lambda: not any(alive(pid) for pid in tree))
-        assert not list(tmp_path.glob("echo-metrics-*"))
-        again = start(port=int(server.url.rpartition(":")[2]))
+        assert not counts.exists()
+        again = lasting.running(port=int(server.url.rpartition(":")[2]))
         assert again.url == server.url
-        assert again.get("/api/user", token).json()["email"] == "ada@example.com"
+        assert again.get("/api/user", token).json()["email"] == "eve@example.com"
 
-    def test_of_the_master_lets_a_request_under_way_end(self, start: StartServer) -> None:
-        server = start()
+    def test_of_the_master_lets_a_request_under_way_end(self, lasting: Lasting) -> None:
+        server = lasting.running()
         address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
         worker = server.workers()[0]
         with socket.create_connection(address, timeout=PATIENCE) as client:
@@ -318,8 +280,8 @@ class TestKillOfOneProcess:
             assert client.recv(12) == b"HTTP/1.1 400"
         assert eventually(lambda: not alive(worker))
 
-    def test_of_the_tracker_harms_nobody(self, start: StartServer) -> None:
-        server = start()
+    def test_of_the_tracker_harms_nobody(self, lasting: Lasting) -> None:
+        server = lasting.running()
         known = {*server.workers(), *server.databases()}
         [tracker] = children_of(server.process.pid) - known
         os.kill(tracker, signal.SIGKILL)
@@ -387,15 +349,60 @@ class TestTwoProcesses:
 
 
 class TestHangup:
-    def test_replaces_the_workers_and_serves_on(self, start: StartServer) -> None:
-        server = start(workers=2)
-        before = set(server.workers())
-        server.process.send_signal(signal.SIGHUP)
-        replaced = eventually(lambda: len(server.workers()) == 2 and not before & set(server.workers()))
-        assert replaced, server.log.read_text()
+    def test_replaces_the_workers_and_serves_on(self, shared: RunningServer) -> None:
+        before = set(shared.workers())
+        shared.process.send_signal(signal.SIGHUP)
+        replaced = eventually(lambda: len(shared.workers()) == 2 and not before & set(shared.workers()))
+        assert replaced, shared.log.read_text()
         # One that is busy is waited for; that nobody listens is an error.
-        assert requests.get(f"{server.url}/health", timeout=PATIENCE).ok
-        assert server.stop(signal.SIGTERM) == 0
+        assert requests.get(f"{shared.url}/health", timeout=PATIENCE).ok
+
+
+class TestStop:
+    def test_finishes_requests_under_way_and_a_restart_keeps_the_keys(self, lasting: Lasting) -> None:
+        token = lasting.running().sign_up("kay")
+        secrets_file = next(lasting.directory.rglob("secrets.json"))
+        assert secrets_file.stat().st_mode & 0o077 == 0
+        self._stops(lasting.running(), signal.SIGTERM, token)
+        second = lasting.running()
+        assert second.get("/api/user", token).json()["email"] == "kay@example.com"
+        self._stops(second, signal.SIGINT, token)
+
+    @staticmethod
+    def _stops(server: RunningServer, how: signal.Signals, token: str) -> None:
+        address, body = (
+            server.url.removeprefix("http://"),
+            b'{"text": "begun and finished", "sender": "user"}',
+        )
+        with closing(HTTPConnection(address, timeout=PATIENCE)) as connection:
+            connection.putrequest("POST", "/api/messages/slow-one")
+            connection.putheader("Authorization", f"Bearer {token}")
+            connection.putheader("Content-Type", "application/json")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.putheader("Expect", "100-continue")
+            connection.endheaders(body[:15])
+            # It says so when it begins to read the body.
+            assert connection.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            server.process.send_signal(how)
+            assert eventually(lambda: not server.healthy())
+            connection.send(body[15:])
+            assert connection.getresponse().status in (200, 201)
+        assert server.process.wait(PATIENCE) == 0
+
+    def test_leaves_no_process_behind_and_no_traceback(self, shared: RunningServer) -> None:
+        processes = children_of(shared.process.pid)
+        assert len(processes) >= 3
+        assert shared.stop(signal.SIGTERM) == 0
+        assert eventually(lambda: not any(alive(pid) for pid in processes))
+        assert "Traceback" not in shared.log.read_text()
+        # Once, whatever the number of workers, and of those that took their places.
+        lines = [json.loads(line) for line in shared.log.read_text().splitlines()]
+        assert [line["notice"] for line in lines if "notice" in line] == [
+            "librechat.yaml, line 3: registraton is not a key that is known here; did you mean registration?",
+            "librechat.yaml: without effect in Echo: cache.",
+            "ECHO_RATE_LIMIT is set, and is no setting of Echo's; did you mean ECHO_RATE_LIMITS?",
+            "Set, and without effect in Echo: MEILI_HOST.",
+        ]
 
 
 class SlowServer:

@@ -108,3 +108,24 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"echo-api\[sso\]"):
         read(**OPENID)
     assert not read(**ON).any
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({**OPENID, "OPENID_CLIENT_ID": ""}, ("OPENID_ISSUER is set without OPENID_CLIENT_ID: ",)),
+        ({**OPENID, "OPENID_CLIENT_SECRET": ""}, ("OPENID_ISSUER is set without OPENID_CLIENT_SECRET: ",)),
+        ({**OPENID, "OPENID_CLIENT_SECRET": "", "OPENID_USE_PKCE": "true"}, ()),
+        (
+            {**OPENID, "ALLOW_SOCIAL_LOGIN": ""},
+            ("OPENID_ISSUER is set, but ALLOW_SOCIAL_LOGIN is not true: ",),
+        ),
+        ({**ON, "SAML_ISSUER": "echo"}, ("SAML_ISSUER is set without SAML_ENTRY_POINT, SAML_CERT: ",)),
+        ({"LDAP_URL": "ldap://localhost"}, ("LDAP_URL is set without LDAP_USER_SEARCH_BASE: ",)),
+        ({**ON, "GITHUB_CLIENT_SECRET": "z"}, ("GITHUB_CLIENT_SECRET is set without GITHUB_CLIENT_ID: ",)),
+        (OPENID, ()),
+    ],
+)
+def test_half_a_way_in_is_told_at_the_start(environ: dict[str, str], told: tuple[str, ...]) -> None:
+    notices = load_settings(environ).notices
+    assert notices == tuple(f"{each}nobody can log in by it." for each in told)

@@ -31,23 +31,26 @@ class PreparedDatabase:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._prepare()
-        with MongoClient[dict[str, Any]](uri) as client:
-            self._shapes = shapes(client.get_default_database())
+        # For all tests: to connect costs as much as to clear.
+        self._client = MongoClient[dict[str, Any]](uri)
+        self._shapes = shapes(self._client.get_default_database())
 
     def clear(self) -> None:
         """Take away every document, and whatever else a test has changed."""
-        with MongoClient[dict[str, Any]](self.uri) as client:
-            database = client.get_default_database()
-            found = shapes(database)
-            for name, shape in found.items():
-                if shape != self._shapes.get(name):
-                    database.drop_collection(name)
-                elif database[name].find_one({}, {"_id": True}):
-                    database[name].delete_many({})
-                    # What the planner has learned of one test's documents says nothing about the next one's.
-                    database.command("planCacheClear", name)
+        database = self._client.get_default_database()
+        found = shapes(database)
+        for name, shape in found.items():
+            if shape != self._shapes.get(name):
+                database.drop_collection(name)
+        for name in with_documents(database, sorted(found)):
+            database[name].delete_many({})
+            # What the planner has learned of one test's documents says nothing about the next one's.
+            database.command("planCacheClear", name)
         if any(found.get(name) != shape for name, shape in self._shapes.items()):
             self._prepare()
+
+    def close(self) -> None:
+        self._client.close()
 
     def _prepare(self) -> None:
         database = Database(self.uri)
@@ -56,12 +59,24 @@ class PreparedDatabase:
 
 
 def shapes(database: MongoDatabase[dict[str, Any]]) -> dict[str, Any]:
-    """Of each collection, its options and its indexes."""
-    return {
-        each["name"]: (each["options"], database[each["name"]].index_information())
-        for each in database.list_collections()
-        if not each["name"].startswith("system.")
-    }
+    """Of each collection, its options and its indexes: in one question, which forty cost a tenth of a second."""
+    catalog = database.client.admin.aggregate([{"$listCatalog": {}}, {"$match": {"db": database.name}}])
+    return {each["name"]: shape(each) for each in catalog if not each["name"].startswith("system.")}
+
+
+def shape(entry: dict[str, Any]) -> Any:
+    """What of a collection's entry in the catalog no document changes, and no other making of it."""
+    if entry["type"] != "collection":
+        return entry["type"]
+    options = {name: value for name, value in entry["md"]["options"].items() if name != "uuid"}
+    return options, {each["spec"]["name"]: each["spec"] for each in entry["md"]["indexes"]}
+
+
+def with_documents(database: MongoDatabase[dict[str, Any]], names: list[str]) -> list[str]:
+    """Those of the collections that have any, in one question too."""
+    one = {name: [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names}
+    others = [{"$unionWith": {"coll": name, "pipeline": one[name]}} for name in names[1:]]
+    return [each["name"] for each in database[names[0]].aggregate([*one[names[0]], *others])]
 
 
 def with_database(uri: str, name: str) -> str:

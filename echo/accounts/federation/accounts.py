@@ -63,7 +63,7 @@ class FederatedAccounts:
             if user is None:
                 if existing_only or not policy.registers:
                     raise Refused("registration_closed")
-                user = self._create(identity, policy, address)
+                user = self._create_once(identity, policy, address)
             else:
                 user = self._follow(user, identity, policy, address)
         except Conflict as error:
@@ -93,9 +93,23 @@ class FederatedAccounts:
             raise Refused("account_exists", f"the address's account is {user.get('provider')}'s")
         bound = self._federated.bind(str(user["_id"]), identity.provider, identity.subject, identity.issuer)
         if bound is None:
+            # It has a subject: this one, where a login of the same person has just made it.
+            known = self._federated.find(identity.provider, identity.subject, identity.issuer)
+            if known is not None and known["_id"] == user["_id"]:
+                return known
             raise Refused("account_exists", "the address's account has another subject")
         log.info("account bound to its subject", user=str(user["_id"]), provider=identity.provider)
         return bound
+
+    def _create_once(self, identity: Identity, policy: Policy, address: str | None) -> User:
+        """The new account, or the one that another login of the same person has made meanwhile, as of two tabs."""
+        try:
+            return self._create(identity, policy, address)
+        except Conflict:
+            user = self._known(identity, None)
+            if user is None:
+                raise
+            return self._follow(user, identity, policy, address)
 
     def _create(self, identity: Identity, policy: Policy, address: str | None) -> User:
         if address is None:

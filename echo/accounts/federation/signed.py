@@ -17,6 +17,11 @@ from echo.accounts.federation.identity import Refused
 MAX_TOKEN = 64 * 1024
 # What the header of an access token may call it: RFC 9068, section 2.1, and what came before it.
 ACCESS_TYPES = (None, "JWT", "AT+JWT", "APPLICATION/AT+JWT")
+# What an ID token or a logout token has, and no access token. Both have our client for their audience, and travel in
+# addresses (`id_token_hint`) and to other servers. `nonce` tells nothing: older Keycloaks have it in access tokens.
+OTHERS_CLAIMS = frozenset({"at_hash", "c_hash", "events"})
+# Keycloak says in a claim what a token is.
+OTHERS_KINDS = frozenset({"id", "logout", "refresh", "offline"})
 
 Claims = dict[str, Any]
 
@@ -46,7 +51,10 @@ async def read_id_token(
 async def read_access_token(
     token: str, discovery: Discovery, *, audiences: Sequence[str], leeway: int
 ) -> Claims:
-    """The claims of an access token of this issuer for one of these audiences; raises `Refused`."""
+    """The claims of an access token of this issuer for one of these audiences; raises `Refused`.
+
+    Also for a token of another kind (RFC 8725, section 3.12), as far as it can be told.
+    """
     header, claims = await _signed(token, discovery)
     issuer, now = (await discovery.metadata()).issuer, time.time()
     audience = claims.get("aud")
@@ -59,6 +67,7 @@ async def read_access_token(
         "nbf": "nbf" in claims and not (_time(claims["nbf"]) and claims["nbf"] <= now + leeway),
         "typ": (kind.upper() if isinstance(kind, str) else kind) not in ACCESS_TYPES,
         "sub": not isinstance(claims.get("sub"), str),
+        "kind": bool(OTHERS_CLAIMS & claims.keys()) or str(claims.get("typ")).lower() in OTHERS_KINDS,
     }
     if wrong := [name for name, is_wrong in problems.items() if is_wrong]:
         raise Refused("login_failed", f"the access token: {', '.join(wrong)}")

@@ -6,7 +6,8 @@ from typing import Any
 
 from echo.completions.answers import Answer
 from echo.completions.objects import SILENT
-from echo.errors import ApiError, anthropic_error
+from echo.error_bodies import anthropic_error
+from echo.errors import ApiError
 from echo.programs.anthropic.blocks import Blocks, frame
 from echo.providers.chat import ChatRequest, Event, Usage
 

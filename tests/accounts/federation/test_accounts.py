@@ -1,5 +1,7 @@
 """From an identity to the account, and who gets none."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -94,6 +96,18 @@ def test_an_account_from_before_issuers_were_kept_gets_one(
     user = accounts.admit(identity, ORGANISATION)
     assert (user["_id"], user["openidIssuer"]) == (old["_id"], "https://sso.example.com")
     assert refusal(accounts, replace(identity, issuer="https://other.example.com")) == "account_exists"
+
+
+def test_first_logins_of_one_person_at_once_are_one_account(accounts: FederatedAccounts) -> None:
+    identity, gate = somebody(), threading.Barrier(4)
+
+    def log_in() -> str:
+        gate.wait()
+        return str(accounts.admit(identity, ORGANISATION)["_id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [each.result() for each in [pool.submit(log_in) for _ in range(4)]]
+    assert len(set(found)) == 1
 
 
 @pytest.mark.parametrize("email_verified", [True, False])

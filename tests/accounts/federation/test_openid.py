@@ -429,8 +429,11 @@ class TestExchange:
             ({"exp": 1}, "JWT"),
             ({"exp": None}, "JWT"),
             ({"nbf": 2**40}, "JWT"),
-            ({"sub": str(ObjectId())}, "JWT"),
+            ({"sub": "0" * 24}, "JWT"),
             ({}, "logout+jwt"),
+            ({"at_hash": "x"}, "JWT"),
+            ({"typ": "ID"}, "JWT"),
+            ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, "JWT"),
         ],
         ids=str,
     )
