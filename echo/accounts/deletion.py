@@ -35,7 +35,11 @@ class AccountDeletion:
         self.remove(caller.id)
 
     def remove(self, owner: str) -> None:
-        """Remove an account at somebody else's word, who may do so; raises `LastAdministrator` as `delete`."""
+        """Remove an account at somebody else's word, who may do so; raises `LastAdministrator` as `delete`.
+
+        Raises `ServiceUnavailable`, and has done nothing, where a service with files is away.
+        """
+        self._eraser.demand_services()
         # First, and one after the other: of two administrators who go at the same time one must stay.
         self._administrators.step_down(owner)
         self._eraser.erase(owner)

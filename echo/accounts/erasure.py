@@ -44,6 +44,13 @@ class AccountEraser:
         self._files = files
         self._settle_seconds = settle_seconds
 
+    def demand_services(self) -> None:
+        """Raise `ServiceUnavailable` where a service with files does not answer, before anything has changed.
+
+        Who is half removed cannot come in any more, and so cannot ask again.
+        """
+        self._files.demand_clouds()
+
     def erase(self, owner: str) -> Erased:
         """Remove the user and everything that is theirs.
 

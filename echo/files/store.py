@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -263,7 +263,14 @@ class FileStore:
 
     def probe_clouds(self) -> None:
         """Ask the services that new files go to."""
-        for source in self._goes.used:
+        self._ask(self._goes.used)
+
+    def demand_clouds(self) -> None:
+        """Ask every service in which there may be files."""
+        self._ask(self._clouds)
+
+    def _ask(self, sources: Iterable[str]) -> None:
+        for source in sources:
             next(self._clouds[source].list("echo-probe/"), None)
 
     def remove_leftovers(self, older_than_seconds: float = LEFTOVER_SECONDS) -> int:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from echo.app import Application, assemble
 from echo.files.cloud import object_stores
-from tests.conftest import Client, UserClient, make_settings
+from tests.conftest import PASSWORD, Client, UserClient, make_settings
 from tests.files import samples
 from tests.handlers.conftest import Stored
 from tests.support.clouds import S3Server
@@ -138,6 +138,18 @@ class TestAServiceThatHangs:
         for answer in answers:
             assert (answer.status_code, answer.json()["code"]) == (503, "file_service_failed")
             assert answer.headers["Retry-After"] == "10"
+        assert stored.files.count_documents({"user": ObjectId(ada.id)}) == 1
+
+    def test_leaves_an_account_as_it_is_that_is_to_go(
+        self, client: Client, s3: S3Server, stored: Stored, ada: UserClient
+    ) -> None:
+        sent(client)
+        stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"role": "USER"}})
+        with s3.hanging():
+            answer = client.post("/api/user/delete", json={"password": PASSWORD})
+        assert (answer.status_code, answer.json()["code"]) == (503, "file_service_failed")
+        # Nobody is locked out, and it can be asked for again.
+        assert client.get("/api/user").status_code == 200
         assert stored.files.count_documents({"user": ObjectId(ada.id)}) == 1
 
     def test_makes_the_process_unready(self, in_s3: TestClient, s3: S3Server) -> None:
