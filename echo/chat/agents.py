@@ -9,7 +9,8 @@ from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
-from echo.settings.model import AgentSettings, normal_name
+from echo.settings.endpoints import normal_name
+from echo.settings.model import AgentSettings
 from storage.agents.shapes import files_of
 from storage.conversations.chats import ChatRepository
 from storage.library.files import FileRepository

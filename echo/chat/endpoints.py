@@ -7,7 +7,7 @@ from echo.background import Background
 from echo.errors import FieldError, Unprocessable
 from echo.providers.chat import ChatProvider, Credentials, Providers
 from echo.settings import ProviderSettings
-from echo.settings.model import BESIDE, normal_name
+from echo.settings.endpoints import BESIDE, normal_name
 from echo.settings.model_access import EVERYTHING, Opened
 
 # A thread's patience with a provider that is asked for its models.

@@ -2,7 +2,7 @@
 
 from echo.chat.agents import AGENTS
 from echo.chat.request import Asked
-from echo.settings.model import normal_name
+from echo.settings.endpoints import normal_name
 
 
 def needs_of(endpoint: str, asked: Asked) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from echo.chat.request import Asked, Settled, settle
 from echo.chat.specs import Spec, Specs, refused
-from echo.settings.model import normal_name
+from echo.settings.endpoints import normal_name
 from storage.core.errors import NotFound
 from storage.library.assistants import AssistantRepository
 from storage.library.presets import PresetRepository

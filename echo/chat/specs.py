@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echo.errors import FieldError, Unprocessable
-from echo.settings.model import BESIDE
+from echo.settings.endpoints import BESIDE
 
 Json = Mapping[str, Any]
 

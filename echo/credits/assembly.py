@@ -5,7 +5,7 @@ from collections.abc import Callable
 from echo.credits.prices import Prices
 from echo.credits.service import Credits, Stores
 from echo.settings import Settings
-from echo.settings.model import ProviderLimits
+from echo.settings.endpoints import ProviderLimits
 from storage.accounts.balances import BalanceRepository
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from echo.settings.endpoints import HeaderTemplate
 from echo.settings.librechat.placeholders import BODY_PLACEHOLDERS, USER_PLACEHOLDERS
-from echo.settings.model import HeaderTemplate
 
 # Of RFC 9110's values those that no server reads in another way; blanks around would be lost.
 PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")

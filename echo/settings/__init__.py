@@ -1,16 +1,14 @@
 """Settings: from the environment, `.env` and `librechat.yaml`, under LibreChat's names where it has one."""
 
+from echo.settings.endpoints import AzureDeployment, ProviderLimits, ProviderSettings
 from echo.settings.load import data_dir_of, load_settings
 from echo.settings.model import (
-    AzureDeployment,
     ClientSettings,
     ConnectionLimits,
     FileRules,
     MailgunSettings,
     MailSettings,
     ModerationSettings,
-    ProviderLimits,
-    ProviderSettings,
     RateLimit,
     Settings,
     SmtpSettings,

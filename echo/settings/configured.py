@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
+from echo.settings.endpoints import ProviderLimits
 from echo.settings.federation import read_sign_in, sign_in_notices
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
@@ -19,7 +20,7 @@ from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import read_voice, with_speech
 from echo.settings.mail import mail_notices
-from echo.settings.model import FileRules, ProviderLimits, RateLimit, Safeguard, Settings
+from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
 

@@ -11,17 +11,11 @@ from echo.settings.configured import configured
 from echo.settings.connections import read_connection_limits
 from echo.settings.database import ignored_options
 from echo.settings.directory import read_ldap
+from echo.settings.endpoints import USER_PROVIDED
 from echo.settings.env_file import read_env_file
 from echo.settings.librechat import read_config
 from echo.settings.mail import read_mail
-from echo.settings.model import (
-    USER_PROVIDED,
-    ModerationSettings,
-    RateLimit,
-    Settings,
-    SpeechSettings,
-    ViolationSettings,
-)
+from echo.settings.model import ModerationSettings, RateLimit, Settings, SpeechSettings, ViolationSettings
 from echo.settings.model_rules import read_model_access
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from echo.settings.addresses import AZURE_VERSION, azure_base, base_of, is_web_address
+from echo.settings.endpoints import USER_PROVIDED, AzureDeployment, ProviderLimits, ProviderSettings
 from echo.settings.librechat import ConfigFile
 from echo.settings.librechat.endpoints import with_endpoints
-from echo.settings.model import USER_PROVIDED, AzureDeployment, ProviderLimits, ProviderSettings
 from echo.settings.reader import Reader, SettingsError
 
 # As LibreChat's `allowedAddresses`: a host, and always a port.

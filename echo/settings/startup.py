@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from echo.settings import Settings
-from echo.settings.model import BESIDE, normal_name
+from echo.settings.endpoints import BESIDE, normal_name
 from echo.settings.model_access import Opened
 from echo.settings.sign_in import SignInSettings
 

@@ -10,7 +10,7 @@ from echo.providers.addresses import AddressGuard
 from echo.providers.chat import Credentials
 from echo.providers.personal import body_values, encoded, filled, user_values
 from echo.settings import AzureDeployment
-from echo.settings.model import HeaderTemplate
+from echo.settings.endpoints import HeaderTemplate
 from tests.support.providers import SERVERS, ProviderServer
 from tests.support.providers.asking import ask, listen, request, settings_of
 

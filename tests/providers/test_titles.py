@@ -15,7 +15,7 @@ from echo.providers.registry import build_providers
 from echo.providers.title_text import clean, title_in
 from echo.providers.titles import TitleService, made_of
 from echo.settings import AzureDeployment, ProviderLimits, ProviderSettings, load_settings
-from echo.settings.model import HeaderTemplate
+from echo.settings.endpoints import HeaderTemplate
 from echo.settings.model_access import Opened
 from tests.support.growth import grows_no_faster
 from tests.support.loopback import Answer, Provider, answer_with, provider

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from echo.settings import AzureDeployment, ProviderSettings, Settings
-from echo.settings.model import HeaderTemplate
+from echo.settings.endpoints import HeaderTemplate
 from tests.settings.conftest import Load
 
 Faults = Callable[..., list[str]]

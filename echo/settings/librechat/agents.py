@@ -1,7 +1,8 @@
 """`endpoints.agents` of `librechat.yaml`."""
 
+from echo.settings.endpoints import normal_name
 from echo.settings.librechat.config import ConfigFile
-from echo.settings.model import AgentSettings, normal_name
+from echo.settings.model import AgentSettings
 
 
 def read_agents(config: ConfigFile) -> AgentSettings:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from echo.settings.addresses import AZURE_VERSION, azure_base, is_web_address
+from echo.settings.endpoints import USER_PROVIDED, AzureDeployment, ProviderSettings
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
 from echo.settings.librechat.headers import read_headers
-from echo.settings.model import USER_PROVIDED, AzureDeployment, ProviderSettings
 
 LEFT_OUT = "the group is left out"
 LATER = {"${INSTANCE_NAME}": "\0instance", "${DEPLOYMENT_NAME}": "\0deployment"}

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from echo.settings.addresses import base_of, is_web_address
+from echo.settings.endpoints import USER_PROVIDED, ProviderSettings, normal_name
 from echo.settings.librechat.azure import read_azure
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
 from echo.settings.librechat.headers import Headers, read_headers
-from echo.settings.model import USER_PROVIDED, ProviderSettings, normal_name
 
 BUILT_IN = ("openAI", "google", "anthropic", "assistants", "bedrock")
 # Names that LibreChat keeps for itself.

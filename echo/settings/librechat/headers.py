@@ -3,11 +3,11 @@
 import re
 from typing import NamedTuple
 
+from echo.settings.endpoints import HeaderTemplate
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
 from echo.settings.librechat.placeholders import PLACEHOLDER, PLACEHOLDERS
-from echo.settings.model import HeaderTemplate
 
 # RFC 9110, section 5.5, in ASCII: with a line break in it, a value would be two headers.
 VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?")

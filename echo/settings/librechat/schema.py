@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import post_load
 
+from echo.settings.endpoints import normal_name
 from echo.settings.librechat.endpoint_schema import Endpoints
 from echo.settings.librechat.fields import (
     MISSING,
@@ -24,7 +25,6 @@ from echo.settings.librechat.fields import (
     Text,
     Version,
 )
-from echo.settings.model import normal_name
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")

@@ -3,10 +3,11 @@
 from urllib.parse import quote
 
 from echo.settings.addresses import is_web_address
+from echo.settings.endpoints import USER_PROVIDED, AzureDeployment, ProviderSettings
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
 from echo.settings.librechat.fields import Loaded
-from echo.settings.model import USER_PROVIDED, AzureDeployment, ProviderSettings, SpeechSettings
+from echo.settings.model import SpeechSettings
 
 OPENAI, SPOKEN = "https://api.openai.com/v1", "/audio/speech"
 # As the limits of API keys call it, and the server's own speech recognition.
