@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from echo.settings.reader import Reader, SettingsError
 
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
@@ -82,6 +79,10 @@ def needs_saml() -> None:
 
 def certificates_of(value: str, directory: Path | None = None) -> tuple[str, ...]:
     """The certificates of PEM text, of the bare base64 of one, or of a file, which may be below the directory."""
+    # Imported here: every command reads settings, and few of them have a certificate.
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
     problem = SettingsError("SAML_CERT must be a certificate in PEM, or the path of a file with one.")
     try:
         text = value.replace("\\n", "\n") if value.startswith("-----BEGIN") else _content(value, directory)

@@ -51,6 +51,7 @@ class Scene:
             self.chats,
             SteerRepository(database),
             services.providers.titles,
+            services.credits,
             len,
             in_thread,
             lambda *_: None,

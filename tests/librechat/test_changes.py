@@ -275,7 +275,10 @@ class TestAccess:
         body = {"USE": True, "CREATE": True, "SHARE": True, "SHARE_PUBLIC": False}
         assert client.put("/chat/api/roles/USER/prompts", json=body).status_code == 200
         after = content()
-        assert difference(before, after) == {"roles": (0, 0, [{"permissions"}])}
+        assert difference(before, after) == {
+            "roles": (0, 0, [{"permissions"}]),
+            "auditlogs": (1, 0, []),
+        }
         [changed] = [each for each in after["roles"].values() if each["name"] == "USER"]
         expected = before["roles"][changed["_id"]]["permissions"] | {"PROMPTS": body}
         assert changed["permissions"] == expected

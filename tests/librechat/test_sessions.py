@@ -52,7 +52,9 @@ def test_a_cookie_of_librechats_goes_on(anonymous: Client, begun: str, content: 
     answer = refresh(anonymous, begun)
     assert answer.status_code == 200, answer.text
     assert anonymous.with_token(answer.json()["token"]).get("/api/user").json()["email"] == "ada@example.test"
-    assert difference(before, content()) == {"sessions": (0, 0, [{"refreshTokenHash"}])}
+    assert difference(before, content()) == {
+        "sessions": (0, 0, [{"refreshTokenHash", "address", "device", "usedAt"}])
+    }
 
 
 def test_sent_twice_at_once_both_get_the_same_successor(anonymous: Client, begun: str) -> None:
@@ -74,5 +76,6 @@ def test_a_session_of_ours_is_one_that_librechat_would_go_on_with(
     after = content()
     [session] = [after["sessions"][each] for each in after["sessions"].keys() - before["sessions"].keys()]
     assert session["user"] == user_id(content, "ada")
-    assert set(session) == {"_id", "user", "refreshTokenHash", "expiration", "__v"}
+    librechats = {"_id", "user", "refreshTokenHash", "expiration", "__v"}
+    assert set(session) == librechats | {"address", "device", "createdAt", "usedAt"}
     assert len(session["refreshTokenHash"]) == 64

@@ -108,10 +108,12 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def register(url: str, name: str, headers: dict[str, str] | None = None) -> requests.Response:
+def register(
+    url: str, name: str, headers: dict[str, str] | None = None, password: str = PASSWORD
+) -> requests.Response:
     """The answer to a user's registration at a server."""
     registration = {"name": name, "email": f"{name}@example.com"}
-    registration |= {"password": PASSWORD, "confirm_password": PASSWORD}
+    registration |= {"password": password, "confirm_password": password}
     return requests.post(f"{url}/api/auth/register", json=registration, headers=headers, timeout=PATIENCE)
 
 

@@ -34,7 +34,17 @@ class TestOutbox:
     ) -> None:
         mails.put("password_reset", ADA)
         [row] = rows(database)
-        assert row.keys() == {"_id", "kind", "to", "owner", "attempts", "due", "createdAt", "expiresAt"}
+        assert row.keys() == {
+            "_id",
+            "kind",
+            "to",
+            "owner",
+            "mark",
+            "attempts",
+            "due",
+            "createdAt",
+            "expiresAt",
+        }
         assert isinstance(row["_id"], ObjectId)
 
     def test_a_mail_is_taken_once_until_its_time_is_up(
