@@ -22,13 +22,18 @@ class AskedSchema(Input):
     def make(self, data: dict[str, Any], **kwargs: Any) -> Asked:
         """The request; one text, or one list of tokens, is a list of one."""
         inputs = data["inputs"]
-        is_one = isinstance(inputs, str) or isinstance(inputs[0], int)
+        is_one = isinstance(inputs, str) or isinstance(inputs[0], int | float)
         return Asked(
             data["model"],
-            [inputs] if is_one else inputs,
+            [each if isinstance(each, str) else _tokens(each) for each in ([inputs] if is_one else inputs)],
             data["dimensions"],
             base64=data["encoding_format"] == BASE64,
         )
+
+
+def _tokens(given: list[Any]) -> list[int]:
+    """Tokens as whole numbers: to JSON Schema 7.0 is one, too."""
+    return [int(each) for each in given]
 
 
 asked = AskedSchema()

@@ -58,6 +58,11 @@ class TestCreateEmbeddings:
         answer = ada.post(PATH, json={"model": MODEL, "input": "Hi", **change})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "validation_failed")
 
+    def test_of_tokens_written_as_numbers_with_a_point(self, ada: UserClient) -> None:
+        for given in ([1.0, 2.0], [[1.0], [2]]):
+            answer = ada.post(PATH, json={"model": MODEL, "input": given})
+            assert answer.status_code == 200
+
     def test_of_a_model_that_is_none(self, ada: UserClient) -> None:
         answer = ada.post(PATH, json={"model": "openAI/text-embedding-4", "input": "Hi"})
         assert answer.status_code == 404
