@@ -104,6 +104,8 @@ def fuzz(plan: Plan) -> Outcome:
             "SESSION_EXPIRY": "86400000",
             "ECHO_STT": "off",
             "LIMIT_CONCURRENT_MESSAGES": "false",
+            # A value that is too long is for the contract to refuse, not for the connection (414, of no operation).
+            "ECHO_MAX_URL_BYTES": "262144",
         }
         server = start_server(Path(directory), workers=2, environ=environ)
         try:

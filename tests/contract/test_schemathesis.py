@@ -10,13 +10,13 @@ from tests.contract.fuzz import fuzz, librechat_plan, own_plan, seed_plan
 
 @pytest.mark.slow
 def test_finds_nothing_with_our_document() -> None:
-    outcome = fuzz(own_plan(seconds=60))
+    outcome = fuzz(own_plan(seconds=45))
     assert outcome.exit_code == 0, outcome.summary
 
 
 @pytest.mark.slow
 def test_finds_nothing_with_librechats_document() -> None:
-    outcome = fuzz(librechat_plan(seconds=60))
+    outcome = fuzz(librechat_plan(seconds=45))
     assert outcome.exit_code == 0, outcome.summary
 
 
