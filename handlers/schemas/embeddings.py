@@ -21,19 +21,20 @@ class AskedSchema(Input):
     @post_load
     def make(self, data: dict[str, Any], **kwargs: Any) -> Asked:
         """The request; one text, or one list of tokens, is a list of one."""
-        inputs = data["inputs"]
-        is_one = isinstance(inputs, str) or isinstance(inputs[0], int | float)
+        given = data["inputs"]
+        is_one = isinstance(given, str) or isinstance(given[0], int | float)
+        inputs: list[Any] = [_whole(each) for each in ([given] if is_one else given)]
         return Asked(
             data["model"],
-            [each if isinstance(each, str) else _tokens(each) for each in ([inputs] if is_one else inputs)],
+            inputs,
             data["dimensions"],
             base64=data["encoding_format"] == BASE64,
         )
 
 
-def _tokens(given: list[Any]) -> list[int]:
-    """Tokens as whole numbers: to JSON Schema 7.0 is one, too."""
-    return [int(each) for each in given]
+def _whole(given: str | list[Any]) -> str | list[int]:
+    """A text, or tokens as whole numbers: to JSON Schema 7.0 is one, too."""
+    return given if isinstance(given, str) else [int(each) for each in given]
 
 
 asked = AskedSchema()
