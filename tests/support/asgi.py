@@ -80,7 +80,8 @@ def _scope(request: httpx2.Request, client: tuple[str, int], state: Mapping[str,
     }
 
 
-@dataclass
+# Tracebacks show what frames hold: megabytes of an answer would take minutes.
+@dataclass(repr=False)
 class _Answer:
     """An answer that is being made."""
 
