@@ -39,7 +39,14 @@ from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
 # As in production: the standard output belongs to what a command prints.
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+# Tracebacks are Python's: structlog's would show what each frame holds, some of it megabytes.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ],
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
+)
 
 PASSWORD = "correct horse 1 battery"
 # The database of a whole run takes a tenth of it.
