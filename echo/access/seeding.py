@@ -25,8 +25,7 @@ def seed_access(settings: Settings, database: Database) -> None:
     other names are left alone. Safe with several processes at once; raises `Unavailable`.
     """
     access_roles, roles = AccessRoleRepository(database), RoleRepository(database)
-    for role in seeded_access_roles():
-        access_roles.seed(role)
+    access_roles.seed(*seeded_access_roles())
     for name, defaults in DEFAULTS.items():
         roles.seed(name, defaults, settings.permissions, added=ADDED)
         if settings.memory.asked_for and settings.permissions.get("MEMORIES", {}).get("USE") is not False:

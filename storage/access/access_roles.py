@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, InsertOne
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
@@ -34,11 +34,21 @@ class AccessRoleRepository(Repository):
         with translated():
             return self._collection.find_one({"accessRoleId": access_role_id, "tenantId": None})
 
-    def seed(self, role: Mapping[str, Any]) -> None:
-        """Add a role unless it is there; one that is there stays as it is. Safe with several processes at once."""
-        if self.find(role["accessRoleId"]) is not None:
-            return
+    def seed(self, *roles: Mapping[str, Any]) -> None:
+        """Add those that are not there; one that is there stays as it is. Safe with several processes at once."""
+        names = [role["accessRoleId"] for role in roles]
+        with translated():
+            found = self._collection.find(
+                {"accessRoleId": {"$in": names}, "tenantId": None}, ["accessRoleId"]
+            )
+            known = {role["accessRoleId"] for role in found}
         moment = now()
-        # Another process may have been faster.
-        with suppress(Conflict), translated():
-            self._collection.insert_one({**role, "createdAt": moment, "updatedAt": moment, "__v": 0})
+        missing = [
+            InsertOne({**role, "createdAt": moment, "updatedAt": moment, "__v": 0})
+            for role in roles
+            if role["accessRoleId"] not in known
+        ]
+        if missing:
+            # Another process may have been faster, with all of them or with some.
+            with suppress(Conflict), translated():
+                self._collection.bulk_write(missing, ordered=False)

@@ -111,8 +111,9 @@ class TestAccessRole:
 
     def test_that_is_there_stays(self, access_roles: AccessRoleRepository, database: Database) -> None:
         database.collection("accessroles").insert_one({"accessRoleId": "agent_viewer", "permBits": 3})
-        access_roles.seed(VIEWER)
+        access_roles.seed(VIEWER, {**VIEWER, "accessRoleId": "agent_owner", "permBits": 15})
         assert (access_roles.find("agent_viewer") or {})["permBits"] == 3
+        assert (access_roles.find("agent_owner") or {})["permBits"] == 15
 
     def test_are_listed_by_kind_the_least_first(self, access_roles: AccessRoleRepository) -> None:
         for name, kind, bits in (("owner", "agent", 15), ("viewer", "agent", 1), ("reader", "skill", 1)):
