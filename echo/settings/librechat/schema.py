@@ -25,6 +25,7 @@ from echo.settings.librechat.fields import (
     Text,
     Version,
 )
+from echo.settings.librechat.tool_schema import Actions, WebSearch
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
@@ -355,7 +356,6 @@ class Config(Section):
             *(
                 "cache",
                 "ocr",
-                "webSearch",
                 "langfuse",
                 "summarization",
                 "skillSync",
@@ -363,8 +363,6 @@ class Config(Section):
             ),
             *(
                 "imageOutputType",
-                "includedTools",
-                "filteredTools",
                 "mcpServers",
                 "mcpSettings",
                 "mcpAppSandbox",
@@ -372,7 +370,6 @@ class Config(Section):
             *(
                 "turnstile",
                 "cloudfront",
-                "actions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -392,3 +389,7 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    webSearch = Part(WebSearch)
+    actions = Part(Actions)
+    includedTools = Listed(Text())
+    filteredTools = Listed(Text())
