@@ -23,6 +23,7 @@ from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics
 from echo.providers.titles import TitleService
+from echo.tools.sources import Sources
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError
 from storage.runs.pieces import PieceRepository
@@ -64,6 +65,7 @@ class RunHub:
         background: Background,
         count_tokens: Callable[[str], int],
         *,
+        sources: Sources,
         most_at_once: int | None,
     ) -> None:
         self.presence = Presence(stores.workers)
@@ -82,6 +84,7 @@ class RunHub:
             self.in_thread,
             self._keep_title,
             self._journal.pause,
+            sources,
         )
         self._local: dict[str, Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}

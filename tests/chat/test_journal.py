@@ -13,6 +13,7 @@ from echo.chat.run import Run, Tools
 from echo.chat.transcript import text_of
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta
 from echo.services import Services
+from echo.tools.sources import Sources
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -56,6 +57,7 @@ class Scene:
             in_thread,
             lambda *_: None,
             self.journal.pause,
+            Sources(()),
         )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)
