@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.background import Background
 from echo.chat.agents import AgentsAndModels, FindAgent
+from echo.chat.attachments import Attachments
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
@@ -81,6 +82,8 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         parts.background,
         parts.count_tokens,
         sources=parts.sources,
+        moderation=parts.moderation,
+        load_files=lambda owner, row: Attachments(files, parts.file_store, owner).load_earlier(row),
         most_at_once=settings.runs_at_once,
     )
     preparation = Preparation(

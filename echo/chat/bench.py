@@ -19,8 +19,8 @@ class Bench:
 
     `number_part` gives the place of a new part of this kind in the answer, which other models may have parts of too.
     `count` counts tokens, `tell_usage` tells what one request used, `attach` keeps and tells what goes with the
-    answer, by the id of its call. `before_round` is called before a model is asked again, with the tokens of the
-    request: it answers what was said meanwhile, and raises what ends the run.
+    answer, by the id of its call. `before_round` is called before a model is asked again: it answers what was
+    said meanwhile, and raises what ends the run.
     """
 
     answer_id: str
@@ -31,4 +31,4 @@ class Bench:
     count: Callable[[str], Awaitable[int]]
     tell_usage: Callable[[Asking, Usage], None]
     attach: Callable[[str, Json], None]
-    before_round: Callable[[int], Awaitable[Sequence[Turn]]]
+    before_round: Callable[[Asking], Awaitable[Sequence[Turn]]]

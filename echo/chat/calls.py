@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from echo.chat.content import LOGIN
-from echo.chat.frames import TEXT, TOOL_CALL
+from echo.chat.frames import STEER, TEXT, TOOL_CALL
 from echo.conversations.message_text import plain_text
 from echo.providers.chat import Part, Text, ToolCall, ToolResult, Turn
 from echo.tools.limits import MOST_RESULT_CHARS
@@ -17,7 +17,6 @@ from echo.tools.results import cut, whole_characters
 # What every provider takes; OpenAI has the shortest ids.
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
-STEER = "steer"
 # Calls that are not of tools: one that hands over to another agent, one that asks for a login.
 NOT_TOOLS = ("lc_transfer_to_", LOGIN)
 MOST_ARGUMENTS = 100_000

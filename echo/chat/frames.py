@@ -13,7 +13,7 @@ from echo.conversations.message_text import plain_text
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
 ATTACHMENT = "attachment"
-TEXT, THINK, TOOL_CALL = "text", "think", "tool_call"
+TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
 COME_BACK = b": the server is stopping\nretry: 2000\n\n"
@@ -78,6 +78,13 @@ def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> J
         "remainingContextTokens": max(0, budget - system - said),
         "calibrationRatio": 1,
     }
+
+
+def steer_applied(part: Mapping[str, Any], index: int, run_id: str, conversation_id: str) -> Json:
+    """A message that came during the run is before the model now, at this place of the answer."""
+    ids = {name: part[name] for name in ("steerId", "clientSteerId") if name in part}
+    place = {"index": index, "part": part, "responseMessageId": run_id, "conversationId": conversation_id}
+    return {"event": "on_steer_applied", "data": {**ids, **place}}
 
 
 def title(conversation_id: str, text: str) -> Json:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from echo.background import Background
+from echo.chat.injecting import Injecting, LoadFiles
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
 from echo.chat.presence import Presence
@@ -22,6 +23,7 @@ from echo.chat.run import Run, Tools
 from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics
+from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.tools.sources import Sources
 from storage.conversations.chats import ChatRepository
@@ -66,6 +68,8 @@ class RunHub:
         count_tokens: Callable[[str], int],
         *,
         sources: Sources,
+        moderation: Moderation,
+        load_files: LoadFiles,
         most_at_once: int | None,
     ) -> None:
         self.presence = Presence(stores.workers)
@@ -85,6 +89,7 @@ class RunHub:
             self._keep_title,
             self._journal.pause,
             sources,
+            Injecting(stores.steers, moderation, load_files, self.in_thread),
         )
         self._local: dict[str, Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}

@@ -12,6 +12,7 @@ from echo.chat import frames
 from echo.chat.answer import Outcome, to_store, to_tell
 from echo.chat.attached import Attached
 from echo.chat.bench import Bench
+from echo.chat.injecting import Injecting, part_of
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.spending import RunSpending, Used, used_by
 from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
@@ -54,6 +55,7 @@ class Tools:
     keep: Callable[["Run", asyncio.Task[None]], None]
     pause: Callable[[], Awaitable[None]]
     sources: Sources
+    injecting: Injecting
 
 
 class Run:
@@ -142,10 +144,17 @@ class Run:
         elif not self.transcript.ended:
             self.transcript.add(name, payload)
 
-    async def _before_round(self, _tokens: int) -> Sequence[Turn]:
-        """Hold what the next request may come to, beside what the run has used."""
+    async def _before_round(self, asking: Asking) -> Sequence[Turn]:
+        """Hold what the next request may come to, beside what the run has used; what was said meanwhile."""
         await self._spending.reserve_more([(each.rounds, each.asking, each.tokens) for each in self._voices])
-        return ()
+        if asking is not self._voices[0].asking:
+            return ()
+        taken = await self._tools.injecting.take(self.owner, self.id)
+        for row, _ in taken:
+            part, place = part_of(row), self._number_part(frames.STEER)
+            told = frames.steer_applied(part, place, self._answer_id, self.prepared.conversation_id)
+            self.transcript.add(frames.MESSAGE, told)
+        return [turn for _, turn in taken]
 
     async def _ask(self) -> None:
         try:

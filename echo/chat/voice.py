@@ -91,7 +91,7 @@ class Voice:
     async def before_round(self, tokens: int) -> Sequence[Turn]:
         """For the loop: see `Bench`."""
         self.tokens = tokens
-        return await self._bench.before_round(tokens)
+        return await self._bench.before_round(self.asking)
 
     @singledispatchmethod
     def _take(self, event: Any) -> None:

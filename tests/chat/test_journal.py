@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from echo.chat.injecting import Injecting
 from echo.chat.journal import Journal
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.run import Run, Tools
@@ -58,6 +59,7 @@ class Scene:
             lambda *_: None,
             self.journal.pause,
             Sources(()),
+            Injecting(SteerRepository(database), services.providers.moderation, lambda *_: (), in_thread),
         )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)

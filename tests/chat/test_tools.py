@@ -275,3 +275,57 @@ def test_every_request_of_a_run_is_charged(talk: MakeTalk, app_database: Any) ->
         ("prompt", -20),
         ("completion", -3),
     ]
+
+
+class TestWhatIsSaidMeanwhile:
+    """Is put before the model between two of its requests."""
+
+    def test_becomes_a_part_of_the_answer(self, talk: MakeTalk, kit: Kit) -> None:
+        gate = threading.Event()
+        user, provider = talk(
+            Reply(["See. "], calls=TWO.calls, between=(gate,)), Reply(["It rains."]), Reply(["Yes."])
+        )
+        started = user.start("How is it?", **KIT)["streamId"]
+        answer = user.steer(started, "And in Rome?", clientSteerId="s1")
+        assert answer.json()["status"] == "queued"
+        gate.set()
+        events = list(user.follow(started))
+        [applied] = of(events, "on_steer_applied")
+        final = events[-1].data
+        part = applied["part"]
+        assert (applied["index"], part["steer"], part["clientSteerId"]) == (3, "And in Rome?", "s1")
+        assert [each["type"] for each in final["responseMessage"]["content"]] == [
+            "text",
+            "tool_call",
+            "tool_call",
+            "steer",
+            "text",
+        ]
+        assert final["responseMessage"]["content"][3] == part
+        assert of(events, "on_run_step")[-1]["index"] == 4
+        assert "pendingSteers" not in final
+        assert provider.requests[1].json["messages"][-1] == {"role": "user", "content": "And in Rome?"}
+        # Later on it is the user's again, and not the model's.
+        user.ask("Sure?", conversationId=started, **KIT)
+        said = [(each["role"], each["content"]) for each in provider.requests[-1].json["messages"]]
+        assert said[-4:] == [
+            ("tool", "Error: no such place"),
+            ("user", "And in Rome?"),
+            ("assistant", "It rains."),
+            ("user", "Sure?"),
+        ]
+
+    def test_is_taken_once_however_often_it_is_sent(self, talk: MakeTalk, kit: Kit) -> None:
+        second = Reply([], calls=(Call("hangs", id="call_h"),))
+        gate = threading.Event()
+        user, _ = talk(Reply(["See. "], calls=TWO.calls, between=(gate,)), second)
+        started = user.start("How is it?", **KIT)["streamId"]
+        user.steer(started, "And in Rome?", clientSteerId="s1")
+        gate.set()
+        until(kit.under_way.is_set)
+        again = user.steer(started, "And in Rome?", clientSteerId="s1").json()
+        assert (again["replayed"], again["settled"]) == (True, True)
+        late = user.steer(started, "Or Oslo?", clientSteerId="s2").json()
+        assert late["position"] == 1
+        pending = user.abort(started).json()["pendingSteers"]
+        assert [each["text"] for each in pending] == ["Or Oslo?"]
