@@ -107,7 +107,18 @@ def build_services(settings: Settings, database: Database) -> Services:
     completions = build_completions(
         settings,
         database,
-        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
+        CompletionParts(
+            accounts,
+            providers,
+            background,
+            count_tokens,
+            access.models.of,
+            ledger,
+            agents,
+            access.access,
+            library.file_store,
+            sources,
+        ),
     )
     chats = build_chat(settings, database, chat)
     transcriber, startup = build_transcriber(settings), read_startup(settings)
