@@ -35,6 +35,8 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.sources import Sources
+from echo.tools.tool import ToolSource
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -85,6 +87,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     accounts = build_accounts(settings, database, library.file_store)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
+    sources = Sources(tool_sources())
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -99,11 +102,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         access.access.check,
         access.models.of,
         ledger,
+        sources,
     )
     completions = build_completions(
         settings,
         database,
-        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
+        CompletionParts(
+            accounts,
+            providers,
+            background,
+            count_tokens,
+            access.models.of,
+            ledger,
+            agents,
+            access.access,
+            library.file_store,
+            sources,
+        ),
     )
     chats = build_chat(settings, database, chat)
     transcriber, startup = build_transcriber(settings), read_startup(settings)
@@ -144,6 +159,11 @@ def build_services(settings: Settings, database: Database) -> Services:
         transcriber=transcriber,
         usage=UsageReports(TransactionRepository(database)),
     )
+
+
+def tool_sources() -> tuple[ToolSource, ...]:
+    """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
+    return ()
 
 
 def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:

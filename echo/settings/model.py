@@ -111,11 +111,17 @@ class CreditSettings:
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not."""
+    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not.
+
+    `steps` is how many an answer may take (LibreChat's `recursionLimit`) where an agent says nothing else,
+    `most_steps` how many none may exceed.
+    """
 
     show_builder: bool = True
     providers: tuple[str, ...] | None = None
     capabilities: tuple[str, ...] | None = None
+    steps: int | None = None
+    most_steps: int | None = None
 
     def may_ask(self, provider: str) -> bool:
         """Whether agents may be of this endpoint."""
