@@ -81,10 +81,12 @@ def build_services(settings: Settings, database: Database) -> Services:
     background = Background()
     access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
-    library = build_library(settings, database, access.access, agents, count_tokens)
-    accounts = build_accounts(settings, database, library.file_store)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
+    library = build_library(
+        settings, database, access.access, agents, count_tokens, endpoints=providers.registry
+    )
+    accounts = build_accounts(settings, database, library.file_store)
     chat = ChatParts(
         providers.registry,
         providers.moderation,

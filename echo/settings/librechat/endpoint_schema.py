@@ -173,10 +173,13 @@ class Agents(Section):
 
     ignored = _COMMON_IGNORED | {
         *("recursionLimit", "maxRecursionLimit", "maxToolCallArgBytes", "maxToolCallArgBytesByTool"),
-        *("maxDeltaEventsPerTurn", "maxCitations", "maxCitationsPerFile", "minRelevanceScore"),
+        "maxDeltaEventsPerTurn",
         *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
     }
 
+    maxCitations = Number(minimum=1, maximum=50, whole=True)
+    maxCitationsPerFile = Number(minimum=1, maximum=10, whole=True)
+    minRelevanceScore = Number(maximum=1)
     disableBuilder = Flag()
     allowedProviders = Listed(Text())
     capabilities = Listed(Text())
