@@ -16,6 +16,8 @@ import structlog
 from echo.errors import ApiError, BadGateway
 from echo.extraction import Extractor
 from echo.files import FileStore
+from echo.files.cloud.service import file_service_failed
+from echo.files.kinds import unsupported
 from echo.files.text import TEXT_TYPES
 from echo.indexing.results import MOST_OF_A_FILE, Found, Results, Searched, fittest
 from echo.providers.calls import calling
@@ -50,21 +52,29 @@ class RagService:
         )
 
     def add(self, record: dict[str, Any], agent_id: str | None) -> None:
-        """See `Index`: the service has it when this returns. Raises `BadGateway`, `ServiceUnavailable`."""
+        """See `Index`: the service has it when this returns.
+
+        Raises `UnsupportedMediaType` for what it does not read, `ServiceUnavailable` (`file_service_failed`).
+        """
         form = {"file_id": record["file_id"], **({"entity_id": agent_id} if agent_id else {})}
-        with self._store.opened(record) as stream, calling(PROVIDER, "embeddings"):
-            answer = post(
-                f"{self._url}/embed",
-                headers=self._headers(str(record["user"])),
-                seconds=EMBED_SECONDS,
-                data=form,
-                files={"file": (record["filename"], stream, record["type"])},
-            )
-        if not isinstance(answer, dict) or answer.get("known_type") is False or not answer.get("status"):
-            raise BadGateway
+        try:
+            with self._store.opened(record) as stream, calling(PROVIDER, "embeddings"):
+                answer = post(
+                    f"{self._url}/embed",
+                    headers=self._headers(str(record["user"])),
+                    seconds=EMBED_SECONDS,
+                    data=form,
+                    files={"file": (record["filename"], stream, record["type"])},
+                )
+        except BadGateway as error:
+            raise file_service_failed() from error
+        if isinstance(answer, dict) and answer.get("known_type") is False:
+            raise unsupported("Of files of this type no text can be searched.")
+        if not isinstance(answer, dict) or not answer.get("status"):
+            raise file_service_failed()
 
     def forget(self, owner: str, records: Sequence[dict[str, Any]]) -> None:
-        """See `Index`. Raises `BadGateway` where the service does not do it; what it does not have is forgotten."""
+        """See `Index`. What the service does not have is forgotten. Raises `ServiceUnavailable` where it fails."""
         ids = [str(each["file_id"]) for each in records]
         try:
             with requests.Session() as session:
@@ -79,8 +89,8 @@ class RagService:
                 ) as response:
                     if response.status_code != requests.codes.not_found:
                         read_answer(response, time.monotonic() + QUERY_SECONDS)
-        except (requests.RequestException, ValueError, RecursionError) as error:
-            raise BadGateway from error
+        except (requests.RequestException, ApiError, ValueError, RecursionError) as error:
+            raise file_service_failed() from error
 
     async def find(self, runner: str, agent_id: str | None, files: Sequence[Searched], query: str) -> Results:
         """See `Index`: each file is asked for by itself, as LibreChat does."""
