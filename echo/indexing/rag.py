@@ -75,6 +75,8 @@ class RagService:
 
     def forget(self, owner: str, records: Sequence[dict[str, Any]]) -> None:
         """See `Index`. What the service does not have is forgotten. Raises `ServiceUnavailable` where it fails."""
+        if not records:
+            return
         ids = [str(each["file_id"]) for each in records]
         try:
             with requests.Session() as session:

@@ -3,15 +3,17 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jwt
 import pytest
 
 from echo.errors import ServiceUnavailable, UnsupportedMediaType
+from echo.indexing.assembly import build_indexing, forgetting
 from echo.indexing.rag import RagService
 from echo.indexing.results import Results, Searched
+from echo.settings.model import FileSearchSettings
 from tests.conftest import Client
 from tests.indexing.conftest import Library
 from tests.support.providers.server import Answer, ProviderServer, Received, json_answer, serving
@@ -159,6 +161,18 @@ class TestForgetting:
         rag.answers["/documents"] = lambda: json_answer({}, 500)
         with pytest.raises(ServiceUnavailable):
             index.forget("a" * 24, [library.keep("x").record])
+
+
+def test_an_account_that_goes_is_forgotten(rag: Rag, library: Library, settings: Any) -> None:
+    file = library.keep("x")
+    library.keep("y")
+    service = replace(settings, jwt_secret=KEY, file_search=FileSearchSettings(rag_url=rag.server.url))
+    forget = forgetting(service, library.database, library.store)
+    assert forget is not None
+    forget(file.owner)
+    assert (rag.last.path, rag.user, json.loads(rag.last.body)) == ("/documents", file.owner, [file.file_id])
+    assert forgetting(settings, library.database, library.store) is None
+    assert isinstance(build_indexing(service, library.database, library.store, {}).index, RagService)
 
 
 def test_the_services_token_opens_nothing_here(
