@@ -36,10 +36,7 @@ _NOT_FOR_USERS: Mapping[str, frozenset[str]] = {
 # What Echo does not have: clients are told that nobody may do it, so that they do not offer it. The roles themselves
 # say what an operator lets them say, and that is asked.
 ABSENT: Mapping[str, frozenset[str]] = {
-    **{
-        name: frozenset(PERMISSIONS[name])
-        for name in ("MCP_SERVERS", "RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS")
-    },
+    **{name: frozenset(PERMISSIONS[name]) for name in ("MCP_SERVERS", "RUN_CODE", "WEB_SEARCH")},
     "REMOTE_AGENTS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC"}),
 }
 Permissions = dict[str, dict[str, bool]]

@@ -27,6 +27,7 @@ from echo.accounts.user_keys import KeyService, make_cipher
 from echo.accounts.violations import Violations, ViolationStores
 from echo.accounts.writing import AccountWriter, Notices
 from echo.files import FileStore
+from echo.indexing.assembly import forgetting
 from echo.mail import Post, build_sender
 from echo.settings import Settings
 from storage.accounts.administrators import AdministratorRepository
@@ -134,7 +135,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(
-            AccountEraser(database, file_store),
+            AccountEraser(database, file_store, forget=forgetting(settings, database, file_store)),
             AdministratorRepository(database),
             two_factor,
             allowed=settings.allow_account_deletion,

@@ -14,6 +14,7 @@ from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.credits import balance_of, read_credits
+from echo.settings.librechat.file_search import read_file_search
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
@@ -53,6 +54,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         memory=read_memory(config),
         credits=read_credits(config, reader),
         agents=read_agents(config),
+        file_search=read_file_search(reader, config),
         permissions=read_permissions(config),
         tools=read_tools(reader, config),
         file=config.written,

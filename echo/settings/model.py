@@ -133,6 +133,22 @@ class AgentSettings:
 
 
 @dataclass(frozen=True)
+class FileSearchSettings:
+    """`embeddings` is a model as `endpoint/model`, None where files are searched by words; `rag_url` is the address
+    of LibreChat's RAG service, where it is used in place of Echo's own index.
+
+    An answer names at most `citations` places, `citations_per_file` of one file, and none that is less relevant than
+    `least_relevance`, from 0 to 1.
+    """
+
+    embeddings: str | None = None
+    rag_url: str | None = None
+    citations: int = 30
+    citations_per_file: int = 7
+    least_relevance: float = 0.45
+
+
+@dataclass(frozen=True)
 class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
@@ -312,6 +328,8 @@ class Settings:
     tools: ToolSettings = field(default_factory=ToolSettings)
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # How files are searched.
+    file_search: FileSearchSettings = field(default_factory=FileSearchSettings)
     # Where files lie beside the disk.
     cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

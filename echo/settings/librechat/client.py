@@ -23,6 +23,7 @@ ABSENT = dict.fromkeys(
 OFFERED_TO_LIBRECHAT = {
     **OFFERED,
     **dict.fromkeys(("autoSubmitFromUrl", "bookmarks", "buildInfo", "contextUsage", "memories"), True),
+    **dict.fromkeys(("fileCitations", "fileSearch"), True),
     "agents": {"use": True, "create": True, "share": False, "public": False},
     "prompts": {"use": True, "create": True, "share": False, "public": False},
     "skills": {"use": True, "create": True, "share": False, "public": False},
@@ -30,10 +31,7 @@ OFFERED_TO_LIBRECHAT = {
     "peoplePicker": {"users": False, "groups": False, "roles": False},
 }
 ABSENT_FROM_LIBRECHAT = {
-    **dict.fromkeys(
-        ("contextCost", "fileCitations", "fileSearch", "runCode", "schedules", "webSearch"),
-        False,
-    ),
+    **dict.fromkeys(("contextCost", "runCode", "schedules", "webSearch"), False),
     "mcpServers": {"use": False, "create": False, "share": False, "public": False},
 }
 # Shown on the page where one logs in.
