@@ -25,6 +25,7 @@ from echo.settings.librechat.fields import (
     Text,
     Version,
 )
+from echo.settings.librechat.mcp_schema import Rules, Server
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
@@ -259,10 +260,10 @@ class MayUse(Section):
 class MayUseServers(MayUse):
     """The same of MCP servers."""
 
-    # How LibreChat's client shows them.
-    ignored = frozenset({"placeholder", "trustCheckbox"})
-
     configureObo = Flag()
+    # How LibreChat's client shows them.
+    placeholder = Text()
+    trustCheckbox = Mapped()
 
 
 class MayShare(Section):
@@ -365,8 +366,6 @@ class Config(Section):
                 "imageOutputType",
                 "includedTools",
                 "filteredTools",
-                "mcpServers",
-                "mcpSettings",
                 "mcpAppSandbox",
             ),
             *(
@@ -392,3 +391,5 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    mcpServers = Named(Part(Server))
+    mcpSettings = Part(Rules)
