@@ -20,6 +20,7 @@ from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import read_voice, with_speech
+from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
 from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
@@ -55,6 +56,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         credits=read_credits(config, reader),
         agents=read_agents(config),
         permissions=read_permissions(config),
+        tools=read_tools(reader, config),
         file=config.written,
         cloud=read_cloud(reader, config),
         client=read_client(

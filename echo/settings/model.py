@@ -11,6 +11,7 @@ from echo.settings.endpoints import ProviderLimits, ProviderSettings, normal_nam
 from echo.settings.mcp import McpSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
+from echo.settings.tools import ToolSettings
 
 
 @dataclass(frozen=True)
@@ -304,6 +305,7 @@ class Settings:
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
+    tools: ToolSettings = field(default_factory=ToolSettings)
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # Where files lie beside the disk.

@@ -26,6 +26,7 @@ from echo.settings.librechat.fields import (
     Version,
 )
 from echo.settings.librechat.mcp_schema import Rules, Server
+from echo.settings.librechat.tool_schema import Actions, WebSearch
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
@@ -356,7 +357,6 @@ class Config(Section):
             *(
                 "cache",
                 "ocr",
-                "webSearch",
                 "langfuse",
                 "summarization",
                 "skillSync",
@@ -364,14 +364,11 @@ class Config(Section):
             ),
             *(
                 "imageOutputType",
-                "includedTools",
-                "filteredTools",
                 "mcpAppSandbox",
             ),
             *(
                 "turnstile",
                 "cloudfront",
-                "actions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -393,3 +390,7 @@ class Config(Section):
     memory = Part(Memory)
     mcpServers = Named(Part(Server))
     mcpSettings = Part(Rules)
+    webSearch = Part(WebSearch)
+    actions = Part(Actions)
+    includedTools = Listed(Text())
+    filteredTools = Listed(Text())
