@@ -8,6 +8,7 @@ from typing import Any
 from echo.settings.cloud import CloudSettings
 from echo.settings.directory import LdapSettings
 from echo.settings.endpoints import ProviderLimits, ProviderSettings, normal_name
+from echo.settings.mcp import McpSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
 from echo.settings.tools import ToolSettings
@@ -322,6 +323,7 @@ class Settings:
     client: ClientSettings = field(default_factory=ClientSettings)
     # `librechat.yaml` as it is written, which administrators override in parts; it may hold secrets.
     file: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mcp: McpSettings = field(default_factory=McpSettings)
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
