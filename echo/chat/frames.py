@@ -14,6 +14,7 @@ Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
 ATTACHMENT = "attachment"
 TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
+AGENT_UPDATE = "agent_update"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
 COME_BACK = b": the server is stopping\nretry: 2000\n\n"
@@ -78,6 +79,12 @@ def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> J
         "remainingContextTokens": max(0, budget - system - said),
         "calibrationRatio": 1,
     }
+
+
+def agent_update(run_id: str, index: int, agent_id: str) -> Json:
+    """Another agent goes on with the answer; the data is a part of the answer, too."""
+    about = {"index": index, "runId": run_id, "agentId": agent_id}
+    return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
 
 
 def steer_applied(part: Mapping[str, Any], index: int, run_id: str, conversation_id: str) -> Json:

@@ -201,7 +201,7 @@ class Run:
         # Clients ask for the balance after the last event.
         conversation, _ = await asyncio.gather(self._store(answer), self._settle(used))
         if self.titling:
-            own = self._voices[0].shown.items()
+            own = self._voices[0].mark.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
             # Who stops an answer does not wait for the title.
             patience = TITLE_SECONDS if outcome.is_complete else 0.0
