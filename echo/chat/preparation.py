@@ -161,7 +161,7 @@ class Preparation:
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
-            ends_after_tools=side.respondent.ends_after_tools and self._rules.can("end_after_tools"),
+            ends_after_tools=side.respondent.ends_after_tools,
         )
         return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
 
@@ -200,7 +200,7 @@ class Preparation:
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=first.group,
-            ends_after_tools=side.respondent.ends_after_tools and self._rules.can("end_after_tools"),
+            ends_after_tools=side.respondent.ends_after_tools,
         )
 
     def _wants_title(self, talk: Talk) -> bool:
