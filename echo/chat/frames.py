@@ -121,19 +121,21 @@ def step(step_id: str, run_id: str, index: int, kind: str) -> Json:
 def call_step(step_id: str, run_id: str, index: int, call_id: str, name: str) -> Json:
     """The model begins to call a tool; the arguments follow as pieces."""
     call = {"id": call_id, "name": name, "args": "", "type": TOOL_CALL}
+    details = {"type": "tool_calls", "tool_calls": [call]}
+    data = step_of_tool({"id": step_id, "type": "tool_calls", "stepDetails": details}, run_id, index)
+    return {"event": "on_run_step", "data": data}
+
+
+def step_of_tool(about: Mapping[str, Any], run_id: str, index: int) -> Json:
+    """The data of a step that says `about` itself: with its place and its time."""
     return {
-        "event": "on_run_step",
-        "data": {
-            "stepIndex": index,
-            "id": step_id,
-            "type": "tool_calls",
-            "index": index,
-            "stepDetails": {"type": "tool_calls", "tool_calls": [call]},
-            "usage": None,
-            "status": "in_progress",
-            "runId": run_id,
-            "created_at": milliseconds(),
-        },
+        "usage": None,
+        "status": "in_progress",
+        "created_at": milliseconds(),
+        **about,
+        "runId": run_id,
+        "index": index,
+        "stepIndex": index,
     }
 
 
