@@ -35,6 +35,8 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.mcp.assembly import McpParts, build_mcp
+from echo.tools.mcp.service import McpService
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -62,6 +64,7 @@ class Services:
     credits: Credits
     count_tokens: Callable[[str], int]
     library: Library
+    mcp: McpService
     models: ModelAccess
     people: PeoplePicker
     programs: Programs
@@ -117,6 +120,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         count_tokens,
         completions.answering,
     )
+    mcp = McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made)
     return Services(
         access=access.access,
         accounts=accounts,
@@ -131,6 +135,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         count_tokens=count_tokens,
         credits=ledger,
         library=library,
+        mcp=build_mcp(settings, database, mcp),
         models=access.models,
         people=access.people,
         programs=build_programs(settings, programs),

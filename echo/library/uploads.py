@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from echo.files.store import UPLOADS
 from echo.files.text import PLAIN, is_text
 from echo.handling.caller import Caller
 from echo.handling.upload import Upload
+from echo.providers.chat import Attachment
 from storage.core.portions import Reading
 from storage.library.files import FileRepository
 
@@ -23,6 +25,8 @@ MAX_TEXT_BYTES = 15 * 1024 * 1024
 # What a file of an agent may be for. Echo runs no code and has no index of documents.
 CONTEXT, IMAGE_EDIT = "context", "image_edit"
 RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT}
+# What of a record goes with a message.
+SHOWN = ("file_id", "filename", "filepath", "type", "bytes", "width", "height", "source", "object", "context")
 # All other agents are made for one message, and stored nowhere.
 AGENT_PREFIX = "agent_"
 
@@ -76,6 +80,13 @@ class Uploads:
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
         return document
+
+    def keep_made(self, owner: str, picture: Attachment) -> Document:
+        """Keep a picture that a tool has made for the owner; its record, as LibreChat's clients show it."""
+        upload = Upload(BytesIO(picture.content), picture.filename, picture.media_type, len(picture.content))
+        with self._store.received(owner, upload, image=True) as stored:
+            document = self._files.insert(owner, {**stored.record, "context": "image_generation"})
+        return {name: document[name] for name in SHOWN if document.get(name) is not None}
 
     def find(self, caller: Caller, owner: str, file_id: str) -> Document:
         """The record of a file whose address names its owner. Raises `NotFound` unless that is the caller."""

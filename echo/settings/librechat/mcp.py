@@ -121,7 +121,9 @@ def _check(config: ConfigFile, place: Place, name: str, said: Loaded) -> None:
 
 
 def _variables(said: Loaded) -> dict[str, Mapping[str, object]]:
-    own: dict[str, Mapping[str, object]] = {name: dict(each) for name, each in said.get("customUserVars", {}).items()}
+    own: dict[str, Mapping[str, object]] = {
+        name: dict(each) for name, each in said.get("customUserVars", {}).items()
+    }
     if said.get("apiKey", {}).get("source") == "user":
         own["MCP_API_KEY"] = {"title": "API Key", "description": "Your API key for this MCP server"}
     return own
