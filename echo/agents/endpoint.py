@@ -4,8 +4,8 @@ from typing import Any
 
 from echo.settings import Settings
 
-# Of LibreChat's capabilities those that Echo has. Agents run no tools here.
-CAPABILITIES = ("context",)
+# Of LibreChat's capabilities those that Echo has.
+CAPABILITIES = ("context", "tools")
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:
