@@ -35,6 +35,7 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.builtin.assembly import build_builtin
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
@@ -98,7 +99,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         database,
         McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
     )
-    sources = Sources(tool_sources(settings, database, access.access, library, mcp))
+    sources = Sources(tool_sources(settings, database, access.access, library, accounts, mcp))
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -174,10 +175,19 @@ def build_services(settings: Settings, database: Database) -> Services:
 
 
 def tool_sources(
-    settings: Settings, database: Database, access: Access, library: Library, mcp: McpService
+    settings: Settings,
+    database: Database,
+    access: Access,
+    library: Library,
+    accounts: Accounts,
+    mcp: McpService,
 ) -> tuple[ToolSource, ...]:
     """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
-    return (build_file_search(settings, database, access, library.indexing.index), mcp.tools)
+    return (
+        build_file_search(settings, database, access, library.indexing.index),
+        build_builtin(settings, database, accounts.plugin_keys, library.file_store),
+        mcp.tools,
+    )
 
 
 def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:
