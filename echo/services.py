@@ -35,6 +35,9 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.file_search.assembly import build_file_search
+from echo.tools.sources import Sources
+from echo.tools.tool import ToolSource
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -87,6 +90,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         settings, database, access.access, agents, count_tokens, endpoints=providers.registry
     )
     accounts = build_accounts(settings, database, library.file_store)
+    sources = Sources(tool_sources(settings, database, access.access, library))
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -101,11 +105,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         access.access.check,
         access.models.of,
         ledger,
+        sources,
     )
     completions = build_completions(
         settings,
         database,
-        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
+        CompletionParts(
+            accounts,
+            providers,
+            background,
+            count_tokens,
+            access.models.of,
+            ledger,
+            agents,
+            access.access,
+            library.file_store,
+            sources,
+        ),
     )
     chats = build_chat(settings, database, chat)
     transcriber, startup = build_transcriber(settings), read_startup(settings)
@@ -146,6 +162,13 @@ def build_services(settings: Settings, database: Database) -> Services:
         transcriber=transcriber,
         usage=UsageReports(TransactionRepository(database)),
     )
+
+
+def tool_sources(
+    settings: Settings, database: Database, access: Access, library: Library
+) -> tuple[ToolSource, ...]:
+    """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
+    return (build_file_search(settings, database, access, library.indexing.index),)
 
 
 def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:

@@ -7,6 +7,7 @@ from echo.chat.attachments import Attachments
 from echo.chat.place import NEW
 from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
+from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
 from echo.settings.endpoints import normal_name
@@ -69,6 +70,9 @@ class AgentsAndModels:
             shown_model=agent_id,
             sender=agent.get("name") or None,
             agent_id=agent_id,
+            wanted=wanted_of(agent, self._rules),
+            steps=own_steps(agent),
+            artifacts=str(agent["artifacts"]) if agent.get("artifacts") else None,
         )
 
     def _of_conversation(self, owner: str, conversation_id: str | None) -> str:
@@ -92,6 +96,13 @@ def parameters_of(agent: Document, texts: str) -> dict[str, Any]:
     if said:
         parameters["instructions"] = "\n\n".join(said)
     return {**parameters, "model": agent.get("model"), "agent_id": agent.get("id")}
+
+
+def own_steps(agent: Document) -> int | None:
+    """An agent's own limit of steps; old documents may hold anything."""
+    steps = agent.get("recursion_limit")
+    is_number = isinstance(steps, int | float) and not isinstance(steps, bool) and 1 <= steps < 2**31
+    return int(steps) if is_number else None  # type: ignore[arg-type]
 
 
 def written_out(texts: Iterable[tuple[str, str]]) -> str:

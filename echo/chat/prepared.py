@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
+from echo.tools.limits import USUAL, LoopLimits
+from echo.tools.tool import NOTHING, Wanted
 from storage.conversations.chat_shapes import Begun
 
 
@@ -22,6 +24,11 @@ class Asking:
     counts: Mapping[str, int]
     agent_id: str
     provider_name: str
+    # The tools that it is to have, and how far it may go with them.
+    wanted: Wanted = NOTHING
+    limits: LoopLimits = USUAL
+    # LibreChat's, filled in for this user and this request.
+    placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
     # The endpoint that is asked, where conversation and messages name another.
     endpoint: str | None = None
     group: int | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from echo.chat.request import Asked
+from echo.tools.tool import NOTHING, Wanted
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Respondent:
     `endpoint` is the one that is asked, `shown_endpoint` the one that conversation and messages name, and
     `shown_model` the model that the answer names; None where they are the same. `fixed` are parameters by LibreChat's
     names beside which no others count, `kept` is what the conversation is given, and `agent_id` what events and usage
-    call the answerer.
+    call the answerer. `wanted` are the tools that it is to have, `steps` the most that its answer may take, where it
+    has a limit of its own, `artifacts` LibreChat's mode of them.
     """
 
     endpoint: str
@@ -30,6 +32,9 @@ class Respondent:
     sender: str | None = None
     icon_url: str | None = None
     agent_id: str | None = None
+    wanted: Wanted = NOTHING
+    steps: int | None = None
+    artifacts: str | None = None
 
 
 class Respondents(Protocol):

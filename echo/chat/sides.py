@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from echo.chat.artifacts import instructions_for
 from echo.chat.endpoints import Chosen, Endpoints
 from echo.chat.request import Asked, Settled
 from echo.chat.respondent import Respondent, Respondents
 from echo.chat.senders import agent_id, beside, sender_of
 from echo.chat.settling import Settling
 from echo.chat.variables import Variables
+from echo.chat.wanting import toggled
+from echo.settings.model import AgentSettings
+from echo.tools.tool import NOTHING, Wanted
 
 Document = Mapping[str, Any]
 Found = Sequence[tuple[Respondent, Chosen]]
@@ -25,6 +29,7 @@ class Side:
     respondent: Respondent
     sender: str
     agent_id: str
+    wanted: Wanted = NOTHING
 
     @property
     def shown_endpoint(self) -> str:
@@ -45,7 +50,10 @@ class Side:
 class Sides:
     """Finds out who is asked, and how."""
 
-    def __init__(self, endpoints: Endpoints, settling: Settling, respondents: Respondents) -> None:
+    def __init__(
+        self, endpoints: Endpoints, settling: Settling, respondents: Respondents, rules: AgentSettings
+    ) -> None:
+        self._rules = rules
         self._endpoints = endpoints
         self._settling = settling
         self._respondents = respondents
@@ -75,7 +83,8 @@ class Sides:
             asked, held = respondent.asked, {} if number else conversation
             shown = respondent.shown_endpoint or chosen.name
             settled = self._settling.settle(owner, shown, asked, held, respondent.fixed)
-            told = (variables.prompt(settled.system, asked.timezone), memories)
+            artifacts = artifacts_prompt(respondent, settled) if self._rules.can("artifacts") else None
+            told = (variables.prompt(settled.system, asked.timezone), artifacts, memories)
             settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
             sides.append(self._side(respondent, chosen, settled, number))
         return sides
@@ -84,4 +93,16 @@ class Sides:
         model = self._endpoints.model(chosen, settled.model)
         sender = respondent.sender or sender_of(chosen.settings, model, settled.label)
         name = respondent.agent_id or agent_id(chosen.name, model, sender)
-        return Side(chosen, settled, model, respondent, sender, beside(name, number) if number else name)
+        wanted = respondent.wanted
+        if respondent.agent_id is None:
+            wanted = toggled((*respondent.asked.switched, *settled.switched), self._rules)
+        shown = beside(name, number) if number else name
+        return Side(chosen, settled, model, respondent, sender, shown, wanted)
+
+
+def artifacts_prompt(respondent: Respondent, settled: Settled) -> str | None:
+    """What a model is told of artifacts, where it is to make some."""
+    mode = respondent.artifacts
+    if respondent.agent_id is None:
+        mode = respondent.asked.artifacts or settled.artifacts
+    return instructions_for(mode)

@@ -8,8 +8,10 @@ from typing import Any
 from echo.settings.cloud import CloudSettings
 from echo.settings.directory import LdapSettings
 from echo.settings.endpoints import ProviderLimits, ProviderSettings, normal_name
+from echo.settings.mcp import McpSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
+from echo.settings.tools import ToolSettings
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,17 @@ class CreditSettings:
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not."""
+    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not.
+
+    `steps` is how many an answer may take (LibreChat's `recursionLimit`) where an agent says nothing else,
+    `most_steps` how many none may exceed.
+    """
 
     show_builder: bool = True
     providers: tuple[str, ...] | None = None
     capabilities: tuple[str, ...] | None = None
+    steps: int | None = None
+    most_steps: int | None = None
 
     def may_ask(self, provider: str) -> bool:
         """Whether agents may be of this endpoint."""
@@ -315,9 +323,11 @@ class Settings:
     client: ClientSettings = field(default_factory=ClientSettings)
     # `librechat.yaml` as it is written, which administrators override in parts; it may hold secrets.
     file: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mcp: McpSettings = field(default_factory=McpSettings)
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
+    tools: ToolSettings = field(default_factory=ToolSettings)
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # How files are searched.

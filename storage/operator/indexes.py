@@ -18,6 +18,7 @@ from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
+from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -74,6 +75,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     MessageRepository,
     PasskeyRepository,
     PieceRepository,
+    PluginAuthRepository,
     PresetRepository,
     ProjectRepository,
     PromptGroupRepository,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from echo.settings.librechat.config import ConfigFile
+from echo.settings.librechat.mcp import has_mcp
 from echo.settings.model import ClientSettings
 
 # What a client may show, unless the operator switches it off.
@@ -27,12 +28,14 @@ OFFERED_TO_LIBRECHAT = {
     "agents": {"use": True, "create": True, "share": False, "public": False},
     "prompts": {"use": True, "create": True, "share": False, "public": False},
     "skills": {"use": True, "create": True, "share": False, "public": False},
+    "mcpServers": {"use": True, "create": True, "share": False, "public": False},
     "marketplace": {"use": False},
     "peoplePicker": {"users": False, "groups": False, "roles": False},
 }
+NO_SERVERS = {"use": False, "create": False, "share": False, "public": False}
 ABSENT_FROM_LIBRECHAT = {
     **dict.fromkeys(("contextCost", "runCode", "schedules", "webSearch"), False),
-    "mcpServers": {"use": False, "create": False, "share": False, "public": False},
+    **({} if has_mcp() else {"mcpServers": NO_SERVERS}),
 }
 # Shown on the page where one logs in.
 FOR_ANYONE = ("privacyPolicy", "termsOfService")
