@@ -19,6 +19,7 @@ from echo.settings import Settings
 from echo.settings.sign_in import PanelSettings, SignInSettings, SocialSettings
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.users import UserRepository
@@ -130,6 +131,7 @@ def _accounts(settings: Settings, database: Database, users: UserRepository) -> 
         FederatedUserRepository(database),
         DirectoryGroupRepository(database),
         RoleRepository(database),
+        AdministratorRepository(database),
         allowed_domains=settings.allowed_domains,
         role_sync=RoleSync(sync.priority, sync.fallback) if sync else None,
     )
