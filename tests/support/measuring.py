@@ -52,4 +52,6 @@ def stop_measuring(*, children: bool = True) -> None:
         running = coverage.Coverage.current()
         if running is not None:
             running.stop()
+            # The tracer would take itself away the next time it is called: maybe never now.
+            sys.settrace(None)
             quick_tracing.end()
