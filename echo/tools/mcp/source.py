@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from echo.access import Access
+from echo.access import Access, ResourceType
+from echo.access.kinds import VIEW
 from echo.errors import ApiError, Forbidden
 from echo.providers.chat import Attachment, Tool
 from echo.settings.mcp import McpServer
@@ -29,7 +30,7 @@ from echo.tools.mcp.naming import (
     split,
 )
 from echo.tools.mcp.results import PICTURES, output_of
-from echo.tools.mcp.servers import Servers
+from echo.tools.mcp.servers import Servers, caller_of
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 from storage.agents.agents import AgentRepository
 from storage.core.errors import NotFound
@@ -93,7 +94,9 @@ class McpTools:
         self._access.check(owner, NEEDS)
         agent = None
         if wanted.agent_id is not None and wanted.agent_id.startswith("agent_"):
-            agent = next(iter(self._agents.servers_of([self._agents.identify(wanted.agent_id)])), None)
+            identifier = self._agents.identify(wanted.agent_id)
+            if self._access.bits(caller_of(owner), ResourceType.AGENT, identifier) & VIEW:
+                agent = next(iter(self._agents.servers_of([identifier])), None)
         # Of a tool's name every end can be a server's.
         ends = {end for name in names for end in _ends(name)}
         plain = {normalized(each): each for each in self._servers.configured}
