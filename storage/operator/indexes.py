@@ -39,6 +39,8 @@ from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
+from storage.library.file_chunks import FileChunkRepository
+from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
 from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
@@ -63,6 +65,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
+    FileChunkRepository,
+    FileIndexRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,

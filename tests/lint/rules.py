@@ -133,6 +133,17 @@ WITHOUT_OWNER = {
     ("AgentRepository", "names_of"),
     ("AgentRepository", "servers_of"),
     ("AgentRepository", "versions"),
+    # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
+    # is the server's.
+    ("FileChunkRepository", "frequencies"),
+    ("FileChunkRepository", "best"),
+    ("FileChunkRepository", "vectors"),
+    ("FileChunkRepository", "get_all"),
+    ("FileIndexRepository", "take"),
+    ("FileIndexRepository", "hold"),
+    ("FileIndexRepository", "finish"),
+    ("FileIndexRepository", "fail"),
+    ("FileIndexRepository", "postpone"),
     ("FileRepository", "of_agent"),
     ("FileRepository", "of_agent_listed"),
     ("AgentCategoryRepository", "list"),

@@ -52,6 +52,8 @@ LINES = {
     ("echo_violations", "user", "id"),
     ("echo_mcp_logins", "user", "text"),
     ("echo_used_codes", "user", "id"),
+    ("echo_file_chunks", "user", "id"),
+    ("echo_file_indexes", "user", "id"),
     ("files", "user", "id"),
     ("keys", "userId", "id"),
     ("memoryentries", "userId", "id"),
