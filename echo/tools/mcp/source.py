@@ -158,7 +158,9 @@ class McpTools:
             return await self._call(use, tool, called, place)
 
         spec = Tool(function_name(tool.name, use.server.name), tool.description or None, tool.schema)
-        return RunTool(spec, call)
+        # A call may have to wait until the user has logged in again.
+        login = LOGIN_SECONDS if self.manager.uses_oauth(use.server) else 0.0
+        return RunTool(spec, call, use.server.call_seconds + login + 10)
 
     async def _call(self, use: Use, tool: ServerTool, called: Called, place: RunPlace) -> ToolOutput:
         try:

@@ -44,7 +44,7 @@ def ports() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture(scope="module")
 def http(settings: Settings, ports: tuple[int, int]) -> Iterator[TestClient]:
-    """The application with servers of the operator's: plain, with users' values, with a login, and one that is gone."""
+    """The application with servers of the operator's."""
     plain, closed = ports
     servers = (
         server("plain", plain, title="Plain", instructions=True, chat_menu=True),

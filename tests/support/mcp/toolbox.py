@@ -22,7 +22,7 @@ PNG = base64.b64decode(
 )
 
 
-def toolbox() -> MCPServer:  # noqa: C901 - one function for each tool
+def toolbox() -> MCPServer:
     """A new one; nothing is listening."""
     server = MCPServer("toolbox", instructions="Use echo for words.")
     _add_plain(server)
