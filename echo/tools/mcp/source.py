@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ NEEDS = {"MCP_SERVERS": ("USE",)}
 # For one server to say what it has, beside the time that a login takes.
 LIST_SECONDS = 40.0
 # Who keeps a picture of a tool's as a file of the user's: what people are shown of it, None where it is not kept.
-KeepPicture = Any
+KeepPicture = Callable[[str, Attachment], dict[str, Any] | None]
 
 
 @dataclass
@@ -65,7 +65,7 @@ class McpTools:
         servers: Servers,
         manager: McpManager,
         agents: AgentRepository,
-        keep_picture: KeepPicture = None,
+        keep_picture: KeepPicture | None = None,
     ) -> None:
         self._access = access
         self._servers = servers
@@ -197,16 +197,22 @@ class McpTools:
         return await self.manager.call(use, tool.name, called.arguments)
 
     async def _with_pictures(self, output: ToolOutput, place: RunPlace) -> ToolOutput:
-        if self._keep is None:
-            return output
-        shown = []
-        for part in output.content:
-            if isinstance(part, Attachment) and part.media_type in PICTURES:
-                try:
-                    shown.append(await asyncio.to_thread(self._keep, place.owner, part))
-                except (ApiError, OSError) as error:
-                    log.info("a picture of an MCP tool is not kept", cause=type(error).__name__)
+        """With the pictures as files of the user's, which people are shown."""
+        pictures = [
+            each for each in output.content if isinstance(each, Attachment) and each.media_type in PICTURES
+        ]
+        kept = [await self._kept(place.owner, each) for each in pictures]
+        shown = tuple(each for each in kept if each is not None)
         return ToolOutput(output.content, output.is_error, (*shown, *output.attachments))
+
+    async def _kept(self, owner: str, picture: Attachment) -> dict[str, Any] | None:
+        if self._keep is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._keep, owner, picture)
+        except (ApiError, OSError) as error:
+            log.info("a picture of an MCP tool is not kept", cause=type(error).__name__)
+            return None
 
 
 def _chosen(names: Iterable[str], found: dict[str, McpServer]) -> dict[str, _Chosen]:

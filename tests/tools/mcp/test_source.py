@@ -10,6 +10,7 @@ from bson import ObjectId
 from echo.access import ResourceType
 from echo.accounts.plugin_keys import MCP
 from echo.providers.chat import Attachment, Text
+from echo.services import Services
 from echo.settings.mcp import HTTP, Template
 from echo.tools.sources import Sources
 from echo.tools.tool import Called, Offer, RunPlace, ToolFailure, Wanted
@@ -137,6 +138,20 @@ class TestCalls:
         assert "Resource Text: inside" in text.text
         [page] = output.attachments
         assert page["ui_resources"][0]["uri"] == "ui://page"
+
+    def test_keep_pictures_as_files_of_the_user(
+        self, make: Make, ada: UserClient, http_port: int, services: Services
+    ) -> None:
+        made = make(over_http(http_port))
+        made.service.tools._keep = services.library.uploads.keep_made
+
+        async def work() -> Any:
+            return await called(await offered(made, ada, "mixed_mcp_web"), "mixed_mcp_web")
+
+        picture, _page = run(made, work()).attachments
+        assert (picture["type"], picture["width"], picture["height"]) == ("image/png", 1, 1)
+        kept = made.database.collection("files").find_one({"file_id": picture["file_id"]}) or {}
+        assert (str(kept["user"]), kept["context"]) == (ada.id, "image_generation")
 
     def test_tell_what_failed(self, make: Make, ada: UserClient, http_port: int) -> None:
         made = make(over_http(http_port, call_seconds=0.2))
