@@ -21,6 +21,11 @@ class Background:
         """Take the running loop: called when the application starts."""
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a loop to work on."""
+        return self._loop is not None
+
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start the work on the loop; it goes on when nobody waits for it.
 

@@ -72,12 +72,8 @@ def get_mcp_connection_status(services: Services, caller: Caller) -> Json:
 def get_mcp_server_status(services: Services, caller: Caller, *, server_name: str) -> Json:
     """Whether one is connected."""
     said = schemas.state(services.mcp.state(caller, server_name))
-    return {
-        "success": True,
-        "serverName": server_name,
-        **said,
-        "connectionStatus": said.pop("connectionState"),
-    }
+    connection = said.pop("connectionState")
+    return {"success": True, "serverName": server_name, "connectionStatus": connection, **said}
 
 
 def reinitialize_mcp_server(

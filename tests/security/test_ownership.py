@@ -22,7 +22,11 @@ TAKES_ID = [
 ]
 # There is nothing yet that they could do, for anybody.
 # What answers a challenge cannot be sent twice, and an example answers none.
-NEVER_SUCCEED = {"create_passkey", "librechat.get_file_download_url", "librechat.resume_chat"}
+NEVER_SUCCEED = {
+    *("create_passkey", "librechat.get_file_download_url", "librechat.resume_chat"),
+    # Nobody has begun a login.
+    *("librechat.get_mcp_oauth_status", "librechat.get_mcp_oauth_tokens", "librechat.initiate_mcp_oauth"),
+}
 # What names several objects, of which each has to be the caller's own.
 STARTS = {
     *("agent_id", "assistant_id", "chatProjectId", "clientRequestId", "conversationId", "endpoint"),
@@ -91,6 +95,8 @@ SEVERAL_IDS = {
 # For administrators: nobody else's ids open them. `test_access.py` says who they are.
 ADMINISTRATORS_ONLY = {
     "librechat.update_role_permissions",
+    # Users may use MCP servers, and make none.
+    *("librechat.create_mcp_server", "librechat.update_mcp_server", "librechat.delete_mcp_server"),
     *(op.id for op in ALL_OPERATIONS if "x-echo-capability" in op.raw),
 }
 ID_QUERY = [

@@ -59,7 +59,13 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("librechat.update_skill", "librechat.delete_skill"),
     ),
     ("SHARED_LINKS", ("CREATE",)): ("librechat.create_share", "librechat.update_share"),
-    ("MCP_SERVERS", USE): ("librechat.list_mcp_servers", "librechat.list_mcp_tools"),
+    ("MCP_SERVERS", USE): (
+        *("librechat.list_mcp_servers", "librechat.list_mcp_tools", "librechat.get_mcp_server"),
+        *("librechat.reinitialize_mcp_server", "librechat.get_mcp_auth_values", "librechat.bind_mcp_oauth"),
+    ),
+    ("MCP_SERVERS", MAKE): (
+        *("librechat.create_mcp_server", "librechat.update_mcp_server", "librechat.delete_mcp_server"),
+    ),
 }
 NEEDS = {name: {kind: names} for (kind, names), operations in NEEDED.items() for name in operations}
 SHARING = ("SHARE", "SHARE_PUBLIC")

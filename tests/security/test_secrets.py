@@ -72,7 +72,7 @@ modelSpecs:
   list:
     - {name: a, label: A, preset: {endpoint: Library, promptPrefix: canary-prompt-0123456789}}
 unknown: canary-unknown-0123456789
-mcpServers: {a: {env: {KEY: canary-ignored-0123456789}}}
+mcpServers: {a: {command: "true", startup: false, env: {KEY: canary-ignored-0123456789}}}
 """
 
 

@@ -105,7 +105,7 @@ def _kind(said: Loaded) -> str:
     if named:
         return HTTP if named == "http" else str(named)
     url = said.get("url")
-    if url is None:
+    if url is None or "command" in said:
         return STDIO
     return WEB_SOCKET if url.lower().startswith(("ws:", "wss:")) else SSE
 

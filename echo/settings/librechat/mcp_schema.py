@@ -100,7 +100,8 @@ class Server(Section):
     @validates_schema
     def be_somewhere(self, data: dict[str, Any], **_: Any) -> None:
         """A server is started by a command or reached at an address."""
-        wanted = "command" if data.get("type") == "stdio" or "url" not in data else "url"
+        is_process = data["type"] == "stdio" if "type" in data else "command" in data or "url" not in data
+        wanted = "command" if is_process else "url"
         if wanted not in data:
             raise ValidationError(MISSING, wanted)
 

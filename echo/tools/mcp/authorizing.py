@@ -151,7 +151,7 @@ class ServerAuth(OAuthClientProvider):
             ),
             tokens,
             redirect_handler=self._go,
-            callback_handler=answer,
+            callback_handler=answer or _nobody,
         )
 
     @property
@@ -259,6 +259,11 @@ class ServerAuth(OAuthClientProvider):
                 await self._handle_token_response(given)
                 self._add_auth_header(request)
                 yield request
+
+
+async def _nobody() -> AuthorizationCodeResult:
+    """Nobody was asked, so nobody answers."""
+    raise LoginNeeded
 
 
 async def log_in(server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth) -> None:

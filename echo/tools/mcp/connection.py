@@ -138,7 +138,8 @@ class Connection:
         task = self._task
         if task is None or task.done():
             return
-        await asyncio.wait([task], timeout=CLOSING_SECONDS)
+        if self._session is not None:
+            await asyncio.wait([task], timeout=CLOSING_SECONDS)
         if not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=CLOSING_SECONDS)

@@ -106,7 +106,8 @@ class McpService:
             return
         if self.manager.uses_oauth(server) and not self.manager.values(owner, server):
             self.logins.forget(owner, name)
-        self._background.submit(self.manager.drop(owner, server))
+        if self._background.is_running:
+            self._background.submit(self.manager.drop(owner, server))
 
     def list(self, caller: Caller) -> dict[str, Shown]:
         """The servers of the caller."""

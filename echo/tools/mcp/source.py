@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
-from echo.access import Access
+from echo.access import Access, ResourceType
+from echo.access.kinds import VIEW
 from echo.errors import ApiError, Forbidden
 from echo.providers.chat import Attachment, Tool
 from echo.settings.mcp import McpServer
@@ -29,7 +30,7 @@ from echo.tools.mcp.naming import (
     split,
 )
 from echo.tools.mcp.results import PICTURES, output_of
-from echo.tools.mcp.servers import Servers
+from echo.tools.mcp.servers import Servers, caller_of
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 from storage.agents.agents import AgentRepository
 from storage.core.errors import NotFound
@@ -39,7 +40,7 @@ NEEDS = {"MCP_SERVERS": ("USE",)}
 # For one server to say what it has, beside the time that a login takes.
 LIST_SECONDS = 40.0
 # Who keeps a picture of a tool's as a file of the user's: what people are shown of it, None where it is not kept.
-KeepPicture = Any
+KeepPicture = Callable[[str, Attachment], dict[str, Any] | None]
 
 
 @dataclass
@@ -64,7 +65,7 @@ class McpTools:
         servers: Servers,
         manager: McpManager,
         agents: AgentRepository,
-        keep_picture: KeepPicture = None,
+        keep_picture: KeepPicture | None = None,
     ) -> None:
         self._access = access
         self._servers = servers
@@ -93,7 +94,9 @@ class McpTools:
         self._access.check(owner, NEEDS)
         agent = None
         if wanted.agent_id is not None and wanted.agent_id.startswith("agent_"):
-            agent = next(iter(self._agents.servers_of([self._agents.identify(wanted.agent_id)])), None)
+            identifier = self._agents.identify(wanted.agent_id)
+            if self._access.bits(caller_of(owner), ResourceType.AGENT, identifier) & VIEW:
+                agent = next(iter(self._agents.servers_of([identifier])), None)
         # Of a tool's name every end can be a server's.
         ends = {end for name in names for end in _ends(name)}
         plain = {normalized(each): each for each in self._servers.configured}
@@ -155,7 +158,9 @@ class McpTools:
             return await self._call(use, tool, called, place)
 
         spec = Tool(function_name(tool.name, use.server.name), tool.description or None, tool.schema)
-        return RunTool(spec, call)
+        # A call may have to wait until the user has logged in again.
+        login = LOGIN_SECONDS if self.manager.uses_oauth(use.server) else 0.0
+        return RunTool(spec, call, use.server.call_seconds + login + 10)
 
     async def _call(self, use: Use, tool: ServerTool, called: Called, place: RunPlace) -> ToolOutput:
         try:
@@ -192,16 +197,22 @@ class McpTools:
         return await self.manager.call(use, tool.name, called.arguments)
 
     async def _with_pictures(self, output: ToolOutput, place: RunPlace) -> ToolOutput:
-        if self._keep is None:
-            return output
-        shown = []
-        for part in output.content:
-            if isinstance(part, Attachment) and part.media_type in PICTURES:
-                try:
-                    shown.append(await asyncio.to_thread(self._keep, place.owner, part))
-                except (ApiError, OSError) as error:
-                    log.info("a picture of an MCP tool is not kept", cause=type(error).__name__)
+        """With the pictures as files of the user's, which people are shown."""
+        pictures = [
+            each for each in output.content if isinstance(each, Attachment) and each.media_type in PICTURES
+        ]
+        kept = [await self._kept(place.owner, each) for each in pictures]
+        shown = tuple(each for each in kept if each is not None)
         return ToolOutput(output.content, output.is_error, (*shown, *output.attachments))
+
+    async def _kept(self, owner: str, picture: Attachment) -> dict[str, Any] | None:
+        if self._keep is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._keep, owner, picture)
+        except (ApiError, OSError) as error:
+            log.info("a picture of an MCP tool is not kept", cause=type(error).__name__)
+            return None
 
 
 def _chosen(names: Iterable[str], found: dict[str, McpServer]) -> dict[str, _Chosen]:

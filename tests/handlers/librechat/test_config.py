@@ -28,7 +28,7 @@ class TestConfig:
         interface = config["interface"]
         assert [interface[name] for name in ("bookmarks", "memories", "temporaryChat")] == [True, True, True]
         assert [interface[name] for name in ("runCode", "webSearch", "fileSearch")] == [False, False, True]
-        assert interface["mcpServers"] == {"use": False, "create": False, "share": False, "public": False}
+        assert interface["mcpServers"] == {"use": True, "create": True, "share": False, "public": False}
 
     def test_the_operators_bundlers_are_told(
         self, make_application: Callable[..., Client], ada: UserClient

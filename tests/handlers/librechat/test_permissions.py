@@ -284,9 +284,9 @@ class TestPermissionToShare:
         assert put(ada, thing, removed=[to_user(bob)]).status_code == 200
 
     def test_of_what_echo_does_not_have_is_nobodys(self, ada: UserClient, stored: Stored) -> None:
-        thing = ada.put_thing(ResourceType.MCP_SERVER)
+        thing = ada.put_thing(ResourceType.REMOTE_AGENT)
         stored.users.update_one({"email": ada.email}, {"$set": {"role": "ADMIN"}})
-        assert put(ada, thing, "mcpServer", public=True).status_code == 403
+        assert put(ada, thing, "remoteAgent", public=True).status_code == 403
 
 
 class TestEffectivePermissions:

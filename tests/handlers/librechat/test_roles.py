@@ -57,7 +57,7 @@ class TestGetRole:
     def test_denies_what_echo_does_not_have_to_administrators_too(self, root: UserClient) -> None:
         permissions = root.get("/chat/api/roles/ADMIN").json()["permissions"]
         assert permissions["AGENTS"] == dict.fromkeys(NOTHING, True)
-        assert permissions["MCP_SERVERS"] == {**NOTHING, "CONFIGURE_OBO": False}
+        assert permissions["MCP_SERVERS"] == {**dict.fromkeys(NOTHING, True), "CONFIGURE_OBO": False}
         assert permissions["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
         for absent in ("RUN_CODE", "WEB_SEARCH"):
             assert permissions[absent] == {"USE": False}
@@ -123,7 +123,8 @@ class TestUpdateRolePermissions:
     ) -> None:
         said = {"USE": True, "CREATE": True, "CONFIGURE_OBO": True}
         answer = root.put("/chat/api/roles/USER/mcp-servers", json=said)
-        assert answer.json()["permissions"]["MCP_SERVERS"] == {**NOTHING, "CONFIGURE_OBO": False}
+        shown = {**NOTHING, "USE": True, "CREATE": True, "CONFIGURE_OBO": False}
+        assert answer.json()["permissions"]["MCP_SERVERS"] == shown
         saved = (stored.roles.find_one({"name": "USER"}) or {})["permissions"]["MCP_SERVERS"]
         assert said.items() <= saved.items()
 

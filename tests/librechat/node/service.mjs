@@ -463,14 +463,17 @@ async function toolsOfOthers(conversationId) {
   await call('getMCPServers');
   await call('getMCPTools');
   await call('getMCPConnectionStatus');
-  await call('createMCPServer', { config: { type: 'streamable-http', url: 'https://mcp.example.com', title: 'One' } });
+  // Each user has a key of their own: nobody is asked before there is one.
+  const apiKey = { source: 'user', authorization_type: 'bearer' };
+  const remote = { type: 'streamable-http', url: 'https://mcp.example.com', apiKey };
+  await call('createMCPServer', { config: { ...remote, title: 'One' } });
   await call('getMCPServer', 'one');
-  await call('updateMCPServer', 'one', { config: { type: 'streamable-http', url: 'https://mcp.example.com', title: 'Two' } });
+  await call('updateMCPServer', 'one', { config: { ...remote, title: 'Two' } });
   await call('getMCPServerConnectionStatus', 'one');
   await call('getMCPAuthValues', 'one');
   await call('reinitializeMCPServer', 'one');
   await call('bindMCPOAuth', 'one');
-  await call('getMCPOAuthStatus', 'x');
+  await call('getMCPOAuthStatus', `${(await call('getUser')).id}:one`);
   await call('cancelMCPOAuth', 'one');
   await call('deleteMCPServer', 'one');
 }

@@ -160,6 +160,23 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "updatedAt_-1__id_1", "key": {"updatedAt": -1, "_id": 1}},
         {"name": "edges.to_1", "key": {"edges.to": 1}},
     ],
+    "mcpservers": [
+        {"name": "serverName_1", "key": {"serverName": 1}},
+        {"name": "author_1", "key": {"author": 1}},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {
+            "name": "serverName_1_tenantId_1",
+            "key": {"serverName": 1, "tenantId": 1},
+            "unique": True,
+        },
+        {
+            "name": "normalizedServerName_1_tenantId_1",
+            "key": {"normalizedServerName": 1, "tenantId": 1},
+            "unique": True,
+            "partialFilterExpression": {"normalizedServerName": {"$exists": True}},
+        },
+        {"name": "updatedAt_-1__id_1", "key": {"updatedAt": -1, "_id": 1}},
+    ],
     "agentcategories": [
         {"name": "value_1", "key": {"value": 1}},
         {"name": "order_1", "key": {"order": 1}},

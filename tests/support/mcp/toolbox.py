@@ -1,9 +1,8 @@
-"""A server whose tools do what a test needs; as a program it speaks over its standard input and output."""
+"""A server whose tools do what a test needs."""
 
 import asyncio
 import base64
 import json
-import os
 from typing import Any
 
 from mcp_types import (
@@ -23,11 +22,16 @@ PNG = base64.b64decode(
 )
 
 
-def toolbox() -> MCPServer:  # noqa: C901 - one function for each tool
+def toolbox() -> MCPServer:
     """A new one; nothing is listening."""
     server = MCPServer("toolbox", instructions="Use echo for words.")
-    waiting: dict[str, str] = {}
+    _add_plain(server)
+    _add_waiting(server)
+    _add_strange(server)
+    return server
 
+
+def _add_plain(server: MCPServer) -> None:
     @server.tool(description="Says it back")
     def echo(text: str) -> str:
         return text
@@ -41,9 +45,9 @@ def toolbox() -> MCPServer:  # noqa: C901 - one function for each tool
         request = ctx.request_context.request
         return json.dumps(dict(request.headers) if request else {})
 
-    @server.tool()
-    def environment() -> str:
-        return json.dumps(dict(os.environ))
+
+def _add_waiting(server: MCPServer) -> None:
+    waiting: dict[str, str] = {}
 
     @server.tool()
     async def slow(key: str, seconds: float = 60) -> str:
@@ -59,17 +63,15 @@ def toolbox() -> MCPServer:  # noqa: C901 - one function for each tool
     def state(key: str) -> str:
         return waiting.get(key, "never")
 
+
+def _add_strange(server: MCPServer) -> None:
     @server.tool()
     def broken() -> str:
         raise ValueError("nothing works")
 
     @server.tool()
-    def die() -> str:
-        os._exit(3)
-
-    @server.tool()
     async def learn(ctx: Context[Any]) -> str:
-        server.add_tool(echo, name="learned")
+        server.add_tool(broken, name="learned")
         await ctx.session.send_tool_list_changed()
         return "learned"
 
@@ -86,9 +88,3 @@ def toolbox() -> MCPServer:  # noqa: C901 - one function for each tool
                 ResourceLink(type="resource_link", uri="file:///b.txt", name="b"),
             ]
         )
-
-    return server
-
-
-if __name__ == "__main__":
-    toolbox().run()
