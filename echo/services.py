@@ -35,6 +35,7 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.actions.assembly import Actions, build_actions
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -50,6 +51,7 @@ class Services:
     """Everything that a handler may use, made once per process by the composition root."""
 
     access: Access
+    actions: Actions
     accounts: Accounts
     administration: Administration
     agents: Agents
@@ -119,6 +121,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
     return Services(
         access=access.access,
+        actions=build_actions(settings, database, access.access, agents),
         accounts=accounts,
         administration=build_administration(settings, startup, database, access, accounts),
         agents=agents,

@@ -5,7 +5,7 @@ from typing import Any
 from echo.settings import Settings
 
 # Of LibreChat's capabilities those that Echo has.
-CAPABILITIES = ("context", "tools")
+CAPABILITIES = ("context", "tools", "actions")
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:
