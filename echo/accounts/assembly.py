@@ -7,8 +7,9 @@ from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_panel_logins
 from echo.accounts.federation.directory_assembly import build_directory
+from echo.accounts.federation.panel import PanelLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
@@ -27,6 +28,7 @@ from echo.accounts.user_keys import KeyService, make_cipher
 from echo.accounts.violations import Violations, ViolationStores
 from echo.accounts.writing import AccountWriter, Notices
 from echo.files import FileStore
+from echo.indexing.assembly import forgetting
 from echo.mail import Post, build_sender
 from echo.settings import Settings
 from storage.accounts.administrators import AdministratorRepository
@@ -72,6 +74,7 @@ class Accounts:
     post: Post
     own_account: OwnAccount
     own_data: OwnData
+    panel_logins: PanelLogins
     passkeys: Passkeys
     plugin_keys: PluginKeys
     preferences: PreferenceRepository
@@ -134,7 +137,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(
-            AccountEraser(database, file_store),
+            AccountEraser(database, file_store, forget=forgetting(settings, database, file_store)),
             AdministratorRepository(database),
             two_factor,
             allowed=settings.allow_account_deletion,
@@ -145,6 +148,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
+        panel_logins=build_panel_logins(settings, database, auth, tokens),
         passkeys=Passkeys(
             passkeys,
             ChallengeRepository(database),

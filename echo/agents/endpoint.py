@@ -5,7 +5,17 @@ from typing import Any
 from echo.settings import Settings
 
 # Of LibreChat's capabilities those that Echo has.
-CAPABILITIES = ("context", "tools", "actions")
+CAPABILITIES = (
+    "tools",
+    "actions",
+    "web_search",
+    "artifacts",
+    "context",
+    "file_search",
+    "chain",
+    "hide_sequential_outputs",
+    "end_after_tools",
+)
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:

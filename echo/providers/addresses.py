@@ -86,6 +86,10 @@ class AddressGuard:
             return False
         if url.raw_user is not None or url.raw_password is not None:
             return False
+        return self.may_name(host, port)
+
+    def may_name(self, host: str, port: int) -> bool:
+        """Whether a host and port may be asked for, by their name or number alone."""
         return self.allows(host, port) or (_is_open_port(port) and is_public_host(host))
 
     def allows(self, host: str, port: int) -> bool:

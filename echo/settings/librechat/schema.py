@@ -28,6 +28,7 @@ from echo.settings.librechat.interface_schema import (
     TermsOfService,
     switch,
 )
+from echo.settings.librechat.mcp_schema import Rules, Server
 from echo.settings.librechat.model_spec_schema import ModelSpecs
 from echo.settings.librechat.speech_schema import Speech
 from echo.settings.librechat.tool_schema import Actions, WebSearch
@@ -190,8 +191,6 @@ class Config(Section):
             ),
             *(
                 "imageOutputType",
-                "mcpServers",
-                "mcpSettings",
                 "mcpAppSandbox",
             ),
             *(
@@ -216,6 +215,8 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    mcpServers = Named(Part(Server))
+    mcpSettings = Part(Rules)
     webSearch = Part(WebSearch)
     actions = Part(Actions)
     includedTools = Listed(Text())

@@ -63,7 +63,7 @@ class ActionService:
     ) -> tuple[Json, Json]:
         """Give an agent an action, or change one of its own; the agent and the action, without secrets.
 
-        Raises `Unprocessable` (`invalid_action`, `domain_not_allowed`, `credentials_needed`), `NotFound`,
+        Raises `Unprocessable` (`invalid_action`, `action_domain_refused`, `credentials_needed`), `NotFound`,
         `ServiceUnavailable` where no secrets can be kept.
         """
         self._agents.check_change(caller, agent_id)
@@ -148,7 +148,7 @@ class ActionService:
 
 
 def _not_allowed() -> Unprocessable:
-    return Unprocessable("Actions may not ask that domain.", code="domain_not_allowed")
+    return Unprocessable("Actions may not ask that domain.", code="action_domain_refused")
 
 
 def _shown(action: Mapping[str, Any]) -> Json:

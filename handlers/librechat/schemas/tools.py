@@ -5,11 +5,10 @@ from typing import Any
 from marshmallow import fields, missing
 
 from echo.errors import NotFound
+from echo.tools.web.services import Plan
 from handlers.schemas.base import Identifier, Moment, Output, Text, Whole
 
 SYSTEM = "system_defined"
-# LibreChat's parts of searching the web.
-SEARCH = ("providers", "scrapers", "rerankers")
 
 
 class Anything(fields.Field[Any]):
@@ -42,10 +41,13 @@ class ToolCallSchema(Output):
     updatedAt = Moment()  # noqa: N815
 
 
+def search_auth(plan: Plan) -> dict[str, Any]:
+    """Whether the web can be searched, and whose keys each part of it uses or needs."""
+    return {"authenticated": plan.is_complete, "authTypes": plan.told}
+
+
 def auth_of(tool: str) -> dict[str, Any]:
-    """Whether a tool can be used: the ones that LibreChat's client asks for cannot; raises `NotFound` for others."""
-    if tool == "web_search":
-        return {"authenticated": False, "authTypes": [[part, SYSTEM] for part in SEARCH]}
+    """Whether another tool can be used: no code is run here. Raises `NotFound` for what is none."""
     if tool == "execute_code":
         return {"authenticated": False, "message": SYSTEM}
     raise NotFound("This server does not have that tool.", code="unknown_tool")

@@ -92,10 +92,13 @@ class TestSave:
         [
             ({"raw_spec": "no document"}, "invalid_action"),
             ({"domain": "https://other.example.com"}, "invalid_action"),
-            ({"domain": "http://127.0.0.1", "raw_spec": document("http://127.0.0.1")}, "domain_not_allowed"),
+            (
+                {"domain": "http://127.0.0.1", "raw_spec": document("http://127.0.0.1")},
+                "action_domain_refused",
+            ),
             (
                 {"domain": "http://rag_api:8000", "raw_spec": document("http://rag_api:8000")},
-                "domain_not_allowed",
+                "action_domain_refused",
             ),
             (
                 {
@@ -115,7 +118,7 @@ class TestSave:
                         "client_url": "http://10.0.0.1",
                     }
                 },
-                "domain_not_allowed",
+                "action_domain_refused",
             ),
         ],
     )
