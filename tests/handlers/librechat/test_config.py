@@ -65,7 +65,15 @@ class TestEndpoints:
             "userProvide": False,
             "disableBuilder": False,
             "allowedProviders": list(endpoints),
-            "capabilities": ["tools", "actions", "web_search", "artifacts", "context", "file_search", "chain"],
+            "capabilities": [
+                "tools",
+                "actions",
+                "web_search",
+                "artifacts",
+                "context",
+                "file_search",
+                "chain",
+            ],
         }
 
     def test_one_without_any_key_is_not_there(
