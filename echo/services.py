@@ -37,6 +37,7 @@ from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
 from echo.tools.actions.assembly import Actions, build_actions
 from echo.tools.builtin.assembly import build_builtin
+from echo.tools.code.assembly import build_code
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
@@ -113,6 +114,7 @@ def build_services(settings: Settings, database: Database) -> Services:
             ),
             actions.source,
             search,
+            build_code(settings, database, access.access, library.file_store),
         )
     )
     chat = ChatParts(

@@ -19,4 +19,4 @@ def get_tool_auth(services: Services, caller: Caller, *, tool: str) -> Json:
     """Whether the caller can use a tool, and whose keys it uses or needs."""
     if tool == "web_search":
         return schemas.search_auth(services.web_search.plan(caller.id))
-    return schemas.auth_of(tool)
+    return schemas.auth_of(tool, runs_code=services.settings.tools.code is not None)

@@ -46,10 +46,10 @@ def search_auth(plan: Plan) -> dict[str, Any]:
     return {"authenticated": plan.is_complete, "authTypes": plan.told}
 
 
-def auth_of(tool: str) -> dict[str, Any]:
-    """Whether another tool can be used: no code is run here. Raises `NotFound` for what is none."""
+def auth_of(tool: str, *, runs_code: bool) -> dict[str, Any]:
+    """Whether another tool can be used: code is run where the operator has a service for it. Raises `NotFound`."""
     if tool == "execute_code":
-        return {"authenticated": False, "message": SYSTEM}
+        return {"authenticated": runs_code, "message": SYSTEM}
     raise NotFound("This server does not have that tool.", code="unknown_tool")
 
 
