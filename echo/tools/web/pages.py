@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lxml import etree, html
 from yarl import URL
 
 from echo.settings.tools import SearchSettings
@@ -113,6 +112,9 @@ def page_text(reply: Reply) -> str:
     """The text of an answer: of HTML what the page is about, of other texts all."""
     if reply.media_type not in ("text/html", "application/xhtml+xml"):
         return reply.text if reply.media_type.startswith("text/") else ""
+    # Only here: most processes never read a page.
+    from lxml import etree, html  # noqa: PLC0415
+
     try:
         # Without `huge_tree` nothing is deeper than 256 elements.
         parser = html.HTMLParser(encoding=reply.charset, remove_comments=True, remove_pis=True)
