@@ -35,12 +35,16 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.actions.assembly import Actions, build_actions
 from echo.tools.builtin.assembly import build_builtin
+from echo.tools.code.assembly import build_code
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
 from echo.tools.sources import Sources
 from echo.tools.tool import ToolSource
+from echo.tools.web.assembly import build_web_search
+from echo.tools.web.source import WebSearch
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -57,6 +61,7 @@ class Services:
 
     access: Access
     accounts: Accounts
+    actions: Actions
     administration: Administration
     agents: Agents
     background: Background
@@ -81,6 +86,7 @@ class Services:
     startup: Startup
     transcriber: Transcriber
     usage: UsageReports
+    web_search: WebSearch
 
 
 def build_services(settings: Settings, database: Database) -> Services:
@@ -99,8 +105,17 @@ def build_services(settings: Settings, database: Database) -> Services:
         database,
         McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
     )
+    actions = build_actions(settings, database, access.access, agents)
+    search = build_web_search(settings, access.access, accounts.plugin_keys)
     sources = Sources(
-        tool_sources(settings, database, access=access.access, library=library, accounts=accounts, mcp=mcp)
+        (
+            *tool_sources(
+                settings, database, access=access.access, library=library, accounts=accounts, mcp=mcp
+            ),
+            actions.source,
+            search,
+            build_code(settings, database, access.access, library.file_store),
+        )
     )
     chat = ChatParts(
         providers.registry,
@@ -149,6 +164,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     return Services(
         access=access.access,
         accounts=accounts,
+        actions=actions,
         administration=build_administration(settings, startup, database, access, accounts),
         agents=agents,
         background=background,
@@ -173,6 +189,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         startup=startup,
         transcriber=transcriber,
         usage=UsageReports(TransactionRepository(database)),
+        web_search=search,
     )
 
 

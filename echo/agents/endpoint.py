@@ -7,6 +7,8 @@ from echo.settings import Settings
 # Of LibreChat's capabilities those that Echo has.
 CAPABILITIES = (
     "tools",
+    "actions",
+    "web_search",
     "artifacts",
     "context",
     "file_search",
@@ -19,9 +21,10 @@ CAPABILITIES = (
 def agents_endpoint(settings: Settings) -> dict[str, Any]:
     """The entry of LibreChat's `GET /api/endpoints`, without `order`, which is for who puts the list together."""
     rules = settings.agents
+    code = ("execute_code",) if settings.tools.code else ()
     return {
         "userProvide": False,
         "disableBuilder": not rules.show_builder,
         "allowedProviders": [each.name for each in settings.providers if rules.may_ask(each.name)],
-        "capabilities": [each for each in CAPABILITIES if rules.can(each)],
+        "capabilities": [each for each in (*CAPABILITIES, *code) if rules.can(each)],
     }

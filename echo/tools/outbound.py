@@ -41,7 +41,7 @@ class Request:
 
     url: str | URL
     method: str = "GET"
-    query: Mapping[str, str] | None = field(default=None, repr=False)
+    query: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Any = field(default=None, repr=False)
     trusted: bool = False
@@ -89,12 +89,10 @@ class Reply:
 
 
 class Outbound:
-    """The connections of one process to what tools ask; `allowed` are `host:port` pairs that may be private."""
+    """Asks what tools ask; `allowed` are `host:port` pairs that may be private."""
 
     def __init__(self, allowed: Iterable[str] = (), guard: AddressGuard | None = None) -> None:
         self.guard = guard or AddressGuard(allowed)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     def admits(self, url: str | URL) -> bool:
         """Whether an address that no operator has set may be asked, as far as its own text says."""
@@ -112,7 +110,8 @@ class Outbound:
         try:
             async with (
                 asyncio.timeout(request.seconds),
-                self._session(request.trusted).request(
+                self._session(request.trusted) as session,
+                session.request(
                     request.method,
                     url,
                     headers=_headers(request),
@@ -152,22 +151,11 @@ class Outbound:
         return url
 
     def _session(self, trusted: bool) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._sessions = loop, {}
-        if trusted not in self._sessions:
-            self._sessions[trusted] = self._new_session(trusted)
-        return self._sessions[trusted]
-
-    def _new_session(self, trusted: bool) -> aiohttp.ClientSession:
+        """For one request: tools ask seldom, and nothing has to be closed with the process."""
         inner = ThreadedResolver()
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=inner if trusted else self.guard.resolver(inner),
-                ssl=authorities(),
-                limit=100,
-                limit_per_host=20,
-                ttl_dns_cache=60,
+                resolver=inner if trusted else self.guard.resolver(inner), ssl=authorities(), force_close=True
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"echo-api/{__version__}", "Accept-Encoding": "gzip, identity"},
@@ -176,12 +164,6 @@ class Outbound:
             auto_decompress=False,
             trust_env=False,
         )
-
-    async def close(self) -> None:
-        """Close every connection."""
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
 
 
 NO_ADDRESS = "That is no address that can be asked."

@@ -99,11 +99,6 @@ def list_agent_categories(services: Services, caller: Caller) -> list[Json]:
     return schemas.category.dump_all(services.agents.categories(caller))
 
 
-def list_agent_actions(services: Services, caller: Caller) -> list[Json]:
-    """The actions of agents: Echo's agents have none."""
-    return []
-
-
 def list_agent_tools(services: Services, caller: Caller) -> list[Json]:
     """The built-in tools that agents can be given."""
     return listed(services.settings.tools)

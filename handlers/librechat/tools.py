@@ -1,4 +1,4 @@
-"""Tools of agents: none can be used yet; what LibreChat's have given is shown."""
+"""Tools of agents: who can use them, and what LibreChat's have given."""
 
 from typing import Any
 
@@ -16,5 +16,7 @@ def list_tool_calls(services: Services, caller: Caller, *, conversation_id: str)
 
 
 def get_tool_auth(services: Services, caller: Caller, *, tool: str) -> Json:
-    """Whether the caller can use a tool."""
-    return schemas.auth_of(tool)
+    """Whether the caller can use a tool, and whose keys it uses or needs."""
+    if tool == "web_search":
+        return schemas.search_auth(services.web_search.plan(caller.id))
+    return schemas.auth_of(tool, runs_code=services.settings.tools.code is not None)

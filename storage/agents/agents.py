@@ -209,6 +209,20 @@ class AgentRepository(Repository):
         owner_id(owner)
         return self._change(agent_id, lambda agent: {"tool_resources": dict(change(agent))}, editor=None)
 
+    def change_actions(
+        self, owner: str, agent_id: str, change: Callable[[Document], Mapping[str, Any]]
+    ) -> Document:
+        """Give an agent the `tools` and `actions` that `change` makes of what it is, with a version.
+
+        `owner` is who does so. Raises `NotFound`, `Conflict`, and what `change` raises.
+        """
+
+        def changed(agent: Document) -> Document:
+            made = change(agent)
+            return {"tools": list(made["tools"]), "actions": list(made["actions"])}
+
+        return self._change(agent_id, changed, editor=owner)
+
     def forget_files(self, owner: str, file_ids: Sequence[str]) -> int:
         """Take files that their owner has deleted from every agent, whoever it is of; how many agents had one.
 
@@ -271,7 +285,14 @@ class AgentRepository(Repository):
             self._database.collection("users").update_many(
                 {"favorites.agentId": agent_id}, {"$pull": {"favorites": {"agentId": agent_id}}}
             )
+            self._database.collection("actions").delete_many({"agent_id": agent_id})
             self._collection.delete_one({"_id": identifier})
+
+    def ids_of(self, identifiers: Sequence[ObjectId]) -> list[str]:
+        """The `id`s of agents by their `_id`s."""
+        with translated():
+            rows = self._collection.find({"_id": {"$in": list(identifiers)}}, {"id": 1})
+            return [each["id"] for each in rows if isinstance(each.get("id"), str)]
 
     def names_of(self, authors: Iterable[ObjectId]) -> dict[ObjectId, Document]:
         """The `name` and `username` of these users."""

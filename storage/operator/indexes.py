@@ -26,6 +26,7 @@ from storage.accounts.transactions import TransactionRepository
 from storage.accounts.two_factor import UsedCodeRepository
 from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
+from storage.agents.actions import ActionRepository
 from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
 from storage.agents.mcp_servers import McpServerRepository
@@ -53,6 +54,7 @@ from storage.runs.workers import WorkerRepository
 
 REPOSITORIES: tuple[type[Repository], ...] = (
     AccessRoleRepository,
+    ActionRepository,
     AclEntryRepository,
     AgentCategoryRepository,
     AgentRepository,

@@ -288,6 +288,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.begin_github_login": ("login_ip",),
     "librechat.begin_google_login": ("login_ip",),
     "librechat.begin_openid_login": ("login_ip",),
+    "librechat.finish_action_login": ("refresh_ip",),
     "librechat.finish_apple_login": ("refresh_ip",),
     "librechat.finish_saml_login": ("refresh_ip",),
     "librechat.finish_discord_login": ("refresh_ip",),

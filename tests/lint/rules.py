@@ -127,6 +127,12 @@ WITHOUT_OWNER = {
     ("ChallengeRepository", "begin"),
     ("ChallengeRepository", "take"),
     ("AgentRepository", "delete"),
+    # Actions are their agents'.
+    ("ActionRepository", "delete"),
+    ("ActionRepository", "find"),
+    ("ActionRepository", "of_agents"),
+    ("ActionTokenRepository", "drop_all"),
+    ("AgentRepository", "ids_of"),
     ("AgentRepository", "get"),
     ("AgentRepository", "identify"),
     ("AgentRepository", "list_page"),

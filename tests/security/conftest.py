@@ -1,5 +1,6 @@
 """A user with one object of each kind, and requests to every operation that mean these objects."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +24,21 @@ PNG = samples.picture("PNG", (1, 1))
 # What the document's examples expect of a message.
 ARTIFACT = 'private thought\n:::artifact{title="private"}\n```js\n1 + 1\n```\n:::'
 
+
+# An API that nobody asks here.
+ACTION = {
+    "functions": [{"function": {"name": "look"}}],
+    "metadata": {
+        "domain": "https://weather.example.com",
+        "raw_spec": json.dumps(
+            {
+                "openapi": "3.1.0",
+                "servers": [{"url": "https://weather.example.com"}],
+                "paths": {"/private": {"get": {"operationId": "look"}}},
+            }
+        ),
+    },
+}
 
 # Where a path has one name for ids of two kinds: LibreChat makes a link at the place of a link's own id.
 CALLED = {
@@ -174,7 +190,7 @@ def in_the_background(user: UserClient) -> dict[str, str]:
 
 
 def library(user: UserClient) -> dict[str, str]:
-    """A prompt, a memory, a skill, an agent."""
+    """A prompt, a memory, a skill, an agent with an action."""
     prompt = {"prompt": {"prompt": "private"}, "group": {"name": "private prompt"}}
     group = made(user.post("/chat/api/prompts", json=prompt))
     # In letters only, and nobody else's.
@@ -188,13 +204,15 @@ def library(user: UserClient) -> dict[str, str]:
         "data": {"relativePath": f"{user.id}.md"},
     }
     made(user.post(f"/chat/api/skills/{skill_id}/files", **beside))
+    agent_id = made(user.post("/chat/api/agents", json=agent))["id"]
     return {
         "groupId": group["group"]["_id"],
         "promptId": group["prompt"]["_id"],
         "memoryKey": memory_key,
         "skillId": skill_id,
         "relativePath": f"{user.id}.md",
-        "agent_id": made(user.post("/chat/api/agents", json=agent))["id"],
+        "agent_id": agent_id,
+        "action_id": made(user.post(f"/chat/api/agents/actions/{agent_id}", json=ACTION))[1]["action_id"],
     }
 
 

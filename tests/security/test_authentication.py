@@ -50,6 +50,7 @@ ANYONE = {
     "librechat.begin_github_login",
     "librechat.begin_google_login",
     "librechat.begin_openid_login",
+    "librechat.finish_action_login",
     "librechat.finish_apple_login",
     "librechat.finish_saml_login",
     "librechat.finish_discord_login",

@@ -37,6 +37,8 @@ SEVERAL_IDS = {
     "librechat.create_share": {"conversationId", "targetMessageId"},
     "librechat.update_share": {"shareId", "targetMessageId"},
     "librechat.delete_files": {"agent_id", "file_id"},
+    "librechat.delete_agent_action": {"action_id", "agent_id"},
+    "librechat.save_agent_action": {"action_id", "agent_id"},
     "librechat.download_file": {"fileId", "userId"},
     "librechat.get_file_download_url": {"fileId", "userId"},
     "librechat.delete_skill_file": {"relativePath", "skillId"},

@@ -99,8 +99,8 @@ ALL_OPERATIONS = [*OPERATIONS, *LIBRECHAT_OPERATIONS]
 
 
 # What belongs to one request alone: a provider's name for a call of a tool, a challenge, and what a browser calls a
-# passkey. `tests/handlers/test_passkeys.py` sends others'.
-NOT_OURS = {"tool_call_id", "challengeId", "rawId", "client_id"}
+# passkey; what another server calls its client. `tests/handlers/test_passkeys.py` sends others'.
+NOT_OURS = {"tool_call_id", "challengeId", "rawId", "client_id", "oauth_client_id"}
 
 
 def id_fields(

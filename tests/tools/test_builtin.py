@@ -30,9 +30,8 @@ Tools = Callable[..., "Bench"]
 class Bench:
     """A source of tools with these values of the operator's and of users."""
 
-    def __init__(self, source: BuiltinTools, outbound: Outbound) -> None:
+    def __init__(self, source: BuiltinTools) -> None:
         self._source = source
-        self._outbound = outbound
 
     def names(self, place: RunPlace, *names: str) -> list[str]:
         offer = asyncio.run(self._source.offer(Wanted(names), place))
@@ -40,12 +39,9 @@ class Bench:
 
     def call(self, place: RunPlace, name: str, **arguments: Any) -> ToolOutput:
         async def call() -> ToolOutput:
-            try:
-                offer = await self._source.offer(Wanted((name,)), place)
-                [tool] = [each for each in offer.tools if each.spec.name == name]
-                return await tool.call(Called("call_1", arguments))
-            finally:
-                await self._outbound.close()
+            offer = await self._source.offer(Wanted((name,)), place)
+            [tool] = [each for each in offer.tools if each.spec.name == name]
+            return await tool.call(Called("call_1", arguments))
 
         return asyncio.run(call())
 
@@ -80,7 +76,7 @@ def tools(asked_service: Service, files: FileRepository, tmp_path: Path) -> Tool
             shelf=PictureShelf(FileStore(tmp_path, max_bytes=10**6, max_pixels=10**6), files),
             addresses={name: f"{asked_service.url}/{name}" for name in ADDRESSES},
         )
-        return Bench(source, outbound)
+        return Bench(source)
 
     return make
 

@@ -12,14 +12,7 @@ from tests.support.routes import Answer, Service
 
 
 def sent(request: Request, allowed: tuple[str, ...] = ()) -> Reply:
-    async def send() -> Reply:
-        outbound = Outbound(allowed)
-        try:
-            return await outbound.send(request)
-        finally:
-            await outbound.close()
-
-    return asyncio.run(send())
+    return asyncio.run(Outbound(allowed).send(request))
 
 
 def failure(request: Request, allowed: tuple[str, ...] = ()) -> str:

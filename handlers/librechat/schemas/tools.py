@@ -5,11 +5,10 @@ from typing import Any
 from marshmallow import fields, missing
 
 from echo.errors import NotFound
+from echo.tools.web.services import Plan
 from handlers.schemas.base import Identifier, Moment, Output, Text, Whole
 
 SYSTEM = "system_defined"
-# LibreChat's parts of searching the web.
-SEARCH = ("providers", "scrapers", "rerankers")
 
 
 class Anything(fields.Field[Any]):
@@ -42,12 +41,15 @@ class ToolCallSchema(Output):
     updatedAt = Moment()  # noqa: N815
 
 
-def auth_of(tool: str) -> dict[str, Any]:
-    """Whether a tool can be used: the ones that LibreChat's client asks for cannot; raises `NotFound` for others."""
-    if tool == "web_search":
-        return {"authenticated": False, "authTypes": [[part, SYSTEM] for part in SEARCH]}
+def search_auth(plan: Plan) -> dict[str, Any]:
+    """Whether the web can be searched, and whose keys each part of it uses or needs."""
+    return {"authenticated": plan.is_complete, "authTypes": plan.told}
+
+
+def auth_of(tool: str, *, runs_code: bool) -> dict[str, Any]:
+    """Whether another tool can be used: code is run where the operator has a service for it. Raises `NotFound`."""
     if tool == "execute_code":
-        return {"authenticated": False, "message": SYSTEM}
+        return {"authenticated": runs_code, "message": SYSTEM}
     raise NotFound("This server does not have that tool.", code="unknown_tool")
 
 

@@ -59,8 +59,7 @@ class TestGetRole:
         assert permissions["AGENTS"] == dict.fromkeys(NOTHING, True)
         assert permissions["MCP_SERVERS"] == {**dict.fromkeys(NOTHING, True), "CONFIGURE_OBO": False}
         assert permissions["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
-        for absent in ("RUN_CODE", "WEB_SEARCH"):
-            assert permissions[absent] == {"USE": False}
+        assert (permissions["RUN_CODE"], permissions["WEB_SEARCH"]) == ({"USE": True}, {"USE": True})
 
     @pytest.mark.usefixtures("staff")
     def test_shows_a_user_no_other_role_whether_it_exists_or_not(self, ada: UserClient) -> None:

@@ -65,11 +65,35 @@ class TestGetToolAuth:
     def test_anonymous_is_refused(self, api: Client) -> None:
         assert api.get(f"{PATH}/web_search/auth").status_code == 401
 
-    def test_none_can_be_used(self, ada: UserClient) -> None:
-        parts = [[each, "system_defined"] for each in ("providers", "scrapers", "rerankers")]
-        search, code = (ada.get(f"{PATH}/{tool}/auth").json() for tool in ("web_search", "execute_code"))
-        assert search == {"authenticated": False, "authTypes": parts}
-        assert code == {"authenticated": False, "message": "system_defined"}
+    def test_searching_needs_a_key_of_the_servers_or_of_ones_own(
+        self, ada: UserClient, bob: UserClient
+    ) -> None:
+        before = ada.get(f"{PATH}/web_search/auth").json()
+        types = [
+            ["providers", "user_provided"],
+            ["scrapers", "system_defined"],
+            ["rerankers", "system_defined"],
+        ]
+        assert before == {"authenticated": False, "authTypes": types}
+        said = {
+            "pluginKey": "web_search",
+            "action": "install",
+            "auth": {"serperApiKey": "k"},
+            "isEntityTool": True,
+        }
+        ada.post("/chat/api/user/plugins", json=said)
+        after = ada.get(f"{PATH}/web_search/auth").json()
+        mine = [
+            ["providers", "user_provided"],
+            ["scrapers", "user_provided"],
+            ["rerankers", "system_defined"],
+        ]
+        assert after == {"authenticated": True, "authTypes": mine}
+        assert bob.get(f"{PATH}/web_search/auth").json() == before
+
+    def test_no_code_is_run_without_a_service(self, ada: UserClient) -> None:
+        answer = ada.get(f"{PATH}/execute_code/auth").json()
+        assert answer == {"authenticated": False, "message": "system_defined"}
 
     def test_others_are_not_found(self, ada: UserClient) -> None:
         answer = ada.get(f"{PATH}/magic/auth")

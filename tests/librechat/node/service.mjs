@@ -424,10 +424,17 @@ async function agents() {
   await call('getAgentFiles', agent_id);
   const avatar = form({ file_id: randomUUID() }, Buffer.from(IMAGE, 'base64'), 'poet.png', 'image/png');
   await call('uploadAgentAvatar', { agent_id, formData: avatar });
-  const metadata = { domain: 'example.com', auth: { type: 'none' } };
-  await call('updateAgentAction', { agent_id, metadata, functions: [] });
-  await call('deleteAgentAction', { agent_id, action_id: 'x' });
-  await call('bindActionOAuth', 'x');
+  const raw_spec = JSON.stringify({
+    openapi: '3.1.0',
+    servers: [{ url: 'https://example.com' }],
+    paths: { '/now': { get: { operationId: 'look' } } },
+  });
+  const metadata = { domain: 'https://example.com', auth: { type: 'none' }, raw_spec };
+  const functions = [{ type: 'function', function: { name: 'look', description: '', parameters: {} } }];
+  const saved = await call('updateAgentAction', { agent_id, metadata, functions });
+  const action_id = saved?.[1]?.action_id ?? 'x';
+  await call('bindActionOAuth', action_id);
+  await call('deleteAgentAction', { agent_id, action_id });
   return agent;
 }
 

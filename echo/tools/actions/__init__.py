@@ -1,0 +1,1 @@
+"""Actions: operations of other people's APIs as tools of agents, described by OpenAPI documents."""

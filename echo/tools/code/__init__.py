@@ -1,0 +1,1 @@
+"""Running code by LibreChat's code interpreter, a service of its own."""
