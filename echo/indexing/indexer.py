@@ -22,6 +22,7 @@ from storage.core.errors import StorageError
 from storage.library.file_chunks import Chunk, FileChunkRepository
 from storage.library.file_indexes import FileIndexRepository, Job
 from storage.library.files import FileRepository
+from storage.library.vector_search import VectorSearch
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Shelves:
     files: FileRepository
     chunks: FileChunkRepository
     indexes: FileIndexRepository
+    vectors: VectorSearch
 
 
 class Lost(Exception):

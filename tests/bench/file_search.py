@@ -30,6 +30,7 @@ from storage.embedded import EmbeddedServer
 from storage.library.file_chunks import Chunk, FileChunkRepository
 from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
+from storage.library.vector_search import VectorSearch
 from storage.operator.indexes import ensure_indexes
 
 # A file of fifty chunks has about twenty-five pages.
@@ -99,7 +100,12 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def measure(database: Database, directory: Path, sizes: Sequence[int], others: int) -> None:
     """Fill step by step, and ask at each."""
-    shelves = Shelves(FileRepository(database), FileChunkRepository(database), FileIndexRepository(database))
+    shelves = Shelves(
+        FileRepository(database),
+        FileChunkRepository(database),
+        FileIndexRepository(database),
+        VectorSearch(database),
+    )
     texts = Texts(FileStore(directory / "files", max_bytes=1, max_pixels=1), Extractor())
     filling, owner = Filling(database), str(ObjectId())
     if others:
@@ -114,7 +120,7 @@ def measure(database: Database, directory: Path, sizes: Sequence[int], others: i
         found = {}
         for name, embedder in (("words", None), ("embeddings", Embedder())):
             indexer = Indexer(shelves, texts, None)
-            index = OwnIndex(shelves.chunks, shelves.indexes, indexer, texts, embedder)  # type: ignore[arg-type]
+            index = OwnIndex(shelves, indexer, texts, embedder)  # type: ignore[arg-type]
 
             def ask(index: OwnIndex = index) -> Any:
                 return asyncio.run(index.find("a", None, filling.files, filling.question()))
