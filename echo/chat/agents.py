@@ -7,6 +7,7 @@ from echo.chat.attachments import Attachments
 from echo.chat.place import NEW
 from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
+from echo.chat.teams import Edge, chain_of, edges_of
 from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
@@ -72,6 +73,9 @@ class AgentsAndModels:
             agent_id=agent_id,
             wanted=wanted_of(agent, self._rules),
             steps=own_steps(agent),
+            edges=self._edges(agent_id, agent),
+            hides_others=agent.get("hide_sequential_outputs") is True,
+            ends_after_tools=agent.get("end_after_tools") is True,
             artifacts=str(agent["artifacts"]) if agent.get("artifacts") else None,
         )
 
@@ -79,6 +83,10 @@ class AgentsAndModels:
         if conversation_id in NEW:
             return ""
         return str(self._chats.conversation(owner, str(conversation_id)).get("agent_id") or "")
+
+    def _edges(self, agent_id: str, agent: Document) -> tuple[Edge, ...]:
+        chain = chain_of(agent_id, agent) if self._rules.can("chain") else ()
+        return (*edges_of(agent), *chain)
 
     def _texts(self, owner: str, agent: Document) -> str:
         if not self._rules.can("context"):

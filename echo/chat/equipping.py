@@ -6,6 +6,7 @@ from dataclasses import replace
 import orjson
 
 from echo.chat.calls import without_calls
+from echo.chat.context import REQUEST_TOKENS
 from echo.chat.prepared import Asking
 from echo.providers.chat import Tool
 from echo.tools.loop import Looped
@@ -42,6 +43,13 @@ async def equipped(asking: Asking, sources: Sources, place: RunPlace, count: Cou
     }
     made = replace(asking, request=request, counts=counts)
     return looped_of(made, offer), made
+
+
+async def counted(asking: Asking, count: Count) -> Asking:
+    """The asking with the figures of its turns, which are others than it was prepared with."""
+    texts = [turn.text + "".join(result.text for result in turn.results) for turn in asking.request.turns]
+    messages = await count("\n".join(texts)) + REQUEST_TOKENS
+    return replace(asking, counts={**asking.counts, "messages": messages})
 
 
 def looped_of(asking: Asking, offer: Offer) -> Looped:

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
 ATTACHMENT = "attachment"
 TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
+AGENT_UPDATE = "agent_update"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
 COME_BACK = b": the server is stopping\nretry: 2000\n\n"
@@ -80,6 +81,12 @@ def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> J
     }
 
 
+def agent_update(run_id: str, index: int, agent_id: str) -> Json:
+    """Another agent goes on with the answer; the data is a part of the answer, too."""
+    about = {"index": index, "runId": run_id, "agentId": agent_id}
+    return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
+
+
 def steer_applied(part: Mapping[str, Any], index: int, run_id: str, conversation_id: str) -> Json:
     """A message that came during the run is before the model now, at this place of the answer."""
     ids = {name: part[name] for name in ("steerId", "clientSteerId") if name in part}
@@ -114,19 +121,21 @@ def step(step_id: str, run_id: str, index: int, kind: str) -> Json:
 def call_step(step_id: str, run_id: str, index: int, call_id: str, name: str) -> Json:
     """The model begins to call a tool; the arguments follow as pieces."""
     call = {"id": call_id, "name": name, "args": "", "type": TOOL_CALL}
+    details = {"type": "tool_calls", "tool_calls": [call]}
+    data = step_of_tool({"id": step_id, "type": "tool_calls", "stepDetails": details}, run_id, index)
+    return {"event": "on_run_step", "data": data}
+
+
+def step_of_tool(about: Mapping[str, Any], run_id: str, index: int) -> Json:
+    """The data of a step that says `about` itself: with its place and its time."""
     return {
-        "event": "on_run_step",
-        "data": {
-            "stepIndex": index,
-            "id": step_id,
-            "type": "tool_calls",
-            "index": index,
-            "stepDetails": {"type": "tool_calls", "tool_calls": [call]},
-            "usage": None,
-            "status": "in_progress",
-            "runId": run_id,
-            "created_at": milliseconds(),
-        },
+        "usage": None,
+        "status": "in_progress",
+        "created_at": milliseconds(),
+        **about,
+        "runId": run_id,
+        "index": index,
+        "stepIndex": index,
     }
 
 

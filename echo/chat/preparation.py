@@ -9,13 +9,14 @@ from typing import Any
 from echo.chat import attachments as files
 from echo.chat.attachments import Attachments, shown_files
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import Weighed, window_of
+from echo.chat.context import SHARE, Weighed, window_of
 from echo.chat.history import History, quoted, text_for_model, turns_of
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
+from echo.chat.teams import Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
@@ -30,6 +31,7 @@ from storage.library.files import FileRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
+Ids = dict[str, str | None]
 # LibreChat's number of the answers that stand side by side; one message has no others.
 SIDE_BY_SIDE = 1
 # What a model is told that is to go on with an answer of its own.
@@ -137,14 +139,14 @@ class Preparation:
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
         turns, counts, earlier = self._context(talk, side, place, conversation_id)
-        ids = {
+        ids: Ids = {
             "conversationId": conversation_id,
             "parentMessageId": place.question.get("parentMessageId"),
             "messageId": place.answer_id,
         }
         headers = talk.variables.headers(side.chosen.settings, **ids)
         settings = side.chosen.settings
-        return Asking(
+        asking = Asking(
             provider=side.chosen.provider,
             request=replace(request_of(side.settled, side.model, turns), placeholders=headers),
             credentials=side.chosen.credentials,
@@ -159,6 +161,46 @@ class Preparation:
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
+            ends_after_tools=side.respondent.ends_after_tools,
+        )
+        return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
+
+    def _team(self, talk: Talk, first: Side, asking: Asking, ids: Ids) -> Team | None:
+        """Who else takes part; all of them begin with what the first one is asked."""
+        sides, edges = self._sides.team(talk.owner, first, talk.variables, self._memories_text(talk.owner))
+        members = {side.agent_id: self._member(talk, side, asking, ids) for side in sides}
+        if not members:
+            return None
+        return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)
+
+    def _member(self, talk: Talk, side: Side, first: Asking, ids: Ids) -> Asking:
+        settings, system = side.chosen.settings, side.settled.system
+        window = window_of(
+            side.model,
+            side.settled.max_context_tokens,
+            set_to=settings.prices.get(side.model, {}).get("context"),
+        )
+        tokens = self._count(system) if system else 0
+        counts = {**first.counts, "window": window, "budget": int(window * SHARE), "system": tokens}
+        return Asking(
+            provider=side.chosen.provider,
+            request=replace(
+                request_of(side.settled, side.model, first.request.turns),
+                placeholders=talk.variables.headers(settings, **ids),
+            ),
+            credentials=side.chosen.credentials,
+            counts=counts,
+            agent_id=side.agent_id,
+            provider_name=provider_name(settings),
+            wanted=side.wanted,
+            limits=LoopLimits(
+                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
+                result_chars=result_chars_of(window, settings.tool_result_chars),
+            ),
+            placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
+            endpoint=side.chosen.name,
+            group=first.group,
+            ends_after_tools=side.respondent.ends_after_tools,
         )
 
     def _wants_title(self, talk: Talk) -> bool:

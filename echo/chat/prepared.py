@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo.chat.teams import Team
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
 from echo.tools.limits import USUAL, LoopLimits
 from echo.tools.tool import NOTHING, Wanted
@@ -29,6 +30,9 @@ class Asking:
     limits: LoopLimits = USUAL
     # LibreChat's, filled in for this user and this request.
     placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # Who else takes part in the answer: the members are `Asking` too.
+    team: Team | None = None
+    ends_after_tools: bool = False
     # The endpoint that is asked, where conversation and messages name another.
     endpoint: str | None = None
     group: int | None = None

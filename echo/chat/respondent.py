@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from echo.chat.request import Asked
+from echo.chat.teams import Edge
 from echo.tools.tool import NOTHING, Wanted
 
 
@@ -20,7 +21,9 @@ class Respondent:
     `shown_model` the model that the answer names; None where they are the same. `fixed` are parameters by LibreChat's
     names beside which no others count, `kept` is what the conversation is given, and `agent_id` what events and usage
     call the answerer. `wanted` are the tools that it is to have, `steps` the most that its answer may take, where it
-    has a limit of its own, `artifacts` LibreChat's mode of them.
+    has a limit of its own, `artifacts` LibreChat's mode of them. `edges` lead to
+    other agents; with `hides_others` readers get the last one's words only. With `ends_after_tools` the model is not
+    asked again once tools have answered.
     """
 
     endpoint: str
@@ -35,6 +38,9 @@ class Respondent:
     wanted: Wanted = NOTHING
     steps: int | None = None
     artifacts: str | None = None
+    edges: tuple[Edge, ...] = ()
+    hides_others: bool = False
+    ends_after_tools: bool = False
 
 
 class Respondents(Protocol):

@@ -131,17 +131,30 @@ class Run:
 
     def _number_part(self, kind: str) -> int:
         """The place of a part that begins now, counted as those who follow count."""
-        if self._next_part is None:
-            before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
-            self._next_part = len(before) - part_follows(before, kind)
-        place, self._next_part = self._next_part, self._next_part + 1
+        place = self._place_of(kind)
+        self._next_part = place + 1
         return place
 
+    def _place_of(self, kind: str) -> int:
+        if self._next_part is not None:
+            return self._next_part
+        before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
+        return len(before) - part_follows(before, kind)
+
     def _hear(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Tell an event of a tool's; what is attached is kept too."""
+        """Tell an event of a tool's; what is attached is kept too.
+
+        A step of its own, such as a login, is shown where the next part of the answer will be.
+        """
+        if self.transcript.ended:
+            return
         if name == frames.ATTACHMENT:
             self._attached.add("", payload)
-        elif not self.transcript.ended:
+        elif payload.get("event") == "on_run_step":
+            place = self._place_of(frames.TOOL_CALL)
+            told = frames.step_of_tool(payload["data"], self._answer_id, place)
+            self.transcript.add(name, {**payload, "data": told})
+        else:
             self.transcript.add(name, payload)
 
     async def _before_round(self, asking: Asking) -> Sequence[Turn]:
@@ -201,7 +214,7 @@ class Run:
         # Clients ask for the balance after the last event.
         conversation, _ = await asyncio.gather(self._store(answer), self._settle(used))
         if self.titling:
-            own = self._voices[0].shown.items()
+            own = self._voices[0].mark.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
             # Who stops an answer does not wait for the title.
             patience = TITLE_SECONDS if outcome.is_complete else 0.0

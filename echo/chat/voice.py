@@ -4,16 +4,18 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any
 
 from echo.chat import frames
 from echo.chat.bench import Bench
-from echo.chat.equipping import equipped, read_by
+from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
+from echo.chat.relay import Relay
 from echo.errors import ApiError
 from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
-from echo.tools.loop import ToolLoop
+from echo.tools.loop import ToolLoop, always
 from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundBegun, RoundEnded, Stopped
 
 Json = dict[str, Any]
@@ -27,6 +29,9 @@ class Voice:
 
     def __init__(self, asking: Asking, bench: Bench) -> None:
         self.asking = asking
+        self._first, self._group, self._in_team = asking.agent_id, asking.group, asking.team is not None
+        # Whether readers get nothing of what is said now.
+        self._hidden = False
         self.rounds: list[tuple[Asking, Usage]] = []
         self.usage: Usage | None = None
         self.finish: str | None = None
@@ -43,11 +48,14 @@ class Voice:
         self._calls: dict[str, Json] = {}
 
     @property
-    def shown(self) -> Json:
+    def mark(self) -> Json:
         """What tells its parts from those of other models; nothing where it answers alone."""
-        if self.asking.group is None:
-            return {}
-        return {"agentId": self.asking.agent_id, "groupId": self.asking.group}
+        return {} if self._group is None else {"agentId": self._first, "groupId": self._group}
+
+    @property
+    def shown(self) -> Json:
+        """What its parts say of who gives them: of agents that answer together also which of them."""
+        return {"agentId": self.asking.agent_id} if self._in_team and not self.mark else self.mark
 
     def begin(self) -> asyncio.Task[None]:
         """Ask, and take what comes, to the end; the task raises what asking raises."""
@@ -62,15 +70,36 @@ class Voice:
     def error_part(self) -> Json | None:
         """What stands in the answer for what it failed to say; None where it did not fail."""
         said = self.stopped if self.failure is None else self.failure.message
-        return None if said is None else frames.error_part(said, self.shown)
+        return None if said is None else frames.error_part(said, self.mark)
 
     def parts(self) -> list[Json]:
         """What it has said so far."""
-        return [part for part in self._bench.transcript.said() if self.shown.items() <= part.items()]
+        return [part for part in self._bench.transcript.said() if self.mark.items() <= part.items()]
 
     async def _read(self) -> None:
+        team = self.asking.team
+        if team is None:
+            await self._leg(self.asking, None)
+            return
+        relay = Relay(team, self.asking.agent_id)
+        while (leg := relay.next()) is not None:
+            if relay.legs > 1:
+                if self.is_asking and self.usage is not None:
+                    self._end_round(self.usage)
+                self._tell_agent(leg.agent_id)
+            self._hidden = relay.is_hidden
+            relay.ended(await self._leg(leg, relay))
+
+    async def _leg(self, asking: Asking, relay: Relay | None) -> Sequence[Turn]:
+        """One agent's part, or a model's whole answer; the turns that it has added."""
         bench = self._bench
-        looped, self.asking = await equipped(self.asking, bench.sources, bench.place, bench.count)
+        if relay is not None and relay.legs > 1:
+            asking = await counted(asking, bench.count)
+        looped, self.asking = await equipped(asking, bench.sources, bench.place, bench.count)
+        if relay is not None:
+            looped = relay.joined(looped)
+        if self.asking.ends_after_tools:
+            looped = replace(looped, halted=always)
         if self.asking.wanted.names:
             self.tell_context()
         loop = ToolLoop(looped, self.asking.limits, self)
@@ -78,6 +107,14 @@ class Voice:
         async with aclosing(loop.events()) as events:
             async for event in events:
                 self._take(event)
+        return loop.added
+
+    def _tell_agent(self, agent_id: str) -> None:
+        """Tell that another agent goes on."""
+        self.close_text("completed")
+        place = self._bench.number_part(frames.AGENT_UPDATE)
+        told = frames.agent_update(self._bench.answer_id, place, agent_id)
+        self._bench.transcript.add(frames.MESSAGE, told)
 
     def tell_context(self) -> None:
         """Tell how much of the model's context the first request takes."""
@@ -117,16 +154,15 @@ class Voice:
     @_take.register
     def _(self, event: RoundBegun) -> None:
         self.usage, self.finish, self.is_asking, self.was_asked = None, None, True, True
-        if event.number > 1:
+        if self.rounds:
             self.parts_before = len(self.parts())
 
     @_take.register
     def _(self, event: RoundEnded) -> None:
         if event.calls:
-            self.is_asking = False
-            self.rounds.append((self.asking, event.usage))
-            self._bench.tell_usage(self.asking, event.usage)
+            self._end_round(event.usage)
         else:
+            # The run tells the last one.
             self.usage = event.usage
 
     @_take.register
@@ -156,8 +192,13 @@ class Voice:
     def _(self, event: Stopped) -> None:
         self.stopped = event.sentence
 
+    def _end_round(self, usage: Usage) -> None:
+        self.is_asking = False
+        self.rounds.append((self.asking, usage))
+        self._bench.tell_usage(self.asking, usage)
+
     def _extend(self, kind: str, text: str) -> None:
-        if not text:
+        if not text or self._hidden:
             return
         bench = self._bench
         if self._step is None or self._step["stepDetails"]["message_creation"]["content_type"] != kind:

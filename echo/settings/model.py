@@ -110,6 +110,13 @@ class CreditSettings:
     refill: Mapping[str, Any] = field(default_factory=dict)
 
 
+# What agents have where the operator says nothing: LibreChat's `defaultAgentCapabilities`.
+USUAL_CAPABILITIES = (
+    *("deferred_tools", "execute_code", "file_search", "web_search", "artifacts", "subagents", "actions"),
+    *("context", "skills", "memory", "ask_user_question", "tools", "chain", "ocr"),
+)
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not.
@@ -130,7 +137,7 @@ class AgentSettings:
 
     def can(self, capability: str) -> bool:
         """Whether agents have a capability, by LibreChat's name."""
-        return self.capabilities is None or capability in self.capabilities
+        return capability in (USUAL_CAPABILITIES if self.capabilities is None else self.capabilities)
 
 
 @dataclass(frozen=True)

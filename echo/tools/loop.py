@@ -41,6 +41,11 @@ def never() -> bool:
     return False
 
 
+def always() -> bool:
+    """For a loop that ends as soon as tools have answered."""
+    return True
+
+
 @dataclass(frozen=True)
 class Looped:
     """What a loop is about: the first request, without tools, and the tools.
@@ -72,6 +77,11 @@ class ToolLoop:
         self._question = max(0, len(self.turns) - 1)
         self._left = limits.said_bytes
         self._specs = tuple(tool.spec for tool in looped.tools)
+
+    @property
+    def added(self) -> Sequence[Turn]:
+        """The turns of the loop's own, after those of the first request."""
+        return self.turns[self._question + 1 :]
 
     async def events(self) -> AsyncGenerator[LoopEvent, None]:
         """The provider's events without those of calls, and what becomes of the calls.

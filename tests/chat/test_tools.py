@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from echo.chat.transcript import Frame, Transcript, pack
 from echo.providers.chat import Tool
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 from tests.chat.conftest import Chat
@@ -166,6 +167,11 @@ class TestARun:
         assert answer["metadata"]["usage"] == {"input": 31, "output": 10, "cacheWrite": 0, "cacheRead": 0}
         [stored] = [each for each in user.messages(answer["conversationId"]) if not each["isCreatedByUser"]]
         assert (stored["content"], stored["attachments"]) == (answer["content"], [shown])
+        # Another process, which reads the pieces of the journal, makes the same of them.
+        other = Transcript({})
+        for event in events:
+            other.load(pack([Frame(event.name, event.data)]))
+        assert other.content() == answer["content"]
         # What was asked of the kit, and what the model was told of it.
         [(wanted, place)] = kit.asked
         assert wanted == Wanted(names=("sys__all__sys_mcp_kit",))
@@ -210,6 +216,32 @@ class TestARun:
             "error": "The limit of 3 steps is reached, and the model had not ended.",
         }
         assert (len(provider.requests), answer["unfinished"]) == (2, False)
+
+
+def test_a_login_that_a_tool_asks_for_is_told_and_not_stored(talk: MakeTalk, kit: Kit) -> None:
+    call = {"id": "l", "name": "oauth_mcp_kit", "args": "", "type": "tool_call"}
+    step = {
+        "id": "step_login",
+        "type": "tool_calls",
+        "stepDetails": {"type": "tool_calls", "tool_calls": [call]},
+    }
+    delta = {"type": "tool_calls", "tool_calls": [{**call}], "auth": "https://a.example", "expires_at": 1}
+
+    async def offer(_wanted: Wanted, place: RunPlace) -> Offer:
+        place.tell("message", {"event": "on_run_step", "data": step})
+        place.tell("message", {"event": "on_run_step_delta", "data": {"id": "step_login", "delta": delta}})
+        place.tell("attachment", {"type": "memory", "memory": {"key": "a"}})
+        return Offer()
+
+    kit.offer = offer  # type: ignore[method-assign]
+    user, _ = talk(Reply(["Hello."]))
+    events = user.ask("Hi", **KIT)
+    login, text = of(events, "on_run_step")
+    answer = events[-1].data["responseMessage"]
+    assert (login["index"], login["runId"], text["index"]) == (0, answer["messageId"], 0)
+    assert of(events, "on_run_step_delta")[0]["delta"]["auth"] == "https://a.example"
+    assert answer["content"] == [{"type": "text", "text": "Hello."}]
+    assert [each["memory"] for each in answer["attachments"]] == [{"key": "a"}]
 
 
 class TestThatEndsEarly:
