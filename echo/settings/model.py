@@ -94,6 +94,8 @@ class MemorySettings:
     asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
+    # Under which names models may remember something; empty is no limit.
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,6 @@ class TestWholeFile:
     def test_what_only_librechat_knows_is_told_in_one_line(self, whole: Settings) -> None:
         [told] = [notice for notice in whole.notices if "librechat.yaml: without effect" in notice]
         for key in (
-            "mcpServers",
             "ocr",
             "endpoints.custom.titleMethod",
             "speech.tts.openai.voices",
@@ -217,8 +216,8 @@ class TestWarnings:
         assert notices[-1] == "librechat.yaml: 950 more keys are not known here."
 
     def test_ignored_keys_are_no_unknown_ones(self, load: Load) -> None:
-        [notice] = load("memory: {validKeys: [a]}\nmcpServers: {}\n").notices
-        assert notice == "librechat.yaml: without effect in Echo: memory.validKeys, mcpServers."
+        [notice] = load("memory: {maxInputTokens: 9}\nocr: {}\n").notices
+        assert notice == "librechat.yaml: without effect in Echo: memory.maxInputTokens, ocr."
 
     def test_a_balance_needs_what_is_used_written_down(self, load: Load) -> None:
         settings = load("balance: {enabled: true}\ntransactions: {enabled: false}")

@@ -11,5 +11,6 @@ def read_memory(config: ConfigFile) -> MemorySettings:
         enabled=not said.get("disabled", False),
         asked_for=bool(said) and not said.get("disabled", False),
         char_limit=int(said.get("charLimit") or MemorySettings.char_limit),
+        keys=tuple(said.get("validKeys") or ()),
         token_limit=int(said["tokenLimit"]) if said.get("tokenLimit") else None,
     )

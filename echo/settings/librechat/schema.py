@@ -168,12 +168,13 @@ class Memory(Section):
     """What chats know of a user."""
 
     # Of the agent that writes memories, which Echo does not have.
-    ignored = frozenset({"agent", "maxInputTokens", "messageWindowSize", "validKeys"})
+    ignored = frozenset({"agent", "maxInputTokens", "messageWindowSize"})
 
     disabled = Flag()
     charLimit = Number(minimum=1, whole=True)
     tokenLimit = Number(minimum=1, whole=True)
     personalize = Flag()
+    validKeys = Listed(Text())
 
 
 class Config(Section):
