@@ -118,6 +118,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         access.models.of,
         ledger,
         sources,
+        library.memories,
     )
     completions = build_completions(
         settings,

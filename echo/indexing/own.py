@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 PATIENCE = 20.0
 PAUSE = 0.2
 # A word is counted in so many chunks at most, and in no more than a third of all: beyond, it is everywhere.
-LEAST_COUNTED, MOST_COUNTED = 100, 20_000
+LEAST_COUNTED, MOST_COUNTED = 100, 10_000
 # Chunks that hold none but frequent words are not looked at beyond so many.
 MOST_SEEKABLE = 2_000
 # Of those that MongoDB finds fittest so many are looked at closely.
