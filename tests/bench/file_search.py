@@ -39,6 +39,15 @@ CHUNKS_OF_A_FILE, WORDS, VOCABULARY, DIMENSIONS = 50, 190, 60_000, 1536
 ROUNDS = 9
 NAME = "openAI/text-embedding-3-small"
 MB = 1024 * 1024
+HEADS = (
+    *(
+        "chunks searched",
+        "chunks in all",
+        "by words, ms (of processors)",
+        "by embeddings, ms (of processors)",
+    ),
+    *("text and words, MB", "indexes, MB"),
+)
 
 
 class Embedder:
@@ -121,10 +130,8 @@ def measure(database: Database, directory: Path, sizes: Sequence[int], others: i
     if others:
         filling.add(str(ObjectId()), others)
         filling.files.clear()
-    print(
-        "| chunks searched | chunks in all | by words, ms (of processors) | by embeddings, ms (of processors) | text and words, MB | indexes, MB |"
-    )
-    print("|---|---|---|---|---|---|")
+    print(f"| {' | '.join(HEADS)} |")
+    print("|" + "---|" * len(HEADS))
     for size in sizes:
         filling.add(owner, size - len(filling.files) * CHUNKS_OF_A_FILE)
         found = {}
