@@ -217,7 +217,7 @@ class TestWarnings:
 
     def test_ignored_keys_are_no_unknown_ones(self, load: Load) -> None:
         [notice] = load("langfuse: {}\nocr: {}\n").notices
-        assert notice == "librechat.yaml: without effect in Echo: ocr, langfuse."
+        assert notice == "librechat.yaml: without effect in Echo: langfuse, ocr."
 
     def test_a_balance_needs_what_is_used_written_down(self, load: Load) -> None:
         settings = load("balance: {enabled: true}\ntransactions: {enabled: false}")
