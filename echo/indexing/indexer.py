@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 10.0
 # Of one user: some 100 MB of text.
 MOST_CHUNKS = 100_000
+# Whoever takes it up for the tenth time may be killed by it, as all before were.
+MOST_ATTEMPTS = 10
 # After each try that failed; then a file is searched by its words, or not at all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))
 
@@ -111,6 +113,8 @@ class Indexer:
         await asyncio.to_thread(self._finish, job, len(pieces), name)
 
     def _pieces(self, job: Job) -> list[Piece]:
+        if job.attempts > MOST_ATTEMPTS:
+            raise Unreadable("broken")
         record = self._shelves.files.find(job.owner, job.file_id)
         if record is None:
             raise Lost
