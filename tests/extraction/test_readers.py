@@ -160,7 +160,7 @@ def test_time_is_in_proportion_to_the_text(piece: str) -> None:
         tidy(text)
         return time.process_time() - began
 
-    assert min(seconds(400_000) for _ in range(3)) < 6 * max(0.002, min(seconds(200_000) for _ in range(3)))
+    assert min(seconds(100_000) for _ in range(3)) < 6 * max(0.002, min(seconds(50_000) for _ in range(3)))
 
 
 def test_control_characters_and_many_blank_lines_go() -> None:
