@@ -41,6 +41,7 @@ from echo.tools.code.assembly import build_code
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
+from echo.tools.memory.source import MemoryTools
 from echo.tools.sources import Sources
 from echo.tools.tool import ToolSource
 from echo.tools.web.assembly import build_web_search
@@ -132,6 +133,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         access.models.of,
         ledger,
         sources,
+        library.memories,
     )
     completions = build_completions(
         settings,
@@ -205,6 +207,7 @@ def tool_sources(
     """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
     return (
         build_file_search(settings, database, access, library.indexing.index),
+        MemoryTools(library.memories, settings.agents, settings.memory),
         build_builtin(settings, database, accounts.plugin_keys, library.file_store),
         mcp.tools,
     )

@@ -12,6 +12,7 @@ CAPABILITIES = (
     "artifacts",
     "context",
     "file_search",
+    "memory",
     "chain",
     "hide_sequential_outputs",
     "end_after_tools",

@@ -9,6 +9,7 @@ from echo.chat.attachments import Attachments
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
+from echo.chat.remembering import Remembering
 from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
@@ -18,13 +19,16 @@ from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.credits import Credits
 from echo.files import FileStore
+from echo.library.memories import Memories
 from echo.providers.chat import Providers
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from echo.settings.model_access import Opened
+from echo.tools.memory.source import MemoryTools
 from echo.tools.sources import Sources
 from storage.accounts.users import UserRepository
+from storage.agents.agents import AgentRepository
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
 from storage.library.assistants import AssistantRepository
@@ -60,6 +64,7 @@ class ChatParts:
     opened: Callable[[str], Opened]
     credits: Credits
     sources: Sources
+    memories: Memories
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -84,6 +89,14 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         sources=parts.sources,
         moderation=parts.moderation,
         load_files=lambda owner, row: Attachments(files, parts.file_store, owner).load_earlier(row),
+        remembering=Remembering(
+            parts.memories,
+            MemoryTools(parts.memories, settings.agents, settings.memory),
+            AgentRepository(database),
+            parts.providers,
+            settings=settings.providers,
+            rules=settings.memory,
+        ),
         most_at_once=settings.runs_at_once,
     )
     preparation = Preparation(

@@ -19,6 +19,7 @@ from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
 from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
+from echo.chat.remembering import Remembering
 from echo.chat.run import Run, Tools
 from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
@@ -70,6 +71,7 @@ class RunHub:
         sources: Sources,
         moderation: Moderation,
         load_files: LoadFiles,
+        remembering: Remembering,
         most_at_once: int | None,
     ) -> None:
         self.presence = Presence(stores.workers)
@@ -90,6 +92,7 @@ class RunHub:
             self._journal.pause,
             sources,
             Injecting(stores.steers, moderation, load_files, self.in_thread),
+            remembering,
         )
         self._local: dict[str, Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}

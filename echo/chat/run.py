@@ -14,6 +14,7 @@ from echo.chat.attached import Attached
 from echo.chat.bench import Bench
 from echo.chat.injecting import Injecting, part_of
 from echo.chat.prepared import Asking, Prepared
+from echo.chat.remembering import PATIENCE, Remembering
 from echo.chat.spending import RunSpending, Used, used_by
 from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
 from echo.chat.voice import Voice
@@ -56,6 +57,7 @@ class Tools:
     pause: Callable[[], Awaitable[None]]
     sources: Sources
     injecting: Injecting
+    remembering: Remembering
 
 
 class Run:
@@ -81,6 +83,7 @@ class Run:
         self._voices = [Voice(asking, bench) for asking in prepared.askings]
         self._told_usages = 0
         self._spending = RunSpending(tools.credits, tools.in_thread, prepared)
+        self._remembering: asyncio.Task[None] | None = None
         self._failure: ApiError | None = None
         self._stopped: Literal["aborted", "interrupted"] | None = None
         self.over = asyncio.Event()
@@ -157,6 +160,11 @@ class Run:
         else:
             self.transcript.add(name, payload)
 
+    def _note_memory(self, call_id: str, attachment: Json) -> None:
+        """Show what is remembered beside the answer, as long as that is not stored."""
+        if not self.finishing:
+            self._attached.add(call_id, attachment)
+
     async def _before_round(self, asking: Asking) -> Sequence[Turn]:
         """Hold what the next request may come to, beside what the run has used; what was said meanwhile."""
         await self._spending.reserve_more([(each.rounds, each.asking, each.tokens) for each in self._voices])
@@ -176,6 +184,7 @@ class Run:
             self._failure = refused
         if self._stopped is not None or self._failure is not None:
             return
+        self._remembering = self._tools.remembering.begin(self.prepared, self._note_memory)
         readings = [voice.begin() for voice in self._voices]
         try:
             await asyncio.wait(readings)
@@ -208,6 +217,8 @@ class Run:
         for voice in self._voices:
             voice.close_text("completed" if outcome.is_complete else "cancelled")
         self.titling = self.titling and self._failure is None and self._stopped != "interrupted"
+        if self._remembering is not None and outcome.is_complete:
+            await asyncio.wait((self._remembering,), timeout=PATIENCE)
         answer = to_store(self.prepared, outcome, self._voices[0].asking, self._attached.all)
         self.finishing = True
         await self._tools.pause()

@@ -10,7 +10,8 @@ MOST_BYTES = 15 * 1024 * 1024
 # Nobody reads these, and JSON takes six bytes for each.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff\ufffe\uffff]+")
 _LINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n){2,}")
+# It begins at a line feed: from each blank of a long run anew it would take quadratic time.
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n){2,}")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from storage.core.database import Database
 from storage.library.file_chunks import FileChunkRepository
 from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
+from storage.library.vector_search import VectorSearch
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,17 @@ def build_indexing(
 ) -> Indexing:
     """The parts; nothing is contacted."""
     texts = Texts(store, Extractor())
-    rules = settings.file_search
     if service := _service(settings, store):
         return Indexing(service, texts, None)
-    chunks, indexes = FileChunkRepository(database), FileIndexRepository(database)
-    embedder = find_embedder(rules.embeddings, endpoints, settings.providers)
-    indexer = Indexer(Shelves(FileRepository(database), chunks, indexes), texts, embedder)
-    return Indexing(OwnIndex(chunks, indexes, indexer, texts, embedder), texts, indexer)
+    shelves = Shelves(
+        FileRepository(database),
+        FileChunkRepository(database),
+        FileIndexRepository(database),
+        VectorSearch(database),
+    )
+    embedder = find_embedder(settings.file_search.embeddings, endpoints, settings.providers)
+    indexer = Indexer(shelves, texts, embedder)
+    return Indexing(OwnIndex(shelves, indexer, texts, embedder), texts, indexer)
 
 
 def forgetting(settings: Settings, database: Database, store: FileStore) -> Callable[[str], None] | None:

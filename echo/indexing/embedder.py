@@ -34,7 +34,9 @@ def find_embedder(
 ) -> Embedder | None:
     """The model of a name such as "openAI/text-embedding-3-small"; None without one, or where there is no key."""
     having = [
-        each for each in settings if name and name.startswith(f"{each.name}/") and each.name in endpoints
+        each
+        for each in settings
+        if name and name.startswith(f"{each.name}/") and each.name in endpoints and each.available
     ]
     if not name or not having:
         return None

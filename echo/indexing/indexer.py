@@ -22,6 +22,7 @@ from storage.core.errors import StorageError
 from storage.library.file_chunks import Chunk, FileChunkRepository
 from storage.library.file_indexes import FileIndexRepository, Job
 from storage.library.files import FileRepository
+from storage.library.vector_search import VectorSearch
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 10.0
 # Of one user: some 100 MB of text.
 MOST_CHUNKS = 100_000
+# Whoever takes it up for the tenth time may be killed by it, as all before were.
+MOST_ATTEMPTS = 10
 # After each try that failed; then a file is searched by its words, or not at all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))
 
@@ -40,6 +43,7 @@ class Shelves:
     files: FileRepository
     chunks: FileChunkRepository
     indexes: FileIndexRepository
+    vectors: VectorSearch
 
 
 class Lost(Exception):
@@ -109,6 +113,8 @@ class Indexer:
         await asyncio.to_thread(self._finish, job, len(pieces), name)
 
     def _pieces(self, job: Job) -> list[Piece]:
+        if job.attempts > MOST_ATTEMPTS:
+            raise Unreadable("broken")
         record = self._shelves.files.find(job.owner, job.file_id)
         if record is None:
             raise Lost

@@ -10,13 +10,14 @@ import structlog
 
 from echo.errors import ApiError
 from echo.indexing.embedder import Embedder
-from echo.indexing.indexer import Indexer
+from echo.indexing.indexer import Indexer, Shelves
 from echo.indexing.results import Found, Results, Searched, fittest
 from echo.indexing.texts import Texts
-from echo.indexing.vectors import nearest
+from echo.indexing.vectors import nearest, quantised
 from echo.indexing.words import MOST_WORDS, counted, fit, number_of, rarity, words_of
-from storage.library.file_chunks import FileChunkRepository, Places
-from storage.library.file_indexes import READY, FileIndexRepository, IndexState
+from storage.core.errors import StorageError
+from storage.library.file_chunks import Places
+from storage.library.file_indexes import READY, IndexState
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +25,13 @@ log = structlog.get_logger(__name__)
 PATIENCE = 20.0
 PAUSE = 0.2
 # A word is counted in so many chunks at most, and in no more than a third of all: beyond, it is everywhere.
-LEAST_COUNTED, MOST_COUNTED = 100, 20_000
+LEAST_COUNTED, MOST_COUNTED = 100, 10_000
 # Chunks that hold none but frequent words are not looked at beyond so many.
 MOST_SEEKABLE = 2_000
 # Of those that MongoDB finds fittest so many are looked at closely.
 MOST_READ = 60
+# Up to here all vectors are looked at, and beyond if MongoDB has no search of its own: a second for 100 000.
+MOST_EXACT, MOST_SCANNED = 20_000, 100_000
 # Several of the nearest may be of one file.
 MOST_NEAR = 100
 LONGEST_QUESTION = 4000
@@ -43,16 +46,14 @@ class OwnIndex:
 
     def __init__(
         self,
-        chunks: FileChunkRepository,
-        indexes: FileIndexRepository,
+        shelves: Shelves,
         indexer: Indexer,
         texts: Texts,
         embedder: Embedder | None,
         *,
         patience: float = PATIENCE,
     ) -> None:
-        self._chunks = chunks
-        self._indexes = indexes
+        self._chunks, self._indexes, self._vectors = shelves.chunks, shelves.indexes, shelves.vectors
         self._indexer = indexer
         self._texts = texts
         self._embedder = embedder
@@ -80,10 +81,7 @@ class OwnIndex:
             (each, states[each.file_id].reason or "waiting") for each in files if each not in ready
         )
         vector = await self._vector(ready, states, query[:LONGEST_QUESTION])
-        if vector is not None:
-            found = await asyncio.to_thread(self._near, ready, vector)
-        else:
-            found = await asyncio.to_thread(self._fitting, ready, states, query[:LONGEST_QUESTION])
+        found = await asyncio.to_thread(self._found, ready, states, query[:LONGEST_QUESTION], vector)
         return Results(fittest(found), missing)
 
     async def _ready(self, files: Sequence[Searched]) -> States:
@@ -126,11 +124,32 @@ class OwnIndex:
         for each in files:
             self._indexer.add(each.owner, each.file_id, again=True)
 
-    def _near(self, files: Sequence[Searched], vector: Sequence[float]) -> list[Found]:
+    def _found(
+        self, files: Sequence[Searched], states: States, query: str, vector: Sequence[float] | None
+    ) -> list[Found]:
+        """By the vector, if there is one, and it does not take too long; else by words."""
+        if vector is not None:
+            try:
+                near = self._near(files, states, vector)
+            except StorageError as error:
+                log.warning("files are searched by words", cause=type(error).__name__)
+                near = None
+            if near is not None:
+                rows = self._chunks.get_all(_places(files), list(near))
+                return _found(files, rows, [max(0.0, near[row["_id"]]) for row in rows])
+        return self._fitting(files, states, query)
+
+    def _near(
+        self, files: Sequence[Searched], states: States, vector: Sequence[float]
+    ) -> dict[str, float] | None:
+        """The nearest chunks: exact where there are not too many of them, and None where there are far too many."""
         places, name = _places(files), self._embedder.name if self._embedder else ""
-        near = dict(nearest(vector, self._chunks.vectors(places, name), MOST_NEAR))
-        rows = self._chunks.get_all(places, list(near))
-        return _found(files, rows, [max(0.0, near[row["_id"]]) for row in rows])
+        chunks = sum(states[each.file_id].chunks for each in files)
+        if chunks > MOST_EXACT and self._vectors.is_there(len(vector)):
+            return self._vectors.nearest(places, quantised(vector), name, MOST_NEAR)
+        if chunks > MOST_SCANNED:
+            return None
+        return dict(nearest(vector, self._chunks.vectors(places, name), MOST_NEAR))
 
     def _fitting(self, files: Sequence[Searched], states: States, query: str) -> list[Found]:
         words = list(dict.fromkeys(words_of(query)))[:MOST_WORDS]

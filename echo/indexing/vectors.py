@@ -44,6 +44,7 @@ def nearest(
 
 def _cosines(numpy: Any, asked: Any, vectors: bytes) -> Any:
     rows = numpy.frombuffer(vectors, dtype=numpy.int8).reshape(-1, len(asked)).astype(numpy.float32)
-    lengths = numpy.linalg.norm(rows, axis=1)
+    # Without a copy of all, which numpy's own norm makes.
+    lengths = numpy.sqrt(numpy.einsum("ij,ij->i", rows, rows))
     lengths[lengths == 0] = 1.0
     return rows @ asked / lengths

@@ -1,6 +1,6 @@
 """Memories: what a user wants every chat to know."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,9 +77,7 @@ class Memories:
         value = value.strip()
         tokens = self._measured(key, value)
         if self._entries.count(caller.id) >= MAX_MEMORIES:
-            raise Unprocessable(
-                f"Nobody may have more than {MAX_MEMORIES} memories.", code="too_many_memories"
-            )
+            raise _too_many()
         self._refuse_full(caller.id, agent_id, tokens)
         return self._entries.create(caller.id, key, value, tokens=tokens, agent_id=agent_id)
 
@@ -116,12 +114,52 @@ class Memories:
         memories = self._entries.newest(owner, count=MAX_TOLD, size=MAX_TOLD_BYTES)
         return told(reversed(memories)) if memories and self._is_wanted(owner) else None
 
-    def _is_wanted(self, owner: str) -> bool:
+    def is_open(self, owner: str) -> bool:
+        """Whether models may write what is remembered of a user, who wants it, and whose role may do it too."""
+        return self._settings.enabled and self._is_wanted(owner, "USE", "CREATE", "UPDATE")
+
+    def known(self, owner: str) -> Sequence[Document]:
+        """What is remembered of a user in all chats, the last changed first; bounded as `text`."""
+        return self._entries.newest(owner, count=MAX_TOLD, size=MAX_TOLD_BYTES)
+
+    def put(self, owner: str, key: str, value: str) -> Document:
+        """Remember something in the place of what is under this key; raises what `create` does, but no `Conflict`."""
+        value = value.strip()
+        tokens = self._measured(key, value)
+        before = next((each for each in self._entries.list(owner).documents() if _is(each, key)), None)
+        more = tokens - int((before or {}).get("tokenCount") or 0)
+        if more > 0:
+            self._refuse_full(owner, None, more)
+        if before is not None:
+            return self._entries.change(owner, key, value=value, tokens=tokens)
+        if self._entries.count(owner) >= MAX_MEMORIES:
+            raise _too_many()
+        return self._entries.create(owner, key, value, tokens=tokens)
+
+    def forget(self, owner: str, key: str) -> None:
+        """Forget what is under a key in all chats; raises `NotFound`."""
+        self._entries.delete(owner, key)
+
+    def room(self, owner: str) -> int | None:
+        """How many tokens all chats may still remember, less than none where there is too much; None is no limit."""
+        limit = self._settings.token_limit
+        return None if limit is None else limit - self._entries.tokens(owner)
+
+    def size(self, value: str) -> int:
+        """The tokens of a memory."""
+        return self._count(value.strip())
+
+    @property
+    def limit(self) -> int | None:
+        """How many tokens all chats may remember of a user; None is no limit."""
+        return self._settings.token_limit
+
+    def _is_wanted(self, owner: str, *permissions: str) -> bool:
         user = self._users.get(owner)
         preferences = user.get("personalization")
         if isinstance(preferences, Mapping) and preferences.get("memories") is False:
             return False
-        return self._access.role_allows(user.get("role") or "USER", "MEMORIES", "USE")
+        return self._access.role_allows(user.get("role") or "USER", "MEMORIES", *(permissions or ("USE",)))
 
     def _measured(self, key: str, value: str) -> int:
         if key == NOTHING:
@@ -139,6 +177,14 @@ class Memories:
             raise Unprocessable(
                 f"All memories together may have no more than {limit} tokens.", code="memories_full"
             )
+
+
+def _is(memory: Mapping[str, Any], key: str) -> bool:
+    return memory.get("key") == key and memory.get("agentId") is None
+
+
+def _too_many() -> Unprocessable:
+    return Unprocessable(f"Nobody may have more than {MAX_MEMORIES} memories.", code="too_many_memories")
 
 
 def told(memories: Iterable[Mapping[str, Any]]) -> str:

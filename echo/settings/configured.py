@@ -144,6 +144,9 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         yield "AZURE_API_KEY is set without AZURE_OPENAI_API_INSTANCE_NAME: nobody can chat with azureOpenAI."
     yield from mail_notices(reader, settings.mail, allow_reset=settings.allow_password_reset)
     yield from _unknown_endpoints(settings)
+    model = settings.file_search.embeddings
+    if model and not any(each.available and model.startswith(f"{each.name}/") for each in settings.providers):
+        yield "ECHO_EMBEDDINGS_MODEL names no endpoint that has a key: files are searched by words."
     yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):

@@ -84,6 +84,17 @@ class FileRules:
 
 
 @dataclass(frozen=True)
+class MemoryAgent:
+    """Who writes memories beside each answer: an agent by its id, or a model of an endpoint."""
+
+    agent_id: str | None = None
+    endpoint: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
 class MemorySettings:
     """What may be remembered of a user, and whether chats are told it; None is no limit.
 
@@ -94,6 +105,13 @@ class MemorySettings:
     asked_for: bool = False
     char_limit: int = 10_000
     token_limit: int | None = None
+    # Under which names models may remember something; empty is no limit.
+    keys: tuple[str, ...] = ()
+    # None where nobody writes them but users, and models that have the tools.
+    agent: MemoryAgent | None = None
+    # How many messages that agent is shown, and how many tokens of them.
+    window: int = 5
+    input_tokens: int = 12_000
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _BY_WORDS = "user_1_file_id_1_words_1"
 # Vectors of so many chunks are in memory at a time: 4 MiB for 2048 dimensions.
 BATCH = 2000
 # How BSON has vectors (subtype 9): the type of their numbers, and no bits to spare. MongoDB's own search reads them.
-_INT8 = b"\x03\x00"
+INT8 = b"\x03\x00"
 _SHOWN = {"text": 1, "page": 1, "file_id": 1, "user": 1, "n": 1}
 
 
@@ -84,7 +84,7 @@ class FileChunkRepository(Repository):
         found = {}
         with translated():
             for word in words:
-                query = {**_where(places), "words": word}
+                query = {**where(places), "words": word}
                 count = self._collection.count_documents(
                     query, limit=most, hint=_BY_WORDS, maxTimeMS=SEARCH_MS
                 )
@@ -103,7 +103,7 @@ class FileChunkRepository(Repository):
             "$sum": [{"$cond": [{"$in": [word, "$words"]}, weight, 0.0]} for word, weight in weights.items()]
         }
         stages: list[Mapping[str, Any]] = [
-            {"$match": {**_where(places), "words": {"$in": [*seekable]}}},
+            {"$match": {**where(places), "words": {"$in": [*seekable]}}},
             {"$project": {**_SHOWN, "weight": weight}},
             {"$sort": {"weight": -1, "_id": 1}},
             {"$limit": most},
@@ -113,12 +113,12 @@ class FileChunkRepository(Repository):
 
     def vectors(self, places: Places, model: str) -> Iterator[list[tuple[str, bytes]]]:
         """The ids and vectors of all chunks that a model has embedded, some at a time, in no order."""
-        query = {**_where(places), "model": model}
+        query = {**where(places), "model": model}
         with translated():
             rows = self._collection.find(query, {"vector": 1}, batch_size=BATCH, max_time_ms=SEARCH_MS)
             batch: list[tuple[str, bytes]] = []
             for row in rows:
-                batch.append((row["_id"], bytes(row["vector"][len(_INT8) :])))
+                batch.append((row["_id"], bytes(row["vector"][len(INT8) :])))
                 if len(batch) == BATCH:
                     yield batch
                     batch = []
@@ -127,17 +127,22 @@ class FileChunkRepository(Repository):
     def get_all(self, places: Places, ids: Sequence[str]) -> list[Document]:
         """Chunks by their ids, as `best` gives them, in that order; those of other files are left out."""
         with translated():
-            rows = self._collection.find({"_id": {"$in": [*ids]}, **_where(places)}, _SHOWN)
+            rows = self._collection.find({"_id": {"$in": [*ids]}, **where(places)}, _SHOWN)
             by_id = {row["_id"]: row for row in rows}
         return [by_id[each] for each in ids if each in by_id]
 
 
-def _where(places: Places) -> Document:
+def where(places: Places) -> Document:
     """The filter for the files of a search: each with its owner."""
     owners = [
         {"user": owner_id(owner), "file_id": {"$in": [*file_ids]}} for owner, file_ids in places.items()
     ]
     return owners[0] if len(owners) == 1 else {"$or": owners} if owners else {"_id": None}
+
+
+def vector_of(vector: bytes) -> Binary:
+    """A vector of one byte for each dimension as BSON has it."""
+    return Binary(INT8 + vector, VECTOR_SUBTYPE)
 
 
 def _row(user: ObjectId, file_id: str, chunk: Chunk) -> Document:
@@ -153,5 +158,5 @@ def _row(user: ObjectId, file_id: str, chunk: Chunk) -> Document:
     if chunk.page is not None:
         found["page"] = chunk.page
     if chunk.vector is not None:
-        found |= {"vector": Binary(_INT8 + chunk.vector, VECTOR_SUBTYPE), "model": chunk.model}
+        found |= {"vector": vector_of(chunk.vector), "model": chunk.model}
     return found

@@ -21,7 +21,16 @@ def test_has_what_agents_can_do_here(settings: Settings) -> None:
         "userProvide": False,
         "disableBuilder": False,
         "allowedProviders": ["openAI", "anthropic"],
-        "capabilities": ["tools", "actions", "web_search", "artifacts", "context", "file_search", "chain"],
+        "capabilities": [
+            "tools",
+            "actions",
+            "web_search",
+            "artifacts",
+            "context",
+            "file_search",
+            "memory",
+            "chain",
+        ],
     }
 
 

@@ -27,6 +27,14 @@ from tests.support.chats import NO_PARENT, new_id, new_owner
 COUNTS = {"window": 1, "budget": 1, "system": 1, "messages": 1, "before": 1, "count": 1}
 
 
+class Unasked:
+    """No memory agent."""
+
+    @staticmethod
+    def begin(*_: Any) -> None:
+        return None
+
+
 class Provider:
     """Says one half of an answer, and the other when it may."""
 
@@ -60,6 +68,7 @@ class Scene:
             self.journal.pause,
             Sources(()),
             Injecting(SteerRepository(database), services.providers.moderation, lambda *_: (), in_thread),
+            Unasked(),  # type: ignore[arg-type]
         )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)

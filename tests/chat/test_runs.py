@@ -312,6 +312,7 @@ class TestDeletingAConversation:
             services.models.of,
             services.credits,
             Sources(()),
+            services.library.memories,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

@@ -58,7 +58,7 @@ class Kit:
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     made = Kit()
-    monkeypatch.setattr("echo.services.tool_sources", lambda *_: (made,))
+    monkeypatch.setattr("echo.services.tool_sources", lambda *_, **__: (made,))
     return made
 
 

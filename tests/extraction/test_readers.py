@@ -1,6 +1,7 @@
 """The text of each kind of document, and what is no document."""
 
 import io
+import time
 
 import pytest
 
@@ -149,6 +150,17 @@ def test_more_text_than_a_record_holds_is_too_large() -> None:
     with pytest.raises(Unreadable, match="too_large"):
         list(bounded([Page("x" * 10), Page("y" * 10)], 19))
     assert list(bounded([Page("x" * 10), Page(" \n"), Page("y" * 9)], 19)) == [Page("x" * 10), Page("y" * 9)]
+
+
+@pytest.mark.parametrize("piece", [" ", "\n ", "\n", "\t\n x", "\x00", "\u2028"])
+def test_time_is_in_proportion_to_the_text(piece: str) -> None:
+    def seconds(length: int) -> float:
+        text = piece * (length // len(piece))
+        began = time.process_time()
+        tidy(text)
+        return time.process_time() - began
+
+    assert min(seconds(100_000) for _ in range(3)) < 6 * max(0.002, min(seconds(50_000) for _ in range(3)))
 
 
 def test_control_characters_and_many_blank_lines_go() -> None:

@@ -18,6 +18,7 @@ from storage.core.database import Database
 from storage.library.file_chunks import FileChunkRepository
 from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
+from storage.library.vector_search import VectorSearch
 from tests.files.samples import upload
 from tests.support.chats import new_owner
 from tests.support.database import PreparedDatabase
@@ -52,8 +53,7 @@ class Library:
         return Indexer(self.shelves, self.texts, embedder)
 
     def index(self, embedder: Any = None, *, patience: float = 0.0) -> OwnIndex:
-        shelves, indexer = self.shelves, self.indexer(embedder)
-        return OwnIndex(shelves.chunks, shelves.indexes, indexer, self.texts, embedder, patience=patience)
+        return OwnIndex(self.shelves, self.indexer(embedder), self.texts, embedder, patience=patience)
 
     def status(self, file: Searched) -> Any:
         return self.shelves.files.get(file.owner, file.file_id)["status"]
@@ -62,7 +62,12 @@ class Library:
 @pytest.fixture
 def library(database: Database, tmp_path: Path) -> Library:
     store = FileStore(tmp_path, max_bytes=2**24, max_pixels=1)
-    shelves = Shelves(FileRepository(database), FileChunkRepository(database), FileIndexRepository(database))
+    shelves = Shelves(
+        FileRepository(database),
+        FileChunkRepository(database),
+        FileIndexRepository(database),
+        VectorSearch(database),
+    )
     return Library(store, shelves, Texts(store, Extractor()), database)
 
 

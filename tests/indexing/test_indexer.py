@@ -94,6 +94,16 @@ class TestQueue:
         assert not library.shelves.indexes.finish(job, chunks=7, model=None)
         assert state(library, file) == IndexState("ready", None, 1, None)
 
+    def test_what_kills_every_worker_is_given_up(self, library: Library) -> None:
+        assert module.MOST_ATTEMPTS == 10
+        file = library.keep("x")
+        library.indexer().add(file.owner, file.file_id)
+        for _ in range(10):
+            assert library.shelves.indexes.take() is not None
+            make_due(library)
+        asyncio.run(library.indexer().work())
+        assert state(library, file) == IndexState("failed", "broken")
+
     def test_a_file_that_is_deleted_meanwhile_leaves_nothing(self, library: Library) -> None:
         file = library.keep("x")
 

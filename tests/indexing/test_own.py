@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from echo.errors import BadGateway
+from echo.indexing import own
 from echo.indexing.results import Results, Searched
 from tests.indexing.conftest import Library, MakeFile
 from tests.support import documents
@@ -104,6 +105,19 @@ class TestByEmbeddings:
         assert asyncio.run(library.indexer(other).work())
         states = library.shelves.indexes.states(file.owner, [file.file_id])
         assert states[file.file_id].model == "openAI/new"
+
+    def test_too_many_chunks_are_searched_by_words(
+        self, library: Library, split: MakeFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on a deployment that has no vector search of its own, which is asked first."""
+        assert (own.MOST_EXACT, own.MOST_SCANNED) == (20_000, 100_000)
+        monkeypatch.setattr(own, "MOST_EXACT", 0)
+        file = split("Holidays", embedder=Embedder())
+        assert texts(find(library, [file], "holiday please", Embedder())) == ["Holidays"]
+        monkeypatch.setattr(own, "MOST_SCANNED", 0)
+        assert texts(find(library, [file], "holiday please", Embedder())) == ["Holidays"]
+        assert texts(find(library, [file], "day off: holiday by meaning", Embedder())) == ["Holidays"]
+        assert texts(find(library, [file], "leave", Embedder())) == []
 
 
 class TestMissingFiles:

@@ -145,6 +145,8 @@ WITHOUT_OWNER = {
     ("FileChunkRepository", "best"),
     ("FileChunkRepository", "vectors"),
     ("FileChunkRepository", "get_all"),
+    ("VectorSearch", "is_there"),
+    ("VectorSearch", "nearest"),
     ("FileIndexRepository", "take"),
     ("FileIndexRepository", "hold"),
     ("FileIndexRepository", "finish"),

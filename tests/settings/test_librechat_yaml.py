@@ -217,8 +217,8 @@ class TestWarnings:
         assert notices[-1] == "librechat.yaml: 950 more keys are not known here."
 
     def test_ignored_keys_are_no_unknown_ones(self, load: Load) -> None:
-        [notice] = load("memory: {validKeys: [a]}\nmcpAppSandbox: {}\n").notices
-        assert notice == "librechat.yaml: without effect in Echo: memory.validKeys, mcpAppSandbox."
+        [notice] = load("langfuse: {}\nocr: {}\n").notices
+        assert notice == "librechat.yaml: without effect in Echo: langfuse, ocr."
 
     def test_a_balance_needs_what_is_used_written_down(self, load: Load) -> None:
         settings = load("balance: {enabled: true}\ntransactions: {enabled: false}")

@@ -10,6 +10,7 @@ from echo.settings.librechat.fields import (
     MISSING,
     Flag,
     Listed,
+    Mapped,
     Named,
     Number,
     Part,
@@ -164,16 +165,29 @@ class Interface(Section):
     fileCitations = Flag()
 
 
+class MemoryAgent(Section):
+    """Who writes memories: an agent that is there, or a model."""
+
+    enabled = Flag()
+    id = Text()
+    provider = Text()
+    model = Text()
+    instructions = Text()
+    model_parameters = Mapped()
+
+
 class Memory(Section):
     """What chats know of a user."""
 
-    # Of the agent that writes memories, which Echo does not have.
-    ignored = frozenset({"agent", "maxInputTokens", "messageWindowSize", "validKeys"})
+    agent = Part(MemoryAgent)
+    maxInputTokens = Number(minimum=1, whole=True)
+    messageWindowSize = Number(minimum=1, whole=True)
 
     disabled = Flag()
     charLimit = Number(minimum=1, whole=True)
     tokenLimit = Number(minimum=1, whole=True)
     personalize = Flag()
+    validKeys = Listed(Text())
 
 
 class Config(Section):

@@ -72,6 +72,7 @@ class TestEndpoints:
                 "artifacts",
                 "context",
                 "file_search",
+                "memory",
                 "chain",
             ],
         }
