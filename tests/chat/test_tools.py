@@ -361,3 +361,15 @@ class TestWhatIsSaidMeanwhile:
         assert late["position"] == 1
         pending = user.abort(started).json()["pendingSteers"]
         assert [each["text"] for each in pending] == ["Or Oslo?"]
+
+
+def test_who_cannot_pay_for_the_next_request_gets_what_came_so_far(talk: MakeTalk) -> None:
+    expensive = Reply(TWO.text, calls=TWO.calls, usage=(200, 10))
+    user, provider = talk(expensive, Reply(["Never."]), CHECK_BALANCE="true", START_BALANCE="40")
+    started = user.start("How is it?", **KIT)["streamId"]
+    last = list(user.follow(started))[-1].data
+    assert (last["code"], len(provider.requests)) == ("token_balance", 1)
+    [stored] = [each for each in user.messages(started) if not each["isCreatedByUser"]]
+    assert [part["type"] for part in stored["content"]] == ["text", "tool_call", "tool_call"]
+    # Of 40 credits 200 tokens at 0.15 and 10 at 0.6 are gone, and nothing is held.
+    assert user.get("/api/balance").json()["tokenCredits"] == 4
