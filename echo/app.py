@@ -97,6 +97,8 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         services.background.submit(services.providers.prepare())
         if services.accounts.post.works:
             services.background.submit(services.accounts.post.running())
+        if indexer := services.library.indexing.indexer:
+            services.background.submit(indexer.running())
         services.background.submit(services.accounts.federation.begin_running())
         if observation.running:
             services.background.submit(observation.running())

@@ -35,6 +35,7 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.file_search.assembly import build_file_search
 from echo.tools.sources import Sources
 from echo.tools.tool import ToolSource
 from storage.accounts.transactions import TransactionRepository
@@ -83,11 +84,13 @@ def build_services(settings: Settings, database: Database) -> Services:
     background = Background()
     access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
-    library = build_library(settings, database, access.access, agents, count_tokens)
-    accounts = build_accounts(settings, database, library.file_store)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
-    sources = Sources(tool_sources())
+    library = build_library(
+        settings, database, access.access, agents, count_tokens, endpoints=providers.registry
+    )
+    accounts = build_accounts(settings, database, library.file_store)
+    sources = Sources(tool_sources(settings, database, access.access, library))
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -161,9 +164,11 @@ def build_services(settings: Settings, database: Database) -> Services:
     )
 
 
-def tool_sources() -> tuple[ToolSource, ...]:
+def tool_sources(
+    settings: Settings, database: Database, access: Access, library: Library
+) -> tuple[ToolSource, ...]:
     """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
-    return ()
+    return (build_file_search(settings, database, access, library.indexing.index),)
 
 
 def make_readiness(database: Database, file_store: FileStore, settings: Settings) -> Readiness:

@@ -5,7 +5,15 @@ from typing import Any
 from echo.settings import Settings
 
 # Of LibreChat's capabilities those that Echo has.
-CAPABILITIES = ("tools", "artifacts", "context", "chain", "hide_sequential_outputs", "end_after_tools")
+CAPABILITIES = (
+    "tools",
+    "artifacts",
+    "context",
+    "file_search",
+    "chain",
+    "hide_sequential_outputs",
+    "end_after_tools",
+)
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:

@@ -78,9 +78,13 @@ class AddressGuard:
         host, port = (url.raw_host, url.port) if url else (None, None)
         if url is None or not host or not port:
             raise address_refused()
-        if not (self.allows(host, port) or (_is_open_port(port) and is_public_host(host))):
+        if not self.may_name(host, port):
             raise address_refused()
         return url
+
+    def may_name(self, host: str, port: int) -> bool:
+        """Whether a host and port may be asked for, by their name or number alone."""
+        return self.allows(host, port) or (_is_open_port(port) and is_public_host(host))
 
     def allows(self, host: str, port: int) -> bool:
         """Whether the operator has allowed this host and port by name."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from echo.settings.librechat import ConfigFile
 from echo.settings.reader import Reader, SettingsError
@@ -111,8 +112,8 @@ def _openid(reader: Reader, domain_server: str) -> OpenIdSettings | None:
     )
     if not (issuer and client_id and (secret or public)):
         return None
-    if not settings.issuer.startswith(("http://", "https://")):
-        raise SettingsError("OPENID_ISSUER must begin with http:// or https://.")
+    if not _is_address(settings.issuer):
+        raise SettingsError("OPENID_ISSUER must begin with http:// or https://, and name a host.")
     if "openid" not in settings.scope.split():
         raise SettingsError("OPENID_SCOPE must have openid among its words.")
     return settings
@@ -176,11 +177,21 @@ def _social(reader: Reader, name: str, domain_server: str) -> SocialSettings | N
         return SocialSettings(client_id, callback, team_id=team, key_id=key, key_file=Path(file))
     secret = reader.text(f"{upper}_CLIENT_SECRET")
     base = reader.text("GITHUB_ENTERPRISE_BASE_URL") if name == "github" else None
-    if base and not base.startswith(("http://", "https://")):
-        raise SettingsError("GITHUB_ENTERPRISE_BASE_URL must begin with http:// or https://.")
+    if base and not _is_address(base):
+        raise SettingsError(
+            "GITHUB_ENTERPRISE_BASE_URL must begin with http:// or https://, and name a host."
+        )
     if not (client_id and secret):
         return None
     return SocialSettings(client_id, callback, secret, base_url=base.rstrip("/") if base else None)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _callback(reader: Reader, name: str, default: str, domain_server: str) -> str:

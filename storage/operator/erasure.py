@@ -73,6 +73,8 @@ OWNED: tuple[Owned, ...] = (
     Owned("toolcalls", "user", ID),
     Owned("toolfavorites", "user", ID),
     Owned("memoryentries", "userId", ID),
+    Owned("echo_file_indexes", "user", ID),
+    Owned("echo_file_chunks", "user", ID),
     Owned("files", "user", ID),
     Owned("assistants", "user", ID),
     Owned("actions", "user", ID),

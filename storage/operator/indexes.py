@@ -18,6 +18,7 @@ from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
+from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -36,6 +37,8 @@ from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
+from storage.library.file_chunks import FileChunkRepository
+from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
 from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
@@ -60,6 +63,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
+    FileChunkRepository,
+    FileIndexRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
@@ -70,6 +75,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     MessageRepository,
     PasskeyRepository,
     PieceRepository,
+    PluginAuthRepository,
     PresetRepository,
     ProjectRepository,
     PromptGroupRepository,

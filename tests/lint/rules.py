@@ -125,6 +125,17 @@ WITHOUT_OWNER = {
     ("AgentRepository", "list_page"),
     ("AgentRepository", "names_of"),
     ("AgentRepository", "versions"),
+    # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
+    # is the server's.
+    ("FileChunkRepository", "frequencies"),
+    ("FileChunkRepository", "best"),
+    ("FileChunkRepository", "vectors"),
+    ("FileChunkRepository", "get_all"),
+    ("FileIndexRepository", "take"),
+    ("FileIndexRepository", "hold"),
+    ("FileIndexRepository", "finish"),
+    ("FileIndexRepository", "fail"),
+    ("FileIndexRepository", "postpone"),
     ("FileRepository", "of_agent"),
     ("FileRepository", "of_agent_listed"),
     ("AgentCategoryRepository", "list"),

@@ -173,11 +173,13 @@ class Agents(Section):
     """Agents, which ask the other endpoints."""
 
     ignored = _COMMON_IGNORED | {
-        *("maxToolCallArgBytes", "maxToolCallArgBytesByTool"),
-        *("maxDeltaEventsPerTurn", "maxCitations", "maxCitationsPerFile", "minRelevanceScore"),
+        *("maxToolCallArgBytes", "maxToolCallArgBytesByTool", "maxDeltaEventsPerTurn"),
         *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
     }
 
+    maxCitations = Number(minimum=1, maximum=50, whole=True)
+    maxCitationsPerFile = Number(minimum=1, maximum=10, whole=True)
+    minRelevanceScore = Number(maximum=1)
     disableBuilder = Flag()
     allowedProviders = Listed(Text())
     capabilities = Listed(Text())
