@@ -11,6 +11,7 @@ CAPABILITIES = (
     "context",
     "file_search",
     "chain",
+    "subagents",
     "hide_sequential_outputs",
     "end_after_tools",
 )

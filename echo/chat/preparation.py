@@ -16,7 +16,7 @@ from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
-from echo.chat.teams import Team
+from echo.chat.teams import SELF, Subagent, Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
@@ -163,12 +163,28 @@ class Preparation:
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
             ends_after_tools=side.respondent.ends_after_tools,
         )
+        asking = self._with_subagents(talk, side, asking, ids)
         return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
+
+    def _with_subagents(self, talk: Talk, side: Side, asking: Asking, ids: Ids) -> Asking:
+        """With those that the agent may give tasks to; these give none."""
+        found: dict[str, Subagent] = {}
+        for kind in side.respondent.subagents:
+            other, member = side, asking
+            if kind != SELF:
+                if (named := self._sides.member(talk.owner, side, kind, talk.variables, None)) is None:
+                    continue
+                other, member = named, self._member(talk, named, asking, ids)
+            found[kind] = Subagent(kind, other.sender, other.respondent.description, member)
+        return replace(asking, subagents=found) if found else asking
 
     def _team(self, talk: Talk, first: Side, asking: Asking, ids: Ids) -> Team | None:
         """Who else takes part; all of them begin with what the first one is asked."""
         sides, edges = self._sides.team(talk.owner, first, talk.variables, self._memories_text(talk.owner))
-        members = {side.agent_id: self._member(talk, side, asking, ids) for side in sides}
+        members = {
+            side.agent_id: self._with_subagents(talk, side, self._member(talk, side, asking, ids), ids)
+            for side in sides
+        }
         if not members:
             return None
         return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)

@@ -13,6 +13,7 @@ from echo.chat.bench import Bench
 from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
 from echo.chat.relay import Relay
+from echo.chat.subagents import Delegation
 from echo.errors import ApiError
 from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
 from echo.tools.loop import ToolLoop, always
@@ -96,6 +97,9 @@ class Voice:
         if relay is not None and relay.legs > 1:
             asking = await counted(asking, bench.count)
         looped, self.asking = await equipped(asking, bench.sources, bench.place, bench.count)
+        if self.asking.subagents:
+            delegation = Delegation(self.asking.subagents, bench, self._note_round)
+            looped = replace(looped, tools=(*looped.tools, delegation.tool))
         if relay is not None:
             looped = relay.joined(looped)
         if self.asking.ends_after_tools:
@@ -194,8 +198,11 @@ class Voice:
 
     def _end_round(self, usage: Usage) -> None:
         self.is_asking = False
-        self.rounds.append((self.asking, usage))
-        self._bench.tell_usage(self.asking, usage)
+        self._note_round(self.asking, usage)
+
+    def _note_round(self, asking: Asking, usage: Usage) -> None:
+        self.rounds.append((asking, usage))
+        self._bench.tell_usage(asking, usage)
 
     def _extend(self, kind: str, text: str) -> None:
         if not text or self._hidden:

@@ -21,7 +21,7 @@ def test_has_what_agents_can_do_here(settings: Settings) -> None:
         "userProvide": False,
         "disableBuilder": False,
         "allowedProviders": ["openAI", "anthropic"],
-        "capabilities": ["tools", "artifacts", "context", "file_search", "chain"],
+        "capabilities": ["tools", "artifacts", "context", "file_search", "chain", "subagents"],
     }
 
 

@@ -65,7 +65,7 @@ class TestEndpoints:
             "userProvide": False,
             "disableBuilder": False,
             "allowedProviders": list(endpoints),
-            "capabilities": ["tools", "artifacts", "context", "file_search", "chain"],
+            "capabilities": ["tools", "artifacts", "context", "file_search", "chain", "subagents"],
         }
 
     def test_one_without_any_key_is_not_there(
