@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from echo.chat import attachments as files
@@ -16,13 +17,23 @@ from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
+from echo.chat.summaries import (
+    SHARE_KEPT,
+    Boundary,
+    Summing,
+    boundary_of,
+    left_out,
+    material_of,
+    request_for,
+    with_summary,
+)
 from echo.chat.teams import SELF, Subagent, Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
-from echo.errors import Unprocessable
+from echo.errors import ApiError, Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
-from echo.settings.model import AgentSettings
+from echo.settings.model import AgentSettings, SummarySettings
 from echo.tools.limits import LoopLimits, result_chars_of, steps_of
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
@@ -48,6 +59,16 @@ class Stores:
     users: UserRepository
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a model is sent of a conversation: the turns, their figures, files, what is left out."""
+
+    turns: list[Turn]
+    counts: Mapping[str, int]
+    files: list[Document]
+    summing: Summing | None
+
+
 class Preparation:
     """Prepares runs. Whatever it raises, nothing has been stored."""
 
@@ -58,6 +79,7 @@ class Preparation:
         count_tokens: Callable[[str], int],
         rules: AgentSettings,
         *,
+        summaries: SummarySettings,
         titles: bool,
         temporary_seconds: int,
         memories_text: Callable[[str], str | None],
@@ -66,6 +88,7 @@ class Preparation:
         self._sides = sides
         self._count = count_tokens
         self._rules = rules
+        self._summaries = summaries
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
@@ -138,7 +161,8 @@ class Preparation:
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
-        turns, counts, earlier = self._context(talk, side, place, conversation_id)
+        context = self._context(talk, side, place, conversation_id)
+        turns, counts = context.turns, context.counts
         ids: Ids = {
             "conversationId": conversation_id,
             "parentMessageId": place.question.get("parentMessageId"),
@@ -153,7 +177,9 @@ class Preparation:
             counts=counts,
             agent_id=side.agent_id,
             provider_name=provider_name(settings),
-            wanted=with_files(side.wanted, [*earlier, *talk.records]) if side.wanted.names else side.wanted,
+            wanted=with_files(side.wanted, [*context.files, *talk.records])
+            if side.wanted.names
+            else side.wanted,
             limits=LoopLimits(
                 steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
                 result_chars=result_chars_of(counts["window"], settings.tool_result_chars),
@@ -162,6 +188,7 @@ class Preparation:
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
             ends_after_tools=side.respondent.ends_after_tools,
+            summing=context.summing,
         )
         asking = self._with_subagents(talk, side, asking, ids)
         return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
@@ -225,25 +252,37 @@ class Preparation:
         titled = talk.first.chosen.settings.title_conversations
         return self._titles and titled and is_untitled and not is_temporary
 
-    def _context(
-        self, talk: Talk, side: Side, place: Place, conversation_id: str
-    ) -> tuple[list[Turn], Mapping[str, int], list[Document]]:
-        """The turns that the model is sent, the figures of it, and the files of the messages that these are of."""
+    def _context(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Context:
+        """What the model is sent of the conversation."""
         settled = side.settled
         last, said = self._last(place)
         history = History(self._stores.chats, self._count, talk.owner, conversation_id)
-        messages, fitted = history.read(
+        window = window_of(
+            side.model,
+            settled.max_context_tokens,
+            set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
+        )
+        read = partial(
+            history.read,
             place.branch,
             last,
-            window=window_of(
-                side.model,
-                settled.max_context_tokens,
-                set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
-            ),
             system=self._count(settled.system) if settled.system else 0,
             reserved=settled.max_tokens or 0,
             with_tools=bool(side.wanted.names),
         )
+        messages, fitted = read(window=window)
+        counts = fitted.counts
+        boundary, summing = boundary_of(messages), None
+        if self._summaries.enabled and left_out(place.branch, messages, boundary):
+            # So much less that not every further turn needs another summary.
+            messages, fitted = read(window=int(window * SHARE_KEPT))
+            counts = {**counts, "messages": fitted.messages, "count": len(fitted.ids)}
+            boundary = boundary_of(messages)
+            before = material_of(history.before(place.branch, messages), boundary)
+            retained = str(messages[0]["messageId"] if messages else place.question["messageId"])
+            summing = self._summing(talk, side, before, retained, boundary)
+        if boundary is not None:
+            messages = messages[boundary.first :]
         attached: dict[str, Sequence[Attachment]] = {}
         if settled.resend_files or not place.is_new_question:
             # The newest first: what is too much is left out of the oldest.
@@ -253,7 +292,35 @@ class Preparation:
             attached[place.question["messageId"]] = talk.loaded
         shown = [each for message in messages for each in shown_files(message)]
         turns = turns_of([*messages, *said], attached, with_tools=bool(side.wanted.names))
-        return turns, fitted.counts, shown
+        if boundary is not None and summing is None:
+            turns = with_summary(turns, boundary.text)
+        return Context(turns, counts, shown, summing)
+
+    def _summing(
+        self, talk: Talk, side: Side, material: str, retained: str, boundary: Boundary | None
+    ) -> Summing | None:
+        """What is to be summarised, by the model that the operator names, or else by the one that answers."""
+        if not material:
+            return None
+        rules = self._summaries
+        chosen, model = side.chosen, rules.model or side.model
+        if rules.endpoint is not None and rules.endpoint != chosen.name:
+            try:
+                chosen = self._sides.endpoint(talk.owner, rules.endpoint)
+            except ApiError:
+                # There is no key for it: the model that answers knows its own chat.
+                model = side.model
+        request = request_for(model, material, rules.prompt, rules.max_tokens)
+        asking = Asking(
+            chosen.provider,
+            replace(request, placeholders=talk.variables.headers(chosen.settings)),
+            chosen.credentials,
+            {"system": 0, "messages": 0, "window": 0, "budget": 0, "before": 0, "count": 0},
+            side.agent_id,
+            provider_name(chosen.settings),
+            endpoint=chosen.name,
+        )
+        return Summing(asking, retained, boundary.text if boundary else None)
 
     def _last(self, place: Place) -> tuple[Weighed | None, list[Document]]:
         """What the model is sent beside what is stored."""

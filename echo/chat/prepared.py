@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo.chat.summaries import Summing
 from echo.chat.teams import Subagent, Team
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
 from echo.tools.limits import USUAL, LoopLimits
@@ -33,6 +34,8 @@ class Asking:
     # Who else takes part in the answer: the members are `Asking` too.
     team: Team | None = None
     ends_after_tools: bool = False
+    # What is left out of the request, to be summarised first.
+    summing: Summing | None = None
     # Whom it may give tasks to, by their kinds.
     subagents: Mapping[str, Subagent] = field(default_factory=dict)
     # The endpoint that is asked, where conversation and messages name another.

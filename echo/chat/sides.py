@@ -66,6 +66,10 @@ class Sides:
         self._settling = settling
         self._respondents = respondents
 
+    def endpoint(self, owner: str, name: str) -> Chosen:
+        """An endpoint that the user may chat with; see `Endpoints.choose`."""
+        return self._endpoints.choose(owner, name)
+
     def find(self, owner: str, endpoint: str, asked: Asked) -> Found:
         """Who is asked, the first one first. Raises what finding respondents and choosing endpoints raise."""
         wanted = [(endpoint, replace(asked, added=None))]

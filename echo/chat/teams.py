@@ -1,7 +1,7 @@
 """Several agents who make one answer: who hands over to whom, and what the next one is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -120,6 +120,14 @@ class Team:
     members: Mapping[str, Any]
     edges: tuple[Edge, ...]
     hides: bool = False
+
+    def told(self, turns: Sequence[Turn]) -> "Team":
+        """The same, all of whom begin with these turns."""
+        members = {
+            name: replace(each, request=replace(each.request, turns=tuple(turns)))
+            for name, each in self.members.items()
+        }
+        return replace(self, members=members)
 
     def handoffs(self, agent_id: str) -> dict[str, Edge]:
         """The ways by which an agent may hand over, by the names of their tools."""

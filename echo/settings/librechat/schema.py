@@ -176,6 +176,20 @@ class Memory(Section):
     personalize = Flag()
 
 
+class Summarization(Section):
+    """Summaries of what a model has no room for."""
+
+    ignored = frozenset(
+        {"parameters", "trigger", "updatePrompt", "reserveRatio", "contextPruning", "retainRecent"}
+    )
+
+    enabled = Flag()
+    provider = Text()
+    model = Text()
+    prompt = Text()
+    maxSummaryTokens = Number(minimum=1)
+
+
 class Config(Section):
     """The whole file."""
 
@@ -185,7 +199,6 @@ class Config(Section):
                 "cache",
                 "ocr",
                 "langfuse",
-                "summarization",
                 "skillSync",
                 "secureImageLinks",
             ),
@@ -215,6 +228,7 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    summarization = Part(Summarization)
     mcpServers = Named(Part(Server))
     mcpSettings = Part(Rules)
     webSearch = Part(WebSearch)
