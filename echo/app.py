@@ -95,6 +95,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         services.background.begin()
         services.chat.begin()
         services.background.submit(services.providers.prepare())
+        services.background.submit(services.mcp.begin())
         if services.accounts.post.works:
             services.background.submit(services.accounts.post.running())
         if indexer := services.library.indexing.indexer:
@@ -106,6 +107,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         await services.responses.close()
         await services.chat.close()
         await services.accounts.federation.close()
+        await services.mcp.close()
         await services.background.close()
         await services.providers.close()
         close()

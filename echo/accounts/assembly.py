@@ -7,8 +7,9 @@ from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_panel_logins
 from echo.accounts.federation.directory_assembly import build_directory
+from echo.accounts.federation.panel import PanelLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
@@ -73,6 +74,7 @@ class Accounts:
     post: Post
     own_account: OwnAccount
     own_data: OwnData
+    panel_logins: PanelLogins
     passkeys: Passkeys
     plugin_keys: PluginKeys
     preferences: PreferenceRepository
@@ -146,6 +148,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
+        panel_logins=build_panel_logins(settings, database, auth, tokens),
         passkeys=Passkeys(
             passkeys,
             ChallengeRepository(database),

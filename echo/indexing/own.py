@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -23,10 +23,12 @@ log = structlog.get_logger(__name__)
 # How long a question waits for files that are being split.
 PATIENCE = 20.0
 PAUSE = 0.2
+# A word is counted in so many chunks at most, and in no more than a third of all: beyond, it is everywhere.
+LEAST_COUNTED, MOST_COUNTED = 100, 20_000
 # Chunks that hold none but frequent words are not looked at beyond so many.
-MOST_SEEKABLE = 20_000
+MOST_SEEKABLE = 2_000
 # Of those that MongoDB finds fittest so many are looked at closely.
-MOST_READ = 200
+MOST_READ = 60
 # Several of the nearest may be of one file.
 MOST_NEAR = 100
 LONGEST_QUESTION = 4000
@@ -136,8 +138,8 @@ class OwnIndex:
         places = _places(files)
         if not words or not places:
             return []
-        having = self._chunks.frequencies(places, numbers.values())
         chunks = sum(states[each.file_id].chunks for each in files)
+        having = self._counted(places, numbers.values(), chunks)
         weights = {
             word: rarity(chunks, having[number]) for word, number in numbers.items() if number in having
         }
@@ -147,6 +149,14 @@ class OwnIndex:
         rows = self._chunks.best(places, _seekable(having), by_number, MOST_READ)
         counts, mean = counted([row["text"] for row in rows])
         return _found(files, rows, [fit(each, each.total(), mean, weights) for each in counts])
+
+    def _counted(self, places: Places, words: Iterable[int], chunks: int) -> dict[int, int]:
+        third = max(LEAST_COUNTED, chunks // 3)
+        most = min(MOST_COUNTED, third)
+        having = self._chunks.frequencies(places, words, most)
+        return {
+            word: max(count, chunks) if count == most == third else count for word, count in having.items()
+        }
 
 
 def _seekable(having: Mapping[int, int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from echo.agents.service import Agents
@@ -12,6 +13,7 @@ from echo.handling.caller import Caller
 from echo.handling.upload import Upload
 from echo.indexing.assembly import Indexing
 from echo.library.upload_texts import UploadTexts
+from echo.providers.chat import Attachment
 from storage.core.portions import Reading
 from storage.library.files import FileRepository
 
@@ -19,6 +21,8 @@ Document = dict[str, Any]
 # What a file of an agent may be for.
 CONTEXT, IMAGE_EDIT, FILE_SEARCH = "context", "image_edit", "file_search"
 RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT, FILE_SEARCH: FILE_SEARCH}
+# What of a record goes with a message.
+SHOWN = ("file_id", "filename", "filepath", "type", "bytes", "width", "height", "source", "object", "context")
 # All other agents are made for one message, and stored nowhere.
 AGENT_PREFIX = "agent_"
 
@@ -87,6 +91,13 @@ class Uploads:
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
         return document
+
+    def keep_made(self, owner: str, picture: Attachment) -> Document:
+        """Keep a picture that a tool has made for the owner; its record, as LibreChat's clients show it."""
+        upload = Upload(BytesIO(picture.content), picture.filename, picture.media_type, len(picture.content))
+        with self._store.received(owner, upload, image=True) as stored:
+            document = self._files.insert(owner, {**stored.record, "context": "image_generation"})
+        return {name: document[name] for name in SHOWN if document.get(name) is not None}
 
     def find(self, caller: Caller, owner: str, file_id: str) -> Document:
         """The record of a file whose address names its owner. Raises `NotFound` unless that is the caller."""

@@ -36,6 +36,10 @@ OF_SERVICES = re.compile(
 )
 
 
+def _librechat_api(settings: Settings) -> str:
+    return settings.domain_server if settings.root == "librechat" else f"{settings.domain_server}/chat"
+
+
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
@@ -48,7 +52,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
-        sign_in=read_sign_in(reader, config, settings.domain_server),
+        sign_in=read_sign_in(reader, config, settings.domain_server, _librechat_api(settings)),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),

@@ -17,6 +17,7 @@ from echo.settings.sign_in import (
     Claim,
     GroupSettings,
     OpenIdSettings,
+    PanelSettings,
     RoleClaim,
     RoleSyncSettings,
     SignInSettings,
@@ -35,9 +36,10 @@ NEEDLESS = (
 )
 
 
-def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> SignInSettings:
+def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str, api: str) -> SignInSettings:
     """The ways in that are set; as in LibreChat there are none without `ALLOW_SOCIAL_LOGIN`.
 
+    `api` is the address below which LibreChat's contract is.
     Raises `SettingsError`, also where the extra that they need is not installed.
     """
     allowed = reader.flag("ALLOW_SOCIAL_LOGIN", False)
@@ -45,11 +47,12 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> Sign
     openid = _openid(reader, domain_server)
     social = {name: found for name in SOCIAL if (found := _social(reader, name, domain_server))}
     saml = read_saml(reader, _callback(reader, "SAML_CALLBACK_URL", "/oauth/saml/callback", domain_server))
+    panel = _panel(reader, api)
     listed = config.section("registration").get("socialLogins")
     buttons = BUTTONS if listed is None else tuple(dict.fromkeys(listed))
     if not allowed:
         return SignInSettings(buttons=buttons)
-    settings = SignInSettings(openid, social, registration, saml, buttons)
+    settings = SignInSettings(openid, social, registration, saml, buttons, panel)
     if saml:
         needs_saml()
     if settings.by_oauth and not (find_spec("authlib") and find_spec("joserfc")):
@@ -117,6 +120,15 @@ def _openid(reader: Reader, domain_server: str) -> OpenIdSettings | None:
     if "openid" not in settings.scope.split():
         raise SettingsError("OPENID_SCOPE must have openid among its words.")
     return settings
+
+
+def _panel(reader: Reader, api: str) -> PanelSettings | None:
+    address = reader.text("ADMIN_PANEL_URL")
+    if not address:
+        return None
+    if not _is_address(address):
+        raise SettingsError("ADMIN_PANEL_URL must begin with http:// or https://, and name a host.")
+    return PanelSettings(address.rstrip("/"), api)
 
 
 def _role_claim(reader: Reader, name: str) -> RoleClaim | None:

@@ -20,8 +20,8 @@ from storage.core.translation import translated
 Places = Mapping[str, Sequence[str]]
 # How long MongoDB works on one question of a search.
 SEARCH_MS = 5000
-# A word that stands in more chunks than that tells nothing apart.
-MOST_COUNTED = 100_000
+# MongoDB's planner takes the other index for words that are everywhere, and then reads every chunk.
+_BY_WORDS = "user_1_file_id_1_words_1"
 # Vectors of so many chunks are in memory at a time: 4 MiB for 2048 dimensions.
 BATCH = 2000
 # How BSON has vectors (subtype 9): the type of their numbers, and no bits to spare. MongoDB's own search reads them.
@@ -79,13 +79,15 @@ class FileChunkRepository(Repository):
                     [DeleteMany({"user": user, "file_id": each}) for each in file_ids], ordered=False
                 )
 
-    def frequencies(self, places: Places, words: Iterable[int]) -> dict[int, int]:
-        """In how many chunks each word is, where that is more than none; from the index alone."""
+    def frequencies(self, places: Places, words: Iterable[int], most: int) -> dict[int, int]:
+        """In how many chunks each word is, where that is more than none; from the index alone, and up to `most`."""
         found = {}
         with translated():
             for word in words:
                 query = {**_where(places), "words": word}
-                count = self._collection.count_documents(query, limit=MOST_COUNTED, maxTimeMS=SEARCH_MS)
+                count = self._collection.count_documents(
+                    query, limit=most, hint=_BY_WORDS, maxTimeMS=SEARCH_MS
+                )
                 if count:
                     found[word] = count
         return found
@@ -107,7 +109,7 @@ class FileChunkRepository(Repository):
             {"$limit": most},
         ]
         with translated():
-            return list(self._collection.aggregate(stages, maxTimeMS=SEARCH_MS))
+            return list(self._collection.aggregate(stages, hint=_BY_WORDS, maxTimeMS=SEARCH_MS))
 
     def vectors(self, places: Places, model: str) -> Iterator[list[tuple[str, bytes]]]:
         """The ids and vectors of all chunks that a model has embedded, some at a time, in no order."""

@@ -54,6 +54,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("keys", "userId", ID),
     Owned("agentapikeys", "userId", ID),
     Owned("pluginauths", "userId", TEXT),
+    Owned("echo_mcp_logins", "user", TEXT),
     Owned("schedules", "user", ID),
     Owned("scheduleruns", "user", ID),
     Owned("agentqueuedturns", "user", ID),

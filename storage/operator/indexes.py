@@ -17,6 +17,7 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
+from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.sessions import SessionRepository
@@ -27,6 +28,7 @@ from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
+from storage.agents.mcp_servers import McpServerRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
@@ -70,6 +72,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     InvitationRepository,
     KeyRepository,
     MailRepository,
+    McpLoginRepository,
+    McpServerRepository,
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,

@@ -14,6 +14,7 @@ from mcp_types import CONNECTION_CLOSED
 
 from echo import __version__
 from echo.tools.mcp.catalog import ServerTool, usable
+from echo.tools.mcp.failures import CallFailed, NotConnected
 from echo.tools.mcp.limits import LIST_AGE, LIST_SECONDS, MAX_LIST_BYTES, MAX_PAGES, MAX_TOOLS
 
 log = structlog.get_logger(__name__)
@@ -22,21 +23,6 @@ INFO = mcp_types.Implementation(name="echo-api", version=__version__)
 CLOSING_SECONDS = 10.0
 # How the SDK says that a server has forgotten a session.
 FORGOTTEN = "Session terminated"
-
-
-class NotConnected(Exception):
-    """A server that cannot be reached, or whose connection has ended.
-
-    `unsent` says that the server has surely not done what it was asked.
-    """
-
-    def __init__(self, text: str, *, unsent: bool = True) -> None:
-        super().__init__(text)
-        self.unsent = unsent
-
-
-class CallFailed(Exception):
-    """What a server answered in place of a result; the message is the server's."""
 
 
 class _Session(ClientSession):
@@ -95,6 +81,8 @@ class Connection:
         self.used_at = asyncio.get_running_loop().time()
         self.calls = 0
         self.instructions: str | None = None
+        # Whether the server has asked for a login since; set by who knows.
+        self.asks_login: Callable[[], bool] = lambda: False
         self._streams = streams
         self._begin_seconds, self._call_seconds = begin_seconds, call_seconds
         self._task: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from echo.tools.mcp.failures import LoginNeeded, NotConnected, Resting, TooManyConnections
 from echo.tools.mcp.limits import (
     FIRST_PAUSE,
     IDLE_SECONDS,
@@ -39,14 +40,6 @@ class Key:
     mark: str
     is_process: bool = False
     per_message: bool = False
-
-
-class TooManyConnections(Exception):
-    """No more can be opened now."""
-
-
-class Resting(Exception):
-    """A server that has failed is not asked again yet."""
 
 
 @dataclass
@@ -88,8 +81,6 @@ class Connections:
         work: Callable[["Connection"], Awaitable[T]],
     ) -> T:
         """Do something with it; once again with a new one where the server has surely not done it."""
-        from echo.tools.mcp.connection import NotConnected  # noqa: PLC0415
-
         connection = await self.get(key, dial)
         try:
             return await work(connection)
@@ -160,8 +151,10 @@ class Connections:
             del self._opening[key]
         if task.cancelled():
             return
-        if task.exception() is not None:
-            self._failed(key)
+        if (error := task.exception()) is not None:
+            # Who logs in does not wait.
+            if not isinstance(error, LoginNeeded):
+                self._failed(key)
             return
         self._failures.pop(key, None)
         self._open[key] = task.result()

@@ -11,7 +11,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from echo.providers.addresses import AddressGuard
 from echo.settings.mcp import SSE, STDIO, McpServer
-from echo.tools.mcp.connection import Connection, NotConnected
+from echo.tools.mcp.authorizing import ServerAuth
+from echo.tools.mcp.connection import Connection
+from echo.tools.mcp.failures import LoginNeeded, NotConnected
 from echo.tools.mcp.http import CheckedTransport, make_client
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
 from echo.tools.mcp.resolving import Reached
@@ -22,12 +24,8 @@ for name in ("mcp", "client", "httpx2", "httpcore2"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-class LoginNeeded(Exception):
-    """The server wants to know who the user is."""
-
-
 async def dial(
-    server: McpServer, reached: Reached, guard: AddressGuard, auth: httpx2.Auth | None = None
+    server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | None = None
 ) -> Connection:
     """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
     transport = CheckedTransport(guard) if server.type != STDIO else None
@@ -49,9 +47,11 @@ async def dial(
     try:
         await connection.open()
     except NotConnected as error:
-        if transport is not None and transport.unauthorized:
+        if transport is not None and (transport.unauthorized if auth is None else auth.login_needed):
             raise LoginNeeded from error
         raise
+    if auth is not None:
+        connection.asks_login = lambda: auth.login_needed
     return connection
 
 
