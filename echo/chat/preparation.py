@@ -158,6 +158,7 @@ class Preparation:
             titling=self._wants_title(talk),
             client_request_id=talk.asked.client_request_id,
             predecessor=talk.asked.predecessor,
+            attachments=place.attachments,
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:

@@ -61,6 +61,8 @@ class Prepared:
     about: Mapping[str, Any]
     titling: bool
     client_request_id: str | None = None
+    # Of an answer that goes on: what stands beside it already.
+    attachments: tuple[Mapping[str, Any], ...] = ()
     predecessor: int | None = None
 
     @property

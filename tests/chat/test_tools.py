@@ -58,7 +58,7 @@ class Kit:
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     made = Kit()
-    monkeypatch.setattr("echo.services.tool_sources", lambda *_: (made,))
+    monkeypatch.setattr("echo.services.tool_sources", lambda *_, **__: (made,))
     return made
 
 
@@ -204,6 +204,16 @@ class TestARun:
             "How is it?",
             "See. \nIt rains.",
         ]
+
+    def test_that_goes_on_with_an_answer_keeps_its_calls(self, talk: MakeTalk) -> None:
+        user, provider = talk(TWO, Reply(["It "]), Reply(["rains."]))
+        answer = user.ask("How is it?", **KIT)[-1].data["responseMessage"]
+        named = {"conversationId": answer["conversationId"], "responseMessageId": answer["messageId"]}
+        whole = user.ask("", isContinued=True, **named, **KIT)[-1].data["responseMessage"]
+        assert [part["type"] for part in whole["content"]] == ["text", "tool_call", "tool_call", "text"]
+        assert whole["content"][3]["text"] == "It rains."
+        assert whole["attachments"] == answer["attachments"] != []
+        assert [each["role"] for each in provider.requests[-1].json["messages"]].count("tool") == 2
 
     def test_ends_at_the_limit_of_steps_and_says_so(self, talk: MakeTalk, tmp_path: Any) -> None:
         config = tmp_path / "librechat.yaml"

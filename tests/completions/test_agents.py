@@ -47,7 +47,7 @@ def echo(
         ENDPOINTS="openAI",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("echo.services.tool_sources", lambda *_: (Kit(),))
+        patch.setattr("echo.services.tool_sources", lambda *_, **__: (Kit(),))
         made = assemble(settings)
     with TestClient(made.asgi) as http:
         yield http, made

@@ -165,6 +165,7 @@ class TestWhatGoesWrong:
             (Call("fails"), "Error: no such city"),
             (Call("breaks"), "Error: The tool failed."),
             (Call("hangs"), "Error: The tool did not answer within 0.01 seconds."),
+            (Call("is_ended"), "Error: The tool was ended."),
             (Call("is_empty"), "The tool has no output."),
             (Call("half"), "a?b"),
         ],
@@ -180,13 +181,16 @@ class TestWhatGoesWrong:
             await asyncio.Event().wait()
             raise AssertionError
 
+        async def is_ended(_called: Called) -> ToolOutput:
+            raise asyncio.CancelledError
+
         async def is_empty(_called: Called) -> ToolOutput:
             return ToolOutput()
 
         async def half(_called: Called) -> ToolOutput:
             return ToolOutput.of_text("a\ud800b")
 
-        tools = [tool(work.__name__, work) for work in (fails, breaks, is_empty, half)]
+        tools = [tool(work.__name__, work) for work in (fails, breaks, is_ended, is_empty, half)]
         said, asked = run(
             Reply([], calls=(call,)),
             Reply(["Then not."]),
