@@ -4,35 +4,25 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from echo.chat import attachments as files
-from echo.chat.attachments import Attachments, shown_files
+from echo.chat.attachments import Attachments
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import SHARE, Weighed, window_of
-from echo.chat.history import History, quoted, text_for_model, turns_of
+from echo.chat.context import SHARE, window_of
+from echo.chat.contexts import Contexts
+from echo.chat.history import quoted
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
-from echo.chat.summaries import (
-    SHARE_KEPT,
-    Boundary,
-    Summing,
-    boundary_of,
-    left_out,
-    material_of,
-    request_for,
-    with_summary,
-)
 from echo.chat.teams import SELF, Subagent, Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
-from echo.errors import ApiError, Unprocessable
+from echo.errors import Unprocessable
 from echo.files import FileStore
-from echo.providers.chat import Attachment, ChatRequest, Turn
+from echo.providers.chat import ChatRequest, Turn
 from echo.settings.model import AgentSettings, SummarySettings
 from echo.tools.limits import LoopLimits, result_chars_of, steps_of
 from storage.accounts.users import UserRepository
@@ -45,8 +35,6 @@ Document = Mapping[str, Any]
 Ids = dict[str, str | None]
 # LibreChat's number of the answers that stand side by side; one message has no others.
 SIDE_BY_SIDE = 1
-# What a model is told that is to go on with an answer of its own.
-CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 
 
 @dataclass(frozen=True)
@@ -57,16 +45,6 @@ class Stores:
     files: FileRepository
     file_store: FileStore
     users: UserRepository
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a model is sent of a conversation: the turns, their figures, files, what is left out."""
-
-    turns: list[Turn]
-    counts: Mapping[str, int]
-    files: list[Document]
-    summing: Summing | None
 
 
 class Preparation:
@@ -88,7 +66,7 @@ class Preparation:
         self._sides = sides
         self._count = count_tokens
         self._rules = rules
-        self._summaries = summaries
+        self._contexts = Contexts(stores.chats, sides, count_tokens, summaries)
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
@@ -162,7 +140,7 @@ class Preparation:
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
-        context = self._context(talk, side, place, conversation_id)
+        context = self._contexts.of(talk, side, place, conversation_id)
         turns, counts = context.turns, context.counts
         ids: Ids = {
             "conversationId": conversation_id,
@@ -252,89 +230,6 @@ class Preparation:
         is_untitled = talk.conversation.get("title") in (None, "", UNTITLED)
         titled = talk.first.chosen.settings.title_conversations
         return self._titles and titled and is_untitled and not is_temporary
-
-    def _context(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Context:
-        """What the model is sent of the conversation."""
-        settled = side.settled
-        last, said = self._last(place)
-        history = History(self._stores.chats, self._count, talk.owner, conversation_id)
-        window = window_of(
-            side.model,
-            settled.max_context_tokens,
-            set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
-        )
-        read = partial(
-            history.read,
-            place.branch,
-            last,
-            system=self._count(settled.system) if settled.system else 0,
-            reserved=settled.max_tokens or 0,
-            with_tools=bool(side.wanted.names),
-        )
-        messages, fitted = read(window=window)
-        counts = fitted.counts
-        boundary, summing = boundary_of(messages), None
-        if self._summaries.enabled and left_out(place.branch, messages, boundary):
-            # So much less that not every further turn needs another summary.
-            messages, fitted = read(window=int(window * SHARE_KEPT))
-            counts = {**counts, "messages": fitted.messages, "count": len(fitted.ids)}
-            boundary = boundary_of(messages)
-            before = material_of(history.before(place.branch, messages), boundary)
-            retained = str(messages[0]["messageId"] if messages else place.question["messageId"])
-            summing = self._summing(talk, side, before, retained, boundary)
-        if boundary is not None:
-            messages = messages[boundary.first :]
-        attached: dict[str, Sequence[Attachment]] = {}
-        if settled.resend_files or not place.is_new_question:
-            # The newest first: what is too much is left out of the oldest.
-            earlier = talk.files.again()
-            attached = {each["messageId"]: earlier.load_earlier(each) for each in reversed(messages)}
-        if place.is_new_question:
-            attached[place.question["messageId"]] = talk.loaded
-        shown = [each for message in messages for each in shown_files(message)]
-        turns = turns_of([*messages, *said], attached, with_tools=bool(side.wanted.names))
-        if boundary is not None and summing is None:
-            turns = with_summary(turns, boundary.text)
-        return Context(turns, counts, shown, summing)
-
-    def _summing(
-        self, talk: Talk, side: Side, material: str, retained: str, boundary: Boundary | None
-    ) -> Summing | None:
-        """What is to be summarised, by the model that the operator names, or else by the one that answers."""
-        if not material:
-            return None
-        rules = self._summaries
-        chosen, model = side.chosen, rules.model or side.model
-        if rules.endpoint is not None and rules.endpoint != chosen.name:
-            try:
-                chosen = self._sides.endpoint(talk.owner, rules.endpoint)
-            except ApiError:
-                # There is no key for it: the model that answers knows its own chat.
-                model = side.model
-        request = request_for(model, material, rules.prompt, rules.max_tokens)
-        asking = Asking(
-            chosen.provider,
-            replace(request, placeholders=talk.variables.headers(chosen.settings)),
-            chosen.credentials,
-            {"system": 0, "messages": 0, "window": 0, "budget": 0, "before": 0, "count": 0},
-            side.agent_id,
-            provider_name(chosen.settings),
-            endpoint=chosen.name,
-        )
-        return Summing(asking, retained, boundary.text if boundary else None)
-
-    def _last(self, place: Place) -> tuple[Weighed | None, list[Document]]:
-        """What the model is sent beside what is stored."""
-        if place.is_new_question:
-            question = place.question
-            return Weighed(question["messageId"], question["tokenCount"], True), [question]
-        if place.before is not None:
-            order = {"messageId": "", "text": CONTINUE, "isCreatedByUser": True}
-            if not place.is_edited:
-                return Weighed("", self._count(CONTINUE), True), [order]
-            edited = {"messageId": "", "content": place.before, "isCreatedByUser": False}
-            return Weighed("", self._count(CONTINUE + text_for_model(edited)), True), [edited, order]
-        return None, []
 
 
 def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatRequest:
