@@ -133,6 +133,17 @@ class Spending:
         """The model has ended its answer: what it read counts, and what the provider has told is all of it."""
         self._worked = True
 
+    async def reserve_more(self, used: Usage, tokens: int, max_tokens: int | None) -> None:
+        """Hold what has been used, and what a further request to the same model may come to, which has `tokens`.
+
+        Raises `OutOfCredits`. The limits of a key hold for the first request: what follows counts at its end.
+        """
+        if self._purchase is None or not self._meter.credits.limits:
+            return
+        before = Wanted(self._purchase, used.input_tokens, max(1, used.output_tokens))
+        wanted = [before, Wanted(self._purchase, tokens, max_tokens)]
+        await asyncio.to_thread(self._meter.credits.reserve, self._owner, self._ticket, wanted)
+
     async def settle(self) -> None:
         """Count what was used, once: called as soon as the model has ended, and in any case at the end.
 

@@ -14,6 +14,7 @@ CAPABILITIES = (
     "file_search",
     "memory",
     "chain",
+    "subagents",
     "hide_sequential_outputs",
     "end_after_tools",
 )

@@ -7,7 +7,7 @@ from echo.chat.attachments import Attachments
 from echo.chat.place import NEW
 from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
-from echo.chat.teams import Edge, chain_of, edges_of
+from echo.chat.teams import Edge, chain_of, edges_of, wanted_subagents
 from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
@@ -73,6 +73,8 @@ class AgentsAndModels:
             agent_id=agent_id,
             wanted=wanted_of(agent, self._rules),
             steps=own_steps(agent),
+            subagents=wanted_subagents(agent) if self._rules.can("subagents") else (),
+            description=str(agent.get("description") or ""),
             edges=self._edges(agent_id, agent),
             hides_others=agent.get("hide_sequential_outputs") is True,
             ends_after_tools=agent.get("end_after_tools") is True,

@@ -43,7 +43,7 @@ def to_store(
         "unfinished": not outcome.is_complete,
         "error": False,
         "tokenCount": outcome.tokens,
-        "attachments": list(attachments),
+        "attachments": [*prepared.attachments, *attachments],
         "metadata": {
             "contextUsage": {**context, "completedOutputTokens": outgoing},
             "usage": {"input": incoming, "output": outgoing, "cacheWrite": 0, "cacheRead": 0},

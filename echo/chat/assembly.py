@@ -104,6 +104,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         Sides(endpoints, settling, respondents, settings.agents),
         parts.count_tokens,
         settings.agents,
+        summaries=settings.summaries,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
         memories_text=parts.memories_text,

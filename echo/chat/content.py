@@ -59,6 +59,8 @@ class Parts:
             self._complete(data["result"])
         elif event == "on_run_step_closed":
             self._close(data)
+        elif event == "on_summarize_complete":
+            self._slots[data["id"]] = Slot("", fields=dict(data["summary"]))
         elif event in ("on_agent_update", "on_steer_applied"):
             part = data.get("part", data)
             self._slots[f"{event} {len(self._slots)}"] = Slot("", fields=dict(part))

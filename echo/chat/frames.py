@@ -87,6 +87,25 @@ def agent_update(run_id: str, index: int, agent_id: str) -> Json:
     return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
 
 
+def summary_step(step_id: str, run_id: str, index: int, model: str, provider: str) -> Json:
+    """A summary of the chat begins, which is a part of the answer."""
+    opened = step(step_id, run_id, index, TEXT)
+    return {
+        **opened,
+        "data": {**opened["data"], "summary": {"type": "summary", "model": model, "provider": provider}},
+    }
+
+
+def summary_complete(step_id: str, agent_id: str, part: Mapping[str, Any]) -> Json:
+    """The summary is made."""
+    return {"event": "on_summarize_complete", "data": {"id": step_id, "agentId": agent_id, "summary": part}}
+
+
+def subagent_update(run_id: str, about: Mapping[str, Any]) -> Json:
+    """What has become of a task that an agent gave to another one."""
+    return {"event": "on_subagent_update", "data": {"runId": run_id, **about, "timestamp": milliseconds()}}
+
+
 def steer_applied(part: Mapping[str, Any], index: int, run_id: str, conversation_id: str) -> Json:
     """A message that came during the run is before the model now, at this place of the answer."""
     ids = {name: part[name] for name in ("steerId", "clientSteerId") if name in part}

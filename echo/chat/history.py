@@ -135,6 +135,14 @@ class History:
             fitted.ids, window, fitted.budget, system, fitted.messages, before + sum(e.tokens for e in end)
         )
 
+    def before(self, branch: Sequence[Document], kept: Sequence[Document]) -> list[Document]:
+        """The messages of a branch before those that are kept, with what they say: the newest 16 MiB."""
+        ids = [each["messageId"] for each in branch]
+        first = kept[0]["messageId"] if kept else None
+        wanted = affordable(branch, ids[: ids.index(first)] if first in ids else ids)
+        found = self._chats.contents(self._owner, self._conversation_id, wanted)
+        return [found[each] for each in wanted if each in found]
+
 
 def turns_of(
     messages: Sequence[Document], attachments: Mapping[str, Sequence[Attachment]], *, with_tools: bool = False

@@ -32,6 +32,8 @@ class Place:
     is_new_question: bool
     before: list[Json] | None = None
     is_edited: bool = False
+    # What tools have shown beside those parts.
+    attachments: tuple[Json, ...] = ()
 
 
 class Places:
@@ -93,7 +95,9 @@ class Places:
         question = self._question(branch[-2]["messageId"])
         # All of it: what is not of Echo's making, such as calls of tools, is stored again with what is added.
         stored = self._chats.answer(self._owner, str(self._conversation_id), answer_id)
-        return Place(branch, question, answer_id, is_new_question=False, before=parts_of(stored))
+        attached = stored.get("attachments")
+        kept = tuple(attached) if isinstance(attached, list) else ()
+        return Place(branch, question, answer_id, False, parts_of(stored), attachments=kept)
 
     def _question(self, message_id: str) -> Json:
         stored = self._read(message_id)

@@ -7,22 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 from echo.chat import attachments as files
-from echo.chat.attachments import Attachments, shown_files
+from echo.chat.attachments import Attachments
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import SHARE, Weighed, window_of
-from echo.chat.history import History, quoted, text_for_model, turns_of
+from echo.chat.context import SHARE, window_of
+from echo.chat.contexts import Contexts
+from echo.chat.history import quoted
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
-from echo.chat.teams import Team
+from echo.chat.teams import SELF, Subagent, Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
 from echo.files import FileStore
-from echo.providers.chat import Attachment, ChatRequest, Turn
-from echo.settings.model import AgentSettings
+from echo.providers.chat import ChatRequest, Turn
+from echo.settings.model import AgentSettings, SummarySettings
 from echo.tools.limits import LoopLimits, result_chars_of, steps_of
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
@@ -34,8 +35,6 @@ Document = Mapping[str, Any]
 Ids = dict[str, str | None]
 # LibreChat's number of the answers that stand side by side; one message has no others.
 SIDE_BY_SIDE = 1
-# What a model is told that is to go on with an answer of its own.
-CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Preparation:
         count_tokens: Callable[[str], int],
         rules: AgentSettings,
         *,
+        summaries: SummarySettings,
         titles: bool,
         temporary_seconds: int,
         memories_text: Callable[[str], str | None],
@@ -66,6 +66,7 @@ class Preparation:
         self._sides = sides
         self._count = count_tokens
         self._rules = rules
+        self._contexts = Contexts(stores.chats, sides, count_tokens, summaries)
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
@@ -135,10 +136,12 @@ class Preparation:
             titling=self._wants_title(talk),
             client_request_id=talk.asked.client_request_id,
             predecessor=talk.asked.predecessor,
+            attachments=place.attachments,
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
-        turns, counts, earlier = self._context(talk, side, place, conversation_id)
+        context = self._contexts.of(talk, side, place, conversation_id)
+        turns, counts = context.turns, context.counts
         ids: Ids = {
             "conversationId": conversation_id,
             "parentMessageId": place.question.get("parentMessageId"),
@@ -153,7 +156,9 @@ class Preparation:
             counts=counts,
             agent_id=side.agent_id,
             provider_name=provider_name(settings),
-            wanted=with_files(side.wanted, [*earlier, *talk.records]) if side.wanted.names else side.wanted,
+            wanted=with_files(side.wanted, [*context.files, *talk.records])
+            if side.wanted.names
+            else side.wanted,
             limits=LoopLimits(
                 steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
                 result_chars=result_chars_of(counts["window"], settings.tool_result_chars),
@@ -162,13 +167,30 @@ class Preparation:
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
             ends_after_tools=side.respondent.ends_after_tools,
+            summing=context.summing,
         )
+        asking = self._with_subagents(talk, side, asking, ids)
         return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
+
+    def _with_subagents(self, talk: Talk, side: Side, asking: Asking, ids: Ids) -> Asking:
+        """With those that the agent may give tasks to; these give none."""
+        found: dict[str, Subagent] = {}
+        for kind in side.respondent.subagents:
+            other, member = side, asking
+            if kind != SELF:
+                if (named := self._sides.member(talk.owner, side, kind, talk.variables, None)) is None:
+                    continue
+                other, member = named, self._member(talk, named, asking, ids)
+            found[kind] = Subagent(kind, other.sender, other.respondent.description, member)
+        return replace(asking, subagents=found) if found else asking
 
     def _team(self, talk: Talk, first: Side, asking: Asking, ids: Ids) -> Team | None:
         """Who else takes part; all of them begin with what the first one is asked."""
         sides, edges = self._sides.team(talk.owner, first, talk.variables, self._memories_text(talk.owner))
-        members = {side.agent_id: self._member(talk, side, asking, ids) for side in sides}
+        members = {
+            side.agent_id: self._with_subagents(talk, side, self._member(talk, side, asking, ids), ids)
+            for side in sides
+        }
         if not members:
             return None
         return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)
@@ -208,49 +230,6 @@ class Preparation:
         is_untitled = talk.conversation.get("title") in (None, "", UNTITLED)
         titled = talk.first.chosen.settings.title_conversations
         return self._titles and titled and is_untitled and not is_temporary
-
-    def _context(
-        self, talk: Talk, side: Side, place: Place, conversation_id: str
-    ) -> tuple[list[Turn], Mapping[str, int], list[Document]]:
-        """The turns that the model is sent, the figures of it, and the files of the messages that these are of."""
-        settled = side.settled
-        last, said = self._last(place)
-        history = History(self._stores.chats, self._count, talk.owner, conversation_id)
-        messages, fitted = history.read(
-            place.branch,
-            last,
-            window=window_of(
-                side.model,
-                settled.max_context_tokens,
-                set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
-            ),
-            system=self._count(settled.system) if settled.system else 0,
-            reserved=settled.max_tokens or 0,
-            with_tools=bool(side.wanted.names),
-        )
-        attached: dict[str, Sequence[Attachment]] = {}
-        if settled.resend_files or not place.is_new_question:
-            # The newest first: what is too much is left out of the oldest.
-            earlier = talk.files.again()
-            attached = {each["messageId"]: earlier.load_earlier(each) for each in reversed(messages)}
-        if place.is_new_question:
-            attached[place.question["messageId"]] = talk.loaded
-        shown = [each for message in messages for each in shown_files(message)]
-        turns = turns_of([*messages, *said], attached, with_tools=bool(side.wanted.names))
-        return turns, fitted.counts, shown
-
-    def _last(self, place: Place) -> tuple[Weighed | None, list[Document]]:
-        """What the model is sent beside what is stored."""
-        if place.is_new_question:
-            question = place.question
-            return Weighed(question["messageId"], question["tokenCount"], True), [question]
-        if place.before is not None:
-            order = {"messageId": "", "text": CONTINUE, "isCreatedByUser": True}
-            if not place.is_edited:
-                return Weighed("", self._count(CONTINUE), True), [order]
-            edited = {"messageId": "", "content": place.before, "isCreatedByUser": False}
-            return Weighed("", self._count(CONTINUE + text_for_model(edited)), True), [edited, order]
-        return None, []
 
 
 def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatRequest:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from echo.chat.teams import Team
+from echo.chat.summaries import Summing
+from echo.chat.teams import Subagent, Team
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
 from echo.tools.limits import USUAL, LoopLimits
 from echo.tools.tool import NOTHING, Wanted
@@ -33,6 +34,10 @@ class Asking:
     # Who else takes part in the answer: the members are `Asking` too.
     team: Team | None = None
     ends_after_tools: bool = False
+    # What is left out of the request, to be summarised first.
+    summing: Summing | None = None
+    # Whom it may give tasks to, by their kinds.
+    subagents: Mapping[str, Subagent] = field(default_factory=dict)
     # The endpoint that is asked, where conversation and messages name another.
     endpoint: str | None = None
     group: int | None = None
@@ -56,6 +61,8 @@ class Prepared:
     about: Mapping[str, Any]
     titling: bool
     client_request_id: str | None = None
+    # Of an answer that goes on: what stands beside it already.
+    attachments: tuple[Mapping[str, Any], ...] = ()
     predecessor: int | None = None
 
     @property

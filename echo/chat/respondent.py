@@ -23,7 +23,8 @@ class Respondent:
     call the answerer. `wanted` are the tools that it is to have, `steps` the most that its answer may take, where it
     has a limit of its own, `artifacts` LibreChat's mode of them. `edges` lead to
     other agents; with `hides_others` readers get the last one's words only. With `ends_after_tools` the model is not
-    asked again once tools have answered.
+    asked again once tools have answered. `subagents` are those that it may give tasks to, `description` says what it
+    is for.
     """
 
     endpoint: str
@@ -41,6 +42,8 @@ class Respondent:
     edges: tuple[Edge, ...] = ()
     hides_others: bool = False
     ends_after_tools: bool = False
+    subagents: tuple[str, ...] = ()
+    description: str = ""
 
 
 class Respondents(Protocol):

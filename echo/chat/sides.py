@@ -66,6 +66,10 @@ class Sides:
         self._settling = settling
         self._respondents = respondents
 
+    def endpoint(self, owner: str, name: str) -> Chosen:
+        """An endpoint that the user may chat with; see `Endpoints.choose`."""
+        return self._endpoints.choose(owner, name)
+
     def find(self, owner: str, endpoint: str, asked: Asked) -> Found:
         """Who is asked, the first one first. Raises what finding respondents and choosing endpoints raise."""
         wanted = [(endpoint, replace(asked, added=None))]
@@ -119,15 +123,16 @@ class Sides:
             if agent_id in tried:
                 continue
             tried.add(agent_id)
-            if (member := self._member(owner, first, agent_id, variables, memories)) is not None:
+            if (member := self.member(owner, first, agent_id, variables, memories)) is not None:
                 members[agent_id] = member
                 edges += member.respondent.edges
                 waiting += [each.target for each in member.respondent.edges]
         return list(members.values()), tuple(dict.fromkeys(edges))
 
-    def _member(
+    def member(
         self, owner: str, first: Side, agent_id: str, variables: Variables, memories: str | None
     ) -> Side | None:
+        """Another agent; None for one that the user may not talk with, or that cannot be asked."""
         asked = replace(first.respondent.asked, agent_id=agent_id, conversation_id=None, parameters={})
         try:
             [(respondent, chosen)] = self.find(owner, AGENTS, asked)

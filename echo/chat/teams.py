@@ -1,7 +1,7 @@
 """Several agents who make one answer: who hands over to whom, and what the next one is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -17,6 +17,9 @@ RESULTS = "{results}"
 MOST_AGENTS = 20
 MOST_LEGS = 25
 MOST_EDGES = 100
+# LibreChat's own limit.
+MOST_SUBAGENTS = 10
+SELF = "self"
 CHAIN_PROMPT = f"""\
 These are the conversation and the findings of the agents before you:
 
@@ -118,6 +121,14 @@ class Team:
     edges: tuple[Edge, ...]
     hides: bool = False
 
+    def told(self, turns: Sequence[Turn]) -> "Team":
+        """The same, all of whom begin with these turns."""
+        members = {
+            name: replace(each, request=replace(each.request, turns=tuple(turns)))
+            for name, each in self.members.items()
+        }
+        return replace(self, members=members)
+
     def handoffs(self, agent_id: str) -> dict[str, Edge]:
         """The ways by which an agent may hand over, by the names of their tools."""
         found = [each for each in self.edges if each.source == agent_id and each.kind == HANDOFF]
@@ -127,6 +138,28 @@ class Team:
         """The ways that are gone when an agent has ended."""
         found = [each for each in self.edges if each.source == agent_id and each.kind == DIRECT]
         return [each for each in found if each.target in self.members]
+
+
+@dataclass(frozen=True)
+class Subagent:
+    """An agent that another one gives tasks to, by its `kind`: its id, or `self` for the one that gives the task.
+
+    `asking` is what it is asked with; see `Team.members`.
+    """
+
+    kind: str
+    name: str
+    description: str
+    asking: Any
+
+
+def wanted_subagents(agent: Document) -> tuple[str, ...]:
+    """The kinds that an agent's document names; old documents may hold anything."""
+    said = agent.get("subagents")
+    if not isinstance(said, Mapping) or said.get("enabled") is not True:
+        return ()
+    named = dict.fromkeys(_ends(said.get("agent_ids")))
+    return (*([SELF] if said.get("allowSelf") is not False else []), *named)[: MOST_SUBAGENTS + 1]
 
 
 def after_handoff(turns: Sequence[Turn], instructions: str | None) -> list[Turn]:

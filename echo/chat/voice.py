@@ -13,10 +13,14 @@ from echo.chat.bench import Bench
 from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
 from echo.chat.relay import Relay
+from echo.chat.subagents import Delegation
+from echo.chat.summaries import SUMMARY, part_of, summarised, with_summary
 from echo.errors import ApiError
 from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
 from echo.tools.loop import ToolLoop, always
 from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundBegun, RoundEnded, Stopped
+from echo.tools.results import whole_characters
+from echo.tools.rounds import new_step_id
 
 Json = dict[str, Any]
 
@@ -77,7 +81,8 @@ class Voice:
         return [part for part in self._bench.transcript.said() if self.mark.items() <= part.items()]
 
     async def _read(self) -> None:
-        team = self.asking.team
+        await self._summarise()
+        team = None if self.asking.team is None else self.asking.team.told(self.asking.request.turns)
         if team is None:
             await self._leg(self.asking, None)
             return
@@ -96,6 +101,9 @@ class Voice:
         if relay is not None and relay.legs > 1:
             asking = await counted(asking, bench.count)
         looped, self.asking = await equipped(asking, bench.sources, bench.place, bench.count)
+        if self.asking.subagents:
+            delegation = Delegation(self.asking.subagents, bench, self._note_round)
+            looped = replace(looped, tools=(*looped.tools, delegation.tool))
         if relay is not None:
             looped = relay.joined(looped)
         if self.asking.ends_after_tools:
@@ -108,6 +116,35 @@ class Voice:
             async for event in events:
                 self._take(event)
         return loop.added
+
+    async def _summarise(self) -> None:
+        """Have summarised what there is no room for, and go on with the summary; without one where that fails."""
+        summing, bench = self.asking.summing, self._bench
+        if summing is None:
+            return
+        text = await summarised(summing, self._note_round)
+        if text is None:
+            if summing.before is not None:
+                self._go_on_after(summing.before, 0)
+            return
+        text = whole_characters(text)
+        part = part_of(summing, text, await bench.count(text))
+        step_id, asked = new_step_id(), summing.asking
+        place = bench.number_part(SUMMARY)
+        told = frames.summary_step(step_id, bench.answer_id, place, asked.request.model, asked.provider_name)
+        step = {**told["data"], **self.shown}
+        bench.transcript.add(frames.MESSAGE, {**told, "data": step})
+        complete = frames.summary_complete(step_id, self.asking.agent_id, {**part, **self.shown})
+        bench.transcript.add(frames.MESSAGE, complete)
+        bench.transcript.add(frames.MESSAGE, frames.step_closed(step, "completed"))
+        self._go_on_after(text, part["tokenCount"])
+
+    def _go_on_after(self, summary: str, tokens: int) -> None:
+        asking = self.asking
+        request = replace(asking.request, turns=tuple(with_summary(asking.request.turns, summary)))
+        counts = {**asking.counts, "messages": asking.counts["messages"] + tokens}
+        self.asking = replace(asking, request=request, counts=counts, summing=None)
+        self.tokens = read_by(counts)
 
     def _tell_agent(self, agent_id: str) -> None:
         """Tell that another agent goes on."""
@@ -194,8 +231,12 @@ class Voice:
 
     def _end_round(self, usage: Usage) -> None:
         self.is_asking = False
-        self.rounds.append((self.asking, usage))
-        self._bench.tell_usage(self.asking, usage)
+        self._note_round(self.asking, usage)
+
+    def _note_round(self, asking: Asking, usage: Usage) -> None:
+        self.was_asked = True
+        self.rounds.append((asking, usage))
+        self._bench.tell_usage(asking, usage)
 
     def _extend(self, kind: str, text: str) -> None:
         if not text or self._hidden:

@@ -1,9 +1,9 @@
 """Agents as models of `/v1`: whoever may talk with one may ask it, and it uses its tools before it answers."""
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from echo.chat.agents import AGENTS, MADE, AgentsAndModels
 from echo.chat.context import SHARE, window_of
@@ -66,6 +66,14 @@ OF_REQUEST = (
     "prediction",
     "verbosity",
 )
+
+
+# What has been used, how many tokens are read next, and the most that may be written then.
+Reserve = Callable[[Usage, int, int | None], Awaitable[None]]
+
+
+async def for_nothing(_used: Usage, _tokens: int, _most: int | None) -> None:
+    """For who need not pay."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,11 @@ class AgentProvider:
     place: RunPlace
     limits: LoopLimits
     window: int
+    reserve: Reserve = for_nothing
+
+    def paying(self, reserve: Reserve) -> "AgentProvider":
+        """The same for a request that has to be paid for."""
+        return replace(self, reserve=reserve)
 
     def request(self, asked: ChatRequest) -> ChatRequest:
         """The request with the agent's parameters and instructions.
@@ -193,13 +206,14 @@ class AgentProvider:
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
         """The answer; its usage is that of all its requests together."""
-        loop = ToolLoop(await self._looped(request, credentials), self.limits, self)
-        used, finished = Usage(0, 0), Finished("other")
+        host = AgentHost(self.parts.count, self.reserve, request.max_tokens)
+        loop = ToolLoop(await self._looped(request, credentials), self.limits, host)
+        finished = Finished("other")
         async with aclosing(loop.events()) as events:
             async for event in events:
                 if isinstance(event, RoundEnded):
-                    used = together(used, event.usage)
-                    yield used
+                    host.used = together(host.used, event.usage)
+                    yield host.used
                 elif isinstance(event, Finished):
                     finished = event
                 elif isinstance(event, Stopped):
@@ -230,12 +244,23 @@ class AgentProvider:
         looped, _ = await equipped(asking, self.parts.sources, self.place, self.parts.count)
         return looped
 
+
+@dataclass
+class AgentHost:
+    """For whom the loop of one request works; `used` is what its rounds have used."""
+
+    counting: Count
+    reserve: Reserve
+    max_tokens: int | None
+    used: Usage = field(default_factory=lambda: Usage(0, 0))
+
     async def count(self, text: str) -> int:
-        """For the loop: the tokens of a text."""
-        return await self.parts.count(text)
+        """The tokens of a text."""
+        return await self.counting(text)
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
-        """For the loop: nothing is said meanwhile."""
+        """Hold what the next request may come to; nothing is said meanwhile."""
+        await self.reserve(self.used, tokens, self.max_tokens)
         return ()
 
 

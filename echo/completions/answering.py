@@ -191,7 +191,10 @@ class Answering:
             )
             request = chosen.prepare(asked)
             await self._check_texts(newest_text(job.question.turns), request.system or "")
-            stream: Any = chosen.provider.stream(request, chosen.credentials)
+            provider = chosen.provider
+            if chosen.reserving is not None:
+                provider = chosen.reserving(job.spending.reserve_more)
+            stream: Any = provider.stream(request, chosen.credentials)
             purchase = Purchase(
                 chosen.endpoint.name, chosen.model, conversation_id=job.question.conversation_id
             )

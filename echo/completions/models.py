@@ -8,7 +8,7 @@ from echo.accounts.user_keys import KeyService
 from echo.chat.agents import AGENTS
 from echo.chat.respondent import Respondent
 from echo.chat.variables import Variables
-from echo.completions.agents import AgentModels, is_agent
+from echo.completions.agents import AgentModels, Reserve, is_agent
 from echo.errors import ApiError, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Providers
@@ -28,6 +28,8 @@ class Chosen:
     credentials: Credentials | None
     # What becomes of a request to it; an agent adds what it is made of.
     prepare: Callable[[ChatRequest], ChatRequest] = lambda request: request
+    # The provider for one request that may ask its model again, which must be paid for each time.
+    reserving: Callable[[Reserve], ChatProvider] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Reach:
             raise NotFound("There is no such agent.", code="model_not_found")
         inner = self._chosen(endpoint, model)
         provider = agents.provider(self.caller, found, inner.provider, inner.endpoint, self.variables)
-        return replace(inner, provider=provider, prepare=provider.request)
+        return replace(inner, provider=provider, prepare=provider.request, reserving=provider.paying)
 
     def _chosen(self, endpoint: str, model: str) -> Chosen:
         return Chosen(

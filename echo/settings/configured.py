@@ -11,7 +11,7 @@ from echo.settings.directory import directory_notices
 from echo.settings.endpoints import ProviderLimits
 from echo.settings.federation import read_sign_in, sign_in_notices
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
-from echo.settings.librechat.agents import read_agents
+from echo.settings.librechat.agents import read_agents, read_summaries
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.credits import balance_of, read_credits
 from echo.settings.librechat.file_search import read_file_search
@@ -60,6 +60,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         memory=read_memory(config),
         credits=read_credits(config, reader),
         agents=read_agents(config),
+        summaries=read_summaries(config),
         file_search=read_file_search(reader, config),
         permissions=read_permissions(config),
         tools=read_tools(reader, config),

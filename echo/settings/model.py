@@ -175,6 +175,20 @@ class FileSearchSettings:
 
 
 @dataclass(frozen=True)
+class SummarySettings:
+    """Whether what a model has no room for is summarised, and how: by which endpoint's model, in how many tokens.
+
+    None leaves it to the model that answers.
+    """
+
+    enabled: bool = False
+    endpoint: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
 class ClientSettings:
     """What clients are told beside what the server itself goes by; all of it may be public to those who log in.
 
@@ -352,6 +366,7 @@ class Settings:
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
+    summaries: SummarySettings = SummarySettings()
     tools: ToolSettings = field(default_factory=ToolSettings)
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)

@@ -35,12 +35,17 @@ class Calling:
     async def run(self, calls: Sequence[Numbered]) -> AsyncGenerator[CallDone, None]:
         """The calls as they come to something; closing the iterator cancels those that have not."""
         gate = asyncio.Semaphore(self._limits.working_at_once)
-        running = {asyncio.ensure_future(self._one(number, *each, gate)) for number, each in enumerate(calls)}
+        tasks = {
+            asyncio.ensure_future(self._one(number, *each, gate)): each for number, each in enumerate(calls)
+        }
+        running = set(tasks)
         try:
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for each in done:
-                    yield each.result()
+                    # A tool may be ended by what it works with: that is no end of the run.
+                    ended = CallDone(*tasks[each], failed("The tool was ended."))
+                    yield ended if each.cancelled() else each.result()
         finally:
             for task in running:
                 task.cancel()

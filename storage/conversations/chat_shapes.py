@@ -20,6 +20,8 @@ CONTENT = {
     "content.agentId": 1,
     "content.groupId": 1,
     "content.steer": 1,
+    "content.content.text": 1,
+    "content.coverage": 1,
     "content.tool_call.id": 1,
     "content.tool_call.name": 1,
     "content.tool_call.args": 1,

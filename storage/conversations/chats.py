@@ -83,7 +83,7 @@ class ChatRepository:
         """A message as it is stored, with parts that no model is sent; raises `NotFound`."""
         query = {**_mine(owner, conversation_id), **by_id(message_id)}
         with translated():
-            return found(self._messages.find_one(query, {"text": 1, "content": 1}))
+            return found(self._messages.find_one(query, {"text": 1, "content": 1, "attachments": 1}))
 
     def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
         """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""

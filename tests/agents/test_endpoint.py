@@ -30,6 +30,7 @@ def test_has_what_agents_can_do_here(settings: Settings) -> None:
             "file_search",
             "memory",
             "chain",
+            "subagents",
         ],
     }
 

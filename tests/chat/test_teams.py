@@ -167,3 +167,27 @@ class TestARelay:
     def test_brings_together_what_was_said_on_two_ways(self) -> None:
         one, two, three = (Turn.of_text("assistant", each) for each in "abc")
         assert both((one, two), (one, three)) == (one, two, three)
+
+
+def test_gives_a_task_to_another(agents: Any) -> None:
+    user, provider, make = agents()
+    poet = make("Poet", description="Rhymes.")
+    boss = make("Boss", subagents={"enabled": True, "allowSelf": False, "agent_ids": [poet, "agent_gone"]})
+    task = f'{{"description": "Rhyme on rain.", "subagent_type": "{poet}"}}'
+    provider.script += [
+        Reply([], calls=(Call("subagent", (task,), "call_s"),)),
+        Reply(["A rhyme."], usage=(5, 2)),
+        Reply(["Here it is."]),
+    ]
+    events = ask(user, boss)
+    first, second, third = provider.requests
+    kinds = first.json["tools"][0]["function"]["parameters"]["properties"]["subagent_type"]
+    assert kinds["enum"] == [poet]
+    assert said_to(second) == [("system", "You are Poet."), ("user", "Rhyme on rain.")]
+    assert "tools" not in second.json
+    assert said_to(third)[-1] == ("tool", "A rhyme.")
+    phases = [event.data["data"]["phase"] for event in events if event.kind == "on_subagent_update"]
+    assert phases == ["start", "stop"]
+    answer = events[-1].data["responseMessage"]
+    assert [each["type"] for each in answer["content"]] == ["tool_call", "text"]
+    assert answer["metadata"]["usage"]["input"] == 11 + 5 + 11

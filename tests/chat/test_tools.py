@@ -205,6 +205,16 @@ class TestARun:
             "See. \nIt rains.",
         ]
 
+    def test_that_goes_on_with_an_answer_keeps_its_calls(self, talk: MakeTalk) -> None:
+        user, provider = talk(TWO, Reply(["It "]), Reply(["rains."]))
+        answer = user.ask("How is it?", **KIT)[-1].data["responseMessage"]
+        named = {"conversationId": answer["conversationId"], "responseMessageId": answer["messageId"]}
+        whole = user.ask("", isContinued=True, **named, **KIT)[-1].data["responseMessage"]
+        assert [part["type"] for part in whole["content"]] == ["text", "tool_call", "tool_call", "text"]
+        assert whole["content"][3]["text"] == "It rains."
+        assert whole["attachments"] == answer["attachments"] != []
+        assert [each["role"] for each in provider.requests[-1].json["messages"]].count("tool") == 2
+
     def test_ends_at_the_limit_of_steps_and_says_so(self, talk: MakeTalk, tmp_path: Any) -> None:
         config = tmp_path / "librechat.yaml"
         config.write_text("version: 1.3.4\nendpoints:\n  agents:\n    recursionLimit: 3\n")
@@ -361,3 +371,15 @@ class TestWhatIsSaidMeanwhile:
         assert late["position"] == 1
         pending = user.abort(started).json()["pendingSteers"]
         assert [each["text"] for each in pending] == ["Or Oslo?"]
+
+
+def test_who_cannot_pay_for_the_next_request_gets_what_came_so_far(talk: MakeTalk) -> None:
+    expensive = Reply(TWO.text, calls=TWO.calls, usage=(200, 10))
+    user, provider = talk(expensive, Reply(["Never."]), CHECK_BALANCE="true", START_BALANCE="40")
+    started = user.start("How is it?", **KIT)["streamId"]
+    last = list(user.follow(started))[-1].data
+    assert (last["code"], len(provider.requests)) == ("token_balance", 1)
+    [stored] = [each for each in user.messages(started) if not each["isCreatedByUser"]]
+    assert [part["type"] for part in stored["content"]] == ["text", "tool_call", "tool_call"]
+    # Of 40 credits 200 tokens at 0.15 and 10 at 0.6 are gone, and nothing is held.
+    assert user.get("/api/balance").json()["tokenCredits"] == 4

@@ -15,6 +15,7 @@ from echo.tools.loop import Looped, ToolLoop
 from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundEnded, Stopped
 from echo.tools.tool import Called, RunTool, ToolFailure, ToolOutput
 from tests.support.providers import SERVERS, Behaviour, Reply, openai_server
+from tests.support.providers.anthropic import SIGNATURE
 from tests.support.providers.asking import ask, request, settings_of
 from tests.support.providers.replies import Called as Call
 
@@ -97,7 +98,9 @@ def run(
 
 
 TWO = Reply(
-    ["See. "], calls=(Call("weather", ('{"place"', ': "Kyïv"}'), "call_a"), Call("time", ("{}",), "call_b"))
+    ["See. "],
+    reasoning=["Hm."],
+    calls=(Call("weather", ('{"place"', ': "Kyïv"}'), "call_a"), Call("time", ("{}",), "call_b")),
 )
 AGAIN = Reply([], calls=(Call("weather", ('{"place": "Rome"}',), "call_a"),))
 
@@ -127,6 +130,8 @@ class TestEveryKind:
         assert len(asked) == 2
         assert "rain in Kyïv" in asked[1].body.decode()
         assert said.events[-2] == Finished("stop")
+        # What proves the reasoning goes back with it.
+        assert (SIGNATURE in asked[1].body.decode()) == (kind == "anthropic")
 
 
 def test_without_tools_is_one_round() -> None:
@@ -160,6 +165,7 @@ class TestWhatGoesWrong:
             (Call("fails"), "Error: no such city"),
             (Call("breaks"), "Error: The tool failed."),
             (Call("hangs"), "Error: The tool did not answer within 0.01 seconds."),
+            (Call("is_ended"), "Error: The tool was ended."),
             (Call("is_empty"), "The tool has no output."),
             (Call("half"), "a?b"),
         ],
@@ -175,13 +181,16 @@ class TestWhatGoesWrong:
             await asyncio.Event().wait()
             raise AssertionError
 
+        async def is_ended(_called: Called) -> ToolOutput:
+            raise asyncio.CancelledError
+
         async def is_empty(_called: Called) -> ToolOutput:
             return ToolOutput()
 
         async def half(_called: Called) -> ToolOutput:
             return ToolOutput.of_text("a\ud800b")
 
-        tools = [tool(work.__name__, work) for work in (fails, breaks, is_empty, half)]
+        tools = [tool(work.__name__, work) for work in (fails, breaks, is_ended, is_empty, half)]
         said, asked = run(
             Reply([], calls=(call,)),
             Reply(["Then not."]),
@@ -326,10 +335,12 @@ class TestRoom:
         assert host.asked == [2000, 2000]
 
 
-def test_what_is_said_meanwhile_is_put_before_the_model() -> None:
+@pytest.mark.parametrize("kind", SERVERS)
+def test_what_is_said_meanwhile_is_put_before_the_model(kind: str) -> None:
     host = Host(Turn.of_text("user", "And in Rome?"))
-    said, requests = run(AGAIN, Reply(["End."]), host=host)
-    assert requests[1].json["messages"][-1] == {"role": "user", "content": "And in Rome?"}
+    said, requests = run(AGAIN, Reply(["End."]), host=host, kind=kind)
+    assert said.text == "End."
+    assert "And in Rome?" in requests[1].body.decode()
     assert [turn.role for turn in said.turns] == ["user", "assistant", "tool", "user", "assistant"]
 
 

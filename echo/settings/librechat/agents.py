@@ -1,9 +1,21 @@
-"""`endpoints.agents` of `librechat.yaml`."""
+"""`endpoints.agents` and `summarization` of `librechat.yaml`."""
 
 from echo.settings.endpoints import normal_name
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.fields import whole
-from echo.settings.model import AgentSettings
+from echo.settings.model import AgentSettings, SummarySettings
+
+
+def read_summaries(config: ConfigFile) -> SummarySettings:
+    """`summarization`: where the file has it, chats are summarised."""
+    said = config.section("summarization")
+    return SummarySettings(
+        enabled=bool(said) and said.get("enabled", True),
+        endpoint=normal_name(said["provider"]) if said.get("provider") else None,
+        model=said.get("model") or None,
+        prompt=said.get("prompt") or None,
+        max_tokens=whole(said.get("maxSummaryTokens")),
+    )
 
 
 def read_agents(config: ConfigFile) -> AgentSettings:

@@ -190,6 +190,20 @@ class Memory(Section):
     validKeys = Listed(Text())
 
 
+class Summarization(Section):
+    """Summaries of what a model has no room for."""
+
+    ignored = frozenset(
+        {"parameters", "trigger", "updatePrompt", "reserveRatio", "contextPruning", "retainRecent"}
+    )
+
+    enabled = Flag()
+    provider = Text()
+    model = Text()
+    prompt = Text()
+    maxSummaryTokens = Number(minimum=1)
+
+
 class Config(Section):
     """The whole file."""
 
@@ -199,7 +213,6 @@ class Config(Section):
                 "cache",
                 "ocr",
                 "langfuse",
-                "summarization",
                 "skillSync",
                 "secureImageLinks",
             ),
@@ -229,6 +242,7 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    summarization = Part(Summarization)
     mcpServers = Named(Part(Server))
     mcpSettings = Part(Rules)
     webSearch = Part(WebSearch)

@@ -74,6 +74,7 @@ class TestEndpoints:
                 "file_search",
                 "memory",
                 "chain",
+                "subagents",
             ],
         }
 
