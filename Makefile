@@ -17,12 +17,12 @@ $(BIN)/python:
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and what it needs into $(VENV): about half a minute, in which pip prints nothing."
-	$(INSTALL) -e '.[embedded,speech]'
+	$(INSTALL) -e '.[documents,embedded,speech]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and its tests into $(VENV): one to two minutes, in which pip prints nothing."
-	$(INSTALL) -e '.[embedded,speech,dev]'
+	$(INSTALL) -e '.[documents,embedded,speech,dev]'
 	@touch $@ $(VENV)/.serve
 
 install: $(VENV)/.serve ## Make the virtual environment with all that serving needs

@@ -225,6 +225,7 @@ def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | 
     """
     from echo.accounts.erasure import AccountEraser  # noqa: PLC0415
     from echo.files import build_file_store  # noqa: PLC0415
+    from echo.indexing.assembly import forgetting  # noqa: PLC0415
     from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
@@ -237,7 +238,9 @@ def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | 
             # First, and one after the other in all processes: of two who go at the same time one must stay.
             set_role_of(database, account, USER)
         try:
-            erased = AccountEraser(database, build_file_store(settings)).erase(str(account["_id"]))
+            store = build_file_store(settings)
+            eraser = AccountEraser(database, store, forget=forgetting(settings, database, store))
+            erased = eraser.erase(str(account["_id"]))
         except OSError as error:
             fail(f"A file cannot be removed, and so the user is still there: {error}.", EXIT_NO)
     if erased.elsewhere:

@@ -294,6 +294,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.finish_facebook_login": ("refresh_ip",),
     "librechat.finish_github_login": ("refresh_ip",),
     "librechat.finish_google_login": ("refresh_ip",),
+    "librechat.finish_mcp_oauth": ("refresh_ip",),
     "librechat.finish_openid_login": ("refresh_ip",),
     "librechat.transcribe_audio": ("stt_ip", "stt_user"),
     "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),

@@ -44,6 +44,7 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["agent_id"] = "agent_" + "x" * 21
+        made["flowId"] = f"{self.owner.id}:nothing"
         made["sessionId"] = made["passkeyId"] = uuid.uuid4().hex[:24]
         made["apiKeyId"] = uuid.uuid4().hex[:24]
         made["projectId"] = made["chatProjectId"] = "0" * 24
@@ -202,6 +203,12 @@ def shared(user: UserClient) -> dict[str, str]:
     }
 
 
+def servers(user: UserClient) -> dict[str, str]:
+    """An MCP server, and a login at it."""
+    name = user.put_thing(ResourceType.MCP_SERVER)
+    return {"serverName": name, "flowId": f"{user.id}:{name}"}
+
+
 def administered(_user: UserClient) -> dict[str, str]:
     """What only administrators see: nobody's, so that it is the same for all."""
     return {
@@ -234,6 +241,7 @@ PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (
     in_the_background,
     library,
     shared,
+    servers,
     administered,
     logins,
 )

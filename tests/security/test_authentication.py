@@ -56,6 +56,7 @@ ANYONE = {
     "librechat.finish_facebook_login",
     "librechat.finish_github_login",
     "librechat.finish_google_login",
+    "librechat.finish_mcp_oauth",
     "librechat.finish_openid_login",
     "librechat.get_banner",
     "librechat.get_config",

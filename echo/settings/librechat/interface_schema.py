@@ -1,6 +1,6 @@
 """The parts of the section `interface` of `librechat.yaml`."""
 
-from echo.settings.librechat.fields import Flag, Link, Listed, OneOrOther, Part, Section, Text
+from echo.settings.librechat.fields import Flag, Link, Listed, Mapped, OneOrOther, Part, Section, Text
 
 
 class PrivacyPolicy(Section):
@@ -30,10 +30,10 @@ class MayUse(Section):
 class MayUseServers(MayUse):
     """The same of MCP servers."""
 
-    # How LibreChat's client shows them.
-    ignored = frozenset({"placeholder", "trustCheckbox"})
-
     configureObo = Flag()
+    # How LibreChat's client shows them.
+    placeholder = Text()
+    trustCheckbox = Mapped()
 
 
 class MayShare(Section):

@@ -5,7 +5,17 @@ from typing import Any
 from marshmallow import post_load
 
 from echo.settings.endpoints import normal_name
-from echo.settings.librechat.fields import MISSING, Flag, Listed, Mapped, Number, Part, Section, Text
+from echo.settings.librechat.fields import (
+    MISSING,
+    Flag,
+    Listed,
+    Mapped,
+    Number,
+    OneOrOther,
+    Part,
+    Section,
+    Text,
+)
 
 
 class ModelSpec(Section):
@@ -28,13 +38,14 @@ class ModelSpec(Section):
     iconURL = Text()
     authType = Text()
     hideBadgeRow = Flag()
+    webSearch = Flag()
+    fileSearch = Flag()
+    executeCode = Flag()
+    memory = Flag()
+    mcpServers = Listed(Text())
+    artifacts = OneOrOther(Flag(), Text(), expected="must be true, false or the name of a mode")
 
-    ignored = frozenset(
-        {
-            *("webSearch", "fileSearch", "executeCode", "memory", "askUserQuestion", "runInBackground"),
-            *("describeIntent", "artifacts", "mcpServers", "skills", "subagents"),
-        }
-    )
+    ignored = frozenset({"askUserQuestion", "runInBackground", "describeIntent", "skills", "subagents"})
 
     @post_load
     def with_normal_endpoint(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -28,8 +28,10 @@ from echo.settings.librechat.interface_schema import (
     TermsOfService,
     switch,
 )
+from echo.settings.librechat.mcp_schema import Rules, Server
 from echo.settings.librechat.model_spec_schema import ModelSpecs
 from echo.settings.librechat.speech_schema import Speech
+from echo.settings.librechat.tool_schema import Actions, WebSearch
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
@@ -182,7 +184,6 @@ class Config(Section):
             *(
                 "cache",
                 "ocr",
-                "webSearch",
                 "langfuse",
                 "summarization",
                 "skillSync",
@@ -190,16 +191,11 @@ class Config(Section):
             ),
             *(
                 "imageOutputType",
-                "includedTools",
-                "filteredTools",
-                "mcpServers",
-                "mcpSettings",
                 "mcpAppSandbox",
             ),
             *(
                 "turnstile",
                 "cloudfront",
-                "actions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -219,3 +215,9 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    mcpServers = Named(Part(Server))
+    mcpSettings = Part(Rules)
+    webSearch = Part(WebSearch)
+    actions = Part(Actions)
+    includedTools = Listed(Text())
+    filteredTools = Listed(Text())
