@@ -31,6 +31,7 @@ from echo.files import FileStore
 from echo.indexing.assembly import forgetting
 from echo.mail import Post, build_sender
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
@@ -88,7 +89,9 @@ class Accounts:
     violations: Violations
 
 
-def build_accounts(settings: Settings, database: Database, file_store: FileStore) -> Accounts:
+def build_accounts(
+    settings: Settings, database: Database, file_store: FileStore, *, live: SettingsOf
+) -> Accounts:
     """The parts behind the operations and the security schemes; nothing is contacted.
 
     The settings must have both signing keys.
@@ -127,13 +130,14 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         two_factor=two_factor,
         violations=violations,
         post=post,
-        credentials=build_directory(settings, database),
+        credentials=build_directory(settings, database, live),
+        live=live,
     )
-    federation = build_federation(settings, database, auth, file_store)
+    federation = build_federation(settings, database, auth, file_store, live=live)
     passkeys = PasskeyRepository(database)
     stores = RecoveryStores(users, sessions, ApiKeyRepository(database), passkeys)
     return Accounts(
-        addresses=AddressChange(settings, users, two_factor, post),
+        addresses=AddressChange(settings, users, two_factor, post, live=live),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(
@@ -148,7 +152,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
-        panel_logins=build_panel_logins(settings, database, auth, tokens),
+        panel_logins=build_panel_logins(settings, database, auth, tokens, live=live),
         passkeys=Passkeys(
             passkeys,
             ChallengeRepository(database),

@@ -22,6 +22,7 @@ from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unautho
 from echo.handling.caller import Caller, ClientInfo
 from echo.mail import Post
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.accounts.invitations import InvitationRepository
 from storage.accounts.sessions import Origin, SessionRepository
@@ -69,8 +70,10 @@ class AuthService:
         violations: Violations,
         post: Post,
         credentials: Credentials | None = None,
+        live: SettingsOf | None = None,
     ) -> None:
         self._settings = settings
+        self._live = live or (lambda _: settings)
         self._tokens = tokens
         self._users = users
         self._sessions = sessions
@@ -141,7 +144,7 @@ class AuthService:
 
     def _check_domain(self, address: str) -> None:
         """As LibreChat's `registration.allowedDomains`: the domain itself, and no subdomain of it."""
-        domains = self._settings.allowed_domains
+        domains = self._live(None).allowed_domains
         if domains and address.rpartition("@")[2].lower() not in domains:
             raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 

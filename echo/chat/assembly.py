@@ -13,7 +13,7 @@ from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
-from echo.chat.specs import Specs
+from echo.chat.specs import specs_of
 from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.credits import Credits
@@ -23,6 +23,7 @@ from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from echo.settings.model_access import Opened
+from echo.settings.overrides import SettingsOf
 from echo.tools.sources import Sources
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
@@ -60,6 +61,7 @@ class ChatParts:
     opened: Callable[[str], Opened]
     credits: Credits
     sources: Sources
+    live: SettingsOf
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -69,8 +71,9 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     stores = RunStores(chats, runs, PieceRepository(database), WorkerRepository(database), steers)
     files = FileRepository(database)
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
-    specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
-    settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
+    settling = Settling(
+        PresetRepository(database), AssistantRepository(database), lambda owner: specs_of(parts.live(owner))
+    )
     endpoints = Endpoints(
         settings.providers, parts.providers, parts.credentials, parts.background, parts.opened
     )

@@ -112,7 +112,7 @@ def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:
 
 def get_file_config(services: Services, caller: Caller) -> Json:
     """What may be uploaded."""
-    return schemas.limits(services.settings)
+    return schemas.limits(services.administration.live.settings(caller.id))
 
 
 def get_speech_config(services: Services, caller: Caller) -> Json:
