@@ -20,7 +20,7 @@ from echo.settings.librechat.mcp import read_mcp
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
-from echo.settings.librechat.speech import read_voice, with_speech
+from echo.settings.librechat.speech import read_voice, read_voices, with_speech
 from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
 from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
@@ -63,6 +63,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
         voice=read_voice(config),
+        voices=read_voices(config),
         temporary_seconds=_temporary_seconds(config, settings),
         sign_in=read_sign_in(reader, config, settings.domain_server, _librechat_api(settings)),
         mcp=read_mcp(config),

@@ -20,6 +20,8 @@ TAKEN_FOR_ANOTHER = {
 # What LibreChat refuses just so: files on its disk have no address elsewhere, and nobody mailed these tokens.
 REFUSED_ALIKE = {
     "getFileDownloadURL": (501, "no_download_url"),
+    # Of this Echo, which has no service for it.
+    "textToSpeech": (404, "not_found"),
     "resetPassword": (400, "invalid_link"),
     "verifyEmail": (400, "invalid_link"),
 }
