@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from echo.access import ResourceType
 from echo.accounts import passwords
 from echo.accounts.assembly import make_tokens
-from echo.accounts.service import caller_of
+from echo.accounts.new_account import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services

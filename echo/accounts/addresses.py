@@ -1,8 +1,8 @@
 """Another e-mail address for one's own account."""
 
 from echo.accounts import letters
+from echo.accounts.new_account import normalize_email
 from echo.accounts.passwords import mark_of_password, verify_password
-from echo.accounts.service import normalize_email
 from echo.accounts.two_factor import Proof, TwoFactorService
 from echo.accounts.writing import has_password
 from echo.errors import Forbidden

@@ -18,6 +18,7 @@ from echo.accounts.own_data import OwnData
 from echo.accounts.passkeys import Passkeys
 from echo.accounts.plugin_keys import PluginKeys
 from echo.accounts.recovery import Recovery, RecoveryStores
+from echo.accounts.registration import Registration
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -80,6 +81,7 @@ class Accounts:
     plugin_keys: PluginKeys
     preferences: PreferenceRepository
     recovery: Recovery
+    registration: Registration
     tool_favorites: ToolFavoriteRepository
     security: Security
     standing: Standing
@@ -125,13 +127,11 @@ def build_accounts(
         users=users,
         sessions=sessions,
         bans=bans,
-        invitations=InvitationRepository(database),
         guard=guard,
         two_factor=two_factor,
         violations=violations,
         post=post,
         credentials=build_directory(settings, database, live),
-        live=live,
     )
     federation = build_federation(settings, database, auth, file_store, live=live)
     passkeys = PasskeyRepository(database)
@@ -167,6 +167,14 @@ def build_accounts(
         preferences=preferences,
         recovery=Recovery(
             settings, stores, links, post, notices=notices, refuse_banned=auth.refuse_banned_address
+        ),
+        registration=Registration(
+            settings,
+            users,
+            InvitationRepository(database),
+            post,
+            refuse_banned=auth.refuse_banned_address,
+            live=live,
         ),
         tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),

@@ -13,7 +13,7 @@ import structlog
 
 from echo.accounts.federation.identity import Identity, Policy, Refused, said
 from echo.accounts.federation.roles import RoleSync, role_after
-from echo.accounts.service import normalize_email
+from echo.accounts.new_account import normalize_email
 from echo.errors import InvalidRequest
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
