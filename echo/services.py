@@ -108,7 +108,9 @@ def build_services(settings: Settings, database: Database) -> Services:
         database,
         McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
     )
-    sources = Sources(tool_sources(settings, database, access.access, library, accounts, mcp))
+    sources = Sources(
+        tool_sources(settings, database, access=access.access, library=library, accounts=accounts, mcp=mcp)
+    )
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -187,6 +189,7 @@ def build_services(settings: Settings, database: Database) -> Services:
 def tool_sources(
     settings: Settings,
     database: Database,
+    *,
     access: Access,
     library: Library,
     accounts: Accounts,

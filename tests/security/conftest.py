@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from echo.access import ResourceType
 from tests.conftest import PASSWORD, MakeUser, UserClient
 from tests.files import samples
 from tests.support.authenticator import Authenticator
+from tests.support.clock import no_waiting_for_farewells
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
 # One pixel, so that an upload of it passes.
@@ -28,6 +29,12 @@ CALLED = {
     ("librechat.create_share", "shareId"): "conversationId",
     ("cancel_response", "response_id"): "backgroundResponseId",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _accounts_go_at_once() -> Iterator[None]:
+    with no_waiting_for_farewells():
+        yield
 
 
 @dataclass
