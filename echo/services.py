@@ -12,6 +12,7 @@ from echo.access.service import Access
 from echo.access.sharing import Sharing
 from echo.accounts.assembly import Accounts, build_accounts
 from echo.admin.assembly import Administration, build_administration
+from echo.admin.live import LiveSettings
 from echo.agents.assembly import build_agents
 from echo.agents.service import Agents
 from echo.background import Background
@@ -46,6 +47,7 @@ from echo.tools.sources import Sources
 from echo.tools.tool import ToolSource
 from echo.tools.web.assembly import build_web_search
 from echo.tools.web.source import WebSearch
+from storage.access.configs import ConfigRepository
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -93,14 +95,21 @@ class Services:
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
-    access = build_access(database, settings.model_access)
+    access, startup = build_access(database, settings.model_access), read_startup(settings)
+    live = LiveSettings(settings, startup, ConfigRepository(database), access.capabilities)
     agents = build_agents(database, access.access)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
     library = build_library(
-        settings, database, access.access, agents, count_tokens, endpoints=providers.registry
+        settings,
+        database,
+        access.access,
+        agents,
+        count_tokens,
+        endpoints=providers.registry,
+        live=live.settings,
     )
-    accounts = build_accounts(settings, database, library.file_store)
+    accounts = build_accounts(settings, database, library.file_store, live=live.settings)
     mcp = build_mcp(
         settings,
         database,
@@ -134,6 +143,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         ledger,
         sources,
         library.memories,
+        live.settings,
     )
     completions = build_completions(
         settings,
@@ -152,7 +162,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         ),
     )
     chats = build_chat(settings, database, chat)
-    transcriber, startup = build_transcriber(settings), read_startup(settings)
+    transcriber = build_transcriber(settings)
     programs = ProgramParts(
         completions.reachable,
         accounts.standing,
@@ -167,7 +177,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         access=access.access,
         accounts=accounts,
         actions=actions,
-        administration=build_administration(settings, startup, database, access, accounts),
+        administration=build_administration(settings, database, access, accounts, live),
         agents=agents,
         background=background,
         capabilities=access.capabilities,

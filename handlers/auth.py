@@ -18,7 +18,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     """Create an account; the first one is the administrator's."""
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
-    return users.user.dump_one(services.accounts.auth.register(client, **fields))
+    return users.user.dump_one(services.accounts.registration.register(client, **fields))
 
 
 def login(services: Services, client: ClientInfo, *, body: Json) -> tuple[Json, int, Headers]:

@@ -21,13 +21,13 @@ from starlette.testclient import TestClient
 from echo.access import ResourceType
 from echo.accounts import passwords
 from echo.accounts.assembly import make_tokens
-from echo.accounts.service import caller_of
+from echo.accounts.new_account import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services
 from echo.serving.serve import prepare
 from echo.settings import ProviderSettings, Settings, load_settings
-from storage.accounts.sessions import SessionRepository
+from storage.accounts.sessions import Origin, SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
@@ -320,6 +320,7 @@ def open_session(sessions: SessionRepository, tokens: Tokens, user: dict[str, An
         refresh_token_hash=hash_refresh_token(refresh_token),
         expires_at=datetime.now(UTC) + timedelta(days=1),
         session_id=session_id,
+        where=Origin("127.0.0.1", ""),
     )
     return Session(session_id, refresh_token, tokens.make_access(caller_of(user, session_id)))
 

@@ -1,14 +1,15 @@
 """Another e-mail address for one's own account."""
 
 from echo.accounts import letters
+from echo.accounts.new_account import normalize_email
 from echo.accounts.passwords import mark_of_password, verify_password
-from echo.accounts.service import normalize_email
 from echo.accounts.two_factor import Proof, TwoFactorService
 from echo.accounts.writing import has_password
 from echo.errors import Forbidden
 from echo.handling.caller import Caller
 from echo.mail import Post
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.accounts.users import UserRepository
 
 
@@ -16,8 +17,15 @@ class AddressChange:
     """Asks for another address, which the account has once a link that is sent there was opened."""
 
     def __init__(
-        self, settings: Settings, users: UserRepository, two_factor: TwoFactorService, post: Post
+        self,
+        settings: Settings,
+        users: UserRepository,
+        two_factor: TwoFactorService,
+        post: Post,
+        *,
+        live: SettingsOf,
     ) -> None:
+        self._live = live
         self._settings = settings
         self._users = users
         self._two_factor = two_factor
@@ -39,7 +47,7 @@ class AddressChange:
         if not verify_password(password, hashed):
             raise Forbidden("That needs the password of the account.", code="password_refused")
         address = normalize_email(email)
-        domains = self._settings.allowed_domains
+        domains = self._live(None).allowed_domains
         if domains and address.rpartition("@")[2] not in domains:
             raise Forbidden("Addresses of that domain cannot be used here.", code="domain_not_allowed")
         self._two_factor.demand(caller.id, proof)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from echo.accounts.service import caller_of
+from echo.accounts.new_account import caller_of
 from echo.errors import FieldError, InvalidRequest, Unprocessable
 from echo.handling.caller import Caller, KeyGrant
 from storage.accounts.api_keys import LIMITS, USAGE, ApiKeyRepository

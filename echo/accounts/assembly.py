@@ -18,6 +18,7 @@ from echo.accounts.own_data import OwnData
 from echo.accounts.passkeys import Passkeys
 from echo.accounts.plugin_keys import PluginKeys
 from echo.accounts.recovery import Recovery, RecoveryStores
+from echo.accounts.registration import Registration
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
 from echo.accounts.sessions import SessionGuard
@@ -31,6 +32,7 @@ from echo.files import FileStore
 from echo.indexing.assembly import forgetting
 from echo.mail import Post, build_sender
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
@@ -79,6 +81,7 @@ class Accounts:
     plugin_keys: PluginKeys
     preferences: PreferenceRepository
     recovery: Recovery
+    registration: Registration
     tool_favorites: ToolFavoriteRepository
     security: Security
     standing: Standing
@@ -88,7 +91,9 @@ class Accounts:
     violations: Violations
 
 
-def build_accounts(settings: Settings, database: Database, file_store: FileStore) -> Accounts:
+def build_accounts(
+    settings: Settings, database: Database, file_store: FileStore, *, live: SettingsOf
+) -> Accounts:
     """The parts behind the operations and the security schemes; nothing is contacted.
 
     The settings must have both signing keys.
@@ -122,18 +127,17 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         users=users,
         sessions=sessions,
         bans=bans,
-        invitations=InvitationRepository(database),
         guard=guard,
         two_factor=two_factor,
         violations=violations,
         post=post,
-        credentials=build_directory(settings, database),
+        credentials=build_directory(settings, database, live),
     )
-    federation = build_federation(settings, database, auth, file_store)
+    federation = build_federation(settings, database, auth, file_store, live=live)
     passkeys = PasskeyRepository(database)
     stores = RecoveryStores(users, sessions, ApiKeyRepository(database), passkeys)
     return Accounts(
-        addresses=AddressChange(settings, users, two_factor, post),
+        addresses=AddressChange(settings, users, two_factor, post, live=live),
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(
@@ -148,7 +152,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
-        panel_logins=build_panel_logins(settings, database, auth, tokens),
+        panel_logins=build_panel_logins(settings, database, auth, tokens, live=live),
         passkeys=Passkeys(
             passkeys,
             ChallengeRepository(database),
@@ -163,6 +167,14 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         preferences=preferences,
         recovery=Recovery(
             settings, stores, links, post, notices=notices, refuse_banned=auth.refuse_banned_address
+        ),
+        registration=Registration(
+            settings,
+            users,
+            InvitationRepository(database),
+            post,
+            refuse_banned=auth.refuse_banned_address,
+            live=live,
         ),
         tool_favorites=ToolFavoriteRepository(database),
         security=Security(tokens, standing, api_keys, metrics_secret=settings.metrics_secret),

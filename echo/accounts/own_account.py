@@ -1,6 +1,7 @@
 """What users do with their own accounts: names, password, sessions."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from echo.accounts.letters import PASSWORD_CHANGED
@@ -15,6 +16,8 @@ from storage.accounts.users import UserRepository
 from storage.core.errors import NotFound
 
 Document = dict[str, Any]
+# So long after a login it stands for the password of an account that has none.
+FRESH = timedelta(minutes=5)
 
 
 class OwnAccount:
@@ -66,16 +69,37 @@ class OwnAccount:
     def demand_password(self, caller: Caller, password: str | None) -> None:
         """Raise `Forbidden` (`password_refused`) for another password than the account's.
 
-        Nothing is asked of an account without one, nor of one with a second factor: that is asked for instead.
+        Of an account without one a fresh login is asked for (`login_too_old`), and nothing here of one with a second
+        factor: that is asked for instead.
         """
         user = self._users.get(caller.id)
-        if user.get("password") and not user.get("twoFactorEnabled"):
+        if user.get("twoFactorEnabled"):
+            return
+        if user.get("password"):
             self._check_password(user, password or "")
+        else:
+            self._demand_fresh(caller)
+
+    def demand_login(self, caller: Caller) -> None:
+        """Raise `Forbidden` (`login_too_old`) unless there is a second factor or the session has just begun.
+
+        For clients that send no password: an access token alone, which may be stolen, is not enough.
+        """
+        if not self._users.get(caller.id).get("twoFactorEnabled"):
+            self._demand_fresh(caller)
+
+    def _demand_fresh(self, caller: Caller) -> None:
+        begun = self._sessions.get(caller.id, caller.session_id).get("createdAt")
+        # Sessions of LibreChat's do not say when they began.
+        if not isinstance(begun, datetime) or datetime.now(UTC) - begun > FRESH:
+            raise Forbidden(
+                "That needs a fresh login: log in again, then try once more.", code="login_too_old"
+            )
 
     def demand_proof(self, caller: Caller, password: str | None, proof: Proof) -> None:
-        """Raise `Forbidden` (`password_refused`, `code_refused`) for who is not the account's own user.
+        """Raise `Forbidden` (`password_refused`, `code_refused`, `login_too_old`) for anybody but the account's user.
 
-        A code is asked for where there is a second factor, else the password where there is one.
+        A code is asked for where there is a second factor, else the password, else a login of just now.
         """
         self.demand_password(caller, password)
         self._two_factor.demand(caller.id, proof)

@@ -67,7 +67,7 @@ class Recovery:
         self._post.put(letters.RESET, plain(email), once=True)
 
     def reset(self, client: ClientInfo, *, owner: str, token: str, password: str) -> None:
-        """Set another password by a link's token, and end all sessions of the account.
+        """Set another password by a link's token; all sessions of the account end, and its passkeys go.
 
         Raises `InvalidRequest` for a token that is wrong, used or too old, and for a password that is refused, after
         which the token is still good; `Forbidden` where the client's address is banned.
@@ -83,10 +83,11 @@ class Recovery:
         except NotFound as error:
             raise _invalid() from error
         self._stores.sessions.delete_all(owner)
+        # They stand for the password: whoever knew that one may have made one of these with it.
+        self._stores.passkeys.delete_all(owner)
         if not user.get("emailVerified") and stored.get("email") == user.get("email"):
             # Who got the link reads the address's mail. Who was here before may have been somebody else.
             self._stores.api_keys.delete_all(owner)
-            self._stores.passkeys.delete_all(owner)
             self._stores.users.set_verified(owner)
         self._notices.tell(owner, letters.PASSWORD_CHANGED)
 

@@ -1,4 +1,4 @@
-"""Registration, login, refresh and logout."""
+"""Login, refresh and logout."""
 
 import hmac
 import secrets
@@ -8,22 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
-from echo.accounts import cookies, letters
+from echo.accounts import cookies
 from echo.accounts.credentials import Credentials, StoredCredentials
-from echo.accounts.passwords import check_new_password, hash_password
+from echo.accounts.new_account import caller_of
 from echo.accounts.sessions import SessionGuard
 from echo.accounts.succession import Succession
-from echo.accounts.tokens import InvalidToken, Tokens, hash_refresh_token, hash_token
+from echo.accounts.tokens import InvalidToken, Tokens, hash_refresh_token
 from echo.accounts.two_factor import Proof, TwoFactorService
 from echo.accounts.violations import Violations
-from echo.errors import Conflict, FieldError, Forbidden, InvalidRequest, Unauthorized, Unprocessable
+from echo.errors import Forbidden, Unauthorized, Unprocessable
 from echo.handling.caller import Caller, ClientInfo
 from echo.mail import Post
 from echo.settings import Settings
 from storage.accounts.bans import FOR_EVER, BanRepository
-from storage.accounts.invitations import InvitationRepository
 from storage.accounts.sessions import Origin, SessionRepository
 from storage.accounts.users import UserRepository
 from storage.core import errors as storage_errors
@@ -63,7 +60,6 @@ class AuthService:
         users: UserRepository,
         sessions: SessionRepository,
         bans: BanRepository,
-        invitations: InvitationRepository,
         guard: SessionGuard,
         two_factor: TwoFactorService,
         violations: Violations,
@@ -75,75 +71,12 @@ class AuthService:
         self._users = users
         self._sessions = sessions
         self._bans = bans
-        self._invitations = invitations
         self._guard = guard
         self._two_factor = two_factor
         self._violations = violations
         self._post = post
         self._credentials = credentials or StoredCredentials(users)
         self._succession = Succession(tokens, sessions, settings.refresh_grace_seconds)
-
-    def register(
-        self,
-        client: ClientInfo,
-        *,
-        name: str,
-        email: str,
-        username: str | None,
-        password: str,
-        token: str | None = None,
-    ) -> dict[str, Any]:
-        """A new user; the first one is the administrator. The `token` of an invitation opens a closed registration.
-
-        Where mail is sent, the address has to be verified by a link, unless an invitation vouches for it.
-        Raises `Forbidden` when registration is closed, also to the address's domain, when the invitation is not valid
-        for this address, or when the place that the client calls from is banned; `InvalidRequest` for an address or a
-        password that is refused; `Conflict` for an address that is taken.
-        """
-        if not token and not self._settings.allow_registration:
-            raise Forbidden("Registration is closed on this server.", code="registration_closed")
-        self.refuse_banned_address(client)
-        address = normalize_email(email)
-        self._check_domain(address)
-        role = self._invited_role(address, token) if token else None
-        check_new_password(password, minimum=self._settings.min_password_length)
-        user = create_account(
-            self._users,
-            name=name,
-            email=address,
-            username=username,
-            password=password,
-            role=role,
-            verified=bool(token) or not self._post.works,
-            lasting=self._settings.allow_unverified_login,
-        )
-        if token:
-            # Now, not before: what fails leaves the invitation good, and an address registers once only.
-            self._invitations.use_up(address)
-        else:
-            self._post.put(letters.VERIFY, address, once=True)
-        return user
-
-    def register_quietly(self, client: ClientInfo, **fields: Any) -> None:
-        """As `register`, but an address that is taken looks like one that is not, in the answer and in its time."""
-        try:
-            self.register(client, **fields)
-        except Conflict:
-            self._post.put(letters.TAKEN, normalize_email(fields["email"]), once=True)
-
-    def _invited_role(self, address: str, token: str) -> str | None:
-        """The role that an invitation names, if any. Raises `Forbidden`, with one text for all that can be wrong."""
-        invitation = self._invitations.find(address, hash_token(token))
-        if invitation is None:
-            raise Forbidden("The invitation is not valid for this e-mail address.", code="invalid_invitation")
-        role = (invitation.get("metadata") or {}).get("role")
-        return role if isinstance(role, str) and role else None
-
-    def _check_domain(self, address: str) -> None:
-        """As LibreChat's `registration.allowedDomains`: the domain itself, and no subdomain of it."""
-        domains = self._settings.allowed_domains
-        if domains and address.rpartition("@")[2].lower() not in domains:
-            raise Forbidden("Addresses of that domain cannot register here.", code="domain_not_allowed")
 
     def login(
         self, email: str, password: str, client: ClientInfo, *, admit: Callable[[str], None] | None = None
@@ -316,63 +249,6 @@ class AuthService:
         token = self._tokens.make_access(caller, session_end=session["expiration"])
         cookie = None if refresh_token is None else self._cookie(refresh_token, session, client)
         return SignedIn(user, token, cookie, refresh_token)
-
-
-def create_account(
-    users: UserRepository,
-    *,
-    name: str,
-    email: str,
-    username: str | None,
-    password: str,
-    role: str | None = None,
-    verified: bool = True,
-    lasting: bool = True,
-) -> dict[str, Any]:
-    """Store a new user with a checked address and password; raises `Conflict` for an address that is taken.
-
-    One that is not `verified` waits for its address to be; if it is not `lasting` either, it goes some day.
-    """
-    try:
-        return users.create(
-            name=name,
-            email=email,
-            username=username or "",
-            password_hash=hash_password(password),
-            role=role,
-            verified=verified,
-            lasting=lasting,
-        )
-    except storage_errors.Conflict as error:
-        field = FieldError(error.field, "already taken")
-        raise Conflict(
-            f"That {error.field} is already registered.", code="email_taken", errors=(field,)
-        ) from error
-
-
-def caller_of(user: Mapping[str, Any], session_id: str) -> Caller:
-    """The caller that a stored user is in a session; older documents may lack any of the optional fields."""
-    return Caller(
-        id=str(user["_id"]),
-        session_id=session_id,
-        email=user.get("email") or "",
-        username=user.get("username") or "",
-        provider=user.get("provider") or "local",
-        role=user.get("role") or "USER",
-    )
-
-
-def normalize_email(email: str) -> str:
-    """The address in the form in which it is stored and compared: checked, in lower case.
-
-    Raises `InvalidRequest`; no name server is asked.
-    """
-    try:
-        checked = validate_email(email, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        problem = FieldError("email", "is not a valid e-mail address")
-        raise InvalidRequest(errors=(problem,)) from error
-    return checked.normalized.lower()
 
 
 def _made_at(user: Mapping[str, Any]) -> datetime:

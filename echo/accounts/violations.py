@@ -49,6 +49,8 @@ KINDS = {
     "upload_user": "file_upload_limit",
     "stt_ip": "stt_limit",
     "stt_user": "stt_limit",
+    "tts_ip": "tts_limit",
+    "tts_user": "tts_limit",
 }
 
 

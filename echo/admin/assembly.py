@@ -12,7 +12,6 @@ from echo.admin.live import LiveSettings
 from echo.admin.roles import AdminRoles, RoleStores
 from echo.admin.users import AdminUsers
 from echo.settings import Settings
-from echo.settings.startup import Startup
 from storage.access.configs import ConfigRepository
 from storage.access.groups import GroupRepository
 from storage.access.people import PeopleRepository
@@ -38,12 +37,11 @@ class Administration:
 
 
 def build_administration(
-    settings: Settings, startup: Startup, database: Database, access: AccessParts, accounts: Accounts
+    settings: Settings, database: Database, access: AccessParts, accounts: Accounts, live: LiveSettings
 ) -> Administration:
     """The parts behind the operations of administrators; nothing is contacted."""
     directory, roles = UserDirectory(database), RoleRepository(database)
     configs, audit, capabilities = ConfigRepository(database), access.audit, access.capabilities
-    live = LiveSettings(settings, startup, configs, capabilities)
     return Administration(
         audit=audit,
         configs=AdminConfigs(settings, configs, live, capabilities, audit),

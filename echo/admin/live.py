@@ -37,18 +37,26 @@ class LiveSettings:
         self._configs = configs
         self._capabilities = capabilities
         self._active: Remembered[Documents] = Remembered(1)
-        self._ready: dict[tuple[tuple[str, int], ...], Startup] = {}
+        self._ready: dict[tuple[tuple[str, int], ...], tuple[Settings, Startup]] = {}
+
+    def settings(self, user_id: str | None) -> Settings:
+        """The settings for a user, or for everybody. Raises `storage.core.errors.Unavailable`."""
+        return self._for(user_id)[0]
 
     def startup(self, user_id: str | None) -> Startup:
         """What is told to a user, or to anyone. Raises `storage.core.errors.Unavailable`."""
+        return self._for(user_id)[1]
+
+    def _for(self, user_id: str | None) -> tuple[Settings, Startup]:
         configs = self._applicable(user_id)
         if not configs:
-            return self._startup
+            return self._settings, self._startup
         key = tuple((str(each["_id"]), int(each.get("configVersion") or 0)) for each in configs)
         if (known := self._ready.get(key)) is None:
             if len(self._ready) >= MAX_COMBINATIONS:
                 self._ready.clear()
-            known = self._ready[key] = read_startup(self.settings_with(configs))
+            changed = self.settings_with(configs)
+            known = self._ready[key] = changed, read_startup(changed)
         return known
 
     def settings_with(self, configs: Documents) -> Settings:

@@ -14,7 +14,7 @@ from echo.chat.running import Running
 from echo.chat.service import ChatService
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
-from echo.chat.specs import Specs
+from echo.chat.specs import specs_of
 from echo.chat.starting import Check, Starting
 from echo.chat.steering import Steering
 from echo.credits import Credits
@@ -25,6 +25,7 @@ from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from echo.settings.model_access import Opened
+from echo.settings.overrides import SettingsOf
 from echo.tools.memory.source import MemoryTools
 from echo.tools.sources import Sources
 from storage.accounts.users import UserRepository
@@ -65,6 +66,7 @@ class ChatParts:
     credits: Credits
     sources: Sources
     memories: Memories
+    live: SettingsOf
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -74,8 +76,9 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
     stores = RunStores(chats, runs, PieceRepository(database), WorkerRepository(database), steers)
     files = FileRepository(database)
     reading = Stores(chats, files, parts.file_store, UserRepository(database))
-    specs = Specs(settings.model_specs, enforced=settings.enforce_model_specs)
-    settling = Settling(PresetRepository(database), AssistantRepository(database), specs)
+    settling = Settling(
+        PresetRepository(database), AssistantRepository(database), lambda owner: specs_of(parts.live(owner))
+    )
     endpoints = Endpoints(
         settings.providers, parts.providers, parts.credentials, parts.background, parts.opened
     )

@@ -1,6 +1,6 @@
 """Where the parameters of a run come from, in LibreChat's order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,9 @@ OF_LOOKS = ("greeting", "iconURL")
 class Settling:
     """Settles what holds: the request, the conversation, the preset, the model spec, the assistant."""
 
-    def __init__(self, presets: PresetRepository, assistants: AssistantRepository, specs: Specs) -> None:
+    def __init__(
+        self, presets: PresetRepository, assistants: AssistantRepository, specs: Callable[[str], Specs]
+    ) -> None:
         self._presets = presets
         self._assistants = assistants
         self._specs = specs
@@ -39,11 +41,12 @@ class Settling:
         Raises `storage.core.errors.NotFound` for a preset or assistant that the request names, `Unprocessable`
         (`unusable_model_spec`).
         """
-        spec = self._specs.choose(asked.parameters, conversation, endpoint)
+        specs = self._specs(owner)
+        spec = specs.choose(asked.parameters, conversation, endpoint)
         if fixed is not None:
-            self._check_agent(spec, fixed)
+            _check_agent(specs, spec, fixed)
             return _alone(fixed, asked, spec)
-        if spec is not None and self._specs.enforced:
+        if spec is not None and specs.enforced:
             # Nothing else counts then, as in LibreChat.
             return replace(_of_spec(settle(spec.preset, []), spec), kept=spec.kept)
         held_with = conversation.get("endpoint")
@@ -62,11 +65,6 @@ class Settling:
         settled = settle(asked.parameters, others)
         return settled if spec is None else _of_spec(settled, spec)
 
-    def _check_agent(self, spec: Spec | None, fixed: Mapping[str, Any]) -> None:
-        """Where specs are enforced, a spec of an agent is of no other."""
-        if self._specs.enforced and spec and spec.preset.get("agent_id") != fixed.get("agent_id"):
-            raise refused("The model spec is of another agent.", "is of another agent")
-
     def _preset(self, owner: str, preset_id: str | None) -> Document:
         if not preset_id:
             return {}
@@ -80,6 +78,12 @@ class Settling:
                 raise
             return {}
         return {name: found.get(name) for name in ("model", "instructions")}
+
+
+def _check_agent(specs: Specs, spec: Spec | None, fixed: Mapping[str, Any]) -> None:
+    """Where specs are enforced, a spec of an agent is of no other."""
+    if specs.enforced and spec and spec.preset.get("agent_id") != fixed.get("agent_id"):
+        raise refused("The model spec is of another agent.", "is of another agent")
 
 
 def _alone(fixed: Mapping[str, Any], asked: Asked, spec: Spec | None) -> Settled:

@@ -6,6 +6,7 @@ from typing import Any
 
 from echo.chat.wanting import switches
 from echo.errors import FieldError, Unprocessable
+from echo.settings import Settings
 from echo.settings.endpoints import BESIDE
 
 Json = Mapping[str, Any]
@@ -66,6 +67,11 @@ class Specs:
     def _find(self, name: Any) -> Spec | None:
         found = self._specs.get(name) if isinstance(name, str) else None
         return spec_of(found) if found else None
+
+
+def specs_of(settings: Settings) -> Specs:
+    """Those of the settings."""
+    return Specs(settings.model_specs, enforced=settings.enforce_model_specs)
 
 
 def spec_of(listed: Json) -> Spec:

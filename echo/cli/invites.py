@@ -53,7 +53,7 @@ def create(
     Without one pass the link on yourself. It cannot be shown again.
     """
     from echo.accounts import letters  # noqa: PLC0415
-    from echo.accounts.service import normalize_email  # noqa: PLC0415
+    from echo.accounts.new_account import normalize_email  # noqa: PLC0415
     from echo.accounts.tokens import hash_token  # noqa: PLC0415
     from storage.accounts.users import UserRepository  # noqa: PLC0415
     from storage.operator.administration import AccountDirectory, InvitationDirectory  # noqa: PLC0415

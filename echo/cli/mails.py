@@ -31,7 +31,7 @@ def test(*, address: str, as_json: bool, data_dir: Path | None) -> None:
     The exit code is 0 when the mail server has taken the mail. Whether it arrives, its inbox says.
     """
     from echo.accounts import letters  # noqa: PLC0415
-    from echo.accounts.service import normalize_email  # noqa: PLC0415
+    from echo.accounts.new_account import normalize_email  # noqa: PLC0415
 
     settings = read_settings({"data_dir": data_dir})
     if settings.mail is None:

@@ -74,8 +74,8 @@ def create(
     \b
     echo-api user create ada@example.com --name "Ada Lovelace" --generate
     """
+    from echo.accounts.new_account import create_account, normalize_email  # noqa: PLC0415
     from echo.accounts.passwords import check_new_password  # noqa: PLC0415
-    from echo.accounts.service import create_account, normalize_email  # noqa: PLC0415
     from storage.accounts.users import UserRepository  # noqa: PLC0415
     from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import counted
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
 from echo.completions.under_way import OpenCompletions
+from echo.completions.weighing import has_more_than_texts, tokens_beside, tools_text
 from echo.credits import Purchase
 from echo.errors import ApiError, BadGateway
 from echo.handling.caller import Caller
@@ -200,7 +201,13 @@ class Answering:
             )
             limits = request.max_tokens, request.n or 1
             async with (
-                job.spending.reserved(texts_of(request), limits[0], answers=limits[1], purchase=purchase),
+                job.spending.reserved(
+                    [*texts_of(request), *tools_text(request)],
+                    limits[0],
+                    answers=limits[1],
+                    beside=await _beside(request),
+                    purchase=purchase,
+                ),
                 aclosing(metered(stream, job.spending)) as events,
                 self._standing.watched(job.caller) as refusal,
             ):
@@ -222,6 +229,11 @@ class Answering:
 def texts_of(request: ChatRequest) -> list[str]:
     """All texts that the model gets."""
     return [request.system or "", *map(all_text, request.turns)]
+
+
+async def _beside(request: ChatRequest) -> int:
+    """The tokens beside the texts; documents are read through in a thread."""
+    return await asyncio.to_thread(tokens_beside, request) if has_more_than_texts(request) else 0
 
 
 async def metered(events: AsyncGenerator[Event, None], spending: Spending) -> AsyncGenerator[Event, None]:

@@ -38,6 +38,19 @@ def measure(stream: BinaryIO, *, max_pixels: int) -> Dimensions:
         return _dimensions(image)
 
 
+def peek(content: bytes) -> Dimensions | None:
+    """The dimensions that a picture names at its beginning; nothing is decoded. None where there are none."""
+    # Imported on first use, as below.
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        with Image.open(BytesIO(content), formats=_FORMATS) as image:
+            return Dimensions(image.width, image.height)
+    except Exception:
+        # As below.
+        return None
+
+
 @contextmanager
 def _opened(stream: BinaryIO, max_pixels: int) -> "Iterator[Image.Image]":
     # Imported on first use: many processes never see a picture.

@@ -4,7 +4,6 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from echo.files.kinds import ALLOWED_TYPES, IMAGE_TYPES, find_type, served_type,
 from echo.files.local import IMAGES, LEFTOVER_SECONDS, LIBRECHAT_PLACES, UPLOADS, LocalFiles, check_owner
 from echo.files.names import path_name, shown_name
 from echo.files.owner_directories import Removed
+from echo.files.stored import Kept, Place, StoredFile
 from echo.handling.upload import Upload
 from echo.settings.cloud import CLOUDFRONT, LOCAL, S3, CloudSettings
 from storage.core.errors import Uncertain
@@ -32,55 +32,6 @@ log = structlog.get_logger(__name__)
 AVATARS = "avatars"
 CLOUD_PLACES = (IMAGES, UPLOADS, AVATARS)
 _AVATARS = ("avatar-*", "agent-*-avatar-*")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Where bytes were put: the fields of a record that say it."""
-
-    filepath: str
-    source: str = LOCAL
-    key: str | None = None
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """By LibreChat's names. It looks for a key in S3 only."""
-        found = {"filepath": self.filepath, "source": self.source}
-        return {**found, "storageKey": self.key} if self.source == S3 and self.key else found
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file that was kept: where it is, and what was found about it."""
-
-    file_id: str
-    filename: str
-    kept: Kept
-    bytes: int
-    type: str
-    dimensions: Dimensions | None
-
-    @property
-    def filepath(self) -> str:
-        """Where it is, as the record says it."""
-        return self.kept.filepath
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The fields of LibreChat's `files` collection that say it; owner and times are the repository's to add."""
-        size = self.dimensions
-        return {
-            "file_id": self.file_id,
-            "filename": self.filename,
-            "object": "file",
-            "bytes": self.bytes,
-            "type": self.type,
-            "context": "message_attachment",
-            "usage": 0,
-            "embedded": False,
-            **self.kept.fields,
-            **({"width": size.width, "height": size.height} if size else {}),
-        }
 
 
 class FileStore:
@@ -142,19 +93,19 @@ class FileStore:
         file_id = str(uuid.uuid4())
         # A picture lies where LibreChat's client looks for it, under the name that LibreChat would give it.
         place, named = (IMAGES, f"{file_id}__{path_name(name, media_type)}") if image else (UPLOADS, file_id)
-        to = _Place(self._goes.image if image else self._goes.document, place, owner, named, media_type, name)
+        to = Place(self._goes.image if image else self._goes.document, place, owner, named, media_type, name)
         return StoredFile(file_id, name, self._keep(upload.stream, to), size, media_type, dimensions)
 
     def keep_picture(self, owner: str, name: str, content: bytes) -> Kept:
         """Keep a picture of a user or an agent that Echo made itself, under this name. Raises `OSError`."""
-        place = _Place(self._goes.avatar, IMAGES, owner, name, "image/png", name)
+        place = Place(self._goes.avatar, IMAGES, owner, name, "image/png", name)
         return self._keep(BytesIO(content), place)
 
     def keep_copy(self, stream: BinaryIO, record: Mapping[str, Any], source: str, key: str) -> Kept:
         """Keep the bytes of a record at another place: under this key in a service, or at that path on the disk."""
         place, owner, name = key.split("/", 2)
         kind, shown = str(record.get("type")), shown_name(str(record.get("filename", "")))
-        return self._keep(stream, _Place(source, place, owner, name, kind, shown))
+        return self._keep(stream, Place(source, place, owner, name, kind, shown))
 
     def remove_pictures(self, owner: str, pattern: str, *, but: str) -> None:
         """Remove the owner's pictures of Echo's whose names fit a pattern of the shell's, all `but` one."""
@@ -242,7 +193,7 @@ class FileStore:
         kind, shown = served_type(str(record.get("type"))), shown_name(str(record.get("filename", "")))
         try:
             with self.opened(record) as stream:
-                place = _Place(self._goes.document, UPLOADS, owner, name, kind, shown)
+                place = Place(self._goes.document, UPLOADS, owner, name, kind, shown)
                 return self._keep(stream, place).fields
         except NotFound:
             return None
@@ -300,7 +251,7 @@ class FileStore:
             raise unsupported("Images must be GIF, JPEG, PNG or WebP.")
         return media_type, None
 
-    def _keep(self, stream: BinaryIO, to: "_Place") -> Kept:
+    def _keep(self, stream: BinaryIO, to: Place) -> Kept:
         check_owner(to.owner)
         if to.source == LOCAL:
             self._local.write(stream, to.place, to.owner, to.name)
@@ -308,20 +259,6 @@ class FileStore:
         cloud = self._clouds[to.source]
         filepath = cloud.put(to.key, stream, media_type=served_type(to.media_type), filename=to.filename)
         return Kept(filepath, to.source, to.key)
-
-
-@dataclass(frozen=True)
-class _Place:
-    source: str
-    place: str
-    owner: str
-    name: str
-    media_type: str
-    filename: str
-    key: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", f"{self.place}/{self.owner}/{self.name}")
 
 
 def _found(cloud: Cloud, key: str) -> CloudObject:

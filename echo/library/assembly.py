@@ -15,6 +15,7 @@ from echo.library.skills import Skills
 from echo.library.uploads import FILE_SEARCH, Uploads
 from echo.providers.registry import ProviderRegistry
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from storage.library.assistants import AssistantRepository
@@ -53,6 +54,7 @@ def build_library(
     count_tokens: Callable[[str], int],
     *,
     endpoints: ProviderRegistry,
+    live: SettingsOf,
 ) -> Library:
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
@@ -78,5 +80,6 @@ def build_library(
             agents,
             indexing,
             can_search=settings.agents.can(FILE_SEARCH),
+            live=live,
         ),
     )

@@ -6,14 +6,16 @@ from io import BytesIO
 from typing import Any
 
 from echo.agents.service import Agents
-from echo.errors import NotFound, Unprocessable
+from echo.errors import NotFound, PayloadTooLarge, Unprocessable
 from echo.files import FileStore
-from echo.files.kinds import find_type, unsupported
+from echo.files.kinds import allowed_types, find_type, unsupported
+from echo.files.names import shown_name
 from echo.handling.caller import Caller
 from echo.handling.upload import Upload
 from echo.indexing.assembly import Indexing
 from echo.library.upload_texts import UploadTexts
 from echo.providers.chat import Attachment
+from echo.settings.overrides import SettingsOf
 from storage.core.portions import Reading
 from storage.library.files import FileRepository
 
@@ -58,7 +60,9 @@ class Uploads:
         indexing: Indexing,
         *,
         can_search: bool = True,
+        live: SettingsOf | None = None,
     ) -> None:
+        self._live = live
         self._store = store
         self._files = files
         self._agents = agents
@@ -75,6 +79,7 @@ class Uploads:
         (`too_many_agent_files`, `unsupported_tool_resource`); `UnsupportedMediaType` where there is no text to keep
         or to search; for a text also as `UploadTexts.record`, and for a search as `Index.add`.
         """
+        self._check_rules(caller, upload)
         resource = self._resource(purpose)
         if purpose.of_agent:
             self._agents.check_change(caller, purpose.of_agent)
@@ -91,6 +96,20 @@ class Uploads:
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
         return document
+
+    def _check_rules(self, caller: Caller, upload: Upload) -> None:
+        """What administrators allow this user now, which can be less than what the server takes at all."""
+        rules = self._live(caller.id).file_rules if self._live else {}
+        default = rules.get("default")
+        if default is None:
+            return
+        if default.max_bytes is not None and upload.size > default.max_bytes:
+            raise PayloadTooLarge(f"Files may have at most {default.max_bytes} bytes.")
+        if default.media_types is not None:
+            found = find_type(upload.stream, shown_name(upload.filename))
+            upload.stream.seek(0)
+            if found not in allowed_types(rules):
+                raise unsupported()
 
     def keep_made(self, owner: str, picture: Attachment) -> Document:
         """Keep a picture that a tool has made for the owner; its record, as LibreChat's clients show it."""

@@ -74,7 +74,7 @@ def build_programs(settings: Settings, parts: ProgramParts) -> Programs:
     )
     return Programs(
         work,
-        AudioService(work, parts.transcriber, own_voice(settings, parts.providers.voices)),
+        AudioService(work, parts.transcriber, own_voice(settings, parts.providers.voices), settings.voices),
         EmbeddingService(work, parts.count_tokens),
         ImageService(work),
         MessageService(parts.answering, work, parts.count_tokens),

@@ -1,12 +1,13 @@
 """Speech in OpenAI's shape: from text, and to text."""
 
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, fields, replace
 
 from echo.completions.objects import SILENT, Json, error_frame, frame
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, with_pulse
-from echo.errors import FieldError, Unprocessable
+from echo.errors import FieldError, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
@@ -32,6 +33,11 @@ from echo.speech.transcriber import Transcriber
 OWN_FORMATS = ("json", "text")
 # As the limits of API keys would call its endpoint.
 OWN = "speech"
+# Where the operator names no voice: OpenAI's first.
+USUAL_VOICES = ("alloy",)
+# OpenAI's limit of a text that is spoken.
+MAX_SPOKEN = 4096
+SENTENCE = re.compile(r"[.!?\n]\s+")
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,16 @@ class Recorded(RecordingOptions):
 class AudioService:
     """What the operations under `/v1/audio` do; `transcriber` is the server's own speech recognition.
 
-    `own_voice` speaks where no endpoint has its model."""
+    `own_voice` speaks where no endpoint has its model, in one of these `voices`."""
 
-    def __init__(self, work: Work, transcriber: Transcriber, own_voice: Picked | None = None) -> None:
+    def __init__(
+        self,
+        work: Work,
+        transcriber: Transcriber,
+        own_voice: Picked | None = None,
+        voices: Sequence[str] = (),
+    ) -> None:
+        self.voices = tuple(voices) or USUAL_VOICES
         self._work = work
         self._own_voice = own_voice
         self._transcriber = transcriber
@@ -74,6 +87,23 @@ class AudioService:
             job = replace(job, otherwise=own)
         return Pending(lambda: self._speak(job, said))
 
+    @property
+    def reads_aloud(self) -> bool:
+        """Whether there is a voice of the server's own."""
+        return self._own_voice is not None
+
+    def read_aloud(self, caller: Caller, text: str, voice: str | None) -> Pending:
+        """A text in the server's own voice, as it comes: MP3. A voice that is none of `voices` is the first of them.
+
+        Long texts are said in parts, one after the other. Raises `NotFound` without a voice that the caller may ask.
+        """
+        own = self._own_voice
+        if own is None or not self._work.may_ask(caller, OWN, own.wanted.model):
+            raise NotFound
+        chosen = voice if voice in self.voices else self.voices[0]
+        job = replace(self._work.job(caller, own.wanted.model, [text]), fixed=own)
+        return Pending(lambda: self._speak(job, Said(own.wanted.model, text, chosen)))
+
     async def _speak(self, job: Job, said: Said) -> tuple[EventStream, int, Json]:
         pieces = self._pieces(job, said)
         # Up to the first sound: what goes wrong before has a status of its own.
@@ -84,7 +114,7 @@ class AudioService:
         """The media type once the provider has begun, then what it says."""
         async with (
             self._work.begun(job) as (picked, refusal),
-            aclosing(picked.pour(spoken(picked, said))) as sounds,
+            aclosing(poured(picked, said)) as sounds,
             aclosing(with_pulse(sounds, PULSE_SECONDS, refusal)) as beats,
         ):
             begun = False
@@ -171,6 +201,25 @@ class AudioService:
         with spending.counted_here():
             text = self._transcriber.transcribe(recorded.upload)
         return ({"text": text} if recorded.format == "json" else f"{text}\n"), 200, spending.headers
+
+
+async def poured(picked: Picked, said: Said) -> AsyncGenerator[Sound, None]:
+    """What the endpoint says, part after part of a text that is too long for it at once."""
+    for part in parts_of(said.text) if said.format == "mp3" else [said.text]:
+        async with aclosing(picked.pour(spoken(picked, replace(said, text=part)))) as sounds:
+            async for sound in sounds:
+                yield sound
+
+
+def parts_of(text: str) -> list[str]:
+    """A text in parts that OpenAI's models take, which end with a sentence or a word where they can."""
+    parts = []
+    while len(text) > MAX_SPOKEN:
+        ends = [match.end() for match in SENTENCE.finditer(text, 0, MAX_SPOKEN)]
+        end = ends[-1] if ends else (text.rfind(" ", 1, MAX_SPOKEN) + 1) or MAX_SPOKEN
+        parts.append(text[:end])
+        text = text[end:]
+    return [*parts, text]
 
 
 def spoken(picked: Picked, said: Said) -> Flow[Sound]:

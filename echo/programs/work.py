@@ -24,9 +24,9 @@ T = TypeVar("T")
 class Job:
     """One request of one caller's: the model as it was named, and the texts that a model would get.
 
-    Where no endpoint has the model it is the one of `otherwise`, if there is such. `unreadable` are tokens that a
-    model would get beside the texts, which nobody can check. `spending` counts for the API key's limits and the
-    user's credits, but for what `is_free`.
+    Where no endpoint has the model it is the one of `otherwise`, if there is such; a `fixed` one is not looked for.
+    `unreadable` are tokens that a model would get beside the texts, which nobody can check. `spending` counts for the
+    API key's limits and the user's credits, but for what `is_free`.
     """
 
     caller: Caller
@@ -36,6 +36,7 @@ class Job:
     texts: Sequence[str] = ()
     unreadable: int = 0
     otherwise: Picked | None = None
+    fixed: Picked | None = None
     is_free: bool = False
 
 
@@ -108,6 +109,8 @@ class Work:
                 job.spending.worked()
 
     async def _choose(self, job: Job) -> Picked:
+        if job.fixed is not None:
+            return job.fixed
         try:
             return await self.offers.choose(job.reach, job.model)
         except NotFound:

@@ -9,7 +9,7 @@ from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
 from echo.settings.endpoints import ProviderLimits
-from echo.settings.federation import read_sign_in, sign_in_notices
+from echo.settings.federation import buttons_of, read_sign_in, sign_in_notices
 from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents, read_summaries
 from echo.settings.librechat.client import read_client
@@ -20,7 +20,7 @@ from echo.settings.librechat.mcp import read_mcp
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
-from echo.settings.librechat.speech import read_voice, with_speech
+from echo.settings.librechat.speech import read_voice, read_voices, with_speech
 from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
 from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
@@ -36,6 +36,19 @@ OF_SERVICES = re.compile(
 )
 
 
+def with_sections(settings: Settings, config: ConfigFile) -> Settings:
+    """The settings with those sections of the file over them that administrators can change at run time."""
+    specs = config.section("modelSpecs")
+    return replace(
+        settings,
+        allowed_domains=_domains(config),
+        sign_in=replace(settings.sign_in, buttons=buttons_of(config)),
+        file_rules=read_file_rules(config),
+        model_specs=specs.get("list", ()),
+        enforce_model_specs=specs.get("enforce", False),
+    )
+
+
 def _librechat_api(settings: Settings) -> str:
     return settings.domain_server if settings.root == "librechat" else f"{settings.domain_server}/chat"
 
@@ -44,18 +57,15 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
     complete = replace(
-        settings,
+        with_sections(settings, config),
         rate_limits=with_rate_limits(config, _switched(settings.rate_limits, reader)),
         max_upload_bytes=_upload_bytes(settings, reader, rules),
         provider_limits=_with_addresses(config, settings.provider_limits),
         speech=with_speech(config, settings.speech),
         voice=read_voice(config),
+        voices=read_voices(config),
         temporary_seconds=_temporary_seconds(config, settings),
-        allowed_domains=_domains(config),
         sign_in=read_sign_in(reader, config, settings.domain_server, _librechat_api(settings)),
-        file_rules=rules,
-        model_specs=config.section("modelSpecs").get("list", ()),
-        enforce_model_specs=config.section("modelSpecs").get("enforce", False),
         mcp=read_mcp(config),
         memory=read_memory(config),
         credits=read_credits(config, reader),

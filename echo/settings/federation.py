@@ -48,8 +48,7 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str, api: st
     social = {name: found for name in SOCIAL if (found := _social(reader, name, domain_server))}
     saml = read_saml(reader, _callback(reader, "SAML_CALLBACK_URL", "/oauth/saml/callback", domain_server))
     panel = _panel(reader, api)
-    listed = config.section("registration").get("socialLogins")
-    buttons = BUTTONS if listed is None else tuple(dict.fromkeys(listed))
+    buttons = buttons_of(config)
     if not allowed:
         return SignInSettings(buttons=buttons)
     settings = SignInSettings(openid, social, registration, saml, buttons, panel)
@@ -60,6 +59,12 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str, api: st
             "ALLOW_SOCIAL_LOGIN with a provider needs the extra `sso`: pip install 'echo-api[sso]'."
         )
     return settings
+
+
+def buttons_of(config: ConfigFile) -> tuple[str, ...]:
+    """The order of the buttons."""
+    listed = config.section("registration").get("socialLogins")
+    return BUTTONS if listed is None else tuple(dict.fromkeys(listed))
 
 
 def sign_in_notices(reader: Reader) -> Iterator[str]:

@@ -55,6 +55,8 @@ RATE_LIMITS = (
     ("export_user", "account", "ECHO_EXPORT_USER_MAX", 10, "ECHO_EXPORT_USER_WINDOW", 15),
     ("stt_ip", "address", "STT_IP_MAX", 100, "STT_IP_WINDOW", 1),
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
+    ("tts_ip", "address", "TTS_IP_MAX", 100, "TTS_IP_WINDOW", 1),
+    ("tts_user", "account", "TTS_USER_MAX", 50, "TTS_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
     ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
@@ -78,6 +80,7 @@ SCORES = (
     ("import_limit", "IMPORT_VIOLATION_SCORE", 1),
     ("file_upload_limit", "FILE_UPLOAD_VIOLATION_SCORE", 0),
     ("stt_limit", "STT_VIOLATION_SCORE", 0),
+    ("tts_limit", "TTS_VIOLATION_SCORE", 0),
 )
 
 # What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the

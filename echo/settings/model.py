@@ -342,6 +342,8 @@ class Settings:
     # The service that speaks where no endpoint has the model.
     voice: ProviderSettings | None
     moderation: ModerationSettings | None = None
+    # What `voice` calls its voices, as far as the operator says.
+    voices: tuple[str, ...] = ()
     # Where it is set, it knows the passwords, and nobody registers.
     ldap: LdapSettings | None = None
     # None where no mail is sent.

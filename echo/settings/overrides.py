@@ -1,13 +1,15 @@
 """What administrators change while the server runs: parts of `librechat.yaml`, for everybody or for some.
 
-Only what clients are shown can be changed like this. Everything else is read when the server starts: an override of
-it is refused where one would be made, and one that LibreChat made has no effect here.
+What clients are shown can be changed like this, the model specs, who may register, and what may be uploaded as far
+as that allows less than the file does. Everything else is read when the server starts: an override of it is refused
+where one would be made, and one that LibreChat made has no effect here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from echo.settings.configured import with_sections
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Document
@@ -20,7 +22,13 @@ INTERFACE = (
     *("feedback", "autoSubmitFromUrl", "codeHighlightThrottleMs"),
 )
 # The paths that can be overridden, with all that is below them.
-CHANGEABLE = tuple(f"interface.{name}" for name in INTERFACE)
+CHANGEABLE = (
+    *(f"interface.{name}" for name in INTERFACE),
+    *("modelSpecs", "registration.allowedDomains", "registration.socialLogins", "fileConfig"),
+)
+SECTIONS = ("interface", "modelSpecs", "registration", "fileConfig")
+# The settings for a user, or with None those for everybody.
+SettingsOf = Callable[[str | None], Settings]
 _VERSION = {"version": "1.0.0"}
 _ABSENT = object()
 
@@ -74,9 +82,7 @@ def applied(settings: Settings, overrides: Iterable[Override]) -> Settings:
     ]
     if not any(each.values or each.tombstones for each in counting):
         return settings
-    sections = {
-        name: settings.file[name] for name in ("interface", "modelSpecs", "balance") if name in settings.file
-    }
+    sections = {name: settings.file[name] for name in (*SECTIONS, "balance") if name in settings.file}
     config = _read(merged(sections, counting))
     client = settings.client
     changed = read_client(
@@ -86,8 +92,9 @@ def applied(settings: Settings, overrides: Iterable[Override]) -> Settings:
         help_url=client.help_url,
         build=client.build,
     )
+    complete = with_sections(replace(settings, client=changed), config)
     config.check()
-    return replace(settings, client=changed)
+    return complete
 
 
 def check(values: Mapping[str, Any]) -> None:
@@ -103,10 +110,16 @@ def _read(data: Mapping[str, Any]) -> ConfigFile:
 
 
 def _changeable(values: Mapping[str, Any]) -> dict[str, Any]:
-    interface = values.get("interface")
-    known = interface if isinstance(interface, Mapping) else {}
-    kept = {name: value for name, value in known.items() if name in INTERFACE}
-    return {"interface": kept} if kept else {}
+    """The values that count."""
+    kept: dict[str, Any] = {}
+    for path in CHANGEABLE:
+        section, _, name = path.partition(".")
+        found = values.get(section, _ABSENT)
+        if not name and found is not _ABSENT:
+            kept[section] = found
+        elif name and isinstance(found, Mapping) and name in found:
+            kept.setdefault(section, {})[name] = found[name]
+    return kept
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def register(services: Services, client: ClientInfo, *, body: Json) -> Json:
     """Create an account, and say the same where there is one of that address."""
     fields = schemas.registration.load(body)
     del fields["confirm_password"]
-    services.accounts.auth.register_quietly(client, **fields)
+    services.accounts.registration.register_quietly(client, **fields)
     return {"message": CHECK_MAIL if services.accounts.post.works else REGISTERED}
 
 

@@ -112,12 +112,13 @@ def preview_file(services: Services, caller: Caller, *, file_id: str) -> Json:
 
 def get_file_config(services: Services, caller: Caller) -> Json:
     """What may be uploaded."""
-    return schemas.limits(services.settings)
+    return schemas.limits(services.administration.live.settings(caller.id))
 
 
 def get_speech_config(services: Services, caller: Caller) -> Json:
-    """Whether this server understands speech; it speaks none."""
-    return {"sttExternal": services.transcriber.is_there, "ttsExternal": False}
+    """Whether this server understands speech, and whether it speaks."""
+    speaks = services.programs.audio.reads_aloud
+    return {"sttExternal": services.transcriber.is_there, "ttsExternal": speaks}
 
 
 def upload_avatar(services: Services, caller: Caller, *, file: Upload, manual: str | None = None) -> Json:

@@ -18,6 +18,7 @@ def get_current_user(services: Services, caller: Caller) -> Json:
 
 def delete_account(services: Services, caller: Caller, *, body: Json | None = None) -> Json:
     """Remove the account with everything that is its own."""
+    services.accounts.own_account.demand_login(caller)
     services.accounts.deletion.delete(caller, Proof(**auth.proof.load(body or {})))
     return {"message": "User deleted"}
 

@@ -16,7 +16,6 @@ from echo.errors import Unauthorized
 from echo.handling.caller import ClientInfo
 from echo.settings import Settings
 from storage.accounts.bans import BanRepository
-from storage.accounts.invitations import InvitationRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.two_factor import TwoFactorRepository, UsedCodeRepository
 from storage.accounts.users import UserRepository
@@ -64,7 +63,6 @@ def test_no_session_is_left_of_a_login_that_was_overtaken(
         users=users,
         sessions=sessions,
         bans=BanRepository(app_database),
-        invitations=InvitationRepository(app_database),
         guard=SessionGuard(sessions),
         two_factor=TwoFactorService(
             TwoFactorRepository(app_database),

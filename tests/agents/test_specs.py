@@ -32,7 +32,7 @@ LISTED = [
 def settle(database: Database, *, enforced: bool, **said: Any) -> Settled:
     """What holds for an agent where a request says so much."""
     presets, assistants = PresetRepository(database), AssistantRepository(database)
-    settling = Settling(presets, assistants, Specs(LISTED, enforced=enforced))
+    settling = Settling(presets, assistants, lambda _: Specs(LISTED, enforced=enforced))
     asked = Asked(parameters={key: value for key, value in said.items() if key != "fixed"})
     return settling.settle(new_owner(), "agents", asked, {}, said.get("fixed", MINE))
 

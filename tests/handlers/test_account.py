@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -111,6 +112,24 @@ class TestTheEnd:
     def test_needs_the_second_factor_where_there_is_one(self, guarded: UserClient) -> None:
         refused = guarded.post("/api/user/delete", json={"password": PASSWORD})
         assert (refused.status_code, refused.json()["code"]) == (403, "code_refused")
+
+    def test_needs_a_fresh_login_where_there_is_neither(self, ada: UserClient, stored: Stored) -> None:
+        account = {"_id": ObjectId(ada.id)}
+        stored.users.update_one(account, {"$set": {"provider": "openid"}, "$unset": {"password": ""}})
+        sessions = {"user": ObjectId(ada.id)}
+        for change in (
+            {"$set": {"createdAt": datetime.now(UTC) - timedelta(minutes=6)}},
+            # As LibreChat's are.
+            {"$unset": {"createdAt": ""}},
+        ):
+            stored.sessions.update_many(sessions, change)
+            for path in ("/api/user/delete", "/api/user/passkeys/challenge"):
+                refused = ada.post(path, json={"password": PASSWORD})
+                assert (refused.status_code, refused.json()["code"]) == (403, "login_too_old")
+        fresh = datetime.now(UTC) - timedelta(minutes=4)
+        stored.sessions.update_many(sessions, {"$set": {"createdAt": fresh}})
+        # It is asked no more; that such accounts have no passkeys is another matter.
+        assert ada.post("/api/user/passkeys/challenge", json={}).json()["code"] == "no_password"
 
 
 class TestTheExport:

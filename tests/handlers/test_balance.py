@@ -186,6 +186,21 @@ class TestPrograms:
         # 100 tokens at 0.02.
         assert (refused.status_code, "this needs 2." in refused.json()["message"]) == (429, True)
 
+    def test_are_refused_for_what_a_model_reads_beside_the_words(
+        self, ask: Callable[..., Any], limit: Limit
+    ) -> None:
+        limit(start=1000)
+        assert ask(max_tokens=10).status_code == 200
+        picture = {"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}
+        schema = {"type": "object", "description": "many words " * 500}
+        tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+        for more in (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}, picture]}]},
+            {"tools": [tool]},
+        ):
+            refused = ask(max_tokens=10, **more)
+            assert (refused.status_code, refused.json()["code"]) == (429, "insufficient_quota")
+
     def test_count_tokens_without_credits(self, ask: Callable[..., Any], limit: Limit) -> None:
         limit(start=0)
         assert ask("/v1/messages/count_tokens").status_code == 200

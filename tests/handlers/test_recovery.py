@@ -202,7 +202,9 @@ class TestReset:
         assert answer(post.post("/api/auth/resetPassword", json=weak)) == (400, "common_password")
         differs = {**body, "confirm_password": "another 3 password"}
         assert answer(post.post("/api/auth/resetPassword", json=differs)) == (400, "validation_failed")
+        stored.echo_passkeys.insert_one({"user": ObjectId(ada.id), "credentialId": str(ObjectId())})
         assert post.post("/api/auth/resetPassword", json=body).status_code == 200
+        assert stored.echo_passkeys.count_documents({"user": ObjectId(ada.id)}) == 0
         assert log_in(post, ada.email).status_code == 401
         assert log_in(post, ada.email, NEW_PASSWORD).status_code == 200
         assert stored.sessions.count_documents({"_id": ObjectId(ada.session_id)}) == 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
-from echo.accounts.service import caller_of
+from echo.accounts.new_account import caller_of
 from echo.errors import ApiError
 from echo.handling.caller import Caller
 from echo.library.memories import Memories, told

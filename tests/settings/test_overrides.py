@@ -24,6 +24,12 @@ class TestPaths:
             ("interface.privacyPolicy.externalUrl", True),
             ("interface.customWelcomes", False),
             ("interface", False),
+            ("modelSpecs", True),
+            ("modelSpecs.list", True),
+            ("registration", False),
+            ("registration.allowedDomains", True),
+            ("registration.socialLogins", True),
+            ("fileConfig.endpoints.default.fileSizeLimit", True),
             ("interface.prompts", False),
             ("endpoints", False),
         ],
@@ -68,6 +74,20 @@ class TestApplied:
         assert changed.client.interface["presets"] is False
         assert changed.client.librechat_interface["prompts"] == settings.client.librechat_interface["prompts"]
         assert changed.permissions == settings.permissions
+
+    def test_changes_specs_registration_and_what_may_be_uploaded(self) -> None:
+        spec = {"name": "fast", "label": "Fast", "preset": {"endpoint": "OpenAI", "model": "gpt-5"}}
+        values = {
+            "modelSpecs": {"enforce": True, "list": [spec]},
+            "registration": {"allowedDomains": ["Example.com"], "socialLogins": ["openid"], "other": 1},
+            "fileConfig": {"endpoints": {"default": {"fileSizeLimit": 1}}},
+        }
+        changed = applied(load_settings({}), [Override(values)])
+        assert [each["name"] for each in changed.model_specs] == ["fast"]
+        assert changed.enforce_model_specs
+        assert changed.client.model_specs is not None
+        assert (changed.allowed_domains, changed.sign_in.buttons) == (("example.com",), ("openid",))
+        assert changed.file_rules["default"].max_bytes == 1024 * 1024
 
     def test_refuses_what_is_wrong(self) -> None:
         with pytest.raises(ConfigFileError, match=r"interface\.presets must be true or false"):

@@ -6,14 +6,14 @@ address: whoever can make a server say one would have the account. LibreChat's s
 same provider by the address though it has another subject; here that is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
 from echo.accounts.federation.identity import Identity, Policy, Refused, said
 from echo.accounts.federation.roles import RoleSync, role_after
-from echo.accounts.service import normalize_email
+from echo.accounts.new_account import normalize_email
 from echo.errors import InvalidRequest
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
@@ -42,7 +42,7 @@ class FederatedAccounts:
         roles: RoleRepository,
         administrators: AdministratorRepository,
         *,
-        allowed_domains: tuple[str, ...],
+        allowed_domains: Callable[[], tuple[str, ...]],
         role_sync: RoleSync | None = None,
     ) -> None:
         self._users = users
@@ -118,7 +118,7 @@ class FederatedAccounts:
         if address is None:
             raise Refused("no_address")
         # What nobody vouches for says nothing of whose domain the user belongs to.
-        if not identity.email_verified and (self._allowed_domains or not policy.unverified):
+        if not identity.email_verified and (self._allowed_domains() or not policy.unverified):
             raise Refused("address_unverified")
         self._check_domain(address)
         fields = {
@@ -173,7 +173,8 @@ class FederatedAccounts:
 
     def _check_domain(self, address: str) -> None:
         """As at a registration, and as LibreChat does at every such login: the domain itself, no subdomain."""
-        if self._allowed_domains and address.rpartition("@")[2].lower() not in self._allowed_domains:
+        domains = self._allowed_domains()
+        if domains and address.rpartition("@")[2].lower() not in domains:
             raise Refused("domain_not_allowed")
 
 

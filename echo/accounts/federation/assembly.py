@@ -16,6 +16,7 @@ from echo.accounts.service import AuthService
 from echo.accounts.tokens import Tokens
 from echo.files import FileStore
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from echo.settings.sign_in import PanelSettings, SignInSettings, SocialSettings
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
@@ -27,7 +28,7 @@ from storage.core.database import Database
 
 
 def build_federation(
-    settings: Settings, database: Database, auth: AuthService, file_store: FileStore
+    settings: Settings, database: Database, auth: AuthService, file_store: FileStore, *, live: SettingsOf
 ) -> Federation:
     """The ways in that the settings have; nothing is contacted."""
     fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(settings.sign_in)))
@@ -35,7 +36,7 @@ def build_federation(
     users = UserRepository(database)
     return Federation(
         _providers(settings.sign_in, fetcher, organisation),
-        _accounts(settings, database, users),
+        _accounts(settings, database, users, live),
         Attempts(LoginStateRepository(database), secure=settings.secure_cookies),
         auth,
         Portraits(fetcher, file_store, users, max_pixels=settings.max_image_pixels),
@@ -45,7 +46,7 @@ def build_federation(
 
 
 def build_panel_logins(
-    settings: Settings, database: Database, auth: AuthService, tokens: Tokens
+    settings: Settings, database: Database, auth: AuthService, tokens: Tokens, *, live: SettingsOf
 ) -> PanelLogins:
     """The same ways in for the admin panel, to which browsers come back by another address; nothing is contacted."""
     sign_in, panel = settings.sign_in, settings.sign_in.panel
@@ -57,7 +58,7 @@ def build_panel_logins(
         providers = _providers(moved, fetcher, _organisation(moved, fetcher))
     return PanelLogins(
         providers,
-        _accounts(settings, database, users),
+        _accounts(settings, database, users, live),
         Attempts(states, secure=settings.secure_cookies),
         PanelCodes(states),
         Sessions(auth, tokens, users),
@@ -123,7 +124,9 @@ def _services(sign_in: SignInSettings, fetcher: Fetcher) -> dict[str, Provider]:
     return {name: makers[name](each) for name, each in sign_in.social.items()}
 
 
-def _accounts(settings: Settings, database: Database, users: UserRepository) -> FederatedAccounts:
+def _accounts(
+    settings: Settings, database: Database, users: UserRepository, live: SettingsOf
+) -> FederatedAccounts:
     openid = settings.sign_in.openid
     sync = openid.role_sync if openid else None
     return FederatedAccounts(
@@ -132,6 +135,6 @@ def _accounts(settings: Settings, database: Database, users: UserRepository) -> 
         DirectoryGroupRepository(database),
         RoleRepository(database),
         AdministratorRepository(database),
-        allowed_domains=settings.allowed_domains,
+        allowed_domains=lambda: live(None).allowed_domains,
         role_sync=RoleSync(sync.priority, sync.fallback) if sync else None,
     )

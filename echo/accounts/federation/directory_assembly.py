@@ -3,6 +3,7 @@
 from echo.accounts.credentials import Credentials
 from echo.accounts.federation.accounts import FederatedAccounts
 from echo.settings import Settings
+from echo.settings.overrides import SettingsOf
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.administrators import AdministratorRepository
@@ -11,7 +12,7 @@ from storage.accounts.users import UserRepository
 from storage.core.database import Database
 
 
-def build_directory(settings: Settings, database: Database) -> Credentials | None:
+def build_directory(settings: Settings, database: Database, live: SettingsOf) -> Credentials | None:
     """The directory of the settings, None without one; nothing is contacted."""
     if settings.ldap is None:
         return None
@@ -24,6 +25,6 @@ def build_directory(settings: Settings, database: Database) -> Credentials | Non
         DirectoryGroupRepository(database),
         RoleRepository(database),
         AdministratorRepository(database),
-        allowed_domains=settings.allowed_domains,
+        allowed_domains=lambda: live(None).allowed_domains,
     )
     return DirectoryCredentials(settings.ldap, accounts)

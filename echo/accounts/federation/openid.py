@@ -109,9 +109,12 @@ class OpenIdProvider:
     async def identity_of_token(self, token: str) -> Identity:
         """Who a program's access token is for; raises `Refused`."""
         settings = self._settings
-        audiences = (settings.client_id, *settings.audiences)
         claims = await read_access_token(
-            token, self.discovery, audiences=audiences, leeway=settings.clock_tolerance
+            token,
+            self.discovery,
+            client_id=settings.client_id,
+            audiences=settings.audiences,
+            leeway=settings.clock_tolerance,
         )
         metadata = await self.discovery.metadata()
         userinfo: dict[str, Any] = {}

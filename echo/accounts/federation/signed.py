@@ -22,6 +22,9 @@ ACCESS_TYPES = (None, "JWT", "AT+JWT", "APPLICATION/AT+JWT")
 OTHERS_CLAIMS = frozenset({"at_hash", "c_hash", "events"})
 # Keycloak says in a claim what a token is.
 OTHERS_KINDS = frozenset({"id", "logout", "refresh", "offline"})
+# What only an access token has: a type of its own (RFC 9068), or a scope (Entra ID, ADFS and Okta call it `scp`).
+OWN_TYPES = ("AT+JWT", "APPLICATION/AT+JWT")
+OWN_CLAIMS = frozenset({"scope", "scp"})
 
 Claims = dict[str, Any]
 
@@ -49,23 +52,28 @@ async def read_id_token(
 
 
 async def read_access_token(
-    token: str, discovery: Discovery, *, audiences: Sequence[str], leeway: int
+    token: str, discovery: Discovery, *, client_id: str, audiences: Sequence[str], leeway: int
 ) -> Claims:
-    """The claims of an access token of this issuer for one of these audiences; raises `Refused`.
+    """The claims of an access token of this issuer for our client or one of these audiences; raises `Refused`.
 
-    Also for a token of another kind (RFC 8725, section 3.12), as far as it can be told.
+    Also for a token of another kind (RFC 8725, section 3.12), as far as it can be told. An ID token has our client
+    for its audience, and some, such as Entra ID's, have nothing else that tells them. So a token for our client must
+    show that it is an access token.
     """
     header, claims = await _signed(token, discovery)
     issuer, now = (await discovery.metadata()).issuer, time.time()
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     kind = header.get("typ")
+    kind = kind.upper() if isinstance(kind, str) else kind
+    is_marked = kind in OWN_TYPES or bool(OWN_CLAIMS & claims.keys())
     problems = {
         "iss": claims.get("iss") != issuer,
-        "aud": not any(each in audiences for each in named if isinstance(each, str)),
+        "aud": not any(each in (client_id, *audiences) for each in named if isinstance(each, str)),
         "exp": not _time(claims.get("exp")) or claims["exp"] <= now - leeway,
         "nbf": "nbf" in claims and not (_time(claims["nbf"]) and claims["nbf"] <= now + leeway),
-        "typ": (kind.upper() if isinstance(kind, str) else kind) not in ACCESS_TYPES,
+        "typ": kind not in ACCESS_TYPES,
+        "scope": client_id in named and not is_marked,
         "sub": not isinstance(claims.get("sub"), str),
         "kind": bool(OTHERS_CLAIMS & claims.keys()) or str(claims.get("typ")).lower() in OTHERS_KINDS,
     }

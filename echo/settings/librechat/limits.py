@@ -14,6 +14,7 @@ _SECTIONS = {
     "fileUploads": ("upload_ip", "upload_user"),
     "conversationsImport": ("import_ip", "import_user"),
     "stt": ("stt_ip", "stt_user"),
+    "tts": ("tts_ip", "tts_user"),
 }
 
 

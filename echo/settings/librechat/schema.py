@@ -59,11 +59,12 @@ class Limit(Section):
 class RateLimits(Section):
     """How often what is costly may be asked for."""
 
-    ignored = frozenset({"tts", "mcpApps", "agentEvents", "emailChange", "emailChangeConfirm"})
+    ignored = frozenset({"mcpApps", "agentEvents", "emailChange", "emailChangeConfirm"})
 
     fileUploads = Part(Limit)
     conversationsImport = Part(Limit)
     stt = Part(Limit)
+    tts = Part(Limit)
 
 
 class EndpointFiles(Section):

@@ -41,6 +41,13 @@ def read_voice(config: ConfigFile) -> ProviderSettings | None:
     return None
 
 
+def read_voices(config: ConfigFile) -> tuple[str, ...]:
+    """The voices that the file lists for its service; LibreChat's word for all of them is none."""
+    tts = config.section("speech").get("tts", {})
+    listed = (tts.get("openai") or tts.get("azureOpenAI") or {}).get("voices", ())
+    return tuple(dict.fromkeys(each for each in listed if each and each.upper() != "ALL"))
+
+
 def _openai_voice(config: ConfigFile, place: Place, own: Loaded) -> ProviderSettings | None:
     key = _key(config, place, own)
     url = config.expand((*place, "url"), own.get("url"), LEFT_OUT) or f"{OPENAI}{SPOKEN}"

@@ -1,6 +1,6 @@
 """The section `speech` of `librechat.yaml`."""
 
-from echo.settings.librechat.fields import Part, Section, Text
+from echo.settings.librechat.fields import Listed, Part, Section, Text
 
 
 class SttOpenai(Section):
@@ -36,23 +36,25 @@ class Stt(Section):
 class TtsOpenai(Section):
     """A service that speaks by OpenAI's protocol."""
 
-    ignored = frozenset({"apiKeyPreview", "voices"})
+    ignored = frozenset({"apiKeyPreview"})
 
     url = Text()
     apiKey = Text(required=True)
     model = Text(required=True)
+    voices = Listed(Text())
 
 
 class TtsAzure(Section):
     """A deployment of a model that speaks at Azure OpenAI."""
 
-    ignored = frozenset({"apiKeyPreview", "voices"})
+    ignored = frozenset({"apiKeyPreview"})
 
     instanceName = Text(required=True)
     apiKey = Text(required=True)
     deploymentName = Text(required=True)
     apiVersion = Text(required=True)
     model = Text(required=True)
+    voices = Listed(Text())
 
 
 class Tts(Section):

@@ -26,13 +26,14 @@ MakeAccounts = Callable[..., FederatedAccounts]
 @pytest.fixture
 def make_accounts(running: TestClient, app_database: Database) -> MakeAccounts:
     def make(**changes: Any) -> FederatedAccounts:
+        allowed = changes.pop("allowed_domains", ())
         return FederatedAccounts(
             UserRepository(app_database),
             FederatedUserRepository(app_database),
             DirectoryGroupRepository(app_database),
             RoleRepository(app_database),
             AdministratorRepository(app_database),
-            **{"allowed_domains": (), **changes},
+            **{"allowed_domains": lambda: allowed, **changes},
         )
 
     return make

@@ -420,6 +420,19 @@ class TestExchange:
         assert isinstance(signed_in, SignedIn)
         assert signed_in.user["openidId"] == who["sub"]
 
+    @pytest.mark.parametrize("changes", [{"scp": "access"}, {"scope": "openid"}], ids=str)
+    def test_for_the_client_itself_a_token_shows_what_it_is(
+        self, make_door: MakeDoor, issuer: Issuer, changes: dict[str, Any]
+    ) -> None:
+        """As Entra ID's: an ID token differs from an access token by the scope alone."""
+        door, who = make_door(exchanges_tokens=True), somebody()
+        door.log_in(**who)
+        for audience in (CLIENT, [CLIENT, self.AUDIENCE]):
+            claims = self.claims(door, who["sub"], aud=audience, ver="2.0", tid="tenant", roles=["admin"])
+            with pytest.raises(Unauthorized, match="token_refused"):
+                self.exchange(door, issuer.sign(claims, typ="JWT"))
+            assert isinstance(self.exchange(door, issuer.sign({**claims, **changes}, typ="JWT")), SignedIn)
+
     @pytest.mark.parametrize(
         ("changes", "typ"),
         [

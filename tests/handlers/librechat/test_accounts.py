@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from tests.conftest import PASSWORD, Client, MakeUser, UserClient
 from tests.handlers.conftest import Stored
@@ -177,6 +179,13 @@ class TestDeleteAccount:
         assert (
             guarded.request("DELETE", "/chat/api/user/delete", json={"token": code_of()}).status_code == 200
         )
+
+    def test_a_stolen_access_token_is_not_enough(self, ada: UserClient, stored: Stored) -> None:
+        long_ago = datetime.now(UTC) - timedelta(minutes=6)
+        stored.sessions.update_many({"user": ObjectId(ada.id)}, {"$set": {"createdAt": long_ago}})
+        refused = ada.delete("/chat/api/user/delete")
+        assert (refused.status_code, refused.json()["code"]) == (403, "login_too_old")
+        assert stored.users.find_one({"email": ada.email})
 
     def test_it_can_be_switched_off(self, make_application: Callable[..., Client], ada: UserClient) -> None:
         closed = make_application(ALLOW_ACCOUNT_DELETION="false")

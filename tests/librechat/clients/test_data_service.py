@@ -22,6 +22,8 @@ REFUSED_ALIKE = {
     "getFileDownloadURL": (501, "no_download_url"),
     # Nobody has begun a login.
     "getMCPOAuthStatus": (404, "not_found"),
+    # Of this Echo, which has no service for it.
+    "textToSpeech": (404, "not_found"),
     "resetPassword": (400, "invalid_link"),
     "verifyEmail": (400, "invalid_link"),
 }

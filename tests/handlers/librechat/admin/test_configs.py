@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database as MongoDatabase
 
-from tests.conftest import Client, UserClient
+from echo.chat.specs import specs_of
+from echo.errors import Unprocessable
+from echo.services import Services
+from tests.conftest import PASSWORD, Client, UserClient
 from tests.handlers.librechat.admin.conftest import A, Granted, Noted, role_of
 
 Stored = MongoDatabase[dict[str, Any]]
@@ -272,3 +275,47 @@ endpoints:
         custom = echo.get(f"{A}/config/base").json()["config"]["endpoints"]["custom"][0]
         assert custom["apiKey"] == custom["headers"]["X-Anything"] == "********"
         assert (custom["baseURL"], custom["headers"]["X-Named"]) == ("https://example.com/v1", "${NAMED}")
+
+
+class TestWhatTheServerEnforces:
+    """Sections that are not only shown to clients."""
+
+    def put(self, root: UserClient, path: str = BASE, **sections: Any) -> None:
+        assert root.put(path, json={"overrides": sections}).is_success
+
+    def test_who_may_register(self, root: UserClient, api: Client) -> None:
+        self.put(root, registration={"allowedDomains": ["allowed.example"]})
+        fields = {"name": "Eve", "password": PASSWORD, "confirm_password": PASSWORD}
+        refused = api.post("/api/auth/register", json={**fields, "email": "eve@other.example"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "domain_not_allowed")
+        self.put(root)
+        email = f"eve-{secrets.token_hex(4)}@other.example"
+        assert api.post("/api/auth/register", json={**fields, "email": email}).is_success
+
+    def test_what_may_be_uploaded_by_whom(self, root: UserClient, ada: UserClient, bob: UserClient) -> None:
+        own = f"{A}/config/user/{ada.id}"
+        default = {"fileSizeLimit": 0.00001, "supportedMimeTypes": ["text/plain"]}
+        self.put(root, own, fileConfig={"endpoints": {"default": default}})
+
+        def upload(user: UserClient, content: bytes, name: str = "note.txt") -> tuple[int, str]:
+            answer = user.post("/api/files", files={"file": (name, content, "text/plain")})
+            return answer.status_code, answer.json().get("code", "")
+
+        assert upload(ada, b"short") == (201, "")
+        assert upload(ada, b"longer than ten bytes") == (413, "payload_too_large")
+        assert upload(ada, b"a,b", "table.csv") == (415, "unsupported_file")
+        assert upload(bob, b"longer than ten bytes") == upload(bob, b"a,b", "table.csv") == (201, "")
+        shown = ada.get("/chat/api/files/config").json()["endpoints"]["default"]
+        assert shown["supportedMimeTypes"] == ["text/plain"]
+
+    def test_the_model_specs(self, root: UserClient, ada: UserClient, services: Services) -> None:
+        spec = {"name": "fast", "label": "Fast", "preset": {"endpoint": "openAI", "model": "gpt-5"}}
+        self.put(root, modelSpecs={"enforce": True, "list": [spec]})
+        shown = ada.get("/chat/api/config").json()["modelSpecs"]
+        assert [each["name"] for each in shown["list"]] == ["fast"]
+        specs = specs_of(services.administration.live.settings(ada.id))
+        with pytest.raises(Unprocessable, match="unusable_model_spec"):
+            specs.choose({"model": "gpt-5"}, {}, "openAI")
+        found = specs.choose({"spec": "fast"}, {}, "openAI")
+        assert found is not None
+        assert found.preset["model"] == "gpt-5"
