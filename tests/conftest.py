@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,16 +32,21 @@ from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
 from tests.support.clouds import S3Server, s3_server
 from tests.support.contract import ProjectChecker
-from tests.support.database import PreparedDatabase, named_database
+from tests.support.database import PreparedDatabase, in_memory, named_database
 from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
-# As in production: the standard output belongs to what a command prints.
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+# As in production: the standard output belongs to what a command prints. And an exception is shown without the values
+# of variables: among them are whole documents, which took 14 s.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ],
+    logger_factory=structlog.PrintLoggerFactory(sys.__stderr__),
+)
 
 PASSWORD = "correct horse 1 battery"
-# The database of a whole run takes a tenth of it.
-MEMORY_BYTES = 4_000_000_000
 MakeApplication = Callable[..., Application]
 
 
@@ -72,14 +76,6 @@ def mongo_uri() -> Iterator[str]:
         server = EmbeddedServer(Path(directory) / "mongodb")
         yield server.start()
         server.stop()
-
-
-def in_memory() -> Path | None:
-    """Where files are kept in memory, if there is room: a disk takes four times as long to make an index."""
-    memory = Path("/dev/shm")
-    if not (memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)):
-        return None
-    return memory if shutil.disk_usage(memory).free > MEMORY_BYTES else None
 
 
 @pytest.fixture(scope="session")
