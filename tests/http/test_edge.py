@@ -188,6 +188,18 @@ class TestOtherProtocols:
         assert scope == {"type": "lifespan"}
 
 
+@pytest.mark.parametrize("scope", [scope_of(), {"type": "lifespan"}], ids=["http", "lifespan"])
+def test_what_the_client_sends_is_read_by_the_application_itself(scope: dict[str, Any]) -> None:
+    given: list[Any] = []
+
+    async def application(_scope: Scope, reading: Receive, send: Send) -> None:
+        given.append(reading)
+        await send(START)
+
+    ask(application, scope)
+    assert given == [receive]
+
+
 def test_a_meter_sees_the_beginning_and_the_end() -> None:
     seen: list[Any] = []
 
