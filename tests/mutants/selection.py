@@ -28,7 +28,6 @@ ELSEWHERE = {
     "access/system_grants": ("admin/test_grants.py", "security/test_capabilities.py"),
     "accounts/deletion": ("handlers/test_users.py", "accounts/test_erasure.py"),
     "accounts/federated_users": ("federation/test_accounts.py",),
-    "accounts/invitations": ("accounts/test_service.py",),
     "accounts/letters": ("handlers/test_recovery.py",),
     "accounts/own_account": ("handlers/test_account.py", "handlers/test_users.py"),
     "accounts/passkeys": ("handlers/test_passkeys.py",),
