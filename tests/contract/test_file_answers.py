@@ -8,7 +8,7 @@ from typing import BinaryIO
 import flask
 import pytest
 
-from echo.contract.file_answers import CHUNK_BYTES, disposition, file_response
+from echo.contract.file_answers import CHUNK_BYTES, disposition, empty_response, file_response
 from echo.errors import RangeNotSatisfiable
 from echo.handling.file_body import FileBody
 
@@ -95,7 +95,8 @@ def test_that_the_client_has_is_not_sent_again(path: Path, given: str) -> None:
     # Before any range.
     response, found, content = ask(path, HTTP_IF_NONE_MATCH=given, HTTP_RANGE="bytes=0-1")
     assert (response.status_code, content) == (304, b"")
-    assert found == {"X-Request": "1", "ETag": TAG, "Content-Length": "0"}
+    # A length would be that of the file.
+    assert found == {"X-Request": "1", "ETag": TAG}
 
 
 def test_that_has_changed_is_sent(path: Path) -> None:
@@ -128,6 +129,13 @@ class TestRanges:
             ask(stored, HTTP_RANGE="bytes=10-")
         assert (caught.value.status, caught.value.headers["Content-Range"]) == (416, "bytes */10")
         assert [each.closed for each in stored.opened] == [True]
+
+
+@pytest.mark.parametrize(("status", "length"), [(204, None), (304, None), (200, "0"), (202, "0")])
+def test_where_no_body_can_be_no_length_is_told(status: int, length: str | None) -> None:
+    response = empty_response(status, SHOWN)
+    assert (response.status_code, response.data) == (status, b"")
+    assert dict(response.headers) == SHOWN | ({"Content-Length": length} if length else {})
 
 
 def test_a_name_may_be_of_any_script() -> None:
