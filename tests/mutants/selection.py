@@ -40,7 +40,6 @@ ELSEWHERE = {
     "accounts/transactions": ("test_transactions.py", "credits/test_service.py"),
     "echo/accounts/violations": ("accounts/test_service.py", "http/test_violations.py"),
     "anthropic": ("test_dialects.py",),
-    "api_keys": ("test_key_secrets.py",),
     "chat_shapes": ("test_chats.py",),
     "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),
     "conversations/copies": ("threads/test_forking.py", "storage/conversations/test_shapes.py"),
