@@ -35,6 +35,7 @@ ELSEWHERE = {
     "accounts/security": ("accounts/test_security.py", "handlers/test_auth.py", "handlers/test_api_keys.py"),
     "accounts/service": ("accounts/test_service.py", "handlers/test_auth.py", "http/test_violations.py"),
     "accounts/metering": ("accounts/test_metering.py", "handlers/test_api_key_limits.py"),
+    "echo/accounts/api_keys": ("handlers/test_api_keys.py", "handlers/test_api_key_limits.py"),
     "echo/accounts/two_factor": ("handlers/test_two_factor.py", "handlers/test_two_factor_login.py"),
     "accounts/tool_favorites": ("test_tool_favorites.py",),
     "accounts/transactions": ("test_transactions.py", "credits/test_service.py"),

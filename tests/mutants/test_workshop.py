@@ -31,6 +31,9 @@ def total(one, two):
 def difference(one, two):
     three = one - two
     return three * 2
+class Sums:
+    def list(self) -> list[int]:
+        return []
 """
 TESTS_OF_SUMS = """\
 from storage.pages import double

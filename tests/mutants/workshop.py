@@ -1,5 +1,6 @@
 """A copy of the project in which mutmut may do as it likes."""
 
+import ast
 import json
 import os
 import random
@@ -29,6 +30,7 @@ timeout_constant = 12.0
 track_dependencies = false
 use_git_change_detection = false
 """
+FUTURE = "from __future__ import annotations\n"
 HOURS = 3
 # The name of no mutant: mutmut makes all of them and sees which test reaches which, and then finds none to try.
 NONE = "none"
@@ -81,6 +83,8 @@ class Workshop:
     def _configure(self, modules: Sequence[Path], tests: Sequence[Path]) -> None:
         """Begin anew, with these modules and tests."""
         shutil.rmtree(self._directory / "mutants", ignore_errors=True)
+        for module in modules:
+            _postpone_annotations(self._directory / module)
         others = [path.name for path in self._directory.iterdir() if path.name not in (".git", "mutants")]
         configuration = CONFIGURATION.format(
             modules=_quoted(modules),
@@ -134,6 +138,16 @@ class Workshop:
             text=True,
             errors="replace",
         ).stdout
+
+
+def _postpone_annotations(module: Path) -> None:
+    """Have annotations not looked at: to the mutants of a class that has a method `list`, `list[str]` is of that."""
+    text = module.read_text()
+    first = ast.parse(text).body[:1]
+    end = first[0].end_lineno or 0 if first and isinstance(first[0], ast.Expr) else 0
+    lines = text.splitlines(keepends=True)
+    if FUTURE not in lines:
+        module.write_text("".join([*lines[:end], FUTURE, *lines[end:]]))
 
 
 def _module_of(name: str) -> Path:
