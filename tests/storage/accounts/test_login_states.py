@@ -18,7 +18,8 @@ def states(database: Database) -> LoginStateRepository:
 def test_each_is_good_once(states: LoginStateRepository) -> None:
     states.add("key", "openid", MINUTE)
     states.add("other", "openid", MINUTE)
-    assert [states.take("key", "openid") for _ in range(2)] == [True, False]
+    taken = [states.take("key", "openid") for _ in range(2)]
+    assert [each and each.keys() for each in taken] == [{"_id", "provider", "expiresAt"}, None]
     assert states.take("other", "openid")
 
 
@@ -32,3 +33,10 @@ def test_what_is_too_old_or_never_began_is_none(states: LoginStateRepository) ->
     states.add("key", "openid", timedelta(seconds=-1))
     assert not states.take("key", "openid")
     assert not states.take("nothing", "openid")
+
+
+def test_of_the_admin_panel_has_its_challenge_and_whose_it_is(states: LoginStateRepository) -> None:
+    states.add("key", "openid", MINUTE, challenge="c1", holder="ada")
+    found = states.take("key", "openid")
+    assert found is not None
+    assert (found["challenge"], found["holder"]) == ("c1", "ada")
