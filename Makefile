@@ -67,8 +67,8 @@ PROGRAMS := agents instructor langchain llm pydantic_ai
 programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) ## Run programs that others wrote on /v1 (downloads them: minutes)
 	$(BIN)/python -m pytest tests/programs_of_others $(ARGS)
 
-mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): MODULE=storage/core/pages.py make mutants
-	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(MODULE)
+mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): [SAMPLE=12] MODULE=storage/core/pages.py make mutants
+	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULE)
 
 clean: ## Remove the virtual environment and what tools leave behind
 	rm -rf $(VENV) .programs dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from tests.support.access import put_thing
 from tests.support.asgi import QuickClient
 from tests.support.clouds import S3Server, s3_server
 from tests.support.contract import ProjectChecker
-from tests.support.database import PreparedDatabase, named_database
+from tests.support.database import PreparedDatabase, in_memory, named_database
 from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
 
@@ -49,8 +48,6 @@ structlog.configure(
 )
 
 PASSWORD = "correct horse 1 battery"
-# The database of a whole run takes a tenth of it.
-MEMORY_BYTES = 4_000_000_000
 MakeApplication = Callable[..., Application]
 
 
@@ -80,14 +77,6 @@ def mongo_uri() -> Iterator[str]:
         server = EmbeddedServer(Path(directory) / "mongodb")
         yield server.start()
         server.stop()
-
-
-def in_memory() -> Path | None:
-    """Where files are kept in memory, if there is room: a disk takes four times as long to make an index."""
-    memory = Path("/dev/shm")
-    if not (memory.is_dir() and os.access(memory, os.W_OK | os.X_OK)):
-        return None
-    return memory if shutil.disk_usage(memory).free > MEMORY_BYTES else None
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from echo.handling.conditions import etag, is_same
 from echo.handling.file_body import FileBody
 
 CHUNK_BYTES = 256 * 1024
+WITHOUT_LENGTH = (204, 304)
 
 
 def file_response(
@@ -64,9 +65,14 @@ def _ranged(response: flask.Response, asked: Mapping[str, str], size: int) -> fl
 
 
 def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response without a body, which has no media type either."""
+    """A response without a body, which has no media type either.
+
+    Of a 204 or a 304 no length is told: in the latter it would be that of the file (RFC 9110, section 8.6).
+    """
     response = flask.Response(b"", status, headers)
     response.headers.remove("Content-Type")
+    if status in WITHOUT_LENGTH:
+        response.headers.remove("Content-Length")
     return response
 
 

@@ -39,7 +39,7 @@ def test_an_answer_that_is_being_made_ends_and_is_not_stored_later(
     follower.join(PATIENCE)
     assert not follower.is_alive()
     assert b'"aborted":true' in events[0]
-    assert erased.documents["messages"] == 2
+    assert (erased.documents["messages"], erased.documents["sessions"]) == (2, 1)
     assert Erasure(app_database).count(ada.id) == {}
 
 

@@ -104,6 +104,28 @@ def test_a_request_that_fails_before_a_word_used_nothing(key: Key) -> None:
     assert key.counted == (1, 0, 0, 0)
 
 
+def test_what_has_ended_is_what_the_provider_says_though_more_was_seen(key: Key) -> None:
+    async def run() -> None:
+        async with (spending := key.meter.begin(key.caller)).reserved(["12345"]):
+            spending.told(7, 2)
+            spending.wrote("123")
+            spending.worked()
+
+    asyncio.run(run())
+    assert key.counted == (1, 7, 2, 0)
+
+
+def test_what_ends_without_a_word_has_been_read(key: Key) -> None:
+    """Such as an embedding: its tokens, and what was beside its texts."""
+
+    async def run() -> None:
+        async with (spending := key.meter.begin(key.caller)).reserved(["123", "45"], beside=100):
+            spending.worked()
+
+    asyncio.run(run())
+    assert key.counted == (1, 105, 0, 0)
+
+
 def test_a_request_that_is_cancelled_is_settled(key: Key) -> None:
     async def run() -> None:
         begun = asyncio.Event()

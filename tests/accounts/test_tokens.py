@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -42,6 +43,18 @@ class TestAccessToken:
         }
         assert claims["exp"] - claims["iat"] == 60
 
+    def test_says_when_it_ends(self) -> None:
+        token = TOKENS.make_access(CALLER)
+        assert TOKENS.read_access(token).expires_at == claims_of(token, ACCESS_KEY)["exp"]
+
+    # Sixty seconds, and not beyond its session.
+    @pytest.mark.parametrize(("left", "most"), [(30, 30), (600, 60)])
+    def test_ends_with_its_session(self, left: int, most: int) -> None:
+        before = int(time.time())
+        end = datetime.fromtimestamp(before + left, UTC)
+        claims = claims_of(TOKENS.make_access(CALLER, session_end=end), ACCESS_KEY)
+        assert before + most <= claims["exp"] <= before + most + 2
+
     def test_forged_as_the_control_is_accepted(self) -> None:
         assert TOKENS.read_access(forge()).caller == CALLER
 
@@ -77,6 +90,15 @@ class TestRefreshToken:
         made = {TOKENS.make_refresh(CALLER.id, CALLER.session_id) for _ in range(10)}
         assert len(made) == 10
 
+    def test_has_librechats_claims(self) -> None:
+        before = int(time.time())
+        claims = jwt.decode(
+            TOKENS.make_refresh(CALLER.id, CALLER.session_id), REFRESH_KEY, algorithms=["HS256"]
+        )
+        assert set(claims) == {"id", "sessionId", "jti", "iat", "exp"}
+        assert before <= claims["iat"] <= before + 2
+        assert claims["exp"] - claims["iat"] == 600
+
     def test_of_librechat_is_accepted(self) -> None:
         claims = {"id": CALLER.id, "sessionId": "1" * 24, "iat": 1, "exp": int(time.time()) + 60}
         token = jwt.encode(claims, REFRESH_KEY, "HS256")
@@ -94,6 +116,40 @@ class TestRefreshToken:
         token = jwt.encode({**claims, "exp": int(time.time()) + 60}, REFRESH_KEY, "HS256")
         with pytest.raises(InvalidToken):
             TOKENS.read_refresh(token)
+
+
+class TestSuccessor:
+    END = datetime(2100, 1, 1, tzinfo=UTC)
+
+    def successor(
+        self, tokens: Tokens = TOKENS, token: str = "the one before", at: int = 1_700_000_000
+    ) -> str:
+        claims = RefreshClaims(CALLER.id, CALLER.session_id)
+        return tokens.make_successor(token, claims, issued_at=at, session_end=self.END)
+
+    def test_is_a_refresh_token_of_the_same_session_to_its_end(self) -> None:
+        assert TOKENS.read_refresh(self.successor()) == RefreshClaims(CALLER.id, CALLER.session_id)
+        claims = jwt.decode(self.successor(), REFRESH_KEY, algorithms=["HS256"])
+        assert set(claims) == {"id", "sessionId", "jti", "iat", "exp"}
+        assert (claims["iat"], claims["exp"]) == (1_700_000_000, 4_102_444_800)
+
+    def test_is_the_same_for_the_same_and_another_for_any_other(self) -> None:
+        assert self.successor() == self.successor(replace(TOKENS))
+        others = {
+            self.successor(),
+            self.successor(token="another"),
+            self.successor(at=1_700_000_001),
+            self.successor(replace(TOKENS, refresh_key="c" * 40)),
+        }
+        assert len(others) == 4
+
+    def test_cannot_be_made_without_the_key(self) -> None:
+        """What it holds besides the signature hangs on the key too, so nobody who saw a token knows its hash."""
+        marks = {
+            jwt.decode(self.successor(tokens), options={"verify_signature": False})["jti"]
+            for tokens in (TOKENS, replace(TOKENS, refresh_key="c" * 40))
+        }
+        assert len(marks) == 2
 
 
 class TestPendingToken:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from echo.contract.parameters import Parameter, argument_name, convert
+from echo.contract.parameters import Fields, Parameter, argument_name, convert
 from echo.contract.schemas import SchemaCompiler
 from echo.errors import FieldError
 
@@ -154,3 +154,40 @@ class TestConverting:
 )
 def test_an_argument_is_named_as_python_does(name: str, argument: str) -> None:
     assert argument_name(name) == argument
+
+
+class TestLists:
+    """Of the query: a field for each value, its name with or without `[]`."""
+
+    LISTED = compiled(
+        schema={"type": "array", "items": {"$ref": "#/components/schemas/Limit"}, "maxItems": 3}
+    )
+
+    def listed(self, *pairs: tuple[str, str]) -> tuple[FieldError | None, dict[str, Any]]:
+        return read(self.LISTED, Fields(list(pairs)))
+
+    def test_have_each_value_as_its_schema_says(self) -> None:
+        pairs = (("pageSize", "7"), ("other", "1"), ("pageSize[]", "8"), ("pageSize", "9"))
+        assert self.listed(*pairs) == (None, {"before": 1, "page_size": [7, 8, 9]})
+        assert self.listed(("pageSize", "7"))[1]["page_size"] == [7]
+
+    def test_are_absent_without_a_field(self) -> None:
+        assert self.listed(("pageSizes", "7"), ("page_size", "7")) == (None, {"before": 1})
+
+    @pytest.mark.parametrize("wrong", ["x", "", "1.5", "[1]", "1,2"])
+    def test_have_no_value_of_another_type(self, wrong: str) -> None:
+        found, arguments = self.listed(("pageSize", "7"), ("pageSize", wrong))
+        assert found == FieldError("pageSize", "has the wrong type")
+        assert arguments == {"before": 1}
+
+    def test_have_limits_of_their_own_and_of_their_values(self) -> None:
+        assert self.listed(*[("pageSize", "1")] * 3)[0] is None
+        for pairs in ([("pageSize", "1")] * 4, [("pageSize", "1"), ("pageSize", "101")]):
+            found, arguments = self.listed(*pairs)
+            assert found is not None
+            assert (found.field, arguments) == ("pageSize", {"before": 1})
+
+
+def test_of_a_field_that_is_sent_twice_the_last_counts() -> None:
+    fields = Fields([("pageSize", "7"), ("pageSize", "8")])
+    assert read(compiled(schema={"type": "integer"}), fields)[1]["page_size"] == 8

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import bcrypt
 import pytest
 from bson import ObjectId
 from starlette.testclient import TestClient
 
+from echo.accounts.links import Links
 from echo.app import assemble
+from storage.accounts.link_tokens import LinkTokenRepository
+from storage.core.database import Database
 from tests.conftest import PASSWORD, Client, MakeUser, UserClient, make_settings
 from tests.handlers.conftest import Stored
 from tests.support.asgi import QuickClient
@@ -251,6 +255,11 @@ class TestReset:
     ) -> None:
         key = ada.post("/api/api-keys", json={"name": "squatter"})
         assert key.status_code == 201
+        # A passkey opens the account without any password.
+        passkey = {"user": ObjectId(ada.id), "credentialId": secrets.token_hex(8)}
+        stored.echo_passkeys.insert_many(
+            [passkey, {**passkey, "_id": 1, "credentialId": "x", "user": ObjectId()}]
+        )
         stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"emailVerified": False}})
         post.post("/api/auth/requestPasswordReset", json={"email": ada.email})
         fields = inbox.wait_for(ada.email).fields
@@ -259,6 +268,21 @@ class TestReset:
         )
         assert log_in(post, ada.email, NEW_PASSWORD).status_code == 200
         assert stored.agentapikeys.count_documents({"userId": ObjectId(ada.id)}) == 0
+        assert stored.echo_passkeys.count_documents({"user": ObjectId(ada.id)}) == 0
+        assert stored.echo_passkeys.delete_one({"_id": 1}).deleted_count == 1
+
+    def test_by_a_link_of_the_operators_proves_no_address(
+        self, post: Client, ada: UserClient, stored: Stored, app_database: Database
+    ) -> None:
+        """It was handed over otherwise: who has it need not read the address's mail."""
+        stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"emailVerified": False}})
+        assert ada.post("/api/api-keys", json={"name": "mine"}).status_code == 201
+        link = Links(LinkTokenRepository(app_database), "http://x").reset(ada.id)
+        token = parse_qs(urlsplit(link).query)["token"][0]
+        body = {"userId": ada.id, "token": token, "password": NEW_PASSWORD, "confirm_password": NEW_PASSWORD}
+        assert post.post("/api/auth/resetPassword", json=body).status_code == 200
+        assert answer(log_in(post, ada.email, NEW_PASSWORD)) == (422, "email_unverified")
+        assert stored.agentapikeys.count_documents({"userId": ObjectId(ada.id)}) == 1
 
     def test_leaves_the_keys_of_a_verified_account(
         self, post: Client, inbox: Inbox, ada: UserClient, stored: Stored

@@ -174,6 +174,41 @@ class TestAnAddress:
         off = {**COUNTED, "BAN_VIOLATIONS": "false"}
         assert login(make_application(**off), "x@example.com", address).status_code == 401
 
+    @pytest.mark.parametrize("base", ["/api", "/chat/api"])
+    def test_that_is_banned_comes_in_by_no_door(
+        self, base: str, make_application: Make, ada: UserClient, stored: Stored
+    ) -> None:
+        mail = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": "9", "EMAIL_FROM": "echo@example.com"}
+        client = make_application(
+            **COUNTED, **mail, ALLOW_PASSWORD_RESET="true", DOMAIN_CLIENT="http://localhost:1"
+        )
+        address, end = somewhere(), 4102444800000
+        value = {"value": {"type": "logins", "duration": 1, "expiresAt": end}, "expires": end}
+        stored.logs.insert_one({"key": f"BANS:{address}", "value": json.dumps(value)})
+        person = {"name": "x", "email": ada.email, "password": PASSWORD, "confirm_password": PASSWORD}
+        doors: dict[str, dict[str, str]] = {
+            "auth/login": {"email": ada.email, "password": PASSWORD},
+            "auth/register": person,
+            "auth/2fa/verify-temp": {"tempToken": "x", "token": "123456"},
+            "auth/requestPasswordReset": {"email": ada.email},
+            "auth/resetPassword": {
+                "userId": ada.id,
+                "token": "x",
+                "password": PASSWORD,
+                "confirm_password": PASSWORD,
+            },
+            "user/verify": {"email": ada.email, "token": "x"},
+            "user/verify/resend": {"email": ada.email},
+        }
+        for place in (address, somewhere()):
+            answers = {
+                door: client.post(f"{base}/{door}", json=body, headers={"X-Forwarded-For": place})
+                for door, body in doors.items()
+            }
+            closed = {door for door, each in answers.items() if each.json().get("code") == "address_banned"}
+            assert closed == (doors.keys() if place == address else set())
+            assert place != address or {each.status_code for each in answers.values()} == {403}
+
     @pytest.mark.parametrize(
         ("address", "may"),
         [

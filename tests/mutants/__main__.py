@@ -2,6 +2,7 @@
 
 `python -m tests.mutants storage/core/pages.py`, or without a module for all. mutmut makes the faults and runs,
 for each one, those of the module's own tests that reach it. All of it happens in a copy in a temporary directory.
+With `--sample 12` only so many of each module are tried, which is enough to say what share the tests would notice.
 """
 
 import argparse
@@ -12,48 +13,60 @@ import tempfile
 from pathlib import Path
 
 from storage.embedded import EmbeddedServer
-from tests.mutants.selection import NoSuchModule, modules_to_mutate, own_tests
-from tests.mutants.workshop import Score, Workshop
+from tests.mutants.score import Score, lines_of
+from tests.mutants.selection import NoSuchModule, by_package, modules_to_mutate, own_tests
+from tests.mutants.workshop import Workshop
+from tests.support.database import in_memory
 
 ROOT = Path(__file__).parents[2]
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="such as storage/core/pages.py; all without")
+    parser.add_argument("modules", nargs="*", help="such as storage/core/pages.py or echo/http; all without")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="mutants that are tried at once"
     )
+    parser.add_argument("--sample", type=int, help="at most so many mutants of each module, at random")
+    parser.add_argument("--seed", type=int, default=1, help="another seed is another sample")
     arguments = parser.parse_args(argv)
     try:
         modules = modules_to_mutate(ROOT, arguments.modules)
     except NoSuchModule as error:
         parser.error(str(error))
-    with tempfile.TemporaryDirectory(prefix="echo-mutants-") as directory:
+    # All that is sampled of a package at once, which saves time; else one module after the other.
+    groups = list(by_package(modules).values()) if arguments.sample else [[module] for module in modules]
+    with tempfile.TemporaryDirectory(prefix="echo-mutants-", dir=in_memory()) as directory:
         server = EmbeddedServer(Path(directory) / "mongodb")
         os.environ["TEST_MONGO_URI"] = os.environ.get("TEST_MONGO_URI") or server.start()
         try:
             workshop = Workshop.copy_of(ROOT, Path(directory) / "copy")
-            scores = [_try(workshop, module, arguments.processes) for module in modules]
+            scores = [score for group in groups for score in _try(workshop, group, arguments)]
         finally:
             server.stop()
-    print("\n".join(["", *(score.line for score in scores if score)]))
-    return 0 if all(scores) else 1
+    print("\n".join(["", *lines_of(scores)]))
+    return 0 if len(scores) == len(modules) else 1
 
 
-def _try(workshop: Workshop, module: Path, processes: int) -> Score | None:
-    """Prints what lives in the module as soon as it is known; None, and why, where it could not be tried."""
-    tests = own_tests(ROOT, module)
-    print(f"\n{module}, against {', '.join(map(str, tests))}", flush=True)
+def _try(workshop: Workshop, modules: list[Path], arguments: argparse.Namespace) -> list[Score]:
+    """Prints what lives in the modules as soon as it is known; or why they could not be tried."""
+    tests = {module: own_tests(ROOT, module) for module in modules}
+    for module, paths in tests.items():
+        print(f"{module}, against {', '.join(map(str, paths))}", flush=True)
     try:
-        score = workshop.try_module(module, tests, processes)
+        scores = workshop.try_modules(tests, arguments.processes, arguments.sample, arguments.seed)
     except subprocess.CalledProcessError as error:
         print(error.output[-4000:], flush=True)
-        return None
-    for name in score.survivors:
+        return []
+    for score in scores:
+        _print(workshop, score)
+    return scores
+
+
+def _print(workshop: Workshop, score: Score) -> None:
+    for name in [*score.survivors, *score.late]:
         print(workshop.show(name), flush=True)
     print(score.line, flush=True)
-    return score
 
 
 if __name__ == "__main__":

@@ -1,18 +1,72 @@
 """Which modules are mutated, and which tests each of them is held against."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-PACKAGES = ("storage", "echo/accounts", "echo/contract", "echo/http", "echo/chat", "echo/providers")
+PACKAGES = (
+    "storage",
+    "echo/access",
+    "echo/accounts",
+    "echo/chat",
+    "echo/contract",
+    "echo/credits",
+    "echo/http",
+    "echo/providers",
+)
 
-# Modules that are tested under another name too. By names alone: both sides may move to other folders.
+# Modules that are tested under another name, too or only: the ends of their paths, and of the tests'.
 ELSEWHERE = {
+    "access/access_roles": ("test_seeds.py",),
+    "access/audit_chain": ("test_audit_log.py",),
+    "access/configs": ("admin/test_configs.py",),
+    "access/directory_groups": ("federation/test_directory.py", "federation/test_openid.py"),
+    "access/groups": ("admin/test_groups.py",),
+    "access/people": ("librechat/test_permissions.py",),
+    "access/principals": ("test_acl_entries.py", "librechat/test_permissions.py"),
+    "access/resources": ("test_acl_entries.py", "librechat/test_permissions.py"),
+    "access/roles": ("access/test_roles.py", "admin/test_roles.py"),
+    "access/system_grants": ("admin/test_grants.py", "security/test_capabilities.py"),
+    "accounts/deletion": ("handlers/test_users.py", "accounts/test_erasure.py"),
+    "accounts/federated_users": ("federation/test_accounts.py",),
+    "accounts/letters": ("handlers/test_recovery.py",),
+    "accounts/own_account": ("handlers/test_account.py", "handlers/test_users.py"),
+    "accounts/passkeys": ("handlers/test_passkeys.py",),
+    "accounts/recovery": ("handlers/test_recovery.py",),
+    "accounts/security": ("accounts/test_security.py", "handlers/test_auth.py", "handlers/test_api_keys.py"),
+    "accounts/service": ("accounts/test_service.py", "handlers/test_auth.py", "http/test_violations.py"),
+    "accounts/metering": ("accounts/test_metering.py", "handlers/test_api_key_limits.py"),
+    "echo/accounts/api_keys": ("handlers/test_api_keys.py", "handlers/test_api_key_limits.py"),
+    "echo/accounts/two_factor": ("handlers/test_two_factor.py", "handlers/test_two_factor_login.py"),
+    "accounts/tool_favorites": ("test_tool_favorites.py",),
+    "accounts/transactions": ("test_transactions.py", "credits/test_service.py"),
+    "echo/accounts/violations": ("accounts/test_service.py", "http/test_violations.py"),
     "anthropic": ("test_dialects.py",),
-    "api_keys": ("test_key_secrets.py",),
     "chat_shapes": ("test_chats.py",),
+    "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),
+    "conversations/copies": ("threads/test_forking.py", "storage/conversations/test_shapes.py"),
+    "conversations/deletions": ("threads/test_deleting.py", "test_chats.py"),
+    "conversations/responses": ("handlers/test_responses.py",),
+    "conversations/shares": ("handlers/librechat/test_shares.py", "test_share_forks.py"),
+    "core/errors": ("test_translation.py", "test_availability.py"),
+    "core/folding": ("storage/core/test_search.py", "conversations/test_searches.py"),
+    "core/lists": ("test_list_plans.py", "storage/library/test_presets.py"),
+    "echo/accounts/writing": ("handlers/test_auth.py", "accounts/test_service.py"),
     "exchanges": ("test_exchanges.py",),
+    "federation/assembly": ("federation/test_openid.py", "federation/test_ways_in.py"),
+    "federation/attempts": ("federation/test_openid.py", "federation/test_social.py"),
+    "federation/claims": ("federation/test_openid.py",),
+    "federation/directory_assembly": ("federation/test_directory.py",),
+    "federation/discovery": ("federation/test_openid.py",),
+    "federation/ldap_client": ("federation/test_directory.py",),
+    "federation/saml_signatures": ("federation/test_saml.py",),
+    "federation/signed": ("federation/test_openid.py",),
     "google": ("test_dialects.py",),
+    "http/capabilities": ("test_guards.py",),
+    "http/permissions": ("test_guards.py",),
     "openai": ("test_dialects.py",),
+    "operator/directory": ("federation/test_directory.py",),
+    "operator/indexes": ("librechat/test_indexes.py", "storage/core/test_database.py"),
+    "operator/moving_files": ("files/test_clouds.py",),
     "run": ("test_runs.py",),
     "search": ("test_conversations.py", "test_messages.py"),
 }
@@ -23,17 +77,31 @@ class NoSuchModule(Exception):
 
 
 def modules_to_mutate(root: Path, names: Sequence[str] = ()) -> list[Path]:
-    """The modules as paths below `root`: those that are named, or all. Raises `NoSuchModule`."""
+    """The modules as paths below `root`: all, or those that are named or stand in a folder that is.
+
+    Raises `NoSuchModule`.
+    """
     found = sorted(
         path.relative_to(root)
         for package in PACKAGES
         for path in (root / package).rglob("*.py")
         if path.name != "__init__.py"
     )
+    named: dict[Path, None] = {}
     for name in names:
-        if Path(name) not in found:
-            raise NoSuchModule(f"{name} is no module of {', '.join(PACKAGES)}.")
-    return [Path(name) for name in names] or found
+        meant = [module for module in found if module.is_relative_to(name)]
+        if not meant:
+            raise NoSuchModule(f"{name} is no module of {', '.join(PACKAGES)}, and no folder of any.")
+        named.update(dict.fromkeys(meant))
+    return list(named) or found
+
+
+def by_package(modules: Iterable[Path]) -> dict[Path, list[Path]]:
+    """The modules of each package that is two folders deep, such as `echo/http`, with those below it."""
+    packages: dict[Path, list[Path]] = {}
+    for module in modules:
+        packages.setdefault(Path(*module.parent.parts[:2]), []).append(module)
+    return packages
 
 
 def own_tests(root: Path, module: Path) -> list[Path]:
@@ -45,8 +113,9 @@ def own_tests(root: Path, module: Path) -> list[Path]:
     mirror = _mirror(root, module.parent)
     stem = module.stem
     found = {*mirror.glob(f"test_{stem}.py"), *mirror.glob(f"test_{stem}_*.py"), *mirror.glob(f"{stem}/")}
-    for name in ELSEWHERE.get(stem, ()):
-        found.update(_nearest(root / "tests", mirror, name))
+    for end, names in ELSEWHERE.items():
+        if module.with_suffix("").match(end):
+            found.update(path for name in names for path in _nearest(root / "tests", mirror, name))
     return sorted(path.relative_to(root) for path in found or {mirror})
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.selection import ELSEWHERE, NoSuchModule, modules_to_mutate, own_tests
+from tests.mutants.selection import ELSEWHERE, NoSuchModule, by_package, modules_to_mutate, own_tests
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +53,24 @@ class TestModules:
             Path("echo/http/cors.py"),
         ]
 
+    def test_are_those_of_a_folder_that_is_named_each_once(self, root: Path) -> None:
+        assert modules_to_mutate(root, ["storage/threads.py", "storage", "echo/http"]) == [
+            Path("storage/threads.py"),
+            Path("storage/accounts/users.py"),
+            Path("storage/embedded/server.py"),
+            Path("echo/http/client.py"),
+            Path("echo/http/cors.py"),
+        ]
+
+    def test_go_together_by_their_package(self) -> None:
+        modules = ["echo/http/client.py", "echo/http/below/cors.py", "storage/core/pages.py", "storage/a.py"]
+        packages = by_package(Path(module) for module in modules)
+        assert {str(package): list(map(str, found)) for package, found in packages.items()} == {
+            "echo/http": ["echo/http/client.py", "echo/http/below/cors.py"],
+            "storage/core": ["storage/core/pages.py"],
+            "storage": ["storage/a.py"],
+        }
+
     @pytest.mark.parametrize(
         "name", ["echo/app.py", "echo/accounts/__init__.py", "storage/nothing.py", "/etc/passwd"]
     )
@@ -92,8 +110,8 @@ class TestTests:
                 assert path != Path("tests"), module
 
     def test_that_the_table_names_are_there(self) -> None:
-        stems = {module.stem for module in modules_to_mutate(ROOT)}
-        assert set(ELSEWHERE) <= stems
-        for names in ELSEWHERE.values():
+        modules = [module.with_suffix("") for module in modules_to_mutate(ROOT)]
+        for end, names in ELSEWHERE.items():
+            assert any(module.match(end) for module in modules), end
             for name in names:
                 assert list((ROOT / "tests").rglob(name)), name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.workshop import Score, Workshop
+from tests.mutants.workshop import Workshop
 
 PAGES = '''\
 """Adds."""
@@ -25,6 +25,26 @@ def test_double():
     double(1)
 """
 
+SUMS = """\
+def total(one, two):
+    return one + two
+def difference(one, two):
+    three = one - two
+    return three * 2
+class Sums:
+    def list(self) -> list[int]:
+        return []
+"""
+TESTS_OF_SUMS = """\
+from storage.pages import double
+from storage.sums import total, difference
+def test_total():
+    assert total(1, 2) == 3
+def test_difference():
+    assert difference(5, 2) == 6
+    assert double(1) == 2
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -39,7 +59,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "storage/pages.py": PAGES,
         "echo/__init__.py": "",
         "handlers/__init__.py": "",
+        "storage/sums.py": SUMS,
         "tests/test_pages.py": TESTS,
+        "tests/test_sums.py": TESTS_OF_SUMS,
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,35 +83,30 @@ def test_a_copy_has_what_git_would_have(project: Path, tmp_path: Path) -> None:
         "pyproject.toml",
         "storage/__init__.py",
         "storage/pages.py",
+        "storage/sums.py",
         "tests/test_pages.py",
+        "tests/test_sums.py",
     ]
 
 
 @pytest.mark.slow
 class TestTrying:
-    def test_tells_what_no_test_noticed(self, project: Path, tmp_path: Path) -> None:
+    def test_tells_what_no_test_of_a_modules_own_noticed(self, project: Path, tmp_path: Path) -> None:
         before = contents(project)
         workshop = Workshop.copy_of(project, tmp_path / "copy")
-        score = workshop.try_module(Path("storage/pages.py"), [Path("tests/test_pages.py")], 2)
-        # `one - two`, `one / 2` and `one * 3`; nothing is done to the line that only logs.
-        assert list(score.status.values()) == ["killed", "survived", "survived"]
-        assert score.line == "storage/pages.py: 1/3 killed (33%), 0 of them by the time limit"
-        assert "+    return one * 3" in workshop.show(score.survivors[1])
+        tests = {Path(f"storage/{name}.py"): [Path(f"tests/test_{name}.py")] for name in ("pages", "sums")}
+        pages, sums = workshop.try_modules(tests, processes=2, sample=3)
+        # `one - two`, `one / 2` and `one * 3`; nothing is done to the line that only logs. The tests of sums would
+        # have noticed two of them.
+        assert list(pages.status.values()).count("survived") == 2
+        assert pages.line == "storage/pages.py: 1/3 killed (33%), 0 of them by the time limit"
+        assert "+    return one * 3" in "".join(map(workshop.show, pages.survivors))
+        assert sums.line == "storage/sums.py: 3/3 killed (100%), 0 of them by the time limit, a sample of 5"
         assert contents(project) == before
 
     def test_does_not_begin_with_tests_that_fail(self, project: Path, tmp_path: Path) -> None:
         (project / "tests" / "test_pages.py").write_text(TESTS.replace("== 3", "== 4"))
         workshop = Workshop.copy_of(project, tmp_path / "copy")
         with pytest.raises(subprocess.CalledProcessError) as caught:
-            workshop.try_module(Path("storage/pages.py"), [Path("tests/test_pages.py")], 2)
+            workshop.try_modules({Path("storage/pages.py"): [Path("tests/test_pages.py")]}, processes=1)
         assert "failed to collect stats" in caught.value.output
-
-
-def test_a_score_counts_what_hangs_as_noticed_and_what_no_test_reaches_as_not() -> None:
-    score = Score(Path("a.py"), {"one": "killed", "two": "timeout", "three": "no tests", "four": "survived"})
-    assert score.survivors == ["three", "four"]
-    assert score.line == "a.py: 2/4 killed (50%), 1 of them by the time limit"
-
-
-def test_a_module_without_mutants_has_a_score_too() -> None:
-    assert Score(Path("a.py"), {}).line == "a.py: 0/0 killed (nothing to mutate), 0 of them by the time limit"

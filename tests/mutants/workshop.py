@@ -1,52 +1,39 @@
 """A copy of the project in which mutmut may do as it likes."""
 
+import ast
+import json
 import os
+import random
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.mutants.score import Score
+
 MUTMUT = Path(sys.executable).with_name("mutmut")
-# A test that takes longer than five times its time plus twenty seconds has noticed the fault too: it hangs.
+# A test that takes longer than five times its time plus a minute has noticed the fault too: it hangs. Not less, for
+# a busy machine is slow too.
 CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["echo", "handlers", "storage"]
-only_mutate = ["{module}"]
+only_mutate = [{modules}]
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-m", "not slow"]
 also_copy = [{others}]
 # What is only logged is no promise.
 do_not_mutate_patterns = ["\\\\blog\\\\.(info|warning|error|exception)\\\\("]
 process_isolation = "forkserver"
 timeout_multiplier = 5.0
-timeout_constant = 4.0
+timeout_constant = 12.0
 track_dependencies = false
 use_git_change_detection = false
 """
+FUTURE = "from __future__ import annotations\n"
 HOURS = 3
-LIVING = ("survived", "no tests")
-
-
-@dataclass(frozen=True)
-class Score:
-    """What became of a module's mutants, each by its name."""
-
-    module: Path
-    status: dict[str, str]
-
-    @property
-    def survivors(self) -> list[str]:
-        """Those that no test noticed, and those that no test reaches."""
-        return [name for name, status in self.status.items() if status in LIVING]
-
-    @property
-    def line(self) -> str:
-        """One line for people."""
-        total, killed = len(self.status), len(self.status) - len(self.survivors)
-        late = sum(status == "timeout" for status in self.status.values())
-        share = f"{killed / total:.0%}" if total else "nothing to mutate"
-        return f"{self.module}: {killed}/{total} killed ({share}), {late} of them by the time limit"
+# The name of no mutant: mutmut makes all of them and sees which test reaches which, and then finds none to try.
+NONE = "none"
 
 
 class Workshop:
@@ -67,19 +54,71 @@ class Workshop:
                 shutil.copy2(root / name, directory / name)
         return cls(directory)
 
-    def try_module(self, module: Path, tests: list[Path], processes: int) -> Score:
-        """Makes and tries all mutants of one module. Raises `CalledProcessError` when its tests fail without any."""
+    def try_modules(
+        self, tests: Mapping[Path, Sequence[Path]], processes: int, sample: int | None = None, seed: int = 1
+    ) -> list[Score]:
+        """Tries the mutants of each module, or at most `sample` of them at random, against that module's tests.
+
+        What is the same for all of them is done once. Slow tests are left out. Raises `CalledProcessError` when the
+        tests fail without any mutant.
+        """
+        self._configure(list(tests), _outermost({path for paths in tests.values() for path in paths}))
+        self._make_all()
+        made = {module: [name for name in self._results() if _module_of(name) == module] for module in tests}
+        self._keep_own_tests(tests)
+        chosen = {
+            module: names
+            if sample is None
+            else random.Random(f"{seed} {module}").sample(names, min(sample, len(names)))
+            for module, names in made.items()
+        }
+        names = () if sample is None else [name for names in chosen.values() for name in names]
+        self._mutmut("run", "--max-children", str(processes), *names)
+        status = self._results()
+        return [
+            Score(module, {name: status[name] for name in names}, made=len(made[module]))
+            for module, names in chosen.items()
+        ]
+
+    def _configure(self, modules: Sequence[Path], tests: Sequence[Path]) -> None:
+        """Begin anew, with these modules and tests."""
         shutil.rmtree(self._directory / "mutants", ignore_errors=True)
+        for module in modules:
+            _postpone_annotations(self._directory / module)
         others = [path.name for path in self._directory.iterdir() if path.name not in (".git", "mutants")]
         configuration = CONFIGURATION.format(
-            module=module,
-            tests=", ".join(f'"{path}"' for path in tests),
-            others=", ".join(f'"{name}"' for name in others),
+            modules=_quoted(modules),
+            tests=_quoted(tests),
+            others=_quoted(others),
         )
         (self._directory / "pyproject.toml").write_text(self._project + configuration)
-        self._mutmut("run", "--max-children", str(processes))
+
+    def _make_all(self) -> None:
+        try:
+            self._mutmut("run", NONE)
+        except subprocess.CalledProcessError:
+            if not self._reached.exists():
+                raise
+
+    def _keep_own_tests(self, tests: Mapping[Path, Sequence[Path]]) -> None:
+        """Forget of each function the tests that reach it and are not its module's own."""
+        known = json.loads(self._reached.read_text())
+        reached: dict[str, list[str]] = known["tests_by_mangled_function_name"]
+        for function, names in reached.items():
+            own = tests.get(_module_of(function), ())
+            reached[function] = [
+                name for name in names if any(Path(name.split("::")[0]).is_relative_to(path) for path in own)
+            ]
+        self._reached.write_text(json.dumps(known))
+
+    @property
+    def _reached(self) -> Path:
+        """mutmut's own notes: which test reaches which function, and how long each test takes."""
+        return self._directory / "mutants" / "mutmut-stats.json"
+
+    def _results(self) -> dict[str, str]:
         results = (line.strip() for line in self._mutmut("results", "--all", "true").splitlines())
-        return Score(module, dict(line.rsplit(": ", 1) for line in results if ": " in line))
+        return dict(line.rsplit(": ", 1) for line in results if ": " in line)
 
     def show(self, mutant: str) -> str:
         """The mutant's change, as a diff."""
@@ -99,3 +138,27 @@ class Workshop:
             text=True,
             errors="replace",
         ).stdout
+
+
+def _postpone_annotations(module: Path) -> None:
+    """Have annotations not looked at: to the mutants of a class that has a method `list`, `list[str]` is of that."""
+    text = module.read_text()
+    first = ast.parse(text).body[:1]
+    end = first[0].end_lineno or 0 if first and isinstance(first[0], ast.Expr) else 0
+    lines = text.splitlines(keepends=True)
+    if FUTURE not in lines:
+        module.write_text("".join([*lines[:end], FUTURE, *lines[end:]]))
+
+
+def _module_of(name: str) -> Path:
+    """The module of a function's or a mutant's name, such as `storage.core.pages.x_add__mutmut_1`."""
+    return Path(*name.split(".")[:-1]).with_suffix(".py")
+
+
+def _outermost(paths: Collection[Path]) -> list[Path]:
+    """The paths without those below another."""
+    return sorted(path for path in paths if not any(parent in paths for parent in path.parents))
+
+
+def _quoted(values: Iterable[object]) -> str:
+    return ", ".join(f'"{value}"' for value in values)

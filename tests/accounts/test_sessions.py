@@ -1,0 +1,102 @@
+"""Which sessions are alive is remembered for three seconds, and not once they have ended here."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from echo.accounts import sessions
+from echo.accounts.sessions import SessionGuard
+from storage.accounts.sessions import SessionRepository
+from storage.core.database import Database
+from tests.support.chats import new_owner
+
+ADA, BOB = new_owner(), new_owner()
+
+
+class Counting(SessionRepository):
+    """The stored sessions, and how often they were asked for."""
+
+    asked = 0
+
+    def is_active(self, owner: str, session_id: str) -> bool:
+        self.asked += 1
+        return super().is_active(owner, session_id)
+
+
+class Guarded:
+    """A guard, and the clock that it looks at."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.stored = Counting(database)
+        self.guard = SessionGuard(self.stored)
+
+    def begin(self, owner: str) -> str:
+        end = datetime.now(UTC) + timedelta(hours=1)
+        return str(self.stored.create(owner, refresh_token_hash="x", expires_at=end)["_id"])
+
+    def alive(self, owner: str, session_id: str) -> tuple[bool, int]:
+        """Whether it is, and how often that was asked for just now."""
+        before = self.stored.asked
+        return asyncio.run(self.guard.is_alive(owner, session_id)), self.stored.asked - before
+
+
+@pytest.fixture
+def guarded(app_database: Database, monkeypatch: pytest.MonkeyPatch) -> Guarded:
+    return Guarded(app_database, monkeypatch)
+
+
+def test_for_three_seconds_the_database_is_asked_once(guarded: Guarded) -> None:
+    session = guarded.begin(ADA)
+    assert guarded.alive(ADA, session) == (True, 1)
+    guarded.stored.delete(ADA, session)
+    guarded.now += 2.9
+    assert guarded.alive(ADA, session) == (True, 0)
+    guarded.now += 0.1
+    assert guarded.alive(ADA, session) == (False, 1)
+    # That it is not is asked each time.
+    assert guarded.alive(ADA, session) == (False, 1)
+
+
+def test_the_answer_is_for_one_account_and_one_session(guarded: Guarded) -> None:
+    session = guarded.begin(ADA)
+    assert guarded.alive(ADA, session) == (True, 1)
+    assert guarded.alive(BOB, session) == (False, 1)
+    assert guarded.alive(ADA, "f" * 24) == (False, 1)
+
+
+def test_what_has_ended_here_is_known_at_once(guarded: Guarded) -> None:
+    session, other = guarded.begin(ADA), guarded.begin(ADA)
+    assert guarded.alive(ADA, session) == guarded.alive(ADA, other) == (True, 1)
+    guarded.guard.forget(ADA, session)
+    assert guarded.alive(ADA, other) == (True, 0)
+    assert guarded.alive(ADA, session) == (True, 1)
+    # Nothing is remembered of those.
+    guarded.guard.forget(ADA, "f" * 24)
+
+
+def test_when_all_others_have_ended_this_one_and_other_peoples_are_still_known(guarded: Guarded) -> None:
+    kept, ended, also, bobs = (guarded.begin(owner) for owner in (ADA, ADA, ADA, BOB))
+    for owner, session in ((ADA, kept), (ADA, ended), (ADA, also), (BOB, bobs)):
+        guarded.alive(owner, session)
+    guarded.guard.forget_others(ADA, kept)
+    asked = [guarded.alive(*each)[1] for each in ((ADA, kept), (ADA, ended), (ADA, also), (BOB, bobs))]
+    assert asked == [0, 1, 1, 0]
+
+
+def test_those_that_were_asked_for_last_are_remembered(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sessions.MAX_REMEMBERED == 50_000
+    monkeypatch.setattr(sessions, "MAX_REMEMBERED", 2)
+    first, second, third = (guarded.begin(ADA) for _ in range(3))
+    guarded.alive(ADA, first)
+    guarded.alive(ADA, second)
+    guarded.now += 3
+    for session in (first, third):
+        guarded.alive(ADA, session)
+    guarded.now -= 3
+    assert [guarded.alive(ADA, session)[1] for session in (first, third, second)] == [0, 0, 1]
