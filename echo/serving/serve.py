@@ -23,6 +23,7 @@ from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
 from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
+from echo.settings.offline import NAME as OFFLINE
 from echo.webclient.installed import OFF, client_in_use
 from storage.agents.categories import AgentCategoryRepository
 from storage.core.database import Database
@@ -60,6 +61,8 @@ def serve(settings: Settings) -> None:
         log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
+    if any(each.offline for each in settings.providers):
+        log.info("the offline model answers: no real one (ECHO_OFFLINE_MODEL)", endpoint=OFFLINE)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Before the database starts: it keeps a file open for each collection and index.
     raise_limit()
