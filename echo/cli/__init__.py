@@ -13,6 +13,7 @@ from echo.cli.balance import balance
 from echo.cli.chatting import chat
 from echo.cli.checking import check
 from echo.cli.common import EXIT_IO, fail
+from echo.cli.contract import contract
 from echo.cli.files import files
 from echo.cli.groups import group
 from echo.cli.invites import invite
@@ -63,6 +64,7 @@ def main() -> None:
 main.add_command(balance)
 main.add_command(chat)
 main.add_command(check)
+main.add_command(contract)
 main.add_command(files)
 main.add_command(group)
 main.add_command(invite)
