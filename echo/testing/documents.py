@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from echo.contract.document import FILES, document_text
+from echo.contract.document import FILES, LIBRECHAT, document_text
 
 MAX_BYTES = 64 * 1024 * 1024
 SECONDS = 30
@@ -26,6 +26,19 @@ def load_document(name: str) -> dict[str, Any]:
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise DocumentUnusable(f"{name} is no OpenAPI document: it has no paths.")
     return document
+
+
+def claimed_document(url: str, name: str | None = None) -> dict[str, Any]:
+    """The contract that a server claims: the named one, else the one that it serves, else LibreChat's.
+
+    Raises `DocumentUnusable`.
+    """
+    if name is not None:
+        return load_document(name)
+    try:
+        return load_document(f"{url}/openapi.json")
+    except DocumentUnusable:
+        return load_document(LIBRECHAT)
 
 
 def _text(name: str) -> str:
