@@ -12,6 +12,7 @@ import click
 
 from echo.cli.common import EXIT_CONFIG, EXIT_NO, EXIT_UNAVAILABLE, fail, json_option
 from echo.cli.output import for_people, show_one
+from echo.cli.standing_in import proxy, stub
 
 # sysexits.h: the data are at fault.
 EXIT_DATA = 65
@@ -23,6 +24,10 @@ def contract() -> None:
 
     Where a DOCUMENT is asked for, it is a JSON file, an address, or `echo` or `librechat` for those of this Echo.
     """
+
+
+contract.add_command(proxy)
+contract.add_command(stub)
 
 
 @contract.command()
@@ -89,7 +94,11 @@ def file_option(name: str, help_: str) -> Callable[[Callable[..., Any]], Callabl
     "--document", metavar="DOCUMENT", help="The contract (default: URL/openapi.json, else librechat)."
 )
 @click.option(
-    "--minutes", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="How long to test at most."
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="How long to test at most.",
 )
 @click.option(
     "--operation", "only", multiple=True, metavar="ID", help="Test only this operation. Repeatable."
@@ -144,7 +153,9 @@ def test(
             claimed = claimed_document(url, document)
             local.write_text(json.dumps(claimed), encoding="utf-8")
             reports = {**wanted, "json": report}
-            plan = Plan(local, max(1, int(minutes * 60)), seed, (), only, exclude, tokens=tokens, reports=reports)
+            plan = Plan(
+                local, max(1, int(minutes * 60)), seed, (), only, exclude, tokens=tokens, reports=reports
+            )
             outcome = run_at(url, plan)
         except DocumentUnusable as error:
             fail(for_people(str(error)), EXIT_DATA)
@@ -166,18 +177,19 @@ def write_reports(found: dict[str, Any], document: str, files: dict[str, Path | 
 
 
 @contract.command()
+@click.argument("url", required=False)
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def init(*, force: bool) -> None:
+def init(*, url: str | None, force: bool) -> None:
     """Write schemathesis.toml for `schemathesis run`: the login, hooks, and what is no finding.
 
-    The users are in schemathesis-users.json beside it. They must be registered at the server.
+    The users are in schemathesis-users.json beside it. With URL they are registered at that server.
 
     \b
-    echo-api contract init
+    echo-api contract init http://127.0.0.1:3080
     schemathesis run http://127.0.0.1:3080/openapi.json --url http://127.0.0.1:3080
     """
     needs_schemathesis()
-    from echo.testing.accounts import wfc  # noqa: PLC0415
+    from echo.testing.accounts import ServerUnusable, prepare_users, wfc  # noqa: PLC0415
     from echo.testing.configuration import NOT_TRIED, configuration  # noqa: PLC0415
     from echo.testing.running import HOOKS, REPLACED  # noqa: PLC0415
 
@@ -185,6 +197,11 @@ def init(*, force: bool) -> None:
     for path in (users, target):
         if path.exists() and not force:
             fail(f"{path} is there already; --force replaces it.", EXIT_NO)
+    try:
+        if url:
+            prepare_users(url.rstrip("/"))
+    except ServerUnusable as error:
+        fail(for_people(str(error)), EXIT_UNAVAILABLE)
     users.write_text(json.dumps(wfc(()), indent=2) + "\n", encoding="utf-8")
     content = configuration(users, hooks=HOOKS, without=NOT_TRIED, replaced=REPLACED)
     target.write_text(content, encoding="utf-8")

@@ -34,16 +34,20 @@ def configuration(
     left_out = "".join(
         f"[[operations]]\ninclude-operation-id = {json.dumps(each)}\nenabled = false\n" for each in without
     )
-    checks = "".join(f"[checks.{each}]\nenabled = false\n" for each in replaced)
+    expected = {
+        "positive_data_acceptance": ACCEPTED,
+        "not_a_server_error": ["2xx", "3xx", "4xx", 501, 503],
+        "negative_data_rejection": [*REFUSALS, 405],
+    }
+    checks = "".join(
+        f"[checks.{name}]\n"
+        + ("enabled = false\n" if name in replaced else "")
+        + (f"expected-statuses = {json.dumps(expected[name])}\n" if name in expected else "")
+        for name in dict.fromkeys((*expected, *replaced))
+    )
     return f"""color = false
 {named}headers = {{ User-Agent = {json.dumps(BROWSER)} }}
 [auth.wfc]
 path = {json.dumps(str(users))}
 {peers}refresh_interval = 60
-[checks.positive_data_acceptance]
-expected-statuses = {json.dumps(ACCEPTED)}
-[checks.not_a_server_error]
-expected-statuses = ["2xx", "3xx", "4xx", 501, 503]
-[checks.negative_data_rejection]
-expected-statuses = {json.dumps([*REFUSALS, 405])}
 {checks}{left_out}"""

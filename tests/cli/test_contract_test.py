@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,7 +65,7 @@ def url() -> Iterator[str]:
 def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> None:
     forms = ("junit", "json", "sarif", "html")
     files = [part for form in forms for part in (f"--{form}", f"report.{form}")]
-    chosen = ("--exclude", "gone", "--token", "one", "--token", "two", "--minutes", "0.03", "--seed", "1")
+    chosen = ("--exclude", "gone", "--token", "one", "--token", "two", "--minutes", "0.1", "--seed", "1")
     done = run("contract", "test", url, *chosen, *files)
     assert done.exit_code == 1, done.output
     tried = {path for path, token in Things.seen if token == "Bearer one"}
@@ -85,8 +86,12 @@ def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 def test_writes_a_configuration_once(run: Run, tmp_path: Path) -> None:
     assert run("contract", "init").exit_code == 0
-    written = (tmp_path / "schemathesis.toml").read_text()
-    assert 'hooks = "echo.testing.hooks"' in written
+    written = tomllib.loads((tmp_path / "schemathesis.toml").read_text())
+    assert written["hooks"] == "echo.testing.hooks"
+    assert written["checks"]["use_after_free"] == {"enabled": False}
+    assert written["checks"]["negative_data_rejection"]["enabled"] is False
+    assert 405 in written["checks"]["negative_data_rejection"]["expected-statuses"]
+    assert {"include-operation-id": "logout", "enabled": False} in written["operations"]
     users = json.loads((tmp_path / "schemathesis-users.json").read_text())
     assert [each["name"] for each in users["auth"]] == ["ada", "bob"]
     assert run("contract", "init").exit_code == 1
