@@ -4,6 +4,7 @@ import http.client
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 SECONDS = 600
+ENDING_SECONDS = 3
 PIECE_BYTES = 64 * 1024
 # What is longer is passed on, and its body is not looked at.
 HELD_BYTES = 16 * 1024 * 1024
@@ -35,14 +37,34 @@ class ProxyServer(ThreadingHTTPServer):
         self.found: Counter[tuple[str, str]] = Counter()
         self.requests = 0
         self._tell = tell
-        self._lock = threading.Lock()
+        self._change = threading.Condition()
+        self._under_way = 0
 
     def note(self, operation: str, departures: Iterator[str]) -> None:
         """Count what was found in one exchange, and tell of it."""
         for each in departures:
-            with self._lock:
+            with self._change:
                 self.found[operation, each] += 1
             self._tell(operation, each)
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """One exchange, which is over once it has been looked at."""
+        with self._change:
+            self.requests += 1
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._under_way -= 1
+                self._change.notify_all()
+
+    def server_close(self) -> None:
+        """Stop listening, and wait for a moment for what is still being looked at; streams may go on for ever."""
+        super().server_close()
+        with self._change:
+            self._change.wait_for(lambda: not self._under_way, ENDING_SECONDS)
 
     def connect(self) -> http.client.HTTPConnection:
         """A new connection to the server."""
@@ -63,7 +85,10 @@ class ProxyHandler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _pass_on(self) -> None:
-        self.server.requests += 1
+        with self.server.exchange():
+            self._exchange()
+
+    def _exchange(self) -> None:
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
             self.send_error(411, "The proxy takes bodies with a Content-Length only")
