@@ -3,7 +3,7 @@ ARG PYTHON=3.12-slim
 
 FROM python:${PYTHON} AS build
 # Which extras of pyproject.toml are installed; add `speech` for speech recognition offline.
-ARG EXTRAS=ldap,otel,s3,saml,sso
+ARG EXTRAS=ldap,mcp,otel,s3,saml,sso
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE openapi.json openapi.librechat.json ./
 COPY echo echo

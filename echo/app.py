@@ -95,8 +95,11 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         services.background.begin()
         services.chat.begin()
         services.background.submit(services.providers.prepare())
+        services.background.submit(services.mcp.begin())
         if services.accounts.post.works:
             services.background.submit(services.accounts.post.running())
+        if indexer := services.library.indexing.indexer:
+            services.background.submit(indexer.running())
         services.background.submit(services.accounts.federation.begin_running())
         if observation.running:
             services.background.submit(observation.running())
@@ -104,6 +107,7 @@ def _lifespan(services: Services, observation: Observation, close: Callable[[], 
         await services.responses.close()
         await services.chat.close()
         await services.accounts.federation.close()
+        await services.mcp.close()
         await services.background.close()
         await services.providers.close()
         close()

@@ -35,6 +35,12 @@ from echo.responses.service import ResponseService
 from echo.settings import Settings
 from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
+from echo.tools.builtin.assembly import build_builtin
+from echo.tools.file_search.assembly import build_file_search
+from echo.tools.mcp.assembly import McpParts, build_mcp
+from echo.tools.mcp.service import McpService
+from echo.tools.sources import Sources
+from echo.tools.tool import ToolSource
 from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
 
@@ -62,6 +68,7 @@ class Services:
     credits: Credits
     count_tokens: Callable[[str], int]
     library: Library
+    mcp: McpService
     models: ModelAccess
     people: PeoplePicker
     programs: Programs
@@ -81,10 +88,20 @@ def build_services(settings: Settings, database: Database) -> Services:
     background = Background()
     access = build_access(database, settings.model_access)
     agents = build_agents(database, access.access)
-    library = build_library(settings, database, access.access, agents, count_tokens)
-    accounts = build_accounts(settings, database, library.file_store)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
+    library = build_library(
+        settings, database, access.access, agents, count_tokens, endpoints=providers.registry
+    )
+    accounts = build_accounts(settings, database, library.file_store)
+    mcp = build_mcp(
+        settings,
+        database,
+        McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
+    )
+    sources = Sources(
+        tool_sources(settings, database, access=access.access, library=library, accounts=accounts, mcp=mcp)
+    )
     chat = ChatParts(
         providers.registry,
         providers.moderation,
@@ -99,11 +116,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         access.access.check,
         access.models.of,
         ledger,
+        sources,
     )
     completions = build_completions(
         settings,
         database,
-        CompletionParts(accounts, providers, background, count_tokens, access.models.of, ledger),
+        CompletionParts(
+            accounts,
+            providers,
+            background,
+            count_tokens,
+            access.models.of,
+            ledger,
+            agents,
+            access.access,
+            library.file_store,
+            sources,
+        ),
     )
     chats = build_chat(settings, database, chat)
     transcriber, startup = build_transcriber(settings), read_startup(settings)
@@ -131,6 +160,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         count_tokens=count_tokens,
         credits=ledger,
         library=library,
+        mcp=mcp,
         models=access.models,
         people=access.people,
         programs=build_programs(settings, programs),
@@ -143,6 +173,23 @@ def build_services(settings: Settings, database: Database) -> Services:
         startup=startup,
         transcriber=transcriber,
         usage=UsageReports(TransactionRepository(database)),
+    )
+
+
+def tool_sources(
+    settings: Settings,
+    database: Database,
+    *,
+    access: Access,
+    library: Library,
+    accounts: Accounts,
+    mcp: McpService,
+) -> tuple[ToolSource, ...]:
+    """Every kind of tools that models may use; of two tools with one name the first kind's is used."""
+    return (
+        build_file_search(settings, database, access, library.indexing.index),
+        build_builtin(settings, database, accounts.plugin_keys, library.file_store),
+        mcp.tools,
     )
 
 

@@ -31,6 +31,7 @@ from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
+from tests.support.asgi import QuickClient
 from tests.support.clouds import S3Server, s3_server
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, named_database
@@ -197,7 +198,7 @@ def application(settings: Settings) -> Application:
 @pytest.fixture(scope="session")
 def running(application: Application) -> Iterator[TestClient]:
     """The application, started; faults of ours are answered (and then noticed), as in production."""
-    with TestClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
+    with QuickClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
         yield client
 
 
@@ -364,7 +365,7 @@ def make_application(
 
     def make(**environ: str) -> Client:
         application = assemble(make_settings(application_uri, tmp_path, **environ))
-        http = TestClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000))
+        http = QuickClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000))
         http.__enter__()
         started.append(http)
         return Client(http, checker)

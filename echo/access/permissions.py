@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from echo.settings.librechat.mcp import has_mcp
+
 USER, ADMIN = "USER", "ADMIN"
 _MAKING = ("USE", "CREATE", "SHARE", "SHARE_PUBLIC")
 _USING = ("USE",)
@@ -36,10 +38,9 @@ _NOT_FOR_USERS: Mapping[str, frozenset[str]] = {
 # What Echo does not have: clients are told that nobody may do it, so that they do not offer it. The roles themselves
 # say what an operator lets them say, and that is asked.
 ABSENT: Mapping[str, frozenset[str]] = {
-    **{
-        name: frozenset(PERMISSIONS[name])
-        for name in ("MCP_SERVERS", "RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS")
-    },
+    **{name: frozenset(PERMISSIONS[name]) for name in ("RUN_CODE", "WEB_SEARCH")},
+    # A token of the user's own for a server is nothing that Echo has, and without its extra there are no servers.
+    "MCP_SERVERS": frozenset({"CONFIGURE_OBO"} if has_mcp() else PERMISSIONS["MCP_SERVERS"]),
     "REMOTE_AGENTS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC"}),
 }
 Permissions = dict[str, dict[str, bool]]

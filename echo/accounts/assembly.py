@@ -7,14 +7,16 @@ from echo.accounts.addresses import AddressChange
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.deletion import AccountDeletion
 from echo.accounts.erasure import AccountEraser
-from echo.accounts.federation.assembly import build_federation
+from echo.accounts.federation.assembly import build_federation, build_panel_logins
 from echo.accounts.federation.directory_assembly import build_directory
+from echo.accounts.federation.panel import PanelLogins
 from echo.accounts.federation.service import Federation
 from echo.accounts.letters import TAKEN
 from echo.accounts.links import Links
 from echo.accounts.own_account import OwnAccount
 from echo.accounts.own_data import OwnData
 from echo.accounts.passkeys import Passkeys
+from echo.accounts.plugin_keys import PluginKeys
 from echo.accounts.recovery import Recovery, RecoveryStores
 from echo.accounts.security import Security
 from echo.accounts.service import AuthService
@@ -26,6 +28,7 @@ from echo.accounts.user_keys import KeyService, make_cipher
 from echo.accounts.violations import Violations, ViolationStores
 from echo.accounts.writing import AccountWriter, Notices
 from echo.files import FileStore
+from echo.indexing.assembly import forgetting
 from echo.mail import Post, build_sender
 from echo.settings import Settings
 from storage.accounts.administrators import AdministratorRepository
@@ -36,6 +39,7 @@ from storage.accounts.keys import KeyRepository
 from storage.accounts.link_tokens import LinkTokenRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
+from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.preferences import PreferenceRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
@@ -55,8 +59,9 @@ class Accounts:
     """Who users are and what lets them in.
 
     `security` checks what requests bring, `standing` whether a caller may still be here, and `violations` bans who
-    keeps going over limits. `keys` are the provider keys that users bring, `api_keys` those that Echo gives to
-    programs. `post` sends mail, and `notices` are mails about what was done; `recovery` is what mails have links for.
+    keeps going over limits. `keys` are the provider keys that users bring, `plugin_keys` what they bring for tools,
+    `api_keys` those that Echo gives to programs. `post` sends mail, and `notices` are mails about what was done;
+    `recovery` is what mails have links for.
     """
 
     addresses: AddressChange
@@ -69,7 +74,9 @@ class Accounts:
     post: Post
     own_account: OwnAccount
     own_data: OwnData
+    panel_logins: PanelLogins
     passkeys: Passkeys
+    plugin_keys: PluginKeys
     preferences: PreferenceRepository
     recovery: Recovery
     tool_favorites: ToolFavoriteRepository
@@ -130,7 +137,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         api_keys=ApiKeyService(ApiKeyRepository(database), api_keys),
         auth=auth,
         deletion=AccountDeletion(
-            AccountEraser(database, file_store),
+            AccountEraser(database, file_store, forget=forgetting(settings, database, file_store)),
             AdministratorRepository(database),
             two_factor,
             allowed=settings.allow_account_deletion,
@@ -141,6 +148,7 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
         post=post,
         own_account=own_account,
         own_data=OwnData(AccountData(database), file_store),
+        panel_logins=build_panel_logins(settings, database, auth, tokens),
         passkeys=Passkeys(
             passkeys,
             ChallengeRepository(database),
@@ -148,6 +156,9 @@ def build_accounts(settings: Settings, database: Database, file_store: FileStore
             site=settings.domain_client,
             title=settings.app_title,
             notices=notices,
+        ),
+        plugin_keys=PluginKeys(
+            PluginAuthRepository(database), preferences, cipher, settings.tools.search.names
         ),
         preferences=preferences,
         recovery=Recovery(

@@ -1,7 +1,7 @@
 """Encryption of what users entrust, in LibreChat's formats, so that both servers read both's.
 
-LibreChat has three, all with AES-256 under `CREDS_KEY`. Its `keys` collection uses the first, the second factor of
-accounts the last, or in older accounts the second:
+LibreChat has three, all with AES-256 under `CREDS_KEY`. Its `keys` collection uses the first, tokens of MCP servers
+the second, the second factor of accounts the last, or in older accounts the second:
 
 1. CBC with the one vector `CREDS_IV`: the ciphertext in hex;
 2. CBC with a vector of its own: `vector:ciphertext`;
@@ -46,6 +46,14 @@ class CredentialsCipher:
         padded = padder.update(text.encode()) + padder.finalize()
         encryptor = Cipher(self._algorithm, CBC(self._vector)).encryptor()
         return (encryptor.update(padded) + encryptor.finalize()).hex()
+
+    def encrypt_anew(self, text: str) -> str:
+        """The text in the second format, which LibreChat uses for tokens and MCP servers."""
+        vector = os.urandom(BLOCK_BYTES)
+        padder = PKCS7(BLOCK_BITS).padder()
+        padded = padder.update(text.encode()) + padder.finalize()
+        encryptor = Cipher(self._algorithm, CBC(vector)).encryptor()
+        return f"{vector.hex()}:{(encryptor.update(padded) + encryptor.finalize()).hex()}"
 
     def encrypt_newest(self, text: str) -> str:
         """The text in the third format, which LibreChat uses for the second factor of accounts."""

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo.accounts.sessions import CHECK_SECONDS
@@ -30,10 +31,18 @@ class Erased:
 
 
 class AccountEraser:
-    """Erases accounts. What was cut short is run again, and finds what is left: the user goes last."""
+    """Erases accounts. What was cut short is run again, and finds what is left: the user goes last.
+
+    `forget` has another service forget what a user's files say, by the user's id.
+    """
 
     def __init__(
-        self, database: Database, files: FileStore, *, settle_seconds: float = SETTLE_SECONDS
+        self,
+        database: Database,
+        files: FileStore,
+        *,
+        settle_seconds: float = SETTLE_SECONDS,
+        forget: Callable[[str], None] | None = None,
     ) -> None:
         self._erasure = Erasure(database)
         self._skill_bytes = SkillBytes(database)
@@ -43,6 +52,7 @@ class AccountEraser:
         self._runs = RunRepository(database)
         self._files = files
         self._settle_seconds = settle_seconds
+        self._forget = forget
 
     def demand_services(self) -> None:
         """Raise `ServiceUnavailable` where a service with files does not answer, before anything has changed.
@@ -73,7 +83,9 @@ class AccountEraser:
         return Erased(documents + self._erasure.sweep(owner), files, elsewhere)
 
     def _sweep(self, owner: str) -> tuple[Counter[str], Removed]:
-        # The bytes first: while a record is there, a second run is sure to be made.
+        # While a record is there, a second run is sure to be made: first the other service, then the bytes.
+        if self._forget is not None:
+            self._forget(owner)
         self._settle_skills(owner)
         files = self._files.delete_all(owner)
         return self._erasure.sweep(owner), files

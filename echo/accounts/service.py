@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,11 +34,15 @@ VERIFIED_SINCE = datetime(2024, 6, 7, 19, 20, 18, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The outcome of a login or a refresh; `cookie` is a `Set-Cookie` value, None if the old one stays."""
+    """The outcome of a login or a refresh; `cookie` is a `Set-Cookie` value, None if the old one stays.
+
+    `refresh_token` is what the cookie holds, for a program that keeps none.
+    """
 
     user: dict[str, Any]
     token: str
     cookie: str | None
+    refresh_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ class AuthService:
         # both sees the other.
         self._refuse_banned(owner, session_id)
         self._refuse_outdated(user, session_id)
-        return self._signed_in(user, session, self._cookie(refresh_token, session, client))
+        return self._signed_in(user, session, refresh_token, client)
 
     def refresh(self, caller: Caller, refresh_token: str | None, client: ClientInfo) -> SignedIn:
         """A new access token; with a refresh token also a new one of these, which ends the old one.
@@ -233,7 +237,7 @@ class AuthService:
             session = self._sessions.get(caller.id, caller.session_id)
             self._refuse_banned(caller.id, caller.session_id)
             if refresh_token is None:
-                return self._signed_in(user, session, None)
+                return self._signed_in(user, session, None, client)
             successor = self._succession.exchange(refresh_token, session)
         except storage_errors.NotFound as error:
             raise Unauthorized(code="session_expired") from error
@@ -242,7 +246,7 @@ class AuthService:
         if successor is None:
             self._end(caller.id, caller.session_id)
             raise Unauthorized("The session has ended; log in again.", code="session_expired")
-        return self._signed_in(user, session, self._cookie(successor, session, client))
+        return self._signed_in(user, session, successor, client)
 
     def logout(self, caller: Caller, client: ClientInfo) -> str:
         """End the caller's session; the `Set-Cookie` value that takes the cookie away."""
@@ -305,9 +309,13 @@ class AuthService:
         secure = cookies.must_be_secure(client, self._settings.secure_cookies)
         return cookies.make_cookie(refresh_token, max_age=max(1, round(left)), secure=secure)
 
-    def _signed_in(self, user: dict[str, Any], session: Mapping[str, Any], cookie: str | None) -> SignedIn:
+    def _signed_in(
+        self, user: dict[str, Any], session: Mapping[str, Any], refresh_token: str | None, client: ClientInfo
+    ) -> SignedIn:
         caller = caller_of(user, str(session["_id"]))
-        return SignedIn(user, self._tokens.make_access(caller, session_end=session["expiration"]), cookie)
+        token = self._tokens.make_access(caller, session_end=session["expiration"])
+        cookie = None if refresh_token is None else self._cookie(refresh_token, session, client)
+        return SignedIn(user, token, cookie, refresh_token)
 
 
 def create_account(

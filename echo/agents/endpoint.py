@@ -4,8 +4,16 @@ from typing import Any
 
 from echo.settings import Settings
 
-# Of LibreChat's capabilities those that Echo has. Agents run no tools here.
-CAPABILITIES = ("context",)
+# Of LibreChat's capabilities those that Echo has.
+CAPABILITIES = (
+    "tools",
+    "artifacts",
+    "context",
+    "file_search",
+    "chain",
+    "hide_sequential_outputs",
+    "end_after_tools",
+)
 
 
 def agents_endpoint(settings: Settings) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from echo.chat.attachments import Attachments
 from echo.chat.place import NEW
 from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
+from echo.chat.teams import Edge, chain_of, edges_of
+from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
 from echo.settings.endpoints import normal_name
@@ -69,12 +71,22 @@ class AgentsAndModels:
             shown_model=agent_id,
             sender=agent.get("name") or None,
             agent_id=agent_id,
+            wanted=wanted_of(agent, self._rules),
+            steps=own_steps(agent),
+            edges=self._edges(agent_id, agent),
+            hides_others=agent.get("hide_sequential_outputs") is True,
+            ends_after_tools=agent.get("end_after_tools") is True,
+            artifacts=str(agent["artifacts"]) if agent.get("artifacts") else None,
         )
 
     def _of_conversation(self, owner: str, conversation_id: str | None) -> str:
         if conversation_id in NEW:
             return ""
         return str(self._chats.conversation(owner, str(conversation_id)).get("agent_id") or "")
+
+    def _edges(self, agent_id: str, agent: Document) -> tuple[Edge, ...]:
+        chain = chain_of(agent_id, agent) if self._rules.can("chain") else ()
+        return (*edges_of(agent), *chain)
 
     def _texts(self, owner: str, agent: Document) -> str:
         if not self._rules.can("context"):
@@ -92,6 +104,13 @@ def parameters_of(agent: Document, texts: str) -> dict[str, Any]:
     if said:
         parameters["instructions"] = "\n\n".join(said)
     return {**parameters, "model": agent.get("model"), "agent_id": agent.get("id")}
+
+
+def own_steps(agent: Document) -> int | None:
+    """An agent's own limit of steps; old documents may hold anything."""
+    steps = agent.get("recursion_limit")
+    is_number = isinstance(steps, int | float) and not isinstance(steps, bool) and 1 <= steps < 2**31
+    return int(steps) if is_number else None  # type: ignore[arg-type]
 
 
 def written_out(texts: Iterable[tuple[str, str]]) -> str:

@@ -1,11 +1,11 @@
 """An answer as it is stored, and as the last event of its run has it, with LibreChat's fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from echo.chat import frames
-from echo.chat.prepared import Prepared
+from echo.chat.prepared import Asking, Prepared
 from echo.chat.transcript import text_of
 from echo.errors import ApiError
 
@@ -26,11 +26,16 @@ class Outcome:
     failure: ApiError | None
 
 
-def to_store(prepared: Prepared, outcome: Outcome) -> Json:
-    """The fields of the message; of a failure without a word the error is the text."""
+def to_store(
+    prepared: Prepared, outcome: Outcome, first: Asking, attachments: Sequence[Mapping[str, Any]] = ()
+) -> Json:
+    """The fields of the message; of a failure without a word the error is the text.
+
+    `first` is what the first model was asked in the end, with its tools.
+    """
     incoming, outgoing = outcome.used
     answer_id = str(prepared.about["responseMessageId"])
-    context = frames.usage_of_context(answer_id, prepared.first.agent_id, prepared.first.counts)
+    context = frames.usage_of_context(answer_id, first.agent_id, first.counts)
     said = "" if outcome.is_complete else text_of(outcome.content)
     fields: Json = {
         "content": outcome.content,
@@ -38,7 +43,7 @@ def to_store(prepared: Prepared, outcome: Outcome) -> Json:
         "unfinished": not outcome.is_complete,
         "error": False,
         "tokenCount": outcome.tokens,
-        "attachments": [],
+        "attachments": list(attachments),
         "metadata": {
             "contextUsage": {**context, "completedOutputTokens": outgoing},
             "usage": {"input": incoming, "output": outgoing, "cacheWrite": 0, "cacheRead": 0},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.background import Background
 from echo.chat.agents import AgentsAndModels, FindAgent
+from echo.chat.attachments import Attachments
 from echo.chat.endpoints import Endpoints, FindCredentials
 from echo.chat.hub import RunHub, RunStores
 from echo.chat.preparation import Preparation, Stores
@@ -22,6 +23,7 @@ from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
 from echo.settings import Settings
 from echo.settings.model_access import Opened
+from echo.tools.sources import Sources
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -41,7 +43,7 @@ class ChatParts:
     `credentials` finds a user's own key for an endpoint, by owner and name; `violation` counts one, by kind, owner
     and address; `memories_text` is what a user wants every chat to know; `find_agent` finds an agent that a user
     may talk with, by the user's id and its own; `check` asks what a user's role allows, and
-    `opened` which models are open to one.
+    `opened` which models are open to one. `sources` are the kinds of tools that models may use.
     """
 
     providers: Providers
@@ -57,6 +59,7 @@ class ChatParts:
     check: Check
     opened: Callable[[str], Opened]
     credits: Credits
+    sources: Sources
 
 
 def build_chat(settings: Settings, database: Database, parts: ChatParts) -> ChatService:
@@ -78,12 +81,16 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         parts.credits,
         parts.background,
         parts.count_tokens,
+        sources=parts.sources,
+        moderation=parts.moderation,
+        load_files=lambda owner, row: Attachments(files, parts.file_store, owner).load_earlier(row),
         most_at_once=settings.runs_at_once,
     )
     preparation = Preparation(
         reading,
-        Sides(endpoints, settling, respondents),
+        Sides(endpoints, settling, respondents, settings.agents),
         parts.count_tokens,
+        settings.agents,
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
         memories_text=parts.memories_text,

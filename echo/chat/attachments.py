@@ -65,7 +65,8 @@ class Attachments:
         loaded = []
         for file_id in ids_in(message.get("files")):
             try:
-                attachment = self._load(self._files.get(self._owner, file_id))
+                record = self._files.get(self._owner, file_id)
+                attachment = None if purposes_of(record) else self._load(record)
             except (NotStored, NotFound, Unprocessable):
                 continue
             if attachment is not None and self._take(attachment):
@@ -111,6 +112,26 @@ class Attachments:
                 return Attachment(name, "text/plain" if is_text else kind, file.read())
         except (NotFound, OSError) as error:
             raise Unprocessable("A file of the message is not there.", code="unknown_file") from error
+
+
+def purposes_of(record: Record) -> list[str]:
+    """For which tools a file was uploaded, by LibreChat's records; none for one that the model itself reads."""
+    about = record.get("metadata")
+    is_for_code = isinstance(about, Mapping) and (about.get("fileIdentifier") or about.get("codeEnvRef"))
+    found = ["file_search"] if record.get("embedded") is True else []
+    return [*found, "execute_code"] if is_for_code else found
+
+
+def for_model(records: Sequence[Record]) -> list[Record]:
+    """Those that the model itself reads."""
+    return [each for each in records if not purposes_of(each)]
+
+
+def shown_files(message: Record) -> list[Record]:
+    """What a stored message says of its files, which may be anything."""
+    files = message.get("files")
+    found = [each for each in files if isinstance(each, Mapping)] if isinstance(files, list) else []
+    return [each for each in found if isinstance(each.get("file_id"), str)][:MAX_FILES]
 
 
 def shown(record: Record) -> dict[str, Any]:

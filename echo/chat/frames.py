@@ -12,7 +12,9 @@ from echo.conversations.message_text import plain_text
 
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
-TEXT, THINK = "text", "think"
+ATTACHMENT = "attachment"
+TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
+AGENT_UPDATE = "agent_update"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
 COME_BACK = b": the server is stopping\nretry: 2000\n\n"
@@ -42,24 +44,30 @@ def created(question: Mapping[str, Any], stream_id: str) -> Json:
 
 
 def context_usage(run_id: str, agent_id: str, counts: Mapping[str, int]) -> Json:
-    """How much of the model's context the request takes; see `echo.chat.context.Fit`."""
+    """How much of the model's context the request takes; see `echo.chat.context.Fit`.
+
+    With tools `counts` have also `tool_tokens` and `tools`, how many there are.
+    """
     return {"event": "on_context_usage", "data": usage_of_context(run_id, agent_id, counts)}
 
 
 def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> Json:
     """The same without its envelope, as it is stored with the answer."""
-    system, said, budget = counts["system"], counts["messages"], counts["budget"]
+    said, budget = counts["messages"], counts["budget"]
+    tools = counts.get("tool_tokens", 0)
+    instructions = counts["system"]
+    system = instructions + tools
     return {
         "runId": run_id,
         "agentId": agent_id,
         "breakdown": {
             "maxContextTokens": counts["window"],
             "instructionTokens": system,
-            "systemMessageTokens": system,
+            "systemMessageTokens": instructions,
             "dynamicInstructionTokens": 0,
-            "toolSchemaTokens": 0,
+            "toolSchemaTokens": tools,
             "summaryTokens": 0,
-            "toolCount": 0,
+            "toolCount": counts.get("tools", 0),
             "messageCount": counts["count"],
             "messageTokens": said,
             "availableForMessages": max(0, budget - system),
@@ -71,6 +79,19 @@ def usage_of_context(run_id: str, agent_id: str, counts: Mapping[str, int]) -> J
         "remainingContextTokens": max(0, budget - system - said),
         "calibrationRatio": 1,
     }
+
+
+def agent_update(run_id: str, index: int, agent_id: str) -> Json:
+    """Another agent goes on with the answer; the data is a part of the answer, too."""
+    about = {"index": index, "runId": run_id, "agentId": agent_id}
+    return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
+
+
+def steer_applied(part: Mapping[str, Any], index: int, run_id: str, conversation_id: str) -> Json:
+    """A message that came during the run is before the model now, at this place of the answer."""
+    ids = {name: part[name] for name in ("steerId", "clientSteerId") if name in part}
+    place = {"index": index, "part": part, "responseMessageId": run_id, "conversationId": conversation_id}
+    return {"event": "on_steer_applied", "data": {**ids, **place}}
 
 
 def title(conversation_id: str, text: str) -> Json:
@@ -97,6 +118,34 @@ def step(step_id: str, run_id: str, index: int, kind: str) -> Json:
     }
 
 
+def call_step(step_id: str, run_id: str, index: int, call_id: str, name: str) -> Json:
+    """The model begins to call a tool; the arguments follow as pieces."""
+    call = {"id": call_id, "name": name, "args": "", "type": TOOL_CALL}
+    details = {"type": "tool_calls", "tool_calls": [call]}
+    data = step_of_tool({"id": step_id, "type": "tool_calls", "stepDetails": details}, run_id, index)
+    return {"event": "on_run_step", "data": data}
+
+
+def step_of_tool(about: Mapping[str, Any], run_id: str, index: int) -> Json:
+    """The data of a step that says `about` itself: with its place and its time."""
+    return {
+        "usage": None,
+        "status": "in_progress",
+        "created_at": milliseconds(),
+        **about,
+        "runId": run_id,
+        "index": index,
+        "stepIndex": index,
+    }
+
+
+def call_completed(begun: Mapping[str, Any], arguments: str, output: str) -> Json:
+    """A call has come to something; `begun` is the data of its step."""
+    call = {**begun["stepDetails"]["tool_calls"][0], "args": arguments, "output": output, "progress": 1}
+    result = {"id": begun["id"], "index": begun["index"], "type": TOOL_CALL, TOOL_CALL: call}
+    return {"event": "on_run_step_completed", "data": {"result": result}}
+
+
 def step_closed(begun: Mapping[str, Any], status: str) -> Json:
     """A part of the answer has ended; `begun` is the data of its beginning."""
     kept = {name: begun[name] for name in ("id", "index", "type", "created_at", "runId", "stepIndex")}
@@ -107,7 +156,10 @@ def step_closed(begun: Mapping[str, Any], status: str) -> Json:
 
 
 def delta(step_id: str, kind: str, text: str) -> Json:
-    """A further piece of a part."""
+    """A further piece of a part, or of the arguments of a call."""
+    if kind == TOOL_CALL:
+        piece = {"type": "tool_calls", "tool_calls": [{"args": text, "index": 0}]}
+        return {"event": "on_run_step_delta", "data": {"id": step_id, "delta": piece}}
     name = "on_message_delta" if kind == TEXT else "on_reasoning_delta"
     return {"event": name, "data": {"id": step_id, "delta": {"content": [{"type": kind, kind: text}]}}}
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
+from echo.chat.calls import has_calls, turns_of_parts, with_own_ids
 from echo.chat.context import MESSAGE_TOKENS, Fit, Weighed, fit
 from echo.conversations.message_text import is_from_user, message_text
-from echo.providers.chat import Attachment, Turn
+from echo.providers.chat import Attachment, Text, ToolCall, ToolResult, Turn
 from storage.conversations.chats import ChatRepository
 
 Document = Mapping[str, Any]
@@ -101,7 +102,14 @@ class History:
         self._conversation_id = conversation_id
 
     def read(
-        self, branch: Sequence[Document], last: Weighed | None, *, window: int, system: int, reserved: int
+        self,
+        branch: Sequence[Document],
+        last: Weighed | None,
+        *,
+        window: int,
+        system: int,
+        reserved: int,
+        with_tools: bool = False,
     ) -> tuple[list[Document], Fit]:
         """The messages of the branch that fit before `last` (which is not stored yet), with what they say.
 
@@ -115,7 +123,9 @@ class History:
         found = self._chats.contents(self._owner, self._conversation_id, wanted)
         messages = [found[each] for each in wanted if each in found]
         counted = [
-            Weighed(each["messageId"], self._count(text_for_model(each)), is_from_user(each))
+            Weighed(
+                each["messageId"], self._count(told_text(each, with_tools=with_tools)), is_from_user(each)
+            )
             for each in messages
         ]
         fitted = fit([*counted, *end], **limits)
@@ -126,18 +136,47 @@ class History:
         )
 
 
-def turns_of(messages: Sequence[Document], attachments: Mapping[str, Sequence[Attachment]]) -> list[Turn]:
-    """Messages as turns: neighbours of one side become one, and what holds nothing, or an error, is left out."""
+def turns_of(
+    messages: Sequence[Document], attachments: Mapping[str, Sequence[Attachment]], *, with_tools: bool = False
+) -> list[Turn]:
+    """Messages as turns: neighbours of one side become one, and what holds nothing, or an error, is left out.
+
+    `with_tools` a model gets its calls and their results back; else it gets the texts only.
+    """
     turns: list[Turn] = []
     for message in messages:
-        is_user = is_from_user(message)
-        text, files = text_for_model(message), tuple(attachments.get(message["messageId"], ()))
-        if not (text or files) or (message.get("error") and not is_user):
-            continue
-        role: Literal["user", "assistant"] = "user" if is_user else "assistant"
-        if turns and turns[-1].role == role:
-            before = turns.pop()
-            text = "\n\n".join(filter(None, (before.text, text)))
-            files = (*before.attachments, *files)
-        turns.append(Turn.of_text(role, text, files))
-    return turns
+        for turn in turns_of_message(message, tuple(attachments.get(message["messageId"], ())), with_tools):
+            if turns and turns[-1].role == turn.role and turn.role != "tool" and not turns[-1].calls:
+                before = turns.pop()
+                turns.append(joined(before, turn))
+            else:
+                turns.append(turn)
+    return with_own_ids(turns)
+
+
+def turns_of_message(message: Document, files: Sequence[Attachment], with_tools: bool) -> Sequence[Turn]:
+    """One message: one turn, several of an answer with calls, none of one that says nothing."""
+    if is_from_user(message):
+        text = text_for_model(message)
+        return [Turn.of_text("user", text, files)] if text or files else []
+    if message.get("error"):
+        return []
+    content = message.get("content")
+    if with_tools and isinstance(content, list) and has_calls(content):
+        return list(turns_of_parts(first_side(content)))
+    text = text_for_model(message)
+    return [Turn.of_text("assistant", text, files)] if text or files else []
+
+
+def joined(before: Turn, turn: Turn) -> Turn:
+    """Two turns of one side as one; the second one's calls stay its last."""
+    text = "\n\n".join(filter(None, (before.text, turn.text)))
+    whole = Turn.of_text(turn.role, text, (*before.attachments, *turn.attachments))
+    return Turn(turn.role, (*whole.parts, *turn.calls))
+
+
+def told_text(message: Document, *, with_tools: bool) -> str:
+    """Everything of a message that a model is told, to be counted."""
+    parts = [part for turn in turns_of_message(message, (), with_tools) for part in turn.parts]
+    calls = [part.arguments for part in parts if isinstance(part, ToolCall)]
+    return "\n".join([*(part.text for part in parts if isinstance(part, Text | ToolResult)), *calls])

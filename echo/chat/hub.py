@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from echo.background import Background
+from echo.chat.injecting import Injecting, LoadFiles
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
 from echo.chat.presence import Presence
@@ -22,7 +23,9 @@ from echo.chat.run import Run, Tools
 from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics
+from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
+from echo.tools.sources import Sources
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError
 from storage.runs.pieces import PieceRepository
@@ -64,6 +67,9 @@ class RunHub:
         background: Background,
         count_tokens: Callable[[str], int],
         *,
+        sources: Sources,
+        moderation: Moderation,
+        load_files: LoadFiles,
         most_at_once: int | None,
     ) -> None:
         self.presence = Presence(stores.workers)
@@ -82,6 +88,8 @@ class RunHub:
             self.in_thread,
             self._keep_title,
             self._journal.pause,
+            sources,
+            Injecting(stores.steers, moderation, load_files, self.in_thread),
         )
         self._local: dict[str, Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}

@@ -1,13 +1,13 @@
 """Writing down what runs say: all runs of a process together, a few times a second."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import structlog
 
-from echo.chat.frames import TEXT, THINK
+from echo.chat.frames import TEXT, THINK, TOOL_CALL
 from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
 from storage.conversations.chats import ChatRepository, Progress
@@ -122,9 +122,7 @@ class Journal:
     @staticmethod
     def _progress(run: Run, now: float) -> list[tuple[Run, Progress]]:
         content = run.transcript.content()
-        # Before what the run adds there may be parts of any shape.
-        texts = (part.get(name) for part in content for name in (TEXT, THINK))
-        size = sum(len(text) for text in texts if isinstance(text, str))
+        size = sum(map(size_of, content))
         run.saved_at, is_new, run.saved_size = now, size > run.saved_size, size
         if not is_new:
             return []
@@ -141,6 +139,16 @@ class Journal:
         for end in write_all(self._runs.end_all, [end_of(run) for run in batch.ended]):
             write_all(self._runs.end_all, [replace(end, frames=b"")])
         write_all(self._pieces.delete_all, batch.old)
+
+
+def size_of(part: Mapping[str, Any]) -> int:
+    """About how much a part holds. Before what the run adds there may be parts of any shape."""
+    call = part.get(TOOL_CALL)
+    held = [part.get(TEXT), part.get(THINK)]
+    if isinstance(call, Mapping):
+        # A call that has ended is another thing than one that has not.
+        held += [call.get("args"), call.get("output"), call.get("runStepStatus"), "call"]
+    return sum(len(text) for text in held if isinstance(text, str))
 
 
 def write_all(write: Callable[[Sequence[T]], None], items: Sequence[T]) -> list[T]:

@@ -7,19 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 from echo.chat import attachments as files
-from echo.chat.attachments import Attachments
+from echo.chat.attachments import Attachments, shown_files
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import Weighed, window_of
+from echo.chat.context import SHARE, Weighed, window_of
 from echo.chat.history import History, quoted, text_for_model, turns_of
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.request import Asked, Settled
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
+from echo.chat.teams import Team
 from echo.chat.variables import Variables
+from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import Attachment, ChatRequest, Turn
+from echo.settings.model import AgentSettings
+from echo.tools.limits import LoopLimits, result_chars_of, steps_of
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
@@ -27,6 +31,7 @@ from storage.library.files import FileRepository
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
+Ids = dict[str, str | None]
 # LibreChat's number of the answers that stand side by side; one message has no others.
 SIDE_BY_SIDE = 1
 # What a model is told that is to go on with an answer of its own.
@@ -51,6 +56,7 @@ class Preparation:
         stores: Stores,
         sides: Sides,
         count_tokens: Callable[[str], int],
+        rules: AgentSettings,
         *,
         titles: bool,
         temporary_seconds: int,
@@ -59,6 +65,7 @@ class Preparation:
         self._stores = stores
         self._sides = sides
         self._count = count_tokens
+        self._rules = rules
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
@@ -83,8 +90,8 @@ class Preparation:
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
         place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
         records = own_files.records(asked.files) if place.is_new_question else []
-        loaded = own_files.load(records)
-        if place.is_new_question and not (asked.text.strip() or loaded):
+        loaded = own_files.load(files.for_model(records))
+        if place.is_new_question and not (asked.text.strip() or records):
             raise Unprocessable("The message is empty.", code="empty_message")
         talk = Talk(owner, asked, conversation, sides, records, own_files, loaded, variables)
         return self._assemble(talk, self._with_question(talk, place))
@@ -93,7 +100,7 @@ class Preparation:
         """The place, its question with all that is stored of it."""
         place.question["endpoint"] = talk.first.shown_endpoint
         if place.is_new_question:
-            of_files = files.tokens_of(talk.loaded, talk.records, self._count)
+            of_files = files.tokens_of(talk.loaded, files.for_model(talk.records), self._count)
             said = quoted(talk.asked.quotes, talk.asked.text)
             place.question["tokenCount"] = self._count(said) + of_files
             if talk.asked.quotes:
@@ -131,22 +138,69 @@ class Preparation:
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
-        turns, counts = self._context(talk, side, place, conversation_id)
-        placeholders = talk.variables.headers(
-            side.chosen.settings,
-            conversationId=conversation_id,
-            parentMessageId=place.question.get("parentMessageId"),
-            messageId=place.answer_id,
-        )
-        return Asking(
+        turns, counts, earlier = self._context(talk, side, place, conversation_id)
+        ids: Ids = {
+            "conversationId": conversation_id,
+            "parentMessageId": place.question.get("parentMessageId"),
+            "messageId": place.answer_id,
+        }
+        headers = talk.variables.headers(side.chosen.settings, **ids)
+        settings = side.chosen.settings
+        asking = Asking(
             provider=side.chosen.provider,
-            request=replace(request_of(side.settled, side.model, turns), placeholders=placeholders),
+            request=replace(request_of(side.settled, side.model, turns), placeholders=headers),
             credentials=side.chosen.credentials,
             counts=counts,
             agent_id=side.agent_id,
-            provider_name=provider_name(side.chosen.settings),
+            provider_name=provider_name(settings),
+            wanted=with_files(side.wanted, [*earlier, *talk.records]) if side.wanted.names else side.wanted,
+            limits=LoopLimits(
+                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
+                result_chars=result_chars_of(counts["window"], settings.tool_result_chars),
+            ),
+            placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
+            ends_after_tools=side.respondent.ends_after_tools,
+        )
+        return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
+
+    def _team(self, talk: Talk, first: Side, asking: Asking, ids: Ids) -> Team | None:
+        """Who else takes part; all of them begin with what the first one is asked."""
+        sides, edges = self._sides.team(talk.owner, first, talk.variables, self._memories_text(talk.owner))
+        members = {side.agent_id: self._member(talk, side, asking, ids) for side in sides}
+        if not members:
+            return None
+        return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)
+
+    def _member(self, talk: Talk, side: Side, first: Asking, ids: Ids) -> Asking:
+        settings, system = side.chosen.settings, side.settled.system
+        window = window_of(
+            side.model,
+            side.settled.max_context_tokens,
+            set_to=settings.prices.get(side.model, {}).get("context"),
+        )
+        tokens = self._count(system) if system else 0
+        counts = {**first.counts, "window": window, "budget": int(window * SHARE), "system": tokens}
+        return Asking(
+            provider=side.chosen.provider,
+            request=replace(
+                request_of(side.settled, side.model, first.request.turns),
+                placeholders=talk.variables.headers(settings, **ids),
+            ),
+            credentials=side.chosen.credentials,
+            counts=counts,
+            agent_id=side.agent_id,
+            provider_name=provider_name(settings),
+            wanted=side.wanted,
+            limits=LoopLimits(
+                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
+                result_chars=result_chars_of(window, settings.tool_result_chars),
+            ),
+            placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
+            endpoint=side.chosen.name,
+            group=first.group,
+            ends_after_tools=side.respondent.ends_after_tools,
         )
 
     def _wants_title(self, talk: Talk) -> bool:
@@ -157,8 +211,8 @@ class Preparation:
 
     def _context(
         self, talk: Talk, side: Side, place: Place, conversation_id: str
-    ) -> tuple[list[Turn], Mapping[str, int]]:
-        """The turns that the model is sent, and the figures of it."""
+    ) -> tuple[list[Turn], Mapping[str, int], list[Document]]:
+        """The turns that the model is sent, the figures of it, and the files of the messages that these are of."""
         settled = side.settled
         last, said = self._last(place)
         history = History(self._stores.chats, self._count, talk.owner, conversation_id)
@@ -172,6 +226,7 @@ class Preparation:
             ),
             system=self._count(settled.system) if settled.system else 0,
             reserved=settled.max_tokens or 0,
+            with_tools=bool(side.wanted.names),
         )
         attached: dict[str, Sequence[Attachment]] = {}
         if settled.resend_files or not place.is_new_question:
@@ -180,7 +235,9 @@ class Preparation:
             attached = {each["messageId"]: earlier.load_earlier(each) for each in reversed(messages)}
         if place.is_new_question:
             attached[place.question["messageId"]] = talk.loaded
-        return turns_of([*messages, *said], attached), fitted.counts
+        shown = [each for message in messages for each in shown_files(message)]
+        turns = turns_of([*messages, *said], attached, with_tools=bool(side.wanted.names))
+        return turns, fitted.counts, shown
 
     def _last(self, place: Place) -> tuple[Weighed | None, list[Document]]:
         """What the model is sent beside what is stored."""

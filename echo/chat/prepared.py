@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo.chat.teams import Team
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
+from echo.tools.limits import USUAL, LoopLimits
+from echo.tools.tool import NOTHING, Wanted
 from storage.conversations.chat_shapes import Begun
 
 
@@ -22,6 +25,14 @@ class Asking:
     counts: Mapping[str, int]
     agent_id: str
     provider_name: str
+    # The tools that it is to have, and how far it may go with them.
+    wanted: Wanted = NOTHING
+    limits: LoopLimits = USUAL
+    # LibreChat's, filled in for this user and this request.
+    placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # Who else takes part in the answer: the members are `Asking` too.
+    team: Team | None = None
+    ends_after_tools: bool = False
     # The endpoint that is asked, where conversation and messages name another.
     endpoint: str | None = None
     group: int | None = None

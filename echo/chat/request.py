@@ -44,8 +44,9 @@ class Asked:
     """A request to chat, checked; the names of `parameters` are LibreChat's, `timezone` may be any text.
 
     `recovers` is the id of a steer that this question repeats, `predecessor` the time, in milliseconds, of the run
-    that the client takes for the conversation's newest, `protocol` the version of LibreChat's that it speaks, and
-    `tools` the types of permission of the tools that a model is to have, which it is not given yet.
+    that the client takes for the conversation's newest, `protocol` the version of LibreChat's that it speaks,
+    `tools` the types of permission of the tools that a model is to have, and `switched` their names. `artifacts` is
+    LibreChat's mode of them, None where there are to be none.
     """
 
     text: str = ""
@@ -70,11 +71,16 @@ class Asked:
     predecessor: int | None = None
     protocol: int = 1
     tools: tuple[str, ...] = ()
+    switched: tuple[str, ...] = ()
+    artifacts: str | None = None
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What holds for one run; None leaves a parameter to the provider. `kept` goes into the conversation."""
+    """What holds for one run; None leaves a parameter to the provider. `kept` goes into the conversation.
+
+    `switched` are the tools that the model spec switches on, `artifacts` the mode of them.
+    """
 
     model: str | None
     system: str | None
@@ -91,6 +97,8 @@ class Settled:
     label: str | None
     icon_url: str | None
     kept: Mapping[str, Any]
+    switched: tuple[str, ...] = ()
+    artifacts: str | None = None
 
 
 def settle(asked: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Settled:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from echo.chat.request import Asked
+from echo.chat.teams import Edge
+from echo.tools.tool import NOTHING, Wanted
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,10 @@ class Respondent:
     `endpoint` is the one that is asked, `shown_endpoint` the one that conversation and messages name, and
     `shown_model` the model that the answer names; None where they are the same. `fixed` are parameters by LibreChat's
     names beside which no others count, `kept` is what the conversation is given, and `agent_id` what events and usage
-    call the answerer.
+    call the answerer. `wanted` are the tools that it is to have, `steps` the most that its answer may take, where it
+    has a limit of its own, `artifacts` LibreChat's mode of them. `edges` lead to
+    other agents; with `hides_others` readers get the last one's words only. With `ends_after_tools` the model is not
+    asked again once tools have answered.
     """
 
     endpoint: str
@@ -30,6 +35,12 @@ class Respondent:
     sender: str | None = None
     icon_url: str | None = None
     agent_id: str | None = None
+    wanted: Wanted = NOTHING
+    steps: int | None = None
+    artifacts: str | None = None
+    edges: tuple[Edge, ...] = ()
+    hides_others: bool = False
+    ends_after_tools: bool = False
 
 
 class Respondents(Protocol):

@@ -1,7 +1,7 @@
 """One run: a model is asked, its words go into the transcript, and the answer is stored before the last event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -10,14 +10,19 @@ import structlog
 
 from echo.chat import frames
 from echo.chat.answer import Outcome, to_store, to_tell
-from echo.chat.prepared import Prepared
-from echo.chat.spending import RunSpending, Used, at_least, read_by
+from echo.chat.attached import Attached
+from echo.chat.bench import Bench
+from echo.chat.injecting import Injecting, part_of
+from echo.chat.prepared import Asking, Prepared
+from echo.chat.spending import RunSpending, Used, used_by
 from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
 from echo.chat.voice import Voice
 from echo.credits import Credits
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
-from echo.providers.chat import Usage
+from echo.providers.chat import Turn, Usage
 from echo.providers.titles import Titled, TitleService
+from echo.tools.sources import Sources
+from echo.tools.tool import RunPlace
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError, Unavailable
 from storage.runs.steers import SteerRepository
@@ -49,6 +54,8 @@ class Tools:
     in_thread: Callable[..., Awaitable[Any]]
     keep: Callable[["Run", asyncio.Task[None]], None]
     pause: Callable[[], Awaitable[None]]
+    sources: Sources
+    injecting: Injecting
 
 
 class Run:
@@ -69,14 +76,28 @@ class Run:
         self._tools = tools
         self._answer_id = str(prepared.about["responseMessageId"])
         self._next_part: int | None = None
-        self._voices = [
-            Voice(asking, self._answer_id, self.transcript, self._number_part) for asking in prepared.askings
-        ]
-        self._asked = False
+        self._attached = Attached(self.transcript, self._answer_id, prepared.conversation_id)
+        bench = self._bench()
+        self._voices = [Voice(asking, bench) for asking in prepared.askings]
+        self._told_usages = 0
         self._spending = RunSpending(tools.credits, tools.in_thread, prepared)
         self._failure: ApiError | None = None
         self._stopped: Literal["aborted", "interrupted"] | None = None
         self.over = asyncio.Event()
+
+    def _bench(self) -> Bench:
+        place = RunPlace(self.owner, self.prepared.conversation_id, self._answer_id, tell=self._hear)
+        return Bench(
+            self._answer_id,
+            self.transcript,
+            self._tools.sources,
+            place,
+            self._number_part,
+            self._count_text,
+            self._tell_usage,
+            self._attached.add,
+            self._before_round,
+        )
 
     def stop(self, why: Literal["aborted", "interrupted"]) -> None:
         """End the run as soon as possible; what came so far is kept."""
@@ -103,16 +124,50 @@ class Run:
     def _open(self) -> None:
         prepared, add = self.prepared, self.transcript.add
         add(frames.MESSAGE, frames.created(prepared.question, prepared.conversation_id))
-        for asking in prepared.askings:
-            add(frames.MESSAGE, frames.context_usage(self._answer_id, asking.agent_id, asking.counts))
+        for voice in self._voices:
+            # With tools it is known only once they are.
+            if not voice.asking.wanted.names:
+                voice.tell_context()
 
     def _number_part(self, kind: str) -> int:
         """The place of a part that begins now, counted as those who follow count."""
-        if self._next_part is None:
-            before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
-            self._next_part = len(before) - part_follows(before, kind)
-        place, self._next_part = self._next_part, self._next_part + 1
+        place = self._place_of(kind)
+        self._next_part = place + 1
         return place
+
+    def _place_of(self, kind: str) -> int:
+        if self._next_part is not None:
+            return self._next_part
+        before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
+        return len(before) - part_follows(before, kind)
+
+    def _hear(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Tell an event of a tool's; what is attached is kept too.
+
+        A step of its own, such as a login, is shown where the next part of the answer will be.
+        """
+        if self.transcript.ended:
+            return
+        if name == frames.ATTACHMENT:
+            self._attached.add("", payload)
+        elif payload.get("event") == "on_run_step":
+            place = self._place_of(frames.TOOL_CALL)
+            told = frames.step_of_tool(payload["data"], self._answer_id, place)
+            self.transcript.add(name, {**payload, "data": told})
+        else:
+            self.transcript.add(name, payload)
+
+    async def _before_round(self, asking: Asking) -> Sequence[Turn]:
+        """Hold what the next request may come to, beside what the run has used; what was said meanwhile."""
+        await self._spending.reserve_more([(each.rounds, each.asking, each.tokens) for each in self._voices])
+        if asking is not self._voices[0].asking:
+            return ()
+        taken = await self._tools.injecting.take(self.owner, self.id)
+        for row, _ in taken:
+            part, place = part_of(row), self._number_part(frames.STEER)
+            told = frames.steer_applied(part, place, self._answer_id, self.prepared.conversation_id)
+            self.transcript.add(frames.MESSAGE, told)
+        return [turn for _, turn in taken]
 
     async def _ask(self) -> None:
         try:
@@ -121,7 +176,6 @@ class Run:
             self._failure = refused
         if self._stopped is not None or self._failure is not None:
             return
-        self._asked = True
         readings = [voice.begin() for voice in self._voices]
         try:
             await asyncio.wait(readings)
@@ -143,21 +197,24 @@ class Run:
         return known or InternalError()
 
     async def _end(self) -> None:
-        used = [await self._used(voice) for voice in self._voices]
+        for voice in self._voices:
+            voice.cancel_calls()
+        used = [await used_by(voice, self._count_text) for voice in self._voices]
         outcome = await self._outcome(used)
         if outcome.is_complete:
-            for number, (voice, usage) in enumerate(zip(self._voices, used, strict=True), 1):
-                self._tell_usage(voice, (usage.input_tokens, usage.output_tokens), number)
+            for voice, usages in zip(self._voices, used, strict=True):
+                if voice.failure is None and len(usages) > len(voice.rounds):
+                    self._tell_usage(voice.asking, usages[-1].usage)
         for voice in self._voices:
-            voice.close("completed" if outcome.is_complete else "cancelled")
+            voice.close_text("completed" if outcome.is_complete else "cancelled")
         self.titling = self.titling and self._failure is None and self._stopped != "interrupted"
-        answer = to_store(self.prepared, outcome)
+        answer = to_store(self.prepared, outcome, self._voices[0].asking, self._attached.all)
         self.finishing = True
         await self._tools.pause()
         # Clients ask for the balance after the last event.
         conversation, _ = await asyncio.gather(self._store(answer), self._settle(used))
         if self.titling:
-            own = self._voices[0].shown.items()
+            own = self._voices[0].mark.items()
             answer_parts = [part for part in outcome.content if own <= part.items()]
             # Who stops an answer does not wait for the title.
             patience = TITLE_SECONDS if outcome.is_complete else 0.0
@@ -175,51 +232,39 @@ class Run:
             return []
         return left
 
-    def _tell_usage(self, voice: Voice, used: tuple[int, int], number: int) -> None:
-        if voice.failure is None:
-            model, provider = voice.asking.request.model, voice.asking.provider_name
-            usage = frames.token_usage(self._answer_id, used, model, provider, number)
-            self.transcript.add(frames.MESSAGE, usage)
+    def _tell_usage(self, asking: Asking, usage: Usage) -> None:
+        self._told_usages += 1
+        used = usage.input_tokens, usage.output_tokens
+        told = frames.token_usage(
+            self._answer_id, used, asking.request.model, asking.provider_name, self._told_usages
+        )
+        self.transcript.add(frames.MESSAGE, told)
 
-    async def _settle(self, used: list[Usage]) -> None:
-        parts = self.transcript.said()
-        voices = [
-            Used(
-                voice.asking,
-                usage,
-                any(voice.shown.items() <= part.items() for part in parts),
-                voice.finish is not None,
-            )
-            for voice, usage in zip(self._voices, used, strict=True)
-            if self._asked
+    async def _settle(self, used: Sequence[Sequence[Used]]) -> None:
+        spent = [
+            each
+            for voice, usages in zip(self._voices, used, strict=True)
+            if voice.was_asked
+            for each in usages
         ]
-        await self._spending.settle(voices, stopped=self._stopped == "aborted")
+        await self._spending.settle(spent, stopped=self._stopped == "aborted")
 
-    async def _outcome(self, used: list[Usage]) -> Outcome:
+    async def _outcome(self, used: Sequence[Sequence[Used]]) -> Outcome:
         content = self.transcript.content()
         is_complete = self._failure is None and self._stopped is None
-        incoming = sum(each.input_tokens for each in used)
-        outgoing = sum(each.output_tokens for each in used)
+        usages = [each.usage for usages in used for each in usages]
+        incoming = sum(each.input_tokens for each in usages)
+        outgoing = sum(each.output_tokens for each in usages)
         tokens = outgoing
         if self.prepared.about.get("before"):
-            tokens = await self._count(content)
+            tokens = await self._count_text(text_of(content))
         if self._failure is None:
             content += [part for voice in self._voices if (part := voice.error_part())]
         finish = self._voices[0].finish
         return Outcome(content, (incoming, outgoing), tokens, is_complete, finish, self._failure)
 
-    async def _used(self, voice: Voice) -> Usage:
-        """The tokens, counted here where the provider did not tell, or not of all."""
-        if voice.usage is not None and voice.finish is not None:
-            return voice.usage
-        said = [part for part in self.transcript.said() if voice.shown.items() <= part.items()]
-        counted = await self._count(said)
-        if voice.usage is not None:
-            return at_least(voice.usage, counted)
-        return Usage(read_by(voice.asking.counts), counted)
-
-    async def _count(self, content: list[Json]) -> int:
-        tokens: int = await self._tools.in_thread(self._tools.count_tokens, text_of(content))
+    async def _count_text(self, text: str) -> int:
+        tokens: int = await self._tools.in_thread(self._tools.count_tokens, text)
         return tokens
 
     async def _store(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ class Settling:
             return _alone(fixed, asked, spec)
         if spec is not None and self._specs.enforced:
             # Nothing else counts then, as in LibreChat.
-            return replace(_with_icon(settle(spec.preset, []), spec), kept=spec.kept)
+            return replace(_of_spec(settle(spec.preset, []), spec), kept=spec.kept)
         held_with = conversation.get("endpoint")
         stays = (held_with is None or normal_name(str(held_with)) == endpoint) and (
             spec is None or spec.name == conversation.get("spec")
@@ -60,7 +60,7 @@ class Settling:
         if assistant_id := named or of_conversation.get("assistant_id"):
             others.append(self._assistant(owner, str(assistant_id), is_named=bool(named)))
         settled = settle(asked.parameters, others)
-        return settled if spec is None else _with_icon(settled, spec)
+        return settled if spec is None else _of_spec(settled, spec)
 
     def _check_agent(self, spec: Spec | None, fixed: Mapping[str, Any]) -> None:
         """Where specs are enforced, a spec of an agent is of no other."""
@@ -88,6 +88,11 @@ def _alone(fixed: Mapping[str, Any], asked: Asked, spec: Spec | None) -> Settled
     icon = kept.get("iconURL")
     settled = replace(settle(fixed, []), icon_url=icon, kept={**kept, **(spec.kept if spec else {})})
     return settled if spec is None else _with_icon(settled, spec)
+
+
+def _of_spec(settled: Settled, spec: Spec) -> Settled:
+    """With the spec's tools and its icon."""
+    return replace(_with_icon(settled, spec), switched=spec.switched, artifacts=spec.artifacts)
 
 
 def _with_icon(settled: Settled, spec: Spec) -> Settled:

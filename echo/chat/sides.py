@@ -4,12 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
+from echo.chat.agents import AGENTS
+from echo.chat.artifacts import instructions_for
 from echo.chat.endpoints import Chosen, Endpoints
-from echo.chat.request import Asked, Settled
+from echo.chat.request import Asked, Settled, settle
 from echo.chat.respondent import Respondent, Respondents
 from echo.chat.senders import agent_id, beside, sender_of
 from echo.chat.settling import Settling
+from echo.chat.teams import MOST_AGENTS, Edge
 from echo.chat.variables import Variables
+from echo.chat.wanting import toggled
+from echo.errors import ApiError
+from echo.settings.model import AgentSettings
+from echo.tools.tool import NOTHING, Wanted
+from storage.core.errors import NotFound
+
+log = structlog.get_logger(__name__)
 
 Document = Mapping[str, Any]
 Found = Sequence[tuple[Respondent, Chosen]]
@@ -25,6 +37,7 @@ class Side:
     respondent: Respondent
     sender: str
     agent_id: str
+    wanted: Wanted = NOTHING
 
     @property
     def shown_endpoint(self) -> str:
@@ -45,7 +58,10 @@ class Side:
 class Sides:
     """Finds out who is asked, and how."""
 
-    def __init__(self, endpoints: Endpoints, settling: Settling, respondents: Respondents) -> None:
+    def __init__(
+        self, endpoints: Endpoints, settling: Settling, respondents: Respondents, rules: AgentSettings
+    ) -> None:
+        self._rules = rules
         self._endpoints = endpoints
         self._settling = settling
         self._respondents = respondents
@@ -75,13 +91,67 @@ class Sides:
             asked, held = respondent.asked, {} if number else conversation
             shown = respondent.shown_endpoint or chosen.name
             settled = self._settling.settle(owner, shown, asked, held, respondent.fixed)
-            told = (variables.prompt(settled.system, asked.timezone), memories)
-            settled = replace(settled, system="\n\n".join(filter(None, told)) or None)
+            settled = self._told(respondent, settled, variables, memories)
             sides.append(self._side(respondent, chosen, settled, number))
         return sides
+
+    def _told(
+        self, respondent: Respondent, settled: Settled, variables: Variables, memories: str | None
+    ) -> Settled:
+        """With everything that the model is told before the chat."""
+        artifacts = artifacts_prompt(respondent, settled) if self._rules.can("artifacts") else None
+        own = variables.prompt(settled.system, respondent.asked.timezone)
+        return replace(settled, system="\n\n".join(filter(None, (own, artifacts, memories))) or None)
+
+    def team(
+        self, owner: str, first: Side, variables: Variables, memories: str | None = None
+    ) -> tuple[Sequence[Side], tuple[Edge, ...]]:
+        """The agents that the first one leads to, and those that these lead to, with all ways between them.
+
+        One that the user may not talk with, or that cannot be asked, takes no part.
+        """
+        members: dict[str, Side] = {}
+        edges = list(first.respondent.edges)
+        waiting = [each.target for each in edges]
+        tried = {first.agent_id}
+        while waiting and len(members) < MOST_AGENTS:
+            agent_id = waiting.pop(0)
+            if agent_id in tried:
+                continue
+            tried.add(agent_id)
+            if (member := self._member(owner, first, agent_id, variables, memories)) is not None:
+                members[agent_id] = member
+                edges += member.respondent.edges
+                waiting += [each.target for each in member.respondent.edges]
+        return list(members.values()), tuple(dict.fromkeys(edges))
+
+    def _member(
+        self, owner: str, first: Side, agent_id: str, variables: Variables, memories: str | None
+    ) -> Side | None:
+        asked = replace(first.respondent.asked, agent_id=agent_id, conversation_id=None, parameters={})
+        try:
+            [(respondent, chosen)] = self.find(owner, AGENTS, asked)
+            # A model spec is of the first one.
+            settled = self._told(respondent, settle(respondent.fixed or {}, []), variables, memories)
+            return self._side(respondent, chosen, settled, 0)
+        except (ApiError, NotFound) as error:
+            log.info("an agent takes no part in an answer", agent=agent_id[:100], cause=repr(error)[:200])
+            return None
 
     def _side(self, respondent: Respondent, chosen: Chosen, settled: Settled, number: int) -> Side:
         model = self._endpoints.model(chosen, settled.model)
         sender = respondent.sender or sender_of(chosen.settings, model, settled.label)
         name = respondent.agent_id or agent_id(chosen.name, model, sender)
-        return Side(chosen, settled, model, respondent, sender, beside(name, number) if number else name)
+        wanted = respondent.wanted
+        if respondent.agent_id is None:
+            wanted = toggled((*respondent.asked.switched, *settled.switched), self._rules)
+        shown = beside(name, number) if number else name
+        return Side(chosen, settled, model, respondent, sender, shown, wanted)
+
+
+def artifacts_prompt(respondent: Respondent, settled: Settled) -> str | None:
+    """What a model is told of artifacts, where it is to make some."""
+    mode = respondent.artifacts
+    if respondent.agent_id is None:
+        mode = respondent.asked.artifacts or settled.artifacts
+    return instructions_for(mode)

@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo.chat.wanting import switches
 from echo.errors import FieldError, Unprocessable
 from echo.settings.endpoints import BESIDE
 
 Json = Mapping[str, Any]
+# What a spec calls the tools that it switches on.
+SWITCHES = {
+    "web_search": "webSearch",
+    "file_search": "fileSearch",
+    "execute_code": "executeCode",
+    "memory": "memory",
+}
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,8 @@ class Spec:
     name: str
     preset: Json = field(repr=False)
     icon_url: str | None = None
+    switched: tuple[str, ...] = ()
+    artifacts: str | None = None
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -55,7 +65,21 @@ class Specs:
 
     def _find(self, name: Any) -> Spec | None:
         found = self._specs.get(name) if isinstance(name, str) else None
-        return Spec(found["name"], found["preset"], found.get("iconURL") or None) if found else None
+        return spec_of(found) if found else None
+
+
+def spec_of(listed: Json) -> Spec:
+    """A spec as it is listed, with the tools that it switches on."""
+    servers = listed.get("mcpServers")
+    said = {name: listed.get(key) for name, key in SWITCHES.items()}
+    artifacts = listed.get("artifacts")
+    return Spec(
+        listed["name"],
+        listed["preset"],
+        listed.get("iconURL") or None,
+        switches(said, servers if isinstance(servers, list) else ()),
+        "default" if artifacts is True else artifacts or None,
+    )
 
 
 def _is_of(spec: Spec, endpoint: str) -> bool:

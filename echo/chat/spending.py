@@ -1,12 +1,16 @@
 """What a run costs: held before its models are asked, taken once they have ended, however they did."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
+from echo.chat.equipping import Count, read_by
+from echo.chat.frames import TOOL_CALL
 from echo.chat.prepared import Asking, Prepared
+from echo.chat.transcript import text_of
+from echo.chat.voice import Voice
 from echo.credits import Credits, OutOfCredits, Purchase, Spent
 from echo.credits.service import Wanted
 from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, number
@@ -47,6 +51,24 @@ class RunSpending:
             self._settled = True
             raise token_balance(error) from error
 
+    async def reserve_more(self, sides: Sequence[tuple[Sequence[tuple[Asking, Usage]], Asking, int]]) -> None:
+        """Hold what the models have used and what they are asked next, which has so many tokens.
+
+        Raises as `reserve` does, and what was held before stays held.
+        """
+        if not self._credits.limits:
+            return
+        wanted = []
+        for rounds, asking, tokens in sides:
+            for before, usage in rounds:
+                used = usage.input_tokens, max(1, usage.output_tokens)
+                wanted.append(Wanted(self._purchase(before, MESSAGE), *used))
+            wanted.append(Wanted(self._purchase(asking, MESSAGE), tokens, asking.request.max_tokens))
+        try:
+            await self._in_thread(self._credits.reserve, self._prepared.owner, self._prepared.run_id, wanted)
+        except OutOfCredits as error:
+            raise token_balance(error) from error
+
     async def settle(self, used: Sequence[Used], *, stopped: bool) -> None:
         """Take what was used, once, and let go what was held. `stopped`: its reader has ended it."""
         if self._settled or not self._credits.counts:
@@ -78,9 +100,27 @@ def context_of(used: Used, *, stopped: bool) -> str | None:
     return MESSAGE if used.spoke or used.ended else None
 
 
-def read_by(counts: Mapping[str, int]) -> int:
-    """The tokens of a request, as they are counted before anybody is asked."""
-    return counts["system"] + counts["messages"]
+async def used_by(voice: Voice, count: Count) -> list[Used]:
+    """What each request of a voice used; the last one is counted where the provider did not tell, or not of all.
+
+    One that has asked nothing has used what it would have read.
+    """
+    before = [Used(asking, usage, spoke=True, ended=True) for asking, usage in voice.rounds]
+    if before and not voice.is_asking:
+        return before
+    said = voice.parts()[voice.parts_before :]
+    usage, ended = voice.usage, voice.finish is not None
+    if usage is None or not ended:
+        counted = await count(written(said))
+        usage = Usage(voice.tokens, counted) if usage is None else at_least(usage, counted)
+    return [*before, Used(voice.asking, usage, bool(said), ended)]
+
+
+def written(content: Iterable[Mapping[str, Any]]) -> str:
+    """What a model has written in parts: texts, and the arguments of calls."""
+    parts = list(content)
+    calls = (part.get(TOOL_CALL) or {} for part in parts)
+    return text_of(parts) + "".join(str(call["args"]) for call in calls if call.get("args"))
 
 
 def token_balance(error: OutOfCredits) -> ApiError:

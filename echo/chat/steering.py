@@ -1,7 +1,8 @@
 """Messages that come while an answer is being made.
 
-LibreChat puts them before the model between two calls of tools. Echo's models call none: so a message waits, and the
-run hands it back at its end, when LibreChat's clients send it as the next turn.
+As in LibreChat a message waits until the model is asked again, after a round of tools, and is put before it then
+(`injecting.py`). Where the model is not asked again the run hands it back at its end, and LibreChat's clients send it
+as the next turn.
 """
 
 import time
@@ -44,7 +45,7 @@ class Steering:
         self._store = store
 
     def steer(self, owner: str, said: Said) -> Json:
-        """Let a message wait for the end of the run under way.
+        """Let a message wait in the run under way.
 
         The same again (by `client_id`) is answered as the first time. Raises `NotFound` (`no_active_run`), `Conflict`
         (`run_replaced`; `steer_idempotency_conflict` for another text under the same id), `TooManyRequests`
@@ -68,7 +69,9 @@ class Steering:
         waiting = self._steers.add(owner, run["_id"], steer)
         if waiting.steer is None:
             raise queue_full() if waiting.added == "full" else no_active_run()
-        return self._queued(said, waiting.steer, waiting.position, again=waiting.added == "again")
+        again = waiting.added in ("again", "applied")
+        answer = self._queued(said, waiting.steer, waiting.position, again=again)
+        return {**answer, "settled": True} if waiting.added == "applied" else answer
 
     def _replayed(self, owner: str, said: Said) -> Json:
         """The answer to a message sent again after the run has handed it back."""

@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from echo.chat import frames
+from echo.chat.content import Parts, pieces_of
 from echo.conversations.message_text import plain_text
 
 Json = dict[str, Any]
 # What an event that is no text is taken for.
 FRAME_BYTES = 500
-_DELTAS = {"on_message_delta", "on_reasoning_delta"}
-# Of a part where several models answer: whose it is.
-OF_MODEL = ("agentId", "groupId")
 
 
 class Frame(NamedTuple):
@@ -73,9 +71,9 @@ class Transcript:
 
     def add(self, name: str, payload: Mapping[str, Any]) -> None:
         """Add an event; the last one is `final`, or an error."""
-        if payload.get("event") in _DELTAS:
-            for part in payload["data"]["delta"]["content"]:
-                self.extend(payload["data"]["id"], part["type"], part[part["type"]])
+        if (pieces := pieces_of(payload)) is not None:
+            for kind, text in pieces:
+                self.extend(payload["data"]["id"], kind, text)
             return
         self._entries.append(Frame(name, payload))
         self._note(payload)
@@ -143,15 +141,13 @@ class Transcript:
 
     def said(self) -> list[Json]:
         """The parts that the run itself has added."""
-        whole: dict[str, tuple[str, bytearray]] = {}
+        parts = Parts()
         for entry in self._entries:
             if isinstance(entry, Growing):
-                whole.setdefault(entry.step_id, (entry.kind, bytearray()))[1].extend(entry.content)
-        shown = {each["id"]: {name: each[name] for name in OF_MODEL if name in each} for each in self._steps}
-        return [
-            {"type": kind, kind: content.decode(), **shown.get(step_id, {})}
-            for step_id, (kind, content) in whole.items()
-        ]
+                parts.extend(entry.step_id, entry.kind, entry.content)
+            else:
+                parts.note(entry.payload)
+        return parts.whole()
 
     def state(self) -> Json:
         """Everything so far, for a reader who has been here before."""

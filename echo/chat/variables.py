@@ -63,7 +63,11 @@ class Variables:
 
         `ids` are `conversationId`, `parentMessageId` and `messageId`.
         """
-        return {**user_values(self._user), **body_values(ids)} if settings.is_personal else {}
+        return self.placeholders(**ids) if settings.is_personal else {}
+
+    def placeholders(self, **ids: str | None) -> Mapping[str, str]:
+        """LibreChat's placeholders for this user and the message of these ids, for who may need them."""
+        return {**user_values(self._user), **body_values(ids)}
 
 
 def zone_of(name: str | None) -> tzinfo | None:

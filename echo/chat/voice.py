@@ -2,15 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from functools import singledispatchmethod
 from typing import Any
 
 from echo.chat import frames
+from echo.chat.bench import Bench
+from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
-from echo.chat.transcript import Transcript
+from echo.chat.relay import Relay
 from echo.errors import ApiError
-from echo.providers.chat import Event, Finished, ReasoningDelta, RefusalDelta, TextDelta, Usage
+from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
+from echo.tools.loop import ToolLoop, always
+from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundBegun, RoundEnded, Stopped
 
 Json = dict[str, Any]
 
@@ -18,28 +24,38 @@ Json = dict[str, Any]
 class Voice:
     """One model's side of an answer; everything belongs to the event loop.
 
-    `number_part` gives the place of a new part of this kind in the answer, which other models may have parts of too.
+    `rounds` are the requests that have ended, with what they used; `usage` and `finish` are of the present one.
     """
 
-    def __init__(
-        self, asking: Asking, answer_id: str, transcript: Transcript, number_part: Callable[[str], int]
-    ) -> None:
+    def __init__(self, asking: Asking, bench: Bench) -> None:
         self.asking = asking
+        self._first, self._group, self._in_team = asking.agent_id, asking.group, asking.team is not None
+        # Whether readers get nothing of what is said now.
+        self._hidden = False
+        self.rounds: list[tuple[Asking, Usage]] = []
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.failure: ApiError | None = None
+        # Why it was not let go on.
+        self.stopped: str | None = None
+        # Whether its model is being asked, and how many parts it had before.
+        self.is_asking, self.was_asked, self.parts_before = False, False, 0
+        # About how many the present request has.
+        self.tokens = read_by(asking.counts)
         self._reading: asyncio.Task[None] | None = None
-        self._answer_id = answer_id
-        self._transcript = transcript
-        self._number_part = number_part
+        self._bench = bench
         self._step: Json | None = None
+        self._calls: dict[str, Json] = {}
+
+    @property
+    def mark(self) -> Json:
+        """What tells its parts from those of other models; nothing where it answers alone."""
+        return {} if self._group is None else {"agentId": self._first, "groupId": self._group}
 
     @property
     def shown(self) -> Json:
-        """What tells its parts from those of other models; nothing where it answers alone."""
-        if self.asking.group is None:
-            return {}
-        return {"agentId": self.asking.agent_id, "groupId": self.asking.group}
+        """What its parts say of who gives them: of agents that answer together also which of them."""
+        return {"agentId": self.asking.agent_id} if self._in_team and not self.mark else self.mark
 
     def begin(self) -> asyncio.Task[None]:
         """Ask, and take what comes, to the end; the task raises what asking raises."""
@@ -53,39 +69,154 @@ class Voice:
 
     def error_part(self) -> Json | None:
         """What stands in the answer for what it failed to say; None where it did not fail."""
-        return None if self.failure is None else frames.error_part(self.failure.message, self.shown)
+        said = self.stopped if self.failure is None else self.failure.message
+        return None if said is None else frames.error_part(said, self.mark)
+
+    def parts(self) -> list[Json]:
+        """What it has said so far."""
+        return [part for part in self._bench.transcript.said() if self.mark.items() <= part.items()]
 
     async def _read(self) -> None:
-        asking = self.asking
-        async with aclosing(asking.provider.stream(asking.request, asking.credentials)) as events:  # type: ignore[type-var]
+        team = self.asking.team
+        if team is None:
+            await self._leg(self.asking, None)
+            return
+        relay = Relay(team, self.asking.agent_id)
+        while (leg := relay.next()) is not None:
+            if relay.legs > 1:
+                if self.is_asking and self.usage is not None:
+                    self._end_round(self.usage)
+                self._tell_agent(leg.agent_id)
+            self._hidden = relay.is_hidden
+            relay.ended(await self._leg(leg, relay))
+
+    async def _leg(self, asking: Asking, relay: Relay | None) -> Sequence[Turn]:
+        """One agent's part, or a model's whole answer; the turns that it has added."""
+        bench = self._bench
+        if relay is not None and relay.legs > 1:
+            asking = await counted(asking, bench.count)
+        looped, self.asking = await equipped(asking, bench.sources, bench.place, bench.count)
+        if relay is not None:
+            looped = relay.joined(looped)
+        if self.asking.ends_after_tools:
+            looped = replace(looped, halted=always)
+        if self.asking.wanted.names:
+            self.tell_context()
+        loop = ToolLoop(looped, self.asking.limits, self)
+        self.tokens = loop.tokens
+        async with aclosing(loop.events()) as events:
             async for event in events:
                 self._take(event)
+        return loop.added
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, TextDelta | RefusalDelta):
-            # People read a refusal as they read an answer.
-            self._extend(frames.TEXT, event.text)
-        elif isinstance(event, ReasoningDelta):
-            self._extend(frames.THINK, event.text)
-        elif isinstance(event, Usage):
-            self.usage = event
-        elif isinstance(event, Finished):
-            self.finish = event.reason
+    def _tell_agent(self, agent_id: str) -> None:
+        """Tell that another agent goes on."""
+        self.close_text("completed")
+        place = self._bench.number_part(frames.AGENT_UPDATE)
+        told = frames.agent_update(self._bench.answer_id, place, agent_id)
+        self._bench.transcript.add(frames.MESSAGE, told)
+
+    def tell_context(self) -> None:
+        """Tell how much of the model's context the first request takes."""
+        told = frames.context_usage(self._bench.answer_id, self.asking.agent_id, self.asking.counts)
+        self._bench.transcript.add(frames.MESSAGE, told)
+
+    async def count(self, text: str) -> int:
+        """For the loop: the tokens of a text."""
+        return await self._bench.count(text)
+
+    async def before_round(self, tokens: int) -> Sequence[Turn]:
+        """For the loop: see `Bench`."""
+        self.tokens = tokens
+        return await self._bench.before_round(self.asking)
+
+    @singledispatchmethod
+    def _take(self, event: Any) -> None:
+        """Events that nobody who reads is told."""
+
+    @_take.register
+    def _(self, event: TextDelta | RefusalDelta) -> None:
+        # People read a refusal as they read an answer.
+        self._extend(frames.TEXT, event.text)
+
+    @_take.register
+    def _(self, event: ReasoningDelta) -> None:
+        self._extend(frames.THINK, event.text)
+
+    @_take.register
+    def _(self, event: Usage) -> None:
+        self.usage = event
+
+    @_take.register
+    def _(self, event: Finished) -> None:
+        self.finish = event.reason
+
+    @_take.register
+    def _(self, event: RoundBegun) -> None:
+        self.usage, self.finish, self.is_asking, self.was_asked = None, None, True, True
+        if self.rounds:
+            self.parts_before = len(self.parts())
+
+    @_take.register
+    def _(self, event: RoundEnded) -> None:
+        if event.calls:
+            self._end_round(event.usage)
+        else:
+            # The run tells the last one.
+            self.usage = event.usage
+
+    @_take.register
+    def _(self, event: CallBegun) -> None:
+        self.close_text("completed")
+        bench = self._bench
+        place = bench.number_part(frames.TOOL_CALL)
+        opened = frames.call_step(event.step_id, bench.answer_id, place, event.id, event.name)
+        self._calls[event.step_id] = {**opened["data"], **self.shown}
+        bench.transcript.add(frames.MESSAGE, {**opened, "data": self._calls[event.step_id]})
+
+    @_take.register
+    def _(self, event: CallPiece) -> None:
+        self._bench.transcript.extend(event.step_id, frames.TOOL_CALL, event.arguments)
+
+    @_take.register
+    def _(self, event: CallDone) -> None:
+        step = self._calls.pop(event.step_id)
+        transcript = self._bench.transcript
+        transcript.add(frames.MESSAGE, frames.call_completed(step, event.call.arguments, event.text))
+        status = "failed" if event.output.is_error else "completed"
+        transcript.add(frames.MESSAGE, frames.step_closed(step, status))
+        for attachment in event.output.attachments:
+            self._bench.attach(event.call.id, attachment)
+
+    @_take.register
+    def _(self, event: Stopped) -> None:
+        self.stopped = event.sentence
+
+    def _end_round(self, usage: Usage) -> None:
+        self.is_asking = False
+        self.rounds.append((self.asking, usage))
+        self._bench.tell_usage(self.asking, usage)
 
     def _extend(self, kind: str, text: str) -> None:
-        if not text:
+        if not text or self._hidden:
             return
+        bench = self._bench
         if self._step is None or self._step["stepDetails"]["message_creation"]["content_type"] != kind:
-            self.close("completed")
-            opened = frames.step(
-                f"step_{secrets.token_urlsafe(15)}", self._answer_id, self._number_part(kind), kind
-            )
+            self.close_text("completed")
+            step_id = f"step_{secrets.token_urlsafe(15)}"
+            opened = frames.step(step_id, bench.answer_id, bench.number_part(kind), kind)
             self._step = {**opened["data"], **self.shown}
-            self._transcript.add(frames.MESSAGE, {**opened, "data": self._step})
-        self._transcript.extend(self._step["id"], kind, text)
+            bench.transcript.add(frames.MESSAGE, {**opened, "data": self._step})
+        bench.transcript.extend(self._step["id"], kind, text)
 
-    def close(self, status: str) -> None:
-        """End the part that it is in, if it is in one."""
+    def close_text(self, status: str) -> None:
+        """End the text that it is in, if it is in one."""
         if self._step is not None:
-            self._transcript.add(frames.MESSAGE, frames.step_closed(self._step, status))
+            self._bench.transcript.add(frames.MESSAGE, frames.step_closed(self._step, status))
             self._step = None
+
+    def cancel_calls(self) -> None:
+        """End the calls that have come to nothing yet."""
+        while self._calls:
+            _, step = self._calls.popitem()
+            self._bench.transcript.add(frames.MESSAGE, frames.step_closed(step, "cancelled"))

@@ -1,38 +1,69 @@
-"""The command line: `echo-api`. Each module holds the commands of one subject."""
+"""The command line: `echo-api`. Each module holds the commands of one subject, imported when they are asked for."""
 
 import errno
 import io
-import os
 import sys
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
 
 from echo import __version__
-from echo.cli.balance import balance
-from echo.cli.chatting import chat
-from echo.cli.checking import check
-from echo.cli.common import EXIT_IO, fail
-from echo.cli.contract import contract
-from echo.cli.files import files
-from echo.cli.groups import group
-from echo.cli.invites import invite
-from echo.cli.keys import key
-from echo.cli.mails import mail
-from echo.cli.migrating import migrate
-from echo.cli.output import for_people
-from echo.cli.roles import role
-from echo.cli.secret_keys import secrets_
-from echo.cli.serving import serve
-from echo.cli.stats import stats
-from echo.cli.transfer import export, import_
-from echo.cli.usage import usage
-from echo.cli.users import user
-from echo.cli.web_client import web_client
+
+
+class Place(NamedTuple):
+    """Where a command is: its module and its name there; and what the list of commands says of it."""
+
+    module: str
+    name: str
+    summary: str
+
+
+# The commands by their names; a test holds the summaries against the commands themselves.
+COMMANDS = {
+    "balance": Place("balance", "balance", "Show and change balances."),
+    "chat": Place("chatting", "chat", "Chat with a model in the terminal."),
+    "check": Place("checking", "check", "Check this set-up: say what is wrong, and what to do about it."),
+    "contract": Place("contract", "contract", "Test clients and servers against OpenAPI documents."),
+    "export": Place("transfer", "export", "Export all conversations of an account."),
+    "files": Place("files", "files", "Where users' files lie."),
+    "group": Place("groups", "group", "Manage groups."),
+    "import": Place("transfer", "import_", "Import the conversations of an export into an account."),
+    "invite": Place("invites", "invite", "Invite people to register."),
+    "key": Place("keys", "key", "Manage API keys, with which programs come to /v1."),
+    "mail": Place("mails", "mail", "Try the mail server."),
+    "migrate": Place("migrating", "migrate", "Create the indexes that the database lacks."),
+    "role": Place("roles", "role", "Manage roles and their permissions."),
+    "secrets": Place(
+        "secret_keys", "secrets_", "Make the secrets that are missing, as lines for a .env file."
+    ),
+    "serve": Place("serving", "serve", "Start the server."),
+    "stats": Place("stats", "stats", "Count users, conversations, messages and files."),
+    "usage": Place("usage", "usage", "Sum what was used of models, and what it cost."),
+    "user": Place("users", "user", "Manage accounts."),
+    "web-client": Place("web_client", "web_client", "Install LibreChat's web client."),
+}
 
 
 class Commands(click.Group):
     """Ends with one sentence where the output, or a directory, cannot be written or read."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the alphabet."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; its module is imported now, and those of no other."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        found: click.Command = getattr(import_module(f"{__name__}.{place.module}"), place.name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what the table says: importing them all takes half a second."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a pipe that is closed is click's to deal with."""
@@ -41,11 +72,8 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            if error.filename is None:
-                # What is left of the output would fail once more at the end, and change the exit code.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                fail(f"Reading or writing failed: {error.strerror or error}.", EXIT_IO)
-            fail(f"{for_people(error.filename)} cannot be read or written: {error.strerror}.", EXIT_IO)
+            # Not above: what it imports takes longer than the list of commands.
+            import_module(f"{__name__}.ending").end_without_output(error)
 
 
 @click.group(cls=Commands)
@@ -59,24 +87,3 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # Names are in any script, and a terminal or a pipe may be in another encoding than UTF-8.
             stream.reconfigure(errors="backslashreplace")
-
-
-main.add_command(balance)
-main.add_command(chat)
-main.add_command(check)
-main.add_command(contract)
-main.add_command(files)
-main.add_command(group)
-main.add_command(invite)
-main.add_command(key)
-main.add_command(mail)
-main.add_command(migrate)
-main.add_command(role)
-main.add_command(secrets_)
-main.add_command(serve)
-main.add_command(export)
-main.add_command(import_)
-main.add_command(stats)
-main.add_command(usage)
-main.add_command(user)
-main.add_command(web_client)

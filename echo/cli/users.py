@@ -24,6 +24,9 @@ from echo.cli.mails import put_notice
 from echo.cli.output import show_one, show_rows, stream_json
 from echo.cli.resetting import reset_link
 
+LAST = "That is the last administrator; --force does it nevertheless."
+# As storage has it, which is imported late.
+USER = "USER"
 COLUMNS = ("id", "email", "name", "username", "role", "createdAt", "bannedUntil")
 PAGE = 500
 
@@ -202,8 +205,10 @@ def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path 
         directory = AccountDirectory(database)
         account = find_account(directory, who)
         check_role(directory, role)
-        keep_administrator(directory, account, kept=force or role == account.get("role"))
-        directory.set_role(str(account["_id"]), role)
+        if force:
+            directory.set_role(str(account["_id"]), role)
+        else:
+            set_role_of(database, account, role)
     show_one({"id": account["_id"], "email": account.get("email"), "role": role}, as_json=as_json)
 
 
@@ -220,15 +225,22 @@ def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | 
     """
     from echo.accounts.erasure import AccountEraser  # noqa: PLC0415
     from echo.files import build_file_store  # noqa: PLC0415
+    from echo.indexing.assembly import forgetting  # noqa: PLC0415
     from storage.operator.administration import AccountDirectory  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
         directory = AccountDirectory(database)
         account = find_account(directory, who)
-        keep_administrator(directory, account, kept=force)
+        if not force and directory.is_last_administrator(str(account["_id"])):
+            fail(LAST, EXIT_NO)
         confirm(f"Remove {named(account)} and all that is theirs?", yes=yes)
+        if not force:
+            # First, and one after the other in all processes: of two who go at the same time one must stay.
+            set_role_of(database, account, USER)
         try:
-            erased = AccountEraser(database, build_file_store(settings)).erase(str(account["_id"]))
+            store = build_file_store(settings)
+            eraser = AccountEraser(database, store, forget=forgetting(settings, database, store))
+            erased = eraser.erase(str(account["_id"]))
         except OSError as error:
             fail(f"A file cannot be removed, and so the user is still there: {error}.", EXIT_NO)
     if erased.elsewhere:
@@ -257,10 +269,15 @@ def check_role(directory: Any, role: str | None) -> None:
         fail(f"There is no role {role!r}; there are {', '.join(roles)}.", EXIT_NO)
 
 
-def keep_administrator(directory: Any, account: dict[str, Any], *, kept: bool) -> None:
-    """Stop where nobody would be left to administer; `kept` says that this is no matter."""
-    if not kept and directory.is_last_administrator(str(account["_id"])):
-        fail("That is the last administrator; --force does it nevertheless.", EXIT_NO)
+def set_role_of(database: Any, account: dict[str, Any], role: str) -> None:
+    """Give another role; stop where nobody would be left to administer."""
+    from storage.accounts.administrators import AdministratorRepository  # noqa: PLC0415
+    from storage.core.errors import LastAdministrator  # noqa: PLC0415
+
+    try:
+        AdministratorRepository(database).set_role(str(account["_id"]), role)
+    except LastAdministrator:
+        fail(LAST, EXIT_NO)
 
 
 def shown_account(account: dict[str, Any], bans: Any) -> dict[str, Any]:

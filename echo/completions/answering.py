@@ -183,12 +183,13 @@ class Answering:
         """
         with self.under_way.one(job.caller.id) if counted else nullcontext():
             chosen = await job.reach.choose(job.question.model)
-            request = replace(
+            asked = replace(
                 job.question.request(chosen.model, job.earlier.turns, job.earlier.system),
                 placeholders=job.reach.variables.headers(
                     chosen.endpoint, conversationId=job.question.conversation_id
                 ),
             )
+            request = chosen.prepare(asked)
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             stream: Any = chosen.provider.stream(request, chosen.credentials)
             purchase = Purchase(

@@ -1,24 +1,35 @@
 """How the parts of `/v1` fit together; called by the composition root."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from echo.access.service import Access
 from echo.accounts.assembly import Accounts
 from echo.accounts.metering import Meter
+from echo.agents.service import Agents
 from echo.background import Background
+from echo.chat.agents import AgentsAndModels
+from echo.completions.agents import AgentModels, AgentParts
 from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
 from echo.completions.models import Models
 from echo.completions.service import CompletionService
 from echo.credits import Credits
 from echo.credits.assembly import hold_seconds
+from echo.files import FileStore
+from echo.handling.caller import Caller
 from echo.providers.assembly import ProviderParts
 from echo.settings import Settings
 from echo.settings.model_access import Opened
+from echo.tools.sources import Sources
 from storage.accounts.key_usage import KeyUsageRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository
 from storage.core.database import Database
+from storage.library.files import FileRepository
+
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,10 @@ class CompletionParts:
     # What is open to a user, who is named by an id.
     opened: Callable[[str], Opened]
     credits: Credits
+    agents: Agents
+    access: Access
+    file_store: FileStore
+    sources: Sources
 
 
 def build_completions(settings: Settings, database: Database, parts: CompletionParts) -> CompletionService:
@@ -56,6 +71,7 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
             parts.accounts.keys,
             parts.accounts.users,
             parts.opened,
+            agents=build_agent_models(settings, database, parts),
         ),
         parts.accounts.standing,
         parts.count_tokens,
@@ -64,3 +80,30 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
         check_texts=parts.providers.moderation.check,
     )
     return CompletionService(answering, keeper)
+
+
+def build_agent_models(settings: Settings, database: Database, parts: CompletionParts) -> AgentModels:
+    """Agents as models of `/v1`."""
+    respondents = AgentsAndModels(
+        parts.agents.for_chat,
+        ChatRepository(database),
+        FileRepository(database),
+        parts.file_store,
+        settings.agents,
+    )
+
+    def listed(caller: Caller, most: int) -> Iterator[str]:
+        cursor: str | None = None
+        while most > 0:
+            page = parts.agents.list_page(caller, limit=min(most, PAGE), cursor=cursor)
+            yield from (str(each["id"]) for each in page.items)
+            most, cursor = most - PAGE, page.next_cursor
+            if cursor is None:
+                return
+
+    async def count(text: str) -> int:
+        return await asyncio.to_thread(parts.count_tokens, text)
+
+    return AgentModels(
+        AgentParts(respondents, listed, parts.access.check, parts.sources, settings.agents, count)
+    )

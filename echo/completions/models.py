@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from echo.accounts.user_keys import KeyService
+from echo.chat.agents import AGENTS
+from echo.chat.respondent import Respondent
 from echo.chat.variables import Variables
-from echo.errors import ApiError, NotFound
+from echo.completions.agents import AgentModels, is_agent
+from echo.errors import ApiError, NotFound, Unprocessable
 from echo.handling.caller import Caller
-from echo.providers.chat import ChatProvider, Credentials, Providers
+from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Providers
 from echo.settings import ProviderSettings
+from echo.settings.endpoints import BESIDE, normal_name
 from echo.settings.model_access import EVERYTHING, Opened
 from storage.accounts.users import UserRepository
 
@@ -22,6 +26,8 @@ class Chosen:
     endpoint: ProviderSettings
     model: str
     credentials: Credentials | None
+    # What becomes of a request to it; an agent adds what it is made of.
+    prepare: Callable[[ChatRequest], ChatRequest] = lambda request: request
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Reach:
     variables: Variables
     caller: Caller
     opened: Opened = EVERYTHING
+    agents: AgentModels | None = None
 
     def may_ask(self, endpoint: str, model: str) -> bool:
         """Whether a model is open to the caller; whether there is one is not asked."""
@@ -50,8 +57,20 @@ class Reach:
             if self.may_ask(name, model)
         ]
 
+    async def all(self) -> list[tuple[str, str]]:
+        """The models, then the agents that the caller may ask."""
+        agents = await asyncio.to_thread(self.agents.names, self.caller) if self.agents else []
+        return [*await self.models(), *((AGENTS, each) for each in agents)]
+
     async def choose(self, wanted: str) -> Chosen:
-        """The model of that name. Raises `NotFound`, also for a bare name that several endpoints have."""
+        """The model, or the agent, of that name.
+
+        Raises `NotFound`, also for a bare name that several endpoints have; `Forbidden` where agents are not for the
+        caller's role, `Unprocessable` for an agent whose endpoint is not to be had.
+        """
+        if self.agents and is_agent(wanted):
+            found = await asyncio.to_thread(self.agents.find, self.caller, wanted, self.variables)
+            return self._agent(self.agents, found)
         endpoints = [name for name in self.providers if wanted.startswith(f"{name}/")]
         # The longest first: one endpoint's name may begin like another's.
         for endpoint in sorted(endpoints, key=len, reverse=True):
@@ -68,6 +87,18 @@ class Reach:
         if not having:
             raise NotFound("There is no such model; GET /v1/models lists them.", code="model_not_found")
         return self._chosen(having[0], wanted)
+
+    def _agent(self, agents: AgentModels, found: Respondent) -> Chosen:
+        named = normal_name(found.endpoint)
+        endpoint = named if named in self.providers else BESIDE.get(named, named)
+        model = str((found.fixed or {}).get("model"))
+        if endpoint not in self.providers or not self.has_key(endpoint):
+            raise Unprocessable("There is no key for the agent's model.", code="endpoint_unavailable")
+        if not self.opened.may_ask(endpoint, model):
+            raise NotFound("There is no such agent.", code="model_not_found")
+        inner = self._chosen(endpoint, model)
+        provider = agents.provider(self.caller, found, inner.provider, inner.endpoint, self.variables)
+        return replace(inner, provider=provider, prepare=provider.request)
 
     def _chosen(self, endpoint: str, model: str) -> Chosen:
         return Chosen(
@@ -96,7 +127,10 @@ class Models:
         keys: KeyService,
         users: UserRepository,
         opened: Callable[[str], Opened] = lambda _owner: EVERYTHING,
+        *,
+        agents: AgentModels | None = None,
     ) -> None:
+        self._agents = agents
         self._providers = providers
         self._opened = opened
         self._users = users
@@ -114,4 +148,4 @@ class Models:
         if any(each.is_personal for each in self._settings.values()):
             variables.read_user()
         opened = self._opened(caller.id)
-        return Reach(self._providers, self._settings, credentials, variables, caller, opened)
+        return Reach(self._providers, self._settings, credentials, variables, caller, opened, self._agents)

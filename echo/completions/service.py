@@ -54,7 +54,7 @@ class CompletionService:
         reach = self.reachable.reach_of(caller)
 
         async def make() -> dict[str, Any]:
-            return model_list(await reach.models())
+            return model_list(await reach.all())
 
         return Pending(make)
 

@@ -10,6 +10,7 @@ from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
 from echo.doctor.mail import check_mail
 from echo.doctor.providers import check_providers
+from echo.doctor.sign_in import check_directory, check_openid
 from echo.doctor.speech import check_speech
 from echo.doctor.web_client import check_web_client
 
@@ -29,6 +30,8 @@ CHECKS: tuple[Check, ...] = (
     check_providers,
     check_speech,
     check_mail,
+    check_openid,
+    check_directory,
 )
 
 

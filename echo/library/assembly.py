@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from echo.access import Access
 from echo.agents.service import Agents
 from echo.files import FileStore, build_file_store
+from echo.indexing.assembly import Indexing, build_indexing
 from echo.library.memories import Memories
 from echo.library.pictures import Pictures
 from echo.library.prompts import Prompts
 from echo.library.skill_files import SkillFiles
 from echo.library.skills import Skills
-from echo.library.uploads import Uploads
+from echo.library.uploads import FILE_SEARCH, Uploads
+from echo.providers.registry import ProviderRegistry
 from echo.settings import Settings
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
@@ -33,6 +35,7 @@ class Library:
     banners: BannerRepository
     file_store: FileStore
     files: FileRepository
+    indexing: Indexing
     memories: Memories
     pictures: Pictures
     presets: PresetRepository
@@ -48,10 +51,13 @@ def build_library(
     access: Access,
     agents: Agents,
     count_tokens: Callable[[str], int],
+    *,
+    endpoints: ProviderRegistry,
 ) -> Library:
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
     file_store = build_file_store(settings)
+    indexing = build_indexing(settings, database, file_store, endpoints)
     stored_skills, skill_files = SkillRepository(database), SkillFileRepository(database)
     skills = Skills(access, stored_skills, skill_files, users, file_store)
     return Library(
@@ -59,11 +65,18 @@ def build_library(
         banners=BannerRepository(database),
         file_store=file_store,
         files=files,
+        indexing=indexing,
         memories=Memories(access, MemoryRepository(database), users, count_tokens, settings.memory),
         pictures=Pictures(file_store, users, agents, max_pixels=settings.max_image_pixels),
         presets=PresetRepository(database),
         prompts=Prompts(access, PromptGroupRepository(database), PromptRepository(database), users),
         skill_files=SkillFiles(skills, stored_skills, skill_files, file_store),
         skills=skills,
-        uploads=Uploads(file_store, files, agents),
+        uploads=Uploads(
+            file_store,
+            files,
+            agents,
+            indexing,
+            can_search=settings.agents.can(FILE_SEARCH),
+        ),
     )

@@ -1,28 +1,28 @@
 """Files of users, kept for messages and for agents."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
-from uuid import uuid4
 
 from echo.agents.service import Agents
-from echo.errors import NotFound, PayloadTooLarge, Unprocessable
+from echo.errors import NotFound, Unprocessable
 from echo.files import FileStore
-from echo.files.kinds import unsupported
-from echo.files.names import shown_name
-from echo.files.store import UPLOADS
-from echo.files.text import PLAIN, is_text
+from echo.files.kinds import find_type, unsupported
 from echo.handling.caller import Caller
 from echo.handling.upload import Upload
+from echo.indexing.assembly import Indexing
+from echo.library.upload_texts import UploadTexts
+from echo.providers.chat import Attachment
 from storage.core.portions import Reading
 from storage.library.files import FileRepository
 
 Document = dict[str, Any]
-# LibreChat's limit for a text in a record; MongoDB's for a whole document is one more MiB.
-MAX_TEXT_BYTES = 15 * 1024 * 1024
-# What a file of an agent may be for. Echo runs no code and has no index of documents.
-CONTEXT, IMAGE_EDIT = "context", "image_edit"
-RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT}
+# What a file of an agent may be for.
+CONTEXT, IMAGE_EDIT, FILE_SEARCH = "context", "image_edit", "file_search"
+RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT, FILE_SEARCH: FILE_SEARCH}
+# What of a record goes with a message.
+SHOWN = ("file_id", "filename", "filepath", "type", "bytes", "width", "height", "source", "object", "context")
 # All other agents are made for one message, and stored nowhere.
 AGENT_PREFIX = "agent_"
 
@@ -31,7 +31,8 @@ AGENT_PREFIX = "agent_"
 class Purpose:
     """What an upload is for, in LibreChat's words: `temp_id` is the client's own name for it.
 
-    With `tool_resource` "context" its text is kept, and no file. An agent gets the file, unless a message has it.
+    With `tool_resource` "context" its text is kept, and no file; with "file_search" it is a file that is searched. An
+    agent gets the file, unless a message has it.
     """
 
     temp_id: str | None = None
@@ -49,10 +50,21 @@ class Purpose:
 class Uploads:
     """Keeps and removes files with their records."""
 
-    def __init__(self, store: FileStore, files: FileRepository, agents: Agents) -> None:
+    def __init__(
+        self,
+        store: FileStore,
+        files: FileRepository,
+        agents: Agents,
+        indexing: Indexing,
+        *,
+        can_search: bool = True,
+    ) -> None:
         self._store = store
         self._files = files
         self._agents = agents
+        self._texts = UploadTexts(store, indexing.texts)
+        self._index = indexing.index
+        self._can_search = can_search
 
     def keep(
         self, caller: Caller, upload: Upload, purpose: Purpose = Purpose(), *, image: bool = False
@@ -60,22 +72,32 @@ class Uploads:
         """Keep a file; its record. All or nothing is kept.
 
         Raises as `FileStore.save` does; for an agent also `NotFound`, `Forbidden` and `Unprocessable`
-        (`too_many_agent_files`, `unsupported_tool_resource`); `UnsupportedMediaType` where there is no text to keep.
+        (`too_many_agent_files`, `unsupported_tool_resource`); `UnsupportedMediaType` where there is no text to keep
+        or to search; for a text also as `UploadTexts.record`, and for a search as `Index.add`.
         """
-        resource = _resource(purpose)
+        resource = self._resource(purpose)
         if purpose.of_agent:
             self._agents.check_change(caller, purpose.of_agent)
         more = {"context": "agents" if purpose.of_agent else "message_attachment"}
         if purpose.temp_id:
             more["temp_file_id"] = purpose.temp_id
         if resource == CONTEXT:
-            document = self._files.insert(caller.id, {**self._text_record(caller.id, upload), **more})
+            document = self._files.insert(caller.id, {**self._texts.record(caller.id, upload), **more})
+        elif resource == FILE_SEARCH:
+            document = self._keep_searched(caller, upload, purpose.of_agent, more)
         else:
             with self._store.received(caller.id, upload, image=image) as stored:
                 document = self._files.insert(caller.id, {**stored.record, **more})
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
         return document
+
+    def keep_made(self, owner: str, picture: Attachment) -> Document:
+        """Keep a picture that a tool has made for the owner; its record, as LibreChat's clients show it."""
+        upload = Upload(BytesIO(picture.content), picture.filename, picture.media_type, len(picture.content))
+        with self._store.received(owner, upload, image=True) as stored:
+            document = self._files.insert(owner, {**stored.record, "context": "image_generation"})
+        return {name: document[name] for name in SHOWN if document.get(name) is not None}
 
     def find(self, caller: Caller, owner: str, file_id: str) -> Document:
         """The record of a file whose address names its owner. Raises `NotFound` unless that is the caller."""
@@ -113,42 +135,40 @@ class Uploads:
     def _delete(self, owner: str, file_id: str) -> bool:
         # On the disk the record first: a crash in between leaves bytes that nobody sees, not a record of bytes that
         # are gone. A service may refuse: then the record stays, so that the user can try again.
-        if self._store.sources and (record := self._files.find(owner, file_id)):
-            self._store.delete_elsewhere(record)
+        record = self._files.find(owner, file_id)
+        if record is None:
+            return False
+        if record.get("embedded"):
+            self._index.forget(owner, [record])
+        self._store.delete_elsewhere(record)
         document = self._files.delete(owner, file_id)
         if document is not None:
             self._store.delete(document)
         return document is not None
 
-    def _text_record(self, owner: str, upload: Upload) -> Document:
-        size = self._store.check_size(upload.stream)
-        if size > MAX_TEXT_BYTES:
-            raise PayloadTooLarge(f"A text may have at most {MAX_TEXT_BYTES} bytes.")
-        if not is_text(upload.stream):
-            raise unsupported("Only of text files, in UTF-8, can the text be kept.")
-        upload.stream.seek(0)
-        file_id = str(uuid4())
-        return {
-            "file_id": file_id,
-            "filename": shown_name(upload.filename),
-            # LibreChat has a path here that leads nowhere; its model wants one.
-            "filepath": f"/{UPLOADS}/{owner}/{file_id}",
-            "object": "file",
-            "bytes": size,
-            "type": PLAIN,
-            "source": "text",
-            "usage": 0,
-            "embedded": False,
-            "text": upload.stream.read().decode("utf-8-sig"),
-        }
+    def _keep_searched(
+        self, caller: Caller, upload: Upload, agent_id: str | None, more: Mapping[str, Any]
+    ) -> Document:
+        if not self._index.takes(find_type(upload.stream, upload.filename)):
+            raise unsupported("Of files of this type no text can be searched.")
+        # As in LibreChat the record says so from the beginning: a chat takes the file for its search, not as it is.
+        searched = {"embedded": True, "status": "pending" if self._index.is_slow else "ready"}
+        with self._store.received(caller.id, upload) as stored:
+            document = self._files.insert(caller.id, {**stored.record, **searched, **more})
+        try:
+            self._index.add(document, agent_id)
+        except BaseException:
+            self._files.delete(caller.id, document["file_id"])
+            self._store.delete(document)
+            raise
+        return document
 
-
-def _resource(purpose: Purpose) -> str | None:
-    if purpose.tool_resource is None and not purpose.of_agent:
-        return None
-    resource = RESOURCES.get(purpose.tool_resource or "")
-    if resource is None:
-        raise Unprocessable(
-            "This server has no use for files of this kind.", code="unsupported_tool_resource"
-        )
-    return resource
+    def _resource(self, purpose: Purpose) -> str | None:
+        if purpose.tool_resource is None and not purpose.of_agent:
+            return None
+        resource = RESOURCES.get(purpose.tool_resource or "")
+        if resource is None or (resource == FILE_SEARCH and not self._can_search):
+            raise Unprocessable(
+                "This server has no use for files of this kind.", code="unsupported_tool_resource"
+            )
+        return resource

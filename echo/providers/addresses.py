@@ -74,13 +74,23 @@ class AddressGuard:
     def check_url(self, text: str) -> URL:
         """The base URL as it may be used, without a slash at its end. Raises `Unprocessable` (`base_url_refused`)."""
         url = _parse(text)
-        # As it goes over the wire: `xn--...` and not what that stands for.
-        host, port = (url.raw_host, url.port) if url else (None, None)
-        if url is None or not host or not port:
-            raise address_refused()
-        if not (self.allows(host, port) or (_is_open_port(port) and is_public_host(host))):
+        if url is None or not self.admits(url):
             raise address_refused()
         return url
+
+    def admits(self, url: URL) -> bool:
+        """Whether a URL of http or https is of a host that may be asked; its addresses are checked later."""
+        # As it goes over the wire: `xn--...` and not what that stands for.
+        host, port = url.raw_host, url.port
+        if url.scheme not in ("http", "https") or not host or not port:
+            return False
+        if url.raw_user is not None or url.raw_password is not None:
+            return False
+        return self.may_name(host, port)
+
+    def may_name(self, host: str, port: int) -> bool:
+        """Whether a host and port may be asked for, by their name or number alone."""
+        return self.allows(host, port) or (_is_open_port(port) and is_public_host(host))
 
     def allows(self, host: str, port: int) -> bool:
         """Whether the operator has allowed this host and port by name."""

@@ -165,7 +165,7 @@ class Transport:
         inner = ThreadedResolver()
         return aiohttp.TCPConnector(
             resolver=self.guard.resolver(inner) if guarded else inner,
-            ssl=_authorities(),
+            ssl=authorities(),
             limit=0,
             ttl_dns_cache=60,
         )
@@ -223,11 +223,11 @@ class Body:
 
 def prepare() -> None:
     """Read the certificate authorities, which takes a tenth of a second, so that no request does; for a thread."""
-    _authorities()
+    authorities()
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
     """The system's certificate authorities, where an operator adds his own, and Mozilla's where it has none."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

@@ -14,11 +14,14 @@ from echo.settings.librechat import LIBRECHAT_VARIABLES, ConfigFile
 from echo.settings.librechat.agents import read_agents
 from echo.settings.librechat.client import read_client
 from echo.settings.librechat.credits import balance_of, read_credits
+from echo.settings.librechat.file_search import read_file_search
 from echo.settings.librechat.limits import read_file_rules, with_rate_limits
+from echo.settings.librechat.mcp import read_mcp
 from echo.settings.librechat.memory import read_memory
 from echo.settings.librechat.permissions import read_permissions
 from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import read_voice, with_speech
+from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
 from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
@@ -33,6 +36,10 @@ OF_SERVICES = re.compile(
 )
 
 
+def _librechat_api(settings: Settings) -> str:
+    return settings.domain_server if settings.root == "librechat" else f"{settings.domain_server}/chat"
+
+
 def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settings:
     """The settings with the file's over them. Raises `SettingsError` with everything that is wrong in the file."""
     rules = read_file_rules(config)
@@ -45,14 +52,17 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         voice=read_voice(config),
         temporary_seconds=_temporary_seconds(config, settings),
         allowed_domains=_domains(config),
-        sign_in=read_sign_in(reader, config, settings.domain_server),
+        sign_in=read_sign_in(reader, config, settings.domain_server, _librechat_api(settings)),
         file_rules=rules,
         model_specs=config.section("modelSpecs").get("list", ()),
         enforce_model_specs=config.section("modelSpecs").get("enforce", False),
+        mcp=read_mcp(config),
         memory=read_memory(config),
         credits=read_credits(config, reader),
         agents=read_agents(config),
+        file_search=read_file_search(reader, config),
         permissions=read_permissions(config),
+        tools=read_tools(reader, config),
         file=config.written,
         cloud=read_cloud(reader, config),
         client=read_client(

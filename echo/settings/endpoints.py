@@ -56,8 +56,9 @@ class ProviderSettings:
     `user_provides_key` and `user_provides_url` each user brings their own. `fetch_models` asks the provider for its
     models, with `models` for when it does not answer. Parameters named in `drop_parameters` are not sent, those of
     `add_parameters` always; `headers` go with every request, `personal_headers` with those for a user.
-    With `think_tags` a compatible server may mark reasoning in the text. `prices` are in US dollars
-    per million tokens, by LibreChat's names in `tokenConfig`; `context` among them is how many the model takes.
+    With `think_tags` a compatible server may mark reasoning in the text. `tool_result_chars` is the most of one
+    result of a tool that its models are told. `prices` are in US dollars per million tokens, by LibreChat's names in
+    `tokenConfig`; `context` among them is how many the model takes.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ProviderSettings:
     think_tags: bool = True
     # Echo's own model, within the process.
     offline: bool = False
+    tool_result_chars: int | None = None
     # By model.
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 

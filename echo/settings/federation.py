@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from echo.settings.librechat import ConfigFile
 from echo.settings.reader import Reader, SettingsError
@@ -16,6 +17,7 @@ from echo.settings.sign_in import (
     Claim,
     GroupSettings,
     OpenIdSettings,
+    PanelSettings,
     RoleClaim,
     RoleSyncSettings,
     SignInSettings,
@@ -34,9 +36,10 @@ NEEDLESS = (
 )
 
 
-def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> SignInSettings:
+def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str, api: str) -> SignInSettings:
     """The ways in that are set; as in LibreChat there are none without `ALLOW_SOCIAL_LOGIN`.
 
+    `api` is the address below which LibreChat's contract is.
     Raises `SettingsError`, also where the extra that they need is not installed.
     """
     allowed = reader.flag("ALLOW_SOCIAL_LOGIN", False)
@@ -44,11 +47,12 @@ def read_sign_in(reader: Reader, config: ConfigFile, domain_server: str) -> Sign
     openid = _openid(reader, domain_server)
     social = {name: found for name in SOCIAL if (found := _social(reader, name, domain_server))}
     saml = read_saml(reader, _callback(reader, "SAML_CALLBACK_URL", "/oauth/saml/callback", domain_server))
+    panel = _panel(reader, api)
     listed = config.section("registration").get("socialLogins")
     buttons = BUTTONS if listed is None else tuple(dict.fromkeys(listed))
     if not allowed:
         return SignInSettings(buttons=buttons)
-    settings = SignInSettings(openid, social, registration, saml, buttons)
+    settings = SignInSettings(openid, social, registration, saml, buttons, panel)
     if saml:
         needs_saml()
     if settings.by_oauth and not (find_spec("authlib") and find_spec("joserfc")):
@@ -111,11 +115,20 @@ def _openid(reader: Reader, domain_server: str) -> OpenIdSettings | None:
     )
     if not (issuer and client_id and (secret or public)):
         return None
-    if not settings.issuer.startswith(("http://", "https://")):
-        raise SettingsError("OPENID_ISSUER must begin with http:// or https://.")
+    if not _is_address(settings.issuer):
+        raise SettingsError("OPENID_ISSUER must begin with http:// or https://, and name a host.")
     if "openid" not in settings.scope.split():
         raise SettingsError("OPENID_SCOPE must have openid among its words.")
     return settings
+
+
+def _panel(reader: Reader, api: str) -> PanelSettings | None:
+    address = reader.text("ADMIN_PANEL_URL")
+    if not address:
+        return None
+    if not _is_address(address):
+        raise SettingsError("ADMIN_PANEL_URL must begin with http:// or https://, and name a host.")
+    return PanelSettings(address.rstrip("/"), api)
 
 
 def _role_claim(reader: Reader, name: str) -> RoleClaim | None:
@@ -176,11 +189,21 @@ def _social(reader: Reader, name: str, domain_server: str) -> SocialSettings | N
         return SocialSettings(client_id, callback, team_id=team, key_id=key, key_file=Path(file))
     secret = reader.text(f"{upper}_CLIENT_SECRET")
     base = reader.text("GITHUB_ENTERPRISE_BASE_URL") if name == "github" else None
-    if base and not base.startswith(("http://", "https://")):
-        raise SettingsError("GITHUB_ENTERPRISE_BASE_URL must begin with http:// or https://.")
+    if base and not _is_address(base):
+        raise SettingsError(
+            "GITHUB_ENTERPRISE_BASE_URL must begin with http:// or https://, and name a host."
+        )
     if not (client_id and secret):
         return None
     return SocialSettings(client_id, callback, secret, base_url=base.rstrip("/") if base else None)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _callback(reader: Reader, name: str, default: str, domain_server: str) -> str:

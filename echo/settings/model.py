@@ -8,8 +8,10 @@ from typing import Any
 from echo.settings.cloud import CloudSettings
 from echo.settings.directory import LdapSettings
 from echo.settings.endpoints import ProviderLimits, ProviderSettings, normal_name
+from echo.settings.mcp import McpSettings
 from echo.settings.model_access import ModelRules
 from echo.settings.sign_in import SignInSettings
+from echo.settings.tools import ToolSettings
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,26 @@ class CreditSettings:
     refill: Mapping[str, Any] = field(default_factory=dict)
 
 
+# What agents have where the operator says nothing: LibreChat's `defaultAgentCapabilities`.
+USUAL_CAPABILITIES = (
+    *("deferred_tools", "execute_code", "file_search", "web_search", "artifacts", "subagents", "actions"),
+    *("context", "skills", "memory", "ask_user_question", "tools", "chain", "ocr"),
+)
+
+
 @dataclass(frozen=True)
 class AgentSettings:
-    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not."""
+    """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not.
+
+    `steps` is how many an answer may take (LibreChat's `recursionLimit`) where an agent says nothing else,
+    `most_steps` how many none may exceed.
+    """
 
     show_builder: bool = True
     providers: tuple[str, ...] | None = None
     capabilities: tuple[str, ...] | None = None
+    steps: int | None = None
+    most_steps: int | None = None
 
     def may_ask(self, provider: str) -> bool:
         """Whether agents may be of this endpoint."""
@@ -122,7 +137,23 @@ class AgentSettings:
 
     def can(self, capability: str) -> bool:
         """Whether agents have a capability, by LibreChat's name."""
-        return self.capabilities is None or capability in self.capabilities
+        return capability in (USUAL_CAPABILITIES if self.capabilities is None else self.capabilities)
+
+
+@dataclass(frozen=True)
+class FileSearchSettings:
+    """`embeddings` is a model as `endpoint/model`, None where files are searched by words; `rag_url` is the address
+    of LibreChat's RAG service, where it is used in place of Echo's own index.
+
+    An answer names at most `citations` places, `citations_per_file` of one file, and none that is less relevant than
+    `least_relevance`, from 0 to 1.
+    """
+
+    embeddings: str | None = None
+    rag_url: str | None = None
+    citations: int = 30
+    citations_per_file: int = 7
+    least_relevance: float = 0.45
 
 
 @dataclass(frozen=True)
@@ -299,11 +330,15 @@ class Settings:
     client: ClientSettings = field(default_factory=ClientSettings)
     # `librechat.yaml` as it is written, which administrators override in parts; it may hold secrets.
     file: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mcp: McpSettings = field(default_factory=McpSettings)
     memory: MemorySettings = MemorySettings()
     credits: CreditSettings = CreditSettings()
     agents: AgentSettings = AgentSettings()
+    tools: ToolSettings = field(default_factory=ToolSettings)
     # What the file says of permissions, by LibreChat's types: it is written into the roles USER and ADMIN.
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    # How files are searched.
+    file_search: FileSearchSettings = field(default_factory=FileSearchSettings)
     # Where files lie beside the disk.
     cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

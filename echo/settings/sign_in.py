@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from echo.settings.saml import SamlSettings
 
@@ -95,6 +96,28 @@ class SocialSettings:
 
 
 @dataclass(frozen=True)
+class PanelSettings:
+    """LibreChat's admin panel: the address of its pages, and below which one it finds our operations."""
+
+    address: str
+    api: str
+
+    @property
+    def origin(self) -> str:
+        """Whose requests are the panel's (RFC 6454)."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    def callback(self, provider: str) -> str:
+        """Where a provider sends a browser back to that logs in to the panel."""
+        return f"{self.api}/api/admin/oauth/{provider}/callback"
+
+    def page(self, provider: str) -> str:
+        """The panel's own page for who comes back."""
+        return f"{self.address}/auth/{provider}/callback"
+
+
+@dataclass(frozen=True)
 class SignInSettings:
     """The ways in by a browser beside a password; `buttons` is the order in which clients show them."""
 
@@ -103,6 +126,7 @@ class SignInSettings:
     allow_social_registration: bool = False
     saml: SamlSettings | None = None
     buttons: tuple[str, ...] = BUTTONS
+    panel: "PanelSettings | None" = None
 
     @property
     def any(self) -> bool:

@@ -35,7 +35,9 @@ class Sources:
     @staticmethod
     async def _ask(source: ToolSource, wanted: Wanted, place: RunPlace) -> Offer:
         try:
-            return await asyncio.wait_for(source.offer(wanted, place), OFFER_SECONDS)
+            # One may have to wait for the user, who logs in somewhere.
+            seconds = getattr(source, "offer_seconds", OFFER_SECONDS)
+            return await asyncio.wait_for(source.offer(wanted, place), seconds)
         except Exception as error:
             log.warning("tools are left out of a run", source=type(source).__name__, cause=repr(error)[:500])
             return Offer()

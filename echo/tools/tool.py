@@ -34,6 +34,10 @@ class Wanted:
     author: str | None = None
 
 
+# A mere model, without tools.
+NOTHING = Wanted()
+
+
 @dataclass(frozen=True)
 class RunPlace:
     """For whom and where tools work: the user who runs them, who is asked for rights, keys and files.
@@ -88,11 +92,13 @@ class RunTool:
     """One tool of one run, ready to be called.
 
     `spec` is what the model is told. `call` raises `ToolFailure`; whatever else it raises is logged, and told as a
-    failure without words of its own. It runs on the event loop and may be cancelled at any `await`.
+    failure without words of its own. It runs on the event loop and may be cancelled at any `await`. `seconds` is how
+    long a call may take, where that is not left to the loop.
     """
 
     spec: Tool
     call: Callable[[Called], Awaitable[ToolOutput]]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

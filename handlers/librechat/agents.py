@@ -6,6 +6,7 @@ from echo.handling.caller import Caller
 from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
+from echo.tools.builtin.manifest import listed
 from handlers.librechat.schemas import agents as schemas
 from handlers.paging import all_items
 
@@ -104,5 +105,5 @@ def list_agent_actions(services: Services, caller: Caller) -> list[Json]:
 
 
 def list_agent_tools(services: Services, caller: Caller) -> list[Json]:
-    """The tools that agents can be given: none yet."""
-    return []
+    """The built-in tools that agents can be given."""
+    return listed(services.settings.tools)

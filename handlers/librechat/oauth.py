@@ -3,15 +3,14 @@
 from typing import Any
 
 from echo.accounts.federation.provider import Answer
-from echo.accounts.federation.service import Redirect
 from echo.handling.caller import ClientInfo
 from echo.handling.pending import Pending
 from echo.services import Services
+from handlers.librechat.schemas.sessions import Reply, redirected
 
 Json = dict[str, Any]
 Cookie = str | None
 Said = str | None
-Reply = tuple[None, int, dict[str, Any]]
 
 
 def begin_openid_login(services: Services, client: ClientInfo, *, echo_login: Cookie = None) -> Pending:
@@ -137,25 +136,13 @@ def finish_saml_login(
 
 def _begin(services: Services, provider: str, client: ClientInfo, cookie: Cookie) -> Pending:
     async def begin() -> Reply:
-        return _reply(await services.accounts.federation.begin(provider, client, cookie))
+        return redirected(await services.accounts.federation.begin(provider, client, cookie))
 
     return Pending(begin)
 
 
 def _finish(services: Services, provider: str, client: ClientInfo, cookie: Cookie, answer: Answer) -> Pending:
     async def finish() -> Reply:
-        return _reply(await services.accounts.federation.finish(provider, client, cookie, answer))
+        return redirected(await services.accounts.federation.finish(provider, client, cookie, answer))
 
     return Pending(finish)
-
-
-def _reply(redirect: Redirect) -> Reply:
-    headers: dict[str, Any] = {
-        "Location": redirect.location,
-        "Cache-Control": "no-store",
-        # What is in the address (a code, half a login) is nobody else's to see.
-        "Referrer-Policy": "no-referrer",
-    }
-    if redirect.cookies:
-        headers["Set-Cookie"] = list(redirect.cookies)
-    return None, 302, headers

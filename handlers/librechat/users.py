@@ -32,3 +32,14 @@ def accept_terms(services: Services, caller: Caller) -> Json:
     user = services.accounts.preferences.accept_terms(caller.id)
     accepted_at = schemas.terms.dump_one(user)["termsAcceptedAt"]
     return {"message": "Terms accepted successfully", "termsAcceptedAt": accepted_at}
+
+
+def update_plugins(services: Services, caller: Caller, *, body: Json) -> None:
+    """Keep or delete the caller's own values for a tool or an MCP server."""
+    keys, plugin, values = services.accounts.plugin_keys, body["pluginKey"], body.get("auth")
+    install = body["action"] == "install"
+    if not body.get("isEntityTool"):
+        keys.mark(caller.id, plugin, installed=install)
+    if values is not None:
+        change = keys.install if install else keys.uninstall
+        change(caller.id, plugin, values)

@@ -66,10 +66,10 @@ class BalanceRepository(Repository):
         """Whether there is as much as the hold needs at least; it holds what it may come to from then.
 
         Where nothing is left there is nothing for one that needs next to nothing, either: what it will write is not
-        known yet.
+        known yet. What the same ticket held before counts as left, and is not held any more.
         """
         moment = now()
-        left = _left(moment)
+        left = _left(moment, hold.ticket)
         amount = {"$min": [hold.most, left]}
         held = {"$concatArrays": [_others(moment, hold.ticket), [_opened(hold, amount)]]}
         with translated():
@@ -160,8 +160,8 @@ def _others(moment: datetime, ticket: str) -> Expression:
     return {"$filter": {"input": {"$ifNull": [f"${HELD}", []]}, "cond": {"$and": kept}}}
 
 
-def _left(moment: datetime) -> Expression:
-    taken = {"$map": {"input": _others(moment, ""), "in": "$$this.amount"}}
+def _left(moment: datetime, ticket: str) -> Expression:
+    taken = {"$map": {"input": _others(moment, ticket), "in": "$$this.amount"}}
     return {"$subtract": [_credits(), {"$sum": taken}]}
 
 

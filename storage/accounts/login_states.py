@@ -1,7 +1,7 @@
 """Logins by another server that have begun, in a collection of Echo's."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pymongo import ASCENDING
 from pymongo.operations import IndexModel
@@ -18,13 +18,18 @@ class LoginStateRepository(Repository):
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0, background=True),
     )
 
-    def add(self, key: str, provider: str, good_for: timedelta) -> None:
-        """Keep a login that has begun."""
+    def add(
+        self, key: str, provider: str, good_for: timedelta, *, challenge: str | None = None, holder: str = ""
+    ) -> None:
+        """Keep a login that has begun; of one for the admin panel also its challenge, and in the end whose it is."""
+        state = {"_id": key, "provider": provider, "expiresAt": now() + good_for}
+        more = {"challenge": challenge, "holder": holder}
         with translated():
-            self._collection.insert_one({"_id": key, "provider": provider, "expiresAt": now() + good_for})
+            self._collection.insert_one(state | {name: value for name, value in more.items() if value})
 
-    def take(self, key: str, provider: str) -> bool:
-        """Use a login up, atomically; False if there is none, or it was used, or is too old."""
+    def take(self, key: str, provider: str) -> dict[str, Any] | None:
+        """Use a login up, atomically; None if there is none, or it was used, or is too old."""
         wanted = {"_id": key, "provider": provider, "expiresAt": {"$gt": now()}}
         with translated():
-            return self._collection.find_one_and_delete(wanted, {"_id": 1}) is not None
+            found: dict[str, Any] | None = self._collection.find_one_and_delete(wanted)
+            return found

@@ -9,6 +9,8 @@ from storage.core.database import Document
 from storage.core.repository import Repository, found, now, owner_id
 from storage.core.translation import translated
 
+MAX_PLUGINS = 100
+
 
 class PreferenceRepository(Repository):
     """Terms, favourites and orders of a user; each change answers the user as it is then, or raises `NotFound`."""
@@ -32,6 +34,18 @@ class PreferenceRepository(Repository):
     def put_pinned_order(self, owner: str, conversation_ids: Sequence[str]) -> Document:
         """Replace the order of pinned conversations."""
         return self._set(owner, {"pinnedOrder": list(conversation_ids)})
+
+    def mark_plugin(self, owner: str, plugin: str, *, installed: bool) -> Document:
+        """Put a plugin into LibreChat's list of those that the user has, or take it out; the latest hundred stay."""
+        others = {
+            "$filter": {
+                "input": {"$cond": [{"$isArray": "$plugins"}, "$plugins", []]},
+                "cond": {"$ne": ["$$this", {"$literal": plugin}]},
+            }
+        }
+        mark = [{"$literal": plugin}] if installed else []
+        kept = {"$slice": [{"$concatArrays": [others, mark]}, -MAX_PLUGINS]}
+        return self._change(owner, [{"$set": {"plugins": kept, "updatedAt": now()}}])
 
     def _set(self, owner: str, fields: Document) -> Document:
         return self._change(owner, {"$set": {**fields, "updatedAt": now()}})

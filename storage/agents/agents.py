@@ -29,6 +29,8 @@ from storage.core.translation import translated
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 # How often a change is made again on what another editor has stored meanwhile.
 ATTEMPTS = 5
+# So many agents say which MCP servers one may use by them.
+MAX_WITH_SERVERS = 1000
 _WHOLE = {"versions": 0}
 
 
@@ -103,6 +105,13 @@ class AgentRepository(Repository):
         ]
         with translated():
             return found(next(iter(self._collection.aggregate(stages)), None))
+
+    def servers_of(self, identifiers: Iterable[ObjectId]) -> list[Document]:
+        """Of these agents those with tools of MCP servers: their authors and the names of the servers."""
+        wanted = {"_id": {"$in": list(identifiers)}, "mcpServerNames.0": {"$exists": True}}
+        with translated():
+            rows = self._collection.find(wanted, {"author": 1, "mcpServerNames": 1})
+            return list(rows.max_time_ms(LIST_MS).limit(MAX_WITH_SERVERS))
 
     def versions(self, agent_id: str) -> Reading:
         """The versions of an agent, the oldest first; raises `NotFound`."""

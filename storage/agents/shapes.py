@@ -71,13 +71,20 @@ def server_names(tools: Iterable[Any]) -> list[str]:
 
 def files_of(agent: Mapping[str, Any], resources: Iterable[str] = RESOURCES) -> list[str]:
     """The ids of the files that an agent has for these purposes; old documents may hold anything."""
+    by_purpose = files_by_purpose(agent)
+    return list(dict.fromkeys(each for name in resources for each in by_purpose.get(name, ())))
+
+
+def files_by_purpose(agent: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The ids of an agent's files by LibreChat's words for what they are for."""
     stored = agent.get("tool_resources")
-    found: list[str] = []
-    for name in resources:
+    found: dict[str, list[str]] = {}
+    for name in RESOURCES:
         resource = stored.get(name) if isinstance(stored, Mapping) else None
         ids = resource.get("file_ids") if isinstance(resource, Mapping) else None
-        found += [each for each in ids if isinstance(each, str)] if isinstance(ids, list) else []
-    return list(dict.fromkeys(found))
+        if isinstance(ids, list):
+            found[name] = [each for each in ids if isinstance(each, str)]
+    return found
 
 
 def without_agent(edges: Any, agent_id: str) -> list[Any]:

@@ -96,6 +96,12 @@ class FileRepository(Repository):
         with translated():
             self._collection.update_many({"user": owner_id(owner), "file_id": {"$in": [*file_ids]}}, update)
 
+    def note_status(self, owner: str, file_id: str, status: str) -> None:
+        """Note how far a file is that is made ready for a search (LibreChat's "pending", "ready", "failed")."""
+        query = {"user": owner_id(owner), "file_id": file_id, "status": {"$exists": True}}
+        with translated():
+            self._collection.update_one(query, {"$set": {"status": status}})
+
     def delete(self, owner: str, file_id: str) -> Document | None:
         """Delete a record; what it was, None if there was none."""
         with translated():

@@ -17,7 +17,9 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
+from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
+from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -26,6 +28,7 @@ from storage.accounts.users import UserRepository
 from storage.accounts.violations import ViolationRepository
 from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
+from storage.agents.mcp_servers import McpServerRepository
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
@@ -36,6 +39,8 @@ from storage.conversations.tool_calls import ToolCallRepository
 from storage.core.database import Database
 from storage.core.repository import Repository
 from storage.library.assistants import AssistantRepository
+from storage.library.file_chunks import FileChunkRepository
+from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
 from storage.library.memories import MemoryRepository
 from storage.library.presets import PresetRepository
@@ -60,16 +65,21 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ChallengeRepository,
     ConversationRepository,
     FederatedUserRepository,
+    FileChunkRepository,
+    FileIndexRepository,
     FileRepository,
     GroupRepository,
     InvitationRepository,
     KeyRepository,
     MailRepository,
+    McpLoginRepository,
+    McpServerRepository,
     LoginStateRepository,
     MemoryRepository,
     MessageRepository,
     PasskeyRepository,
     PieceRepository,
+    PluginAuthRepository,
     PresetRepository,
     ProjectRepository,
     PromptGroupRepository,

@@ -16,6 +16,8 @@ from storage.runs.runs import RUNNING
 MOST_WAITING = 10
 # How many of those that were taken back are known, so that a client may ask twice.
 MOST_CANCELLED = 50
+# The same for those that were put before the model.
+MOST_APPLIED = 50
 # How many of a conversation's runs are looked through for what they left.
 MOST_RUNS = 3
 WAITING = ("steerId", "clientSteerId", "text", "createdAt", "files")
@@ -36,10 +38,11 @@ class Steer:
 class Waiting:
     """What became of adding a message: its place in the queue, counted from 1, and the message as it waits.
 
-    `added` is "again" for one that waits already; "full" and "over" say why it does not wait.
+    `added` is "again" for one that waits already, "applied" for one that a model has been told; "full" and "over" say
+    why it does not wait.
     """
 
-    added: Literal["new", "again", "full", "over"]
+    added: Literal["new", "again", "applied", "full", "over"]
     position: int = 0
     steer: Mapping[str, Any] | None = None
 
@@ -66,6 +69,7 @@ class SteerRepository(Repository):
         }
         if steer.client_id is not None:
             query["steers.clientSteerId"] = {"$ne": steer.client_id}
+            query["steersApplied.clientSteerId"] = {"$ne": steer.client_id}
         with translated():
             run = self._collection.find_one_and_update(
                 query, {"$push": {"steers": row}}, {"steers": 1}, return_document=ReturnDocument.AFTER
@@ -73,7 +77,8 @@ class SteerRepository(Repository):
             if run is not None:
                 return Waiting("new", len(run["steers"]), row)
             run = self._collection.find_one(
-                {"_id": run_id, "user": owner}, {"steers": 1, "status": 1, "steersClosed": 1}
+                {"_id": run_id, "user": owner},
+                {"steers": 1, "steersApplied": 1, "status": 1, "steersClosed": 1},
             )
         return _why_not(run or {}, steer)
 
@@ -82,6 +87,20 @@ class SteerRepository(Repository):
         with translated():
             run = self._collection.find_one({"_id": run_id, "user": owner}, {"steers": 1})
         return waiting_in([run] if run else [])
+
+    def apply(self, owner: str, run_id: str, steer_ids: Sequence[str]) -> list[Document]:
+        """Take these messages out of the queue, for the model; those that were still there, the oldest first."""
+        chosen = {"$and": [{"$in": ["$$this.steerId", list(steer_ids)]}, {"$not": ["$$this.takenBy"]}]}
+        queue = {"$ifNull": ["$steers", []]}
+        taken = {"$filter": {"input": queue, "cond": chosen}}
+        applied = {"$concatArrays": [{"$ifNull": ["$steersApplied", []]}, taken]}
+        kept = {"$filter": {"input": queue, "cond": {"$not": [chosen]}}}
+        change = {"$set": {"steersApplied": {"$slice": [applied, -MOST_APPLIED]}, "steers": kept}}
+        with translated():
+            run = self._collection.find_one_and_update(
+                {"_id": run_id, "user": owner}, [change], {"steers": 1}
+            )
+        return [row for row in waiting_in([run] if run else []) if row["steerId"] in steer_ids]
 
     def close(self, owner: str, run_id: str) -> list[Document]:
         """Let no more messages wait in a run; those that do."""
@@ -160,6 +179,9 @@ def _why_not(run: Document, steer: Steer) -> Waiting:
     for position, row in enumerate(steers, 1):
         if steer.client_id is not None and row.get("clientSteerId") == steer.client_id:
             return Waiting("again", position, row)
+    for row in run.get("steersApplied", []):
+        if steer.client_id is not None and row.get("clientSteerId") == steer.client_id:
+            return Waiting("applied", 1, row)
     if run.get("status") == RUNNING and not run.get("steersClosed") and len(steers) >= MOST_WAITING:
         return Waiting("full")
     return Waiting("over")

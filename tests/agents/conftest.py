@@ -13,6 +13,7 @@ from echo.access import remembered
 from echo.app import Application, assemble
 from echo.services import Services
 from tests.conftest import make_settings
+from tests.support.asgi import QuickClient
 from tests.support.providers import ProviderServer, Reply, openai_server
 
 
@@ -56,7 +57,7 @@ def talking(
         ENDPOINTS="openAI",
     )
     echo = assemble(settings)
-    with TestClient(echo.asgi) as http:
+    with QuickClient(echo.asgi) as http:
         yield Echo(http, echo.services)
 
 

@@ -21,7 +21,7 @@ def test_has_what_agents_can_do_here(settings: Settings) -> None:
         "userProvide": False,
         "disableBuilder": False,
         "allowedProviders": ["openAI", "anthropic"],
-        "capabilities": ["context"],
+        "capabilities": ["tools", "artifacts", "context", "file_search", "chain"],
     }
 
 
@@ -30,4 +30,4 @@ def test_follows_the_operators_file(settings: Settings) -> None:
     told = agents_endpoint(replace(settings, agents=rules))
     assert told["disableBuilder"] is True
     assert told["allowedProviders"] == ["openAI"]
-    assert told["capabilities"] == []
+    assert told["capabilities"] == ["tools", "chain"]

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from echo.chat.injecting import Injecting
 from echo.chat.journal import Journal
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.run import Run, Tools
 from echo.chat.transcript import text_of
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta
 from echo.services import Services
+from echo.tools.sources import Sources
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
@@ -56,6 +58,8 @@ class Scene:
             in_thread,
             lambda *_: None,
             self.journal.pause,
+            Sources(()),
+            Injecting(SteerRepository(database), services.providers.moderation, lambda *_: (), in_thread),
         )
         self.run = Run(self.prepared, datetime.now(UTC), tools)
         self.journal.watch(self.run)

@@ -14,6 +14,7 @@ from echo.chat.run import Run
 from echo.handling.caller import Caller
 from echo.services import Services
 from echo.settings import Settings
+from echo.tools.sources import Sources
 from handlers.conversations import delete_conversation
 from storage.core.database import Database
 from tests.chat.conftest import Chat
@@ -310,6 +311,7 @@ class TestDeletingAConversation:
             services.access.check,
             services.models.of,
             services.credits,
+            Sources(()),
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

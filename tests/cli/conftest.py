@@ -18,6 +18,7 @@ from echo.app import assemble
 from echo.cli import main
 from echo.settings.env_file import read_env_file
 from tests.conftest import Client, make_settings
+from tests.support.asgi import QuickClient
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase
 
@@ -96,7 +97,7 @@ def echo_api(environ: dict[str, str]) -> CommandLine:
 def closed_echo(prepared_database: PreparedDatabase, data_dir: Path) -> Iterator[TestClient]:
     """An Echo on that database, in which registration is closed."""
     settings = make_settings(prepared_database.uri, data_dir, ALLOW_REGISTRATION="false")
-    with TestClient(
+    with QuickClient(
         assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     ) as http:
         yield http

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
+from echo.cli import COMMANDS, main
 from tests.cli.conftest import CommandLine
 from tests.support.single_server import single_server
 
@@ -157,3 +159,32 @@ def test_shells_get_their_completion(shell: str, script: bytes) -> None:
     environ |= {"_ECHO_API_COMPLETE": f"{shell}_complete", "COMP_WORDS": "echo-api imp", "COMP_CWORD": "1"}
     completed = subprocess.run(command, env=environ, capture_output=True, check=True).stdout
     assert b"import" in completed
+
+
+class TestListOfCommands:
+    def test_says_of_each_command_what_the_command_says(self) -> None:
+        context = click.Context(main)
+        for name in main.list_commands(context):
+            command = main.get_command(context, name)
+            assert command is not None
+            said = " ".join((command.help or "").split())
+            assert said.startswith(COMMANDS[name].summary.removesuffix(".")), name
+            assert command.name == name
+
+    def test_has_every_command_of_every_module(self) -> None:
+        modules = {path.stem for path in (ROOT / "echo" / "cli").glob("*.py")}
+        parts = {
+            # Not commands themselves, but what they are made of.
+            *("__init__", "accounts", "banning", "common", "ending", "factors", "file_moving", "output"),
+            "resetting",
+        }
+        assert {place.module for place in COMMANDS.values()} == modules - parts
+
+    def test_imports_no_settings(self) -> None:
+        """With them it takes five times as long."""
+        script = (
+            "import sys; from echo.cli import main; main(['--help'], standalone_mode=False);"
+            " print(sorted({'echo.settings', 'structlog', 'marshmallow', 'pymongo'} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True)
+        assert done.stdout.splitlines()[-1] == b"[]"

@@ -13,6 +13,7 @@ from echo.accounts.passwords import hash_password
 from echo.cli import main
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
+from storage.operator.administration import AccountDirectory
 from tests.cli.conftest import CommandLine
 from tests.conftest import PASSWORD, Client
 
@@ -54,7 +55,10 @@ def log_in(api: Client, email: str = EMAIL, password: str = PASSWORD) -> Any:
 def commands(
     group: click.Group, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:
@@ -272,6 +276,25 @@ class TestSetRole:
         echo_api.run("user", "set-role", EMAIL, "USER")
         echo_api.run("user", "set-role", "bob@example.com", "USER", "--force")
         assert stored.users.count_documents({"role": "ADMIN"}) == 0
+
+    @pytest.mark.parametrize("command", [("set-role", "USER"), ("delete", "--yes")], ids=["role", "delete"])
+    def test_of_two_who_go_at_once_one_stays(
+        self, echo_api: CommandLine, stored: Stored, monkeypatch: pytest.MonkeyPatch, command: tuple[str, str]
+    ) -> None:
+        """The other goes between this command's look and its deed."""
+        new_user(echo_api)
+        new_user(echo_api, "bob@example.com", role="ADMIN")
+        look = AccountDirectory.roles if command[0] == "set-role" else AccountDirectory.is_last_administrator
+
+        def look_and_lose(self: AccountDirectory, *arguments: Any) -> Any:
+            found = look(self, *arguments)
+            stored.users.update_one({"email": "bob@example.com"}, {"$set": {"role": "USER"}})
+            return found
+
+        monkeypatch.setattr(AccountDirectory, look.__name__, look_and_lose)
+        name, option = command
+        assert "last administrator" in echo_api.refused("user", name, EMAIL, option)
+        assert [each["email"] for each in stored.users.find({"role": "ADMIN"})] == [EMAIL]
 
     def test_librechats_own_roles_are_known(self, echo_api: CommandLine, stored: Stored) -> None:
         new_user(echo_api)

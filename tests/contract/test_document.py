@@ -274,6 +274,12 @@ LIMITS: dict[str, tuple[str, ...]] = {
 # The same for LibreChat's contract; operations without a line have none.
 LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.admin_login": ("login_ip", "login_account"),
+    "librechat.begin_panel_login": ("login_ip",),
+    "librechat.check_panel_login": ("login_ip",),
+    "librechat.exchange_panel_code": ("login_ip",),
+    "librechat.finish_panel_login": ("refresh_ip",),
+    "librechat.finish_panel_login_by_form": ("refresh_ip",),
+    "librechat.refresh_panel_session": ("refresh_ip",),
     "librechat.list_shares": ("search_user",),
     "librechat.begin_apple_login": ("login_ip",),
     "librechat.begin_saml_login": ("login_ip",),
@@ -288,6 +294,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.finish_facebook_login": ("refresh_ip",),
     "librechat.finish_github_login": ("refresh_ip",),
     "librechat.finish_google_login": ("refresh_ip",),
+    "librechat.finish_mcp_oauth": ("refresh_ip",),
     "librechat.finish_openid_login": ("refresh_ip",),
     "librechat.transcribe_audio": ("stt_ip", "stt_user"),
     "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),

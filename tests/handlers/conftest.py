@@ -9,10 +9,17 @@ from pymongo.database import Database as MongoDatabase
 
 from echo.settings import Settings
 from tests.conftest import UserClient
+from tests.support.clock import no_waiting_for_farewells
 from tests.support.contract import ProjectChecker
 from tests.support.two_factor import give_second_factor
 
 Stored = MongoDatabase[dict[str, Any]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _accounts_go_at_once() -> Iterator[None]:
+    with no_waiting_for_farewells():
+        yield
 
 
 @pytest.fixture(scope="session")

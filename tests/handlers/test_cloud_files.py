@@ -14,6 +14,7 @@ from echo.files.cloud import object_stores
 from tests.conftest import PASSWORD, Client, UserClient, make_settings
 from tests.files import samples
 from tests.handlers.conftest import Stored
+from tests.support.asgi import QuickClient
 from tests.support.clouds import S3Server
 from tests.support.contract import ProjectChecker
 
@@ -32,7 +33,7 @@ def in_s3(
         patch.setattr(object_stores, "REQUEST_SECONDS", AT_ONCE)
         application: Application = assemble(settings)
         application.services.library.file_store.probe_clouds()
-    with TestClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
+    with QuickClient(application.asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
         yield http
 
 

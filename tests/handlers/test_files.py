@@ -168,9 +168,10 @@ def test_without_a_record_there_is_no_file(
     database = Database("mongodb://127.0.0.1:1/none", timeout_ms=100)
     caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
     file = samples.upload(samples.picture("PNG"))
-    away = Uploads(services.library.file_store, FileRepository(database), services.agents)
+    library = services.library
+    away = Uploads(library.file_store, FileRepository(database), services.agents, library.indexing)
     with pytest.raises(Unavailable):
-        handler(replace(services, library=replace(services.library, uploads=away)), caller, file=file)
+        handler(replace(services, library=replace(library, uploads=away)), caller, file=file)
     database.close()
     assert on_disk(ada) == []
 

@@ -15,6 +15,7 @@ from echo.settings.model_access import ModelRules
 from storage.core.database import Database
 from tests.conftest import Client, MakeUser, UserClient
 from tests.files import samples
+from tests.support.asgi import QuickClient
 from tests.support.contract import ProjectChecker
 from tests.support.operations import JSON, OPERATIONS
 
@@ -47,7 +48,7 @@ def http(settings: Settings, running: TestClient) -> Iterator[TestClient]:
     shown = replace(settings.client, model_specs={"list": SPECS})
     ruled = replace(settings, model_access=RULES, model_specs=SPECS, client=shown)
     app = assemble(ruled).asgi
-    with TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
+    with QuickClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from echo.app import assemble
 from tests.conftest import PASSWORD, Client, MakeUser, UserClient, make_settings
 from tests.handlers.conftest import Stored
+from tests.support.asgi import QuickClient
 from tests.support.authenticator import Authenticator
 from tests.support.contract import ProjectChecker
 from tests.support.mail import Inbox, MailServer, mail_server
@@ -46,7 +47,7 @@ def mailing(
         "DOMAIN_CLIENT": "https://chat.example.com/c",
     }
     settings = make_settings(application_uri, tmp_path_factory.mktemp("mailing"), APP_TITLE="Ask", **environ)
-    with TestClient(
+    with QuickClient(
         assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     ) as http:
         yield http
@@ -394,7 +395,7 @@ def test_links_are_limited_by_address_of_the_client_and_of_the_account(
         RESET_PASSWORD_MAX="3",
         VERIFY_EMAIL_MAX="1",
     )
-    with TestClient(assemble(settings).asgi, client=("203.0.113.9", 50000)) as http:
+    with QuickClient(assemble(settings).asgi, client=("203.0.113.9", 50000)) as http:
         client = Client(http, checker)
         asked = [
             client.post("/api/auth/requestPasswordReset", json={"email": new_address()}).status_code

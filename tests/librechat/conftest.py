@@ -19,6 +19,7 @@ from echo.serving.serve import prepare
 from echo.settings import Settings
 from tests.conftest import Client, make_settings
 from tests.librechat.models import Models, install
+from tests.support.asgi import QuickClient
 from tests.support.contract import ProjectChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
@@ -162,7 +163,9 @@ def started(copy: Copy, moved: Settings) -> Iterator[Started]:
     copy.dumped.restore(copy.raw)
     prepare(moved)
     prepared = Snapshot.of(copy.raw)
-    with TestClient(assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as http:
+    with QuickClient(
+        assemble(moved).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    ) as http:
         yield Started(http, prepared)
 
 
@@ -204,7 +207,7 @@ def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         settings = make_settings(uri, directory, TITLE_CONVO="false", **limited, **address)
         prepare(settings)
         application = assemble(settings)
-        with TestClient(application.asgi, client=("127.0.0.1", 50000)) as http:
+        with QuickClient(application.asgi, client=("127.0.0.1", 50000)) as http:
             write_everything(Client(http, ProjectChecker()))
             grant_everything(application)
         yield uri

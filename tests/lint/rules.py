@@ -112,6 +112,13 @@ WITHOUT_OWNER = {
     ("SkillFileRepository", "put"),
     ("SkillFileRepository", "delete_skill"),
     ("SkillFileRepository", "list_skill"),
+    # So are MCP servers; a login at one is found by what only the user's browser was given.
+    ("McpServerRepository", "listed"),
+    ("McpServerRepository", "named"),
+    ("McpServerRepository", "get"),
+    ("McpServerRepository", "update"),
+    ("McpServerRepository", "delete"),
+    ("McpLoginRepository", "of_state"),
     # So are agents: `echo.agents` asks the grants first.
     ("AgentRepository", "count"),
     # A login has no owner yet; a challenge for one has none.
@@ -124,7 +131,19 @@ WITHOUT_OWNER = {
     ("AgentRepository", "identify"),
     ("AgentRepository", "list_page"),
     ("AgentRepository", "names_of"),
+    ("AgentRepository", "servers_of"),
     ("AgentRepository", "versions"),
+    # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
+    # is the server's.
+    ("FileChunkRepository", "frequencies"),
+    ("FileChunkRepository", "best"),
+    ("FileChunkRepository", "vectors"),
+    ("FileChunkRepository", "get_all"),
+    ("FileIndexRepository", "take"),
+    ("FileIndexRepository", "hold"),
+    ("FileIndexRepository", "finish"),
+    ("FileIndexRepository", "fail"),
+    ("FileIndexRepository", "postpone"),
     ("FileRepository", "of_agent"),
     ("FileRepository", "of_agent_listed"),
     ("AgentCategoryRepository", "list"),

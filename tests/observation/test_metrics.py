@@ -19,6 +19,7 @@ from echo.app import assemble
 from echo.observation import metrics
 from echo.observation.metrics.allocated import AllocatedDict
 from tests.conftest import PASSWORD, Client, make_settings
+from tests.support.asgi import QuickClient
 from tests.support.contract import ProjectChecker
 from tests.support.loopback import answer_with, provider
 from tests.support.providers import openai_server
@@ -69,7 +70,7 @@ class Scraped:
 def secret_echo(application_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An Echo whose counts are for those who know the secret."""
     settings = make_settings(application_uri, tmp_path_factory.mktemp("data"), METRICS_SECRET=SECRET)
-    with TestClient(
+    with QuickClient(
         assemble(settings).asgi, raise_server_exceptions=False, client=("127.0.0.1", 50000)
     ) as http:
         yield http

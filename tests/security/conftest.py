@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from echo.access import ResourceType
 from tests.conftest import PASSWORD, MakeUser, UserClient
 from tests.files import samples
 from tests.support.authenticator import Authenticator
+from tests.support.clock import no_waiting_for_farewells
 from tests.support.operations import FORM, JSON, Op, id_fields, with_value
 
 # One pixel, so that an upload of it passes.
@@ -30,6 +31,12 @@ CALLED = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _accounts_go_at_once() -> Iterator[None]:
+    with no_waiting_for_farewells():
+        yield
+
+
 @dataclass
 class Belongings:
     """What a user owns, by the names that the contract's ids have."""
@@ -44,6 +51,7 @@ class Belongings:
         made["userId"] = made["user"] = "0" * 24
         made["id"] = made["assistant_id"] = f"asst_{uuid.uuid4().hex[:24]}"
         made["agent_id"] = "agent_" + "x" * 21
+        made["flowId"] = f"{self.owner.id}:nothing"
         made["sessionId"] = made["passkeyId"] = uuid.uuid4().hex[:24]
         made["apiKeyId"] = uuid.uuid4().hex[:24]
         made["projectId"] = made["chatProjectId"] = "0" * 24
@@ -202,6 +210,12 @@ def shared(user: UserClient) -> dict[str, str]:
     }
 
 
+def servers(user: UserClient) -> dict[str, str]:
+    """An MCP server, and a login at it."""
+    name = user.put_thing(ResourceType.MCP_SERVER)
+    return {"serverName": name, "flowId": f"{user.id}:{name}"}
+
+
 def administered(_user: UserClient) -> dict[str, str]:
     """What only administrators see: nobody's, so that it is the same for all."""
     return {
@@ -234,6 +248,7 @@ PARTS: tuple[Callable[[UserClient], dict[str, str]], ...] = (
     in_the_background,
     library,
     shared,
+    servers,
     administered,
     logins,
 )

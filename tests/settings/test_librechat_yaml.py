@@ -64,7 +64,6 @@ class TestWholeFile:
         for key in (
             "mcpServers",
             "ocr",
-            "endpoints.agents.recursionLimit",
             "endpoints.custom.titleMethod",
             "speech.tts.openai.voices",
         ):
@@ -73,7 +72,11 @@ class TestWholeFile:
 
     def test_sets_what_agents_may_be(self, whole: Settings) -> None:
         assert whole.agents == AgentSettings(
-            show_builder=False, providers=("azureOpenAI", "Library"), capabilities=("tools",)
+            show_builder=False,
+            providers=("azureOpenAI", "Library"),
+            capabilities=("tools",),
+            steps=50,
+            most_steps=60,
         )
 
     def test_sets_who_may_register(self, whole: Settings) -> None:

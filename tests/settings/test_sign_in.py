@@ -60,6 +60,7 @@ def test_a_public_client_has_no_secret() -> None:
     ("environ", "named"),
     [
         ({"OPENID_ISSUER": "sso.example.com"}, "OPENID_ISSUER"),
+        ({"OPENID_ISSUER": "https://sso.example.com:99999"}, "OPENID_ISSUER"),
         ({"OPENID_SCOPE": "profile"}, "OPENID_SCOPE"),
         ({"OPENID_REQUIRED_ROLE": "a"}, "OPENID_REQUIRED_ROLE_PARAMETER_PATH"),
         ({"OPENID_ADMIN_ROLE": "a", "OPENID_ADMIN_ROLE_PARAMETER_PATH": "x"}, "OPENID_ADMIN_ROLE_TOKEN_KIND"),

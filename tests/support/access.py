@@ -27,6 +27,9 @@ def put_thing(database: Database, access: Access, owner: str, kind: ResourceType
         fields |= {"shareId": str(thing), "user": owner}
     else:
         fields |= {"id": str(thing), "author": ObjectId(owner), "serverName": str(thing)}
+    if kind == ResourceType.MCP_SERVER:
+        # Nobody is there.
+        fields |= {"config": {"type": "sse", "url": "http://127.0.0.1:1/", "requiresOAuth": False}}
     database.collection(COLLECTIONS[kind]).insert_one(fields)
     access.own(owner, kind, thing)
     return str(thing)

@@ -124,6 +124,8 @@ class ContractChecker:
             *("message", "code", "status", "errors", "requestId"),
             # Under `/v1`, the last two for Anthropic's clients.
             *("error", "type", "request_id"),
+            # LibreChat's word, for its admin panel.
+            "error_code",
         }
         if response.status_code == 401:
             assert response.headers["www-authenticate"].startswith("Bearer")

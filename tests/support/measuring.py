@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.support import quick_tracing
+
 ROOT = Path(__file__).parents[2]
 # In the order in which they run, the longest first: at the end no process of tests waits for another's.
 NOT_MEASURED = (
@@ -50,3 +52,4 @@ def stop_measuring(*, children: bool = True) -> None:
         running = coverage.Coverage.current()
         if running is not None:
             running.stop()
+            quick_tracing.end()

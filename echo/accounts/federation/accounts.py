@@ -17,9 +17,10 @@ from echo.accounts.service import normalize_email
 from echo.errors import InvalidRequest
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
-from storage.accounts.users import USER, UserRepository
-from storage.core.errors import Conflict, NotFound
+from storage.accounts.users import ADMIN, USER, UserRepository
+from storage.core.errors import Conflict, LastAdministrator, NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class FederatedAccounts:
         federated: FederatedUserRepository,
         groups: DirectoryGroupRepository,
         roles: RoleRepository,
+        administrators: AdministratorRepository,
         *,
         allowed_domains: tuple[str, ...],
         role_sync: RoleSync | None = None,
@@ -47,6 +49,7 @@ class FederatedAccounts:
         self._federated = federated
         self._groups = groups
         self._roles = roles
+        self._administrators = administrators
         self._allowed_domains = allowed_domains
         self._role_sync = role_sync
 
@@ -143,6 +146,8 @@ class FederatedAccounts:
             said_now |= {"email": address, "emailVerified": True}
         self._check_domain(str(said_now.get("email") or user.get("email") or ""))
         changes = {name: value for name, value in said_now.items() if user.get(name) != value}
+        if user.get("role") == ADMIN and "role" in changes and not self._step_down(user, changes["role"]):
+            del changes["role"]
         if not changes:
             return user
         try:
@@ -153,6 +158,15 @@ class FederatedAccounts:
             for name in ("email", "emailVerified"):
                 changes.pop(name, None)
             return self._federated.update(str(user["_id"]), changes)
+
+    def _step_down(self, user: User, role: str) -> bool:
+        """Whether an administrator whom the server has unmade is none any more: the last one stays one."""
+        try:
+            self._administrators.set_role(str(user["_id"]), role)
+        except LastAdministrator:
+            log.warning("the last administrator stays one, whatever the claim says", user=str(user["_id"]))
+            return False
+        return True
 
     def _role(self, identity: Identity, current: str) -> str:
         return role_after(identity, current, self._role_sync, lambda name: self._roles.find(name) is not None)

@@ -1,21 +1,25 @@
 """How the ways in by others fit together; called by the assembly of accounts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.attempts import Attempts
 from echo.accounts.federation.fetching import Fetcher, host_and_port
 from echo.accounts.federation.identity import Policy
+from echo.accounts.federation.panel import PanelCodes, PanelLogins, Sessions
 from echo.accounts.federation.portraits import Portraits
 from echo.accounts.federation.provider import Provider
 from echo.accounts.federation.roles import RoleSync
 from echo.accounts.federation.service import Federation, Organisation
 from echo.accounts.service import AuthService
+from echo.accounts.tokens import Tokens
 from echo.files import FileStore
 from echo.settings import Settings
-from echo.settings.sign_in import SignInSettings, SocialSettings
+from echo.settings.sign_in import PanelSettings, SignInSettings, SocialSettings
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.users import UserRepository
@@ -28,17 +32,9 @@ def build_federation(
     """The ways in that the settings have; nothing is contacted."""
     fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(settings.sign_in)))
     organisation = _organisation(settings.sign_in, fetcher)
-    providers = _services(settings.sign_in, fetcher)
-    if saml := settings.sign_in.saml:
-        # Imported here: the `[saml]` extra may not be installed.
-        from echo.accounts.federation.saml import SamlProvider  # noqa: PLC0415
-
-        providers["saml"] = SamlProvider(saml)
-    if organisation:
-        providers[organisation.name] = organisation
     users = UserRepository(database)
     return Federation(
-        providers,
+        _providers(settings.sign_in, fetcher, organisation),
         _accounts(settings, database, users),
         Attempts(LoginStateRepository(database), secure=settings.secure_cookies),
         auth,
@@ -46,6 +42,53 @@ def build_federation(
         client_address=settings.domain_client,
         organisation=organisation,
     )
+
+
+def build_panel_logins(
+    settings: Settings, database: Database, auth: AuthService, tokens: Tokens
+) -> PanelLogins:
+    """The same ways in for the admin panel, to which browsers come back by another address; nothing is contacted."""
+    sign_in, panel = settings.sign_in, settings.sign_in.panel
+    users, states = UserRepository(database), LoginStateRepository(database)
+    providers: dict[str, Provider] = {}
+    if panel:
+        fetcher = Fetcher((*settings.provider_limits.allowed_addresses, *_named(sign_in)))
+        moved = _for_panel(sign_in, panel)
+        providers = _providers(moved, fetcher, _organisation(moved, fetcher))
+    return PanelLogins(
+        providers,
+        _accounts(settings, database, users),
+        Attempts(states, secure=settings.secure_cookies),
+        PanelCodes(states),
+        Sessions(auth, tokens, users),
+        panel=panel,
+    )
+
+
+def _for_panel(sign_in: SignInSettings, panel: PanelSettings) -> SignInSettings:
+    openid, saml = sign_in.openid, sign_in.saml
+    return replace(
+        sign_in,
+        openid=replace(openid, callback_url=panel.callback("openid")) if openid else None,
+        saml=replace(saml, callback_url=panel.callback("saml")) if saml else None,
+        social={
+            name: replace(each, callback_url=panel.callback(name)) for name, each in sign_in.social.items()
+        },
+    )
+
+
+def _providers(
+    sign_in: SignInSettings, fetcher: Fetcher, organisation: Organisation | None
+) -> dict[str, Provider]:
+    providers = _services(sign_in, fetcher)
+    if sign_in.saml:
+        # Imported here: the `[saml]` extra may not be installed.
+        from echo.accounts.federation.saml import SamlProvider  # noqa: PLC0415
+
+        providers["saml"] = SamlProvider(sign_in.saml)
+    if organisation:
+        providers[organisation.name] = organisation
+    return providers
 
 
 def _named(sign_in: SignInSettings) -> list[str]:
@@ -88,6 +131,7 @@ def _accounts(settings: Settings, database: Database, users: UserRepository) -> 
         FederatedUserRepository(database),
         DirectoryGroupRepository(database),
         RoleRepository(database),
+        AdministratorRepository(database),
         allowed_domains=settings.allowed_domains,
         role_sync=RoleSync(sync.priority, sync.fallback) if sync else None,
     )

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from werkzeug.http import dump_cookie
@@ -26,10 +26,14 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Attempt:
-    """One login: its `state` goes to the other server and back, `browser` is the secret of the cookie."""
+    """One login: its `state` goes to the other server and back, `browser` is the secret of the cookie.
+
+    One for the admin panel has the `challenge` of its code; see `echo.accounts.federation.panel`.
+    """
 
     state: str
     browser: str = field(repr=False)
+    challenge: str = ""
 
     @property
     def verifier(self) -> str:
@@ -58,11 +62,11 @@ class Attempts:
         self._states = states
         self._secure = secure
 
-    def begin(self, provider: str, browser: str | None) -> Attempt:
+    def begin(self, provider: str, browser: str | None, challenge: str = "") -> Attempt:
         """A new login; two of one browser, as of two tabs, do not end each other."""
         known = browser if browser and SECRET.fullmatch(browser) else None
-        attempt = Attempt(secrets.token_urlsafe(32), known or secrets.token_urlsafe(32))
-        self._states.add(attempt.key, provider, GOOD_FOR)
+        attempt = Attempt(secrets.token_urlsafe(32), known or secrets.token_urlsafe(32), challenge)
+        self._states.add(attempt.key, provider, GOOD_FOR, challenge=challenge)
         return attempt
 
     def take(self, provider: str, state: str | None, browser: str | None) -> Attempt:
@@ -70,9 +74,10 @@ class Attempts:
         if not state or not browser or not SECRET.fullmatch(browser):
             raise Refused("login_expired", "no state, or no cookie")
         attempt = Attempt(state, browser)
-        if not self._states.take(attempt.key, provider):
+        begun = self._states.take(attempt.key, provider)
+        if begun is None:
             raise Refused("login_expired", "no such login has begun in this browser")
-        return attempt
+        return replace(attempt, challenge=begun.get("challenge") or "")
 
     def cookie(self, attempt: Attempt, client: ClientInfo, *, cross_site: bool) -> str:
         """The `Set-Cookie` value; `cross_site` for a server that comes back by a form, as Apple does.

@@ -5,6 +5,7 @@ from echo.accounts.federation.accounts import FederatedAccounts
 from echo.settings import Settings
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
@@ -22,6 +23,7 @@ def build_directory(settings: Settings, database: Database) -> Credentials | Non
         FederatedUserRepository(database),
         DirectoryGroupRepository(database),
         RoleRepository(database),
+        AdministratorRepository(database),
         allowed_domains=settings.allowed_domains,
     )
     return DirectoryCredentials(settings.ldap, accounts)

@@ -14,6 +14,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     "login_expired": "The login took too long, was begun in another browser, or was finished before.",
     "login_failed": "The other server did not answer, or its answer is not good.",
     "login_unavailable": "The account has a second factor, which this server cannot check.",
+    "not_admin": "The account may not administer (only logins to the admin panel).",
     "no_address": "The other server gives no address, or none that is one.",
     "provider_refused": "The other server refused, or the user did there.",
     "registration_closed": "There is no such account, and none is made.",

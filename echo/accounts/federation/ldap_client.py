@@ -7,7 +7,7 @@ and passwords would go there.
 import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +84,11 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]
 class LdapClient:
     """Asks one directory; each call makes connections of its own, and blocks."""
 
-    def __init__(self, settings: LdapSettings, attributes: Sequence[str]) -> None:
+    def __init__(
+        self, settings: LdapSettings, attributes: Sequence[str], *, seconds: int = ANSWER_SECONDS
+    ) -> None:
         self._settings = settings
+        self._seconds = seconds
         self._attributes = list(attributes)
         self._tls = _Tls(settings) if settings.is_encrypted else None
 
@@ -93,6 +96,25 @@ class LdapClient:
         """The entry that both are of, None if either is wrong; neither may be empty. Raises `DirectoryAway`."""
         try:
             return self._authenticate(name, password)
+        except (LDAPException, OSError) as error:
+            raise DirectoryAway(type(error).__name__) from error
+
+    def probe(self) -> None:
+        """Come as far as a login comes without somebody's name. Raises `DirectoryAway`.
+
+        That is to the search base, or only to the directory itself where who logs in binds directly.
+        """
+        settings = self._settings
+        dn, password = (None, None) if settings.binds_directly else (settings.bind_dn, settings.bind_password)
+        try:
+            with self._bound(dn, password) as connection:
+                if settings.binds_directly:
+                    return
+                if connection is None:
+                    raise DirectoryAway("LDAP_BIND_DN is not let in")
+                self._search(connection, "(objectClass=*)", ldap3.BASE)
+                if not connection.response:
+                    raise DirectoryAway("LDAP_USER_SEARCH_BASE cannot be seen")
         except (LDAPException, OSError) as error:
             raise DirectoryAway(type(error).__name__) from error
 
@@ -119,23 +141,28 @@ class LdapClient:
 
     def _found(self, connection: Any, name: str) -> list[Entry]:
         """At most two entries: more than one is as bad as none."""
-        connection.search(
-            self._settings.search_base,
-            self._settings.search_filter.replace(NAME, escape_filter_chars(name)),
-            search_scope=ldap3.SUBTREE,
-            dereference_aliases=ldap3.DEREF_NEVER,
-            attributes=self._attributes,
-            size_limit=2,
-            time_limit=ANSWER_SECONDS,
-        )
-        code = connection.result["result"]
-        if code not in (results.RESULT_SUCCESS, results.RESULT_SIZE_LIMIT_EXCEEDED):
-            raise DirectoryAway(f"the search failed: {connection.result['description']}")
+        name = escape_filter_chars(name)
+        self._search(connection, self._settings.search_filter.replace(NAME, name), ldap3.SUBTREE)
         return [
             Entry(each["dn"], {key.lower(): texts(raw) for key, raw in each["raw_attributes"].items()})
             for each in connection.response or ()
             if each.get("type") == "searchResEntry"
         ]
+
+    def _search(self, connection: Any, search_filter: str, scope: str) -> None:
+        """Raises `DirectoryAway` unless the directory has looked."""
+        connection.search(
+            self._settings.search_base,
+            search_filter,
+            search_scope=scope,
+            dereference_aliases=ldap3.DEREF_NEVER,
+            attributes=self._attributes,
+            size_limit=2,
+            time_limit=self._seconds,
+        )
+        code = connection.result["result"]
+        if code not in (results.RESULT_SUCCESS, results.RESULT_SIZE_LIMIT_EXCEEDED):
+            raise DirectoryAway(f"the search failed: {connection.result['description']}")
 
     @contextmanager
     def _bound(self, dn: str | None, password: str | None) -> Iterator[Any]:
@@ -157,7 +184,7 @@ class LdapClient:
             authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
             auto_bind=ldap3.AUTO_BIND_NONE,
             auto_referrals=False,
-            receive_timeout=ANSWER_SECONDS,
+            receive_timeout=self._seconds,
             check_names=False,
             raise_exceptions=False,
         )
@@ -170,7 +197,9 @@ class LdapClient:
                 raise DirectoryAway(f"the bind failed: {connection.result['description']}")
             yield connection if is_bound else None
         finally:
-            connection.unbind()
+            # A connection that is broken cannot say goodbye; what broke it is what shall be known.
+            with suppress(LDAPException):
+                connection.unbind()
             # It is left open where no connection came of it.
             if connection.socket:
                 connection.socket.close()

@@ -2,6 +2,7 @@
 
 from echo.settings.endpoints import normal_name
 from echo.settings.librechat.config import ConfigFile
+from echo.settings.librechat.fields import whole
 from echo.settings.model import AgentSettings
 
 
@@ -14,4 +15,6 @@ def read_agents(config: ConfigFile) -> AgentSettings:
         show_builder=not said.get("disableBuilder", False),
         providers=providers or None,
         capabilities=None if capabilities is None else tuple(capabilities),
+        steps=whole(said.get("recursionLimit")),
+        most_steps=whole(said.get("maxRecursionLimit")),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from echo.settings.librechat.config import ConfigFile
+from echo.settings.librechat.mcp import has_mcp
 from echo.settings.model import ClientSettings
 
 # What a client may show, unless the operator switches it off.
@@ -23,18 +24,18 @@ ABSENT = dict.fromkeys(
 OFFERED_TO_LIBRECHAT = {
     **OFFERED,
     **dict.fromkeys(("autoSubmitFromUrl", "bookmarks", "buildInfo", "contextUsage", "memories"), True),
+    **dict.fromkeys(("fileCitations", "fileSearch"), True),
     "agents": {"use": True, "create": True, "share": False, "public": False},
     "prompts": {"use": True, "create": True, "share": False, "public": False},
     "skills": {"use": True, "create": True, "share": False, "public": False},
+    "mcpServers": {"use": True, "create": True, "share": False, "public": False},
     "marketplace": {"use": False},
     "peoplePicker": {"users": False, "groups": False, "roles": False},
 }
+NO_SERVERS = {"use": False, "create": False, "share": False, "public": False}
 ABSENT_FROM_LIBRECHAT = {
-    **dict.fromkeys(
-        ("contextCost", "fileCitations", "fileSearch", "runCode", "schedules", "webSearch"),
-        False,
-    ),
-    "mcpServers": {"use": False, "create": False, "share": False, "public": False},
+    **dict.fromkeys(("contextCost", "runCode", "schedules", "webSearch"), False),
+    **({} if has_mcp() else {"mcpServers": NO_SERVERS}),
 }
 # Shown on the page where one logs in.
 FOR_ANYONE = ("privacyPolicy", "termsOfService")

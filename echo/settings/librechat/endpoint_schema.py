@@ -27,7 +27,7 @@ _COMMON_IGNORED = frozenset(
             "reasoningLabelMinChars",
             "reasoningLabelUpdateChars",
         ),
-        *("reasoningLabelUpdateIntervalMs", "reasoningLabelMaxPerRun", "maxToolResultChars", "apiKeyPreview"),
+        *("reasoningLabelUpdateIntervalMs", "reasoningLabelMaxPerRun", "apiKeyPreview"),
         # Of older versions.
         *("summarize", "summaryModel", "forcePrompt", "plugins"),
     }
@@ -35,12 +35,13 @@ _COMMON_IGNORED = frozenset(
 
 
 class Titles(Section):
-    """What every endpoint can say of titles."""
+    """What every endpoint can say of titles, and of the results of tools."""
 
     ignored = _COMMON_IGNORED
 
     titleConvo = Flag()
     titleModel = Text()
+    maxToolResultChars = Number(minimum=1)
 
 
 class All(Titles):
@@ -169,17 +170,21 @@ class Custom(BuiltIn):
 
 
 class Agents(Section):
-    """Agents, which ask the other endpoints. Echo's run no tools, so what is about those has no effect."""
+    """Agents, which ask the other endpoints."""
 
     ignored = _COMMON_IGNORED | {
-        *("recursionLimit", "maxRecursionLimit", "maxToolCallArgBytes", "maxToolCallArgBytesByTool"),
-        *("maxDeltaEventsPerTurn", "maxCitations", "maxCitationsPerFile", "minRelevanceScore"),
+        *("maxToolCallArgBytes", "maxToolCallArgBytesByTool", "maxDeltaEventsPerTurn"),
         *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
     }
 
+    maxCitations = Number(minimum=1, maximum=50, whole=True)
+    maxCitationsPerFile = Number(minimum=1, maximum=10, whole=True)
+    minRelevanceScore = Number(maximum=1)
     disableBuilder = Flag()
     allowedProviders = Listed(Text())
     capabilities = Listed(Text())
+    recursionLimit = Number(minimum=1)
+    maxRecursionLimit = Number(minimum=1)
 
 
 class Endpoints(Section):

@@ -9,7 +9,7 @@ from echo.settings.endpoints import USER_PROVIDED, ProviderSettings, normal_name
 from echo.settings.librechat.azure import read_azure
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.document import Place
-from echo.settings.librechat.fields import Loaded
+from echo.settings.librechat.fields import Loaded, whole
 from echo.settings.librechat.headers import Headers, read_headers
 
 BUILT_IN = ("openAI", "google", "anthropic", "assistants", "bedrock")
@@ -45,6 +45,8 @@ def _titled(provider: ProviderSettings, own: Loaded, everywhere: Loaded) -> Prov
         provider,
         title_conversations=said.get("titleConvo", provider.title_conversations),
         title_model=said.get("titleModel", provider.title_model),
+        # Here what an endpoint says itself comes first.
+        tool_result_chars=whole(own.get("maxToolResultChars", everywhere.get("maxToolResultChars"))),
     )
 
 

@@ -186,4 +186,9 @@ class Headers(Named):
         return headers
 
 
+def whole(value: float | None) -> int | None:
+    """A number that was read, without its fraction; at least 1."""
+    return None if value is None else max(1, int(value))
+
+
 Loaded = Mapping[str, Any]

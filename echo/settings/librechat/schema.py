@@ -1,30 +1,37 @@
 """The sections of `librechat.yaml`, as LibreChat's own schema has them (`configSchema`, librechat-data-provider).
 
 What Echo uses is declared field by field; what only LibreChat uses stands in `ignored`, so that a misspelt key is
-told from one that merely does nothing here. Endpoints have a module of their own.
+told from one that merely does nothing here. Endpoints, speech, model specs and the parts of `interface` have modules
+of their own.
 """
 
-from typing import Any
-
-from marshmallow import post_load
-
-from echo.settings.endpoints import normal_name
 from echo.settings.librechat.endpoint_schema import Endpoints
 from echo.settings.librechat.fields import (
     MISSING,
     Flag,
-    Link,
     Listed,
-    Mapped,
     Named,
     Number,
-    OneOrOther,
     Part,
     Pattern,
     Section,
     Text,
     Version,
 )
+from echo.settings.librechat.interface_schema import (
+    Marketplace,
+    MayPick,
+    MayShare,
+    MayUse,
+    MayUseServers,
+    PrivacyPolicy,
+    TermsOfService,
+    switch,
+)
+from echo.settings.librechat.mcp_schema import Rules, Server
+from echo.settings.librechat.model_spec_schema import ModelSpecs
+from echo.settings.librechat.speech_schema import Speech
+from echo.settings.librechat.tool_schema import Actions, WebSearch
 
 STRATEGIES = ("local", "s3", "azure_blob", "firebase", "cloudfront")
 REFILL_UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months")
@@ -97,76 +104,6 @@ class FileStrategies(Section):
     document = Text(one_of=STRATEGIES)
 
 
-class SttOpenai(Section):
-    """A service that speaks OpenAI's protocol."""
-
-    ignored = frozenset({"apiKeyPreview"})
-
-    url = Text()
-    apiKey = Text(required=True)
-    model = Text()
-
-
-class SttAzure(Section):
-    """A deployment of Whisper at Azure OpenAI."""
-
-    ignored = frozenset({"apiKeyPreview"})
-
-    instanceName = Text(required=True)
-    apiKey = Text(required=True)
-    deploymentName = Text(required=True)
-    apiVersion = Text(required=True)
-
-
-class Stt(Section):
-    """Speech to text."""
-
-    ignored = frozenset({"allowedAddresses"})
-
-    openai = Part(SttOpenai)
-    azureOpenAI = Part(SttAzure)
-
-
-class TtsOpenai(Section):
-    """A service that speaks by OpenAI's protocol."""
-
-    ignored = frozenset({"apiKeyPreview", "voices"})
-
-    url = Text()
-    apiKey = Text(required=True)
-    model = Text(required=True)
-
-
-class TtsAzure(Section):
-    """A deployment of a model that speaks at Azure OpenAI."""
-
-    ignored = frozenset({"apiKeyPreview", "voices"})
-
-    instanceName = Text(required=True)
-    apiKey = Text(required=True)
-    deploymentName = Text(required=True)
-    apiVersion = Text(required=True)
-    model = Text(required=True)
-
-
-class Tts(Section):
-    """Text to speech."""
-
-    ignored = frozenset({"allowedAddresses", "elevenlabs", "localai"})
-
-    openai = Part(TtsOpenai)
-    azureOpenAI = Part(TtsAzure)
-
-
-class Speech(Section):
-    """Speech."""
-
-    ignored = frozenset({"speechTab"})
-
-    stt = Part(Stt)
-    tts = Part(Tts)
-
-
 class Balance(Section):
     """Credits of users."""
 
@@ -184,114 +121,6 @@ class Transactions(Section):
     """Whether it is written down what is used."""
 
     enabled = Flag(load_default=True)
-
-
-class ModelSpec(Section):
-    """A choice of endpoint, model and parameters under a name."""
-
-    name = Text(required=True)
-    label = Text(required=True)
-    preset = Mapped(required=True, error_messages={"required": MISSING})
-    order = Number(minimum=-(2**31))
-    default = Flag()
-    softDefault = Flag()
-    description = Text()
-    group = Text()
-    groupIcon = Text()
-    showIconInMenu = Flag()
-    showIconInHeader = Flag()
-    showOnLanding = Flag()
-    showInMenu = Flag()
-    conversation_starters = Listed(Text())
-    iconURL = Text()
-    authType = Text()
-    hideBadgeRow = Flag()
-
-    ignored = frozenset(
-        {
-            *("webSearch", "fileSearch", "executeCode", "memory", "askUserQuestion", "runInBackground"),
-            *("describeIntent", "artifacts", "mcpServers", "skills", "subagents"),
-        }
-    )
-
-    @post_load
-    def with_normal_endpoint(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """The preset names its endpoint as LibreChat stores it, and as `Endpoints.custom` has it."""
-        preset = data["preset"]
-        if isinstance(endpoint := preset.get("endpoint"), str):
-            preset = {**preset, "endpoint": normal_name(endpoint.strip())}
-        return {**data, "preset": preset}
-
-
-class ModelSpecs(Section):
-    """The choices that users are offered."""
-
-    enforce = Flag(load_default=False)
-    prioritize = Flag(load_default=True)
-    list = Listed(Part(ModelSpec), load_default=[])
-    addedEndpoints = Listed(Text())
-
-
-class PrivacyPolicy(Section):
-    """A link."""
-
-    externalUrl = Link()
-    openNewTab = Flag()
-
-
-class TermsOfService(PrivacyPolicy):
-    """A link, and a text to be agreed to."""
-
-    modalAcceptance = Flag()
-    modalTitle = Text()
-    modalContent = OneOrOther(Text(), Listed(Text()), expected="must be text or a list of texts")
-
-
-class MayUse(Section):
-    """Who may use something, make something of it, and share it."""
-
-    use = Flag()
-    create = Flag()
-    share = Flag()
-    public = Flag()
-
-
-class MayUseServers(MayUse):
-    """The same of MCP servers."""
-
-    # How LibreChat's client shows them.
-    ignored = frozenset({"placeholder", "trustCheckbox"})
-
-    configureObo = Flag()
-
-
-class MayShare(Section):
-    """Who may share a conversation."""
-
-    ignored = frozenset({"snapshotFiles"})
-
-    create = Flag()
-    share = Flag()
-    public = Flag()
-
-
-class MayPick(Section):
-    """Whom one may look for to share with."""
-
-    users = Flag()
-    groups = Flag()
-    roles = Flag()
-
-
-class Marketplace(Section):
-    """Who sees the marketplace."""
-
-    use = Flag()
-
-
-def switch(section: type[Section]) -> OneOrOther:
-    """A feature: on or off, or what of it."""
-    return OneOrOther(Flag(), Part(section), expected="must be true, false or hold keys with values")
 
 
 class Interface(Section):
@@ -355,7 +184,6 @@ class Config(Section):
             *(
                 "cache",
                 "ocr",
-                "webSearch",
                 "langfuse",
                 "summarization",
                 "skillSync",
@@ -363,16 +191,11 @@ class Config(Section):
             ),
             *(
                 "imageOutputType",
-                "includedTools",
-                "filteredTools",
-                "mcpServers",
-                "mcpSettings",
                 "mcpAppSandbox",
             ),
             *(
                 "turnstile",
                 "cloudfront",
-                "actions",
                 "filters",
             ),
             *("messageFilter", "permissions", "openapi", "emailChange"),
@@ -392,3 +215,9 @@ class Config(Section):
     balance = Part(Balance)
     transactions = Part(Transactions)
     memory = Part(Memory)
+    mcpServers = Named(Part(Server))
+    mcpSettings = Part(Rules)
+    webSearch = Part(WebSearch)
+    actions = Part(Actions)
+    includedTools = Listed(Text())
+    filteredTools = Listed(Text())

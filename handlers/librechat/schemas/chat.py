@@ -6,6 +6,7 @@ from marshmallow import fields, post_load, pre_load
 
 from echo.chat.request import Added, Asked, Edited
 from echo.chat.steering import Said
+from echo.chat.wanting import NO_SERVERS, switches
 from handlers.schemas.base import Input, Text, Whole
 from handlers.schemas.chat import AbortSchema, AskedSchema, ParametersSchema, given
 
@@ -20,8 +21,6 @@ TOOLS = {
     "mcp": "MCP_SERVERS",
     "skills": "SKILLS",
 }
-# How LibreChat's client says that no server is chosen.
-NO_SERVERS = "sys__clear__sys"
 
 
 class EditedSchema(Input):
@@ -107,15 +106,24 @@ def asked(body: Json) -> Asked:
         parameters=parameters,
         added=added(said.get("addedConvo")),
         protocol=protocol_of(said),
-        tools=tools_of(said.get("ephemeralAgent")),
+        **toggles_of(given(said.get("ephemeralAgent") or {})),
     )
 
 
-def tools_of(toggles: Json | None) -> tuple[str, ...]:
-    """The types of permission of what is switched on under the composer (LibreChat's `ephemeralAgent`)."""
-    said = given(toggles or {})
+def toggles_of(said: Json) -> Json:
+    """What is switched on under the composer (LibreChat's `ephemeralAgent`), and the permissions for it."""
     servers = [each for each in said.get("mcp", ()) if each != NO_SERVERS]
-    return tuple(kind for name, kind in TOOLS.items() if (servers if name == "mcp" else said.get(name)))
+    needed = tuple(kind for name, kind in TOOLS.items() if (servers if name == "mcp" else said.get(name)))
+    return {
+        "tools": needed,
+        "switched": switches(said, servers),
+        "artifacts": mode_of(said.get("artifacts")),
+    }
+
+
+def mode_of(artifacts: Any) -> str | None:
+    """LibreChat's mode of artifacts; a switch that is on means the usual one."""
+    return "default" if artifacts is True else artifacts or None
 
 
 def added(convo: Json | None) -> Added | None:

@@ -11,6 +11,7 @@ from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.identity import Identity
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
+from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
@@ -30,6 +31,7 @@ def make_accounts(running: TestClient, app_database: Database) -> MakeAccounts:
             FederatedUserRepository(app_database),
             DirectoryGroupRepository(app_database),
             RoleRepository(app_database),
+            AdministratorRepository(app_database),
             **{"allowed_domains": (), **changes},
         )
 

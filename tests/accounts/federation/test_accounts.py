@@ -199,12 +199,34 @@ def test_an_address_that_somebody_else_has_does_not_follow(
 def test_nobody_is_an_administrator_but_by_the_servers_word(
     accounts: FederatedAccounts, app_database: Database
 ) -> None:
+    accounts.admit(replace(somebody(), admin=True), ORGANISATION)
     identity = somebody()
     roles = [
         accounts.admit(replace(identity, admin=admin), ORGANISATION)["role"]
         for admin in (None, True, None, False, False)
     ]
     assert roles == ["USER", "ADMIN", "ADMIN", "USER", "USER"]
+
+
+def test_of_the_last_administrators_who_are_unmade_at_once_one_stays(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    users = app_database.collection("users")
+    others = [each["_id"] for each in users.find({"role": "ADMIN"}, {"_id": 1})]
+    both = [somebody(), somebody()]
+    for identity in both:
+        accounts.admit(replace(identity, admin=True), ORGANISATION)
+    users.update_many({"_id": {"$in": others}}, {"$set": {"role": "USER"}})
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            found = list(
+                pool.map(lambda each: accounts.admit(replace(each, admin=False), ORGANISATION), both)
+            )
+        assert sorted(user["role"] for user in found) == ["ADMIN", "USER"]
+        assert users.count_documents({"role": "ADMIN"}) == 1
+    finally:
+        users.delete_many({"openidId": {"$in": [each.subject for each in both]}})
+        users.update_many({"_id": {"$in": others}}, {"$set": {"role": "ADMIN"}})
 
 
 def test_roles_follow_the_server_where_that_is_set(

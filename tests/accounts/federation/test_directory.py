@@ -11,6 +11,8 @@ from echo.accounts.federation import directory as directory_module
 from echo.accounts.federation import ldap_client
 from echo.accounts.federation.directory import DirectoryCredentials, identity_of
 from echo.accounts.federation.ldap_client import Entry
+from echo.doctor import begin
+from echo.doctor.sign_in import check_directory
 from echo.errors import ApiError, Forbidden, ServiceUnavailable, Unauthorized
 from echo.settings.directory import LdapSettings, read_ldap
 from echo.settings.reader import Reader
@@ -259,3 +261,28 @@ def test_only_what_is_needed_is_asked_of_an_entry() -> None:
 def test_a_name_is_put_into_a_dn_as_one_value() -> None:
     assert ldap_client.bind_name(f"uid={{{{username}}}},{BASE}", "a,b=c") == f"uid=a\\,b\\=c,{BASE}"
     assert ldap_client.bind_name("{{username}}@corp.example", "ada") == "ada@corp.example"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "localhost answers and lets Echo search"),
+        ({"LDAP_BIND_CREDENTIALS": "canary"}, "localhost: LDAP_BIND_DN is not let in"),
+        ({"LDAP_USER_SEARCH_BASE": f"ou=nowhere,{BASE}"}, "localhost: the search failed: noSuchObject"),
+        ({"LDAP_STARTTLS": "true"}, "localhost: its TLS certificate is not accepted"),
+        (DIRECTLY, "localhost answers; who logs in binds directly, so nothing more is tried"),
+        ({"LDAP_URL": "ldap://localhost:1"}, "localhost: it does not answer (LDAPSocketOpenError)"),
+    ],
+)
+def test_what_echo_api_check_says_of_it(directory: Directory, changes: dict[str, str], expected: str) -> None:
+    environ = {
+        "LDAP_URL": f"ldap://localhost:{directory.port}",
+        "LDAP_BIND_DN": SERVICE,
+        "LDAP_BIND_CREDENTIALS": SERVICE_PASSWORD,
+        "LDAP_USER_SEARCH_BASE": PEOPLE,
+        **changes,
+    }
+    [found] = check_directory(begin(environ, None))
+    assert (found.what, str(found.status)) == (expected, "ok" if "answers" in expected else "failed")
+    [found] = check_directory(begin(environ, None, offline=True))
+    assert found.status == "skipped"

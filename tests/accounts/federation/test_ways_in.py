@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
 
+from storage.core.database import Database
 from tests.conftest import PASSWORD as LOCAL_PASSWORD
 from tests.conftest import Client, UserClient
 from tests.support.directories import PASSWORD, PEOPLE, SERVICE, SERVICE_PASSWORD, Directory, free_port
@@ -16,6 +18,7 @@ PAGE = f"{HOST}/chat"
 CALLBACK = "/oauth/saml/callback"
 ADA = "ada@directory.example"
 LOGINS = ("/api/auth/login", "/chat/api/auth/login")
+ADMINISTER = "/chat/api/admin/login/local"
 MakeApplication = Callable[..., Client]
 
 
@@ -35,7 +38,11 @@ def log_in(echo: Client, name: str, password: str, path: str = LOGINS[0]) -> Any
 
 @pytest.mark.parametrize("directory", ["ldaptor"], indirect=True)
 def test_the_ordinary_login_asks_the_directory(
-    running: Any, ada: UserClient, make_application: MakeApplication, directory: Directory
+    running: Any,
+    ada: UserClient,
+    make_application: MakeApplication,
+    directory: Directory,
+    app_database: Database,
 ) -> None:
     echo = make_application(**directory_environ(directory.port))
     shown = echo.get("/chat/api/config").json()
@@ -46,6 +53,14 @@ def test_the_ordinary_login_asks_the_directory(
         assert answer.json()["user"]["email"] == ADA
     user = echo.with_token(answer.json()["token"]).get("/chat/api/user").json()
     assert (user["provider"], user["name"], user["role"]) == ("ldap", "Ada Lovelace", "USER")
+    # To administer, they come in by the same password.
+    refused = log_in(echo, ADA, PASSWORD, ADMINISTER)
+    assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_permissions")
+    users = app_database.collection("users")
+    users.update_one({"email": ADA}, {"$set": {"role": "ADMIN"}})
+    assert log_in(echo, ADA, PASSWORD, ADMINISTER).status_code == 200
+    assert log_in(echo, ADA, "wrong", ADMINISTER).json()["code"] == "wrong_credentials"
+    users.update_one({"email": ADA}, {"$set": {"role": "USER"}})
     # Another's own password does not count any more, and nobody gets one.
     refused = [
         log_in(echo, *pair) for pair in ((ADA, "wrong"), ("no address", "x"), (ada.email, LOCAL_PASSWORD))
@@ -132,6 +147,34 @@ def test_from_the_saml_button_to_the_session_once(
     replayed = come_back(browser, RelayState=again.relay_state)
     assert replayed.headers["Location"] == back_at("login_failed")
     assert "Set-Cookie" not in replayed.headers
+
+
+def test_the_admin_panel_by_saml(
+    running: Any, make_application: MakeApplication, idp: IdentityProvider, app_database: Database
+) -> None:
+    echo = make_application(
+        DOMAIN_SERVER=HOST,
+        ADMIN_PANEL_URL="https://admin.example.com",
+        ALLOW_SOCIAL_LOGIN="true",
+        SAML_ENTRY_POINT=ENTRY_POINT,
+        SAML_ISSUER="echo",
+        SAML_CERT=str(idp.certificate_file),
+    )
+    address = f"{ObjectId()}@x.example"
+    users = app_database.collection("users")
+    account = {"provider": "saml", "samlId": address, "email": address, "role": "ADMIN"}
+    for expected in ("reason=registration_closed", "code="):
+        if expected == "code=":
+            users.insert_one(account)
+        begun = go(echo, f"/chat/api/admin/oauth/saml?code_challenge={'0' * 64}")
+        asked = idp.read(begun.headers["Location"])
+        assert asked.callback == f"{HOST}/chat/api/admin/oauth/saml/callback"
+        response = idp.answer(asked, address, {"mail_address": [address]}, change=with_plain_email)
+        form = {"SAMLResponse": encoded(response), "RelayState": asked.relay_state}
+        path = urlsplit(asked.callback).path
+        sent = go(echo, path, cookie_of(begun), method="POST", data=form).headers["Location"]
+        assert sent.startswith("https://admin.example.com/auth/saml/callback?")
+        assert expected in sent
 
 
 def with_plain_email(root: Any) -> Any:

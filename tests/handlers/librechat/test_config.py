@@ -27,7 +27,7 @@ class TestConfig:
         assert config["allowAccountDeletion"] is True
         interface = config["interface"]
         assert [interface[name] for name in ("bookmarks", "memories", "temporaryChat")] == [True, True, True]
-        assert [interface[name] for name in ("runCode", "webSearch", "fileSearch")] == [False, False, False]
+        assert [interface[name] for name in ("runCode", "webSearch", "fileSearch")] == [False, False, True]
         assert interface["mcpServers"] == {"use": False, "create": False, "share": False, "public": False}
 
     def test_the_operators_bundlers_are_told(
@@ -65,7 +65,7 @@ class TestEndpoints:
             "userProvide": False,
             "disableBuilder": False,
             "allowedProviders": list(endpoints),
-            "capabilities": ["context"],
+            "capabilities": ["tools", "artifacts", "context", "file_search", "chain"],
         }
 
     def test_one_without_any_key_is_not_there(

@@ -11,15 +11,30 @@ import pytest
 from bson import ObjectId
 from PIL import Image
 
+from echo.errors import Unprocessable
+from echo.extraction import Unreadable
+from echo.handling.caller import Caller
+from echo.library.upload_texts import refused
+from echo.library.uploads import Purpose, Uploads
+from echo.services import Services
 from echo.settings import Settings
 from tests.conftest import Client, UserClient
 from tests.files import samples
 from tests.handlers.conftest import Stored
+from tests.support import documents
+from tests.support.waiting import until
 
 FILES = "/chat/api/files"
 NOTE = b"some words\n"
 PNG = samples.picture("PNG", (31, 17))
 AGENT = {"name": "Helper", "provider": "openAI", "model": "gpt-4o"}
+REASONS = {
+    "unsupported": (415, "unsupported_file"),
+    "missing": (415, "unsupported_file"),
+    "too_large": (413, "payload_too_large"),
+    "busy": (503, "overloaded"),
+    **dict.fromkeys(("broken", "locked", "empty", "too_slow"), (422, "unreadable_document")),
+}
 NOTHING = {"message": "There is no such object.", "code": "not_found"}
 
 
@@ -111,6 +126,67 @@ class TestUpload:
         response = upload(ada, tool_resource="execute_code", message_file="true")
         assert (response.status_code, response.json()["code"]) == (422, "unsupported_tool_resource")
         assert ada.get(FILES).json() == []
+
+
+class TestTextsOfDocuments:
+    def test_a_document_is_kept_as_its_text(self, ada: UserClient) -> None:
+        content = documents.pdf("28 days", "Tea")
+        file = kept(ada, content, "rules.pdf", tool_resource="context", message_file="true")
+        assert (file["text"], file["bytes"], file["type"]) == ("28 days\n\nTea", 12, "text/plain")
+        assert (file["source"], file["filename"]) == ("text", "rules.pdf")
+
+    @pytest.mark.parametrize(
+        ("content", "code"),
+        [(b"%PDF-1.4\n%%EOF", "unreadable_document"), (documents.archive(a="x"), "unsupported_file")],
+    )
+    def test_one_without_text_is_refused(self, ada: UserClient, content: bytes, code: str) -> None:
+        response = upload(ada, content, "a.pdf", tool_resource="context", message_file="true")
+        assert response.json()["code"] == code
+        assert ada.get(FILES).json() == []
+
+    def test_every_reason_has_an_answer(self) -> None:
+        answers = {reason: refused(Unreadable(reason)) for reason in REASONS}
+        assert {reason: (each.status, each.code) for reason, each in answers.items()} == REASONS
+
+
+class TestFilesThatAreSearched:
+    def test_are_made_ready_in_the_background(
+        self, ada: UserClient, services: Services, stored: Stored
+    ) -> None:
+        agent_id = agent_of(ada)
+        file = kept(ada, b"28 days", agent_id=agent_id, tool_resource="file_search")
+        assert (file["embedded"], file["status"], file["context"]) == (True, "pending", "agents")
+        agent = ada.get(f"/chat/api/agents/{agent_id}/expanded").json()
+        assert agent["tool_resources"] == {"file_search": {"file_ids": [file["file_id"]]}}
+        until(lambda: ada.get(f"{FILES}/{file['file_id']}/preview").json()["status"] == "ready")
+        mine = {"user": ObjectId(ada.id)}
+        [chunk] = stored.echo_file_chunks.find(mine)
+        assert (chunk["file_id"], chunk["text"]) == (file["file_id"], "28 days")
+        body = {"files": [{"file_id": file["file_id"]}]}
+        assert ada.request("DELETE", FILES, json=body).status_code == 200
+        assert stored.echo_file_chunks.find_one(mine) is stored.echo_file_indexes.find_one(mine) is None
+
+    def test_are_texts(self, ada: UserClient) -> None:
+        for content in (PNG, documents.archive(a="x")):
+            response = upload(ada, content, "a.txt", tool_resource="file_search", message_file="true")
+            assert (response.status_code, response.json()["code"]) == (415, "unsupported_file")
+        assert ada.get(FILES).json() == []
+
+    def test_of_an_agent_are_its_editors(
+        self, ada: UserClient, bob: UserClient, share: Callable[[str, int], None]
+    ) -> None:
+        agent_id = agent_of(ada)
+        share(agent_id, 1)
+        assert upload(bob, agent_id=agent_id, tool_resource="file_search").status_code == 403
+        assert bob.get(FILES).json() == []
+
+    def test_are_refused_where_that_is_switched_off(self, ada: UserClient, services: Services) -> None:
+        library = services.library
+        off = Uploads(library.file_store, library.files, services.agents, library.indexing, can_search=False)
+        caller = Caller(ada.id, ada.session_id, ada.email, "ada", "local", "USER")
+        with pytest.raises(Unprocessable) as refusal:
+            off.keep(caller, samples.upload(NOTE), Purpose(tool_resource="file_search", of_message=True))
+        assert refusal.value.code == "unsupported_tool_resource"
 
 
 class TestFilesOfAgents:

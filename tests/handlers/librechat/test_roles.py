@@ -59,7 +59,7 @@ class TestGetRole:
         assert permissions["AGENTS"] == dict.fromkeys(NOTHING, True)
         assert permissions["MCP_SERVERS"] == {**NOTHING, "CONFIGURE_OBO": False}
         assert permissions["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
-        for absent in ("RUN_CODE", "WEB_SEARCH", "FILE_SEARCH", "FILE_CITATIONS"):
+        for absent in ("RUN_CODE", "WEB_SEARCH"):
             assert permissions[absent] == {"USE": False}
 
     @pytest.mark.usefixtures("staff")

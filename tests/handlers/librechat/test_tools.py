@@ -10,6 +10,18 @@ from tests.handlers.conftest import Stored
 PATH = "/chat/api/agents/tools"
 
 
+class TestListAgentTools:
+    def test_anonymous_is_refused(self, api: Client) -> None:
+        assert api.get(PATH).status_code == 401
+
+    def test_are_the_built_in_ones(self, ada: UserClient) -> None:
+        listed = {each["pluginKey"]: each for each in ada.get(PATH).json()}
+        assert set(listed) >= {"calculator", "google", "dalle", "image_gen_oai", "flux"}
+        assert listed["google"]["authConfig"][0]["authField"] == "GOOGLE_CSE_ID"
+        # No key of the server's is set, and so no tool is ready without one of the user's.
+        assert not any("authenticated" in each for each in listed.values())
+
+
 class TestListToolCalls:
     def test_anonymous_is_refused(self, api: Client) -> None:
         assert api.get(f"{PATH}/calls", params={"conversationId": "x"}).status_code == 401

@@ -242,6 +242,18 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "tenantId_1", "key": {"tenantId": 1}},
         {"name": "tag_1_user_1_tenantId_1", "key": {"tag": 1, "user": 1, "tenantId": 1}, "unique": True},
     ],
+    "pluginauths": [
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+        {
+            "name": "userId_1_pluginKey_1_authField_1_tenantId_1",
+            "key": {"userId": 1, "pluginKey": 1, "authField": 1, "tenantId": 1},
+        },
+    ],
+    "actions": [
+        {"name": "user_1", "key": {"user": 1}},
+        {"name": "action_id_1", "key": {"action_id": 1}},
+        {"name": "tenantId_1", "key": {"tenantId": 1}},
+    ],
     "toolcalls": [
         {"name": "tenantId_1", "key": {"tenantId": 1}},
         {"name": "expiredAt_1", "key": {"expiredAt": 1}, "expireAfterSeconds": 0},

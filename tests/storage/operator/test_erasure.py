@@ -51,6 +51,8 @@ LINES = {
     ("echo_runs", "user", "text"),
     ("echo_violations", "user", "id"),
     ("echo_used_codes", "user", "id"),
+    ("echo_file_chunks", "user", "id"),
+    ("echo_file_indexes", "user", "id"),
     ("files", "user", "id"),
     ("keys", "userId", "id"),
     ("memoryentries", "userId", "id"),

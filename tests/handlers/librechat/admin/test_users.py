@@ -4,25 +4,10 @@ import pytest
 from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
-from echo.accounts.erasure import AccountEraser
 from tests.conftest import MakeUser, UserClient
 from tests.handlers.librechat.admin.conftest import A, Granted, Noted, give, role_of
 
 Stored = MongoDatabase[dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits until every worker has noticed that an account goes."""
-    monkeypatch.setattr(AccountEraser, "erase", without_waiting(AccountEraser.erase))
-
-
-def without_waiting(erase: Any) -> Any:
-    def quickly(self: AccountEraser, owner: str) -> Any:
-        self._settle_seconds = 0
-        return erase(self, owner)
-
-    return quickly
 
 
 class TestListUsers:

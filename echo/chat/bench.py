@@ -1,0 +1,34 @@
+"""What the voices of a run share: where what they say goes, and what the run does for them."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from echo.chat.prepared import Asking
+from echo.chat.transcript import Transcript
+from echo.providers.chat import Turn, Usage
+from echo.tools.sources import Sources
+from echo.tools.tool import RunPlace
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything belongs to the event loop.
+
+    `number_part` gives the place of a new part of this kind in the answer, which other models may have parts of too.
+    `count` counts tokens, `tell_usage` tells what one request used, `attach` keeps and tells what goes with the
+    answer, by the id of its call. `before_round` is called before a model is asked again: it answers what was
+    said meanwhile, and raises what ends the run.
+    """
+
+    answer_id: str
+    transcript: Transcript
+    sources: Sources
+    place: RunPlace
+    number_part: Callable[[str], int]
+    count: Callable[[str], Awaitable[int]]
+    tell_usage: Callable[[Asking, Usage], None]
+    attach: Callable[[str, Json], None]
+    before_round: Callable[[Asking], Awaitable[Sequence[Turn]]]

@@ -1,0 +1,32 @@
+"""How files are searched: which model embeds them, whose service does it, what may be cited."""
+
+import importlib.util
+
+from echo.settings.librechat.config import ConfigFile
+from echo.settings.model import FileSearchSettings
+from echo.settings.reader import Reader, SettingsError
+
+EMBEDDINGS, RAG = "ECHO_EMBEDDINGS_MODEL", "RAG_API_URL"
+
+
+def read_file_search(reader: Reader, config: ConfigFile) -> FileSearchSettings:
+    """What the environment and `endpoints.agents` say; LibreChat's values where they say nothing.
+
+    Raises `SettingsError`, also where the extra that embeddings need is not installed.
+    """
+    embeddings, rag_url = reader.text(EMBEDDINGS), reader.text(RAG)
+    if rag_url is not None and not rag_url.startswith(("http://", "https://")):
+        raise SettingsError(f"{RAG} must begin with http:// or https://.")
+    if embeddings is not None and "/" not in embeddings:
+        raise SettingsError(f"{EMBEDDINGS} must name an endpoint and a model: openAI/text-embedding-3-small.")
+    if embeddings is not None and not importlib.util.find_spec("numpy"):
+        raise SettingsError(f"{EMBEDDINGS} needs the extra `embeddings`: pip install 'echo-api[embeddings]'.")
+    said = config.section("endpoints").get("agents", {})
+    usual = FileSearchSettings()
+    return FileSearchSettings(
+        embeddings,
+        rag_url,
+        int(said.get("maxCitations", usual.citations)),
+        int(said.get("maxCitationsPerFile", usual.citations_per_file)),
+        float(said.get("minRelevanceScore", usual.least_relevance)),
+    )

@@ -1,0 +1,1 @@
+"""LibreChat's tool `file_search`: a model looks something up in files."""

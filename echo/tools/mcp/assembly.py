@@ -1,0 +1,51 @@
+"""How the parts of MCP fit together; called by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from echo.access import Access
+from echo.accounts.plugin_keys import PluginKeys
+from echo.accounts.user_keys import make_cipher
+from echo.background import Background
+from echo.providers.chat import Attachment
+from echo.settings import Settings
+from echo.tools.mcp.logins import Logins
+from echo.tools.mcp.manager import McpManager
+from echo.tools.mcp.own_servers import OwnServers
+from echo.tools.mcp.servers import Servers
+from echo.tools.mcp.service import McpService
+from echo.tools.mcp.source import McpTools
+from storage.accounts.mcp_logins import McpLoginRepository
+from storage.accounts.mcp_tokens import McpTokenRepository
+from storage.accounts.users import UserRepository
+from storage.agents.agents import AgentRepository
+from storage.agents.mcp_servers import McpServerRepository
+from storage.core.database import Database
+
+
+@dataclass(frozen=True)
+class McpParts:
+    """What it takes of other domains; `keep_picture` keeps a picture of a tool's as a file of the user's."""
+
+    access: Access
+    plugin_keys: PluginKeys
+    background: Background
+    keep_picture: Callable[[str, Attachment], dict[str, Any] | None] | None = None
+
+
+def build_mcp(
+    settings: Settings,
+    database: Database,
+    parts: McpParts,
+) -> McpService:
+    """What is behind `/api/mcp`; its `tools` are the source for runs. Nothing is contacted, and no SDK imported."""
+    cipher, stored, agents = make_cipher(settings), McpServerRepository(database), AgentRepository(database)
+    logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher)
+    manager = McpManager(settings.mcp, parts.plugin_keys, logins)
+    servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
+    own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)
+    tools = McpTools(parts.access, servers, manager, agents, parts.keep_picture)
+    service = McpService(servers, own, tools, UserRepository(database), parts.background)
+    parts.plugin_keys.listen(service.values_changed)
+    return service

@@ -1,0 +1,144 @@
+"""HTTP to servers and to where their users log in: addresses are checked where a connection is made.
+
+So it is for whatever leads to an address: the operator's file, a user's server, a redirect, what a server says of its
+login. The connection goes to exactly the addresses that were checked. Answers are bounded, and no proxy, cookie or
+`.netrc` of the environment has a part in it.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import certifi
+import httpcore2
+import httpx2
+from aiohttp.resolver import ThreadedResolver
+from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
+
+from echo import __version__
+from echo.providers.addresses import AddressGuard
+from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
+
+USER_AGENT = f"echo-api/{__version__}"
+EVENTS = "text/event-stream"
+CONNECT_SECONDS = 10.0
+MAX_SOCKETS = 20
+
+
+class Refused(httpx2.ConnectError):
+    """An address that may not be connected to."""
+
+
+class _CheckedBackend(AsyncNetworkBackend):
+    """Connects to hosts whose every address is public, or which the operator allows by name."""
+
+    def __init__(self, guard: AddressGuard) -> None:
+        self._guard = guard
+        self._resolver = guard.resolver(ThreadedResolver())
+        self._inner = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> AsyncNetworkStream:
+        """A connection to the first address that answers. Raises what httpcore does."""
+        if not self._guard.may_name(host, port):
+            raise httpcore2.ConnectError("an address that may not be used")
+        try:
+            found = await self._resolver.resolve(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(type(error).__name__) from error
+        failure = httpcore2.ConnectError("no address")
+        for each in found:
+            try:
+                return await self._inner.connect_tcp(
+                    each["host"],
+                    port,
+                    timeout=timeout,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except httpcore2.ConnectError as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(self, *_arguments: Any, **_options: Any) -> AsyncNetworkStream:
+        """Nothing is reached like that."""
+        raise httpcore2.ConnectError("no sockets of files")
+
+    async def sleep(self, seconds: float) -> None:
+        """As the library wants it."""
+        await self._inner.sleep(seconds)
+
+
+class CheckedTransport(httpx2.AsyncHTTPTransport):
+    """The library's transport over checked connections; `unauthorized` says whether a server asked for a login."""
+
+    def __init__(self, guard: AddressGuard) -> None:
+        self.unauthorized = False
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=_trusted(),
+            max_connections=MAX_SOCKETS,
+            max_keepalive_connections=MAX_SOCKETS,
+            keepalive_expiry=30.0,
+            network_backend=_CheckedBackend(guard),
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, of which no more is read than may be."""
+        response = await super().handle_async_request(request)
+        if response.status_code == 401:
+            self.unauthorized = True
+        packed = response.headers.get("content-encoding", "identity").lower() != "identity"
+        if packed or not isinstance(response.stream, httpx2.AsyncByteStream):
+            await response.aclose()
+            raise httpx2.RemoteProtocolError("an answer in an encoding that was not asked for")
+        if not response.headers.get("content-type", "").lower().startswith(EVENTS):
+            response.stream = _Bounded(response.stream)
+        return response
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that must come to an end."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_MESSAGE_BYTES
+        async for chunk in self._inner:
+            left -= len(chunk)
+            if left < 0:
+                raise httpx2.StreamError("the answer is too large")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def make_client(
+    transport: CheckedTransport,
+    *,
+    headers: Mapping[str, str] | None = None,
+    read_seconds: float,
+    auth: httpx2.Auth | None = None,
+) -> httpx2.AsyncClient:
+    """A client that goes by nothing but this; the SDK follows redirects within one origin only."""
+    return httpx2.AsyncClient(
+        transport=transport,
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})},
+        timeout=httpx2.Timeout(CONNECT_SECONDS, read=read_seconds, write=read_seconds),
+        auth=auth,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())

@@ -1,0 +1,227 @@
+"""What a user reaches of a server: its tools, calls of them, and logging in at it."""
+
+import asyncio
+import hashlib
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from echo.accounts.plugin_keys import MCP, PluginKeys
+from echo.providers.addresses import AddressGuard
+from echo.settings.mcp import STDIO, USER, McpServer, McpSettings, host_and_port
+from echo.tools.mcp.catalog import ServerTool, instructions_of
+from echo.tools.mcp.connections import Connections, Key
+from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected
+from echo.tools.mcp.logins import Asked, Logins
+from echo.tools.mcp.resolving import Reached, missing, reach
+
+if TYPE_CHECKING:
+    from echo.tools.mcp.connection import Connection
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A server for a user; `placeholders` are values of LibreChat's, by name."""
+
+    owner: str
+    server: McpServer
+    placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a server has, and what a model is told of it."""
+
+    tools: tuple[ServerTool, ...]
+    instructions: str | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A use, with everything that a connection is made of."""
+
+    use: Use
+    reached: Reached
+    key: Key
+    oauth: bool
+
+
+class McpManager:
+    """Over the connections of this process. Raises `echo.tools.mcp.failures`, and those of `resolving`."""
+
+    def __init__(self, settings: McpSettings, plugin_keys: PluginKeys, logins: Logins) -> None:
+        self._settings = settings
+        self._plugin_keys = plugin_keys
+        self.logins = logins
+        self.connections = Connections()
+        # Servers that have asked for a login though nobody had said so.
+        self._discovered: set[str] = set()
+
+    def uses_oauth(self, server: McpServer) -> bool:
+        """Whether users log in at a server, as far as that is known."""
+        return server.uses_oauth or (
+            _identity(server) in self._discovered and server.requires_oauth is not False
+        )
+
+    def values(self, owner: str, server: McpServer) -> dict[str, str]:
+        """What a user has set for a server."""
+        if not server.variables:
+            return {}
+        found = self._plugin_keys.get(owner, f"{MCP}{server.name}")
+        return {name: value for name, value in found.items() if name in server.variables}
+
+    async def variables(self, use: Use) -> dict[str, str]:
+        """The same, for who is on the event loop."""
+        return await asyncio.to_thread(self.values, use.owner, use.server) if use.server.variables else {}
+
+    async def missing(self, use: Use) -> list[str]:
+        """The variables that the user has not set."""
+        return missing(use.server, await self.variables(use))
+
+    async def tools(self, use: Use) -> Listing:
+        """What the server has for this user."""
+        line = await self._line(use)
+
+        async def work(connection: "Connection") -> Listing:
+            tools = await connection.tools()
+            return Listing(tools, instructions_of(use.server.instructions, connection.instructions))
+
+        return await self._do(line, work)
+
+    async def look(self, use: Use) -> Listing:
+        """The same by a connection of its own, which is closed again."""
+        line = await self._line(use)
+        connection = await self._dial(line)
+        try:
+            return Listing(await connection.tools())
+        finally:
+            await connection.close()
+
+    async def call(self, use: Use, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The result of a call, as MCP's JSON."""
+        line = await self._line(use)
+
+        async def work(connection: "Connection") -> Mapping[str, Any]:
+            result = await connection.call(tool, arguments)
+            said: Mapping[str, Any] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+            return said
+
+        return await self._do(line, work)
+
+    async def log_in(self, use: Use) -> Asked | None:
+        """Begin a login at the server, see `Logins.begin`."""
+        await self._sdk()
+        line = await self._line(use)
+        return await self.logins.begin(
+            use.owner, use.server, line.reached, self._guard(use.server, line.reached)
+        )
+
+    async def drop(self, owner: str | None, server: McpServer) -> None:
+        """Close the user's connections to a server, or everybody's: the next use makes new ones."""
+        await self.connections.drop(_identity(server), owner)
+
+    def connected(self, use: Use) -> bool:
+        """Whether this process has an open connection for the user."""
+        return self.connections.find(use.owner, _identity(use.server)) is not None
+
+    def connecting(self, use: Use) -> bool:
+        """Whether one is being made."""
+        return self.connections.is_opening(use.owner, _identity(use.server))
+
+    async def open_shared(self, server: McpServer) -> None:
+        """Connect to a server that all share, as far as it can be reached."""
+        try:
+            await self.tools(Use("", server))
+        except Exception as error:
+            log.warning("an MCP server cannot be reached yet", server=server.name, cause=type(error).__name__)
+
+    async def close(self) -> None:
+        """End everything."""
+        await self.logins.close()
+        await self.connections.close()
+
+    async def _line(self, use: Use) -> _Line:
+        server = use.server
+        values = {**await self.variables(use), **use.placeholders}
+        reached = reach(server, values)
+        if server.type != STDIO and not self._settings.allows(reached.url):
+            raise NotAllowed
+        oauth = self.uses_oauth(server)
+        mark = f"{reached.mark} {server.updated_at} {server.directory}"
+        key = Key(
+            owner=use.owner if server.personal or oauth else None,
+            server=_identity(server),
+            mark=hashlib.sha256(mark.encode()).hexdigest(),
+            is_process=server.type == STDIO,
+            per_message=server.per_message,
+        )
+        return _Line(use, reached, key, oauth)
+
+    async def _do(self, line: _Line, work: Callable[["Connection"], Awaitable[T]]) -> T:
+        use = line.use
+        if line.oauth and use.server.name not in await asyncio.to_thread(self.logins.servers, use.owner):
+            # Who has logged out is logged out, whatever is still open.
+            await self.drop(use.owner, use.server)
+            raise LoginNeeded
+        used: list[Connection] = []
+
+        async def noted(connection: "Connection") -> T:
+            used.append(connection)
+            return await work(connection)
+
+        try:
+            return await self.connections.use(line.key, lambda: self._dial(line), noted)
+        except (CallFailed, NotConnected) as error:
+            if used and used[-1].asks_login():
+                await self.drop(use.owner, use.server)
+                raise LoginNeeded from error
+            raise
+
+    async def _dial(self, line: _Line) -> "Connection":
+        dial = (await self._sdk()).dial
+        server, owner = line.use.server, line.use.owner
+        guard = self._guard(server, line.reached)
+        if line.oauth:
+            try:
+                made: Connection = await dial(
+                    server, line.reached, guard, self.logins.auth(owner, server, line.reached)
+                )
+            except LoginNeeded:
+                # A token may be void before its time, and still be worth another one.
+                auth = self.logins.auth(owner, server, line.reached, renew=True)
+                made = await dial(server, line.reached, guard, auth)
+            return made
+        try:
+            made = await dial(server, line.reached, guard)
+        except LoginNeeded as error:
+            if server.requires_oauth is False or server.api_key is not None:
+                raise NotConnected("the server does not let us in") from error
+            self._discovered.add(_identity(server))
+            raise
+        return made
+
+    def _guard(self, server: McpServer, reached: Reached) -> AddressGuard:
+        """What may be connected to: what is public, and what the operator names, here or in the file."""
+        allowed = list(self._settings.allowed_addresses)
+        if self._settings.names(reached.url) or (server.source != USER and not reached.own_host):
+            allowed += host_and_port(reached.url)
+        if server.source != USER and server.oauth:
+            for name in ("authorization_url", "token_url"):
+                allowed += host_and_port(str(server.oauth.get(name) or ""))
+        return AddressGuard(allowed)
+
+    @staticmethod
+    async def _sdk() -> Any:
+        """Where the SDK is, imported beside the event loop."""
+        return await asyncio.to_thread(importlib.import_module, "echo.tools.mcp.dialling")
+
+
+def _identity(server: McpServer) -> str:
+    """What connections call it: a name alone may be another's server tomorrow."""
+    return server.id or server.name

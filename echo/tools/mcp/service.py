@@ -1,0 +1,279 @@
+"""What the operations under `/api/mcp` do."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from echo.background import Background
+from echo.errors import NotFound
+from echo.handling.caller import Caller
+from echo.providers.personal import user_values
+from echo.settings.mcp import McpServer
+from echo.tools.mcp.failures import LoginFailed, LoginNeeded
+from echo.tools.mcp.limits import LOGIN_SECONDS
+from echo.tools.mcp.logins import Asked
+from echo.tools.mcp.manager import Listing, Use
+from echo.tools.mcp.naming import key_of
+from echo.tools.mcp.own_servers import OwnServers, unusable
+from echo.tools.mcp.servers import Servers
+from echo.tools.mcp.source import McpTools
+from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING
+from storage.accounts.users import UserRepository
+from storage.core.database import Document
+
+log = structlog.get_logger(__name__)
+Json = dict[str, Any]
+# For all servers of a user to say what they have, and how many are asked at once.
+LIST_SECONDS, AT_ONCE = 15.0, 8
+PREFIX = "mcp_"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A server, whether the caller may change it, and whether users log in at it."""
+
+    server: McpServer
+    may_edit: bool
+    oauth: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """LibreChat's words for a connection and for a login."""
+
+    connection: str
+    oauth: bool
+    authorization: str
+
+
+@dataclass(frozen=True)
+class Initialized:
+    """What became of an attempt to connect; `asked` is the login that is needed first."""
+
+    success: bool
+    message: str
+    asked: Asked | None = None
+    failure: str | None = None
+    missing: tuple[str, ...] = ()
+    deferred: bool = False
+
+
+class McpService:
+    """All of it for the caller's own servers: those of others answer as if there were none."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        own: OwnServers,
+        tools: McpTools,
+        users: UserRepository,
+        background: Background,
+    ) -> None:
+        self._servers = servers
+        self.own = own
+        self.tools = tools
+        self.manager = tools.manager
+        self._users = users
+        self._background = background
+
+    @property
+    def logins(self) -> Any:
+        """Users' logins at servers."""
+        return self.manager.logins
+
+    async def begin(self) -> None:
+        """Connect to the operator's servers that all share, where the file does not put that off."""
+        shared = [each for each in self._servers.configured.values() if each.startup and not each.personal]
+        await asyncio.gather(*(self.manager.open_shared(each) for each in shared))
+
+    async def close(self) -> None:
+        """End everything that belongs to this process."""
+        await self.manager.close()
+
+    def values_changed(self, owner: str, plugin: str) -> None:
+        """A user has set or deleted values, perhaps of a server: what was connected by them ends.
+
+        To delete everything of a server also means to log out of it, as in LibreChat.
+        """
+        if not plugin.startswith(PREFIX):
+            return
+        name = plugin.removeprefix(PREFIX)
+        server = self._servers.named(owner, [name]).get(name)
+        if server is None:
+            return
+        if self.manager.uses_oauth(server) and not self.manager.values(owner, server):
+            self.logins.forget(owner, name)
+        self._background.submit(self.manager.drop(owner, server))
+
+    def list(self, caller: Caller) -> dict[str, Shown]:
+        """The servers of the caller."""
+        return {name: self._shown(caller, each) for name, each in self._servers.of(caller.id).items()}
+
+    def get(self, caller: Caller, name: str) -> Shown:
+        """One of them. Raises `NotFound`."""
+        return self._shown(caller, self.own.find(caller, name)[0])
+
+    async def create(self, caller: Caller, said: Mapping[str, Any]) -> Shown:
+        """Keep a server of the caller's, after a look whether it is there. Raises `Unprocessable`."""
+        server = await asyncio.to_thread(self.own.check, caller, said)
+        found = await self._inspect(caller, server)
+        made = await asyncio.to_thread(self.own.create, caller, said, found)
+        return Shown(made, may_edit=True, oauth=self.manager.uses_oauth(made))
+
+    async def update(self, caller: Caller, name: str, said: Mapping[str, Any]) -> Shown:
+        """Change one. Raises `NotFound`, `Forbidden`, `Unprocessable`."""
+        server = await asyncio.to_thread(self.own.check, caller, said, name)
+        found = await self._inspect(caller, server)
+        made = await asyncio.to_thread(self.own.update, caller, name, said, found)
+        await self.manager.drop(None, made)
+        return Shown(made, may_edit=True, oauth=self.manager.uses_oauth(made))
+
+    async def delete(self, caller: Caller, name: str) -> None:
+        """Delete one. Raises `NotFound`, `Forbidden`."""
+        server = await asyncio.to_thread(self.own.delete, caller, name)
+        if server is not None:
+            await self.manager.drop(None, server)
+
+    async def list_tools(self, caller: Caller) -> dict[str, tuple[McpServer, Listing]]:
+        """The tools of all servers that can be reached without asking the user for anything."""
+        servers = await asyncio.to_thread(self._servers.of, caller.id)
+        values = await asyncio.to_thread(self._values, caller)
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(server: McpServer) -> Listing:
+            try:
+                async with turns, asyncio.timeout(LIST_SECONDS):
+                    return await self.manager.tools(Use(caller.id, server, values))
+            except Exception as error:
+                log.debug("an MCP server says nothing", server=server.name, cause=type(error).__name__)
+                return Listing(())
+
+        listings = await asyncio.gather(*(ask(each) for each in servers.values()))
+        return dict(zip(servers, zip(servers.values(), listings, strict=True), strict=True))
+
+    def states(self, caller: Caller) -> dict[str, State]:
+        """How things stand with each server of the caller."""
+        servers = self._servers.of(caller.id)
+        logged_in = (
+            self.logins.servers(caller.id) if any(map(self.manager.uses_oauth, servers.values())) else set()
+        )
+        return {name: self._state(caller, each, logged_in) for name, each in servers.items()}
+
+    def state(self, caller: Caller, name: str) -> State:
+        """How things stand with one. Raises `NotFound`."""
+        server, _ = self.own.find(caller, name)
+        return self._state(caller, server, self.logins.servers(caller.id))
+
+    async def initialize(self, caller: Caller, name: str) -> Initialized:
+        """Connect anew for the caller, or begin the login that is needed first. Raises `NotFound`."""
+        server, _ = await asyncio.to_thread(self.own.find, caller, name)
+        use = Use(caller.id, server, await asyncio.to_thread(self._values, caller))
+        if lacking := await self.manager.missing(use):
+            said = f"MCP server '{name}' requires user-provided variable(s) [{', '.join(lacking)}] which are not set"
+            return Initialized(False, said, failure="missing_custom_user_vars", missing=tuple(lacking))
+        if server.per_message:
+            return Initialized(True, f"MCP server '{name}' is connected to in the next chat", deferred=True)
+        await self.manager.drop(caller.id, server)
+        try:
+            await self.manager.tools(use)
+        except LoginNeeded:
+            return await self._begin_login(use)
+        except Exception as error:
+            log.info("an MCP server cannot be reached", server=name, cause=type(error).__name__)
+            failed = f"Failed to reinitialize MCP server '{name}'"
+            return Initialized(False, failed, failure="initialization_failed")
+        return Initialized(True, f"MCP server '{name}' reinitialized successfully")
+
+    def set_variables(self, caller: Caller, name: str) -> dict[str, bool]:
+        """Which variables of a server the caller has set. Raises `NotFound`."""
+        server, _ = self.own.find(caller, name)
+        values = self.manager.values(caller.id, server)
+        return {each: bool(values.get(each)) for each in server.variables}
+
+    def login(self, caller: Caller, flow_id: str) -> Document:
+        """The caller's last login at a server, by LibreChat's name for it. Raises `NotFound`."""
+        owner, _, name = flow_id.partition(":")
+        login = self.logins.find(owner, name) if owner == caller.id else None
+        if login is None:
+            raise NotFound
+        return dict(login)
+
+    def completed(self, caller: Caller, flow_id: str) -> Document:
+        """The same, of one that has come to tokens. Raises `NotFound`."""
+        login = self.login(caller, flow_id)
+        if login["status"] != COMPLETED:
+            raise NotFound
+        return login
+
+    def pending_url(self, caller: Caller, name: str, user_id: str, flow_id: str) -> str:
+        """Where a login that has begun goes on. Raises `NotFound`."""
+        if user_id != caller.id or flow_id != self.flow_id(caller, name):
+            raise NotFound
+        login = self.login(caller, flow_id)
+        if login["status"] != PENDING or not login.get("url"):
+            raise NotFound
+        return str(login["url"])
+
+    @staticmethod
+    def flow_id(caller: Caller, name: str) -> str:
+        """LibreChat's name for the login of a user at a server."""
+        return f"{caller.id}:{name}"
+
+    async def _begin_login(self, use: Use) -> Initialized:
+        name = use.server.name
+        try:
+            asked = await self.manager.log_in(use)
+        except LoginFailed:
+            said = f"Failed to reinitialize MCP server '{name}'"
+            return Initialized(False, said, failure="oauth_required")
+        if asked is None:
+            return Initialized(True, f"MCP server '{name}' reinitialized successfully")
+        return Initialized(True, f"MCP server '{name}' ready for OAuth authentication", asked)
+
+    async def _inspect(self, caller: Caller, server: McpServer) -> Json:
+        """What is found out about a server that is to be kept: LibreChat's fields."""
+        if server.oauth or server.variables:
+            return {"requiresOAuth": server.oauth is not None}
+        try:
+            listing = await self.manager.look(Use(caller.id, server))
+        except LoginNeeded:
+            return {"requiresOAuth": True}
+        except Exception as error:
+            log.info("a new MCP server cannot be reached", cause=type(error).__name__)
+            raise unusable("The MCP server cannot be reached at this address.") from error
+        return {"requiresOAuth": False, "tools": ", ".join(each.name for each in listing.tools)[:4000]}
+
+    def _shown(self, caller: Caller, server: McpServer) -> Shown:
+        return Shown(server, self.own.may_edit(caller, server), self.manager.uses_oauth(server))
+
+    def _state(self, caller: Caller, server: McpServer, logged_in: set[str]) -> State:
+        use = Use(caller.id, server)
+        if not self.manager.uses_oauth(server):
+            is_open = self.manager.connected(use)
+            opening = "connecting" if self.manager.connecting(use) else "disconnected"
+            return State("connected" if is_open else opening, oauth=False, authorization="not_required")
+        if server.name in logged_in:
+            return State("connected", oauth=True, authorization="authorized")
+        login = self.logins.find(caller.id, server.name)
+        if login is not None and login["status"] == PENDING:
+            return State("connecting", oauth=True, authorization="authorizing")
+        if login is not None and login["status"] == FAILED and login.get("error") != "cancelled":
+            return State("error", oauth=True, authorization="error")
+        return State("disconnected", oauth=True, authorization="needs_authorization")
+
+    def _values(self, caller: Caller) -> dict[str, str]:
+        return user_values(self._users.get(caller.id))
+
+
+def tools_of(server: McpServer, listing: Listing) -> list[Json]:
+    """Tools as LibreChat's clients list them."""
+    return [
+        {"name": each.name, "pluginKey": key_of(each.name, server.name), "description": each.description}
+        for each in listing.tools
+    ]
+
+
+TIMEOUT_MS = int(LOGIN_SECONDS * 1000)

@@ -1,0 +1,225 @@
+"""What tools ask of other servers: every request bounded in bytes and time, and its address checked.
+
+An address that an operator has set may be anywhere. Every other one, of users, of documents, of pages and of answers,
+must be public or allowed by name; the connection goes to the addresses that were checked. No cookies, no proxy or
+.netrc from the environment, and no redirect is followed, unless it is asked for page by page.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from echo import __version__
+from echo.providers.addresses import AddressGuard, AddressRefused
+from echo.providers.transport import authorities
+from echo.tools.tool import ToolFailure
+
+MAX_URL = 8192
+CONNECT_SECONDS = 10.0
+SECONDS = 30.0
+MAX_BYTES = 4 * 1024 * 1024
+MAX_ERROR_CHARACTERS = 1000
+# gzip or zlib, whichever the body begins with.
+ANY_ZLIB = 47
+# Bodies that are sent as they are.
+AS_IT_IS = (bytes, str, aiohttp.FormData)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked; `body` is sent as JSON, bytes and forms as they are. `trusted` is an operator's own address.
+
+    `url` may hold a query; `query` is added to it. `seconds` are for all of it, `most` bytes may come back.
+    """
+
+    url: str | URL
+    method: str = "GET"
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Any = field(default=None, repr=False)
+    trusted: bool = False
+    seconds: float = SECONDS
+    most: int = MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, whatever its status; `url` is the one that answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    media_type: str
+    content: bytes = field(repr=False)
+    url: URL = field(default_factory=URL)
+    charset: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is what was asked for."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as a text; what is none is replaced."""
+        try:
+            return self.content.decode(self.charset or "utf-8", "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The JSON of it. Raises `ToolFailure`, also for a status that is not of success."""
+        if not self.ok:
+            raise ToolFailure(self.failure)
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise ToolFailure("The service did not answer with JSON.") from None
+
+    @property
+    def failure(self) -> str:
+        """What a model is told of an answer that is a failure."""
+        return f"The service answered with status {self.status}: {self.text[:MAX_ERROR_CHARACTERS]}"
+
+
+class Outbound:
+    """The connections of one process to what tools ask; `allowed` are `host:port` pairs that may be private."""
+
+    def __init__(self, allowed: Iterable[str] = (), guard: AddressGuard | None = None) -> None:
+        self.guard = guard or AddressGuard(allowed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    def admits(self, url: str | URL) -> bool:
+        """Whether an address that no operator has set may be asked, as far as its own text says."""
+        try:
+            return len(str(url)) <= MAX_URL and self.guard.admits(URL(url))
+        except ValueError:
+            return False
+
+    async def send(self, request: Request) -> Reply:
+        """The answer, also one that is a failure or a redirect.
+
+        Raises `ToolFailure` where none comes, it is too large, or the address may not be asked.
+        """
+        url = self._checked(request)
+        try:
+            async with (
+                asyncio.timeout(request.seconds),
+                self._session(request.trusted).request(
+                    request.method,
+                    url,
+                    headers=_headers(request),
+                    data=_data(request.body),
+                    allow_redirects=False,
+                ) as response,
+            ):
+                content = await _read(response, request.most)
+                return Reply(
+                    response.status,
+                    response.headers,
+                    response.content_type,
+                    content,
+                    url,
+                    response.charset,
+                )
+        except TimeoutError:
+            raise ToolFailure("The service did not answer in time.") from None
+        except (aiohttp.ClientError, OSError, ValueError, TypeError, zlib.error) as error:
+            raise ToolFailure(_told(error)) from error
+
+    async def json(self, request: Request) -> Any:
+        """The JSON of an answer of success. Raises as `send`, and `ToolFailure` for any other answer."""
+        return (await self.send(request)).json()
+
+    def _checked(self, request: Request) -> URL:
+        try:
+            url = URL(request.url) if len(str(request.url)) <= MAX_URL else URL()
+            if request.query:
+                url = url.update_query(dict(request.query))
+        except ValueError:
+            raise ToolFailure(NO_ADDRESS) from None
+        if url.scheme not in ("http", "https") or not url.raw_host:
+            raise ToolFailure(NO_ADDRESS)
+        if not (request.trusted or self.guard.admits(url)):
+            raise ToolFailure(REFUSED)
+        return url
+
+    def _session(self, trusted: bool) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._sessions = loop, {}
+        if trusted not in self._sessions:
+            self._sessions[trusted] = self._new_session(trusted)
+        return self._sessions[trusted]
+
+    def _new_session(self, trusted: bool) -> aiohttp.ClientSession:
+        inner = ThreadedResolver()
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=inner if trusted else self.guard.resolver(inner),
+                ssl=authorities(),
+                limit=100,
+                limit_per_host=20,
+                ttl_dns_cache=60,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"echo-api/{__version__}", "Accept-Encoding": "gzip, identity"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, connect=CONNECT_SECONDS),
+            # Decompressed here, where it is known how much may come of it.
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+
+NO_ADDRESS = "That is no address that can be asked."
+# No more is said, or a model would be a port scanner.
+REFUSED = "That address may not be asked."
+TOO_LARGE = "The answer is larger than this server takes."
+
+
+def _told(error: Exception) -> str:
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return REFUSED if isinstance(inner, AddressRefused) else "The service could not be asked."
+
+
+def _headers(request: Request) -> dict[str, str]:
+    is_json = request.body is not None and not isinstance(request.body, AS_IT_IS)
+    return {**({"Content-Type": "application/json"} if is_json else {}), **request.headers}
+
+
+def _data(body: Any) -> Any:
+    return body if body is None or isinstance(body, AS_IT_IS) else orjson.dumps(body)
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    pieces, size = [], 0
+    while piece := await response.content.readany():
+        size += len(piece)
+        if size > most:
+            raise ToolFailure(TOO_LARGE)
+        pieces.append(piece)
+    return _decoded(b"".join(pieces), response.headers.get("Content-Encoding", ""), most)
+
+
+def _decoded(content: bytes, encoding: str, most: int) -> bytes:
+    """The content without its compression: never more than `most` bytes are unpacked."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return content
+    unpacker = zlib.decompressobj(ANY_ZLIB)
+    unpacked = unpacker.decompress(content, most + 1)
+    if len(unpacked) > most:
+        raise ToolFailure(TOO_LARGE)
+    return unpacked

@@ -1,0 +1,1 @@
+"""MCP servers of the tests' own, made with the SDK's server."""
