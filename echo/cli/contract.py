@@ -12,7 +12,7 @@ import click
 
 from echo.cli.common import EXIT_CONFIG, EXIT_NO, EXIT_UNAVAILABLE, fail, json_option
 from echo.cli.output import for_people, show_one
-from echo.cli.standing_in import proxy, stub
+from echo.cli.standing_in import print_document, proxy, stub
 
 # sysexits.h: the data are at fault.
 EXIT_DATA = 65
@@ -26,6 +26,7 @@ def contract() -> None:
     """
 
 
+contract.add_command(print_document)
 contract.add_command(proxy)
 contract.add_command(stub)
 

@@ -1,4 +1,4 @@
-"""`echo-api contract stub` and `proxy`: what stands in a server's place, or before it."""
+"""`echo-api contract document`, `stub` and `proxy`: what is in a server's place, or before it."""
 
 import signal
 import sys
@@ -118,3 +118,23 @@ def proxy(*, to: str, document: str | None, report: Path | None, host: str, port
     if report:
         report.write_text(json.dumps({"requests": server.requests, "departures": found}, indent=2), "utf-8")
     sys.exit(EXIT_NO if found else 0)
+
+
+@click.command("document")
+@click.argument("document", default="echo")
+def print_document(*, document: str) -> None:
+    """Print DOCUMENT (default: echo) as generators of clients take it.
+
+    Bodies of links that are no texts, and extensions that concern the server alone, are left out. Media types without
+    a schema get one.
+
+    \b
+    echo-api contract document > openapi.json
+    """
+    import json  # noqa: PLC0415
+
+    from echo.testing.documents import load_document  # noqa: PLC0415
+    from echo.testing.generators import for_generators  # noqa: PLC0415
+
+    loaded = document_of(lambda: load_document(document))
+    click.echo(json.dumps(for_generators(loaded), indent=2))

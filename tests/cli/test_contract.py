@@ -79,3 +79,23 @@ class TestDiff:
             65,
             "echo-api: nowhere.json cannot be read: No such file or directory.\n",
         )
+
+
+@pytest.mark.parametrize("name", ["echo", "librechat"])
+def test_generators_get_nothing_that_stands_in_their_way(run: Run, name: str) -> None:
+    done = run("contract", "document", name)
+    assert done.exit_code == 0
+    printed = json.loads(done.stdout)
+    assert "x-oai-" not in done.stdout
+    assert "x-openapi-router-controller" not in done.stdout
+    answers = [
+        answer
+        for item in printed["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict)
+        for answer in operation.get("responses", {}).values()
+    ]
+    links = [link for answer in answers for link in answer.get("links", {}).values()]
+    assert len(links) > 20
+    assert not [link for link in links if "requestBody" in link]
+    assert all("schema" in media for answer in answers for media in answer.get("content", {}).values())
