@@ -1,5 +1,7 @@
 """Echo built as a wheel and installed elsewhere serves as it does from the checkout."""
 
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,9 +12,26 @@ from tests.support.installed import ROOT, install_wheel
 from tests.support.server import start_server
 
 
+@pytest.fixture(scope="module")
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_wheel(tmp_path_factory.mktemp("installed"))
+
+
 @pytest.mark.slow
-def test_a_wheel_serves_outside_the_checkout(tmp_path: Path) -> None:
-    binaries = install_wheel(tmp_path)
+def test_the_pytest_plugin_serves_another_project(binaries: Path, tmp_path: Path) -> None:
+    """What docs/ci.md shows is the whole project."""
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "test_sample.py").write_text(program)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
+    command = [str(binaries / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OPENAI_API_KEY": "sk-never-used"}
+    run = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert "3 passed" in run.stdout, run.stdout + run.stderr
+
+
+@pytest.mark.slow
+def test_a_wheel_serves_outside_the_checkout(binaries: Path, tmp_path: Path) -> None:
     server = start_server(tmp_path, command=(str(binaries / "echo-api"),))
     try:
         document = requests.get(f"{server.url}/openapi.json", timeout=10).json()

@@ -24,6 +24,7 @@ COMMANDS = {
     "balance": Place("balance", "balance", "Show and change balances."),
     "chat": Place("chatting", "chat", "Chat with a model in the terminal."),
     "check": Place("checking", "check", "Check this set-up: say what is wrong, and what to do about it."),
+    "contract": Place("contract", "contract", "Test clients and servers against OpenAPI documents."),
     "export": Place("transfer", "export", "Export all conversations of an account."),
     "files": Place("files", "files", "Where users' files lie."),
     "group": Place("groups", "group", "Manage groups."),

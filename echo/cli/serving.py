@@ -1,5 +1,6 @@
 """`echo-api serve`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,8 +32,19 @@ from echo.settings import SettingsError
     metavar="DIR|off",
     help="Directory of a built web client, or off (ECHO_WEB_CLIENT, else the one that is installed).",
 )
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write when the server answers, with its address and process id. It is removed at the end.",
+)
+@click.option(
+    "--seed",
+    "seed_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file with users and conversations to make before the server starts, for tests.",
+)
 @data_dir_option
-def serve(**options: Any) -> None:
+def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) -> None:
     """Start the server. It runs until SIGTERM or Ctrl-C.
 
     Settings come from the environment, .env and librechat.yaml. These options win over them.
@@ -44,6 +56,6 @@ def serve(**options: Any) -> None:
     configure_logging(settings)
     with unavailable_ends():
         try:
-            run(settings)
+            run(settings, ready=ready_file and ready_file.absolute(), seed_file=seed_file)
         except SettingsError as error:
             fail(str(error), EXIT_CONFIG)

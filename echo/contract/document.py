@@ -180,10 +180,15 @@ def load_contract(name: str = ECHO) -> Contract:
 
     It is read and compiled once per process, for all who ask; nobody may change it.
     """
+    return Contract.load(json.loads(document_text(name)), name)
+
+
+def document_text(name: str) -> str:
+    """One of the documents that ship with Echo, as it is written."""
     checkout = Path(__file__).parents[2] / FILES[name]
     installed = resources.files("echo") / FILES[name]
     source = installed if installed.is_file() else checkout
-    return Contract.load(json.loads(source.read_text(encoding="utf-8")), name)
+    return source.read_text(encoding="utf-8")
 
 
 def path_order(path: str) -> tuple[tuple[bool, str], ...]:

@@ -41,6 +41,8 @@ def by_key(providers: Iterable[ProviderSettings]) -> Iterator[tuple[ProviderSett
 def check_provider(provider: ProviderSettings, about: str | None = None) -> Finding:
     """Ask one provider for its models, with its first key."""
     about = about or f"provider {provider.name}"
+    if provider.offline:
+        return ok(about, "is Echo's offline model, which needs nothing and answers like no real one")
     request = models_request(provider)
     if request is None:
         return skipped(about, "has a key; there is no simple question to try it with")

@@ -1,6 +1,6 @@
 """The providers that this server can chat with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from echo.providers.addresses import AddressGuard
 from echo.providers.anthropic import AnthropicDialect
@@ -9,6 +9,7 @@ from echo.providers.chat import Providers
 from echo.providers.custom import CustomDialect
 from echo.providers.errands import Endpoint, HttpEndpoint
 from echo.providers.google import GoogleDialect
+from echo.providers.offline import OfflineConnector
 from echo.providers.openai import OpenAIDialect
 from echo.providers.provider import Dialect
 from echo.providers.transport import Transport
@@ -26,9 +27,9 @@ DIALECTS: Mapping[str, Callable[[ProviderSettings], Dialect]] = {
 class ProviderRegistry(Mapping[str, Endpoint]):
     """The chat providers by the names of their endpoints, in the configured order, and their connections."""
 
-    def __init__(self, providers: Mapping[str, Endpoint], transport: Transport) -> None:
+    def __init__(self, providers: Mapping[str, Endpoint], transports: Iterable[Transport]) -> None:
         self._providers = dict(providers)
-        self._transport = transport
+        self._transports = tuple(transports)
 
     def __getitem__(self, name: str) -> Endpoint:
         return self._providers[name]
@@ -41,7 +42,8 @@ class ProviderRegistry(Mapping[str, Endpoint]):
 
     async def close(self) -> None:
         """Close every connection to a provider; called on the event loop that used them."""
-        await self._transport.close()
+        for each in self._transports:
+            await each.close()
 
 
 def can_chat(settings: ProviderSettings) -> bool:
@@ -62,14 +64,15 @@ def build_providers(
     Nothing is contacted before the first request. `guard` checks users' own addresses; by default it lets only the
     limits' `allowed_addresses` be private.
     """
-    transport = Transport(limits or ProviderLimits(), guard)
+    limits = limits or ProviderLimits()
+    outside, inside = Transport(limits, guard), Transport(limits, guard, OfflineConnector)
     return ProviderRegistry(
         {
-            each.name: HttpEndpoint(each, DIALECTS[each.type](each), transport)
+            each.name: HttpEndpoint(each, DIALECTS[each.type](each), inside if each.offline else outside)
             for each in settings
             if can_chat(each)
         },
-        transport,
+        (outside, inside),
     )
 
 

@@ -6,7 +6,7 @@ else. What a user's own base URL leads to is reached by connections of their own
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -58,10 +58,16 @@ class Call:
 
 
 class Transport:
-    """The connections of one process to all providers."""
+    """The connections of one process to providers: to their hosts, or by what `connector` makes."""
 
-    def __init__(self, limits: ProviderLimits, guard: AddressGuard | None = None) -> None:
+    def __init__(
+        self,
+        limits: ProviderLimits,
+        guard: AddressGuard | None = None,
+        connector: Callable[[], aiohttp.BaseConnector] | None = None,
+    ) -> None:
         self.limits = limits
+        self._connector = connector
         self.guard = guard or AddressGuard(limits.allowed_addresses)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -145,21 +151,23 @@ class Transport:
         return self._sessions[guarded]
 
     def _new_session(self, guarded: bool) -> aiohttp.ClientSession:
-        inner = ThreadedResolver()
-        connector = aiohttp.TCPConnector(
-            resolver=self.guard.resolver(inner) if guarded else inner,
-            ssl=authorities(),
-            limit=0,
-            ttl_dns_cache=60,
-        )
         return aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector() if self._connector else self._to_hosts(guarded),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self.limits.connect_seconds, connect=self.limits.connect_seconds
             ),
             trust_env=False,
+        )
+
+    def _to_hosts(self, guarded: bool) -> aiohttp.TCPConnector:
+        inner = ThreadedResolver()
+        return aiohttp.TCPConnector(
+            resolver=self.guard.resolver(inner) if guarded else inner,
+            ssl=authorities(),
+            limit=0,
+            ttl_dns_cache=60,
         )
 
     async def close(self) -> None:

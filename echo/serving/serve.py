@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -21,8 +22,10 @@ from echo.serving.config import ServerConfig
 from echo.serving.descriptors import raise_limit, room_for
 from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
+from echo.serving.ready import address_of, ready_file
 from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
+from echo.settings.offline import NAME as OFFLINE
 from echo.webclient.installed import OFF, client_in_use
 from storage.agents.categories import AgentCategoryRepository
 from storage.core.database import Database
@@ -46,10 +49,12 @@ MALLOC = {
 }
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
-    Raises `echo.settings.SettingsError` where the web client to be served is none,
+    `ready` is written when the server answers, and removed at the end. What `seed_file` names is made before.
+
+    Raises `echo.settings.SettingsError` where the web client to be served is none or the seed cannot be used,
     `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
     `storage.core.errors.Unavailable` when the configured one does not answer, and
     `echo.serving.listening.AddressUnavailable`.
@@ -60,14 +65,21 @@ def serve(settings: Settings) -> None:
         log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
+    if any(each.offline for each in settings.providers):
+        log.info("the offline model answers: no real one (ECHO_OFFLINE_MODEL)", endpoint=OFFLINE)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Before the database starts: it keeps a file open for each collection and index.
     raise_limit()
     with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
         prepare(complete)
+        if seed_file:
+            # Imported here: it brings what checks passwords.
+            from echo.serving.seeding import seed  # noqa: PLC0415
+
+            seed(complete, seed_file)
         if complete.web_client != OFF:
             log.info("the web client is served", directory=complete.web_client)
-        run_workers(complete, embedded)
+        run_workers(complete, embedded, ready)
 
 
 @contextmanager
@@ -96,7 +108,7 @@ def prepare(settings: Settings) -> None:
         database.close()
 
 
-def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
+def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path | None = None) -> None:
     """Start the workers and watch over them and the database until a signal ends it."""
     listener = bind(settings.host, settings.port)
     settings = listening_on(listener.getsockname()[1], settings)
@@ -121,10 +133,11 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None) -> None:
     if (most := room_for(settings.connections.connections)) < settings.connections.connections:
         log.warning("there are file descriptors for fewer connections (ulimit -n)", each_worker=most)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    announced = ready_file(ready, address_of(settings.host, settings.port))
     log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
-    with shared_counts(enabled=settings.metrics_secret is not None):
+    with shared_counts(enabled=settings.metrics_secret is not None), announced:
         Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
 

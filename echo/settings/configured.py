@@ -28,8 +28,8 @@ from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
 
 PREFIX = "ECHO"
-# Not settings of the server: what `echo-api chat` reads, and what the compose file does.
-OTHERS = frozenset({"ECHO_API_KEY", "ECHO_DB_PASSWORD", "ECHO_PUBLISH"})
+# Not settings of the server: what `echo-api chat` reads, what the compose file does, what a ready file holds.
+OTHERS = frozenset({"ECHO_API_KEY", "ECHO_DB_PASSWORD", "ECHO_PUBLISH", "ECHO_PID", "ECHO_URL"})
 # What Kubernetes and Docker set in each container for a service that is called "echo".
 OF_SERVICES = re.compile(
     r"ECHO(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT|PORT_[0-9]+_(TCP|UDP)|PORT$|NAME$).*"

@@ -82,6 +82,8 @@ class ProviderSettings:
     deployments: Mapping[str, AzureDeployment] = field(default_factory=dict)
     custom: bool = False
     think_tags: bool = True
+    # Echo's own model, within the process.
+    offline: bool = False
     tool_result_chars: int | None = None
     # By model.
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

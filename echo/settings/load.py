@@ -17,6 +17,7 @@ from echo.settings.librechat import read_config
 from echo.settings.mail import read_mail
 from echo.settings.model import ModerationSettings, RateLimit, Settings, SpeechSettings, ViolationSettings
 from echo.settings.model_rules import read_model_access
+from echo.settings.offline import with_offline_model
 from echo.settings.providers import read_provider_limits, read_providers
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.secrets import read_credentials_keys, read_keys
@@ -191,7 +192,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         max_image_pixels=reader.whole("ECHO_MAX_IMAGE_PIXELS", 40_000_000, minimum=1),
         title_conversations=reader.flag("TITLE_CONVO", True),
         temporary_seconds=HOUR * reader.whole("TEMP_CHAT_RETENTION_HOURS", 720, minimum=1, maximum=8760),
-        providers=read_providers(reader, config),
+        providers=with_offline_model(reader, read_providers(reader, config), embedded=mongo_uri is None),
         provider_limits=read_provider_limits(reader),
         speech=_speech(reader),
         voice=None,

@@ -177,6 +177,7 @@ class TestListOfCommands:
             # Not commands themselves, but what they are made of.
             *("__init__", "accounts", "banning", "common", "ending", "factors", "file_moving", "output"),
             "resetting",
+            "standing_in",
         }
         assert {place.module for place in COMMANDS.values()} == modules - parts
 

@@ -10,8 +10,8 @@ from schemathesis import HookContext
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
 
-from tests.contract import schemathesis_hooks as hooks
-from tests.contract.event_stream_hook import before_load_schema, event_streams
+from echo.testing import hooks
+from echo.testing.event_streams import before_load_schema, event_streams
 from tests.support.operations import DOCUMENT, LIBRECHAT
 
 

@@ -103,7 +103,7 @@ class TestProvider:
 
 class TestProviders:
     def test_without_a_key_are_not_asked(self) -> None:
-        [found] = check_providers(begin({}, None))
+        [found] = check_providers(begin({"ECHO_OFFLINE_MODEL": "off"}, None))
         assert found.status is Status.SKIPPED
 
     def test_are_not_asked_offline(self) -> None:

@@ -32,7 +32,7 @@ class TestChoice:
         ) == ["users"]
 
     def test_is_nothing_without_settings(self) -> None:
-        providers = build_providers(load_settings({}).providers)
+        providers = build_providers(load_settings({"ECHO_OFFLINE_MODEL": "off"}).providers)
         assert (len(providers), "openAI" in providers, providers.get("openAI")) == (0, False, None)
 
     def test_is_what_the_environment_has_a_key_for(self) -> None:

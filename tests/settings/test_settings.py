@@ -369,7 +369,9 @@ class TestProviders:
         assert asked(OPENAI_API_KEY="user_provided") == []
 
     def test_endpoints_are_restricted_and_ordered(self) -> None:
-        settings = load_settings({"ENDPOINTS": "google, openAI, gptPlugins, agents, google"})
+        settings = load_settings(
+            {"ENDPOINTS": "google, openAI, gptPlugins, agents, google", "ECHO_OFFLINE_MODEL": "off"}
+        )
         assert [each.name for each in settings.providers] == ["google", "openAI"]
 
     @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Each calls the original and takes back only a finding that is none. Event stream
 
 from collections.abc import Iterable, Iterator
 from itertools import dropwhile, takewhile
+from typing import Any
 
 import schemathesis
 from schemathesis import Case, CheckContext, Response
@@ -16,17 +17,16 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
-from tests.contract.event_stream_hook import before_load_schema
+from echo.testing.event_streams import before_load_schema
 
 __all__ = ("before_load_schema",)
 
-REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
 POST_A_MESSAGE = "POST /api/messages/{conversationId}"
 DELETE_A_CONVERSATION = "DELETE /api/convos/{conversationId}"
 
 
 @schemathesis.check
-def use_after_delete(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+def use_after_delete(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """`use_after_free`, knowing that a message posted to a deleted conversation's id creates the conversation anew.
 
     Schemathesis sees a new creation only where its path begins like the deleted one's.
@@ -40,7 +40,7 @@ def use_after_delete(ctx: CheckContext, response: Response, case: Case) -> bool 
 
 
 @schemathesis.check
-def created_is_there(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+def created_is_there(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """`ensure_resource_availability`, knowing that a conversation takes its messages with it.
 
     Schemathesis sees a deletion only where its path begins like the created one's.
@@ -55,7 +55,7 @@ def created_is_there(ctx: CheckContext, response: Response, case: Case) -> bool 
 
 
 @schemathesis.check
-def invalid_is_refused(ctx: CheckContext, response: Response, case: Case) -> bool | None:
+def invalid_is_refused(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
     """`negative_data_rejection`, knowing that in a form whatever takes the place of a text arrives as a text."""
     try:
         return negative_data_rejection(ctx, response, case)
@@ -65,7 +65,7 @@ def invalid_is_refused(ctx: CheckContext, response: Response, case: Case) -> boo
         raise
 
 
-def _happened(ctx: CheckContext, label: str, since: str | None, last: Case) -> bool:
+def _happened(ctx: CheckContext, label: str, since: str | None, last: Case[Any]) -> bool:
     """Whether such an operation on the same conversation succeeded between two requests."""
     for case in _between(ctx.internals.find_all_cases(), since, last.id):
         answer = ctx.internals.find_response(case_id=case.id)
@@ -79,5 +79,5 @@ def _happened(ctx: CheckContext, label: str, since: str | None, last: Case) -> b
     return False
 
 
-def _between(cases: Iterable[Case], first: str | None, last: str) -> Iterator[Case]:
+def _between(cases: Iterable[Case[Any]], first: str | None, last: str) -> Iterator[Case[Any]]:
     return takewhile(lambda case: case.id != last, dropwhile(lambda case: case.id != first, cases))

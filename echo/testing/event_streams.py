@@ -1,4 +1,4 @@
-"""Lets Schemathesis check event streams event by event. `schemathesis.toml` names it for every run in this checkout.
+"""Lets Schemathesis check event streams event by event. `schemathesis.toml` names it.
 
 Before OpenAPI 3.2 Schemathesis applies the `schema` of an event stream to each event, and finds that it is no text.
 What describes an event is `x-oai-itemSchema`, which it knows by its name in OpenAPI 3.2 alone.

@@ -38,17 +38,33 @@ class Difference(NamedTuple):
 Found = Iterator[tuple[str, str]]
 
 
+def whole(item: Json, method: str) -> Json | None:
+    """An operation with the parameters that all operations of its path have, its own winning."""
+    if method not in item:
+        return None
+    return {**item[method], "parameters": [*item.get("parameters", ()), *item[method].get("parameters", ())]}
+
+
 def is_open(alternatives: list[Any]) -> bool:
     """Whether anyone may ask, with credentials or without."""
     return not alternatives or {} in alternatives
 
 
+class Uncomparable(Exception):
+    """A document leads to what it does not hold; one sentence for people."""
+
+
 class Comparison:
-    """Compares the current document with the floor."""
+    """Compares the current document with the floor. Schemas may lead back to themselves.
+
+    Raises `Uncomparable` for a `$ref` that leads out of its document, or nowhere.
+    """
 
     def __init__(self, floor: Json, current: Json) -> None:
         self._floor = floor
         self._current = current
+        # Pairs of schemas that are being compared: one that comes again within itself says nothing new.
+        self._under_way: set[tuple[int, int]] = set()
 
     def differences(self) -> set[Difference]:
         """Every place where the current document breaks the floor."""
@@ -57,7 +73,9 @@ class Comparison:
             for path, item in self._floor["paths"].items()
             for method in METHODS
             if method in item
-            for place, rule in self._operation(item[method], self._current["paths"].get(path, {}).get(method))
+            for place, rule in self._operation(
+                whole(item, method) or {}, whole(self._current["paths"].get(path, {}), method)
+            )
         }
         for name, scheme in self._floor.get("components", {}).get("securitySchemes", {}).items():
             ours = self._current.get("components", {}).get("securitySchemes", {}).get(name, {})
@@ -118,10 +136,14 @@ class Comparison:
 
     def _defaults(self, old: Json, new: Json, place: str) -> Found:
         old, new = resolve(self._floor, old), resolve(self._current, new)
+        if (pair := (id(old), id(new))) in self._under_way:
+            return
+        self._under_way.add(pair)
         if "default" in old and new.get("default") != old["default"]:
             yield place, "default"
         for name, schema in old.get("properties", {}).items():
             yield from self._defaults(schema, new.get("properties", {}).get(name, {}), f"{place}.{name}")
+        self._under_way.discard(pair)
 
     def _responses(self, old: Json, new: Json) -> Found:
         for status, raw in old["responses"].items():
@@ -150,6 +172,9 @@ class Comparison:
         if "oneOf" in new:
             # The first is the floor's own; the others are for clients that know them.
             new = resolve(self._current, new["oneOf"][0])
+        if (pair := (id(old), id(new))) in self._under_way:
+            return
+        self._under_way.add(pair)
         for name, schema in old.get("properties", {}).items():
             if name not in new.get("properties", {}):
                 yield f"{place}.{name}", "removed"
@@ -157,6 +182,7 @@ class Comparison:
                 yield from self._lost(schema, new["properties"][name], f"{place}.{name}")
         if isinstance(old.get("items"), Mapping):
             yield from self._lost(old["items"], new.get("items", {}), f"{place}[]")
+        self._under_way.discard(pair)
 
 
 class Inclusion:
@@ -165,11 +191,20 @@ class Inclusion:
     def __init__(self, inner_document: Json, outer_document: Json) -> None:
         self._inner_document = inner_document
         self._outer_document = outer_document
+        # As in `Comparison`.
+        self._under_way: set[tuple[int, int]] = set()
 
     def excess(self, inner: Any, outer: Any, place: str) -> Found:
         """Place and keyword of everything by which the outer schema refuses what the inner one allows."""
         inner, outer = as_object(inner), as_object(outer)
         inner, outer = resolve(self._inner_document, inner), resolve(self._outer_document, outer)
+        if (pair := (id(inner), id(outer))) in self._under_way:
+            return
+        self._under_way.add(pair)
+        yield from self._excess(inner, outer, place)
+        self._under_way.discard(pair)
+
+    def _excess(self, inner: Json, outer: Json, place: str) -> Found:
         if "oneOf" in inner or "oneOf" in outer:
             yield from self._choice(inner, outer, place)
             return
@@ -262,7 +297,10 @@ def resolve(document: Json, node: Json) -> Json:
     """The node itself, or what its `$ref` points to."""
     while "$ref" in node:
         target: Any = document
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
+        try:
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part.replace("~1", "/").replace("~0", "~")]
+        except (KeyError, TypeError) as error:
+            raise Uncomparable(f"{node['$ref']} leads nowhere in its document.") from error
         node = target
     return node

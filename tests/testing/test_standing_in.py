@@ -1,0 +1,163 @@
+"""The stub answers with a document's examples; the proxy passes on, and says what departs from a document."""
+
+import copy
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+
+from echo.testing.documents import load_document
+from echo.testing.proxy import ProxyServer
+from echo.testing.stub import StubServer
+
+STREAM = "event: message\ndata: 1\n\nevent: other\ndata: 2\n\n"
+THING = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/things": {
+            "post": {
+                "requestBody": BODY,
+                "responses": {
+                    "404": {
+                        "description": "no",
+                        "content": {"application/json": {"example": {"code": "none"}}},
+                    },
+                    "201": {"description": "made", "content": BODY["content"]},
+                },
+            }
+        },
+        "/things/{id}": {
+            "get": {
+                "parameters": [{"name": "page", "in": "query", "schema": {"type": "string"}}],
+                "responses": {
+                    "200": {
+                        "description": "ok",
+                        "content": {"application/json": {"examples": {"one": {"value": {"name": "é"}}}}},
+                    }
+                },
+            },
+            "delete": {"responses": {"204": {"description": "gone"}}},
+        },
+        "/things/events": {
+            "get": {
+                "responses": {
+                    "200": {"description": "ok", "content": {"text/event-stream": {"example": STREAM}}}
+                }
+            }
+        },
+    },
+    "components": {"schemas": {"Thing": THING}},
+}
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[str]:
+    with serving(StubServer(("127.0.0.1", 0), DOCUMENT)) as url:
+        yield url
+
+
+class TestStub:
+    def test_answers_with_examples_and_makes_the_rest(self, stub: str) -> None:
+        answer = requests.get(f"{stub}/things/7", timeout=5)
+        assert (answer.status_code, answer.json()) == (200, {"name": "é"})
+        made = requests.post(f"{stub}/things", json={"name": "a"}, timeout=5)
+        assert (made.status_code, made.json()) == (201, {"name": "offline"})
+        gone = requests.delete(f"{stub}/things/7", timeout=5)
+        assert (gone.status_code, gone.content) == (204, b"")
+        assert requests.get(f"{stub}/things/events", timeout=5).text == STREAM
+        assert requests.head(f"{stub}/things/7", timeout=5).headers["Content-Length"] == "18"
+
+    def test_answers_with_the_status_that_is_preferred(self, stub: str) -> None:
+        answer = requests.post(f"{stub}/things", headers={"Prefer": "code=404"}, timeout=5)
+        assert (answer.status_code, answer.json()) == (404, {"code": "none"})
+
+    def test_knows_no_more_than_the_document(self, stub: str) -> None:
+        assert requests.get(f"{stub}/others", timeout=5).status_code == 404
+        refused = requests.put(f"{stub}/things/7", timeout=5)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, DELETE")
+
+
+@pytest.mark.parametrize("name", ["echo", "librechat"])
+def test_our_documents_keep_what_they_say(name: str) -> None:
+    """Of a few operations of each: what the stub answers passes the proxy without a finding."""
+    document = load_document(name)
+    told: list[str] = []
+    with (
+        serving(StubServer(("127.0.0.1", 0), document)) as stub,
+        serving(
+            ProxyServer(("127.0.0.1", 0), stub, document, lambda *each: told.append(" ".join(each)))
+        ) as url,
+    ):
+        for path in ("/api/user", "/api/convos", "/api/presets", "/api/config", "/api/balance"):
+            assert requests.get(url + path, timeout=5).status_code == 200
+        events = [path for path in document["paths"] if "stream/{" in path]
+        assert requests.get(url + events[0].replace("{", "").replace("}", ""), timeout=5).status_code == 200
+    assert told == []
+
+
+class TestProxy:
+    @pytest.fixture
+    def document(self) -> dict[str, Any]:
+        return copy.deepcopy(DOCUMENT)
+
+    def found(self, stub: str, document: dict[str, Any], method: str, path: str, **options: Any) -> set[str]:
+        """What the proxy says of one exchange, which it passes on unchanged."""
+        told = set()
+        server = ProxyServer(("127.0.0.1", 0), stub, document, lambda operation, what: told.add(what))
+        with serving(server) as url:
+            direct = requests.request(method, stub + path, timeout=5, **options)
+            passed = requests.request(method, url + path, timeout=5, **options)
+        assert (passed.status_code, passed.content) == (direct.status_code, direct.content)
+        assert told == {what for _, what in server.found}
+        return told
+
+    def test_says_nothing_of_what_is_as_it_should_be(self, stub: str, document: dict[str, Any]) -> None:
+        assert self.found(stub, document, "POST", "/things", json={"name": "a"}) == set()
+        assert self.found(stub, document, "DELETE", "/things/1") == set()
+
+    def test_looks_at_requests(self, stub: str, document: dict[str, Any]) -> None:
+        assert self.found(stub, document, "POST", "/things") == {"the request has no body"}
+        assert self.found(stub, document, "POST", "/things", json={}) == {
+            'the request does not fit its schema: all of it: "name" is a required property'
+        }
+        assert self.found(stub, document, "POST", "/things", data="a") == {
+            "the request has a body of no media type, which the document does not have"
+        }
+        assert self.found(stub, document, "GET", "/things/1?pgae=2") == {
+            "the request has a query parameter pgae, which the document does not have"
+        }
+        assert self.found(stub, document, "GET", "/others") == {"the document has no such operation"}
+
+    def test_looks_at_answers(self, stub: str, document: dict[str, Any]) -> None:
+        answers = document["paths"]["/things/{id}"]["get"]["responses"]
+        answers["200"]["content"]["application/json"]["schema"] = {"required": ["id"]}
+        assert self.found(stub, document, "GET", "/things/1") == {
+            'the answer does not fit its schema: all of it: "id" is a required property'
+        }
+        del answers["200"]
+        assert self.found(stub, document, "GET", "/things/1") == {
+            "the answer has the status 200, which the document does not have"
+        }
+
+    def test_looks_at_events(self, stub: str, document: dict[str, Any]) -> None:
+        media = document["paths"]["/things/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+        media["x-oai-itemSchema"] = {"properties": {"event": {"const": "message"}}}
+        assert self.found(stub, document, "GET", "/things/events") == {
+            'the event does not fit its schema: event: "message" was expected'
+        }
