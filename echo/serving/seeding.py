@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import structlog
 from marshmallow import Schema, ValidationError, fields
 
-from echo.accounts.passwords import check_new_password
 from echo.accounts.new_account import create_account, normalize_email
+from echo.accounts.passwords import check_new_password
 from echo.errors import ApiError
 from echo.settings import Settings, SettingsError
 from echo.transfer.importer import Importer
