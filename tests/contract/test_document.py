@@ -591,7 +591,8 @@ class TestServedRoutes:
 
     @EACH
     def test_every_operation_is_served(self, api: Client, op: Op) -> None:
-        response = api.request(op.method, re.sub(r"\{[^}]+\}", "x", op.path))
+        address = re.sub(r"\{[^}]+\}", "x", op.path)
+        response = api.request(op.method, address, follow_redirects=False)
         assert response.status_code != 405
         if response.status_code == 404:
             assert response.json()["code"] == "not_found"

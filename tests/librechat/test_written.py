@@ -53,12 +53,14 @@ class TestByTheLists:
 
 def test_the_rest_is_in_collections_of_echos_own(written: Any) -> None:
     # These have indexes already; documents come with the first ban and invitation, and with
-    # LibreChat's groups, calls of tools, favourites among them and files of skills.
+    # LibreChat's groups, calls of tools, favourites among them, actions, servers and keys of tools,
+    # and files of skills.
     named = set(written.list_collection_names()) - FIELDS.keys()
     others = {name for name in named if written[name].find_one()}
     assert all(name.startswith("echo_") for name in others), others
     assert {name for name in named - others if not name.startswith("echo_")} == {
-        *("auditlogs", "configs", "groups", "logs", "skillfiles", "tokens", "toolcalls", "toolfavorites"),
+        *("actions", "auditlogs", "configs", "groups", "logs", "mcpservers", "pluginauths", "skillfiles"),
+        *("tokens", "toolcalls", "toolfavorites"),
     }
 
 

@@ -49,6 +49,7 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
     ("AGENTS", MAKE): (
         *("librechat.create_agent", "librechat.update_agent", "librechat.delete_agent"),
         *("librechat.duplicate_agent", "librechat.revert_agent", "librechat.upload_agent_avatar"),
+        *("librechat.save_agent_action", "librechat.delete_agent_action"),
     ),
     ("SKILLS", USE): (
         *("librechat.list_skills", "librechat.get_skill", "librechat.list_skill_files"),

@@ -65,7 +65,7 @@ class TestWholeFile:
             "mcpAppSandbox",
             "ocr",
             "endpoints.custom.titleMethod",
-            "speech.tts.openai.voices",
+            "langfuse",
         ):
             assert f" {key}," in told
         assert not any("not a key" in notice for notice in whole.notices)

@@ -538,7 +538,3 @@ def before_of(user: UserClient) -> int:
 
 def test_there_are_no_actions(ada: UserClient) -> None:
     assert ada.get(f"{AGENTS}/actions").json() == []
-
-
-def test_there_are_no_tools(ada: UserClient) -> None:
-    assert ada.get(f"{AGENTS}/tools").json() == []
