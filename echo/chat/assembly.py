@@ -99,6 +99,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
             parts.providers,
             settings=settings.providers,
             rules=settings.memory,
+            ledger=parts.credits,
         ),
         most_at_once=settings.runs_at_once,
     )

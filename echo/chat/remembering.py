@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 
 from echo.chat.prepared import Prepared
+from echo.credits import Credits, Purchase, Spent
+from echo.credits.transactions import MEMORY
 from echo.errors import ApiError
 from echo.library.memories import Memories
 from echo.providers.chat import ChatRequest, Providers, Turn
@@ -21,7 +23,7 @@ from echo.settings.endpoints import normal_name
 from echo.settings.model import MemoryAgent, MemorySettings
 from echo.tools.limits import LoopLimits
 from echo.tools.loop import Looped, ToolLoop
-from echo.tools.loop_events import CallDone
+from echo.tools.loop_events import CallDone, RoundEnded
 from echo.tools.memory.source import RULE, MemoryTools
 from storage.agents.agents import AgentRepository
 from storage.core.errors import StorageError
@@ -65,6 +67,7 @@ class Remembering:
         *,
         settings: Sequence[ProviderSettings],
         rules: MemorySettings,
+        ledger: Credits,
     ) -> None:
         self._memories = memories
         self._tools = tools
@@ -72,6 +75,7 @@ class Remembering:
         self._providers = providers
         self._endpoints = {normal_name(each.name): each for each in settings if each.name in providers}
         self._rules = rules
+        self._credits = ledger
         self._under_way: set[asyncio.Task[None]] = set()
 
     def begin(self, prepared: Prepared, attach: Attach) -> "asyncio.Task[None] | None":
@@ -110,11 +114,20 @@ class Remembering:
             temperature=asked.temperature,
         )
         looped = Looped(self._providers[provider.name], request, None, self._tools.tools(prepared.owner))
-        async with aclosing(ToolLoop(looped, LIMITS, _Host()).events()) as events:
-            async for event in events:
-                if isinstance(event, CallDone):
-                    for attachment in event.output.attachments:
-                        attach(event.call.id, attachment)
+        place = prepared.conversation_id, str(prepared.about["responseMessageId"])
+        spent: list[Spent] = []
+        try:
+            async with aclosing(ToolLoop(looped, LIMITS, _Host()).events()) as events:
+                async for event in events:
+                    if isinstance(event, RoundEnded):
+                        spent.append(Spent(Purchase(provider.name, asked.model, MEMORY, *place), event.usage))
+                    elif isinstance(event, CallDone):
+                        for attachment in event.output.attachments:
+                            attach(event.call.id, attachment)
+        finally:
+            # As for a title nothing was held for it, and it is never refused.
+            if spent and self._credits.counts:
+                await asyncio.to_thread(self._credits.settle, prepared.owner, "", spent)
 
     def _asked(self, agent: MemoryAgent) -> _Asked | None:
         if agent.agent_id is None:

@@ -16,7 +16,9 @@ PROMPT, COMPLETION = "prompt", "completion"
 # LibreChat's names for what tokens were used for: an answer, one that was stopped after the model had ended, one that
 # was stopped before, a title.
 MESSAGE, ABORT, INCOMPLETE, TITLE = "message", "abort", "incomplete", "title"
-# And for what credits were given by.
+# And Echo's own, for what notes memories beside an answer.
+MEMORY = "memory"
+# For what credits were given by.
 ADMIN, AUTO_REFILL = "admin", "autoRefill"
 # LibreChat's: what an answer that was stopped wrote is counted and not known, so it costs more.
 STOPPED_FACTOR = 1.15

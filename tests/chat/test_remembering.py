@@ -11,10 +11,12 @@ from echo.chat import remembering
 from echo.chat.remembering import window
 from echo.providers.chat import Text, ToolResult, Turn
 from echo.settings.model import MemorySettings
+from storage.core.database import Database
 from tests.chat.conftest import Chat
 from tests.support.providers import Answer, Received, Reply, event_stream
 from tests.support.providers.replies import Called as Call
 from tests.support.streams import Talker, librechats
+from tests.support.waiting import until
 
 MakeChat = Callable[..., Chat]
 NOTES = Reply(calls=(Call("set_memory", ('{"key": "likes", "value": "She likes tea."}',), "call_m"),))
@@ -73,6 +75,18 @@ def test_writes_beside_the_answer(talk: Callable[..., tuple[Talker, Any]]) -> No
     assert told["messageId"] == answer["messageId"]
     [memory] = user.get("/api/memories").json()["memories"]
     assert (memory["key"], memory["value"]) == ("likes", "She likes tea.")
+
+
+def test_is_charged_for_each_request(talk: Callable[..., tuple[Talker, Any]], app_database: Database) -> None:
+    user, _ = talk(answers)
+    answer = user.ask("Remember that I like tea.", model="gpt-4o-mini")[-1].data["responseMessage"]
+    of_chat = {"conversationId": answer["conversationId"]}
+    rows = app_database.collection("transactions")
+    # Its second request ends after the answer.
+    until(lambda: rows.count_documents({**of_chat, "context": "memory"}) == 4)
+    noted = sorted((each["model"], each["tokenType"]) for each in rows.find({**of_chat, "context": "memory"}))
+    assert noted == [("gpt-4", "completion")] * 2 + [("gpt-4", "prompt")] * 2
+    assert {each["model"] for each in rows.find({**of_chat, "context": "message"})} == {"gpt-4o-mini"}
 
 
 def test_an_answer_does_not_wait_for_ever(
