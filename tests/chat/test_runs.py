@@ -313,6 +313,7 @@ class TestDeletingAConversation:
             services.credits,
             Sources(()),
             services.library.memories,
+            lambda _owner: settings,
         )
         half = replace(services, chat=build_chat(settings, away, parts))
         conversation_id = str(

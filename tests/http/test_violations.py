@@ -246,6 +246,7 @@ def test_the_points_of_each_kind_are_librechats() -> None:
         "import_limit": 1,
         "file_upload_limit": 0,
         "stt_limit": 0,
+        "tts_limit": 0,
     }
 
 

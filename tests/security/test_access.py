@@ -4,6 +4,7 @@ An operation on a kind of thing that can be shared has a line in `CASES`. It is 
 editor and an owner, who are that by a grant to the user, a group, a role or everybody, and by an administrator.
 """
 
+import json
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -90,6 +91,39 @@ def make_skill_with_file(user: UserClient, kind: ResourceType) -> str:
     return skill_id
 
 
+ACTION = {
+    "functions": [{"type": "function", "function": {"name": "getWeather"}}],
+    "metadata": {
+        "domain": "https://weather.example.com",
+        "raw_spec": json.dumps(
+            {
+                "openapi": "3.1.0",
+                "servers": [{"url": "https://weather.example.com"}],
+                "paths": {"/now": {"get": {"operationId": "getWeather"}}},
+            }
+        ),
+    },
+}
+
+
+def make_action(user: UserClient, kind: ResourceType) -> str:
+    """The path of an agent's action."""
+    agent_id = make_agent(user, kind)
+    made = user.post(f"/chat/api/agents/actions/{agent_id}", json=ACTION)
+    return f"{agent_id}/{made.json()[1]['action_id']}"
+
+
+def action(
+    method: str, make: Callable[[UserClient, ResourceType], str], missing: str, body: Any = None
+) -> Case:
+    path, kind = "/chat/api/agents/actions/{id}", ResourceType.AGENT
+    return Case(method, path, kind, EDIT, body, {}, make, agent_of_action, missing)
+
+
+def agent_of_action(database: Database, path: str) -> str:
+    return id_of_agent(database, path.partition("/")[0])
+
+
 def agent(needs: int, method: str, path: str = "", body: Any = None) -> Case:
     whole, missing = f"/chat/api/agents/{{id}}{path}", f"agent_{'x' * 21}"
     return Case(method, whole, ResourceType.AGENT, needs, body, {}, make_agent, id_of_agent, missing)
@@ -147,6 +181,8 @@ CASES = {
     "librechat.revert_agent": agent(EDIT, "POST", "/revert", {"version_index": 0}),
     "librechat.duplicate_agent": agent(EDIT, "POST", "/duplicate"),
     "librechat.delete_agent": agent(DELETE, "DELETE"),
+    "librechat.save_agent_action": action("POST", make_agent, f"agent_{'x' * 21}", ACTION),
+    "librechat.delete_agent_action": action("DELETE", make_action, f"agent_{'x' * 21}/{'y' * 21}"),
     "librechat.get_prompt_group": group(VIEW, "GET"),
     "librechat.use_prompt_group": group(VIEW, "POST", "/use"),
     "librechat.update_prompt_group": group(EDIT, "PATCH", body={"name": "Teller"}),
