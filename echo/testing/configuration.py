@@ -10,7 +10,8 @@ from echo.testing.accounts import BROWSER, USERS
 # parent in another conversation (422), no speech recogniser (503), no address of a file elsewhere (501), and
 # LibreChat's rate limits (429).
 REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503]
-ACCEPTED = ["2xx", *REFUSALS]
+# A redirect answers too: that a login has failed is told on the page that it leads to.
+ACCEPTED = ["2xx", "3xx", *REFUSALS]
 
 
 # By them a user is logged out or gone, and all that follows is refused.
