@@ -16,13 +16,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import jwt
 import structlog
-from werkzeug.http import dump_cookie
 from yarl import URL
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
 from echo.errors import NotFound
 from echo.settings import Settings
 from echo.tools.actions.credentials import secret
+from echo.tools.browser_mark import BrowserMark
 from echo.tools.outbound import Outbound, Request
 from echo.tools.tool import ToolFailure
 from storage.accounts.action_tokens import ACCESS, REFRESH, ActionTokenRepository
@@ -57,6 +57,7 @@ class ActionLogins:
         self._base = settings.domain_server + ("" if settings.root == "librechat" else "/chat")
         self._path = urlsplit(f"{self._base}/api/actions").path
         self._key = hmac.digest(str(settings.jwt_secret).encode(), b"echo action logins", "sha256")
+        self._mark = BrowserMark(COOKIE, self._path, LOGIN_SECONDS, self._key)
 
     def address(self, owner: str, action: Action) -> str:
         """Where a user logs in. Raises `ToolFailure`."""
@@ -105,7 +106,7 @@ class ActionLogins:
         owner = said.get("user")
         if said.get("action_id") != action_id or not isinstance(owner, str):
             return self._failed("invalid_state")
-        if not self._is_of(owner, cookie):
+        if not self._mark.is_of(owner, cookie):
             return self._failed("csrf_validation_failed")
         if not code:
             return self._failed("callback_failed")
@@ -122,18 +123,8 @@ class ActionLogins:
         return f"{self._client}/oauth/success?serverName={quote(f'Action {action_id}', safe='')}"
 
     def cookie(self, owner: str, *, secure: bool) -> str:
-        """The cookie by which a browser is a user's, for one login's time, as a `Set-Cookie` value."""
-        until = int(time.time()) + LOGIN_SECONDS
-        return dump_cookie(
-            COOKIE,
-            f"{until}.{self._sign(owner, until)}",
-            max_age=LOGIN_SECONDS,
-            path=self._path,
-            secure=secure,
-            httponly=True,
-            # The service sends the browser here from its own pages.
-            samesite="Lax",
-        )
+        """See `BrowserMark`."""
+        return self._mark.cookie(owner, secure=secure)
 
     async def _exchange(self, owner: str, action: Action, grant: Mapping[str, str]) -> str:
         metadata = action["metadata"]
@@ -174,15 +165,6 @@ class ActionLogins:
 
     def _callback(self, action_id: str) -> str:
         return f"{self._base}/api/actions/{quote(str(action_id), safe='')}/oauth/callback"
-
-    def _is_of(self, owner: str, cookie: str | None) -> bool:
-        until, _, signature = (cookie or "").partition(".")
-        if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) < time.time():
-            return False
-        return hmac.compare_digest(signature.encode(), self._sign(owner, int(until)).encode())
-
-    def _sign(self, owner: str, until: int) -> str:
-        return hmac.new(self._key, f"{owner}.{until}".encode(), "sha256").hexdigest()
 
     def _failed(self, word: str) -> str:
         return f"{self._client}/oauth/error?error={word}"

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import structlog
-from werkzeug.http import dump_cookie
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
 from echo.errors import ServiceUnavailable
 from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
 from echo.settings.mcp import McpServer
+from echo.tools.browser_mark import BrowserMark
 from echo.tools.mcp.failures import LoginFailed
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.resolving import Reached
@@ -75,7 +74,8 @@ class Logins:
         self._client = settings.domain_client
         self._base = settings.domain_server + ("" if settings.root == "librechat" else "/chat")
         self._path = urlsplit(f"{self._base}/api/mcp").path
-        self._key = hmac.digest(str(settings.jwt_secret).encode(), b"echo mcp logins", "sha256")
+        key = hmac.digest(str(settings.jwt_secret).encode(), b"echo mcp logins", "sha256")
+        self._mark = BrowserMark(COOKIE, self._path, int(LOGIN_SECONDS), key)
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def auth(self, owner: str, server: McpServer, reached: Reached, **options: Any) -> "ServerAuth":
@@ -158,7 +158,7 @@ class Logins:
         if login is None or login["server"] != server:
             return self._failed("invalid_state")
         owner = login["user"]
-        if not self._is_of(owner, cookie):
+        if not self._mark.is_of(owner, cookie):
             return self._failed("csrf_validation_failed")
         said = self.require_cipher().encrypt_anew(json.dumps(answer))
         if not await asyncio.to_thread(self._stored.answer, owner, server, login["attempt"], said):
@@ -168,18 +168,8 @@ class Logins:
         return self._failed(answer.get("error") or "callback_failed")
 
     def cookie(self, owner: str, *, secure: bool) -> str:
-        """The cookie by which a browser is a user's, for one login's time, as a `Set-Cookie` value."""
-        until = int(time.time() + LOGIN_SECONDS)
-        return dump_cookie(
-            COOKIE,
-            f"{until}.{self._sign(owner, until)}",
-            max_age=int(LOGIN_SECONDS),
-            path=self._path,
-            secure=secure,
-            httponly=True,
-            # The provider sends the browser here from its own pages.
-            samesite="Lax",
-        )
+        """See `BrowserMark`."""
+        return self._mark.cookie(owner, secure=secure)
 
     def require_cipher(self) -> CredentialsCipher:
         """What tokens are encrypted with; raises `ServiceUnavailable` where there is none."""
@@ -265,15 +255,6 @@ class Logins:
         except (Undecipherable, ValueError) as error:
             raise LoginFailed("login_failed") from error
         return said
-
-    def _is_of(self, owner: str, cookie: str | None) -> bool:
-        until, _, signature = (cookie or "").partition(".")
-        if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) < time.time():
-            return False
-        return hmac.compare_digest(signature.encode(), self._sign(owner, int(until)).encode())
-
-    def _sign(self, owner: str, until: int) -> str:
-        return hmac.new(self._key, f"{owner}.{until}".encode(), "sha256").hexdigest()
 
     def _failed(self, word: str) -> str:
         return f"{self._client}/oauth/error?error={quote(word[:100], safe='')}"
