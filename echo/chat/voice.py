@@ -112,9 +112,11 @@ class Voice:
             self.tell_context()
         loop = ToolLoop(looped, self.asking.limits, self)
         self.tokens = loop.tokens
+        # Looked up once: each time would make a function anew.
+        take = self._take
         async with aclosing(loop.events()) as events:
             async for event in events:
-                self._take(event)
+                take(event)
         return loop.added
 
     async def _summarise(self) -> None:
