@@ -206,6 +206,11 @@ class ClientSettings:
     help_url: str | None = None
     build: Mapping[str, str | None] = field(default_factory=dict)
 
+    @property
+    def tells_cost(self) -> bool:
+        """Whether LibreChat's client shows what answers cost."""
+        return self.librechat_interface.get("contextCost") is True
+
 
 @dataclass(frozen=True)
 class SmtpSettings:
