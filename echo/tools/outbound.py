@@ -18,8 +18,9 @@ from yarl import URL
 
 from echo import __version__
 from echo.providers.addresses import AddressGuard, AddressRefused
-from echo.providers.transport import authorities
+from echo.providers.bodies import TooLarge, whole_body
 from echo.tools.tool import ToolFailure
+from echo.trust import authorities
 
 MAX_URL = 8192
 CONNECT_SECONDS = 10.0
@@ -119,7 +120,8 @@ class Outbound:
                     allow_redirects=False,
                 ) as response,
             ):
-                content = await _read(response, request.most)
+                content = await whole_body(response.content, request.most)
+                content = _decoded(content, response.headers.get("Content-Encoding", ""), request.most)
                 return Reply(
                     response.status,
                     response.headers,
@@ -128,6 +130,8 @@ class Outbound:
                     url,
                     response.charset,
                 )
+        except TooLarge:
+            raise ToolFailure(TOO_LARGE) from None
         except TimeoutError:
             raise ToolFailure("The service did not answer in time.") from None
         except (aiohttp.ClientError, OSError, ValueError, TypeError, zlib.error) as error:
@@ -186,22 +190,12 @@ def _data(body: Any) -> Any:
     return body if body is None or isinstance(body, AS_IT_IS) else orjson.dumps(body)
 
 
-async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    pieces, size = [], 0
-    while piece := await response.content.readany():
-        size += len(piece)
-        if size > most:
-            raise ToolFailure(TOO_LARGE)
-        pieces.append(piece)
-    return _decoded(b"".join(pieces), response.headers.get("Content-Encoding", ""), most)
-
-
 def _decoded(content: bytes, encoding: str, most: int) -> bytes:
-    """The content without its compression: never more than `most` bytes are unpacked."""
+    """The content without its compression, of which never more than `most` bytes are unpacked. Raises `TooLarge`."""
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return content
     unpacker = zlib.decompressobj(ANY_ZLIB)
     unpacked = unpacker.decompress(content, most + 1)
     if len(unpacked) > most:
-        raise ToolFailure(TOO_LARGE)
+        raise TooLarge
     return unpacked

@@ -30,6 +30,7 @@ HANDLERS_STORAGE = ("storage.core.errors",)
 OPERATORS_ONLY = (
     "storage.operator.administration",
     "storage.operator.moving_files",
+    "storage.operator.moving_pictures",
     "storage.operator.statistics",
 )
 OPERATORS = "echo/cli/"

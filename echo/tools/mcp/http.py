@@ -5,12 +5,9 @@ login. The connection goes to exactly the addresses that were checked. Answers a
 `.netrc` of the environment has a part in it.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import cache
 from typing import Any
 
-import certifi
 import httpcore2
 import httpx2
 from aiohttp.resolver import ThreadedResolver
@@ -19,6 +16,7 @@ from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 from echo import __version__
 from echo.providers.addresses import AddressGuard
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
+from echo.trust import authorities
 
 USER_AGENT = f"echo-api/{__version__}"
 EVENTS = "text/event-stream"
@@ -82,7 +80,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     def __init__(self, guard: AddressGuard) -> None:
         self.unauthorized = False
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusted(),
+            ssl_context=authorities(),
             max_connections=MAX_SOCKETS,
             max_keepalive_connections=MAX_SOCKETS,
             keepalive_expiry=30.0,
@@ -137,8 +135,3 @@ def make_client(
         follow_redirects=False,
         trust_env=False,
     )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())
