@@ -298,6 +298,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.finish_mcp_oauth": ("refresh_ip",),
     "librechat.finish_openid_login": ("refresh_ip",),
     "librechat.transcribe_audio": ("stt_ip", "stt_user"),
+    "librechat.call_tool": ("tool_call_user",),
     "librechat.read_aloud": ("tts_ip", "tts_user"),
     "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),
     "librechat.upload_avatar": ("upload_ip", "upload_user"),

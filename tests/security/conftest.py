@@ -157,17 +157,24 @@ def talk(user: UserClient) -> dict[str, str]:
 
 
 def kept(user: UserClient) -> dict[str, str]:
-    """A preset, a file, an assistant, keys, a response, and names that are nobody's."""
+    """A preset, files, an assistant, keys, a response, and names that are nobody's."""
     upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
     assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
+    for_code = {
+        "files": {"file": ("private.csv", b"private,table", "text/csv")},
+        "data": {"tool_resource": "execute_code", "message_file": "true"},
+    }
+    place = made(user.post("/chat/api/files", **for_code))["metadata"]["codeEnvRef"]
     preset = {"title": "private preset", "endpoint": "openAI"}
     asked = {"model": "openAI/gpt-4o", "input": "private question"}
     made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
+        "session_id": place["storage_session_id"],
+        "code_file_id": place["file_id"],
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
@@ -178,7 +185,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "itemId": f"private-{user.id}",
         "name": "private endpoint",
         "endpoint": "Fake",
-        "tool": "web_search",
+        "tool": "execute_code",
         "model": "openAI/gpt-4o",
     }
 

@@ -39,6 +39,8 @@ SEVERAL_IDS = {
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.delete_agent_action": {"action_id", "agent_id"},
     "librechat.save_agent_action": {"action_id", "agent_id"},
+    "librechat.call_tool": {"conversationId", "messageId", "tool"},
+    "librechat.download_code_output": {"code_file_id", "session_id"},
     "librechat.download_file": {"fileId", "userId"},
     "librechat.get_file_download_url": {"fileId", "userId"},
     "librechat.delete_skill_file": {"relativePath", "skillId"},

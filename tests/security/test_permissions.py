@@ -60,6 +60,7 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("librechat.update_skill", "librechat.delete_skill"),
     ),
     ("SHARED_LINKS", ("CREATE",)): ("librechat.create_share", "librechat.update_share"),
+    ("RUN_CODE", USE): ("librechat.call_tool",),
     ("MCP_SERVERS", USE): (
         *("librechat.list_mcp_servers", "librechat.list_mcp_tools", "librechat.get_mcp_server"),
         *("librechat.reinitialize_mcp_server", "librechat.get_mcp_auth_values", "librechat.bind_mcp_oauth"),
