@@ -14,6 +14,7 @@ from echo.accounts.assembly import Accounts, build_accounts
 from echo.admin.assembly import Administration, build_administration
 from echo.admin.live import LiveSettings
 from echo.agents.assembly import build_agents
+from echo.agents.remote import RemoteAgents
 from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
@@ -50,6 +51,7 @@ from echo.tools.web.assembly import build_web_search
 from echo.tools.web.source import WebSearch
 from storage.access.configs import ConfigRepository
 from storage.accounts.transactions import TransactionRepository
+from storage.agents.agents import AgentRepository
 from storage.core.database import Database
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
@@ -84,6 +86,7 @@ class Services:
     programs: Programs
     providers: ProviderParts
     readiness: Readiness
+    remote_agents: RemoteAgents
     responses: ResponseService
     roles: RoleAdministration
     settings: Settings
@@ -201,6 +204,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store, settings),
+        remote_agents=RemoteAgents(access.access, AgentRepository(database)),
         responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,

@@ -208,6 +208,14 @@ class Agents:
         self._access.require(caller, AGENT, agent["_id"], VIEW)
         return agent
 
+    def for_programs(self, owner: str, agent_id: str) -> Document:
+        """The same for a program of the user's: also one that was shared for programs only."""
+        caller = Caller(owner, session_id="", email="", username="", provider="", role="")
+        agent = self._agents.get(agent_id)
+        if not self._access.bits(caller, REMOTE, agent["_id"]) & VIEW:
+            self._access.require(caller, AGENT, agent["_id"], VIEW)
+        return agent
+
     def _may(self, caller: Caller, agent_id: str, needed: int) -> Any:
         identifier = self._agents.identify(agent_id)
         self._access.require(caller, AGENT, identifier, needed)

@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.agents.shapes import GENERAL, LISTED, RESOURCES, editable, server_names, without_agent
+from storage.agents.shapes import GENERAL, LISTED, RESOURCES, SUMMARY, editable, server_names, without_agent
 from storage.agents.versions import first_version, kept, next_version, restored, says_the_same
 from storage.core.database import Document
 from storage.core.errors import Conflict, NotFound
@@ -160,6 +160,13 @@ class AgentRepository(Repository):
         with ending.over(self._database) as session, translated():
             rows = self._lists.find(matching, LISTED, session=session).sort(keyset.sort)
             return search.first(most, rows, texts, ending)
+
+    def summaries(self, ids: Sequence[ObjectId], most: int) -> Sequence[Document]:
+        """What programs are told of these agents, the last changed first."""
+        query = {"_id": {"$in": list(ids)}, "id": {"$type": "string"}}
+        with translated():
+            rows = self._collection.find(query, SUMMARY).sort([("updatedAt", DESCENDING), ("_id", ASCENDING)])
+            return list(rows.max_time_ms(LIST_MS).limit(most))
 
     def count(self, ids: Sequence[ObjectId]) -> tuple[dict[str, int], int]:
         """How many of these agents each category has, and how many an administrator recommends."""

@@ -52,6 +52,8 @@ LISTED = dict.fromkeys(
     ),
     1,
 )
+# What programs are told of each.
+SUMMARY = dict.fromkeys(("id", "name", "description", "provider", "createdAt"), 1)
 GENERAL = "general"
 # Where an agent's resources name files.
 RESOURCES = ("context", "execute_code", "file_search", "image_edit", "ocr")

@@ -29,6 +29,7 @@ HANDLERS_STORAGE = ("storage.core.errors",)
 # What spans all users is for the operator, who has a shell on the server: never for what answers requests.
 OPERATORS_ONLY = (
     "storage.operator.administration",
+    "storage.operator.agent_directory",
     "storage.operator.moving_files",
     "storage.operator.statistics",
 )
@@ -138,6 +139,7 @@ WITHOUT_OWNER = {
     ("AgentRepository", "list_page"),
     ("AgentRepository", "names_of"),
     ("AgentRepository", "servers_of"),
+    ("AgentRepository", "summaries"),
     ("AgentRepository", "versions"),
     # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
     # is the server's.

@@ -75,6 +75,7 @@ class TestEndpoints:
                 "memory",
                 "chain",
                 "subagents",
+                "execute_code",
             ],
         }
 
