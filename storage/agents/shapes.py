@@ -1,6 +1,6 @@
 """The fields of an agent, as LibreChat has them: what editors may set, what lists show, what tools say of servers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from storage.core.database import Document
@@ -63,6 +63,12 @@ _SERVER, _ACTION = "_mcp_", "_action_"
 def editable(fields: Mapping[str, Any]) -> Document:
     """Those of the fields that an editor may set."""
     return {name: fields[name] for name in EDITABLE if name in fields}
+
+
+def with_actions(agent: Document, actions: Sequence[str]) -> Document:
+    """An agent that is not stored yet with actions, which its first version has as well."""
+    versions = [{**each, "actions": [*actions]} for each in agent["versions"]]
+    return {**agent, "actions": [*actions], "versions": versions} if actions else agent
 
 
 def server_names(tools: Iterable[Any]) -> list[str]:

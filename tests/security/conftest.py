@@ -44,7 +44,10 @@ ACTION = {
 CALLED = {
     ("librechat.create_share", "shareId"): "conversationId",
     ("cancel_response", "response_id"): "backgroundResponseId",
+    ("librechat.get_remote_agent", "model"): "agent_id",
 }
+# Whose bodies name an agent where others name a model, which is nobody's.
+ASKS_AGENT = {"librechat.create_agent_completion", "librechat.create_agent_response"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,7 +111,8 @@ def named_by(op: Op) -> set[str]:
     """The names of the ids that the operation's path and body have."""
     in_path = {parameter["name"] for parameter in op.parameters("path")}
     in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
-    return {CALLED.get((op.id, name), name) for name in in_path} | in_body
+    asked = {"agent_id"} if op.id in ASKS_AGENT else set[str]()
+    return {CALLED.get((op.id, name), name) for name in in_path} | in_body | asked
 
 
 def made(response: Any) -> Any:
@@ -322,6 +326,8 @@ def body_for(op: Op, ids: dict[str, str]) -> Any:
     for place in id_fields(op.json_schema or {}):
         if place[-1] in ids:
             body = with_value(body, place, ids[str(place[-1])])
+    if op.id in ASKS_AGENT and "agent_id" in ids:
+        body["model"] = ids["agent_id"]
     if "expectedVersion" in (body or {}):
         # A skill's, which has a file by now.
         body["expectedVersion"] = 2

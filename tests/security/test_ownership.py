@@ -39,6 +39,8 @@ SEVERAL_IDS = {
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.delete_agent_action": {"action_id", "agent_id"},
     "librechat.save_agent_action": {"action_id", "agent_id"},
+    "librechat.create_agent_completion": {"agent_id", "conversation_id"},
+    "librechat.create_agent_response": {"agent_id", "previous_response_id"},
     "librechat.call_tool": {"conversationId", "messageId", "tool"},
     "librechat.download_code_output": {"code_file_id", "session_id"},
     "librechat.download_file": {"fileId", "userId"},

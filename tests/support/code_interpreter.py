@@ -116,7 +116,7 @@ class Interpreter(dict[str, Route]):
                 out.append(LOUD)
             elif word == "show":
                 out.append(there[name].decode() if name in there else f"no {name}")
-            else:
+            elif word in {"write", "picture"}:
                 content = samples.picture("PNG", (2, 1)) if word == "picture" else text.encode()
                 session, file_id = self.hold(Held(name, content, "user", body["user_id"]))
                 files.append({"id": file_id, "name": name, "storage_session_id": session})
