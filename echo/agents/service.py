@@ -12,7 +12,8 @@ from echo.agents.files import with_file, with_own_files, without_files
 from echo.agents.parameters import tidy_parameters
 from echo.errors import Unprocessable
 from echo.handling.caller import Caller
-from storage.agents.agents import AgentRepository, Wanted
+from storage.agents.agent_lists import Wanted
+from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
 from storage.agents.shapes import editable, files_of, with_actions
 from storage.core.errors import NotFound as NoSuchDocument

@@ -95,6 +95,19 @@ def files_by_purpose(agent: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+def with_source(edges: Any, agent_id: str) -> list[Any]:
+    """Edges of an agent that its maker could not name yet: LibreChat's client sends an empty text for it."""
+    return [
+        {
+            **edge,
+            "from": [each or agent_id for each in source] if isinstance(source, list) else source or agent_id,
+        }
+        for edge in edges
+        if isinstance(edge, Mapping)
+        for source in (edge.get("from"),)
+    ]
+
+
 def without_agent(edges: Any, agent_id: str) -> list[Any]:
     """Edges without an agent that is gone: an edge that has others at both of its ends stays with these."""
     kept = []

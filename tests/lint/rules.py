@@ -121,7 +121,7 @@ WITHOUT_OWNER = {
     ("McpServerRepository", "delete"),
     ("McpLoginRepository", "of_state"),
     # So are agents: `echo.agents` asks the grants first.
-    ("AgentRepository", "count"),
+    ("AgentListRepository", "count"),
     # A login has no owner yet; a challenge for one has none.
     ("PasskeyRepository", "find"),
     ("PasskeyRepository", "note_use"),
@@ -133,13 +133,13 @@ WITHOUT_OWNER = {
     ("ActionRepository", "find"),
     ("ActionRepository", "of_agents"),
     ("ActionTokenRepository", "drop_all"),
-    ("AgentRepository", "ids_of"),
+    ("AgentListRepository", "ids_of"),
     ("AgentRepository", "get"),
     ("AgentRepository", "identify"),
-    ("AgentRepository", "list_page"),
-    ("AgentRepository", "names_of"),
-    ("AgentRepository", "servers_of"),
-    ("AgentRepository", "summaries"),
+    ("AgentListRepository", "list_page"),
+    ("AgentListRepository", "names_of"),
+    ("AgentListRepository", "servers_of"),
+    ("AgentListRepository", "summaries"),
     ("AgentRepository", "versions"),
     # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
     # is the server's.
