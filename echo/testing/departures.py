@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import jsonschema_rs
 
-from echo.testing.comparison import parameters, resolve
-from echo.testing.operations import Json, Operation, Operations, media_of
+from echo.testing.operations import Operation, Operations, media_of
+from echo.testing.references import Json, parameters, resolve
 
 SHOWN = 200
 EVENT_STREAM = "text/event-stream"

@@ -3,12 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from echo.testing.comparison import METHODS, resolve, whole
-
-Json = Mapping[str, Any]
+from echo.testing.references import METHODS, Json, resolve, whole
 
 
 @dataclass(frozen=True)
