@@ -6,10 +6,10 @@ floor is still there. A keyword that the comparison does not know counts as a di
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from echo.testing.inclusion import Found, Inclusion
-from echo.testing.references import METHODS, Json, parameters, resolve, whole
+from echo.testing.references import METHODS, Json, is_open, parameters, resolve, whole
 
 
 class Difference(NamedTuple):
@@ -18,11 +18,6 @@ class Difference(NamedTuple):
     operation: str
     place: str
     rule: str
-
-
-def is_open(alternatives: list[Any]) -> bool:
-    """Whether anyone may ask, with credentials or without."""
-    return not alternatives or {} in alternatives
 
 
 class Comparison:

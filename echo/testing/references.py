@@ -19,6 +19,11 @@ def whole(item: Json, method: str) -> Json | None:
     return {**item[method], "parameters": [*item.get("parameters", ()), *item[method].get("parameters", ())]}
 
 
+def is_open(alternatives: list[Any]) -> bool:
+    """Whether anyone may ask, with credentials or without."""
+    return not alternatives or {} in alternatives
+
+
 def parameters(document: Json, operation: Json) -> dict[tuple[str, str], Json]:
     """The operation's parameters by place and name."""
     resolved = (resolve(document, raw) for raw in operation.get("parameters", ()))
