@@ -193,7 +193,8 @@ class Preparation:
         }
         if not members:
             return None
-        return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)
+        everyone = {asking.agent_id: asking, **members}
+        return Team.of(asking.agent_id, everyone, edges, hides=first.respondent.hides_others)
 
     def _member(self, talk: Talk, side: Side, first: Asking, ids: Ids) -> Asking:
         settings, system = side.chosen.settings, side.settled.system
