@@ -9,7 +9,7 @@ from typing import Any
 from echo.chat import attachments as files
 from echo.chat.attachments import Attachments
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import SHARE, window_of
+from echo.chat.context import window_of
 from echo.chat.contexts import Contexts
 from echo.chat.history import quoted
 from echo.chat.place import NEW, Place, Places
@@ -24,7 +24,7 @@ from echo.errors import Unprocessable
 from echo.files import FileStore
 from echo.providers.chat import ChatRequest, Turn
 from echo.settings.model import AgentSettings, SummarySettings
-from echo.tools.limits import LoopLimits, result_chars_of, steps_of
+from echo.tools.limits import LoopLimits, limits_of
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
@@ -159,15 +159,13 @@ class Preparation:
             wanted=with_files(side.wanted, [*context.files, *talk.records])
             if side.wanted.names
             else side.wanted,
-            limits=LoopLimits(
-                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
-                result_chars=result_chars_of(counts["window"], settings.tool_result_chars),
-            ),
+            limits=self._limits(side, counts["window"]),
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
             ends_after_tools=side.respondent.ends_after_tools,
             summing=context.summing,
+            summarising=context.summarising,
         )
         asking = self._with_subagents(talk, side, asking, ids)
         return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
@@ -204,7 +202,12 @@ class Preparation:
             set_to=settings.prices.get(side.model, {}).get("context"),
         )
         tokens = self._count(system) if system else 0
-        counts = {**first.counts, "window": window, "budget": int(window * SHARE), "system": tokens}
+        counts = {
+            **first.counts,
+            "window": window,
+            "budget": int(window * self._contexts.share),
+            "system": tokens,
+        }
         return Asking(
             provider=side.chosen.provider,
             request=replace(
@@ -216,15 +219,17 @@ class Preparation:
             agent_id=side.agent_id,
             provider_name=provider_name(settings),
             wanted=side.wanted,
-            limits=LoopLimits(
-                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
-                result_chars=result_chars_of(window, settings.tool_result_chars),
-            ),
+            limits=self._limits(side, window),
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=first.group,
             ends_after_tools=side.respondent.ends_after_tools,
+            summarising=first.summarising,
         )
+
+    def _limits(self, side: Side, window: int) -> LoopLimits:
+        most = side.chosen.settings.tool_result_chars
+        return limits_of(self._rules, window, result_chars=most, steps=side.respondent.steps)
 
     def _wants_title(self, talk: Talk) -> bool:
         is_temporary = talk.conversation.get("isTemporary") if talk.conversation else talk.asked.is_temporary

@@ -11,6 +11,8 @@ from echo.chat.bench import Bench
 from echo.chat.equipping import read_by
 from echo.chat.prepared import Asking
 from echo.chat.subagents import NoteRound
+from echo.chat.summaries import summary_turn
+from echo.chat.summing import told_summary
 from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
 from echo.tools.loop import Looped, ToolLoop
 from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundBegun, RoundEnded, Stopped
@@ -72,6 +74,16 @@ class Speaker:
         """For the loop: see `Bench`."""
         self.tokens = tokens
         return await self._bench.before_round(self.asking, tokens)
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for any more as a summary, where the operator wants that."""
+        how = self.asking.summarising
+        summing = None if how is None else how.of(turns, used=used, window=self.asking.counts["window"])
+        if summing is None:
+            return None
+        self.close_text("completed")
+        made = await told_summary(summing, self._bench, self._note, self.asking.agent_id, self._shown)
+        return None if made is None else summary_turn(made[0])
 
     @singledispatchmethod
     def _take(self, event: Any) -> None:

@@ -53,6 +53,10 @@ class Task:
         self.tokens = tokens
         return await self.kit.before_round(self.asking, tokens)
 
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for is left out."""
+        return None
+
     async def work(self, looped: Looped) -> str:
         """The agent's answer. Raises what asking raises."""
         # The first request of a task is one more of the run's, as those after it are.

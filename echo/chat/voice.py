@@ -12,13 +12,12 @@ from echo.chat.prepared import Asking
 from echo.chat.relay import Leg, Relay
 from echo.chat.speaker import Speaker
 from echo.chat.subagents import Delegation
-from echo.chat.summaries import SUMMARY, part_of, summarised, with_summary
+from echo.chat.summaries import with_summary
+from echo.chat.summing import told_summary
 from echo.chat.teams import MOST_AT_ONCE
 from echo.errors import ApiError
 from echo.providers.chat import Turn, Usage
 from echo.tools.loop import always
-from echo.tools.results import whole_characters
-from echo.tools.rounds import new_step_id
 
 Json = dict[str, Any]
 
@@ -132,25 +131,15 @@ class Voice:
 
     async def _summarise(self) -> Asking:
         """Have summarised what there is no room for; what is asked then, without a summary where that fails."""
-        asking, bench = self.asking, self._bench
+        asking = self.asking
         summing = asking.summing
         if summing is None:
             return asking
-        text = await summarised(summing, self._note_round)
-        if text is None:
-            return asking if summing.before is None else self._after(summing.before, 0)
-        text = whole_characters(text)
-        part = part_of(summing, text, await bench.count(text))
         shown = self.mark if asking.team is None else self.mark or {"agentId": asking.agent_id}
-        step_id, asked = new_step_id(), summing.asking
-        place = bench.number_part(SUMMARY)
-        told = frames.summary_step(step_id, bench.answer_id, place, asked.request.model, asked.provider_name)
-        step = {**told["data"], **shown}
-        bench.transcript.add(frames.MESSAGE, {**told, "data": step})
-        complete = frames.summary_complete(step_id, asking.agent_id, {**part, **shown})
-        bench.transcript.add(frames.MESSAGE, complete)
-        bench.transcript.add(frames.MESSAGE, frames.step_closed(step, "completed"))
-        return self._after(text, part["tokenCount"])
+        made = await told_summary(summing, self._bench, self._note_round, asking.agent_id, shown)
+        if made is None:
+            return asking if summing.before is None else self._after(summing.before, 0)
+        return self._after(*made)
 
     def _after(self, summary: str, tokens: int) -> Asking:
         speaker, asking = self.speakers[0], self.asking

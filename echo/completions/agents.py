@@ -34,7 +34,7 @@ from echo.providers.chat import (
 )
 from echo.settings import ProviderSettings
 from echo.settings.model import AgentSettings
-from echo.tools.limits import LoopLimits, result_chars_of, steps_of
+from echo.tools.limits import LoopLimits, limits_of
 from echo.tools.loop import Looped, ToolLoop
 from echo.tools.loop_events import RoundEnded, Stopped
 from echo.tools.sources import Sources
@@ -151,9 +151,8 @@ class AgentModels:
             if found.wanted.names
             else {},
         )
-        limits = LoopLimits(
-            steps=steps_of(self._parts.rules.steps, self._parts.rules.most_steps, found.steps),
-            result_chars=result_chars_of(window, settings.tool_result_chars),
+        limits = limits_of(
+            self._parts.rules, window, result_chars=settings.tool_result_chars, steps=found.steps
         )
         return AgentProvider(
             self._parts, inner, replace(settled, system=system), found, settings, place, limits, window
@@ -262,6 +261,10 @@ class AgentHost:
         """Hold what the next request may come to; nothing is said meanwhile."""
         await self.reserve(self.used, tokens, self.max_tokens)
         return ()
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for is left out."""
+        return None
 
 
 def together(one: Usage, other: Usage) -> Usage:
