@@ -13,11 +13,13 @@ from echo.chat.teams import Team, after_direct, after_handoff
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatRequest, Text, ToolCall, ToolResult, Turn
 from echo.services import Services
+from storage.core.database import Database
 from tests.chat.conftest import Chat
 from tests.conftest import MakeUser, UserClient
-from tests.support.providers import RENDER, Received, Reply, event_stream
+from tests.support.providers import RENDER, Received, Reply, event_stream, json_answer
 from tests.support.providers.replies import Called as Call
 from tests.support.streams import Event, Talker
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 NOBODY: Any = None
@@ -271,6 +273,48 @@ def test_several_answer_at_the_same_time(agents: Any) -> None:
     assert "AI: You are Poet. \nAI: You are Cook. " in summed
     usage = events[-1].data["responseMessage"]["metadata"]["usage"]
     assert usage["input"] == 4 * 11
+
+
+def halved(gate: threading.Event, text: str, received: Received) -> Any:
+    """Half of an answer; the rest when the gate opens."""
+    pieces = RENDER["openai"](Reply([text, *["more "] * 9]), received).pieces
+    return event_stream(*pieces[: len(pieces) // 2], gate, *pieces[len(pieces) // 2 :])
+
+
+def test_who_stops_an_answer_keeps_and_pays_what_all_have_said(agents: Any, app_database: Database) -> None:
+    user, provider, make = agents()
+    poet, cook = make("Poet"), make("Cook")
+    router = make("Router", edges=[{"from": "", "to": [poet, cook]}])
+    gate = threading.Event()
+    provider.script += [Reply(["Go. "]), *[lambda each: halved(gate, "Half. ", each)] * 2]
+    started = user.start("Who?", endpoint="agents", agent_id=router)["streamId"]
+    stream, steps = user.follow(started), 0
+    while steps < 3:
+        steps += next(stream).kind == "on_run_step"
+    user.abort(started)
+    gate.set()
+    content = list(stream)[-1].data["responseMessage"]["content"]
+    assert [each["text"][:4] for each in content] == ["Go. ", "Half", "Half"]
+    assert [each.get("groupId") for each in content] == [None, 1, 1]
+    rows = until(lambda: list(app_database.collection("transactions").find({"conversationId": started})))
+    assert [(row["context"], row["tokenType"]) for row in rows] == [
+        ("abort", "prompt"),
+        ("abort", "completion"),
+        *[("incomplete", "prompt"), ("incomplete", "completion")] * 2,
+    ]
+
+
+def test_the_failure_of_one_ends_the_others(agents: Any) -> None:
+    user, provider, make = agents()
+    poet, cook = make("Poet"), make("Cook")
+    router = make("Router", edges=[{"from": "", "to": [poet, cook]}])
+    gate = threading.Event()
+    refused = json_answer({"error": {"message": "no"}}, 400)
+    provider.script += [Reply(["Go. "]), lambda each: halved(gate, "Half. ", each), refused]
+    events = ask(user, router)
+    assert events[-1].kind == "error"
+    until(lambda: provider.requests[1].left or provider.requests[2].left)
+    gate.set()
 
 
 def test_gives_a_task_to_another(agents: Any) -> None:
