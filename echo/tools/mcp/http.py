@@ -21,7 +21,8 @@ from echo.trust import authorities
 USER_AGENT = f"echo-api/{__version__}"
 EVENTS = "text/event-stream"
 CONNECT_SECONDS = 10.0
-MAX_SOCKETS = 20
+# Of one connection to a server, which all users may share: as many calls run at once. Few of them are kept open.
+MAX_SOCKETS, MAX_IDLE_SOCKETS = 256, 20
 
 
 class Refused(httpx2.ConnectError):
@@ -82,7 +83,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=authorities(),
             max_connections=MAX_SOCKETS,
-            max_keepalive_connections=MAX_SOCKETS,
+            max_keepalive_connections=MAX_IDLE_SOCKETS,
             keepalive_expiry=30.0,
             network_backend=_CheckedBackend(guard),
         )
@@ -130,7 +131,8 @@ def make_client(
     return httpx2.AsyncClient(
         transport=transport,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})},
-        timeout=httpx2.Timeout(CONNECT_SECONDS, read=read_seconds, write=read_seconds),
+        # A call that waits for a socket has its own limit of time.
+        timeout=httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS),
         auth=auth,
         follow_redirects=False,
         trust_env=False,
