@@ -55,6 +55,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("agentapikeys", "userId", ID),
     Owned("pluginauths", "userId", TEXT),
     Owned("echo_mcp_logins", "user", TEXT),
+    Owned("echo_renewals", "user", TEXT),
     Owned("schedules", "user", ID),
     Owned("scheduleruns", "user", ID),
     Owned("agentqueuedturns", "user", ID),

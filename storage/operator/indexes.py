@@ -20,6 +20,7 @@ from storage.accounts.mails import MailRepository
 from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -75,6 +76,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     KeyRepository,
     MailRepository,
     McpLoginRepository,
+    RenewalRepository,
     McpServerRepository,
     LoginStateRepository,
     MemoryRepository,

@@ -10,7 +10,9 @@ from echo.tools.actions.logins import ActionLogins
 from echo.tools.actions.service import ActionService
 from echo.tools.actions.source import ActionTools
 from echo.tools.outbound import Outbound
+from echo.tools.turns import Turns
 from storage.accounts.action_tokens import ActionTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.agents.actions import ActionRepository
 from storage.agents.agents import AgentRepository
 from storage.core.database import Database
@@ -30,7 +32,9 @@ def build_actions(settings: Settings, database: Database, access: Access, agents
     rules, cipher = settings.tools.actions, make_cipher(settings)
     actions, tokens = ActionRepository(database), ActionTokenRepository(database)
     outbound = Outbound(rules.addresses)
-    logins = ActionLogins(settings, tokens, actions, cipher, outbound)
+    logins = ActionLogins(
+        settings, tokens, actions, cipher, outbound=outbound, turns=Turns(RenewalRepository(database))
+    )
     service = ActionService(
         rules,
         access,

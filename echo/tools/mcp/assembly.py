@@ -16,8 +16,10 @@ from echo.tools.mcp.own_servers import OwnServers
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.service import McpService
 from echo.tools.mcp.source import McpTools
+from echo.tools.turns import Turns
 from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.mcp_tokens import McpTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.users import UserRepository
 from storage.agents.agents import AgentRepository
 from storage.agents.mcp_servers import McpServerRepository
@@ -41,7 +43,8 @@ def build_mcp(
 ) -> McpService:
     """What is behind `/api/mcp`; its `tools` are the source for runs. Nothing is contacted, and no SDK imported."""
     cipher, stored, agents = make_cipher(settings), McpServerRepository(database), AgentRepository(database)
-    logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher)
+    turns = Turns(RenewalRepository(database))
+    logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher, turns)
     manager = McpManager(settings.mcp, parts.plugin_keys, logins)
     servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
     own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)

@@ -188,13 +188,14 @@ class McpManager:
         server, owner = line.use.server, line.use.owner
         guard = self._guard(server, line.reached)
         if line.oauth:
+            auth = self.logins.auth(owner, server, line.reached)
             try:
-                made: Connection = await dial(
-                    server, line.reached, guard, self.logins.auth(owner, server, line.reached)
-                )
+                made: Connection = await dial(server, line.reached, guard, auth)
             except LoginNeeded:
+                if auth.sent is None:
+                    raise
                 # A token may be void before its time, and still be worth another one.
-                auth = self.logins.auth(owner, server, line.reached, renew=True)
+                auth = self.logins.auth(owner, server, line.reached, refused=auth.sent)
                 made = await dial(server, line.reached, guard, auth)
             return made
         try:

@@ -51,6 +51,7 @@ LINES = {
     ("echo_runs", "user", "text"),
     ("echo_violations", "user", "id"),
     ("echo_mcp_logins", "user", "text"),
+    ("echo_renewals", "user", "text"),
     ("echo_used_codes", "user", "id"),
     ("echo_file_chunks", "user", "id"),
     ("echo_file_indexes", "user", "id"),
