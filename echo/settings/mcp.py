@@ -77,6 +77,16 @@ class McpServer:
         return self.requires_oauth is True or (self.requires_oauth is None and self.oauth is not None)
 
     @property
+    def may_ask_login(self) -> bool:
+        """Whether it has to be found out whether users log in at the server."""
+        return (
+            self.type != STDIO
+            and self.requires_oauth is None
+            and not self.uses_oauth
+            and self.api_key is None
+        )
+
+    @property
     def per_message(self) -> bool:
         """Whether a connection is good for one message only."""
         return any(name.startswith("LIBRECHAT_BODY_") for name in self.placeholders)

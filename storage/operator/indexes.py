@@ -18,6 +18,7 @@ from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.mcp_logins import McpLoginRepository
+from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.renewals import RenewalRepository
@@ -76,6 +77,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     KeyRepository,
     MailRepository,
     McpLoginRepository,
+    McpStateRepository,
+    McpFindingRepository,
     RenewalRepository,
     McpServerRepository,
     LoginStateRepository,

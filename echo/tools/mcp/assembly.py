@@ -10,14 +10,17 @@ from echo.accounts.user_keys import make_cipher
 from echo.background import Background
 from echo.providers.chat import Attachment
 from echo.settings import Settings
+from echo.tools.mcp.connections import Connections
 from echo.tools.mcp.logins import Logins
 from echo.tools.mcp.manager import McpManager
 from echo.tools.mcp.own_servers import OwnServers
+from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.service import McpService
 from echo.tools.mcp.source import McpTools
 from echo.tools.turns import Turns
 from storage.accounts.mcp_logins import McpLoginRepository
+from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
 from storage.accounts.mcp_tokens import McpTokenRepository
 from storage.accounts.renewals import RenewalRepository
 from storage.accounts.users import UserRepository
@@ -45,7 +48,9 @@ def build_mcp(
     cipher, stored, agents = make_cipher(settings), McpServerRepository(database), AgentRepository(database)
     turns = Turns(RenewalRepository(database))
     logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher, turns)
-    manager = McpManager(settings.mcp, parts.plugin_keys, logins)
+    connections = Connections()
+    reports = Reports(connections, McpStateRepository(database), McpFindingRepository(database))
+    manager = McpManager(settings.mcp, parts.plugin_keys, logins, connections, reports)
     servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
     own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)
     tools = McpTools(parts.access, servers, manager, agents, parts.keep_picture)

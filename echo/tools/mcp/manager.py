@@ -15,8 +15,11 @@ from echo.settings.mcp import STDIO, USER, McpServer, McpSettings, host_and_port
 from echo.tools.mcp.catalog import ServerTool, instructions_of
 from echo.tools.mcp.connections import Connections, Key
 from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected
+from echo.tools.mcp.identity import identity_of
 from echo.tools.mcp.logins import Asked, Logins
+from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.resolving import Reached, missing, reach
+from storage.accounts.mcp_states import CONNECTED, CONNECTING
 
 if TYPE_CHECKING:
     from echo.tools.mcp.connection import Connection
@@ -55,19 +58,23 @@ class _Line:
 class McpManager:
     """Over the connections of this process. Raises `echo.tools.mcp.failures`, and those of `resolving`."""
 
-    def __init__(self, settings: McpSettings, plugin_keys: PluginKeys, logins: Logins) -> None:
+    def __init__(
+        self,
+        settings: McpSettings,
+        plugin_keys: PluginKeys,
+        logins: Logins,
+        connections: Connections,
+        reports: Reports,
+    ) -> None:
         self._settings = settings
         self._plugin_keys = plugin_keys
         self.logins = logins
-        self.connections = Connections()
-        # Servers that have asked for a login though nobody had said so.
-        self._discovered: set[str] = set()
+        self.connections = connections
+        self.reports = reports
 
     def uses_oauth(self, server: McpServer) -> bool:
         """Whether users log in at a server, as far as that is known."""
-        return server.uses_oauth or (
-            _identity(server) in self._discovered and server.requires_oauth is not False
-        )
+        return server.uses_oauth or (server.may_ask_login and self.reports.asks_login(server))
 
     def values(self, owner: str, server: McpServer) -> dict[str, str]:
         """What a user has set for a server."""
@@ -118,21 +125,23 @@ class McpManager:
         """Begin a login at the server, see `Logins.begin`."""
         await self._sdk()
         line = await self._line(use)
-        return await self.logins.begin(
+        asked = await self.logins.begin(
             use.owner, use.server, line.reached, self._guard(use.server, line.reached)
         )
+        if asked is None and not use.server.uses_oauth:
+            await self.reports.forget_login(use.server)
+        return asked
 
     async def drop(self, owner: str | None, server: McpServer) -> None:
         """Close the user's connections to a server, or everybody's: the next use makes new ones."""
-        await self.connections.drop(_identity(server), owner)
+        await self.connections.drop(identity_of(server), owner)
 
-    def connected(self, use: Use) -> bool:
-        """Whether this process has an open connection for the user."""
-        return self.connections.find(use.owner, _identity(use.server)) is not None
-
-    def connecting(self, use: Use) -> bool:
-        """Whether one is being made."""
-        return self.connections.is_opening(use.owner, _identity(use.server))
+    def state(self, use: Use, told: Mapping[str, str]) -> str | None:
+        """How things stand with the user's connections, here or as processes have `told`; None without any."""
+        name = identity_of(use.server)
+        here = self.connections.states()
+        found = {here.get((owner, name)) for owner in (use.owner, None)} | {told.get(name)}
+        return next((each for each in (CONNECTED, CONNECTING) if each in found), None)
 
     async def open_shared(self, server: McpServer) -> None:
         """Connect to a server that all share, as far as it can be reached."""
@@ -145,6 +154,7 @@ class McpManager:
         """End everything."""
         await self.logins.close()
         await self.connections.close()
+        await self.reports.close()
 
     async def _line(self, use: Use) -> _Line:
         server = use.server
@@ -156,7 +166,7 @@ class McpManager:
         mark = f"{reached.mark} {server.updated_at} {server.directory}"
         key = Key(
             owner=use.owner if server.personal or oauth else None,
-            server=_identity(server),
+            server=identity_of(server),
             mark=hashlib.sha256(mark.encode()).hexdigest(),
             is_process=server.type == STDIO,
             per_message=server.per_message,
@@ -203,7 +213,7 @@ class McpManager:
         except LoginNeeded as error:
             if server.requires_oauth is False or server.api_key is not None:
                 raise NotConnected("the server does not let us in") from error
-            self._discovered.add(_identity(server))
+            await self.reports.note_login(server)
             raise
         return made
 
@@ -221,8 +231,3 @@ class McpManager:
     async def _sdk() -> Any:
         """Where the SDK is, imported beside the event loop."""
         return await asyncio.to_thread(importlib.import_module, "echo.tools.mcp.dialling")
-
-
-def _identity(server: McpServer) -> str:
-    """What connections call it: a name alone may be another's server tomorrow."""
-    return server.id or server.name
