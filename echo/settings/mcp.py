@@ -51,6 +51,8 @@ class McpServer:
     stderr: str = "inherit"
     url: Template | None = field(default=None, repr=False)
     headers: Mapping[str, Template] = field(default_factory=dict, repr=False)
+    # The URL of a proxy, of http, https or socks5, perhaps with a user and a password.
+    proxy: str | None = field(default=None, repr=False)
     source: str = YAML
     # Of a user's server: the id of its document, its author, and when it was changed, in milliseconds.
     id: str | None = None

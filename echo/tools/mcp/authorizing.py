@@ -242,7 +242,7 @@ async def log_in(server: McpServer, reached: Reached, guard: AddressGuard, auth:
     Raises what the SDK and its HTTP library do.
     """
     client = make_client(
-        CheckedTransport(guard), headers=reached.headers, read_seconds=HTTP_SECONDS, auth=auth
+        CheckedTransport(guard, server.proxy), headers=reached.headers, read_seconds=HTTP_SECONDS, auth=auth
     )
     ping: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     asked = (

@@ -28,7 +28,7 @@ async def dial(
     server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | None = None
 ) -> Connection:
     """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
-    transport = CheckedTransport(guard) if server.type != STDIO else None
+    transport = CheckedTransport(guard, server.proxy) if server.type != STDIO else None
 
     @asynccontextmanager
     async def streams() -> AsyncIterator[tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from storage.operator.shared_resources import KINDS
 BESIDE_THE_LIST = {
     "echo_mails": "found by address, go with the user",
     "echo_run_workers": "processes are no user's",
+    "echo_mcp_findings": "servers are no user's",
     "echo_login_states": "logins on their way: nobody's yet",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
