@@ -34,8 +34,8 @@ PROXY = re.compile(
 MARK = "\0"
 # It is in version 1 of the SDK, and not in version 2.
 WEB_SOCKETS = (
-    "is reached by WebSockets, which the MCP SDK has not spoken since its version 2.0: the server is left out (give its"
-    " address for streamable-http or sse)"
+    "is reached by WebSockets, which the MCP SDK has not spoken since its version 2.0: the server is left out"
+    " (give its address for streamable-http or sse)"
 )
 NEEDED = "needs the extra `mcp`: pip install 'echo-api[mcp]'"
 
