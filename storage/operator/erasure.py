@@ -56,6 +56,7 @@ OWNED: tuple[Owned, ...] = (
     Owned("pluginauths", "userId", TEXT),
     Owned("echo_mcp_logins", "user", TEXT),
     Owned("echo_renewals", "user", TEXT),
+    Owned("echo_openid_tokens", "user", ID),
     Owned("echo_mcp_states", "user", TEXT),
     Owned("schedules", "user", ID),
     Owned("scheduleruns", "user", ID),

@@ -19,6 +19,7 @@ from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
+from storage.accounts.openid_tokens import OpenIdTokenRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.renewals import RenewalRepository
@@ -80,6 +81,7 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     McpStateRepository,
     McpFindingRepository,
     RenewalRepository,
+    OpenIdTokenRepository,
     McpServerRepository,
     LoginStateRepository,
     MemoryRepository,

@@ -212,3 +212,11 @@ def test_the_example_of_the_guide_is_taken(tmp_path: Path) -> None:
     settings: Settings = load_settings({"WEATHER_KEY": "k"}, config_file=path)
     assert [each.name for each in settings.mcp.servers] == ["files", "weather", "tickets"]
     assert settings.notices == ()
+
+
+def test_a_server_in_the_users_name_needs_the_organisations_provider(load: Load) -> None:
+    text = "mcpServers: {crm: {url: 'http://a.example', obo: {scopes: 'api://x'}}}"
+    settings = load(text)
+    assert (settings.mcp.servers[0].obo, settings.mcp.servers[0].personal) == ("api://x", True)
+    told = "obo needs OPENID_ISSUER, OPENID_REUSE_TOKENS=true and CREDS_KEY: nobody has tools of crm."
+    assert told in settings.notices

@@ -103,6 +103,7 @@ def _server(config: ConfigFile, name: str, said: Loaded) -> McpServer | None:
         }
         if remote
         else {},
+        obo=said["obo"]["scopes"] if "obo" in said and remote else None,
         proxy=_proxy(config, (*place, "proxy"), said["proxy"]) if "proxy" in said and remote else None,
     )
     return None if reader.lacking else server

@@ -65,10 +65,14 @@ class Variable(Section):
     sensitive = Flag()
 
 
+class OnBehalf(Section):
+    """What a user's token of the organisation's OpenID provider is exchanged for."""
+
+    scopes = Text(required=True)
+
+
 class Server(Section):
     """One server."""
-
-    ignored = frozenset({"obo"})
 
     type = Text(one_of=TYPES)
     title = Text()
@@ -96,6 +100,7 @@ class Server(Section):
     )
     url = Text()
     proxy = Text()
+    obo = Part(OnBehalf)
     headers = Headers()
 
     @validates_schema

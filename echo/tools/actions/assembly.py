@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from echo.access.service import Access
+from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.agents.service import Agents
 from echo.settings import Settings
@@ -10,7 +11,6 @@ from echo.tools.actions.logins import ActionLogins
 from echo.tools.actions.service import ActionService
 from echo.tools.actions.source import ActionTools
 from echo.tools.outbound import Outbound
-from echo.tools.turns import Turns
 from storage.accounts.action_tokens import ActionTokenRepository
 from storage.accounts.renewals import RenewalRepository
 from storage.agents.actions import ActionRepository

@@ -19,13 +19,13 @@ import structlog
 from yarl import URL
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.turns import Turns
 from echo.errors import NotFound
 from echo.settings import Settings
 from echo.tools.actions.credentials import secret
 from echo.tools.browser_mark import BrowserMark
 from echo.tools.outbound import Outbound, Request
 from echo.tools.tool import ToolFailure
-from echo.tools.turns import Turns
 from storage.accounts.action_tokens import ACCESS, REFRESH, ActionTokenRepository
 from storage.agents.actions import ActionRepository
 from storage.core.repository import now

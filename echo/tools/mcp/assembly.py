@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from echo.access import Access
+from echo.accounts.federation.delegation import Delegations
 from echo.accounts.plugin_keys import PluginKeys
+from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.background import Background
 from echo.providers.chat import Attachment
@@ -18,7 +20,6 @@ from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.service import McpService
 from echo.tools.mcp.source import McpTools
-from echo.tools.turns import Turns
 from storage.accounts.mcp_logins import McpLoginRepository
 from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
 from storage.accounts.mcp_tokens import McpTokenRepository
@@ -35,6 +36,7 @@ class McpParts:
 
     access: Access
     plugin_keys: PluginKeys
+    delegations: Delegations
     background: Background
     keep_picture: Callable[[str, Attachment], dict[str, Any] | None] | None = None
 
@@ -50,7 +52,14 @@ def build_mcp(
     logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher, turns)
     connections = Connections()
     reports = Reports(connections, McpStateRepository(database), McpFindingRepository(database))
-    manager = McpManager(settings.mcp, parts.plugin_keys, logins, connections, reports)
+    manager = McpManager(
+        settings.mcp,
+        parts.plugin_keys,
+        logins,
+        connections=connections,
+        reports=reports,
+        delegations=parts.delegations,
+    )
     servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
     own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)
     tools = McpTools(parts.access, servers, manager, agents, parts.keep_picture)

@@ -1,7 +1,7 @@
 """From a server as one user reaches it to a connection. The SDK is imported here."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,8 +24,24 @@ for name in ("mcp", "client", "httpx2", "httpcore2"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+class Delegated(httpx2.Auth):
+    """A token in the user's name with every request; such a server asks nobody to log in."""
+
+    login_needed = False
+
+    def __init__(self, token: Callable[[], Awaitable[str]]) -> None:
+        self._token = token
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """See httpx."""
+        request.headers["Authorization"] = f"Bearer {await self._token()}"
+        yield request
+
+
 async def dial(
-    server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | None = None
+    server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | Delegated | None = None
 ) -> Connection:
     """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
     transport = CheckedTransport(guard, server.proxy) if server.type != STDIO else None

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import structlog
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.turns import Turns
 from echo.errors import ServiceUnavailable
 from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
@@ -26,7 +27,6 @@ from echo.tools.browser_mark import BrowserMark
 from echo.tools.mcp.failures import LoginFailed
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.resolving import Reached
-from echo.tools.turns import Turns
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING, McpLoginRepository
 from storage.accounts.mcp_tokens import McpTokenRepository
 from storage.core.database import Document

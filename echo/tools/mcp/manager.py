@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from echo.accounts.federation.delegation import Delegations
 from echo.accounts.plugin_keys import MCP, PluginKeys
 from echo.providers.addresses import AddressGuard
 from echo.settings.mcp import STDIO, USER, McpServer, McpSettings, host_and_port
@@ -56,16 +57,22 @@ class _Line:
 
 
 class McpManager:
-    """Over the connections of this process. Raises `echo.tools.mcp.failures`, and those of `resolving`."""
+    """Over the connections of this process.
+
+    Raises the errors of `echo.tools.mcp.failures` and of `resolving`, and `NotDelegated`.
+    """
 
     def __init__(
         self,
         settings: McpSettings,
         plugin_keys: PluginKeys,
         logins: Logins,
+        *,
         connections: Connections,
         reports: Reports,
+        delegations: Delegations,
     ) -> None:
+        self._delegations = delegations
         self._settings = settings
         self._plugin_keys = plugin_keys
         self.logins = logins
@@ -162,6 +169,9 @@ class McpManager:
         reached = reach(server, values)
         if server.type != STDIO and not self._settings.allows(reached.url):
             raise NotAllowed
+        if server.obo and (server.source == USER or reached.own_host):
+            # A token of the organisation's goes to no address but the operator's.
+            raise NotAllowed
         oauth = self.uses_oauth(server)
         mark = f"{reached.mark} {server.updated_at} {server.directory}"
         key = Key(
@@ -179,6 +189,8 @@ class McpManager:
             # Who has logged out is logged out, whatever is still open.
             await self.drop(use.owner, use.server)
             raise LoginNeeded
+        if use.server.obo:
+            await self._delegations.token(use.owner, use.server.obo)
         used: list[Connection] = []
 
         async def noted(connection: "Connection") -> T:
@@ -208,6 +220,8 @@ class McpManager:
                 auth = self.logins.auth(owner, server, line.reached, refused=auth.sent)
                 made = await dial(server, line.reached, guard, auth)
             return made
+        if server.obo:
+            return await self._dial_in_name(line, guard)
         try:
             made = await dial(server, line.reached, guard)
         except LoginNeeded as error:
@@ -215,6 +229,19 @@ class McpManager:
                 raise NotConnected("the server does not let us in") from error
             await self.reports.note_login(server)
             raise
+        return made
+
+    async def _dial_in_name(self, line: _Line, guard: AddressGuard) -> "Connection":
+        """With a token that the organisation's provider gives in the user's name, fresh for each request."""
+        owner, scopes = line.use.owner, line.use.server.obo or ""
+        dialling = await self._sdk()
+
+        async def token() -> str:
+            return await self._delegations.token(owner, scopes)
+
+        made: Connection = await dialling.dial(
+            line.use.server, line.reached, guard, dialling.Delegated(token)
+        )
         return made
 
     def _guard(self, server: McpServer, reached: Reached) -> AddressGuard:

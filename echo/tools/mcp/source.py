@@ -10,6 +10,7 @@ import structlog
 
 from echo.access import Access, ResourceType
 from echo.access.kinds import VIEW
+from echo.accounts.federation.delegation import NotDelegated
 from echo.errors import ApiError, Forbidden
 from echo.providers.chat import Attachment, Tool
 from echo.settings.mcp import McpServer
@@ -171,6 +172,8 @@ class McpTools:
             raise ToolFailure(
                 "The user has to log in at the MCP server before this tool can be used."
             ) from error
+        except NotDelegated as error:
+            raise ToolFailure(str(error)) from error
         except asyncio.CancelledError:
             raise
         except Exception as error:

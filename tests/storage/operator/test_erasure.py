@@ -53,6 +53,7 @@ LINES = {
     ("echo_violations", "user", "id"),
     ("echo_mcp_logins", "user", "text"),
     ("echo_renewals", "user", "text"),
+    ("echo_openid_tokens", "user", "id"),
     ("echo_mcp_states", "user", "text"),
     ("echo_used_codes", "user", "id"),
     ("echo_file_chunks", "user", "id"),
