@@ -18,6 +18,7 @@ from echo.tools.mcp.http import CheckedTransport, make_client
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
 from echo.tools.mcp.resolving import Reached
 from echo.tools.mcp.stdio import process_streams
+from echo.tools.mcp.trace import CONNECT, PROCESS, Trace
 
 # What the SDK logs holds what servers say, and addresses with what is secret in them.
 for name in ("mcp", "client", "httpx2", "httpcore2"):
@@ -44,13 +45,18 @@ async def dial(
     server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | Delegated | None = None
 ) -> Connection:
     """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
-    transport = CheckedTransport(guard, server.proxy) if server.type != STDIO else None
+    trace = Trace(server.type, PROCESS if server.type == STDIO else CONNECT)
+    transport = CheckedTransport(guard, server.proxy, trace) if server.type != STDIO else None
 
     @asynccontextmanager
     async def streams() -> AsyncIterator[tuple[Any, Any]]:
         if transport is None:
             opened: Any = process_streams(
-                reached.command, reached.environment, directory=server.directory, stderr=server.stderr
+                reached.command,
+                reached.environment,
+                directory=server.directory,
+                stderr=server.stderr,
+                trace=trace,
             )
         else:
             opened = _remote(server, reached, transport, auth)
@@ -58,7 +64,11 @@ async def dial(
             yield both
 
     connection = Connection(
-        server.name, streams, begin_seconds=server.begin_seconds, call_seconds=server.call_seconds
+        server.name,
+        streams,
+        begin_seconds=server.begin_seconds,
+        call_seconds=server.call_seconds,
+        trace=trace,
     )
     try:
         await connection.open()

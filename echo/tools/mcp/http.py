@@ -18,8 +18,9 @@ from aiohttp.resolver import ThreadedResolver
 from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 
 from echo import __version__
-from echo.providers.addresses import AddressGuard, is_public
+from echo.providers.addresses import AddressGuard, AddressRefused, is_public
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
+from echo.tools.mcp.trace import CONNECT, NAME, Trace
 
 USER_AGENT = f"echo-api/{__version__}"
 EVENTS = "text/event-stream"
@@ -34,8 +35,9 @@ class Refused(httpx2.ConnectError):
 class _CheckedBackend(AsyncNetworkBackend):
     """Connects to hosts whose every address is public, or which the operator allows by name."""
 
-    def __init__(self, guard: AddressGuard) -> None:
+    def __init__(self, guard: AddressGuard, trace: Trace) -> None:
         self._guard = guard
+        self._trace = trace
         self._resolver = guard.resolver(ThreadedResolver())
         self._inner = httpcore2.AnyIOBackend()
 
@@ -48,12 +50,16 @@ class _CheckedBackend(AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
         """A connection to the first address that answers. Raises what httpcore does."""
+        self._trace.phase = NAME
         if not self._guard.may_name(host, port):
+            self._trace.went_wrong(AddressRefused())
             raise httpcore2.ConnectError("an address that may not be used")
         try:
             found = await self._resolver.resolve(host, port)
         except OSError as error:
+            self._trace.went_wrong(error)
             raise httpcore2.ConnectError(type(error).__name__) from error
+        self._trace.phase = CONNECT
         failure = httpcore2.ConnectError("no address")
         for each in found:
             try:
@@ -84,18 +90,27 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     names, and for public addresses in numbers (as in LibreChat).
     """
 
-    def __init__(self, guard: AddressGuard, proxy: str | None = None) -> None:
+    def __init__(self, guard: AddressGuard, proxy: str | None = None, trace: Trace | None = None) -> None:
         self.unauthorized = False
+        self._trace = trace or Trace("http")
         self._guard = guard if proxy else None
         self._pool = (
-            _proxied(proxy) if proxy else _pool(httpcore2.AsyncConnectionPool, _CheckedBackend(guard))
+            _proxied(proxy)
+            if proxy
+            else _pool(httpcore2.AsyncConnectionPool, _CheckedBackend(guard, self._trace))
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, of which no more is read than may be."""
         if self._guard is not None and not _may_be_asked_for(self._guard, request.url):
+            self._trace.went_wrong(AddressRefused())
             raise httpx2.ConnectError("a proxy is not asked for an address that may not be used")
-        response = await super().handle_async_request(request)
+        try:
+            response = await super().handle_async_request(request)
+        except Exception as error:
+            self._trace.went_wrong(error)
+            raise
+        self._trace.answered(response.status_code)
         if response.status_code == 401:
             self.unauthorized = True
         packed = response.headers.get("content-encoding", "identity").lower() != "identity"

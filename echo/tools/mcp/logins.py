@@ -24,7 +24,7 @@ from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
 from echo.settings.mcp import McpServer
 from echo.tools.browser_mark import BrowserMark
-from echo.tools.mcp.failures import LoginFailed
+from echo.tools.mcp.failures import LoginFailed, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.resolving import Reached
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING, McpLoginRepository
@@ -228,7 +228,7 @@ class Logins:
             ended["error"] = str(error)
             raise
         except Exception as error:
-            log.info("a login at an MCP server has failed", server=server.name, cause=type(error).__name__)
+            log.info("a login at an MCP server has failed", server=server.name, why=why(error))
             ended["error"] = "login_failed"
             raise
         finally:

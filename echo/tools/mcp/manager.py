@@ -12,10 +12,11 @@ import structlog
 from echo.accounts.federation.delegation import Delegations
 from echo.accounts.plugin_keys import MCP, PluginKeys
 from echo.providers.addresses import AddressGuard
-from echo.settings.mcp import STDIO, USER, McpServer, McpSettings, host_and_port
+from echo.settings.mcp import STDIO, USER, McpServer, McpSettings
 from echo.tools.mcp.catalog import ServerTool, instructions_of
 from echo.tools.mcp.connections import Connections, Key
-from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected
+from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected, why
+from echo.tools.mcp.guarding import guard_of
 from echo.tools.mcp.identity import identity_of
 from echo.tools.mcp.logins import Asked, Logins
 from echo.tools.mcp.reports import Reports
@@ -133,7 +134,7 @@ class McpManager:
         await self._sdk()
         line = await self._line(use)
         asked = await self.logins.begin(
-            use.owner, use.server, line.reached, self._guard(use.server, line.reached)
+            use.owner, use.server, line.reached, guard_of(self._settings, use.server, line.reached)
         )
         if asked is None and not use.server.uses_oauth:
             await self.reports.forget_login(use.server)
@@ -155,7 +156,7 @@ class McpManager:
         try:
             await self.tools(Use("", server))
         except Exception as error:
-            log.warning("an MCP server cannot be reached yet", server=server.name, cause=type(error).__name__)
+            log.warning("an MCP server cannot be reached yet", server=server.name, why=why(error))
 
     async def close(self) -> None:
         """End everything."""
@@ -208,7 +209,7 @@ class McpManager:
     async def _dial(self, line: _Line) -> "Connection":
         dial = (await self._sdk()).dial
         server, owner = line.use.server, line.use.owner
-        guard = self._guard(server, line.reached)
+        guard = guard_of(self._settings, server, line.reached)
         if line.oauth:
             auth = self.logins.auth(owner, server, line.reached)
             try:
@@ -243,16 +244,6 @@ class McpManager:
             line.use.server, line.reached, guard, dialling.Delegated(token)
         )
         return made
-
-    def _guard(self, server: McpServer, reached: Reached) -> AddressGuard:
-        """What may be connected to: what is public, and what the operator names, here or in the file."""
-        allowed = list(self._settings.allowed_addresses)
-        if self._settings.names(reached.url) or (server.source != USER and not reached.own_host):
-            allowed += host_and_port(reached.url)
-        if server.source != USER and server.oauth:
-            for name in ("authorization_url", "token_url"):
-                allowed += host_and_port(str(server.oauth.get(name) or ""))
-        return AddressGuard(allowed)
 
     @staticmethod
     async def _sdk() -> Any:

@@ -12,7 +12,7 @@ from echo.errors import NotFound
 from echo.handling.caller import Caller
 from echo.providers.personal import user_values
 from echo.settings.mcp import McpServer
-from echo.tools.mcp.failures import LoginFailed, LoginNeeded
+from echo.tools.mcp.failures import LoginFailed, LoginNeeded, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.logins import Asked
 from echo.tools.mcp.manager import Listing, Use
@@ -161,7 +161,7 @@ class McpService:
                 async with turns, asyncio.timeout(LIST_SECONDS):
                     return await self.manager.tools(Use(caller.id, server, values))
             except Exception as error:
-                log.debug("an MCP server says nothing", server=server.name, cause=type(error).__name__)
+                log.debug("an MCP server says nothing", server=server.name, why=why(error))
                 return Listing(())
 
         listings = await asyncio.gather(*(ask(each) for each in servers.values()))
@@ -193,7 +193,7 @@ class McpService:
         except LoginNeeded:
             return await self._begin_login(use)
         except Exception as error:
-            log.info("an MCP server cannot be reached", server=name, cause=type(error).__name__)
+            log.info("an MCP server cannot be reached", server=name, why=why(error))
             failed = f"Failed to reinitialize MCP server '{name}'"
             return Initialized(False, failed, failure="initialization_failed")
         return Initialized(True, f"MCP server '{name}' reinitialized successfully")
@@ -253,7 +253,7 @@ class McpService:
         except LoginNeeded:
             return {"requiresOAuth": True}
         except Exception as error:
-            log.info("a new MCP server cannot be reached", cause=type(error).__name__)
+            log.info("a new MCP server cannot be reached", why=why(error))
             raise unusable("The MCP server cannot be reached at this address.") from error
         return {"requiresOAuth": False, "tools": ", ".join(each.name for each in listing.tools)[:4000]}
 
