@@ -26,9 +26,9 @@ COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "brig
 def check(*, offline: bool, data_dir: Path | None, as_json: bool) -> None:
     """Check this set-up: say what is wrong, and what to do about it.
 
-    Checks settings, keys, disk, database, indexes, providers, MCP servers, speech and mail. Works even if `serve` cannot start.
-    The exit code is 1 if something failed; a warning is not a failure. Without MONGO_URI the command starts the
-    embedded database for the check, unless it is already running.
+    Checks settings, keys, disk, database, indexes, providers, MCP servers, speech and mail. Works even if `serve`
+    cannot start. The exit code is 1 if something failed; a warning is not a failure. Without MONGO_URI the command
+    starts the embedded database for the check, unless it is already running.
     """
     from echo.doctor import Status, begin, examine  # noqa: PLC0415
 
