@@ -36,6 +36,10 @@ async def _tried(settings: McpSettings, servers: list[McpServer]) -> list[Findin
         about = f"MCP server {server.name}"
         if tried.works:
             return ok(about, tried.told)
-        return failed(about, tried.told, "Without it, chats go on without its tools.")
+        return failed(
+            about,
+            tried.told,
+            f"Try it with echo-api mcp test {server.name}; until then chats go without its tools.",
+        )
 
     return list(await asyncio.gather(*map(one, servers)))

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import mcp_types
-import structlog
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED
@@ -18,7 +17,6 @@ from echo.tools.mcp.failures import CallFailed, NotConnected
 from echo.tools.mcp.limits import LIST_AGE, LIST_SECONDS, MAX_LIST_BYTES, MAX_PAGES, MAX_TOOLS
 from echo.tools.mcp.trace import OPEN, Trace
 
-log = structlog.get_logger(__name__)
 Streams = AbstractAsyncContextManager[tuple[Any, Any]]
 INFO = mcp_types.Implementation(name="echo-api", version=__version__)
 CLOSING_SECONDS = 10.0
@@ -110,7 +108,7 @@ class Connection:
         except TimeoutError as error:
             self._trace.timed_out = self._begin_seconds
             await self.close()
-            log.info("a connection to an MCP server has failed", server=self.server, **self._trace.facts())
+            self._trace.tell(self.server)
             raise NotConnected("the server did not answer in time", why=self._trace.sentence()) from error
         except asyncio.CancelledError:
             await self.close()
@@ -175,8 +173,7 @@ class Connection:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            facts = {**self._trace.facts(), "cause": _cause(error)}
-            log.info("a connection to an MCP server has failed", server=self.server, **facts)
+            self._trace.tell(self.server, cause=_cause(error))
         finally:
             self._session = None
             if not ready.done():

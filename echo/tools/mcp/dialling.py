@@ -42,10 +42,18 @@ class Delegated(httpx2.Auth):
 
 
 async def dial(
-    server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | Delegated | None = None
+    server: McpServer,
+    reached: Reached,
+    guard: AddressGuard,
+    auth: ServerAuth | Delegated | None = None,
+    *,
+    quiet: bool = False,
 ) -> Connection:
-    """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
-    trace = Trace(server.type, PROCESS if server.type == STDIO else CONNECT)
+    """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login.
+
+    If it is `quiet`, whoever calls tells what went wrong, and the log does not.
+    """
+    trace = Trace(server.type, PROCESS if server.type == STDIO else CONNECT, quiet)
     transport = CheckedTransport(guard, server.proxy, trace) if server.type != STDIO else None
 
     @asynccontextmanager

@@ -3,7 +3,11 @@
 import ssl
 from dataclasses import dataclass
 
+import structlog
+
 from echo.providers.addresses import AddressRefused
+
+log = structlog.get_logger(__name__)
 
 # What is under way when something fails.
 NAME, CONNECT, TLS, ANSWER, PROTOCOL, PROCESS, OPEN = (
@@ -25,11 +29,11 @@ SENTENCES = {
     OPEN: "the connection has ended",
 }
 STATUSES = {
-    400: "it refuses the request (400): are its headers and its type right?",
+    400: "it refuses the request (400): check its type and its headers",
     401: "it wants to know who is there (401)",
     403: "it does not let us in (403)",
-    404: "there is nothing at its address (404): is the path right?",
-    405: "it does not take such requests (405): is its type right?",
+    404: "there is nothing at its address (404): check the path",
+    405: "it does not take such requests (405): check its type",
     407: "the proxy wants a user and a password (407)",
     429: "its limit is reached (429)",
 }
@@ -41,6 +45,7 @@ class Trace:
 
     transport: str
     phase: str = CONNECT
+    quiet: bool = False
     status: int | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -66,6 +71,11 @@ class Trace:
         elif self.phase != OPEN:
             self.phase = PROTOCOL
 
+    def tell(self, server: str, **more: str) -> None:
+        """Write it into the log."""
+        if not self.quiet:
+            log.info("a connection to an MCP server has failed", server=server, **self.facts(), **more)
+
     def sentence(self) -> str:
         """What an operator reads after the name of the server."""
         if self.timed_out is not None:
@@ -75,7 +85,7 @@ class Trace:
         if self.phase == ANSWER and self.status is not None:
             return STATUSES.get(self.status) or _of_status(self.status)
         if self.exit_code == NO_PROGRAM:
-            return "its program cannot be started: is it installed, and in PATH?"
+            return "its program cannot be started: it must be installed, and in PATH"
         if self.exit_code is not None:
             return f"its process has ended with code {self.exit_code} (stderr: inherit shows what it says)"
         return SENTENCES[self.phase]

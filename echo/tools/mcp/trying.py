@@ -33,7 +33,7 @@ async def try_server(settings: McpSettings, server: McpServer, values: Mapping[s
         reached = reach(server, values)
         if server.type != STDIO and not settings.allows(reached.url):
             return Tried(works=False, told="mcpSettings.allowedDomains does not have its address")
-        connection = await dialling.dial(server, reached, guard_of(settings, server, reached))
+        connection = await dialling.dial(server, reached, guard_of(settings, server, reached), quiet=True)
         try:
             async with asyncio.timeout(LIST_SECONDS):
                 names = tuple(each.name for each in await connection.tools())

@@ -9,8 +9,12 @@ import structlog
 
 from echo.doctor import Status, begin
 from echo.doctor.mcp import check_mcp
+from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
 from echo.settings.mcp import HTTP, STDIO, McpServer, McpSettings
+from echo.tools.mcp.dialling import dial
+from echo.tools.mcp.failures import NotConnected
+from echo.tools.mcp.resolving import reach
 from echo.tools.mcp.trying import Tried, try_server
 from tests.support.mcp.serving import served
 from tests.tools.mcp.conftest import over_http, over_stdio, text
@@ -44,9 +48,9 @@ def test_servers_that_answer(http_port: int, guarded_port: int) -> None:
     ("status", "told"),
     [
         (302, "it sends elsewhere (302): name that address itself"),
-        (400, "it refuses the request (400): are its headers and its type right?"),
+        (400, "it refuses the request (400): check its type and its headers"),
         (403, "it does not let us in (403)"),
-        (404, "there is nothing at its address (404): is the path right?"),
+        (404, "there is nothing at its address (404): check the path"),
         (418, "it answers 418"),
         (503, "it answers 503: it is out of order"),
         (200, "it answers, but not as MCP has it"),
@@ -67,7 +71,7 @@ def test_what_a_status_means(status: int, told: str) -> None:
         (at("http://no-such-host.invalid/"), "its name cannot be resolved"),
         (
             program("no-such-program", "canary"),
-            "its program cannot be started: is it installed, and in PATH?",
+            "its program cannot be started: it must be installed, and in PATH",
         ),
         (
             program("sh", "-c", "exit 3"),
@@ -85,7 +89,10 @@ def test_how_far_it_came(server: McpServer, told: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("echo.tools.mcp.stdio.END_SECONDS", 0.1)
     with structlog.testing.capture_logs() as lines:
         found = tried(server)
-    assert (found.works, found.told) == (False, told)
+        assert (found.works, found.told, lines) == (False, told, [])
+        if "values" not in told:
+            with pytest.raises(NotConnected):
+                asyncio.run(dial(server, reach(server, {}), AddressGuard(["127.0.0.1:1"])))
     assert "canary" not in str(lines)
     facts = [(each["server"], each["transport"], each["why"]) for each in lines]
     assert facts == ([] if "values" in told else [(server.name, server.type, told)])
