@@ -18,8 +18,9 @@ from yarl import URL
 
 from echo import __version__
 from echo.providers.addresses import AddressGuard, AddressRefused
-from echo.providers.transport import authorities
+from echo.providers.bodies import TooLarge, whole_body
 from echo.tools.tool import ToolFailure
+from echo.trust import authorities
 
 MAX_URL = 8192
 CONNECT_SECONDS = 10.0
@@ -139,6 +140,8 @@ class Outbound:
                     url,
                     response.charset,
                 )
+        except TooLarge:
+            raise ToolFailure(TOO_LARGE) from None
         except TimeoutError:
             raise ToolFailure("The service did not answer in time.") from None
         except (aiohttp.ClientError, OSError, ValueError, TypeError, zlib.error) as error:
@@ -206,13 +209,8 @@ def _data(body: Any) -> Any:
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    pieces, size = [], 0
-    while piece := await response.content.readany():
-        size += len(piece)
-        if size > most:
-            raise ToolFailure(TOO_LARGE)
-        pieces.append(piece)
-    return _decoded(b"".join(pieces), response.headers.get("Content-Encoding", ""), most)
+    content = await whole_body(response.content, most)
+    return _decoded(content, response.headers.get("Content-Encoding", ""), most)
 
 
 async def _write(response: aiohttp.ClientResponse, most: int, into: BinaryIO) -> None:
@@ -222,7 +220,7 @@ async def _write(response: aiohttp.ClientResponse, most: int, into: BinaryIO) ->
     while piece := await response.content.readany():
         size, waiting = size + len(piece), waiting + len(piece)
         if size > most:
-            raise ToolFailure(TOO_LARGE)
+            raise TooLarge
         pieces.append(piece)
         if waiting >= WRITTEN_AT_ONCE:
             await asyncio.to_thread(into.write, b"".join(pieces))
@@ -231,11 +229,11 @@ async def _write(response: aiohttp.ClientResponse, most: int, into: BinaryIO) ->
 
 
 def _decoded(content: bytes, encoding: str, most: int) -> bytes:
-    """The content without its compression: never more than `most` bytes are unpacked."""
+    """The content without its compression, of which never more than `most` bytes are unpacked. Raises `TooLarge`."""
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return content
     unpacker = zlib.decompressobj(ANY_ZLIB)
     unpacked = unpacker.decompress(content, most + 1)
     if len(unpacked) > most:
-        raise ToolFailure(TOO_LARGE)
+        raise TooLarge
     return unpacked

@@ -306,6 +306,7 @@ LIBRECHAT_LIMITS: dict[str, tuple[str, ...]] = {
     "librechat.list_remote_agents": ("api_ip", "api_user"),
     "librechat.list_response_agents": ("api_ip", "api_user"),
     "librechat.read_aloud": ("tts_ip", "tts_user"),
+    "librechat.read_message_aloud": ("tts_ip", "tts_user"),
     "librechat.upload_agent_avatar": ("upload_ip", "upload_user"),
     "librechat.upload_avatar": ("upload_ip", "upload_user"),
     "librechat.upload_file": ("upload_ip", "upload_user"),

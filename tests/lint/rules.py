@@ -31,6 +31,7 @@ OPERATORS_ONLY = (
     "storage.operator.administration",
     "storage.operator.agent_directory",
     "storage.operator.moving_files",
+    "storage.operator.moving_pictures",
     "storage.operator.statistics",
 )
 OPERATORS = "echo/cli/"

@@ -24,6 +24,8 @@ TAKES_ID = [
 # What answers a challenge cannot be sent twice, and an example answers none.
 NEVER_SUCCEED = {
     *("create_passkey", "librechat.get_file_download_url", "librechat.resume_chat"),
+    # Nobody speaks.
+    "librechat.read_message_aloud",
     # Nobody has begun a login.
     *("librechat.get_mcp_oauth_status", "librechat.get_mcp_oauth_tokens", "librechat.initiate_mcp_oauth"),
 }
