@@ -66,7 +66,7 @@ def build_code(
         CodeParts(service, CodeFiles(service, store, files), Outputs(service, store, files, base))
         if service
         else None,
-        may=access.check_remembered,
+        may=access.may,
         rights=Rights(access, AgentRepository(database), files, NAME),
     )
     calls = CodeCalls(source, MessageRepository(database), ToolCallRepository(database))
