@@ -13,6 +13,7 @@ from tests.handlers.conftest import Stored
 from tests.handlers.librechat.sharing import VIEW, grant
 from tests.support.code_interpreter import Interpreter
 from tests.support.routes import Service
+from tests.support.waiting import until
 
 PATH = "/chat/api/agents/tools/execute_code/call"
 CALLS = "/chat/api/agents/tools/calls"
@@ -142,6 +143,15 @@ class TestUploadForCode:
         place = answer["metadata"]["codeEnvRef"]
         assert (place["storage_session_id"], place["file_id"], place["kind"]) == (*ref, "user")
         assert code_server[1].held[ref].content == b"a,b"
+
+    def test_is_deleted_there_with_the_file(self, ada: UserClient, code_server: Code) -> None:
+        sent = {"file": (f"{ada.id}.csv", b"a,b", "text/csv")}
+        data = {"tool_resource": "execute_code", "message_file": "true"}
+        file = ada.post("/chat/api/files", files=sent, data=data).json()
+        [_] = code_server[1].of(f"{ada.id}.csv")
+        gone = {"file_id": file["file_id"], "filepath": file["filepath"]}
+        assert ada.delete("/chat/api/files", json={"files": [gone]}).status_code == 200
+        until(lambda: code_server[1].of(f"{ada.id}.csv") == [])
 
     def test_for_an_agent_is_the_agents(self, ada: UserClient, code_server: Code) -> None:
         agent = ada.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"}).json()["id"]
