@@ -127,7 +127,13 @@ def build_services(settings: Settings, database: Database) -> Services:
     mcp = build_mcp(
         settings,
         database,
-        McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
+        McpParts(
+            access.access,
+            accounts.plugin_keys,
+            accounts.federation.delegations,
+            background,
+            library.uploads.keep_made,
+        ),
     )
     actions = build_actions(settings, database, access.access, agents)
     search = build_web_search(settings, access.access, accounts.plugin_keys)

@@ -33,6 +33,7 @@ COMMANDS = {
     "invite": Place("invites", "invite", "Invite people to register."),
     "key": Place("keys", "key", "Manage API keys, with which programs come to /v1."),
     "mail": Place("mails", "mail", "Try the mail server."),
+    "mcp": Place("mcp_servers", "mcp", "Show and try the MCP servers of librechat.yaml."),
     "migrate": Place("migrating", "migrate", "Create the indexes that the database lacks."),
     "role": Place("roles", "role", "Manage roles and their permissions."),
     "secrets": Place(

@@ -121,6 +121,13 @@ WITHOUT_OWNER = {
     ("McpServerRepository", "update"),
     ("McpServerRepository", "delete"),
     ("McpLoginRepository", "of_state"),
+    # What a process says of its connections, and of servers, is nobody's alone.
+    ("McpStateRepository", "tell"),
+    ("McpStateRepository", "keep"),
+    ("McpStateRepository", "forget"),
+    ("McpFindingRepository", "among"),
+    ("McpFindingRepository", "add"),
+    ("McpFindingRepository", "drop"),
     # So are agents: `echo.agents` asks the grants first.
     ("AgentListRepository", "count"),
     # A login has no owner yet; a challenge for one has none.
