@@ -1,7 +1,7 @@
 """One side of an answer: a model, an agent, or a team of agents who take turns or speak at the same time."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
 from echo.chat.relay import Leg, Relay
 from echo.chat.speaker import Speaker
-from echo.chat.subagents import Delegation
+from echo.chat.subagents import Delegation, all_of
 from echo.chat.summaries import with_summary
 from echo.chat.summing import told_summary
 from echo.chat.teams import MOST_AT_ONCE
@@ -163,14 +163,3 @@ class Voice:
         """End the calls that have come to nothing yet."""
         for each in self.speakers:
             each.cancel_calls()
-
-
-async def all_of(works: Iterable[Coroutine[Any, Any, Sequence[Turn]]]) -> list[Sequence[Turn]]:
-    """What all of them give; the first that fails ends the others."""
-    tasks = [asyncio.ensure_future(each) for each in works]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
