@@ -35,6 +35,8 @@ from echo.settings.model import SummarySettings
 from storage.conversations.chats import ChatRepository
 
 Document = Mapping[str, Any]
+# LibreChat's name of the tool that runs code.
+EXECUTE_CODE = "execute_code"
 # What a model is told that is to go on with an answer of its own.
 CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 
@@ -103,6 +105,8 @@ class Contexts:
             summing = self._summing(summarising, before, retained, boundary)
         # Files of messages that are summarised are there all the same.
         shown = [each for message in messages for each in shown_files(message)]
+        if EXECUTE_CODE in side.wanted.names:
+            shown += talk.files.for_code(messages)
         if boundary is not None:
             messages = messages[boundary.first :]
         attached: dict[str, Sequence[Attachment]] = {}

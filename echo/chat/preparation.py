@@ -58,6 +58,7 @@ class Preparation:
         titles: bool,
         temporary_seconds: int,
         memories_text: Callable[[str], str | None],
+        tells_cost: Callable[[str], bool],
     ) -> None:
         self._stores = stores
         self._sides = sides
@@ -67,6 +68,7 @@ class Preparation:
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
+        self._tells_cost = tells_cost
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
@@ -134,6 +136,7 @@ class Preparation:
             client_request_id=talk.asked.client_request_id,
             predecessor=talk.asked.predecessor,
             attachments=place.attachments,
+            tells_cost=self._tells_cost(talk.owner),
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:

@@ -66,6 +66,8 @@ class Prepared:
     # Of an answer that goes on: what stands beside it already.
     attachments: tuple[Mapping[str, Any], ...] = ()
     predecessor: int | None = None
+    # Whether the client shows what an answer cost.
+    tells_cost: bool = False
 
     @property
     def first(self) -> Asking:

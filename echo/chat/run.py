@@ -223,7 +223,12 @@ class Run:
         self._told_usages += 1
         used = usage.input_tokens, usage.output_tokens
         told = frames.token_usage(
-            self._answer_id, used, asking.request.model, asking.provider_name, self._told_usages
+            self._answer_id,
+            used,
+            asking.request.model,
+            asking.provider_name,
+            self._told_usages,
+            cost=self._spending.cost([(asking, usage)]),
         )
         self.transcript.add(frames.MESSAGE, told)
 
@@ -248,7 +253,8 @@ class Run:
         if self._failure is None:
             content += [part for voice in self._voices if (part := voice.error_part())]
         finish = self._voices[0].finish
-        return Outcome(content, (incoming, outgoing), tokens, is_complete, finish, self._failure)
+        cost = self._spending.cost((each.asking, each.usage) for usages in used for each in usages)
+        return Outcome(content, (incoming, outgoing), tokens, is_complete, finish, self._failure, cost)
 
     async def _count_text(self, text: str) -> int:
         tokens: int = await self._tools.in_thread(self._tools.count_tokens, text)

@@ -53,10 +53,12 @@ class Speaker:
             self.tell_context()
         loop = ToolLoop(looped, asking.limits, self)
         self.tokens, self.is_working = loop.tokens, True
+        # Looked up once: each time would make a function anew.
+        take = self._take
         try:
             async with aclosing(loop.events()) as events:
                 async for event in events:
-                    self._take(event)
+                    take(event)
         finally:
             self.is_working = False
         return loop.added

@@ -11,8 +11,9 @@ from echo.chat.prepared import Asking, Prepared
 from echo.chat.speaker import Speaker
 from echo.chat.voice import Voice
 from echo.credits import Credits, OutOfCredits, Purchase, Spent
+from echo.credits.prices import CREDITS_PER_DOLLAR
 from echo.credits.service import Wanted
-from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, number
+from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, cost_of, number
 from echo.errors import ApiError, PaymentRequired
 from echo.providers.chat import Usage
 
@@ -69,6 +70,13 @@ class RunSpending:
             await self._in_thread(self._credits.reserve, self._prepared.owner, self._prepared.run_id, wanted)
         except OutOfCredits as error:
             raise token_balance(error) from error
+
+    def cost(self, usages: Iterable[tuple[Asking, Usage]]) -> float | None:
+        """What requests came to in US dollars; None where the client is not to be told."""
+        if not self._prepared.tells_cost:
+            return None
+        spent = (Spent(self._purchase(asking, MESSAGE), usage) for asking, usage in usages)
+        return sum(cost_of(self._credits.prices, each) for each in spent) / CREDITS_PER_DOLLAR
 
     async def settle(self, used: Sequence[Used], *, stopped: bool) -> None:
         """Take what was used, once, and let go what was held. `stopped`: its reader has ended it."""

@@ -95,7 +95,7 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
 def build_agent_models(settings: Settings, database: Database, parts: CompletionParts) -> AgentModels:
     """Agents as models of `/v1`."""
     respondents = AgentsAndModels(
-        parts.agents.for_chat,
+        parts.agents.for_programs,
         ChatRepository(database),
         FileRepository(database),
         parts.file_store,

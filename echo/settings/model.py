@@ -233,6 +233,11 @@ class ClientSettings:
     help_url: str | None = None
     build: Mapping[str, str | None] = field(default_factory=dict)
 
+    @property
+    def tells_cost(self) -> bool:
+        """Whether LibreChat's client shows what answers cost."""
+        return self.librechat_interface.get("contextCost") is True
+
 
 @dataclass(frozen=True)
 class SmtpSettings:
@@ -305,6 +310,8 @@ class Settings:
     database_seconds: int
     data_dir: Path
     librechat_dir: Path | None
+    # Authorities of TLS in PEM that are believed beside the system's.
+    extra_authorities: Path | None
     # Whose contract answers at the root: "echo" or "librechat".
     root: str
     # The directory of a built web client; None for the installed one, "off" for none.

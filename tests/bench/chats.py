@@ -189,7 +189,7 @@ def sign_up(url: str) -> str:
 def measure() -> dict[str, float]:
     """Run it once; the figures by their names."""
     with tempfile.TemporaryDirectory(prefix="echo-bench-") as name, serving(Path(name)) as server:
-        worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+        worker = server.one_worker()
         seen, took = asyncio.run(drive(server, sign_up(server.url), worker))
     return {
         "streams open at once": seen.most,

@@ -20,6 +20,7 @@ from echo.settings.librechat.fields import (
     Version,
 )
 from echo.settings.librechat.interface_schema import (
+    Currency,
     Marketplace,
     MayPick,
     MayShare,
@@ -132,8 +133,7 @@ class Interface(Section):
     ignored = frozenset(
         {
             *("generalChatRetention", "retentionMode", "retainAgentFiles"),
-            *("contextUsage", "contextCost", "currency"),
-            *("schedules", "traceViewer", "buildInfo"),
+            *("schedules", "traceViewer"),
             *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
         }
     )
@@ -150,6 +150,10 @@ class Interface(Section):
     autoSubmitFromUrl = Flag()
     temporaryChatRetention = Number(minimum=1, maximum=8760)
     codeHighlightThrottleMs = Number(whole=True)
+    contextUsage = Flag()
+    contextCost = Flag()
+    currency = Part(Currency)
+    buildInfo = Flag()
     temporaryChat = Flag()
     memories = Flag()
     prompts = switch(MayUse)
