@@ -90,7 +90,7 @@ class Voice:
             is_first = relay.legs == len(legs)
             self._change_speakers(legs, is_first=is_first)
             said = await all_of(
-                self._leg(speaker, leg, is_first=is_first)
+                self._leg(speaker, leg, is_first=is_first, is_held=is_first and leg is legs[0])
                 for speaker, leg in zip(self.speakers, legs, strict=True)
             )
             relay.ended(list(zip(legs, said, strict=True)))
@@ -110,13 +110,18 @@ class Voice:
             for each in legs
         ]
 
-    async def _leg(self, speaker: Speaker, leg: Leg, *, is_first: bool) -> Sequence[Turn]:
+    async def _leg(self, speaker: Speaker, leg: Leg, *, is_first: bool, is_held: bool) -> Sequence[Turn]:
         async with self._at_once:
             asking = leg.asking if is_first else await counted(leg.asking, self._bench.count)
-            return await self._speak(speaker, asking, leg)
+            return await self._speak(speaker, asking, leg, is_held=is_held)
 
-    async def _speak(self, speaker: Speaker, asking: Asking, leg: Leg | None) -> Sequence[Turn]:
-        """One agent's part, or a model's whole answer; the turns that it has added."""
+    async def _speak(
+        self, speaker: Speaker, asking: Asking, leg: Leg | None, *, is_held: bool = True
+    ) -> Sequence[Turn]:
+        """One agent's part, or a model's whole answer; the turns that it has added.
+
+        What the first of all requests may come to is held already.
+        """
         bench = self._bench
         looped, asking = await equipped(asking, bench.sources, bench.place, bench.count)
         if asking.subagents:
@@ -126,6 +131,9 @@ class Voice:
             looped = leg.joined(looped)
         if asking.ends_after_tools:
             looped = replace(looped, halted=always)
+        speaker.asking, speaker.tokens = asking, looped.tokens
+        if not is_held:
+            await bench.before_round(asking, looped.tokens)
         self.was_asked = True
         return await speaker.speak(looped, asking)
 

@@ -57,6 +57,7 @@ def test_an_answer_that_its_reader_stops_costs_what_came_and_a_part_more(chat: M
         seen.append(next(stream))
     one.user.abort(started)
     gate.set()
+    list(stream)
     found = until(lambda: rows(started))
     prompt, completion = found
     assert (prompt["context"], completion["context"]) == ("incomplete", "incomplete")

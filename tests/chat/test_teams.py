@@ -34,14 +34,14 @@ def agents(
 ) -> Callable[..., tuple[Talker, Any, Make]]:
     """A user of LibreChat's contract before an Echo whose provider answers so, and what makes agents."""
 
-    def start(*replies: Any) -> tuple[Talker, Any, Make]:
+    def start(*replies: Any, **environ: str) -> tuple[Talker, Any, Make]:
         script = list(replies)
 
         def answer(received: Received) -> Any:
             following = script.pop(0)
             return following(received) if callable(following) else following
 
-        made = chat(answer, TITLE_CONVO="false")
+        made = chat(answer, TITLE_CONVO="false", **environ)
         made.provider.script = script
         user = make_user("ada")
         talker = Talker(f"{made.url}/chat", user.headers, "librechat.follow_chat")
@@ -118,6 +118,16 @@ def test_a_chain_goes_on_with_what_was_found(agents: Any) -> None:
         11,
         11,
     ]
+
+
+def test_the_next_agent_is_not_asked_where_credits_are_used_up(agents: Any) -> None:
+    expensive = Reply(["Facts."], usage=(1, 1))
+    user, provider, make = agents(expensive, CHECK_BALANCE="true", START_BALANCE="900")
+    # OpenAI's `gpt-4` costs 30 for each token that it reads.
+    poet = make("Poet", instructions="word " * 100)
+    scholar = make("Scholar", edges=[{"from": "", "to": poet, "edgeType": "direct"}])
+    last = ask(user, scholar)[-1].data
+    assert (last["code"], len(provider.requests)) == ("token_balance", 1)
 
 
 def test_an_agent_that_the_runner_may_not_use_takes_no_part(agents: Any, make_user: MakeUser) -> None:
