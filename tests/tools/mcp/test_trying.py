@@ -28,7 +28,7 @@ def tried(server: McpServer, **values: str) -> Tried:
 
 
 def at(url: str, **more: Any) -> McpServer:
-    return McpServer("x", HTTP, url=text(url), headers=SECRET, begin_seconds=2.0, **more)
+    return McpServer("x", HTTP, url=text(url), headers=SECRET, begin_seconds=20.0, **more)
 
 
 def program(*arguments: str, **more: Any) -> McpServer:
