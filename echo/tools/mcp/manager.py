@@ -142,7 +142,7 @@ class McpManager:
         return asked
 
     async def revoke(self, use: Use, forgotten: Mapping[str, Kept]) -> None:
-        """Tell the provider of a login that its tokens, which nobody has any more, are void; as far as it can be told."""
+        """Have the provider void tokens that nobody has any more, as far as it can be told."""
         try:
             await self._sdk()
             line = await self._line(use)
