@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
 # The commands by their names; a test holds the summaries against the commands themselves.
 COMMANDS = {
+    "agent": Place("agents", "agent", "List, show and run agents."),
     "balance": Place("balance", "balance", "Show and change balances."),
     "chat": Place("chatting", "chat", "Chat with a model in the terminal."),
     "check": Place("checking", "check", "Check this set-up: say what is wrong, and what to do about it."),

@@ -14,6 +14,7 @@ from echo.doctor.providers import check_providers
 from echo.doctor.sign_in import check_directory, check_openid
 from echo.doctor.speech import check_speech
 from echo.doctor.web_client import check_web_client
+from echo.trust import believe
 
 Check = Callable[[Examined], Iterable[Finding]]
 
@@ -46,6 +47,8 @@ def begin(
 ) -> Examined:
     """Read the settings of an environment as far as that goes; never raises for what is wrong with them."""
     settings, unusable = read_all(environ, env_file, config_file)
+    if settings is not None:
+        believe(settings.extra_authorities)
     return Examined(settings, unusable, env_file, offline)
 
 

@@ -5,13 +5,10 @@ login. The connection goes to exactly the addresses that were checked. Answers a
 `.netrc` of the environment has a part in it.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import certifi
 import httpcore2
 import httpx2
 from aiohttp.resolver import ThreadedResolver
@@ -21,11 +18,13 @@ from echo import __version__
 from echo.providers.addresses import AddressGuard, AddressRefused, is_public
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
 from echo.tools.mcp.trace import CONNECT, NAME, Trace
+from echo.trust import authorities
 
 USER_AGENT = f"echo-api/{__version__}"
 EVENTS = "text/event-stream"
 CONNECT_SECONDS = 10.0
-MAX_SOCKETS = 20
+# Of one connection to a server, which all users may share: as many calls run at once. Few of them are kept open.
+MAX_SOCKETS, MAX_IDLE_SOCKETS = 256, 20
 
 
 class Refused(httpx2.ConnectError):
@@ -124,9 +123,9 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 
 def _pool(kind: Any, backend: AsyncNetworkBackend, **more: Any) -> Any:
     return kind(
-        ssl_context=_trusted(),
+        ssl_context=authorities(),
         max_connections=MAX_SOCKETS,
-        max_keepalive_connections=MAX_SOCKETS,
+        max_keepalive_connections=MAX_IDLE_SOCKETS,
         keepalive_expiry=30.0,
         network_backend=backend,
         **more,
@@ -182,13 +181,9 @@ def make_client(
     return httpx2.AsyncClient(
         transport=transport,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})},
-        timeout=httpx2.Timeout(CONNECT_SECONDS, read=read_seconds, write=read_seconds),
+        # A call that waits for a socket has its own limit of time.
+        timeout=httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS),
         auth=auth,
         follow_redirects=False,
         trust_env=False,
     )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())

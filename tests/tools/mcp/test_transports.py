@@ -17,6 +17,7 @@ from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotConnected
 from echo.tools.mcp.resolving import reach
 from tests.support.mcp.proxying import proxying
 from tests.support.mcp.serving import served
+from tests.support.waiting import PATIENCE
 from tests.tools.mcp.conftest import over_http, over_sse, over_stdio, text
 
 Work = Callable[[Connection], Awaitable[Any]]
@@ -72,6 +73,13 @@ class TestEveryTransport:
         for server in (over_http(http_port), over_sse(sse_port), over_stdio()):
             found = with_connection(server, guard, tour)
             assert found == ["Use echo for words.", True, "hé", True, "cancelled"], server.name
+
+    def test_many_calls_run_at_once_over_one_connection(self, http_port: int) -> None:
+        async def meet(connection: Connection) -> list[str]:
+            return await asyncio.gather(*(said(connection, "meet", number=24) for _ in range(24)))
+
+        server = over_http(http_port, call_seconds=PATIENCE)
+        assert with_connection(server, guard_for(http_port), meet) == ["met"] * 24
 
     @pytest.mark.parametrize("kind", [HTTP, SSE])
     def test_headers_go_with_every_request_and_no_packing_is_asked_for(
