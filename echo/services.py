@@ -107,6 +107,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         agents,
         count_tokens,
         endpoints=providers.registry,
+        ledger=ledger,
         live=live.settings,
     )
     accounts = build_accounts(settings, database, library.file_store, live=live.settings)
