@@ -35,13 +35,13 @@ def find(database: Database) -> Find:
     return found
 
 
-def ask(openai: ProviderSettings, ledger: Credits, payer: str, texts: list[str]) -> Any:
+def ask(openai: ProviderSettings, ledger: Credits, payer: str, texts: list[str], model: str = MODEL) -> Any:
     async def asked() -> Any:
         registry = build_providers([openai])
         try:
-            embedder = find_embedder(f"openAI/{MODEL}", registry, [openai], ledger, len)
+            embedder = find_embedder(f"openAI/{model}", registry, [openai], ledger, len)
             assert embedder is not None
-            assert embedder.name == f"openAI/{MODEL}"
+            assert embedder.name == f"openAI/{model}"
             return await embedder.embed(texts, payer)
         finally:
             await registry.close()
@@ -95,7 +95,7 @@ class TestCost:
         self, openai: ProviderSettings, model_server: ProviderServer, database: Database
     ) -> None:
         payer, ledger = new_owner(), make_ledger(database, enabled=True, start=0)
-        assert len(ask(openai, ledger, payer, ["one"])) == 1
+        assert len(ask(openai, ledger, payer, ["one"], "of-our-own")) == 1
 
 
 def test_the_longest_name_counts(openai: ProviderSettings, find: Find) -> None:
