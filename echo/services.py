@@ -119,6 +119,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         agents,
         count_tokens,
         endpoints=providers.registry,
+        ledger=ledger,
         live=live.settings,
         place_code=code_placing(code_service),
         forget_code=code_forgetting(code_service, background),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.access import Access
 from echo.agents.service import Agents
+from echo.credits import Credits
 from echo.files import FileStore, build_file_store
 from echo.indexing.assembly import Indexing, build_indexing
 from echo.library.memories import Memories
@@ -54,6 +55,7 @@ def build_library(
     count_tokens: Callable[[str], int],
     *,
     endpoints: ProviderRegistry,
+    ledger: Credits,
     live: SettingsOf,
     place_code: PlaceCode | None = None,
     forget_code: ForgetCode | None = None,
@@ -61,7 +63,9 @@ def build_library(
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
     file_store = build_file_store(settings)
-    indexing = build_indexing(settings, database, file_store, endpoints)
+    indexing = build_indexing(
+        settings, database, file_store, endpoints, ledger=ledger, count_tokens=count_tokens
+    )
     stored_skills, skill_files = SkillRepository(database), SkillFileRepository(database)
     skills = Skills(access, stored_skills, skill_files, users, file_store)
     return Library(
