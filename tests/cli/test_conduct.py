@@ -176,7 +176,7 @@ class TestListOfCommands:
         parts = {
             # Not commands themselves, but what they are made of.
             *("__init__", "accounts", "agent_runs", "banning", "common", "ending", "factors"),
-            *("file_moving", "output"),
+            *("contract_testing", "file_moving", "output", "picture_moving"),
             "resetting",
             "standing_in",
         }
