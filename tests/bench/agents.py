@@ -104,7 +104,7 @@ async def pings(address: tuple[str, int], seen: Seen, held: Held, worker: psutil
 
 async def drive(server: Server, runs: int) -> tuple[Seen, dict[str, float]]:
     """All runs at once; what was seen, and what they took of the worker."""
-    worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+    worker = server.one_worker()
     token = await asyncio.to_thread(sign_up, server.url)
     agent_id = await asyncio.to_thread(make_agent, server.url, token)
     parts = urlsplit(server.url)
