@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from echo.contract.document import ECHO, Contract
 from echo.contract.routes import API, Contracts
+from echo.docs.examples import only_model, with_model
 from echo.errors import NotFound
+from echo.settings import Settings
 
 _OWN_FILES = Path(__file__).parent
 _JAVASCRIPT = "text/javascript; charset=utf-8"
@@ -62,9 +64,15 @@ def content_security_policy(server: str) -> str:
     )
 
 
-def served(contracts: Contracts, contract: Contract, server: str) -> dict[str, Any]:
-    """A contract's document as this server serves it: below its path, all but what is at the root in any case."""
+def served(contracts: Contracts, contract: Contract, settings: Settings) -> dict[str, Any]:
+    """A contract's document as this server serves it: below its path, all but what is at the root in any case.
+
+    Where only the offline model answers, the examples of chats are with it, so that they can be tried.
+    """
+    server = settings.domain_server
     document = with_server(contract.document, server + contracts.bases[contract.name])
+    if model := only_model(settings.providers):
+        document = with_model(document, *model)
     if contract.name == ECHO and contracts.bases[ECHO]:
         root = [{"url": server, "description": "This server"}]
         document["paths"] = {
