@@ -162,10 +162,15 @@ class AgentSettings:
         return capability in (USUAL_CAPABILITIES if self.capabilities is None else self.capabilities)
 
 
+# The model of the server's own, in place of one of an endpoint.
+OFFLINE_EMBEDDINGS = "offline"
+
+
 @dataclass(frozen=True)
 class FileSearchSettings:
-    """`embeddings` is a model as `endpoint/model`, None where files are searched by words; `rag_url` is the address
-    of LibreChat's RAG service, where it is used in place of Echo's own index.
+    """`embeddings` is a model as `endpoint/model`, or `OFFLINE_EMBEDDINGS`, None where files are searched by words.
+
+    `rag_url` is the address of LibreChat's RAG service, where it is used in place of Echo's own index.
 
     An answer names at most `citations` places, `citations_per_file` of one file, and none that is less relevant than
     `least_relevance`, from 0 to 1.
