@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from echo.accounts.federation.delegation import NotDelegated
 from echo.tools.mcp.catalog import plain
 from echo.tools.mcp.resolving import MissingValues, UnusableValue
 
@@ -60,6 +61,8 @@ def why(error: BaseException) -> str:
         return error.why
     if isinstance(error, MissingValues):
         return f"values are not set: {', '.join(error.names) or 'of the user, such as an email'}"
+    if isinstance(error, NotDelegated):
+        return str(error)
     if isinstance(error, CallFailed | LoginFailed):
         return plain(" ".join(str(error).split()), MAX_SAID)
     for kind, sentence in SENTENCES.items():

@@ -22,6 +22,7 @@ DEFAULT_LIFE = timedelta(days=365)
 # So long before its end a token is renewed.
 SKEW_SECONDS = 30.0
 MAX_TOKEN = 100_000
+READS, READ_AGAIN_SECONDS = 3, 0.05
 
 
 class StoredTokens:
@@ -53,7 +54,7 @@ class StoredTokens:
         """The tokens, also those that have to be renewed; None for those of another address."""
         records = self._forgotten
         if records is None:
-            records = await asyncio.to_thread(self._stored.find, self._owner, self._server.name)
+            records = await self._whole_set()
         self._client, self.metadata, self.expires_at = None, None, None
         client = records.get(CLIENT)
         self.set_id = client.metadata.get("credential_set_id") if client else None
@@ -67,6 +68,15 @@ class StoredTokens:
         kept = records.get(ACCESS)
         self.expires_at = kept.expires_at.timestamp() - SKEW_SECONDS if kept and access else 1.0
         return OAuthToken(access_token=access or "expired", refresh_token=refresh)
+
+    async def _whole_set(self) -> Mapping[str, Kept]:
+        """The records; one that is read in the middle of being stored has a client alone, and is read again."""
+        for _ in range(READS):
+            records = await asyncio.to_thread(self._stored.find, self._owner, self._server.name)
+            if records.keys() != {CLIENT}:
+                break
+            await asyncio.sleep(READ_AGAIN_SECONDS)
+        return records
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         """As it was with the tokens."""

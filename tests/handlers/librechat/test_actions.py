@@ -316,6 +316,22 @@ class TestLogin:
         assert asyncio.run(logins.token(ada.id, action)) == "newer"
         assert parse_qs(provider.asked[-1].body.decode())["refresh_token"] == ["rt"]
 
+    def test_is_renewed_once_for_calls_at_once(
+        self, ada: UserClient, action: Json, services: Services, stored: Stored, provider: Service
+    ) -> None:
+        """A service may take a token for renewing only once."""
+        logins = services.actions.logins
+        asyncio.run(logins._exchange(ada.id, action, {"grant_type": "authorization_code", "code": "c"}))
+        stored.tokens.delete_one({"type": "oauth", "identifier": f"{ada.id}:{action['action_id']}"})
+        provider.routes["/token"] = Answer({"access_token": "newer"})
+        before = len(provider.asked)
+
+        async def both() -> list[str | None]:
+            return await asyncio.gather(*(logins.token(ada.id, action) for _ in range(2)))
+
+        assert asyncio.run(both()) == ["newer", "newer"]
+        assert len(provider.asked) == before + 1
+
     def test_ends_where_the_service_refuses(
         self, api: Client, ada: UserClient, action: Json, services: Services, provider: Service
     ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bson import ObjectId
 
 from echo.settings.mcp import McpServer
-from echo.tools.mcp import logins
+from echo.tools.mcp import logins, token_storage
 from echo.tools.mcp.failures import LoginNeeded
 from echo.tools.mcp.manager import Use
 from echo.tools.mcp.resolving import reach
@@ -211,6 +211,26 @@ class TestLogin:
             provider.pause = 0.0
         assert (one == two, provider.refreshed - before) == (True, 2)
         assert len({first, one, later}) == 3
+
+    def test_tokens_that_are_just_being_stored_are_waited_for(
+        self, make: Make, ada: UserClient, server: McpServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The client's record is the first of a new set."""
+        monkeypatch.setattr(token_storage, "READS", 10_000)
+        made = make(server)
+        mine = {"userId": ObjectId(ada.id), "type": "mcp_oauth_client"}
+        tokens = made.database.collection("tokens")
+
+        async def work() -> bool:
+            await log_in(made, ada, server)
+            client = tokens.find_one(mine) or {}
+            tokens.update_one(mine, {"$set": {"metadata.credential_set_id": "new"}})
+            reading = asyncio.create_task(token_of(made, ada, server))
+            await asyncio.wait([reading], timeout=0.05)
+            tokens.update_one(mine, {"$set": {"metadata": client["metadata"]}})
+            return (await reading).startswith("Bearer access-")
+
+        assert run(made, work())
 
     def test_who_logs_out_while_a_token_is_renewed_stays_logged_out(
         self, make: Make, ada: UserClient, server: McpServer, provider: Provider
