@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from echo.chat.edges import Edge
 from echo.chat.request import Asked
-from echo.chat.teams import Edge
 from echo.tools.tool import NOTHING, Wanted
 
 

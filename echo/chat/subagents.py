@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from echo.chat import frames
-from echo.chat.bench import Bench
+from echo.chat.bench import Kit
 from echo.chat.equipping import counted, equipped
 from echo.chat.prepared import Asking
 from echo.chat.teams import Subagent
 from echo.errors import ApiError
 from echo.providers.chat import TextDelta, Tool, Turn, Usage
-from echo.tools.loop import ToolLoop
-from echo.tools.loop_events import CallDone, RoundBegun, RoundEnded, Stopped
+from echo.tools.limits import CHARS_OF_TOKEN
+from echo.tools.loop import Looped, ToolLoop
+from echo.tools.loop_events import CallDone, LoopEvent, RoundBegun, RoundEnded, Stopped
 from echo.tools.rounds import new_step_id
 from echo.tools.tool import Called, RunTool, ToolFailure, ToolOutput
 
@@ -27,26 +28,67 @@ comes back. It sees nothing of this chat. Use it for a task that stands for itse
 
 The agents:
 """
-
-
-# Notes what a request of a subagent has used.
+# Notes what a request has used.
 NoteRound = Callable[[Asking, Usage], None]
 
 
-@dataclass(frozen=True)
-class TaskHost:
-    """For whom the loop of one task works: its requests are paid for, and nobody says anything meanwhile."""
+@dataclass
+class Task:
+    """One task: for whom its loop works, and what the agent has said at last. Nobody says anything meanwhile."""
 
-    bench: Bench
+    kit: Kit
     asking: Asking
+    note: NoteRound
+    call_id: str
+    tokens: int
+    said: list[str] = field(default_factory=list)
+    is_asking: bool = False
 
     async def count(self, text: str) -> int:
-        """The tokens of a text."""
-        return await self.bench.count(text)
+        """For the loop: the tokens of a text."""
+        return await self.kit.count(text)
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
-        """See `Bench`."""
-        return await self.bench.before_round(self.asking)
+        """For the loop: see `Kit`."""
+        self.tokens = tokens
+        return await self.kit.before_round(self.asking, tokens)
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for is left out."""
+        return None
+
+    async def work(self, looped: Looped) -> str:
+        """The agent's answer. Raises what asking raises."""
+        # The first request of a task is one more of the run's, as those after it are.
+        await self.before_round(looped.tokens)
+        try:
+            async with aclosing(ToolLoop(looped, self.asking.limits, self).events()) as events:
+                async for event in events:
+                    self._take(event)
+        finally:
+            self._end()
+        return "".join(self.said)
+
+    def _take(self, event: LoopEvent) -> None:
+        if isinstance(event, RoundBegun):
+            self.said, self.is_asking = [], True
+        elif isinstance(event, TextDelta):
+            self.said.append(event.text)
+        elif isinstance(event, RoundEnded):
+            self.is_asking = False
+            self.note(self.asking, event.usage)
+        elif isinstance(event, CallDone):
+            for attachment in event.output.attachments:
+                self.kit.attach(self.call_id, attachment)
+        elif isinstance(event, Stopped):
+            self.said.append(f"\n[{event.sentence}]")
+
+    def _end(self) -> None:
+        if self.is_asking and self.said:
+            # The request was broken off: it costs what had come, which nobody has time to count.
+            chars = sum(len(each) for each in self.said)
+            self.note(self.asking, Usage(self.tokens, max(1, chars // CHARS_OF_TOKEN)))
+        self.kit.ended(self.asking)
 
 
 @dataclass(frozen=True)
@@ -54,7 +96,7 @@ class Delegation:
     """Runs the tasks that one agent gives, for one answer."""
 
     subagents: Mapping[str, Subagent]
-    bench: Bench
+    kit: Kit
     note: NoteRound
 
     @property
@@ -97,27 +139,13 @@ class Delegation:
 
     async def _run(self, called: Called, asking: Asking, task: str) -> str:
         request = replace(asking.request, turns=(Turn.of_text("user", task),))
-        asking = await counted(replace(asking, request=request), self.bench.count)
-        looped, asking = await equipped(asking, self.bench.sources, self.bench.place, self.bench.count)
-        said: list[str] = []
-        async with aclosing(ToolLoop(looped, asking.limits, TaskHost(self.bench, asking)).events()) as events:
-            async for event in events:
-                if isinstance(event, RoundBegun):
-                    said = []
-                elif isinstance(event, TextDelta):
-                    said.append(event.text)
-                elif isinstance(event, RoundEnded):
-                    self.note(asking, event.usage)
-                elif isinstance(event, CallDone):
-                    for attachment in event.output.attachments:
-                        self.bench.attach(called.id, attachment)
-                elif isinstance(event, Stopped):
-                    said.append(f"\n[{event.sentence}]")
-        return "".join(said)
+        asking = await counted(replace(asking, request=request), self.kit.count)
+        looped, asking = await equipped(asking, self.kit.sources, self.kit.place, self.kit.count)
+        return await Task(self.kit, asking, self.note, called.id, looped.tokens).work(looped)
 
     def _tell(self, called: Called, subagent: Subagent, run_id: str, phase: str) -> None:
         told = frames.subagent_update(
-            self.bench.answer_id,
+            self.kit.place.answer_id,
             {
                 "subagentRunId": run_id,
                 "subagentType": subagent.kind,
@@ -127,4 +155,4 @@ class Delegation:
                 "label": subagent.name,
             },
         )
-        self.bench.transcript.add(frames.MESSAGE, told)
+        self.kit.place.tell(frames.MESSAGE, told)

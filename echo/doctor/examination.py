@@ -9,6 +9,7 @@ from echo.doctor.databases import check_database, check_second_factors
 from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
 from echo.doctor.mail import check_mail
+from echo.doctor.mcp import check_mcp
 from echo.doctor.providers import check_providers
 from echo.doctor.sign_in import check_directory, check_openid
 from echo.doctor.speech import check_speech
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     check_second_factors,
     check_providers,
     check_speech,
+    check_mcp,
     check_mail,
     check_openid,
     check_directory,

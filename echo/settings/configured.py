@@ -161,10 +161,19 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
         each.available and str(model).startswith(f"{each.name}/") for each in settings.providers
     ):
         yield "ECHO_EMBEDDINGS_MODEL names no endpoint that has a key: files are searched by words."
+    yield from _of_delegation(settings)
     yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _of_delegation(settings: Settings) -> Iterator[str]:
+    openid = settings.sign_in.openid
+    exchanges = openid is not None and openid.exchanges_tokens and settings.creds_key
+    names = ", ".join(each.name for each in settings.mcp.servers if each.obo)
+    if names and not exchanges:
+        yield f"obo needs OPENID_ISSUER, OPENID_REUSE_TOKENS=true and CREDS_KEY: nobody has tools of {names}."
 
 
 def _of_addresses(settings: Settings, reader: Reader) -> Iterator[str]:

@@ -59,6 +59,7 @@ RATE_LIMITS = (
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
     ("tts_ip", "address", "TTS_IP_MAX", 100, "TTS_IP_WINDOW", 1),
     ("tts_user", "account", "TTS_USER_MAX", 50, "TTS_USER_WINDOW", 1),
+    ("tool_call_user", "account", "ECHO_TOOL_CALL_USER_MAX", 60, "ECHO_TOOL_CALL_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
     ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
@@ -83,6 +84,7 @@ SCORES = (
     ("file_upload_limit", "FILE_UPLOAD_VIOLATION_SCORE", 0),
     ("stt_limit", "STT_VIOLATION_SCORE", 0),
     ("tts_limit", "TTS_VIOLATION_SCORE", 0),
+    ("tool_call_limit", "TOOL_CALL_VIOLATION_SCORE", 0),
 )
 
 # What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the

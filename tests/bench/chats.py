@@ -133,21 +133,31 @@ async def drive(server: Server, token: str, worker: psutil.Process) -> tuple[See
 
 
 @contextmanager
-def serving(directory: Path, words: int = WORDS, pause: float = 1.0) -> Iterator[Server]:
-    """A database, the provider, and an Echo of one worker."""
+def serving(
+    directory: Path,
+    words: int = WORDS,
+    pause: float = 1.0,
+    *,
+    provider: str = "tests.bench.provider",
+    config: str | None = None,
+) -> Iterator[Server]:
+    """A database, the provider, and an Echo of one worker.
+
+    `config` is the text of its `librechat.yaml`, in which `{port}` stands for the provider's.
+    """
     with ExitStack() as stack:
         database = EmbeddedServer(directory / "mongodb")
         uri = database.start()
         stack.callback(database.stop)
         port = free_port()
-        provider = subprocess.Popen(
+        answering = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.bench.provider", "--port", str(port)),
+                *(sys.executable, "-m", provider, "--port", str(port)),
                 *("--words", str(words), "--pause", str(pause)),
             ]
         )
-        stack.callback(provider.wait)
-        stack.callback(provider.terminate)
+        stack.callback(answering.wait)
+        stack.callback(answering.terminate)
         environ = {
             **KEYS,
             "MONGO_URI": uri,
@@ -160,9 +170,12 @@ def serving(directory: Path, words: int = WORDS, pause: float = 1.0) -> Iterator
             "OPENAI_API_KEY": "sk-bench",
             "OPENAI_REVERSE_PROXY": f"http://127.0.0.1:{port}/v1",
             "OPENAI_MODELS": "bench",
-            "ENDPOINTS": "openAI",
+            "ENDPOINTS": "openAI,agents",
             "TITLE_CONVO": "false",
         }
+        if config is not None:
+            environ["CONFIG_PATH"] = str(directory / "librechat.yaml")
+            Path(environ["CONFIG_PATH"]).write_text(config.replace("{port}", str(port)), encoding="utf-8")
         yield stack.enter_context(started(ECHO, 1, environ, directory / "echo.log"))
 
 
@@ -176,7 +189,7 @@ def sign_up(url: str) -> str:
 def measure() -> dict[str, float]:
     """Run it once; the figures by their names."""
     with tempfile.TemporaryDirectory(prefix="echo-bench-") as name, serving(Path(name)) as server:
-        worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+        worker = server.one_worker()
         seen, took = asyncio.run(drive(server, sign_up(server.url), worker))
     return {
         "streams open at once": seen.most,

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
-from tests.support.event_streams import EVENT_STREAM, EventChecker, sent
+from echo.testing.events import EVENT_STREAM, EventChecker, sent
 
 ROOT = Path(__file__).parents[2]
 

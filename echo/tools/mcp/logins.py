@@ -18,12 +18,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import structlog
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.turns import Turns
 from echo.errors import ServiceUnavailable
 from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
 from echo.settings.mcp import McpServer
 from echo.tools.browser_mark import BrowserMark
-from echo.tools.mcp.failures import LoginFailed
+from echo.tools.mcp.failures import LoginFailed, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.resolving import Reached
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING, McpLoginRepository
@@ -66,8 +67,10 @@ class Logins:
         stored: McpLoginRepository,
         tokens: McpTokenRepository,
         cipher: CredentialsCipher | None,
+        turns: Turns,
     ) -> None:
         self._stored = stored
+        self._turns = turns
         self._tokens = tokens
         self._cipher = cipher
         self._title = settings.app_title
@@ -80,11 +83,18 @@ class Logins:
 
     def auth(self, owner: str, server: McpServer, reached: Reached, **options: Any) -> "ServerAuth":
         """What goes with requests to the server. Raises `ServiceUnavailable` where nothing can be kept."""
-        from echo.tools.mcp.authorizing import ServerAuth, StoredTokens  # noqa: PLC0415
+        from echo.tools.mcp.authorizing import ServerAuth  # noqa: PLC0415
+        from echo.tools.mcp.token_storage import StoredTokens  # noqa: PLC0415
 
         tokens = StoredTokens(self._tokens, self.require_cipher(), owner, server, reached.url)
         return ServerAuth(
-            server, reached, tokens, self.redirect_uri(server.name), client_name=self._title, **options
+            server,
+            reached,
+            tokens,
+            self.redirect_uri(server.name),
+            turn=lambda: self._turns.of(owner, f"mcp:{server.name}"),
+            client_name=self._title,
+            **options,
         )
 
     def redirect_uri(self, server: str) -> str:
@@ -218,7 +228,7 @@ class Logins:
             ended["error"] = str(error)
             raise
         except Exception as error:
-            log.info("a login at an MCP server has failed", server=server.name, cause=type(error).__name__)
+            log.info("a login at an MCP server has failed", server=server.name, why=why(error))
             ended["error"] = "login_failed"
             raise
         finally:

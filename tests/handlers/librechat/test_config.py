@@ -76,6 +76,7 @@ class TestEndpoints:
                 "memory",
                 "chain",
                 "subagents",
+                "execute_code",
             ],
         }
 

@@ -123,7 +123,7 @@ class TestUpload:
         assert ada.get(FILES).json() == []
 
     def test_for_what_there_is_not_is_refused(self, ada: UserClient) -> None:
-        response = upload(ada, tool_resource="execute_code", message_file="true")
+        response = upload(ada, tool_resource="magic", message_file="true")
         assert (response.status_code, response.json()["code"]) == (422, "unsupported_tool_resource")
         assert ada.get(FILES).json() == []
 

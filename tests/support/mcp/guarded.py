@@ -1,5 +1,6 @@
 """A server that lets nobody in without a login, and the provider of that login: both are the SDK's."""
 
+import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -14,7 +15,11 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 @dataclass
 class Provider:
-    """Whoever comes to `/authorize` is let in at once. `life` is how long tokens are good, in seconds."""
+    """Whoever comes to `/authorize` is let in at once. `life` is how long tokens are good, in seconds.
+
+    A token for renewing is good once, and takes `pause` seconds; if it comes again, all tokens of its client are void
+    (RFC 9700, section 4.14.2).
+    """
 
     life: int = 3600
     clients: dict[str, OAuthClientInformationFull] = field(default_factory=dict)
@@ -23,6 +28,8 @@ class Provider:
     refresh: dict[str, RefreshToken] = field(default_factory=dict)
     challenges: list[str] = field(default_factory=list)
     refreshed: int = 0
+    pause: float = 0.0
+    spent: set[str] = field(default_factory=set)
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -57,13 +64,19 @@ class Provider:
         return self._give(client.client_id, authorization_code.scopes)
 
     async def load_refresh_token(self, client: Any, refresh_token: str) -> RefreshToken | None:
+        if refresh_token in self.spent:
+            for kept in (self.access, self.refresh):
+                for each in [each for each, token in kept.items() if token.client_id == client.client_id]:
+                    del kept[each]
         return self.refresh.get(refresh_token)
 
     async def exchange_refresh_token(
         self, client: Any, refresh_token: RefreshToken, scopes: list[str]
     ) -> OAuthToken:
         del self.refresh[refresh_token.token]
+        self.spent.add(refresh_token.token)
         self.refreshed += 1
+        await asyncio.sleep(self.pause)
         return self._give(client.client_id, scopes)
 
     async def load_access_token(self, token: str) -> AccessToken | None:

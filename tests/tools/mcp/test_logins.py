@@ -1,12 +1,14 @@
 """Logging in at a server: the SDK's own provider on the other side, and a browser that a test plays."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from bson import ObjectId
 
 from echo.settings.mcp import McpServer
 from echo.tools.mcp import logins
@@ -55,6 +57,13 @@ async def log_in(made: Made, user: UserClient, server: McpServer) -> str:
 async def token_of(made: Made, user: UserClient, server: McpServer) -> str:
     said = await made.service.manager.call(Use(user.id, server), "token", {})
     return str(said["content"][0]["text"])
+
+
+def end_token(made: Made, user: UserClient) -> None:
+    """Let the user's token be about to end."""
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    mine = {"userId": ObjectId(user.id), "type": "mcp_oauth"}
+    made.database.collection("tokens").update_one(mine, {"$set": {"expiresAt": soon}})
 
 
 @pytest.fixture(autouse=True)
@@ -142,13 +151,7 @@ class TestLogin:
             await log_in(made, ada, server)
             first = await token_of(made, ada, server)
             await made.service.manager.drop(ada.id, server)
-            soon = datetime.now(UTC) + timedelta(seconds=5)
-            made.database.collection("tokens").update_one(
-                {"type": "mcp_oauth", "identifier": "mcp:guarded"}, {"$set": {"expiresAt": soon}}
-            )
-            made.database.collection("tokens").update_many(
-                {"type": "mcp_oauth"}, {"$set": {"expiresAt": soon}}
-            )
+            end_token(made, ada)
             return first, await token_of(made, ada, server)
 
         before = provider.refreshed
@@ -175,6 +178,62 @@ class TestLogin:
 
         first, second = run(made, work())
         assert first != second
+
+    @pytest.mark.parametrize("reason", ["it ends", "it is void"])
+    def test_two_processes_that_renew_at_once_keep_the_login(
+        self, reason: str, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        """The provider voids everything where a token for renewing comes twice."""
+        made, other = make(server), make(server)
+
+        async def work() -> list[str]:
+            try:
+                await log_in(made, ada, server)
+                first = await token_of(made, ada, server)
+                await made.service.manager.drop(ada.id, server)
+                if reason == "it ends":
+                    end_token(made, ada)
+                else:
+                    provider.access.clear()
+                both = await asyncio.gather(token_of(made, ada, server), token_of(other, ada, server))
+                end_token(made, ada)
+                await made.service.manager.drop(ada.id, server)
+                return [first, *both, await token_of(made, ada, server)]
+            finally:
+                await other.service.close()
+
+        before, provider.pause = provider.refreshed, 0.2
+        try:
+            first, one, two, later = run(made, work())
+        finally:
+            provider.pause = 0.0
+        assert (one == two, provider.refreshed - before) == (True, 2)
+        assert len({first, one, later}) == 3
+
+    def test_who_logs_out_while_a_token_is_renewed_stays_logged_out(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        made = make(server)
+
+        async def work() -> None:
+            await log_in(made, ada, server)
+            end_token(made, ada)
+            before = provider.refreshed
+            call = asyncio.create_task(token_of(made, ada, server))
+            while provider.refreshed == before:
+                await asyncio.sleep(0.01)
+            made.service.logins.forget(ada.id, SERVER)
+            with suppress(LoginNeeded):
+                await call
+            with pytest.raises(LoginNeeded):
+                await token_of(made, ada, server)
+
+        provider.pause = 0.2
+        try:
+            run(made, work())
+        finally:
+            provider.pause = 0.0
+        assert made.service.logins.servers(ada.id) == set()
 
     def test_who_logs_out_is_logged_out(self, make: Make, ada: UserClient, server: McpServer) -> None:
         made = make(server)
