@@ -40,7 +40,13 @@ from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
 from echo.tools.actions.assembly import Actions, build_actions
 from echo.tools.builtin.assembly import build_builtin
-from echo.tools.code.assembly import Code, build_code, build_code_service, code_placing
+from echo.tools.code.assembly import (
+    Code,
+    build_code,
+    build_code_service,
+    code_forgetting,
+    code_placing,
+)
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
@@ -116,6 +122,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         ledger=ledger,
         live=live.settings,
         place_code=code_placing(code_service),
+        forget_code=code_forgetting(code_service, background),
     )
     accounts = build_accounts(settings, database, library.file_store, live=live.settings)
     mcp = build_mcp(

@@ -13,10 +13,11 @@ from echo.chat.attached import Attached
 from echo.chat.bench import Bench
 from echo.chat.finishing import Finishing, Tools
 from echo.chat.injecting import part_of
+from echo.chat.numbering import Hearing, Numbering
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.remembering import PATIENCE
 from echo.chat.spending import RunSpending, Used, used_by
-from echo.chat.transcript import BEGINNING, Transcript, part_follows, text_of
+from echo.chat.transcript import BEGINNING, Transcript, text_of
 from echo.chat.voice import Voice
 from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
 from echo.providers.chat import Turn, Usage
@@ -47,7 +48,7 @@ class Run:
         self.saved_at, self.saved_size = 0.0, 0
         self._tools = tools
         self._answer_id = str(prepared.about["responseMessageId"])
-        self._next_part: int | None = None
+        self._numbering = Numbering(prepared.about)
         self._attached = Attached(self.transcript, self._answer_id, prepared.conversation_id)
         bench = self._bench()
         self._voices = [Voice(asking, bench) for asking in prepared.askings]
@@ -62,7 +63,8 @@ class Run:
         self.over = asyncio.Event()
 
     def _bench(self) -> Bench:
-        place = RunPlace(self.owner, self.prepared.conversation_id, self._answer_id, tell=self._hear)
+        hearing = Hearing(self.transcript, self._attached, self._numbering, self._answer_id)
+        place = RunPlace(self.owner, self.prepared.conversation_id, self._answer_id, tell=hearing.hear)
         return Bench(
             self._tools.sources,
             place,
@@ -72,7 +74,7 @@ class Run:
             self._task_ended,
             self._answer_id,
             self.transcript,
-            self._number_part,
+            self._numbering.number,
             self._tell_usage,
         )
 
@@ -106,34 +108,6 @@ class Run:
             if not voice.asking.wanted.names:
                 voice.speakers[0].tell_context()
 
-    def _number_part(self, kind: str) -> int:
-        """The place of a part that begins now, counted as those who follow count."""
-        place = self._place_of(kind)
-        self._next_part = place + 1
-        return place
-
-    def _place_of(self, kind: str) -> int:
-        if self._next_part is not None:
-            return self._next_part
-        before = [] if self.prepared.about.get("isEdited") else self.prepared.about.get("before") or []
-        return len(before) - part_follows(before, kind)
-
-    def _hear(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Tell an event of a tool's; what is attached is kept too.
-
-        A step of its own, such as a login, is shown where the next part of the answer will be.
-        """
-        if self.transcript.ended:
-            return
-        if name == frames.ATTACHMENT:
-            self._attached.add("", payload)
-        elif payload.get("event") == "on_run_step":
-            place = self._place_of(frames.TOOL_CALL)
-            told = frames.step_of_tool(payload["data"], self._answer_id, place)
-            self.transcript.add(name, {**payload, "data": told})
-        else:
-            self.transcript.add(name, payload)
-
     def _note_memory(self, call_id: str, attachment: Json) -> None:
         """Show what is remembered beside the answer, as long as that is not stored."""
         if not self.finishing:
@@ -151,7 +125,7 @@ class Run:
             return ()
         taken = await self._tools.injecting.take(self.owner, self.id)
         for row, _ in taken:
-            part, place = part_of(row), self._number_part(frames.STEER)
+            part, place = part_of(row), self._numbering.number(frames.STEER)
             told = frames.steer_applied(part, place, self._answer_id, self.prepared.conversation_id)
             self.transcript.add(frames.MESSAGE, told)
         return [turn for _, turn in taken]

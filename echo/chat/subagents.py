@@ -1,6 +1,7 @@
 """Agents that another agent gives a task to: each with a chat of its own, of which only its answer comes back."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,8 @@ from echo.chat import frames
 from echo.chat.bench import Kit
 from echo.chat.equipping import counted, equipped
 from echo.chat.prepared import Asking
-from echo.chat.teams import Subagent
+from echo.chat.relay import Leg, Relay
+from echo.chat.teams import MOST_AT_ONCE, Subagent
 from echo.errors import ApiError
 from echo.providers.chat import TextDelta, Tool, Turn, Usage
 from echo.tools.limits import CHARS_OF_TOKEN
@@ -44,6 +46,11 @@ class Task:
     said: list[str] = field(default_factory=list)
     is_asking: bool = False
 
+    @property
+    def text(self) -> str:
+        """What it has said at last."""
+        return "".join(self.said)
+
     async def count(self, text: str) -> int:
         """For the loop: the tokens of a text."""
         return await self.kit.count(text)
@@ -57,17 +64,18 @@ class Task:
         """For the loop: what there is no room for is left out."""
         return None
 
-    async def work(self, looped: Looped) -> str:
-        """The agent's answer. Raises what asking raises."""
+    async def work(self, looped: Looped) -> Sequence[Turn]:
+        """The turns that the agent adds; `said` is its answer then. Raises what asking raises."""
         # The first request of a task is one more of the run's, as those after it are.
         await self.before_round(looped.tokens)
+        loop = ToolLoop(looped, self.asking.limits, self)
         try:
-            async with aclosing(ToolLoop(looped, self.asking.limits, self).events()) as events:
+            async with aclosing(loop.events()) as events:
                 async for event in events:
                     self._take(event)
         finally:
             self._end()
-        return "".join(self.said)
+        return loop.added
 
     def _take(self, event: LoopEvent) -> None:
         if isinstance(event, RoundBegun):
@@ -130,18 +138,48 @@ class Delegation:
         run_id = new_step_id()
         self._tell(called, subagent, run_id, "start")
         try:
-            said = await self._run(called, subagent.asking, task)
+            said = await self._run(called, subagent, task)
         except ApiError as error:
             self._tell(called, subagent, run_id, "error")
             raise ToolFailure(error.message) from error
         self._tell(called, subagent, run_id, "stop")
         return ToolOutput.of_text(said)
 
-    async def _run(self, called: Called, asking: Asking, task: str) -> str:
-        request = replace(asking.request, turns=(Turn.of_text("user", task),))
-        asking = await counted(replace(asking, request=request), self.kit.count)
-        looped, asking = await equipped(asking, self.kit.sources, self.kit.place, self.kit.count)
-        return await Task(self.kit, asking, self.note, called.id, looped.tokens).work(looped)
+    async def _run(self, called: Called, subagent: Subagent, task: str) -> str:
+        turns = (Turn.of_text("user", task),)
+        if subagent.asking.team is None:
+            request = replace(subagent.asking.request, turns=turns)
+            one = await self._begun(called, replace(subagent.asking, request=request), None)
+            await one[0].work(one[1])
+            return one[0].text
+        relay, said, gate = (
+            Relay(subagent.asking.team.told(turns)),
+            dict[str, str](),
+            asyncio.Semaphore(MOST_AT_ONCE),
+        )
+
+        async def work(leg: Leg) -> Sequence[Turn]:
+            async with gate:
+                task, looped = await self._begun(called, leg.asking, leg)
+                added = await task.work(looped)
+                said[leg.agent_id] = task.text
+                return added
+
+        while legs := relay.next():
+            added = await all_of(map(work, legs))
+            relay.ended(list(zip(legs, added, strict=True)))
+        if subagent.result not in said:
+            raise ToolFailure("The team has come to no result.")
+        return said[subagent.result]
+
+    async def _begun(self, called: Called, asking: Asking, leg: Leg | None) -> tuple[Task, Looped]:
+        kit = self.kit
+        looped, asking = await equipped(await counted(asking, kit.count), kit.sources, kit.place, kit.count)
+        if asking.subagents:
+            # Who works on a task may give others.
+            tool = Delegation(asking.subagents, kit, self.note).tool
+            looped = replace(looped, tools=(*looped.tools, tool))
+        return Task(kit, asking, self.note, called.id, looped.tokens), leg.joined(looped) if leg else looped
 
     def _tell(self, called: Called, subagent: Subagent, run_id: str, phase: str) -> None:
         told = frames.subagent_update(
@@ -156,3 +194,14 @@ class Delegation:
             },
         )
         self.kit.place.tell(frames.MESSAGE, told)
+
+
+async def all_of(works: Iterable[Coroutine[Any, Any, Sequence[Turn]]]) -> list[Sequence[Turn]]:
+    """What all of them give; the first that fails ends the others."""
+    tasks = [asyncio.ensure_future(each) for each in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from echo.chat.edges import DIRECT, HANDOFF, RESULTS, TRANSFER, Edge, among, ends_of, groups_of, starts_of
+from echo.chat.edges import (
+    DIRECT,
+    HANDOFF,
+    RESULTS,
+    TRANSFER,
+    Edge,
+    among,
+    edges_of,
+    ends_of,
+    groups_of,
+    starts_of,
+)
 from echo.providers.chat import ToolCall, ToolResult, Turn
 
 Document = Mapping[str, Any]
@@ -14,6 +25,8 @@ MOST_LEGS = 25
 MOST_AT_ONCE = 8
 # LibreChat's own limit.
 MOST_SUBAGENTS = 10
+# LibreChat's too: how deep tasks are given on, to how many agents in all, and agents of one team that works on them.
+MOST_DEPTH, MOST_SUBAGENTS_IN_ALL, MOST_IN_GRAPH = 5, 100, 20
 SELF = "self"
 GO_ON = "Go on from here."
 NOTED = "The result is noted; another agent goes on."
@@ -67,13 +80,68 @@ class Team:
 class Subagent:
     """An agent that another one gives tasks to, by its `kind`: its id, or `self` for the one that gives the task.
 
-    `asking` is what it is asked with; see `Team.members`.
+    `asking` is what it is asked with; see `Team.members`. Of a team that works on tasks the `kind` is its name, and
+    `result` the agent whose answer is the team's.
     """
 
     kind: str
     name: str
     description: str
     asking: Any
+    result: str | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A team that an agent may give tasks to, as its document names it: LibreChat's `subagents.graphs`."""
+
+    kind: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    entry: str
+    result: str
+
+
+def wanted_graphs(agent_id: str, agent: Document) -> tuple[Graph, ...]:
+    """The teams that an agent's document names; old documents may hold anything. An empty id is the agent's own."""
+    said = agent.get("subagents")
+    if not isinstance(said, Mapping) or said.get("enabled") is not True:
+        return ()
+    listed = said.get("graphs")
+    found = (_graph(agent_id, each) for each in (listed if isinstance(listed, list) else []))
+    return tuple(each for each in found if each is not None)[:MOST_SUBAGENTS]
+
+
+def _graph(agent_id: str, said: Any) -> Graph | None:
+    if not isinstance(said, Mapping):
+        return None
+    texts = [said.get(name) for name in ("type", "entry_agent_id", "result_agent_id")]
+    if not all(isinstance(each, str) for each in texts) or not texts[0]:
+        return None
+    kind, entry, result = (str(each) for each in texts)
+    listed = said.get("agent_ids")
+    ids = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, str)]
+    members = tuple(dict.fromkeys(each or agent_id for each in ids))[:MOST_IN_GRAPH]
+    edges = edges_of({"edges": own_edges(said, agent_id)})
+    entry, result = entry or agent_id, result or agent_id
+    if entry not in members or result not in members:
+        return None
+    name, description = str(said.get("name") or kind), str(said.get("description") or "")
+    return Graph(kind, name, description, members, edges, entry, result)
+
+
+def own_edges(said: Mapping[str, Any], agent_id: str) -> list[Any]:
+    """The edges of a team as documents of agents have them, with the agent's id where there is an empty one."""
+    listed = said.get("edges")
+    edges = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, Mapping)]
+
+    def named(end: Any) -> Any:
+        return [each or agent_id for each in end] if isinstance(end, list) else end or agent_id
+
+    ends = [(each, named(each.get("from")), named(each.get("to"))) for each in edges]
+    return [{**each, "from": source, "to": target, "edgeType": DIRECT} for each, source, target in ends]
 
 
 def wanted_subagents(agent: Document) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One side of an answer: a model, an agent, or a team of agents who take turns or speak at the same time."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
 from echo.chat.relay import Leg, Relay
 from echo.chat.speaker import Speaker
-from echo.chat.subagents import Delegation
+from echo.chat.subagents import Delegation, all_of
 from echo.chat.summaries import with_summary
 from echo.chat.summing import told_summary
 from echo.chat.teams import MOST_AT_ONCE
@@ -90,7 +90,7 @@ class Voice:
             is_first = relay.legs == len(legs)
             self._change_speakers(legs, is_first=is_first)
             said = await all_of(
-                self._leg(speaker, leg, is_first=is_first)
+                self._leg(speaker, leg, is_first=is_first, is_held=is_first and leg is legs[0])
                 for speaker, leg in zip(self.speakers, legs, strict=True)
             )
             relay.ended(list(zip(legs, said, strict=True)))
@@ -110,13 +110,18 @@ class Voice:
             for each in legs
         ]
 
-    async def _leg(self, speaker: Speaker, leg: Leg, *, is_first: bool) -> Sequence[Turn]:
+    async def _leg(self, speaker: Speaker, leg: Leg, *, is_first: bool, is_held: bool) -> Sequence[Turn]:
         async with self._at_once:
             asking = leg.asking if is_first else await counted(leg.asking, self._bench.count)
-            return await self._speak(speaker, asking, leg)
+            return await self._speak(speaker, asking, leg, is_held=is_held)
 
-    async def _speak(self, speaker: Speaker, asking: Asking, leg: Leg | None) -> Sequence[Turn]:
-        """One agent's part, or a model's whole answer; the turns that it has added."""
+    async def _speak(
+        self, speaker: Speaker, asking: Asking, leg: Leg | None, *, is_held: bool = True
+    ) -> Sequence[Turn]:
+        """One agent's part, or a model's whole answer; the turns that it has added.
+
+        What the first of all requests may come to is held already.
+        """
         bench = self._bench
         looped, asking = await equipped(asking, bench.sources, bench.place, bench.count)
         if asking.subagents:
@@ -126,6 +131,9 @@ class Voice:
             looped = leg.joined(looped)
         if asking.ends_after_tools:
             looped = replace(looped, halted=always)
+        speaker.asking, speaker.tokens = asking, looped.tokens
+        if not is_held:
+            await bench.before_round(asking, looped.tokens)
         self.was_asked = True
         return await speaker.speak(looped, asking)
 
@@ -163,14 +171,3 @@ class Voice:
         """End the calls that have come to nothing yet."""
         for each in self.speakers:
             each.cancel_calls()
-
-
-async def all_of(works: Iterable[Coroutine[Any, Any, Sequence[Turn]]]) -> list[Sequence[Turn]]:
-    """What all of them give; the first that fails ends the others."""
-    tasks = [asyncio.ensure_future(each) for each in works]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -183,6 +183,8 @@ class Told:
             click.echo(json.dumps({"event": name, "data": payload}))
         if name == "attachment":
             self.outcome.attachments.append(payload)
+            if payload.get("filename"):
+                self._note(f"[file] {payload['filename']}")
         elif name == "error":
             self.outcome.error = str(payload.get("error") or payload.get("text") or payload.get("message"))
         elif payload.get("final"):

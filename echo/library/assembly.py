@@ -13,7 +13,7 @@ from echo.library.pictures import Pictures
 from echo.library.prompts import Prompts
 from echo.library.skill_files import SkillFiles
 from echo.library.skills import Skills
-from echo.library.uploads import FILE_SEARCH, PlaceCode, Uploads
+from echo.library.uploads import FILE_SEARCH, ForgetCode, PlaceCode, Uploads
 from echo.providers.registry import ProviderRegistry
 from echo.settings import Settings
 from echo.settings.overrides import SettingsOf
@@ -58,6 +58,7 @@ def build_library(
     ledger: Credits,
     live: SettingsOf,
     place_code: PlaceCode | None = None,
+    forget_code: ForgetCode | None = None,
 ) -> Library:
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
@@ -87,5 +88,6 @@ def build_library(
             can_search=settings.agents.can(FILE_SEARCH),
             live=live,
             place_code=place_code,
+            forget_code=forget_code,
         ),
     )

@@ -31,6 +31,8 @@ RESOURCES = {
 }
 # Gives a file to the service that runs code: owner, agent, name and bytes; the `metadata` of its record.
 PlaceCode = Callable[[str, str | None, str, BinaryIO], Document]
+# Tells it of a file that was deleted, by owner and record.
+ForgetCode = Callable[[str, Mapping[str, Any]], None]
 # What of a record goes with a message.
 SHOWN = ("file_id", "filename", "filepath", "type", "bytes", "width", "height", "source", "object", "context")
 # All other agents are made for one message, and stored nowhere.
@@ -70,8 +72,10 @@ class Uploads:
         can_search: bool = True,
         live: SettingsOf | None = None,
         place_code: PlaceCode | None = None,
+        forget_code: ForgetCode | None = None,
     ) -> None:
         self._place_code = place_code
+        self._forget_code = forget_code
         self._live = live
         self._store = store
         self._files = files
@@ -178,6 +182,8 @@ class Uploads:
         document = self._files.delete(owner, file_id)
         if document is not None:
             self._store.delete(document)
+            if self._forget_code:
+                self._forget_code(owner, document)
         return document is not None
 
     def _keep_searched(

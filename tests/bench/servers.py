@@ -30,11 +30,15 @@ class Server:
     process: psutil.Process | None
     start_seconds: float
 
-    def one_worker(self) -> psutil.Process:
-        """A worker: one of those that are forked from what has loaded everything."""
+    def all_workers(self) -> list[psutil.Process]:
+        """The workers, which are forked from what has loaded everything."""
         children = self.process.children() if self.process else []
         [nursery] = [each for each in children if "forkserver" in " ".join(each.cmdline())]
-        return nursery.children()[0]
+        return list(nursery.children())
+
+    def one_worker(self) -> psutil.Process:
+        """One of them."""
+        return self.all_workers()[0]
 
     def parts(self) -> list[psutil.Process]:
         """The process and those under it that are Python's, the helpers of `multiprocessing` left out."""

@@ -9,7 +9,7 @@ import pytest
 from echo.chat.edges import Edge, edges_of, starts_of
 from echo.chat.prepared import Asking
 from echo.chat.relay import Coming, Relay
-from echo.chat.teams import Team, after_direct, after_handoff
+from echo.chat.teams import Team, after_direct, after_handoff, wanted_graphs
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatRequest, Text, ToolCall, ToolResult, Turn
 from echo.services import Services
@@ -34,14 +34,14 @@ def agents(
 ) -> Callable[..., tuple[Talker, Any, Make]]:
     """A user of LibreChat's contract before an Echo whose provider answers so, and what makes agents."""
 
-    def start(*replies: Any) -> tuple[Talker, Any, Make]:
+    def start(*replies: Any, **environ: str) -> tuple[Talker, Any, Make]:
         script = list(replies)
 
         def answer(received: Received) -> Any:
             following = script.pop(0)
             return following(received) if callable(following) else following
 
-        made = chat(answer, TITLE_CONVO="false")
+        made = chat(answer, TITLE_CONVO="false", **environ)
         made.provider.script = script
         user = make_user("ada")
         talker = Talker(f"{made.url}/chat", user.headers, "librechat.follow_chat")
@@ -118,6 +118,16 @@ def test_a_chain_goes_on_with_what_was_found(agents: Any) -> None:
         11,
         11,
     ]
+
+
+def test_the_next_agent_is_not_asked_where_credits_are_used_up(agents: Any) -> None:
+    expensive = Reply(["Facts."], usage=(1, 1))
+    user, provider, make = agents(expensive, CHECK_BALANCE="true", START_BALANCE="900")
+    # OpenAI's `gpt-4` costs 30 for each token that it reads.
+    poet = make("Poet", instructions="word " * 100)
+    scholar = make("Scholar", edges=[{"from": "", "to": poet, "edgeType": "direct"}])
+    last = ask(user, scholar)[-1].data
+    assert (last["code"], len(provider.requests)) == ("token_balance", 1)
 
 
 def test_an_agent_that_the_runner_may_not_use_takes_no_part(agents: Any, make_user: MakeUser) -> None:
@@ -273,6 +283,76 @@ def test_several_answer_at_the_same_time(agents: Any) -> None:
     assert "AI: You are Poet. \nAI: You are Cook. " in summed
     usage = events[-1].data["responseMessage"]["metadata"]["usage"]
     assert usage["input"] == 4 * 11
+
+
+def test_gives_tasks_on_and_to_a_team(agents: Any) -> None:
+    user, provider, make = agents()
+    poet = make("Poet")
+    rhymer = make("Rhymer")
+    graph = {
+        "type": "verses",
+        "name": "Verses",
+        "description": "Writes and checks.",
+        "agent_ids": [poet, rhymer],
+        "edges": [{"from": poet, "to": rhymer, "edgeType": "direct", "prompt": "Check: {results}"}],
+        "entry_agent_id": poet,
+        "result_agent_id": rhymer,
+    }
+    gone = {**graph, "type": "gone", "agent_ids": [poet, rhymer, "agent_gone"]}
+    middle = make("Middle", subagents={"enabled": True, "allowSelf": False, "graphs": [gone, graph]})
+    boss = make("Boss", subagents={"enabled": True, "allowSelf": False, "agent_ids": [middle]})
+
+    def task(kind: str, text: str) -> Reply:
+        said = f'{{"description": "{text}", "subagent_type": "{kind}"}}'
+        return Reply([], calls=(Call("subagent", (said,), f"call_{text}"),))
+
+    provider.script += [
+        task(middle, "Rain"),
+        task("verses", "Verses"),
+        *(Reply([each]) for each in ("A verse.", "A better verse.", "Done.", "End.")),
+    ]
+    events = ask(user, boss)
+    requests = [said_to(each) for each in provider.requests]
+    assert requests[2] == [("system", "You are Poet."), ("user", "Verses")]
+    # The one who checks is told what was said, and the task.
+    assert requests[3] == [("system", "You are Rhymer."), ("user", "Verses\nCheck: AI: A verse.")]
+    assert requests[4][-1] == ("tool", "A better verse.")
+    assert requests[5][-1] == ("tool", "Done.")
+    kinds = provider.requests[1].json["tools"][0]["function"]["parameters"]["properties"]["subagent_type"]
+    assert kinds["enum"] == ["verses"]
+    updates = [event.data["data"] for event in events if event.kind == "on_subagent_update"]
+    assert [(each["subagentType"], each["phase"]) for each in updates] == [
+        (middle, "start"),
+        ("verses", "start"),
+        ("verses", "stop"),
+        (middle, "stop"),
+    ]
+    assert events[-1].data["responseMessage"]["metadata"]["usage"]["input"] == 6 * 11
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        {},
+        {"type": ""},
+        {"entry_agent_id": "agent_c"},
+        {"result_agent_id": None},
+        {"agent_ids": "agent_a"},
+        None,
+    ],
+)
+def test_of_teams_old_documents_may_hold_anything(graph: Any) -> None:
+    whole = {"type": "t", "agent_ids": ["", "agent_b"], "entry_agent_id": "", "result_agent_id": "agent_b"}
+    edges = [{"from": "", "to": ["agent_b"]}, None, {"from": 1}]
+    said = {"enabled": True, "graphs": [None if graph is None else {**whole, "edges": edges, **graph}]}
+    found = wanted_graphs("agent_a", {"subagents": said})
+    if graph == {}:
+        [one] = found
+        assert (one.members, one.entry, one.result) == (("agent_a", "agent_b"), "agent_a", "agent_b")
+        assert one.edges == (Edge("agent_a", "agent_b", "direct"),)
+    else:
+        assert found == ()
+    assert wanted_graphs("agent_a", {"subagents": {**said, "enabled": False}}) == ()
 
 
 def halved(gate: threading.Event, text: str, received: Received) -> Any:

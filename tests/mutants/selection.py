@@ -44,6 +44,8 @@ ELSEWHERE = {
     "anthropic": ("test_dialects.py",),
     "chat_shapes": ("test_chats.py",),
     "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),
+    "conversations/additions": ("threads/test_claims.py", "threads/test_posting.py"),
+    "conversations/claims": ("threads/test_claims.py", "threads/test_posting.py"),
     "conversations/copies": ("threads/test_forking.py", "storage/conversations/test_shapes.py"),
     "conversations/deletions": ("threads/test_deleting.py", "test_chats.py"),
     "conversations/responses": ("handlers/test_responses.py",),

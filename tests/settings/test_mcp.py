@@ -155,9 +155,9 @@ class TestServers:
         assert load("mcpServers: {}").mcp == McpSettings()
 
     def test_what_has_no_effect_is_told(self, load: Load) -> None:
-        said = "oauth: {redirect_uri: 'http://p'}"
+        said = "oauth: {grant_types_supported: [authorization_code]}"
         notices = load(f"mcpServers: {{a: {{url: 'http://a.example', {said}}}}}").notices
-        assert "librechat.yaml: without effect in Echo: mcpServers.a.oauth.redirect_uri." in notices
+        assert "librechat.yaml: without effect in Echo: mcpServers.a.oauth.grant_types_supported." in notices
 
     @pytest.mark.parametrize(
         ("said", "proxy"),

@@ -90,6 +90,8 @@ class Interpreter(dict[str, Route]):
     def _about(self, asked: Asked) -> Answer:
         _, _, session, _, file_id = asked.path.split("/")
         held = self._found(asked, session, file_id)
+        if held and asked.method == "DELETE":
+            del self.held[session, file_id]
         return Answer({"lastModified": held.changed.isoformat()} if held else {}, 200 if held else 404)
 
     def _download(self, asked: Asked) -> Answer:

@@ -231,6 +231,24 @@ class TestFilesThatAreFound:
         with pytest.raises(ToolFailure):
             placed(bench.service, place.owner, None, "a.csv", content)
 
+    def test_are_forgotten_also_by_an_older_service(
+        self, bench: Bench, running: tuple[Service, Interpreter]
+    ) -> None:
+        ref = CodeRef("user", "u", "s", "f")
+        bench.interpreter.is_down = True
+        asyncio.run(bench.service.delete("u", ref))
+        service = running[0]
+        answers: dict[str, Any] = {"/files/s/f": Answer({}, 200)}
+        before, service.routes = service.routes, answers
+        try:
+            asyncio.run(bench.service.delete("u", ref))
+        finally:
+            service.routes = before
+        asked = [(each.method, each.path) for each in service.asked]
+        objects = ("DELETE", "/sessions/s/objects/f")
+        assert asked == [objects, objects, ("DELETE", "/files/s/f")]
+        assert service.asked[0].query == {"kind": "user", "id": "u"}
+
 
 class TestFilesThatAreLeft:
     def test_become_files_of_the_user(self, bench: Bench, place: RunPlace) -> None:

@@ -174,7 +174,7 @@ def _login(config: ConfigFile, place: Place, said: Loaded) -> dict[str, object]:
         for name, value in said.items()
         if isinstance(value, str)
     }
-    for name in ("authorization_url", "token_url"):
+    for name in ("authorization_url", "token_url", "redirect_uri", "revocation_endpoint"):
         if (url := texts.get(name)) and not URL.fullmatch(url):
             config.refuse((*place, name), "must be an http or https URL")
     return {**said, **texts}

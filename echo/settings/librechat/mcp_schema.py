@@ -25,9 +25,8 @@ class Login(Section):
 
     ignored = frozenset(
         {
-            *("redirect_uri", "grant_types_supported", "response_types_supported"),
-            *("code_challenge_methods_supported", "skip_code_challenge_check"),
-            *("revocation_endpoint", "revocation_endpoint_auth_methods_supported"),
+            *("grant_types_supported", "response_types_supported", "code_challenge_methods_supported"),
+            "revocation_endpoint_auth_methods_supported",
         }
     )
 
@@ -37,6 +36,10 @@ class Login(Section):
     client_secret = Text()
     scope = Text()
     audience = Text()
+    redirect_uri = Text()
+    revocation_endpoint = Text()
+    # Echo always sends S256, and does not look whether a provider says that it takes it.
+    skip_code_challenge_check = Flag()
     forward_audience_on_refresh = Flag()
     token_exchange_method = Text(one_of=("default_post", "basic_auth_header"))
     token_endpoint_auth_methods_supported = Listed(Text())

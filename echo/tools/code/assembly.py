@@ -1,18 +1,20 @@
 """How running code is put together; called by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from echo.access.service import Access
-from echo.errors import BadGateway
+from echo.background import Background
+from echo.errors import BadGateway, ServiceUnavailable
 from echo.files import FileStore
 from echo.settings import Settings
 from echo.tools.code.calls import CodeCalls
 from echo.tools.code.downloads import CodeDownloads
 from echo.tools.code.inputs import CodeFiles, placed
 from echo.tools.code.outputs import Outputs
-from echo.tools.code.service import CodeService
+from echo.tools.code.service import CodeService, ref_of
 from echo.tools.code.source import NAME, CodeParts, CodeRunner
 from echo.tools.file_search.rights import Rights
 from echo.tools.outbound import Outbound
@@ -24,6 +26,7 @@ from storage.core.database import Database
 from storage.library.files import FileRepository
 
 PlaceCode = Callable[[str, str | None, str, BinaryIO], dict[str, Any]]
+ForgetCode = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,19 @@ def code_placing(service: CodeService | None) -> PlaceCode | None:
     return place
 
 
+def code_forgetting(service: CodeService | None, background: Background) -> ForgetCode | None:
+    """How the service is told of a deleted file, by owner and record: nobody waits for it."""
+    if service is None:
+        return None
+
+    def forget(owner: str, record: Mapping[str, Any]) -> None:
+        if ref := ref_of(record):
+            with suppress(ServiceUnavailable):
+                background.submit(service.delete(owner, ref))
+
+    return forget
+
+
 def build_code(
     service: CodeService | None, database: Database, access: Access, store: FileStore, base: str
 ) -> Code:
@@ -66,7 +82,7 @@ def build_code(
         CodeParts(service, CodeFiles(service, store, files), Outputs(service, store, files, base))
         if service
         else None,
-        may=access.check_remembered,
+        may=access.may,
         rights=Rights(access, AgentRepository(database), files, NAME),
     )
     calls = CodeCalls(source, MessageRepository(database), ToolCallRepository(database))

@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 import aiohttp
+import structlog
 
 from echo.settings.tools import CodeSettings
 from echo.tools.outbound import Outbound, Request
 from echo.tools.tool import ToolFailure
+
+log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 RUN_SECONDS, UPLOAD_SECONDS, DOWNLOAD_SECONDS, INFO_SECONDS = 120.0, 120.0, 15.0, 5.0
@@ -27,6 +30,8 @@ IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # A third kind, of skills, Echo does not have there.
 KINDS = ("agent", "user")
 PROFILE = "default"
+# How a service says that it does not have a path: older ones have another.
+OLDER = (404, 405)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,18 @@ class CodeService:
             return False
         changed = changed if changed.tzinfo else changed.replace(tzinfo=UTC)
         return datetime.now(UTC) - changed < GOOD_FOR
+
+    async def delete(self, owner: str, ref: CodeRef) -> None:
+        """Have the service forget a file. Raises nothing: it forgets it by itself after a day."""
+        for path in (f"sessions/{ref.session}/objects/{ref.file_id}", f"files/{ref.session}/{ref.file_id}"):
+            request = self._request(path, "DELETE", query=ref.about, seconds=DOWNLOAD_SECONDS, owner=owner)
+            try:
+                reply = await self._outbound.send(request)
+            except ToolFailure as error:
+                log.info("the code interpreter keeps a deleted file for now", why=str(error)[:200])
+                return
+            if reply.status not in OLDER:
+                return
 
     async def download(self, owner: str, session: str, file_id: str, into: BinaryIO, most: int) -> None:
         """Write a file that a program of the user's has left, of no more than `most` bytes."""

@@ -52,7 +52,7 @@ class ServerAuth(OAuthClientProvider):
         refused: str | None = None,
     ) -> None:
         self._said = server.oauth or {}
-        self._own_headers = reached.oauth_headers
+        self._own_headers, self._proxy = reached.oauth_headers, server.proxy
         self._redirect_uri = redirect_uri
         self._ask, self._refused, self._turn = ask, refused, turn
         self._tokens = tokens
@@ -229,6 +229,32 @@ class ServerAuth(OAuthClientProvider):
                 await self._handle_token_response(given)
                 self._add_auth_header(request)
                 yield request
+
+    async def revoke(self, guard: AddressGuard) -> None:
+        """Have the provider void the tokens (RFC 7009). Raises what its HTTP library does."""
+        await self._initialize()
+        tokens, metadata = self.context.current_tokens, self.context.oauth_metadata
+        url = self._said.get("revocation_endpoint") or (metadata and metadata.revocation_endpoint)
+        if tokens is None or not url:
+            return
+        given = (("refresh_token", tokens.refresh_token), ("access_token", tokens.access_token))
+        client = make_client(
+            CheckedTransport(guard, self._proxy), headers=self._own_headers, read_seconds=HTTP_SECONDS
+        )
+        async with client:
+            for hint, token in given:
+                if token:
+                    await client.send(self._revocation(str(url), hint, token))
+
+    def _revocation(self, url: str, hint: str, token: str) -> httpx2.Request:
+        client = self.context.client_info
+        form = {
+            "token": token,
+            "token_type_hint": hint,
+            **({"client_id": client.client_id} if client else {}),
+        }
+        form, headers = self.context.prepare_token_auth(form, {})
+        return httpx2.Request("POST", url, data=form, headers=headers)
 
 
 async def _nobody() -> AuthorizationCodeResult:

@@ -11,6 +11,6 @@ def guard_of(settings: McpSettings, server: McpServer, reached: Reached) -> Addr
     if settings.names(reached.url) or (server.source != USER and not reached.own_host):
         allowed += host_and_port(reached.url)
     if server.source != USER and server.oauth:
-        for name in ("authorization_url", "token_url"):
+        for name in ("authorization_url", "token_url", "revocation_endpoint"):
             allowed += host_and_port(str(server.oauth.get(name) or ""))
     return AddressGuard(allowed)

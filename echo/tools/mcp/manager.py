@@ -22,6 +22,7 @@ from echo.tools.mcp.logins import Asked, Logins
 from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.resolving import Reached, missing, reach
 from storage.accounts.mcp_states import CONNECTED, CONNECTING
+from storage.accounts.mcp_tokens import Kept
 
 if TYPE_CHECKING:
     from echo.tools.mcp.connection import Connection
@@ -139,6 +140,17 @@ class McpManager:
         if asked is None and not use.server.uses_oauth:
             await self.reports.forget_login(use.server)
         return asked
+
+    async def revoke(self, use: Use, forgotten: Mapping[str, Kept]) -> None:
+        """Have the provider void tokens that nobody has any more, as far as it can be told."""
+        try:
+            await self._sdk()
+            line = await self._line(use)
+            guard = guard_of(self._settings, use.server, line.reached)
+            auth = self.logins.auth(use.owner, use.server, line.reached, forgotten)
+            await auth.revoke(guard)
+        except Exception as error:
+            log.info("tokens for an MCP server are not revoked", server=use.server.name, why=why(error))
 
     async def drop(self, owner: str | None, server: McpServer) -> None:
         """Close the user's connections to a server, or everybody's: the next use makes new ones."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 
 import structlog
 
@@ -49,12 +50,14 @@ class Reports:
     async def note_login(self, server: McpServer) -> None:
         """Remember that a server wants a login."""
         self._found.add(mark_of(server))
-        await asyncio.to_thread(self._findings.add, mark_of(server))
+        with suppress(StorageError):
+            await asyncio.to_thread(self._findings.add, mark_of(server))
 
     async def forget_login(self, server: McpServer) -> None:
         """Forget it: the server lets users in without one."""
         self._found.discard(mark_of(server))
-        await asyncio.to_thread(self._findings.drop, mark_of(server))
+        with suppress(StorageError):
+            await asyncio.to_thread(self._findings.drop, mark_of(server))
 
     async def keep(self) -> None:
         """Say that this process is there; called now and then while it has connections."""
@@ -72,7 +75,9 @@ class Reports:
         if self._telling is not None:
             await asyncio.gather(self._telling, return_exceptions=True)
         if self._told:
-            await asyncio.to_thread(self._states.forget, self._worker)
+            # Without a database it is over by itself.
+            with suppress(StorageError):
+                await asyncio.to_thread(self._states.forget, self._worker)
 
     def _changed(self) -> None:
         self._is_late = True

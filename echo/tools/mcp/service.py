@@ -21,6 +21,7 @@ from echo.tools.mcp.own_servers import OwnServers, unusable
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.source import McpTools
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING
+from storage.accounts.mcp_tokens import Kept
 from storage.accounts.users import UserRepository
 from storage.core.database import Document
 
@@ -104,7 +105,7 @@ class McpService:
     def values_changed(self, owner: str, plugin: str) -> None:
         """A user has set or deleted values, perhaps of a server: what was connected by them ends.
 
-        To delete everything of a server also means to log out of it, as in LibreChat.
+        To delete everything of a server also means to log out of it, as in LibreChat; its provider is told.
         """
         if not plugin.startswith(PREFIX):
             return
@@ -112,10 +113,13 @@ class McpService:
         server = self._servers.named(owner, [name]).get(name)
         if server is None:
             return
+        found: Mapping[str, Kept] = {}
         if self.manager.uses_oauth(server) and not self.manager.values(owner, server):
-            self.logins.forget(owner, name)
+            found = self.logins.forget(owner, name)
         if self._background.is_running:
             self._background.submit(self.manager.drop(owner, server))
+            if found:
+                self._background.submit(self.manager.revoke(Use(owner, server), found))
 
     def list(self, caller: Caller) -> dict[str, Shown]:
         """The servers of the caller."""

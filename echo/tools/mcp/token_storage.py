@@ -5,6 +5,7 @@ in here. Imports the SDK.
 import asyncio
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,11 +25,19 @@ MAX_TOKEN = 100_000
 
 
 class StoredTokens:
-    """The SDK's storage, over one user's records for one server."""
+    """The SDK's storage, over one user's records for one server; or over those that were `forgotten` just now."""
 
     def __init__(
-        self, stored: McpTokenRepository, cipher: CredentialsCipher, owner: str, server: McpServer, url: str
+        self,
+        stored: McpTokenRepository,
+        cipher: CredentialsCipher,
+        owner: str,
+        server: McpServer,
+        url: str,
+        *,
+        forgotten: Mapping[str, Kept] | None = None,
     ) -> None:
+        self._forgotten = forgotten
         self._stored, self._cipher = stored, cipher
         self._owner, self._server, self._url = owner, server, url
         self.expires_at: float | None = None
@@ -42,7 +51,9 @@ class StoredTokens:
 
     async def get_tokens(self) -> OAuthToken | None:
         """The tokens, also those that have to be renewed; None for those of another address."""
-        records = await asyncio.to_thread(self._stored.find, self._owner, self._server.name)
+        records = self._forgotten
+        if records is None:
+            records = await asyncio.to_thread(self._stored.find, self._owner, self._server.name)
         self._client, self.metadata, self.expires_at = None, None, None
         client = records.get(CLIENT)
         self.set_id = client.metadata.get("credential_set_id") if client else None

@@ -87,7 +87,7 @@ class Trace:
         if self.exit_code == NO_PROGRAM:
             return "its program cannot be started: it must be installed, and in PATH"
         if self.exit_code is not None:
-            return f"its process has ended with code {self.exit_code} (stderr: inherit shows what it says)"
+            return f"its process has ended with code {self.exit_code} (its standard error output says why)"
         return SENTENCES[self.phase]
 
     def facts(self) -> dict[str, str | int]:

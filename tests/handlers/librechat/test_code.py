@@ -1,18 +1,24 @@
 """Code that people run, files for programs, and what programs leave, by LibreChat's contract."""
 
+import asyncio
 import uuid
 from typing import Any
 
 import pytest
 
+from echo.services import Services
+from echo.tools.tool import Called, RunPlace, Wanted
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
+from tests.handlers.librechat.sharing import VIEW, grant
 from tests.support.code_interpreter import Interpreter
 from tests.support.routes import Service
+from tests.support.waiting import until
 
 PATH = "/chat/api/agents/tools/execute_code/call"
 CALLS = "/chat/api/agents/tools/calls"
 Code = tuple[Service, Interpreter]
+NAMES = ("mine.csv", "agents.csv", "searched.csv")
 
 
 def said(user: UserClient, **more: Any) -> dict[str, Any]:
@@ -138,6 +144,15 @@ class TestUploadForCode:
         assert (place["storage_session_id"], place["file_id"], place["kind"]) == (*ref, "user")
         assert code_server[1].held[ref].content == b"a,b"
 
+    def test_is_deleted_there_with_the_file(self, ada: UserClient, code_server: Code) -> None:
+        sent = {"file": (f"{ada.id}.csv", b"a,b", "text/csv")}
+        data = {"tool_resource": "execute_code", "message_file": "true"}
+        file = ada.post("/chat/api/files", files=sent, data=data).json()
+        [_] = code_server[1].of(f"{ada.id}.csv")
+        gone = {"file_id": file["file_id"], "filepath": file["filepath"]}
+        assert ada.delete("/chat/api/files", json={"files": [gone]}).status_code == 200
+        until(lambda: code_server[1].of(f"{ada.id}.csv") == [])
+
     def test_for_an_agent_is_the_agents(self, ada: UserClient, code_server: Code) -> None:
         agent = ada.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"}).json()["id"]
         sent = {"file": (f"{ada.id}.md", b"x", "text/plain")}
@@ -158,3 +173,44 @@ class TestUploadForCode:
             code_server[1].is_down = False
         assert (answer.status_code, answer.json()["code"]) == (502, "code_interpreter_failed")
         assert ada.get("/chat/api/files").json() == []
+
+
+def seen(services: Services, runner: UserClient, agent: str | None, *file_ids: str) -> list[str]:
+    """What programs of a run find, whatever ids it names."""
+    wanted = Wanted(("execute_code",), {"execute_code": file_ids}, agent)
+    place = RunPlace(runner.id, str(uuid.uuid4()), str(uuid.uuid4()))
+
+    async def run() -> list[str]:
+        [tool] = (await services.code.source.offer(wanted, place)).tools
+        output = await tool.call(Called("c", {"code": "".join(f"show {name}\n" for name in NAMES)}))
+        shown = str(output.content[0].text)  # type: ignore[union-attr]
+        return [name for name in NAMES if f"content of {name}" in shown]
+
+    return asyncio.run(run())
+
+
+class TestWhatProgramsFind:
+    def test_is_what_the_runner_may_read(
+        self, ada: UserClient, bob: UserClient, services: Services, stored: Stored
+    ) -> None:
+        """Whoever made the agent, and whatever ids are named: by the agent's record, a request or a model."""
+        made = ada.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"}).json()
+        agent = made["id"]
+
+        def keep(name: str, **purpose: str) -> str:
+            sent = {"file": (name, f"content of {name}".encode(), "text/csv")}
+            return str(ada.post("/chat/api/files", files=sent, data=purpose).json()["file_id"])
+
+        ids = (
+            keep("mine.csv", tool_resource="execute_code", message_file="true"),
+            keep("agents.csv", tool_resource="execute_code", agent_id=agent),
+            keep("searched.csv", tool_resource="file_search", agent_id=agent),
+        )
+        assert seen(services, ada, agent, *ids) == list(NAMES)
+        assert seen(services, bob, agent, *ids) == []
+        assert seen(services, bob, None, *ids) == []
+        grant(stored, "agent", made["_id"], VIEW, bob)
+        assert seen(services, bob, agent, *ids) == ["agents.csv"]
+        # One that was taken from the agent since the run began.
+        stored.agents.update_one({"id": agent}, {"$unset": {"tool_resources": ""}})
+        assert seen(services, bob, agent, *ids) == []

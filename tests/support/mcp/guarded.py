@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mcp.server.auth.provider import AccessToken, AuthorizationCode, AuthorizationParams, RefreshToken
-from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions
+from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
@@ -29,6 +29,7 @@ class Provider:
     challenges: list[str] = field(default_factory=list)
     refreshed: int = 0
     pause: float = 0.0
+    revoked: list[str] = field(default_factory=list)
     spent: set[str] = field(default_factory=set)
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
@@ -83,7 +84,9 @@ class Provider:
         return self.access.get(token)
 
     async def revoke_token(self, token: Any) -> None:
+        self.revoked.append(token.token.partition("-")[0])
         self.access.pop(token.token, None)
+        self.refresh.pop(token.token, None)
 
     def _give(self, client_id: str, scopes: list[str]) -> OAuthToken:
         access, refresh = f"access-{secrets.token_urlsafe(8)}", f"refresh-{secrets.token_urlsafe(8)}"
@@ -103,6 +106,7 @@ def guarded(provider: Provider, port: int) -> Any:
             resource_server_url=f"{url}/mcp",  # type: ignore[arg-type]
             validate_token_resource=False,
             client_registration_options=ClientRegistrationOptions(enabled=True),
+            revocation_options=RevocationOptions(enabled=True),
         ),
     )
 

@@ -26,12 +26,15 @@ def proxying() -> Iterator[Proxy]:
 
     async def run() -> None:
         server = await asyncio.start_server(lambda r, w: _serve(proxy, r, w), "127.0.0.1", 0)
+        me = asyncio.current_task()
         proxy.port = server.sockets[0].getsockname()[1]
         started.set()
         await stop.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        others = asyncio.all_tasks() - {me}
+        for task in others:
             task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
@@ -45,13 +48,15 @@ def proxying() -> Iterator[Proxy]:
 
 
 async def _serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError, asyncio.IncompleteReadError):
-        first = await reader.readexactly(1)
-        if first == b"\x05":
-            await _socks(proxy, reader, writer)
-        else:
-            await _http(proxy, first + await reader.readuntil(b"\r\n\r\n"), reader, writer)
-    writer.close()
+    try:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            first = await reader.readexactly(1)
+            if first == b"\x05":
+                await _socks(proxy, reader, writer)
+            else:
+                await _http(proxy, first + await reader.readuntil(b"\r\n\r\n"), reader, writer)
+    finally:
+        await _closed(writer)
 
 
 async def _http(
@@ -109,4 +114,11 @@ async def _both(
     finally:
         for each in directions:
             each.cancel()
-        out.close()
+        await asyncio.gather(*directions, return_exceptions=True)
+        await _closed(out)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()

@@ -83,6 +83,7 @@ class Made:
     service: McpService
     keys: PluginKeys
     database: Database
+    background: Background
 
 
 Make = Callable[..., Made]
@@ -101,7 +102,8 @@ def make(settings: Settings, app_database: Database) -> Make:
         cipher = make_cipher(own)
         turns = Turns(RenewalRepository(app_database))
         delegations = Delegations(OpenIdTokenRepository(app_database), turns, cipher, delegate)
-        service = build_mcp(own, app_database, McpParts(access, keys, delegations, Background()))
-        return Made(service, keys, app_database)
+        background = Background()
+        service = build_mcp(own, app_database, McpParts(access, keys, delegations, background))
+        return Made(service, keys, app_database, background)
 
     return make

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from echo.settings.mcp import McpServer
 from echo.tools.mcp import logins
 from echo.tools.mcp.failures import LoginNeeded
 from echo.tools.mcp.manager import Use
+from echo.tools.mcp.resolving import reach
 from echo.tools.tool import Called, Offer, RunPlace, Wanted
 from tests.conftest import UserClient
 from tests.support.mcp.guarded import Provider
@@ -246,6 +248,67 @@ class TestLogin:
                 await token_of(made, ada, server)
 
         run(made, work())
+
+    def test_who_revokes_has_the_provider_void_the_tokens(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        made = make(server)
+
+        async def work() -> None:
+            made.background.begin()
+            await log_in(made, ada, server)
+            await asyncio.to_thread(made.keys.uninstall, ada.id, "mcp_guarded", ())
+            while len(provider.revoked) < 2:
+                await asyncio.sleep(0.01)
+            await made.background.close()
+
+        provider.revoked.clear()
+        run(made, work())
+        assert provider.revoked == ["refresh", "access"]
+
+    def test_the_operator_says_where_users_come_back(
+        self, make: Make, ada: UserClient, server: McpServer
+    ) -> None:
+        """Not whoever has made a server of their own."""
+        address = "https://chat.example.com/chat/api/mcp/guarded/oauth/callback"
+        told = replace(server, oauth={"redirect_uri": address})
+        made = make(told)
+        assert made.service.logins.redirect_uri(told) == address
+        assert made.service.logins.redirect_uri(replace(told, source="user")) != address
+
+        async def work() -> str:
+            asked = await made.service.manager.log_in(Use(ada.id, told))
+            assert asked is not None
+            return parse_qs(urlsplit(asked.url).query)["redirect_uri"][0]
+
+        assert run(made, work()) == address
+
+    def test_an_audience_goes_along(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        """When users are asked, and when a token is renewed, unless the operator says otherwise."""
+        told = replace(server, oauth={"audience": "api://crm"})
+        seen = []
+        for oauth in (
+            {"audience": "api://crm"},
+            {"audience": "api://crm", "forward_audience_on_refresh": False},
+        ):
+            told = replace(server, oauth=oauth)
+            made = make(told)
+
+            async def work(made: Made = made, told: McpServer = told) -> Any:
+                asked = await made.service.manager.log_in(Use(ada.id, told))
+                assert asked is not None
+                answer: Any = await browse(asked.url)
+                await made.service.logins.come_back(SERVER, answer, cookie_of(made, ada))
+                auth = made.service.logins.auth(ada.id, told, reach(told, {}))
+                await auth._initialize()
+                renewal = parse_qs((await auth._refresh_token()).content.decode())
+                made.service.logins.forget(ada.id, SERVER)
+                return parse_qs(urlsplit(asked.url).query)["audience"], renewal.get("audience")
+
+            seen.append(run(made, work()))
+        assert seen == [(["api://crm"], ["api://crm"]), (["api://crm"], None)]
 
     def test_a_server_that_nobody_said_it_of_is_found_out(
         self, make: Make, ada: UserClient, guarded_port: int

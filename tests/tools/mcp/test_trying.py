@@ -28,7 +28,7 @@ def tried(server: McpServer, **values: str) -> Tried:
 
 
 def at(url: str, **more: Any) -> McpServer:
-    return McpServer("x", HTTP, url=text(url), headers=SECRET, begin_seconds=2.0, **more)
+    return McpServer("x", HTTP, url=text(url), headers=SECRET, begin_seconds=20.0, **more)
 
 
 def program(*arguments: str, **more: Any) -> McpServer:
@@ -75,7 +75,7 @@ def test_what_a_status_means(status: int, told: str) -> None:
         ),
         (
             program("sh", "-c", "exit 3"),
-            "its process has ended with code 3 (stderr: inherit shows what it says)",
+            "its process has ended with code 3 (its standard error output says why)",
         ),
         (program("sleep", "60", begin_seconds=0.3), "it did not answer within 0.3 s (process)"),
         (
