@@ -181,7 +181,7 @@ def _sharing_files(reader: Reader, config: ConfigFile) -> bool:
     """Whether new links show files: the variable says it, or else the file, as in LibreChat."""
     said = config.section("interface").get("sharedLinks")
     usual = said.get("snapshotFiles") is not False if isinstance(said, Mapping) else True
-    return reader.flag("SHARED_LINKS_SNAPSHOT_FILES", usual)
+    return bool(reader.flag("SHARED_LINKS_SNAPSHOT_FILES", usual))
 
 
 def _of_addresses(settings: Settings, reader: Reader) -> Iterator[str]:
