@@ -72,6 +72,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         agents=read_agents(config),
         summaries=read_summaries(config),
         file_search=read_file_search(reader, config),
+        sharing_files=_sharing_files(reader, config),
         permissions=read_permissions(config),
         tools=read_tools(reader, config),
         file=config.written,
@@ -174,6 +175,13 @@ def _of_delegation(settings: Settings) -> Iterator[str]:
     names = ", ".join(each.name for each in settings.mcp.servers if each.obo)
     if names and not exchanges:
         yield f"obo needs OPENID_ISSUER, OPENID_REUSE_TOKENS=true and CREDS_KEY: nobody has tools of {names}."
+
+
+def _sharing_files(reader: Reader, config: ConfigFile) -> bool:
+    """Whether new links show files: the variable says it, or else the file, as in LibreChat."""
+    said = config.section("interface").get("sharedLinks")
+    usual = said.get("snapshotFiles") is not False if isinstance(said, Mapping) else True
+    return bool(reader.flag("SHARED_LINKS_SNAPSHOT_FILES", usual))
 
 
 def _of_addresses(settings: Settings, reader: Reader) -> Iterator[str]:

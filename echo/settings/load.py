@@ -164,6 +164,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         allow_unverified_login=reader.flag("ALLOW_UNVERIFIED_EMAIL_LOGIN", False),
         allow_shared_links=reader.flag("ALLOW_SHARED_LINKS", True),
         allow_shared_links_public=reader.flag("ALLOW_SHARED_LINKS_PUBLIC", False),
+        serve_shared_files=reader.flag("SHARED_LINKS_SNAPSHOT_FILES", True),
         jwt_secret=jwt_secret,
         jwt_refresh_secret=jwt_refresh_secret,
         creds_key=creds_key,

@@ -341,6 +341,8 @@ class Settings:
     # Whether links to shared conversations can be opened, and whether by anyone.
     allow_shared_links: bool
     allow_shared_links_public: bool
+    # Whether the files of those that exist can be opened; whether new ones show any is `sharing_files`.
+    serve_shared_files: bool
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
     creds_key: str | None = field(repr=False)
@@ -413,6 +415,8 @@ class Settings:
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # How files are searched.
     file_search: FileSearchSettings = field(default_factory=FileSearchSettings)
+    # Whether a new link to a conversation shows its files.
+    sharing_files: bool = True
     # Where files lie beside the disk.
     cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

@@ -415,7 +415,7 @@ class TestMoving:
         files = app_database.collection("files")
         record = {"user": ObjectId(ADA), "source": "cloudfront", "storageKey": key, "filepath": f"/{key}"}
         made = files.insert_one(record).inserted_id
-        assert FileMover(make_store("s3"), MovingFiles(app_database), "s3").run() == {"moved": 1}
+        assert FileMover(make_store("s3"), MovingFiles(app_database), "s3").run()["moved"] == 1
         assert (files.find_one_and_delete({"_id": made}) or {})["source"] == "s3"
         assert s3.get(key).content == b"from a distribution"
 

@@ -42,8 +42,7 @@ class MayUseServers(MayUse):
 class MayShare(Section):
     """Who may share a conversation."""
 
-    ignored = frozenset({"snapshotFiles"})
-
+    snapshotFiles = Flag()
     create = Flag()
     share = Flag()
     public = Flag()

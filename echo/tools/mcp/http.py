@@ -144,6 +144,7 @@ def _proxied(proxy: str) -> Any:
         httpcore2.AnyIOBackend(),
         proxy_url=f"{parts.scheme.lower()}://{host}:{port}",
         proxy_auth=user if any(user) else None,
+        **({"proxy_ssl_context": authorities()} if parts.scheme.lower() == "https" else {}),
     )
 
 
