@@ -6,6 +6,7 @@ floor is still there. A keyword that the comparison does not know counts as a di
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from operator import eq, ge, le
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProp
 UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
 ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
+WHOLE_NAME = re.compile(r"\^\w+\$")
 CONDITIONS = frozenset({"allOf", "if", "then", "else", "not"})
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
@@ -175,6 +177,7 @@ class Comparison:
         if (pair := (id(old), id(new))) in self._under_way:
             return
         self._under_way.add(pair)
+        old, new = with_names(old), with_names(new)
         for name, schema in old.get("properties", {}).items():
             if name not in new.get("properties", {}):
                 yield f"{place}.{name}", "removed"
@@ -205,6 +208,7 @@ class Inclusion:
         self._under_way.discard(pair)
 
     def _excess(self, inner: Json, outer: Json, place: str) -> Found:
+        inner, outer = with_names(inner), with_names(outer)
         if "oneOf" in inner or "oneOf" in outer:
             yield from self._choice(inner, outer, place)
             return
@@ -277,6 +281,16 @@ def types(schema: Json) -> frozenset[str]:
     declared = schema.get("type", TYPES)
     named = {declared} if isinstance(declared, str) else set(declared)
     return frozenset(named | ({"integer"} if "number" in named else set()))
+
+
+def with_names(schema: Json) -> Json:
+    """The schema with its patterns that are whole names (`^topP$`) among its properties: they mean the same."""
+    patterns = schema.get("patternProperties", {})
+    if not patterns or not all(WHOLE_NAME.fullmatch(pattern) for pattern in patterns):
+        return schema
+    named = {pattern[1:-1]: value for pattern, value in patterns.items()}
+    rest = {key: value for key, value in schema.items() if key != "patternProperties"}
+    return {**rest, "properties": {**schema.get("properties", {}), **named}}
 
 
 def as_object(schema: Any) -> Json:

@@ -13,6 +13,8 @@ from echo.testing.operations import Json, Operation, Operations, media_of
 
 SHOWN = 200
 EVENT_STREAM = "text/event-stream"
+# What an event of a stream is: by Echo's name, and by that of the OpenAPI Initiative's registry.
+ITEM_SCHEMA = frozenset({"x-echo-item-schema", "x-oai-itemSchema"})
 
 
 class Departures:
@@ -63,8 +65,8 @@ class Departures:
             yield f"the {what} has a body of {told[:SHOWN]}, which the document does not have"
             return
         media_type, media = found
-        if media_type == EVENT_STREAM and "x-oai-itemSchema" in media:
-            yield from self._of_events(media["x-oai-itemSchema"], body)
+        if media_type == EVENT_STREAM and (names := media.keys() & ITEM_SCHEMA):
+            yield from self._of_events(media[names.pop()], body)
         elif media_type.partition(";")[0].endswith("json") and "schema" in media:
             yield from self._of_json(what, media["schema"], body)
 
