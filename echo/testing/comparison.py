@@ -6,7 +6,6 @@ floor is still there. A keyword that the comparison does not know counts as a di
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from operator import eq, ge, le
 from typing import Any, NamedTuple
@@ -19,7 +18,6 @@ LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProp
 UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
 ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
-WHOLE_NAME = re.compile(r"\^\w+\$")
 CONDITIONS = frozenset({"allOf", "if", "then", "else", "not"})
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
@@ -284,12 +282,17 @@ def types(schema: Json) -> frozenset[str]:
 
 
 def with_names(schema: Json) -> Json:
-    """The schema with its patterns that are whole names (`^topP$`) among its properties: they mean the same."""
-    patterns = schema.get("patternProperties", {})
-    if not patterns or not all(WHOLE_NAME.fullmatch(pattern) for pattern in patterns):
+    """The schema with its second names among its properties: said of a field where it is there.
+
+    A second name (`topP` of `top_p`) is in `dependentSchemas`, which generators of clients pass over.
+    """
+    dependent = schema.get("dependentSchemas", {})
+    if not dependent or any(
+        said.keys() != {"properties"} or [*said["properties"]] != [name] for name, said in dependent.items()
+    ):
         return schema
-    named = {pattern[1:-1]: value for pattern, value in patterns.items()}
-    rest = {key: value for key, value in schema.items() if key != "patternProperties"}
+    named = {name: said["properties"][name] for name, said in dependent.items()}
+    rest = {key: value for key, value in schema.items() if key != "dependentSchemas"}
     return {**rest, "properties": {**schema.get("properties", {}), **named}}
 
 

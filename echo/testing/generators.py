@@ -27,7 +27,7 @@ def for_generators(document: Mapping[str, Any]) -> Json:
 
     Links have no objects for bodies, and files are texts of `format: binary`. No schema has several types besides
     null, forbids further fields or counts files, and integers have 64 bits. No two fields of a schema differ only by
-    a leading underscore, and no schema is called `New` and the name of another. There are no server's extensions.
+    underscores, and no schema is called `New` and the name of another. There are no server's extensions.
     """
     adapted: Json = _without_extensions(copy.deepcopy(dict(document)))
     for answer in _answers(adapted):
@@ -105,11 +105,14 @@ def _leave_files_uncounted(schema: Json) -> None:
 
 
 def _keep_one_of_twins(schema: Json) -> None:
-    """Most languages leave the underscore of `_id` away, and then have `id` twice."""
-    fields = schema.get("properties", {})
-    for name in [name for name in fields if name.startswith("_") and name.lstrip("_") in fields]:
-        del fields[name]
-        schema["required"] = [each for each in schema.get("required", ()) if each != name]
+    """Most languages write `_id` as `id` and `request_id` as `requestId`, and then have a field twice."""
+    fields, kept = schema.get("properties", {}), set()
+    for name in sorted(fields, key=lambda name: name.startswith("_")):
+        if (plain := name.replace("_", "").lower()) in kept:
+            del fields[name]
+            if name in schema.get("required", ()):
+                schema["required"].remove(name)
+        kept.add(plain)
 
 
 def _split_types(schema: Json) -> None:

@@ -82,6 +82,10 @@ def test_every_media_type_has_a_schema(media_type: str, media: Any, whole: Any) 
             {"properties": {"_id": {}, "id": {}, "_v": {}}, "required": ["_id", "id", "_v"]},
             {"properties": {"id": {}, "_v": {}}, "required": ["id", "_v"]},
         ),
+        (
+            {"properties": {"requestId": {}, "request_id": {}}, "required": ["requestId"]},
+            {"properties": {"requestId": {}}, "required": ["requestId"]},
+        ),
         # A field may have the name of a keyword, and an example any.
         (
             {"properties": {"type": {"enum": [{"type": ["a", "b"]}]}, "properties": {"type": "integer"}}},
