@@ -10,14 +10,14 @@ from typing import Any
 
 import schemathesis
 
-from echo.testing.departures import EVENT_STREAM, ITEM_SCHEMA
+from echo.testing.events import EVENT_STREAM, ITEM_SCHEMAS
 
 
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Call the schema of an event as OpenAPI 3.2 does, in place of the one for the whole; give links their bodies."""
     for media in event_streams(raw_schema):
-        [name] = media.keys() & ITEM_SCHEMA
+        [name] = media.keys() & ITEM_SCHEMAS
         media["itemSchema"] = media.pop(name)
         media.pop("schema", None)
     for answer in answers(raw_schema):
@@ -32,7 +32,7 @@ def event_streams(document: dict[str, Any]) -> list[dict[str, Any]]:
         media
         for answer in answers(document)
         for name, media in answer.get("content", {}).items()
-        if name == EVENT_STREAM and media.keys() & ITEM_SCHEMA
+        if name == EVENT_STREAM and media.keys() & ITEM_SCHEMAS
     ]
 
 

@@ -159,5 +159,5 @@ class TestProxy:
         media = document["paths"]["/things/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
         media["x-echo-item-schema"] = {"properties": {"event": {"const": "message"}}}
         assert self.found(stub, document, "GET", "/things/events") == {
-            'the event does not fit its schema: event: "message" was expected'
+            'an event does not fit its schema: "message" was expected'
         }
