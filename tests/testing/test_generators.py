@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from echo.testing.generators import for_generators
+from echo.testing.operations import Operations
+from echo.testing.sweeps.exchanges import Answer, Exchange, Request
+from echo.testing.sweeps.links import Links
 from tests.support.operations import DOCUMENT, LIBRECHAT
 
 
@@ -125,3 +128,12 @@ def test_what_is_served_stands_in_the_way_of_few(document: dict[str, Any]) -> No
                 for media in answer.get("content", {}).values():
                     assert "schema" in media
                     assert not [name for name in media if name.startswith(("x-oai-", "x-oas-"))]
+
+
+def test_sweeps_send_the_body_that_a_link_of_echos_has() -> None:
+    operations = Operations(DOCUMENT)
+    [creation] = [each for each in operations.each() if each.id == "create_preset"]
+    answer = Answer(201, {"content-type": "application/json"}, b'{"presetId": "p1"}')
+    exchange = Exchange("http://x", "ada", Request("POST", "/api/presets"), answer)
+    found = {each.operation.id: each.body for each in Links(operations).follow(creation, exchange)}
+    assert found["delete_presets"] == {"presetId": "p1"}
