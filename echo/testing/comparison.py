@@ -8,7 +8,7 @@ floor is still there. A keyword that the comparison does not know counts as a di
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from echo.testing.inclusion import Found, Inclusion
+from echo.testing.inclusion import Found, Inclusion, with_names
 from echo.testing.references import METHODS, Json, is_open, parameters, resolve, whole
 
 
@@ -141,6 +141,7 @@ class Comparison:
         if (pair := (id(old), id(new))) in self._under_way:
             return
         self._under_way.add(pair)
+        old, new = with_names(old), with_names(new)
         for name, schema in old.get("properties", {}).items():
             if name not in new.get("properties", {}):
                 yield f"{place}.{name}", "removed"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jsonschema_rs
 
-from echo.testing.events import EVENT_STREAM, ITEM_SCHEMA, EventChecker, EventDeparture, sent
+from echo.testing.events import EVENT_STREAM, ITEM_SCHEMAS, EventChecker, EventDeparture, sent
 from echo.testing.operations import Operation, Operations, media_of
 from echo.testing.references import Json, parameters, resolve
 
@@ -64,7 +64,7 @@ class Departures:
             yield f"the {what} has a body of {told[:SHOWN]}, which the document does not have"
             return
         media_type, media = found
-        if media_type == EVENT_STREAM and ITEM_SCHEMA in media:
+        if media_type == EVENT_STREAM and media.keys() & ITEM_SCHEMAS:
             yield from self._of_events(media, body)
         elif media_type.partition(";")[0].endswith("json") and "schema" in media:
             yield from self._of_json(what, media["schema"], body)

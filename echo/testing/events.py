@@ -13,8 +13,9 @@ import jsonschema_rs
 from echo.testing.references import Json, resolve
 
 EVENT_STREAM = "text/event-stream"
-# What OpenAPI 3.2 calls `itemSchema`, by the name that the OpenAPI Initiative's registry has for documents before it.
-ITEM_SCHEMA = "x-oai-itemSchema"
+# What OpenAPI 3.2 calls `itemSchema`: by Echo's name, and by that of the OpenAPI Initiative's registry.
+ITEM_SCHEMA = "x-echo-item-schema"
+ITEM_SCHEMAS = frozenset({ITEM_SCHEMA, "x-oai-itemSchema"})
 MESSAGE = "message"
 SHOWN = 2000
 
@@ -32,7 +33,7 @@ class EventChecker:
 
     def __init__(self, media: Json, document: Json) -> None:
         self._components = document.get("components", {})
-        item = media[ITEM_SCHEMA]
+        item = next(media[name] for name in ITEM_SCHEMAS if name in media)
         data = resolve(document, resolve(document, item).get("properties", {}).get("data", {}))
         branches = data.get("anyOf", [data])
         self._item = self._compiled(item)

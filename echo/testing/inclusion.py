@@ -42,6 +42,7 @@ class Inclusion:
         self._under_way.discard(pair)
 
     def _excess(self, inner: Json, outer: Json, place: str) -> Found:
+        inner, outer = with_names(inner), with_names(outer)
         if "oneOf" in inner or "oneOf" in outer:
             yield from self._choice(inner, outer, place)
             return
@@ -114,6 +115,21 @@ def types(schema: Json) -> frozenset[str]:
     declared = schema.get("type", TYPES)
     named = {declared} if isinstance(declared, str) else set(declared)
     return frozenset(named | ({"integer"} if "number" in named else set()))
+
+
+def with_names(schema: Json) -> Json:
+    """The schema with its second names among its properties.
+
+    A second name (`topP` of `top_p`) is in `dependentSchemas`, which generators of clients pass over.
+    """
+    dependent = schema.get("dependentSchemas", {})
+    if not dependent or any(
+        said.keys() != {"properties"} or [*said["properties"]] != [name] for name, said in dependent.items()
+    ):
+        return schema
+    named = {name: said["properties"][name] for name, said in dependent.items()}
+    rest = {key: value for key, value in schema.items() if key != "dependentSchemas"}
+    return {**rest, "properties": {**schema.get("properties", {}), **named}}
 
 
 def as_object(schema: Any) -> Json:

@@ -39,6 +39,8 @@ HELPERS = {"handlers.paging"}
 BY_ID = {op.id: op for op in ALL_OPERATIONS}
 DOCUMENTS = {"echo": DOCUMENT, "librechat": LIBRECHAT}
 EACH_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+# OpenAPI Generator refuses a link whose own `requestBody` is no text.
+LINK_BODY = "x-echo-request-body"
 CONTROLLER = "x-openapi-router-controller"
 LIBRECHATS_OWN = "handlers.librechat."
 ERROR = {"$ref": "#/components/schemas/Error"}
@@ -531,8 +533,9 @@ class TestLinks:
         schema = responses(op)[status]["content"][JSON]["schema"]
         for expression in expressions(link):
             assert has_place(schema, expression.removeprefix("$response.body#/").split("/")), expression
-        if "requestBody" in link:
-            assert set(link["requestBody"]) <= set((target.json_schema or {})["properties"])
+        assert "requestBody" not in link
+        if body := link.get(LINK_BODY):
+            assert set(body) <= set((target.json_schema or {})["properties"])
 
 
 def expressions(link: Mapping[str, Any]) -> list[str]:

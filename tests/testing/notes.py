@@ -69,7 +69,7 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "say",
                 "requestBody": body(SPOKEN, {}),
                 "responses": {
-                    "200": {"description": "Events", "content": {"text/event-stream": {"x-oai-itemSchema": EVENT}}},
+                    "200": {"description": "Events", "content": {"text/event-stream": {"x-echo-item-schema": EVENT}}},
                     **dict.fromkeys(("401", *WRONG_BODY), REFUSAL),
                 },
             }
