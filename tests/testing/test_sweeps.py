@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -260,8 +261,10 @@ class TestOverHttp:
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.end_headers()
-                while True:
-                    self.wfile.write(b"x" * 65536)
+                # Until nobody reads any more.
+                with suppress(OSError):
+                    while True:
+                        self.wfile.write(b"x" * 65536)
 
             def log_message(self, *_: object) -> None:
                 """Nothing."""
