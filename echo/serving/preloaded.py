@@ -4,6 +4,7 @@ Nothing here knows of settings, connects to anything or starts a thread.
 """
 
 import gc
+import signal
 from importlib import import_module
 
 from echo.contract.routes import load_contracts
@@ -18,5 +19,7 @@ for name in ("echo.app", "echo.serving.connection", "echo.serving.crowd", "echo.
 for name in {operation.controller for contract in load_contracts() for operation in contract.operations}:
     import_module(name)
 load_vocabulary()
+# Forks have the handlers of this process too. One that a tool has set (such as one that measures) is not for them.
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 # A collection in a worker writes to none of this: its pages stay shared.
 gc.freeze()
