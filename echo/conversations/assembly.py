@@ -73,7 +73,12 @@ def build_conversations(
         shares,
         FileRepository(database),
         file_store,
-        Reach(settings.allow_shared_links, settings.allow_shared_links_public),
+        Reach(
+            settings.allow_shared_links,
+            settings.allow_shared_links_public,
+            settings.sharing_files,
+            settings.serve_shared_files,
+        ),
     )
     return Conversations(
         artifacts=ArtifactEditor(revisions, settings.max_message_bytes),

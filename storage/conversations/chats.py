@@ -1,17 +1,21 @@
 """A question and its answer as they come to be: stored when asked, on the way, and at the end.
 
-Question, answer and conversation begin together, in one transaction where there are some. From then on an answer is
-only ever changed: if its conversation is deleted while the model still speaks, nothing of it comes back.
+Question, answer and a new conversation begin together, in one transaction where there are some. In a conversation
+that is there, question and answer are claimed and stored (`claims`). From then on an answer is only ever changed: if
+its conversation is deleted while the model still speaks, nothing of it comes back.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 
+from storage.conversations.additions import storable
 from storage.conversations.chat_shapes import (
     CONTENT,
     SETTINGS,
@@ -22,6 +26,7 @@ from storage.conversations.chat_shapes import (
     chat_message,
     new_messages,
 )
+from storage.conversations.claims import LAST_NAMED, Claims, naming
 from storage.conversations.conversations import UNTITLED
 from storage.conversations.counts import Counts
 from storage.conversations.messages import OLDEST_FIRST, by_id, identified
@@ -53,6 +58,7 @@ class ChatRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._claims = Claims(database)
         self._projects = database.collection("chatprojects")
 
     def conversation(self, owner: str, conversation_id: str) -> Document:
@@ -87,26 +93,42 @@ class ChatRepository:
 
     def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
         """Store what begins. Raises `NotFound` when the conversation, or an answer that goes on, is gone."""
-        mine, moment = _mine(owner, conversation_id), now()
+        mine = _mine(owner, conversation_id)
+        before = None if begun.new or begun.continues else self._claimed(mine, begun)
+        if before is None:
+            before = self._claims.settled(lambda session: self._begin(mine, begun, session))
+        self._counts.settle(owner, before, {"chatProjectId": begun.project_id})
+
+    def _claimed(self, mine: Document, begun: Begun) -> Document | None:
+        """The conversation as it was; None where this is not to be had without a transaction."""
+        began, moment = time.monotonic(), now()
+        messages = [chat_message(mine, each, {}, moment) for each in new_messages(begun)]
+        keys = [ObjectId() for _ in messages]
+        for each in messages:
+            storable(each)
+        before = self._claims.claim(mine, keys, _moved_up(begun, moment)) if keys else None
+        if before is not None:
+            life = _life(begun, before)
+            made = [{**each, **life, "_id": key} for each, key in zip(messages, keys, strict=True)]
+            self._claims.store(mine, made, began)
+        return before
+
+    def _begin(self, mine: Document, begun: Begun, session: Session) -> Document:
         inherited: Document = {}
-
-        def write(session: Session) -> None:
-            if not begun.new:
-                inherited.update(found(self._conversations.find_one(mine, INHERITED, session=session)))
-            life = {
-                "isTemporary": begun.expires_at is not None or bool(inherited.get("isTemporary")),
-                "expiredAt": begun.expires_at or inherited.get("expiredAt"),
-            }
-            messages = [chat_message(mine, each, life, moment) for each in new_messages(begun)]
-            if begun.continues:
-                self._reopen(mine, begun.answer["messageId"], session)
-            if messages:
-                # The messages first: a conversation never names one that is not there.
-                self._messages.insert_many(messages, session=session)
-            self._join(mine, begun, messages, life, session)
-
-        self._database.atomically(write)
-        self._counts.settle(owner, inherited, {"chatProjectId": begun.project_id})
+        if not begun.new:
+            inherited = found(
+                self._conversations.find_one(mine, {**INHERITED, **LAST_NAMED}, session=session)
+            )
+            self._claims.check(inherited, mine, session)
+        life, moment = _life(begun, inherited), now()
+        messages = [chat_message(mine, each, life, moment) for each in new_messages(begun)]
+        if begun.continues:
+            self._reopen(mine, begun.answer["messageId"], session)
+        if messages:
+            # The messages first: a conversation never names one that is not there.
+            self._messages.insert_many(messages, session=session)
+        self._join(mine, begun, messages, life, session)
+        return inherited
 
     def _reopen(self, mine: Document, message_id: str, session: Session) -> None:
         update = {"$set": {"unfinished": True, "error": False, "_meiliIndex": False, "updatedAt": now()}}
@@ -119,14 +141,7 @@ class ChatRepository:
         self, mine: Document, begun: Begun, messages: list[Document], life: Document, session: Session
     ) -> None:
         moment = now()
-        settings = {name: begun.settings[name] for name in SETTINGS if name in begun.settings}
-        update: Document = {
-            "$push": {"messages": {"$each": [message["_id"] for message in messages]}},
-            "$max": {"updatedAt": moment},
-            "$set": {**settings, "_meiliIndex": False},
-        }
-        if begun.file_ids:
-            update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
+        update = {**_moved_up(begun, moment), "$push": naming([each["_id"] for each in messages])}
         if begun.new:
             belongs = self._belongs(mine, begun.project_id, session)
             update["$setOnInsert"] = {**chat_conversation(begun, life, moment), **belongs}
@@ -164,13 +179,14 @@ class ChatRepository:
         mine, moment = _mine(owner, conversation_id), now()
         update = {"$set": {**answer_fields(fields), "updatedAt": moment, "_meiliIndex": False}}
         with translated():
-            if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
-                raise NotFound
+            # Nobody misses the time of a change that is lost with the server; the answer waits for the journal.
             conversation = found(
-                self._conversations.find_one_and_update(
+                self._claims.unhurried.find_one_and_update(
                     mine, {"$max": {"updatedAt": moment}}, return_document=ReturnDocument.AFTER
                 )
             )
+            if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
+                raise NotFound
             self._counts.settle(owner, conversation)
             return conversation
 
@@ -180,6 +196,23 @@ class ChatRepository:
         with translated():
             changed = self._conversations.update_one(query, {"$set": {"title": title, "_meiliIndex": False}})
         return changed.modified_count == 1
+
+
+def _moved_up(begun: Begun, moment: datetime) -> Document:
+    """What a run changes in its conversation when it begins, besides what that names."""
+    settings = {name: begun.settings[name] for name in SETTINGS if name in begun.settings}
+    update: Document = {"$max": {"updatedAt": moment}, "$set": {**settings, "_meiliIndex": False}}
+    if begun.file_ids:
+        update["$addToSet"] = {"files": {"$each": list(begun.file_ids)}}
+    return update
+
+
+def _life(begun: Begun, conversation: Mapping[str, Any]) -> Document:
+    """How long the messages of a conversation are kept."""
+    return {
+        "isTemporary": begun.expires_at is not None or bool(conversation.get("isTemporary")),
+        "expiredAt": begun.expires_at or conversation.get("expiredAt"),
+    }
 
 
 def _mine(owner: str, conversation_id: str) -> Document:

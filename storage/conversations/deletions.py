@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 from pymongo.client_session import ClientSession
 
+from storage.conversations.claims import LAST_NAMED, Claims
 from storage.conversations.counts import Counts
 from storage.core.database import PATIENT_SECONDS, Database, Document
 from storage.core.errors import NotFound
@@ -14,7 +15,7 @@ from storage.core.translation import translated
 Session = ClientSession | None
 # Conversations that go in one transaction.
 AT_ONCE = 20
-WHAT_COUNTS = {"conversationId": 1, "chatProjectId": 1, "tags": 1}
+WHAT_COUNTS = {"conversationId": 1, "chatProjectId": 1, "tags": 1, **LAST_NAMED}
 # Of conversations whose runs LibreChat could resume; found by the conversation's id.
 CHECKPOINTS = ("agent_checkpoints", "agent_checkpoint_writes")
 
@@ -39,6 +40,7 @@ class DeletionRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._claims = Claims(database)
 
     def delete(self, owner: str, conversation_id: str) -> Deleted:
         """Delete a conversation; raises `NotFound`."""
@@ -77,6 +79,9 @@ class DeletionRepository:
         def remove(session: Session) -> tuple[list[Document], int]:
             mine = {"user": owner, "conversationId": {"$in": list(ids)}}
             there = list(self._conversations.find(mine, WHAT_COUNTS, session=session))
+            for each in there:
+                # A message that is on its way would be left over.
+                self._claims.check(each, {"user": owner, "conversationId": each["conversationId"]}, session)
             # The conversations last: after a crash they are still there to be deleted again.
             messages = self._messages.delete_many(mine, session=session).deleted_count
             self._remove_links(mine, session)
@@ -86,7 +91,7 @@ class DeletionRepository:
             gone = [self._conversations.delete_one(key, session=session).deleted_count for key in keys]
             return [each for each, count in zip(there, gone, strict=True) if count], messages
 
-        return self._database.atomically(remove, seconds=PATIENT_SECONDS)
+        return self._claims.settled(remove, seconds=PATIENT_SECONDS)
 
     def _remove_traces(self, owner: str, ids: Sequence[str], session: Session) -> None:
         """Delete what tools were asked for, and what a run could be resumed from."""

@@ -3,13 +3,17 @@
 Without transactions a crash in the middle leaves the earlier messages, which read as a conversation too.
 """
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bson import ObjectId
 from pymongo.client_session import ClientSession
 
+from storage.conversations.additions import storable
+from storage.conversations.claims import LAST_NAMED, Claims, naming
 from storage.conversations.counts import Counts
 from storage.conversations.messages import NO_PARENT, by_id
 from storage.conversations.shapes import INHERITED, USER, new_conversation, new_message
@@ -60,6 +64,7 @@ class ExchangeRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._claims = Claims(database)
 
     def prompt_prefix(self, owner: str, conversation_id: str) -> str | None:
         """The system prompt of a conversation; raises `NotFound` when there is no such conversation."""
@@ -77,7 +82,17 @@ class ExchangeRepository:
         extra = {"promptPrefix": prompt_prefix} if prompt_prefix else {}
 
         def write(session: ClientSession | None) -> Stored:
-            return self._write(mine, NO_PARENT, said, origin, {}, session, extra)
+            messages = _messages(mine, None, said, origin, {})
+            # The messages first: a conversation never names one that is not there.
+            self._messages.insert_many(messages, session=session)
+            once = {**new_conversation(messages[0]), **extra}
+            update = {
+                **_moved_up(messages, origin),
+                "$push": naming([message["_id"] for message in messages]),
+                "$setOnInsert": {name: value for name, value in once.items() if name not in origin.fields},
+            }
+            self._conversations.update_one(mine, update, upsert=True, session=session)
+            return Stored(mine["conversationId"], messages[-1]["messageId"])
 
         return self._database.atomically(write)
 
@@ -89,18 +104,51 @@ class ExchangeRepository:
         Raises `NotFound` when the conversation is gone, `UnknownParent` when the message is.
         """
         mine = {"user": owner, "conversationId": conversation_id}
-        counted: Document = {}
-
-        def write(session: ClientSession | None) -> Stored:
-            conversation = found(self._conversations.find_one(mine, INHERITED, session=session))
-            if parent and not self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1}, session=session):
-                raise UnknownParent
-            counted.update(conversation)
-            return self._write(mine, parent or NO_PARENT, said, origin, conversation, session, {})
-
-        stored = self._database.atomically(write)
-        self._counts.settle(owner, counted)
+        added = self._claimed(mine, said, origin, parent)
+        if added is None:
+            added = self._claims.settled(lambda session: self._added(mine, said, origin, parent, session))
+        stored, conversation = added
+        self._counts.settle(owner, conversation)
         return stored
+
+    def _claimed(
+        self, mine: Document, said: Sequence[Said], origin: Origin, parent: str | None
+    ) -> tuple[Stored, Document] | None:
+        """What is stored, and the conversation as it was; None where it is not to be had without a transaction."""
+        began, after = time.monotonic(), None
+        if parent is not None:
+            with translated():
+                there = self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1})
+            if there is None:
+                return None
+            after = there["_id"]
+        drafts = [storable({**each, "_id": ObjectId()}) for each in _messages(mine, parent, said, origin, {})]
+        before = self._claims.claim(mine, [each["_id"] for each in drafts], _moved_up(drafts, origin), after)
+        if before is None:
+            return None
+        life = {"isTemporary": bool(before.get("isTemporary")), "expiredAt": before.get("expiredAt")}
+        self._claims.store(mine, [{**draft, **life} for draft in drafts], began)
+        return Stored(mine["conversationId"], drafts[-1]["messageId"]), before
+
+    def _added(
+        self,
+        mine: Document,
+        said: Sequence[Said],
+        origin: Origin,
+        parent: str | None,
+        session: ClientSession | None,
+    ) -> tuple[Stored, Document]:
+        shown = {**INHERITED, **LAST_NAMED}
+        conversation = found(self._conversations.find_one(mine, shown, session=session))
+        self._claims.check(conversation, mine, session)
+        if parent and not self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1}, session=session):
+            raise UnknownParent
+        messages = _messages(mine, parent, said, origin, conversation)
+        # The messages first: a conversation never names one that is not there.
+        self._messages.insert_many(messages, session=session)
+        update = {**_moved_up(messages, origin), "$push": naming([each["_id"] for each in messages])}
+        self._conversations.update_one(mine, update, session=session)
+        return Stored(mine["conversationId"], messages[-1]["messageId"]), conversation
 
     def amend(self, owner: str, conversation_id: str, message_id: str, said: Said) -> None:
         """Let an answer say this in place of what it said: it has gone on. Raises `NotFound`."""
@@ -119,34 +167,23 @@ class ExchangeRepository:
         with translated():
             found(self._messages.find_one_and_update(answer, change, {"_id": 1}))
 
-    def _write(  # noqa: PLR0917 - one step of the two above
-        self,
-        mine: Document,
-        parent: str,
-        said: Sequence[Said],
-        origin: Origin,
-        conversation: Mapping[str, Any],
-        session: ClientSession | None,
-        extra: Document,
-    ) -> Stored:
-        messages: list[Document] = []
-        for each in said:
-            model = None if each.sender == USER else origin.model
-            fields = {"text": each.text, "tokenCount": each.token_count, "model": model}
-            if each.content is not None:
-                fields["content"] = list(each.content)
-            inherited = {**conversation, "endpoint": origin.endpoint}
-            messages.append(new_message(mine, parent, each.sender, fields, inherited))
-            parent = messages[-1]["messageId"]
-        # The messages first: a conversation never names one that is not there.
-        self._messages.insert_many(messages, session=session)
-        always = origin.fields
-        once = {**new_conversation(messages[0]), **extra}
-        update = {
-            "$push": {"messages": {"$each": [message["_id"] for message in messages]}},
-            "$max": {"updatedAt": messages[-1]["createdAt"]},
-            "$set": always,
-            "$setOnInsert": {name: value for name, value in once.items() if name not in always},
-        }
-        self._conversations.update_one(mine, update, upsert=True, session=session)
-        return Stored(mine["conversationId"], parent)
+
+def _messages(
+    mine: Document, parent: str | None, said: Sequence[Said], origin: Origin, conversation: Mapping[str, Any]
+) -> list[Document]:
+    """The documents, each the parent of the next."""
+    messages: list[Document] = []
+    for each in said:
+        model = None if each.sender == USER else origin.model
+        fields = {"text": each.text, "tokenCount": each.token_count, "model": model}
+        if each.content is not None:
+            fields["content"] = list(each.content)
+        inherited = {**conversation, "endpoint": origin.endpoint}
+        messages.append(new_message(mine, parent or NO_PARENT, each.sender, fields, inherited))
+        parent = messages[-1]["messageId"]
+    return messages
+
+
+def _moved_up(messages: Sequence[Document], origin: Origin) -> Document:
+    """What messages change in their conversation, besides being named."""
+    return {"$max": {"updatedAt": messages[-1]["createdAt"]}, "$set": origin.fields}

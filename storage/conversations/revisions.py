@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
+from storage.conversations.claims import naming
 from storage.conversations.counts import Counts
 from storage.conversations.messages import IN_FULL, by_id, identified
 from storage.conversations.shapes import branched
@@ -120,7 +121,7 @@ class RevisionRepository:
             message = change(session)
             update: Document = {"$max": {"updatedAt": message["updatedAt"]}}
             if names_it:
-                update["$push"] = {"messages": message["_id"]}
+                update["$push"] = naming([message["_id"]])
             counted = {"chatProjectId": 1}
             return message, self._conversations.find_one_and_update(
                 mine, update, projection=counted, session=session

@@ -1,9 +1,10 @@
 """Conversations together with their messages: posting, editing, deleting; see `copies` for forks.
 
-Where the deployment has transactions, what belongs together is written in one. Every change of a message also writes
-its conversation, so that two changes of one conversation never overlap: the later one runs again on what the
-earlier one left. Where there are no transactions, the order of the writes leaves nothing broken if the process
-dies between them. What is counted of a conversation elsewhere is counted after the change.
+A message of a conversation that is there is claimed and stored (`claims`). What else belongs together is written in
+one transaction where the deployment has some. Every change of a message also writes its conversation, so that two
+changes of one conversation never overlap: the later one runs again on what the earlier one left. Where there are no
+transactions, the order of the writes leaves nothing broken if the process dies between them. What is counted of a
+conversation elsewhere is counted after the change.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from storage.conversations.additions import NEWEST_FIRST, Additions, Make, moved_up
+from storage.conversations.claims import LAST_NAMED, naming
 from storage.conversations.counts import Counts
-from storage.conversations.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
+from storage.conversations.messages import NO_PARENT, by_id, identified
 from storage.conversations.messages import SHOWN as MESSAGE_SHOWN
 from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
 from storage.core.database import Database, Document
@@ -24,7 +27,6 @@ from storage.core.translation import translated
 
 Session = ClientSession | None
 ATTEMPTS = 10
-NEWEST_FIRST = [(name, -direction) for name, direction in OLDEST_FIRST]
 
 
 class ThreadRepository:
@@ -36,6 +38,7 @@ class ThreadRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._additions = Additions(database)
 
     def put(
         self,
@@ -85,29 +88,40 @@ class ThreadRepository:
         """
         mine = {"user": owner, "conversationId": conversation_id}
         fields = {"text": text, "model": model, "tokenCount": token_count}
-        conversation: Document = {}
 
-        def write(session: Session) -> Document:
-            parent = self._parent(mine, parent_message_id, session)
-            conversation.update(self._conversations.find_one(mine, INHERITED, session=session) or {})
-            message = {**new_message(mine, parent, sender, fields, conversation), **(more or {})}
-            # The message first: a conversation never names one that is not there.
-            self._messages.insert_one(message, session=session)
-            self._join(mine, message, session)
-            return message
+        def make(parent: str, conversation: Mapping[str, Any]) -> Document:
+            return {**new_message(mine, parent, sender, fields, conversation), **(more or {})}
 
-        message = self._attempt(write)
+        added = self._additions.add(mine, parent_message_id, make)
+        if added is None:
+            added = self._attempt(lambda session: self._write(mine, parent_message_id, make, session))
+        message, conversation = added
+        self._additions.ends.note(mine, message)
         self._counts.settle(owner, conversation)
         return message
 
-    def _attempt(self, write: Callable[[Session], Document]) -> Document:
+    def _write(
+        self, mine: Document, parent_message_id: str | None, make: Make, session: Session
+    ) -> tuple[Document, Document]:
+        """The message, in a conversation that may begin with it, and the conversation as it was."""
+        shown = {**INHERITED, **LAST_NAMED}
+        before = self._conversations.find_one(mine, shown, session=session)
+        self._additions.claims.check(before, mine, session)
+        parent = self._parent(mine, parent_message_id, session)
+        message = make(parent, before or {})
+        # The message first: a conversation never names one that is not there.
+        self._messages.insert_one(message, session=session)
+        self._join(mine, message, session)
+        return message, before or {}
+
+    def _attempt(self, write: Callable[[Session], tuple[Document, Document]]) -> tuple[Document, Document]:
         for _ in range(ATTEMPTS):
             try:
-                return self._database.atomically(write)
+                return self._additions.claims.settled(write)
             except Conflict:
                 # Two transactions began the same conversation. The next attempt finds the other's.
                 continue
-        return self._database.atomically(write)
+        return self._additions.claims.settled(write)
 
     def _parent(self, mine: Document, parent_message_id: str | None, session: Session) -> str:
         if parent_message_id == NO_PARENT:
@@ -124,12 +138,10 @@ class ThreadRepository:
     def _join(self, mine: Document, message: Document, session: Session) -> None:
         """Add the message to its conversation, which is made where it is missing."""
         update = {
-            "$push": {"messages": message["_id"]},
-            "$max": {"updatedAt": message["createdAt"]},
+            **moved_up(message),
+            "$push": naming([message["_id"]]),
             "$setOnInsert": new_conversation(message),
         }
-        if message["model"]:
-            update["$set"] = {"model": message["model"]}
         try:
             self._conversations.update_one(mine, update, upsert=True, session=session)
         except DuplicateKeyError:
@@ -164,13 +176,9 @@ class ThreadRepository:
         return changed
 
     def _touch(self, mine: Document, update: Document, session: Session) -> Document:
-        """Write to the conversation; what is counted of it."""
-        return (
-            self._conversations.find_one_and_update(
-                mine, update, projection={"chatProjectId": 1}, session=session
-            )
-            or {}
-        )
+        """Write to the conversation; what is counted of it, and what it named last."""
+        shown = {"chatProjectId": 1, **LAST_NAMED}
+        return self._conversations.find_one_and_update(mine, update, projection=shown, session=session) or {}
 
     def delete_message(self, owner: str, conversation_id: str, message_id: str) -> None:
         """Delete a message and hang its children on its parent; raises `NotFound`."""
@@ -180,15 +188,18 @@ class ThreadRepository:
         def remove(session: Session) -> None:
             query = {**mine, **by_id(message_id)}
             message = found(self._messages.find_one(query, {"parentMessageId": 1}, session=session))
+            update = {"$pull": {"messages": message["_id"]}, "$max": {"updatedAt": now()}}
+            touched = self._touch(mine, update, session)
+            # One that is on its way may hang on this one.
+            self._additions.claims.check(touched, mine, session)
             # The children first: they are never without a parent that is there.
             self._messages.update_many(
                 {**mine, "parentMessageId": message_id},
                 {"$set": {"parentMessageId": message.get("parentMessageId") or NO_PARENT}},
                 session=session,
             )
-            update = {"$pull": {"messages": message["_id"]}, "$max": {"updatedAt": now()}}
-            conversation.update(self._touch(mine, update, session))
+            conversation.update(touched)
             self._messages.delete_one(query, session=session)
 
-        self._database.atomically(remove)
+        self._additions.claims.settled(remove)
         self._counts.settle(owner, conversation)

@@ -79,7 +79,7 @@ class RunningServer:
                 self.process.wait()
 
     def workers(self) -> list[int]:
-        return self._children("spawn_main")
+        return [pid for nursery in self._children("forkserver") for pid in children_of(nursery)]
 
     def databases(self) -> list[int]:
         return self._children("mongod")
