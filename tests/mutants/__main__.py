@@ -58,6 +58,8 @@ def _try(workshop: Workshop, modules: list[Path], arguments: argparse.Namespace)
     except subprocess.CalledProcessError as error:
         print(error.output[-4000:], flush=True)
         return []
+    for test in workshop.failing:
+        print(f"{test} fails without any mutant, so none was tried by it", flush=True)
     for score in scores:
         _print(workshop, score)
     return scores
