@@ -111,7 +111,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     agents = build_agents(database, access.access)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
-    contracts, code_service = load_contracts(settings.root), build_code_service(settings)
+    contracts, code_service = load_contracts(settings.root), build_code_service(settings, access.access)
     library = build_library(
         settings,
         database,
@@ -139,7 +139,8 @@ def build_services(settings: Settings, database: Database) -> Services:
     actions = build_actions(settings, database, access.access, agents)
     search = build_web_search(settings, access.access, accounts.plugin_keys)
     store, base = library.file_store, contracts.bases[LIBRECHAT]
-    code = build_code(code_service, database, access.access, store, base)
+    environments = settings.agents.code_environments
+    code = build_code(code_service, database, access.access, store, base, environments=environments)
     sources = Sources(
         (
             *tool_sources(
