@@ -1,6 +1,7 @@
 """What handlers work with: the services of one application, by domain."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
@@ -101,6 +102,30 @@ class Services:
     transcriber: Transcriber
     usage: UsageReports
     web_search: WebSearch
+
+
+@asynccontextmanager
+async def running(services: Services) -> AsyncIterator[None]:
+    """All that works beside requests: begun on this event loop, and ended with the context, however that ends."""
+    background = services.background
+    background.begin()
+    services.chat.begin()
+    background.submit(services.providers.prepare())
+    background.submit(services.mcp.begin())
+    if services.accounts.post.works:
+        background.submit(services.accounts.post.running())
+    if indexer := services.library.indexing.indexer:
+        background.submit(indexer.running())
+    background.submit(services.accounts.federation.begin_running())
+    try:
+        yield
+    finally:
+        await services.responses.close()
+        await services.chat.close()
+        await services.accounts.federation.close()
+        await services.mcp.close()
+        await background.close()
+        await services.providers.close()
 
 
 def build_services(settings: Settings, database: Database) -> Services:
