@@ -161,10 +161,10 @@ class MessageRepository(ListRepository):
         query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
         with stop.over(self._database) as session, translated():
             if search.exact:
-                ids: list[str] = self._collection.distinct("conversationId", query, session=session)
+                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
                 return ids
             wanted = {"conversationId": 1, "text": 1, "content.text": 1}
-            rows = self._lists.find(query, wanted, session=session)
+            rows = self._searched.find(query, wanted, session=session)
             return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
 
 

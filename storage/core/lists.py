@@ -48,6 +48,6 @@ class ListRepository(Repository):
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
         with stop.over(self._database) as session, translated():
-            rows = self._lists.find(query, shown, session=session).sort(keyset.sort)
+            rows = self._searched.find(query, shown, session=session).sort(keyset.sort)
             items, complete = sought.search.first(limit + 1, rows, sought.texts, stop)
         return keyset.page(items, limit, complete=complete)
