@@ -6,6 +6,7 @@ from echo.access.service import Access
 from echo.conversations.artifacts import ArtifactEditor
 from echo.conversations.link_forks import LinkForks
 from echo.conversations.links import Links, Reach
+from echo.conversations.search_indexing import SearchIndexing
 from echo.conversations.searches import Searches
 from echo.files import FileStore
 from echo.settings import Settings
@@ -19,6 +20,7 @@ from storage.conversations.imports import ImportRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.revisions import RevisionRepository
+from storage.conversations.search_index import SearchIndex
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
@@ -55,6 +57,7 @@ class Conversations:
     messages: MessageRepository
     projects: ProjectRepository
     revisions: RevisionRepository
+    search_indexing: SearchIndexing
     searches: Searches
     tags: TagRepository
     threads: ThreadRepository
@@ -75,21 +78,26 @@ def build_conversations(
         file_store,
         Reach(settings.allow_shared_links, settings.allow_shared_links_public),
     )
+    indexing = SearchIndexing(SearchIndex(database))
+    index = indexing.index if settings.search_index else None
     return Conversations(
         artifacts=ArtifactEditor(revisions, settings.max_message_bytes),
-        conversations=ConversationRepository(database),
+        conversations=ConversationRepository(database, index=index),
         copies=copies,
         deletions=DeletionRepository(database),
         in_full=InFull(
-            ConversationRepository(database, listed=conversations.LISTED, shown=conversations.IN_FULL),
-            MessageRepository(database, shown=messages.IN_FULL),
+            ConversationRepository(
+                database, listed=conversations.LISTED, shown=conversations.IN_FULL, index=index
+            ),
+            MessageRepository(database, shown=messages.IN_FULL, index=index),
             ThreadRepository(database, shown=messages.IN_FULL),
         ),
         link_forks=LinkForks(links, shares, copies),
         links=links,
-        messages=MessageRepository(database),
+        messages=MessageRepository(database, index=index),
         projects=ProjectRepository(database, MAX_PROJECTS),
         revisions=revisions,
+        search_indexing=indexing,
         searches=Searches(settings.search_seconds),
         tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.conversations.counts import Counts
-from storage.conversations.messages import MessageRepository, visible
+from storage.conversations.messages import MessageRepository, Narrowing, visible
 from storage.core.database import Database, Document
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
@@ -137,10 +137,11 @@ class ConversationRepository(ListRepository):
         *,
         listed: Mapping[str, Any] = SHOWN,
         shown: Mapping[str, Any] = SHOWN,
+        index: Narrowing | None = None,
     ) -> None:
         super().__init__(database)
         self._listed, self._shown = listed, shown
-        self._messages = MessageRepository(database)
+        self._messages = MessageRepository(database, index=index)
         self._counts = Counts(database)
 
     def list_page(

@@ -8,6 +8,7 @@ from pymongo.client_session import ClientSession
 
 from storage.conversations.claims import LAST_NAMED, Claims
 from storage.conversations.counts import Counts
+from storage.conversations.search_index import SearchIndex
 from storage.core.database import PATIENT_SECONDS, Database, Document
 from storage.core.errors import NotFound
 from storage.core.translation import translated
@@ -41,6 +42,7 @@ class DeletionRepository:
         self._messages = database.collection("messages")
         self._counts = Counts(database)
         self._claims = Claims(database)
+        self._index = SearchIndex(database)
 
     def delete(self, owner: str, conversation_id: str) -> Deleted:
         """Delete a conversation; raises `NotFound`."""
@@ -53,7 +55,9 @@ class DeletionRepository:
     def delete_all(self, owner: str) -> Deleted:
         """Delete every conversation of the owner; none is no error."""
         with self._database.patiently():
-            return self._delete_all(owner, {})
+            deleted = self._delete_all(owner, {})
+            self._index.forget(owner)
+            return deleted
 
     def _delete_all(self, owner: str, wanted: Document) -> Deleted:
         deleted, gone = Deleted(), list[Document]()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
@@ -48,6 +48,13 @@ SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
 
 
+class Narrowing(Protocol):
+    """What knows which messages may hold a text; `storage.conversations.search_index` does."""
+
+    def narrowed(self, owner: str, text: str, stop: Stop) -> list[ObjectId] | None:
+        """The keys of all that may; None where all are to be looked at."""
+
+
 class MessageRepository(ListRepository):
     """Messages; `user` is the owner's id as text, as LibreChat has it. `shown` is what there is of each."""
 
@@ -69,11 +76,17 @@ class MessageRepository(ListRepository):
             background=True,
         ),
         IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
+        # What came and what was changed since the index of searches was made.
+        IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("user", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
     )
 
-    def __init__(self, database: Database, *, shown: Mapping[str, Any] = SHOWN) -> None:
+    def __init__(
+        self, database: Database, *, shown: Mapping[str, Any] = SHOWN, index: Narrowing | None = None
+    ) -> None:
         super().__init__(database)
         self._shown = shown
+        self._index = index
         self._conversations = database.collection("conversations")
 
     def list_page(
@@ -99,14 +112,15 @@ class MessageRepository(ListRepository):
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
-        wanted = Search(search) if search else None
+        wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
+        among = self._narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
         page = self._page(
             {"user": owner, "$and": conditions},
             self._shown,
             keyset,
             limit=limit,
-            sought=Sought(wanted, wanted.within(*SEARCHED), spoken) if wanted else None,
-            stop=stop or Stop(LIST_SECONDS),
+            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among) if wanted else None,
+            stop=stop,
         )
         return Page([identified(row) for row in page.items], page.next_cursor)
 
@@ -153,13 +167,28 @@ class MessageRepository(ListRepository):
     def conversations_containing(self, owner: str, search: Search, stop: Stop) -> list[str]:
         """The ids of the conversations in which a message contains the text. Raises `TookTooLong`."""
         query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
+        among = self._narrowed(owner, search, stop)
         with stop.over(self._database) as session, translated():
+            if among is not None:
+                query["_id"] = {"$in": among}
+                rows = self._lists.find(
+                    query, {"conversationId": 1, "text": 1, "content.text": 1}, session=session
+                )
+                return list(
+                    {
+                        row["conversationId"]
+                        for row in search.holding(rows.hint([("_id", ASCENDING)]), spoken, stop)
+                    }
+                )
             if search.exact:
                 ids: list[str] = self._collection.distinct("conversationId", query, session=session)
                 return ids
             wanted = {"conversationId": 1, "text": 1, "content.text": 1}
             rows = self._lists.find(query, wanted, session=session)
             return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
+
+    def _narrowed(self, owner: str, search: Search, stop: Stop) -> list[ObjectId] | None:
+        return self._index.narrowed(owner, search.text, stop) if self._index else None
 
 
 def identified(message: Document) -> Document:

@@ -34,6 +34,7 @@ from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.responses import ResponseRepository
+from storage.conversations.search_index import SearchIndex, SearchPartRepository
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.tool_calls import ToolCallRepository
@@ -89,6 +90,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ResponseRepository,
     RoleRepository,
     RunRepository,
+    SearchIndex,
+    SearchPartRepository,
     SessionRepository,
     ShareRepository,
     SkillFileRepository,
