@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz bench mutants programs clean
+.PHONY: help install serve check test fuzz bench mutants programs clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,6 +21,7 @@ $(BIN)/python:
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and what it needs into $(VENV): about half a minute, in which pip prints nothing."
 	$(INSTALL) -e '.[documents,embedded,speech]'
+	@$(BIN)/python -c 'import pocketsphinx' 2>/dev/null || echo "Speech is not recognised offline here: pocketsphinx has no wheel for this machine. See docs/speech.md."
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
@@ -67,8 +68,19 @@ PROGRAMS := agents instructor langchain llm pydantic_ai
 programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) ## Run programs that others wrote on /v1 (downloads them: minutes)
 	$(BIN)/python -m pytest tests/programs_of_others $(ARGS)
 
+# Generators, linters and a proxy of other people, from PyPI and npm. Needs Node, and Java for OpenAPI Generator.
+.clients/.done: tests/clients/requirements.txt tests/clients/package.json
+	$(PYTHON) -m venv .clients
+	.clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	cp tests/clients/package.json .clients/
+	npm install --prefix .clients --no-fund --no-audit
+	@touch $@
+
+clients: $(VENV)/.dev .clients/.done ## Make clients by generators of others and run them (downloads them: minutes)
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
 mutants: $(VENV)/.dev ## Find tests that miss faults, one module or all (hours): [SAMPLE=12] MODULE=storage/core/pages.py make mutants
 	$(BIN)/python -m tests.mutants --processes $(PROCESSES) $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULE)
 
 clean: ## Remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) .programs dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .programs .clients dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ from echo.observation.logs import configure_logging
 from echo.observation.observe import Observation, observe
 from echo.services import Services, build_services
 from echo.settings import Settings
+from echo.trust import believe
 from echo.webclient.beside import ClientBesideContracts
 from echo.webclient.installed import find_client
 from storage.core.database import Database
@@ -45,6 +46,7 @@ def assemble(settings: Settings) -> Application:
     """Build every part for these settings; nothing is contacted before the first request."""
     if not (settings.mongo_uri and settings.jwt_secret and settings.jwt_refresh_secret):
         raise ValueError("the settings lack the database or the signing keys")
+    believe(settings.extra_authorities)
     observation = observe(settings)
     database = Database(settings.mongo_uri, seconds=settings.database_seconds, watchers=observation.watchers)
     services = build_services(settings, database)

@@ -14,6 +14,8 @@ from echo.errors import ApiError
 
 # Where programs speak to Echo as they speak to OpenAI.
 OPENAI_PATHS = "/v1/"
+# LibreChat's place for the same, below the place of its contract.
+AGENT_PATHS = "/api/agents/v1/"
 # And where as they speak to Anthropic.
 ANTHROPIC_PATH = "/v1/messages"
 # Where LibreChat's admin panel asks, below the place of its contract: it reads `error`.
@@ -81,7 +83,8 @@ class RenderedError:
 def render(error: ApiError, *, request_id: str | None = None, path: str = "") -> RenderedError:
     """The response for an error; the only place that knows the shape of the body.
 
-    Under `/v1` the body says the same once more as OpenAI's clients read it, or as Anthropic's do.
+    Under `/v1`, and LibreChat's `/api/agents/v1`, the body says the same once more as OpenAI's clients read it, or
+    as Anthropic's do.
     """
     payload: dict[str, Any] = {"message": error.message, "code": error.code, "status": error.status}
     if error.errors:
@@ -92,7 +95,7 @@ def render(error: ApiError, *, request_id: str | None = None, path: str = "") ->
         payload |= {"type": "error", "error": anthropic_error(error)}
         if request_id:
             payload["request_id"] = request_id
-    elif path.startswith(OPENAI_PATHS):
+    elif path.startswith(OPENAI_PATHS) or AGENT_PATHS in path:
         payload["error"] = openai_error(error)
     elif ADMIN_PATHS in path:
         payload["error"] = error.message

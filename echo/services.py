@@ -14,12 +14,14 @@ from echo.accounts.assembly import Accounts, build_accounts
 from echo.admin.assembly import Administration, build_administration
 from echo.admin.live import LiveSettings
 from echo.agents.assembly import build_agents
+from echo.agents.remote import RemoteAgents
 from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
 from echo.completions.assembly import CompletionParts, build_completions
 from echo.completions.service import CompletionService
+from echo.contract.document import LIBRECHAT
 from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens
@@ -38,7 +40,13 @@ from echo.settings.startup import Startup, read_startup
 from echo.speech import Transcriber, build_transcriber
 from echo.tools.actions.assembly import Actions, build_actions
 from echo.tools.builtin.assembly import build_builtin
-from echo.tools.code.assembly import build_code
+from echo.tools.code.assembly import (
+    Code,
+    build_code,
+    build_code_service,
+    code_forgetting,
+    code_placing,
+)
 from echo.tools.file_search.assembly import build_file_search
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
@@ -49,6 +57,7 @@ from echo.tools.web.assembly import build_web_search
 from echo.tools.web.source import WebSearch
 from storage.access.configs import ConfigRepository
 from storage.accounts.transactions import TransactionRepository
+from storage.agents.agents import AgentRepository
 from storage.core.database import Database
 
 # How long `GET /ready` waits for an answer, and how old one about the disk may be.
@@ -70,6 +79,7 @@ class Services:
     background: Background
     capabilities: Capabilities
     chat: ChatService
+    code: Code
     completions: CompletionService
     contracts: Contracts
     conversations: Conversations
@@ -82,6 +92,7 @@ class Services:
     programs: Programs
     providers: ProviderParts
     readiness: Readiness
+    remote_agents: RemoteAgents
     responses: ResponseService
     roles: RoleAdministration
     settings: Settings
@@ -100,6 +111,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     agents = build_agents(database, access.access)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
+    contracts, code_service = load_contracts(settings.root), build_code_service(settings)
     library = build_library(
         settings,
         database,
@@ -107,16 +119,27 @@ def build_services(settings: Settings, database: Database) -> Services:
         agents,
         count_tokens,
         endpoints=providers.registry,
+        ledger=ledger,
         live=live.settings,
+        place_code=code_placing(code_service),
+        forget_code=code_forgetting(code_service, background),
     )
     accounts = build_accounts(settings, database, library.file_store, live=live.settings)
     mcp = build_mcp(
         settings,
         database,
-        McpParts(access.access, accounts.plugin_keys, background, library.uploads.keep_made),
+        McpParts(
+            access.access,
+            accounts.plugin_keys,
+            accounts.federation.delegations,
+            background,
+            library.uploads.keep_made,
+        ),
     )
     actions = build_actions(settings, database, access.access, agents)
     search = build_web_search(settings, access.access, accounts.plugin_keys)
+    store, base = library.file_store, contracts.bases[LIBRECHAT]
+    code = build_code(code_service, database, access.access, store, base)
     sources = Sources(
         (
             *tool_sources(
@@ -124,7 +147,7 @@ def build_services(settings: Settings, database: Database) -> Services:
             ),
             actions.source,
             search,
-            build_code(settings, database, access.access, library.file_store),
+            code.source,
         )
     )
     chat = ChatParts(
@@ -182,8 +205,9 @@ def build_services(settings: Settings, database: Database) -> Services:
         background=background,
         capabilities=access.capabilities,
         chat=chats,
+        code=code,
         completions=completions,
-        contracts=load_contracts(settings.root),
+        contracts=contracts,
         conversations=build_conversations(settings, database, access.access, library.file_store),
         count_tokens=count_tokens,
         credits=ledger,
@@ -194,6 +218,7 @@ def build_services(settings: Settings, database: Database) -> Services:
         programs=build_programs(settings, programs),
         providers=providers,
         readiness=make_readiness(database, library.file_store, settings),
+        remote_agents=RemoteAgents(access.access, AgentRepository(database)),
         responses=build_responses(settings, database, completions, chats.hub, accounts.standing),
         roles=access.roles,
         settings=settings,

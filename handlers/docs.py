@@ -11,12 +11,12 @@ ASSET_LIFETIME = "public, max-age=86400"
 
 def get_openapi(services: Services) -> dict[str, Any]:
     """The first contract's OpenAPI document, with this server's own address first."""
-    return docs.served(services.contracts, services.contracts.echo, services.settings.domain_server)
+    return docs.served(services.contracts, services.contracts.echo, services.settings)
 
 
 def get_librechat_openapi(services: Services) -> dict[str, Any]:
     """The document of LibreChat's API, with this server's own address first."""
-    return docs.served(services.contracts, services.contracts.librechat, services.settings.domain_server)
+    return docs.served(services.contracts, services.contracts.librechat, services.settings)
 
 
 def get_docs(services: Services) -> tuple[str, int, dict[str, str]]:

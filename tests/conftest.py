@@ -32,10 +32,12 @@ from storage.embedded import EmbeddedServer
 from tests.support.access import put_thing
 from tests.support.asgi import QuickClient
 from tests.support.clouds import S3Server, s3_server
+from tests.support.code_interpreter import KEY, Interpreter, code_interpreter
 from tests.support.contract import ProjectChecker
 from tests.support.database import PreparedDatabase, in_memory, named_database
 from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
+from tests.support.routes import Service
 
 # As in production: the standard output belongs to what a command prints.
 # Tracebacks are Python's: structlog's would show what each frame holds, some of it megabytes.
@@ -161,9 +163,17 @@ def patient_server() -> Iterator[ProviderServer]:
 
 
 @pytest.fixture(scope="session")
+def code_server() -> Iterator[tuple[Service, Interpreter]]:
+    """What runs code for the application; whoever uses it looks for files of their own users."""
+    with code_interpreter() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def settings(
     application_uri: str,
     model_server: ProviderServer,
+    code_server: tuple[Service, Interpreter],
     patient_server: ProviderServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
@@ -178,6 +188,8 @@ def settings(
         # Titles are made from the first message.
         TITLE_CONVO="false",
         LIMIT_CONCURRENT_MESSAGES="false",
+        LIBRECHAT_CODE_BASEURL=code_server[0].url,
+        LIBRECHAT_CODE_API_KEY=KEY,
     )
     fake = ProviderSettings(
         name="Fake", type="custom", models=("gpt-4o",), api_key="sk-tests-only", base_url=patient_server.url

@@ -147,8 +147,12 @@ class Access:
 
     def check(self, owner: str, needs: Needs) -> None:
         """Raise `Forbidden` unless the role of a user has everything that is needed."""
-        if not _has(self._roles.of(self.account(owner)[0]), needs):
+        if not self.may(owner, needs):
             raise insufficient()
+
+    def may(self, owner: str, needs: Needs) -> bool:
+        """Whether the role of a user has everything that is needed."""
+        return _has(self._roles.of(self.account(owner)[0]), needs)
 
     def check_remembered(self, owner: str, needs: Needs) -> bool:
         """The same without asking the database; False where what is remembered does not say."""

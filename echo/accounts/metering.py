@@ -48,6 +48,7 @@ class Spending:
 
     def __init__(self, meter: Meter, caller: Caller) -> None:
         self._meter = meter
+        self._caller = caller
         self._owner = caller.id
         self._key = caller.key
         self._counts = caller.key is not None or meter.credits.counts
@@ -80,16 +81,33 @@ class Spending:
         until then. What has no `purchase` has no price.
         """
         self._asked, self._beside = tuple(asked), beside
+        await self._hold(purchase, max_tokens, answers)
+        try:
+            yield
+        finally:
+            await self.settle()
+
+    async def another(
+        self, endpoint: str, model: str, tokens: int, max_tokens: int | None = None
+    ) -> "Spending":
+        """A further request of the same caller's, which reads so many tokens: to be settled, however it ends.
+
+        It counts and costs as one of its own. Raises as `reserved`.
+        """
+        further = Spending(self._meter, self._caller)
+        further._beside = tokens
+        before = self._purchase
+        purchase = None if before is None else replace(before, endpoint=endpoint, model=model)
+        await further._hold(purchase, max_tokens, 1)
+        return further
+
+    async def _hold(self, purchase: Purchase | None, max_tokens: int | None, answers: int) -> None:
         if purchase is not None and self._key is not None:
             purchase = replace(purchase, key_id=self._key.id)
         self._purchase = purchase
         is_limited = self._key is not None and self._key.is_counted
         if is_limited or (purchase is not None and self._meter.credits.limits):
             await self._whole(asyncio.to_thread(self._reserve, max_tokens, answers))
-        try:
-            yield
-        finally:
-            await self.settle()
 
     @contextmanager
     def counted_here(self) -> Iterator[None]:
@@ -117,17 +135,6 @@ class Spending:
     def worked(self) -> None:
         """The model has ended its answer: what it read counts, and what the provider has told is all of it."""
         self._worked = True
-
-    async def reserve_more(self, used: Usage, tokens: int, max_tokens: int | None) -> None:
-        """Hold what has been used, and what a further request to the same model may come to, which has `tokens`.
-
-        Raises `OutOfCredits`. The limits of a key hold for the first request: what follows counts at its end.
-        """
-        if self._purchase is None or not self._meter.credits.limits:
-            return
-        before = Wanted(self._purchase, used.input_tokens, max(1, used.output_tokens))
-        wanted = [before, Wanted(self._purchase, tokens, max_tokens)]
-        await asyncio.to_thread(self._meter.credits.reserve, self._owner, self._ticket, wanted)
 
     async def settle(self) -> None:
         """Count what was used, once: called as soon as the model has ended, and in any case at the end.

@@ -51,6 +51,7 @@ KINDS = {
     "stt_user": "stt_limit",
     "tts_ip": "tts_limit",
     "tts_user": "tts_limit",
+    "tool_call_user": "tool_call_limit",
 }
 
 

@@ -1,6 +1,6 @@
 """What the operations of agents do, for whom each may be."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,9 +12,10 @@ from echo.agents.files import with_file, with_own_files, without_files
 from echo.agents.parameters import tidy_parameters
 from echo.errors import Unprocessable
 from echo.handling.caller import Caller
-from storage.agents.agents import AgentRepository, Wanted
+from storage.agents.agent_lists import Wanted
+from storage.agents.agents import AgentRepository
 from storage.agents.categories import AgentCategoryRepository
-from storage.agents.shapes import editable, files_of
+from storage.agents.shapes import editable, files_of, with_actions
 from storage.core.errors import NotFound as NoSuchDocument
 from storage.core.pages import Page
 from storage.core.portions import Reading
@@ -26,6 +27,8 @@ Document = dict[str, Any]
 AGENT, REMOTE = ResourceType.AGENT, ResourceType.REMOTE_AGENT
 # So many agents are a user's own: lists and the filters behind them grow with each.
 MAX_AGENTS = 1000
+# Stores actions for the agent of an id; what its `actions` say of them.
+GiveActions = Callable[[str], Sequence[str]]
 # Of the 256 characters of a name; the rest is for the time of a copy.
 NAME_ROOM = 230
 
@@ -118,13 +121,20 @@ class Agents:
         self._may(caller, agent_id, EDIT)
         return self._agents.versions(agent_id)
 
-    def create(self, caller: Caller, fields: Mapping[str, Any]) -> Document:
-        """A new agent, the caller's. Raises `Unprocessable` (`too_many_agents`)."""
+    def create(
+        self, caller: Caller, fields: Mapping[str, Any], actions: GiveActions | None = None
+    ) -> Document:
+        """A new agent, the caller's. Raises `Unprocessable` (`too_many_agents`).
+
+        `actions` gives it some before anybody sees it; what they answer stands in its `actions`.
+        """
         if len(self._access.accessible(caller, AGENT, DELETE)) >= MAX_AGENTS:
             raise Unprocessable(f"You may have {MAX_AGENTS} agents.", code="too_many_agents")
         agent = self._agents.make(caller.id, self._checked(caller, fields, ()))
         for kind in (AGENT, REMOTE):
             self._access.own(caller.id, kind, agent["_id"])
+        if actions is not None:
+            agent = with_actions(agent, actions(str(agent["id"])))
         return self._one(caller, self._agents.insert(caller.id, agent))
 
     def update(self, caller: Caller, agent_id: str, fields: Mapping[str, Any]) -> Document:
@@ -141,8 +151,11 @@ class Agents:
         self._may(caller, agent_id, EDIT)
         return self._one(caller, self._agents.revert(caller.id, agent_id, index))
 
-    def duplicate(self, caller: Caller, agent_id: str) -> Document:
-        """A copy of an agent, the caller's, for who may change it; of its files those that are the caller's."""
+    def duplicate(self, caller: Caller, agent_id: str, actions: GiveActions | None = None) -> Document:
+        """A copy of an agent, the caller's, for who may change it; of its files those that are the caller's.
+
+        `actions` gives it those of the original.
+        """
         self._may(caller, agent_id, EDIT)
         original = self._agents.get(agent_id)
         moment = datetime.now(UTC)
@@ -152,7 +165,8 @@ class Agents:
             fields["tool_resources"] = {"context": context}
         time = f"{moment.month}/{moment.day}/{moment:%y, %H:%M}"
         fields["name"] = f"{(original.get('name') or '')[:NAME_ROOM]} ({time})".strip()
-        return self.create(caller, {**fields, "edges": _of_the_copy(fields.get("edges"), agent_id)})
+        fields["edges"] = _of_the_copy(fields.get("edges"), agent_id)
+        return self.create(caller, fields, actions)
 
     def delete(self, caller: Caller, agent_id: str) -> None:
         """Delete an agent and all grants on it."""
@@ -206,6 +220,14 @@ class Agents:
         caller = Caller(owner, session_id="", email="", username="", provider="", role="")
         agent = self._agents.get(agent_id)
         self._access.require(caller, AGENT, agent["_id"], VIEW)
+        return agent
+
+    def for_programs(self, owner: str, agent_id: str) -> Document:
+        """The same for a program of the user's: also one that was shared for programs only."""
+        caller = Caller(owner, session_id="", email="", username="", provider="", role="")
+        agent = self._agents.get(agent_id)
+        if not self._access.bits(caller, REMOTE, agent["_id"]) & VIEW:
+            self._access.require(caller, AGENT, agent["_id"], VIEW)
         return agent
 
     def _may(self, caller: Caller, agent_id: str, needed: int) -> Any:

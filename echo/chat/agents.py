@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from echo.chat.attachments import Attachments
+from echo.chat.edges import Edge, chain_of, edges_of
 from echo.chat.place import NEW
 from echo.chat.request import LABEL, SYSTEM, Asked
 from echo.chat.respondent import Respondent
-from echo.chat.teams import Edge, chain_of, edges_of, wanted_subagents
+from echo.chat.teams import wanted_graphs, wanted_subagents
 from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
@@ -74,6 +75,7 @@ class AgentsAndModels:
             wanted=wanted_of(agent, self._rules),
             steps=own_steps(agent),
             subagents=wanted_subagents(agent) if self._rules.can("subagents") else (),
+            graphs=wanted_graphs(agent_id, agent) if self._rules.can("subagents") else (),
             description=str(agent.get("description") or ""),
             edges=self._edges(agent_id, agent),
             hides_others=agent.get("hide_sequential_outputs") is True,

@@ -16,7 +16,10 @@ MAX_TEXT = 1_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: the parts of the answer, tokens in and out, why the model ended, what went wrong."""
+    """What came of a run: the parts of the answer, tokens in and out, why the model ended, what went wrong.
+
+    `cost` is in US dollars; None where the client is not to show it.
+    """
 
     content: list[Json]
     used: tuple[int, int]
@@ -24,6 +27,7 @@ class Outcome:
     is_complete: bool
     finish: str | None
     failure: ApiError | None
+    cost: float | None = None
 
 
 def to_store(
@@ -34,6 +38,7 @@ def to_store(
     `first` is what the first model was asked in the end, with its tools.
     """
     incoming, outgoing = outcome.used
+    cost = {} if outcome.cost is None else {"cost": outcome.cost}
     answer_id = str(prepared.about["responseMessageId"])
     context = frames.usage_of_context(answer_id, first.agent_id, first.counts)
     said = "" if outcome.is_complete else text_of(outcome.content)
@@ -46,7 +51,7 @@ def to_store(
         "attachments": [*prepared.attachments, *attachments],
         "metadata": {
             "contextUsage": {**context, "completedOutputTokens": outgoing},
-            "usage": {"input": incoming, "output": outgoing, "cacheWrite": 0, "cacheRead": 0},
+            "usage": {"input": incoming, "output": outgoing, "cacheWrite": 0, "cacheRead": 0, **cost},
         },
     }
     if outcome.finish is not None:

@@ -112,6 +112,7 @@ def build_chat(settings: Settings, database: Database, parts: ChatParts) -> Chat
         titles=settings.title_conversations,
         temporary_seconds=settings.temporary_seconds,
         memories_text=parts.memories_text,
+        tells_cost=lambda owner: parts.live(owner).client.tells_cost,
     )
     steering = Steering(steers, Running(runs, hub), files, parts.file_store)
     starting = Starting(

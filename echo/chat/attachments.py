@@ -16,6 +16,10 @@ Record = Mapping[str, Any]
 # In one request to a model, those of earlier messages included. Providers take about as much.
 MAX_FILES = 20
 MAX_BYTES = 20 * 1024 * 1024
+# Of one conversation.
+MAX_FOR_CODE = 100
+# Where a message names files: those of a question, and what tools have made of an answer.
+WITH_FILES = ("files", "attachments")
 # What a message keeps of each of its files, as LibreChat has it.
 SHOWN = ("type", "file_id", "filepath", "filename", "embedded", "height", "width")
 
@@ -72,6 +76,16 @@ class Attachments:
             if attachment is not None and self._take(attachment):
                 loaded.append(attachment)
         return tuple(loaded)
+
+    def for_code(self, messages: Iterable[Record]) -> Sequence[Record]:
+        """The files of earlier messages that programs find: what was uploaded for them, and what they have left."""
+        ids = [
+            each
+            for message in messages
+            for name in WITH_FILES
+            for each in ids_in(message.get(name), MAX_FOR_CODE)
+        ]
+        return self._files.for_code(self._owner, [*dict.fromkeys(ids)][-MAX_FOR_CODE:])
 
     def again(self) -> "Attachments":
         """The same with as much room as is left now, for one of several requests that each have it."""
@@ -139,11 +153,11 @@ def shown(record: Record) -> dict[str, Any]:
     return {name: record[name] for name in SHOWN if record.get(name) is not None}
 
 
-def ids_in(files: Any) -> Iterable[str]:
+def ids_in(files: Any, most: int = MAX_FILES) -> Iterable[str]:
     """The ids of the files of a stored message, which may hold anything."""
     listed = files if isinstance(files, list) else []
     ids = (each.get("file_id") for each in listed if isinstance(each, Mapping))
-    return [each for each in ids if isinstance(each, str)][:MAX_FILES]
+    return [each for each in ids if isinstance(each, str)][:most]
 
 
 def tokens_of(

@@ -14,21 +14,31 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Bench:
+class Kit:
+    """What every loop of an answer needs, a subagent's too.
+
+    `count` counts tokens, `attach` keeps and tells what goes with the answer, by the id of its call. `before_round`
+    is called before a model is asked again, with about how many tokens: it answers what was said meanwhile, and
+    raises what ends the run. `ended` tells that a subagent asks nothing any more.
+    """
+
+    sources: Sources
+    place: RunPlace
+    count: Callable[[str], Awaitable[int]]
+    attach: Callable[[str, Json], None]
+    before_round: Callable[[Asking, int], Awaitable[Sequence[Turn]]]
+    ended: Callable[[Asking], None]
+
+
+@dataclass(frozen=True)
+class Bench(Kit):
     """Everything belongs to the event loop.
 
     `number_part` gives the place of a new part of this kind in the answer, which other models may have parts of too.
-    `count` counts tokens, `tell_usage` tells what one request used, `attach` keeps and tells what goes with the
-    answer, by the id of its call. `before_round` is called before a model is asked again: it answers what was
-    said meanwhile, and raises what ends the run.
+    `tell_usage` tells what one request used.
     """
 
     answer_id: str
     transcript: Transcript
-    sources: Sources
-    place: RunPlace
     number_part: Callable[[str], int]
-    count: Callable[[str], Awaitable[int]]
     tell_usage: Callable[[Asking, Usage], None]
-    attach: Callable[[str, Json], None]
-    before_round: Callable[[Asking], Awaitable[Sequence[Turn]]]

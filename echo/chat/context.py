@@ -92,13 +92,20 @@ def known_window(model: str) -> int | None:
     return next((tokens for pattern, tokens in WINDOWS if pattern.match(name)), None)
 
 
-def fit(branch: Sequence[Weighed], *, window: int, system: int, reserved: int = 0) -> Fit:
+def share_of(reserve: float | None) -> float:
+    """How much of a window is used, where an operator wants such a share to stay free."""
+    return 1 - reserve if reserve is not None and 0 < reserve < 1 else SHARE
+
+
+def fit(
+    branch: Sequence[Weighed], *, window: int, system: int, reserved: int = 0, share: float = SHARE
+) -> Fit:
     """The newest messages that fit, the oldest first, beginning with one of the user's.
 
     The last one always stays: whether it is too long alone is for the provider to say. `system` counts the system
     prompt, which stays as well; `reserved` tokens are left for the answer, but never more than half.
     """
-    budget = int((window - min(reserved, window // 2)) * SHARE)
+    budget = int((window - min(reserved, window // 2)) * share)
     left = budget - system - REQUEST_TOKENS
     kept: list[Weighed] = []
     turn: list[Weighed] = []

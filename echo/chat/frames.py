@@ -188,8 +188,19 @@ def error_part(message: str, shown: Mapping[str, Any]) -> Json:
     return {"type": "error", "error": message, **shown}
 
 
-def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str, number: int = 1) -> Json:
-    """What the provider counted: tokens that went in, and that came out; `number` counts the models of a run."""
+def token_usage(
+    run_id: str,
+    used: tuple[int, int],
+    model: str,
+    provider: str,
+    number: int = 1,
+    *,
+    cost: float | None = None,
+) -> Json:
+    """What the provider counted: tokens that went in, and that came out; `number` counts the models of a run.
+
+    `cost` is in US dollars, for clients that are to show it.
+    """
     incoming, outgoing = used
     return {
         "event": "on_token_usage",
@@ -201,6 +212,7 @@ def token_usage(run_id: str, used: tuple[int, int], model: str, provider: str, n
             "provider": provider,
             "runId": run_id,
             "seq": number,
+            **({} if cost is None else {"cost": cost}),
         },
     }
 

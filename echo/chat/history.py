@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from echo.chat.calls import has_calls, turns_of_parts, with_own_ids
-from echo.chat.context import MESSAGE_TOKENS, Fit, Weighed, fit
+from echo.chat.context import MESSAGE_TOKENS, SHARE, Fit, Weighed, fit
 from echo.conversations.message_text import is_from_user, message_text
 from echo.providers.chat import Attachment, Text, ToolCall, ToolResult, Turn
 from storage.conversations.chats import ChatRepository
@@ -62,13 +63,18 @@ def text_for_model(message: Document) -> str:
 
 
 def first_side(content: Sequence[Any]) -> list[Any]:
-    """The parts of an answer without those that models beside the first one gave."""
-    mine: dict[Any, str] = {}
+    """The parts of an answer without those that models beside the first one gave.
+
+    Agents of one team who answered at the same time have no numbers: what all of them said was one answer.
+    """
+    mine: dict[Any, int] = {}
     for part in content:
         if is_side(part):
-            group, agent = part["groupId"], part["agentId"]
-            mine[group] = min(mine.get(group, agent), agent, key=side_number)
-    return [part for part in content if not is_side(part) or part["agentId"] == mine[part["groupId"]]]
+            group, number = part["groupId"], side_number(part["agentId"])
+            mine[group] = min(mine.get(group, number), number)
+    return [
+        part for part in content if not is_side(part) or side_number(part["agentId"]) == mine[part["groupId"]]
+    ]
 
 
 def is_side(part: Any) -> bool:
@@ -109,6 +115,7 @@ class History:
         window: int,
         system: int,
         reserved: int,
+        share: float = SHARE,
         with_tools: bool = False,
     ) -> tuple[list[Document], Fit]:
         """The messages of the branch that fit before `last` (which is not stored yet), with what they say.
@@ -117,8 +124,8 @@ class History:
         and may be wrong: what was read is counted again.
         """
         end = [] if last is None else [last]
-        limits = {"window": window, "system": system, "reserved": reserved}
-        chosen = fit([*map(weigh, branch), *end], **limits)
+        measured = partial(fit, window=window, system=system, reserved=reserved, share=share)
+        chosen = measured([*map(weigh, branch), *end])
         wanted = affordable(branch, [each for each in chosen.ids if last is None or each != last.id])
         found = self._chats.contents(self._owner, self._conversation_id, wanted)
         messages = [found[each] for each in wanted if each in found]
@@ -128,7 +135,7 @@ class History:
             )
             for each in messages
         ]
-        fitted = fit([*counted, *end], **limits)
+        fitted = measured([*counted, *end])
         kept = set(fitted.ids)
         before = sum(weigh(each).tokens + MESSAGE_TOKENS for each in branch)
         return [each for each in messages if each["messageId"] in kept], Fit(

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import structlog
 
 from echo.background import Background
+from echo.chat.finishing import Tools
 from echo.chat.injecting import Injecting, LoadFiles
 from echo.chat.journal import Journal
 from echo.chat.prepared import Prepared
 from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
 from echo.chat.remembering import Remembering
-from echo.chat.run import Run, Tools
+from echo.chat.run import Run
 from echo.credits import Credits
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.observation import metrics

@@ -1,7 +1,7 @@
 """From a client's request to everything that a run needs: read and checked before anything is stored."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -9,22 +9,19 @@ from typing import Any
 from echo.chat import attachments as files
 from echo.chat.attachments import Attachments
 from echo.chat.beginning import Talk, begun_of
-from echo.chat.context import SHARE, window_of
 from echo.chat.contexts import Contexts
 from echo.chat.history import quoted
+from echo.chat.members import For, Members
 from echo.chat.place import NEW, Place, Places
 from echo.chat.prepared import Asking, Prepared
-from echo.chat.request import Asked, Settled
+from echo.chat.request import Asked, request_of
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
-from echo.chat.teams import SELF, Subagent, Team
 from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
 from echo.files import FileStore
-from echo.providers.chat import ChatRequest, Turn
 from echo.settings.model import AgentSettings, SummarySettings
-from echo.tools.limits import LoopLimits, result_chars_of, steps_of
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
@@ -61,15 +58,17 @@ class Preparation:
         titles: bool,
         temporary_seconds: int,
         memories_text: Callable[[str], str | None],
+        tells_cost: Callable[[str], bool],
     ) -> None:
         self._stores = stores
         self._sides = sides
         self._count = count_tokens
-        self._rules = rules
         self._contexts = Contexts(stores.chats, sides, count_tokens, summaries)
+        self._members = Members(sides, rules, count_tokens, self._contexts.share)
         self._titles = titles
         self._temporary = timedelta(seconds=temporary_seconds)
         self._memories_text = memories_text
+        self._tells_cost = tells_cost
 
     def prepare(self, owner: str, endpoint: str, asked: Asked) -> Prepared:
         """Everything for a run.
@@ -137,6 +136,7 @@ class Preparation:
             client_request_id=talk.asked.client_request_id,
             predecessor=talk.asked.predecessor,
             attachments=place.attachments,
+            tells_cost=self._tells_cost(talk.owner),
         )
 
     def _asking(self, talk: Talk, side: Side, place: Place, conversation_id: str) -> Asking:
@@ -159,91 +159,22 @@ class Preparation:
             wanted=with_files(side.wanted, [*context.files, *talk.records])
             if side.wanted.names
             else side.wanted,
-            limits=LoopLimits(
-                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
-                result_chars=result_chars_of(counts["window"], settings.tool_result_chars),
-            ),
+            limits=self._members.limits(side, counts["window"]),
             placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             group=SIDE_BY_SIDE if len(talk.sides) > 1 else None,
             ends_after_tools=side.respondent.ends_after_tools,
             summing=context.summing,
+            summarising=context.summarising,
         )
-        asking = self._with_subagents(talk, side, asking, ids)
-        return replace(asking, team=self._team(talk, side, asking, ids)) if side.respondent.edges else asking
-
-    def _with_subagents(self, talk: Talk, side: Side, asking: Asking, ids: Ids) -> Asking:
-        """With those that the agent may give tasks to; these give none."""
-        found: dict[str, Subagent] = {}
-        for kind in side.respondent.subagents:
-            other, member = side, asking
-            if kind != SELF:
-                if (named := self._sides.member(talk.owner, side, kind, talk.variables, None)) is None:
-                    continue
-                other, member = named, self._member(talk, named, asking, ids)
-            found[kind] = Subagent(kind, other.sender, other.respondent.description, member)
-        return replace(asking, subagents=found) if found else asking
-
-    def _team(self, talk: Talk, first: Side, asking: Asking, ids: Ids) -> Team | None:
-        """Who else takes part; all of them begin with what the first one is asked."""
-        sides, edges = self._sides.team(talk.owner, first, talk.variables, self._memories_text(talk.owner))
-        members = {
-            side.agent_id: self._with_subagents(talk, side, self._member(talk, side, asking, ids), ids)
-            for side in sides
-        }
-        if not members:
-            return None
-        return Team({**members, asking.agent_id: asking}, edges, hides=first.respondent.hides_others)
-
-    def _member(self, talk: Talk, side: Side, first: Asking, ids: Ids) -> Asking:
-        settings, system = side.chosen.settings, side.settled.system
-        window = window_of(
-            side.model,
-            side.settled.max_context_tokens,
-            set_to=settings.prices.get(side.model, {}).get("context"),
-        )
-        tokens = self._count(system) if system else 0
-        counts = {**first.counts, "window": window, "budget": int(window * SHARE), "system": tokens}
-        return Asking(
-            provider=side.chosen.provider,
-            request=replace(
-                request_of(side.settled, side.model, first.request.turns),
-                placeholders=talk.variables.headers(settings, **ids),
-            ),
-            credentials=side.chosen.credentials,
-            counts=counts,
-            agent_id=side.agent_id,
-            provider_name=provider_name(settings),
-            wanted=side.wanted,
-            limits=LoopLimits(
-                steps=steps_of(self._rules.steps, self._rules.most_steps, side.respondent.steps),
-                result_chars=result_chars_of(window, settings.tool_result_chars),
-            ),
-            placeholders=talk.variables.placeholders(**ids) if side.wanted.names else {},
-            endpoint=side.chosen.name,
-            group=first.group,
-            ends_after_tools=side.respondent.ends_after_tools,
-        )
+        # A mere model has nobody beside it.
+        if side.respondent.agent_id is None:
+            return asking
+        memories = self._memories_text(talk.owner) if side.respondent.edges else None
+        return self._members.joined(side, asking, For(talk.owner, talk.variables, ids, memories))
 
     def _wants_title(self, talk: Talk) -> bool:
         is_temporary = talk.conversation.get("isTemporary") if talk.conversation else talk.asked.is_temporary
         is_untitled = talk.conversation.get("title") in (None, "", UNTITLED)
         titled = talk.first.chosen.settings.title_conversations
         return self._titles and titled and is_untitled and not is_temporary
-
-
-def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatRequest:
-    """The request to the provider."""
-    return ChatRequest(
-        model=model,
-        turns=turns,
-        system=settled.system,
-        temperature=settled.temperature,
-        top_p=settled.top_p,
-        max_tokens=settled.max_tokens,
-        stop=settled.stop,
-        frequency_penalty=settled.frequency_penalty,
-        presence_penalty=settled.presence_penalty,
-        top_k=settled.top_k,
-        reasoning_effort=settled.reasoning_effort,
-    )

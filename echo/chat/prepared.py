@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from echo.chat.summaries import Summing
+from echo.chat.summaries import Summarising, Summing
 from echo.chat.teams import Subagent, Team
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials
 from echo.tools.limits import USUAL, LoopLimits
@@ -36,6 +36,8 @@ class Asking:
     ends_after_tools: bool = False
     # What is left out of the request, to be summarised first.
     summing: Summing | None = None
+    # How what there is no room for any more is summarised while it works.
+    summarising: Summarising | None = None
     # Whom it may give tasks to, by their kinds.
     subagents: Mapping[str, Subagent] = field(default_factory=dict)
     # The endpoint that is asked, where conversation and messages name another.
@@ -64,6 +66,8 @@ class Prepared:
     # Of an answer that goes on: what stands beside it already.
     attachments: tuple[Mapping[str, Any], ...] = ()
     predecessor: int | None = None
+    # Whether the client shows what an answer cost.
+    tells_cost: bool = False
 
     @property
     def first(self) -> Asking:

@@ -1,105 +1,132 @@
-"""The way of one answer through several agents: who is next, and with which turns."""
+"""The way of one answer through several agents: who comes next, beside whom, and with which turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from echo.chat.edges import Edge, reaches
 from echo.chat.prepared import Asking
-from echo.chat.teams import MOST_LEGS, Edge, Team, after_direct, after_handoff
+from echo.chat.teams import MOST_LEGS, Team, after_direct, after_handoff
 from echo.providers.chat import Turn
 from echo.tools.loop import Looped
 from echo.tools.tool import Called, RunTool, ToolOutput
 
-BUSY = "Error: The chat has been handed over already."
+BUSY = "Error: The chat has been handed over to this agent already."
 
 
-@dataclass
+@dataclass(frozen=True)
 class Coming:
-    """An agent that is to come, by which edge, and what was said in this answer by those before it."""
+    """An agent that is to come, by which edge, and what it is told by the one that hands over."""
 
     agent_id: str
     edge: Edge | None = None
-    said: tuple[Turn, ...] = ()
     instructions: str | None = None
 
 
 @dataclass
-class Relay:
-    """One answer; `legs` is how often an agent has begun."""
+class Leg:
+    """One agent's part of an answer. `group` is LibreChat's number of those who answer beside each other.
 
-    team: Team
-    first: str
-    legs: int = 0
-    _present: Coming = field(init=False)
-    _handed: tuple[Edge, str | None] | None = None
-    _waiting: list[Coming] = field(default_factory=list)
-    # Who has ended comes no second time, unless somebody hands over.
-    _ended: set[str] = field(default_factory=set)
+    `is_hidden`: readers do not get what it says, because others come after it. `handed` are those to whom it hands
+    over, with what it tells them.
+    """
 
-    def __post_init__(self) -> None:
-        self._present = Coming(self.first)
-        self._waiting.append(self._present)
-
-    def next(self) -> Asking | None:
-        """The agent that comes next; None at the end, and after so many that they go round in circles."""
-        if not self._waiting or self.legs >= MOST_LEGS:
-            return None
-        coming = self._present = self._waiting.pop(0)
-        self._handed, self.legs = None, self.legs + 1
-        asking: Asking = self.team.members[coming.agent_id]
-        if coming.edge is None:
-            return asking
-        turns = self._turns(asking.request.turns, coming, coming.edge)
-        return replace(asking, request=replace(asking.request, turns=tuple(turns)))
-
-    @staticmethod
-    def _turns(base: Sequence[Turn], coming: Coming, edge: Edge) -> list[Turn]:
-        if edge.is_handoff:
-            return after_handoff([*base, *coming.said], coming.instructions)
-        return after_direct(base, coming.said, edge)
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether readers do not get what the present agent says: others come after it."""
-        return self.team.hides and bool(self.team.after(self._present.agent_id))
+    agent_id: str
+    asking: Asking
+    is_hidden: bool = False
+    group: int | None = None
+    handing: tuple[Edge, ...] = ()
+    handed: dict[str, Coming] = field(default_factory=dict)
 
     def joined(self, looped: Looped) -> Looped:
-        """The loop of the present agent, with the tools by which it may hand over."""
-        handing = [self._tool(edge) for edge in self.team.handoffs(self._present.agent_id).values()]
-        if not handing:
+        """The loop of the agent, with the tools by which it may hand over."""
+        if not self.handing:
             return looped
-        return replace(looped, tools=(*looped.tools, *handing), halted=lambda: self._handed is not None)
+        tools = (*looped.tools, *map(self._tool, self.handing))
+        return replace(looped, tools=tools, halted=lambda: bool(self.handed))
 
     def _tool(self, edge: Edge) -> RunTool:
         async def hand_over(called: Called) -> ToolOutput:
-            if self._handed is not None:
+            if edge.target in self.handed:
                 return ToolOutput.of_text(BUSY, is_error=True)
             instructions = edge.instructions(called.arguments)
-            self._handed = edge, instructions
+            self.handed[edge.target] = Coming(edge.target, edge, instructions)
             label = f"{edge.prompt_key[:1].upper()}{edge.prompt_key[1:]}"
             told = f"\n\n{label}: {instructions}" if instructions else ""
             return ToolOutput.of_text(f"Successfully transferred to {edge.target}{told}")
 
         return RunTool(edge.tool, hand_over)
 
-    def ended(self, own: Sequence[Turn]) -> None:
-        """The present agent has ended, after these turns of its own."""
-        said = (*self._present.said, *own)
-        if self._handed is not None:
-            edge, instructions = self._handed
-            self._waiting.insert(0, Coming(edge.target, edge, said, instructions))
-            return
-        self._ended.add(self._present.agent_id)
-        for edge in self.team.after(self._present.agent_id):
-            waits = [each for each in self._waiting if each.agent_id == edge.target]
-            if waits:
-                waits[0].said = both(waits[0].said, said)
-            elif edge.target not in self._ended:
-                self._waiting.append(Coming(edge.target, edge, said))
 
+@dataclass
+class Relay:
+    """One answer, in steps of agents that work at the same time; `legs` is how often one has begun."""
 
-def both(one: tuple[Turn, ...], other: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """What was said on two ways, which may have begun as one."""
-    same = 0
-    while same < min(len(one), len(other)) and one[same] == other[same]:
-        same += 1
-    return (*one, *other[same:])
+    team: Team
+    legs: int = 0
+    said: list[Turn] = field(default_factory=list)
+    _coming: list[Coming] = field(default_factory=list)
+    # Of ways that several must have gone: who has.
+    _gone: dict[tuple[tuple[str, ...], str], set[str]] = field(default_factory=dict)
+    # Who has ended comes no second time, unless somebody hands over.
+    _ended: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._coming = [Coming(each) for each in self.team.starts]
+
+    def next(self) -> list[Leg]:
+        """Those who come next; none at the end, and after so many that they go round in circles."""
+        ready = [each for each in self._coming if not self._is_awaited(each)] or self._coming[:1]
+        ready = ready[: MOST_LEGS - self.legs]
+        self._coming = [each for each in self._coming if each not in ready]
+        self.legs += len(ready)
+        groups = {self.team.groups.get(each.agent_id) for each in ready}
+        # LibreChat has no number for those whom edges of their own lead to at the same time.
+        beside = max(self.team.groups.values(), default=0) + self.legs if len(ready) > 1 else None
+        shared = groups.pop() if len(groups) == 1 else None
+        return [self._leg(each, shared or beside) for each in ready]
+
+    def _is_awaited(self, coming: Coming) -> bool:
+        """Whether another one that is to come leads to it: it answers once, after all of them."""
+        if coming.edge is None or coming.edge.is_handoff:
+            return False
+        others = (each.agent_id for each in self._coming if each.agent_id != coming.agent_id)
+        ways = self.team.edges
+        return any(
+            reaches(ways, each, coming.agent_id) and not reaches(ways, coming.agent_id, each)
+            for each in others
+        )
+
+    def _leg(self, coming: Coming, group: int | None) -> Leg:
+        asking: Asking = self.team.members[coming.agent_id]
+        if coming.edge is not None:
+            turns = self._turns(asking.request.turns, coming, coming.edge)
+            asking = replace(asking, request=replace(asking.request, turns=tuple(turns)))
+        hidden = self.team.hides and bool(self.team.after(coming.agent_id))
+        handing = tuple(self.team.handoffs(coming.agent_id).values())
+        return Leg(coming.agent_id, asking, hidden, group, handing)
+
+    def _turns(self, base: Sequence[Turn], coming: Coming, edge: Edge) -> list[Turn]:
+        if edge.is_handoff:
+            return after_handoff([*base, *self.said], coming.instructions)
+        return after_direct(base, self.said, edge)
+
+    def ended(self, legs: Sequence[tuple[Leg, Sequence[Turn]]]) -> None:
+        """Those have ended who came last, after these turns of their own."""
+        for leg, own in legs:
+            self.said += own
+            if not leg.handed:
+                self._ended.add(leg.agent_id)
+        for leg, _ in legs:
+            found = [*leg.handed.values()] or self._after(leg.agent_id)
+            known = {each.agent_id for each in self._coming}
+            self._coming += [each for each in found if each.agent_id not in known]
+
+    def _after(self, agent_id: str) -> list[Coming]:
+        """Those to whom an agent leads that has ended, unless they have to wait for others."""
+        found = dict[str, Coming]()
+        for edge in self.team.after(agent_id):
+            gone = self._gone.setdefault((edge.awaits, edge.target), set())
+            gone.add(agent_id)
+            if gone.issuperset(edge.awaits) and edge.target not in self._ended:
+                found[edge.target] = Coming(edge.target, self.team.told_by(edge))
+        return list(found.values())

@@ -171,3 +171,6 @@ class _Host:
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
         return ()
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        return None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo.providers.chat import ChatRequest, Turn
 from storage.conversations.chat_shapes import SETTINGS
 
 # LibreChat's names of one thing at different providers, the one that wins first.
@@ -159,3 +160,20 @@ def stops(layers: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     value = first(layers, ("stop",))
     found = value if isinstance(value, list | tuple) else ()
     return tuple(each for each in found if isinstance(each, str) and each)[:MAX_STOPS]
+
+
+def request_of(settled: Settled, model: str, turns: Sequence[Turn]) -> ChatRequest:
+    """The request to the provider."""
+    return ChatRequest(
+        model=model,
+        turns=turns,
+        system=settled.system,
+        temperature=settled.temperature,
+        top_p=settled.top_p,
+        max_tokens=settled.max_tokens,
+        stop=settled.stop,
+        frequency_penalty=settled.frequency_penalty,
+        presence_penalty=settled.presence_penalty,
+        top_k=settled.top_k,
+        reasoning_effort=settled.reasoning_effort,
+    )

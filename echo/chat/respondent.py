@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from echo.chat.edges import Edge
 from echo.chat.request import Asked
-from echo.chat.teams import Edge
+from echo.chat.teams import Graph
 from echo.tools.tool import NOTHING, Wanted
 
 
@@ -23,8 +24,8 @@ class Respondent:
     call the answerer. `wanted` are the tools that it is to have, `steps` the most that its answer may take, where it
     has a limit of its own, `artifacts` LibreChat's mode of them. `edges` lead to
     other agents; with `hides_others` readers get the last one's words only. With `ends_after_tools` the model is not
-    asked again once tools have answered. `subagents` are those that it may give tasks to, `description` says what it
-    is for.
+    asked again once tools have answered. `subagents` are those that it may give tasks to, `graphs` teams of them;
+    `description` says what it is for.
     """
 
     endpoint: str
@@ -40,6 +41,7 @@ class Respondent:
     steps: int | None = None
     artifacts: str | None = None
     edges: tuple[Edge, ...] = ()
+    graphs: tuple[Graph, ...] = ()
     hides_others: bool = False
     ends_after_tools: bool = False
     subagents: tuple[str, ...] = ()

@@ -8,12 +8,13 @@ import structlog
 
 from echo.chat.agents import AGENTS
 from echo.chat.artifacts import instructions_for
+from echo.chat.edges import Edge, ends_between
 from echo.chat.endpoints import Chosen, Endpoints
 from echo.chat.request import Asked, Settled, settle
 from echo.chat.respondent import Respondent, Respondents
 from echo.chat.senders import agent_id, beside, sender_of
 from echo.chat.settling import Settling
-from echo.chat.teams import MOST_AGENTS, Edge
+from echo.chat.teams import MOST_AGENTS
 from echo.chat.variables import Variables
 from echo.chat.wanting import toggled
 from echo.errors import ApiError
@@ -110,13 +111,13 @@ class Sides:
     def team(
         self, owner: str, first: Side, variables: Variables, memories: str | None = None
     ) -> tuple[Sequence[Side], tuple[Edge, ...]]:
-        """The agents that the first one leads to, and those that these lead to, with all ways between them.
+        """The agents that the first one names in its edges, and those that these name, with all ways between them.
 
         One that the user may not talk with, or that cannot be asked, takes no part.
         """
         members: dict[str, Side] = {}
         edges = list(first.respondent.edges)
-        waiting = [each.target for each in edges]
+        waiting = ends_between(edges)
         tried = {first.agent_id}
         while waiting and len(members) < MOST_AGENTS:
             agent_id = waiting.pop(0)
@@ -126,7 +127,7 @@ class Sides:
             if (member := self.member(owner, first, agent_id, variables, memories)) is not None:
                 members[agent_id] = member
                 edges += member.respondent.edges
-                waiting += [each.target for each in member.respondent.edges]
+                waiting += ends_between(member.respondent.edges)
         return list(members.values()), tuple(dict.fromkeys(edges))
 
     def member(

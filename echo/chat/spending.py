@@ -1,19 +1,19 @@
 """What a run costs: held before its models are asked, taken once they have ended, however they did."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from echo.chat.equipping import Count, read_by
-from echo.chat.frames import TOOL_CALL
 from echo.chat.prepared import Asking, Prepared
-from echo.chat.transcript import text_of
+from echo.chat.speaker import Speaker
 from echo.chat.voice import Voice
 from echo.credits import Credits, OutOfCredits, Purchase, Spent
+from echo.credits.prices import CREDITS_PER_DOLLAR
 from echo.credits.service import Wanted
-from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, number
+from echo.credits.transactions import ABORT, INCOMPLETE, MESSAGE, cost_of, number
 from echo.errors import ApiError, PaymentRequired
 from echo.providers.chat import Usage
 
@@ -51,23 +51,32 @@ class RunSpending:
             self._settled = True
             raise token_balance(error) from error
 
-    async def reserve_more(self, sides: Sequence[tuple[Sequence[tuple[Asking, Usage]], Asking, int]]) -> None:
-        """Hold what the models have used and what they are asked next, which has so many tokens.
+    async def reserve_more(
+        self, rounds: Iterable[tuple[Asking, Usage]], coming: Iterable[tuple[Asking, int]]
+    ) -> None:
+        """Hold what the models have used, and what they are asked now and next, each with so many tokens.
 
         Raises as `reserve` does, and what was held before stays held.
         """
         if not self._credits.limits:
             return
-        wanted = []
-        for rounds, asking, tokens in sides:
-            for before, usage in rounds:
-                used = usage.input_tokens, max(1, usage.output_tokens)
-                wanted.append(Wanted(self._purchase(before, MESSAGE), *used))
-            wanted.append(Wanted(self._purchase(asking, MESSAGE), tokens, asking.request.max_tokens))
+        wanted = [
+            Wanted(self._purchase(each, MESSAGE), usage.input_tokens, max(1, usage.output_tokens))
+            for each, usage in rounds
+        ]
+        for each, tokens in coming:
+            wanted.append(Wanted(self._purchase(each, MESSAGE), tokens, each.request.max_tokens))
         try:
             await self._in_thread(self._credits.reserve, self._prepared.owner, self._prepared.run_id, wanted)
         except OutOfCredits as error:
             raise token_balance(error) from error
+
+    def cost(self, usages: Iterable[tuple[Asking, Usage]]) -> float | None:
+        """What requests came to in US dollars; None where the client is not to be told."""
+        if not self._prepared.tells_cost:
+            return None
+        spent = (Spent(self._purchase(asking, MESSAGE), usage) for asking, usage in usages)
+        return sum(cost_of(self._credits.prices, each) for each in spent) / CREDITS_PER_DOLLAR
 
     async def settle(self, used: Sequence[Used], *, stopped: bool) -> None:
         """Take what was used, once, and let go what was held. `stopped`: its reader has ended it."""
@@ -101,26 +110,23 @@ def context_of(used: Used, *, stopped: bool) -> str | None:
 
 
 async def used_by(voice: Voice, count: Count) -> list[Used]:
-    """What each request of a voice used; the last one is counted where the provider did not tell, or not of all.
+    """What each request of a voice used; those that nobody has noted yet come last.
 
-    One that has asked nothing has used what it would have read.
+    They are counted where the provider did not tell, or not of all. One that has asked nothing has used what it would
+    have read.
     """
-    before = [Used(asking, usage, spoke=True, ended=True) for asking, usage in voice.rounds]
-    if before and not voice.is_asking:
-        return before
-    said = voice.parts()[voice.parts_before :]
-    usage, ended = voice.usage, voice.finish is not None
+    used = [Used(asking, usage, spoke=True, ended=True) for asking, usage in voice.rounds]
+    used += [await _present(each, count) for each in voice.speakers if each.is_asking]
+    first = voice.speakers[0]
+    return used or [Used(first.asking, Usage(first.tokens, 0), spoke=False, ended=False)]
+
+
+async def _present(speaker: Speaker, count: Count) -> Used:
+    usage, ended = speaker.usage, speaker.finish is not None
     if usage is None or not ended:
-        counted = await count(written(said))
-        usage = Usage(voice.tokens, counted) if usage is None else at_least(usage, counted)
-    return [*before, Used(voice.asking, usage, bool(said), ended)]
-
-
-def written(content: Iterable[Mapping[str, Any]]) -> str:
-    """What a model has written in parts: texts, and the arguments of calls."""
-    parts = list(content)
-    calls = (part.get(TOOL_CALL) or {} for part in parts)
-    return text_of(parts) + "".join(str(call["args"]) for call in calls if call.get("args"))
+        counted = await count("".join(speaker.said))
+        usage = Usage(speaker.tokens, counted) if usage is None else at_least(usage, counted)
+    return Used(speaker.asking, usage, speaker.has_spoken, ended)
 
 
 def token_balance(error: OutOfCredits) -> ApiError:

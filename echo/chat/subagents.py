@@ -1,19 +1,22 @@
 """Agents that another agent gives a task to: each with a chat of its own, of which only its answer comes back."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from echo.chat import frames
-from echo.chat.bench import Bench
+from echo.chat.bench import Kit
 from echo.chat.equipping import counted, equipped
 from echo.chat.prepared import Asking
-from echo.chat.teams import Subagent
+from echo.chat.relay import Leg, Relay
+from echo.chat.teams import MOST_AT_ONCE, Subagent
 from echo.errors import ApiError
 from echo.providers.chat import TextDelta, Tool, Turn, Usage
-from echo.tools.loop import ToolLoop
-from echo.tools.loop_events import CallDone, RoundBegun, RoundEnded, Stopped
+from echo.tools.limits import CHARS_OF_TOKEN
+from echo.tools.loop import Looped, ToolLoop
+from echo.tools.loop_events import CallDone, LoopEvent, RoundBegun, RoundEnded, Stopped
 from echo.tools.rounds import new_step_id
 from echo.tools.tool import Called, RunTool, ToolFailure, ToolOutput
 
@@ -27,26 +30,73 @@ comes back. It sees nothing of this chat. Use it for a task that stands for itse
 
 The agents:
 """
-
-
-# Notes what a request of a subagent has used.
+# Notes what a request has used.
 NoteRound = Callable[[Asking, Usage], None]
 
 
-@dataclass(frozen=True)
-class TaskHost:
-    """For whom the loop of one task works: its requests are paid for, and nobody says anything meanwhile."""
+@dataclass
+class Task:
+    """One task: for whom its loop works, and what the agent has said at last. Nobody says anything meanwhile."""
 
-    bench: Bench
+    kit: Kit
     asking: Asking
+    note: NoteRound
+    call_id: str
+    tokens: int
+    said: list[str] = field(default_factory=list)
+    is_asking: bool = False
+
+    @property
+    def text(self) -> str:
+        """What it has said at last."""
+        return "".join(self.said)
 
     async def count(self, text: str) -> int:
-        """The tokens of a text."""
-        return await self.bench.count(text)
+        """For the loop: the tokens of a text."""
+        return await self.kit.count(text)
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
-        """See `Bench`."""
-        return await self.bench.before_round(self.asking)
+        """For the loop: see `Kit`."""
+        self.tokens = tokens
+        return await self.kit.before_round(self.asking, tokens)
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for is left out."""
+        return None
+
+    async def work(self, looped: Looped) -> Sequence[Turn]:
+        """The turns that the agent adds; `said` is its answer then. Raises what asking raises."""
+        # The first request of a task is one more of the run's, as those after it are.
+        await self.before_round(looped.tokens)
+        loop = ToolLoop(looped, self.asking.limits, self)
+        try:
+            async with aclosing(loop.events()) as events:
+                async for event in events:
+                    self._take(event)
+        finally:
+            self._end()
+        return loop.added
+
+    def _take(self, event: LoopEvent) -> None:
+        if isinstance(event, RoundBegun):
+            self.said, self.is_asking = [], True
+        elif isinstance(event, TextDelta):
+            self.said.append(event.text)
+        elif isinstance(event, RoundEnded):
+            self.is_asking = False
+            self.note(self.asking, event.usage)
+        elif isinstance(event, CallDone):
+            for attachment in event.output.attachments:
+                self.kit.attach(self.call_id, attachment)
+        elif isinstance(event, Stopped):
+            self.said.append(f"\n[{event.sentence}]")
+
+    def _end(self) -> None:
+        if self.is_asking and self.said:
+            # The request was broken off: it costs what had come, which nobody has time to count.
+            chars = sum(len(each) for each in self.said)
+            self.note(self.asking, Usage(self.tokens, max(1, chars // CHARS_OF_TOKEN)))
+        self.kit.ended(self.asking)
 
 
 @dataclass(frozen=True)
@@ -54,7 +104,7 @@ class Delegation:
     """Runs the tasks that one agent gives, for one answer."""
 
     subagents: Mapping[str, Subagent]
-    bench: Bench
+    kit: Kit
     note: NoteRound
 
     @property
@@ -88,36 +138,52 @@ class Delegation:
         run_id = new_step_id()
         self._tell(called, subagent, run_id, "start")
         try:
-            said = await self._run(called, subagent.asking, task)
+            said = await self._run(called, subagent, task)
         except ApiError as error:
             self._tell(called, subagent, run_id, "error")
             raise ToolFailure(error.message) from error
         self._tell(called, subagent, run_id, "stop")
         return ToolOutput.of_text(said)
 
-    async def _run(self, called: Called, asking: Asking, task: str) -> str:
-        request = replace(asking.request, turns=(Turn.of_text("user", task),))
-        asking = await counted(replace(asking, request=request), self.bench.count)
-        looped, asking = await equipped(asking, self.bench.sources, self.bench.place, self.bench.count)
-        said: list[str] = []
-        async with aclosing(ToolLoop(looped, asking.limits, TaskHost(self.bench, asking)).events()) as events:
-            async for event in events:
-                if isinstance(event, RoundBegun):
-                    said = []
-                elif isinstance(event, TextDelta):
-                    said.append(event.text)
-                elif isinstance(event, RoundEnded):
-                    self.note(asking, event.usage)
-                elif isinstance(event, CallDone):
-                    for attachment in event.output.attachments:
-                        self.bench.attach(called.id, attachment)
-                elif isinstance(event, Stopped):
-                    said.append(f"\n[{event.sentence}]")
-        return "".join(said)
+    async def _run(self, called: Called, subagent: Subagent, task: str) -> str:
+        turns = (Turn.of_text("user", task),)
+        if subagent.asking.team is None:
+            request = replace(subagent.asking.request, turns=turns)
+            one = await self._begun(called, replace(subagent.asking, request=request), None)
+            await one[0].work(one[1])
+            return one[0].text
+        relay, said, gate = (
+            Relay(subagent.asking.team.told(turns)),
+            dict[str, str](),
+            asyncio.Semaphore(MOST_AT_ONCE),
+        )
+
+        async def work(leg: Leg) -> Sequence[Turn]:
+            async with gate:
+                task, looped = await self._begun(called, leg.asking, leg)
+                added = await task.work(looped)
+                said[leg.agent_id] = task.text
+                return added
+
+        while legs := relay.next():
+            added = await all_of(map(work, legs))
+            relay.ended(list(zip(legs, added, strict=True)))
+        if subagent.result not in said:
+            raise ToolFailure("The team has come to no result.")
+        return said[subagent.result]
+
+    async def _begun(self, called: Called, asking: Asking, leg: Leg | None) -> tuple[Task, Looped]:
+        kit = self.kit
+        looped, asking = await equipped(await counted(asking, kit.count), kit.sources, kit.place, kit.count)
+        if asking.subagents:
+            # Who works on a task may give others.
+            tool = Delegation(asking.subagents, kit, self.note).tool
+            looped = replace(looped, tools=(*looped.tools, tool))
+        return Task(kit, asking, self.note, called.id, looped.tokens), leg.joined(looped) if leg else looped
 
     def _tell(self, called: Called, subagent: Subagent, run_id: str, phase: str) -> None:
         told = frames.subagent_update(
-            self.bench.answer_id,
+            self.kit.place.answer_id,
             {
                 "subagentRunId": run_id,
                 "subagentType": subagent.kind,
@@ -127,4 +193,15 @@ class Delegation:
                 "label": subagent.name,
             },
         )
-        self.bench.transcript.add(frames.MESSAGE, told)
+        self.kit.place.tell(frames.MESSAGE, told)
+
+
+async def all_of(works: Iterable[Coroutine[Any, Any, Sequence[Turn]]]) -> list[Sequence[Turn]]:
+    """What all of them give; the first that fails ends the others."""
+    tasks = [asyncio.ensure_future(each) for each in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,7 +5,7 @@ The parts are LibreChat's: one of type `summary`, whose `coverage` names the fir
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from echo.chat.history import text_for_model
 from echo.conversations.message_text import is_from_user
 from echo.errors import ApiError
 from echo.providers.chat import ChatRequest, TextDelta, Turn, Usage
+from echo.tools.results import cut
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ MOST_CHARS = 400_000
 # Of a chat that has to be summarised so much of the model's window stays as it is: not every turn needs another one.
 SHARE_KEPT = 0.5
 MOST_TOKENS = 2000
+MOST_OF_RESULT = 10_000
 PROMPT = """\
 Summarise the chat below for a model that is to go on with it and cannot see it. Keep what the user wants, what was \
 decided and found out, names, numbers, file names and code that are still needed, and what is still open. Write \
@@ -55,6 +57,54 @@ class Summing:
     asking: Any
     retained_from: str
     before: str | None = None
+
+
+@dataclass(frozen=True)
+class Summarising:
+    """How what a model has no room for any more is summarised while it works: by which `asking`, without turns.
+
+    `question_id` is the message that it answers, which no such summary covers. `update_prompt` is for what has an
+    older summary.
+    """
+
+    asking: Any
+    question_id: str
+    trigger: tuple[str, float] | None = None
+    update_prompt: str | None = None
+
+    def of(self, turns: Sequence[Turn], *, used: int, window: int) -> Summing | None:
+        """What is to be summarised of turns that are left out; None where that is not wanted yet."""
+        if not turns or not is_wanted(self.trigger, used, window, len(turns)):
+            return None
+        has_older = any(turn.text.startswith(HEADING) for turn in turns)
+        system = self.update_prompt if has_older and self.update_prompt else self.asking.request.system
+        asked = Turn.of_text("user", material_of_turns(turns))
+        request = replace(self.asking.request, turns=(asked,), system=system)
+        return Summing(replace(self.asking, request=request), self.question_id)
+
+
+def is_wanted(trigger: tuple[str, float] | None, used: int, window: int, messages: int) -> bool:
+    """Whether there is a summary of so many messages that have no room; after LibreChat's `summarization.trigger`.
+
+    `used` are the tokens of everything that there is. As in LibreChat nothing is summarised that has room.
+    """
+    if trigger is None:
+        return True
+    kind, value = trigger
+    if kind == "messages_to_refine":
+        return messages >= value
+    return window - used <= value if kind == "remaining_tokens" else used >= value * window
+
+
+def material_of_turns(turns: Sequence[Turn]) -> str:
+    """Turns that are to be summarised, as one text; of results what a summary can be made of."""
+    lines = []
+    for turn in turns:
+        name = {"user": "User", "assistant": "Model"}.get(turn.role, "Tool")
+        text = turn.text or "\n".join(cut(result.text, MOST_OF_RESULT) for result in turn.results)
+        if text:
+            lines.append(f"{name}: {text}")
+    return "\n\n".join(lines)[-MOST_CHARS:]
 
 
 def boundary_of(messages: Sequence[Document]) -> Boundary | None:
@@ -94,7 +144,12 @@ def summary_text(part: Mapping[str, Any]) -> str:
 
 def with_summary(turns: Sequence[Turn], text: str) -> list[Turn]:
     """The turns after a summary of what was said before them."""
-    return [Turn.of_text("user", f"{HEADING}\n\n{text}"), *turns]
+    return [summary_turn(text), *turns]
+
+
+def summary_turn(text: str) -> Turn:
+    """How a model is told a summary."""
+    return Turn.of_text("user", f"{HEADING}\n\n{text}")
 
 
 def material_of(messages: Sequence[Document], kept: Boundary | None = None) -> str:
@@ -109,11 +164,9 @@ def material_of(messages: Sequence[Document], kept: Boundary | None = None) -> s
     return "\n\n".join(lines)[-MOST_CHARS:]
 
 
-def request_for(model: str, material: str, prompt: str | None, most: int | None) -> ChatRequest:
-    """What is asked for a summary."""
-    return ChatRequest(
-        model, (Turn.of_text("user", material),), prompt or PROMPT, max_tokens=most or MOST_TOKENS
-    )
+def request_for(model: str, prompt: str | None, most: int | None) -> ChatRequest:
+    """What is asked for a summary, without what is to be summarised."""
+    return ChatRequest(model, (), prompt or PROMPT, max_tokens=most or MOST_TOKENS)
 
 
 async def summarised(summing: Summing, note: Callable[[Any, Usage], None]) -> str | None:

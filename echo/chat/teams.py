@@ -1,112 +1,35 @@
-"""Several agents who make one answer: who hands over to whom, and what the next one is told."""
+"""Several agents who make one answer: who they are, and what the next one is told."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from echo.providers.chat import Tool, ToolCall, ToolResult, Turn
+from echo.chat.edges import (
+    DIRECT,
+    HANDOFF,
+    RESULTS,
+    TRANSFER,
+    Edge,
+    among,
+    edges_of,
+    ends_of,
+    groups_of,
+    starts_of,
+)
+from echo.providers.chat import ToolCall, ToolResult, Turn
 
 Document = Mapping[str, Any]
-HANDOFF: Literal["handoff"] = "handoff"
-DIRECT: Literal["direct"] = "direct"
-# LibreChat's name of the tool by which one agent hands over to another.
-TRANSFER = "lc_transfer_to_"
-RESULTS = "{results}"
-# Agents of one answer, and how often it may go from one to the next.
+# Agents of one answer, how often one of them begins in it, and how many of them work at the same time.
 MOST_AGENTS = 20
 MOST_LEGS = 25
-MOST_EDGES = 100
+MOST_AT_ONCE = 8
 # LibreChat's own limit.
 MOST_SUBAGENTS = 10
+# LibreChat's too: how deep tasks are given on, to how many agents in all, and agents of one team that works on them.
+MOST_DEPTH, MOST_SUBAGENTS_IN_ALL, MOST_IN_GRAPH = 5, 100, 20
 SELF = "self"
-CHAIN_PROMPT = f"""\
-These are the conversation and the findings of the agents before you:
-
-{RESULTS}
-
-Add your own knowledge and view to them."""
 GO_ON = "Go on from here."
 NOTED = "The result is noted; another agent goes on."
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A way from one agent to another, in LibreChat's terms: by a tool of the first one, or when that has ended."""
-
-    source: str
-    target: str
-    kind: Literal["handoff", "direct"] = HANDOFF
-    description: str | None = None
-    prompt: str | None = None
-    prompt_key: str = "instructions"
-    excludes_results: bool | None = None
-
-    @property
-    def is_handoff(self) -> bool:
-        """Whether it is gone by a tool."""
-        return self.kind == HANDOFF
-
-    @property
-    def tool(self) -> Tool:
-        """The tool by which the first agent hands over."""
-        asked = {self.prompt_key: {"type": "string", "description": self.prompt}} if self.prompt else {}
-        return Tool(
-            f"{TRANSFER}{self.target}",
-            self.description or f"Hands the chat over to the agent '{self.target}'.",
-            {"type": "object", "properties": asked, "required": []},
-        )
-
-    def instructions(self, arguments: Mapping[str, Any]) -> str | None:
-        """What the first agent tells the second one, where it was asked to."""
-        said = arguments.get(self.prompt_key) if self.prompt else None
-        return said if isinstance(said, str) and said.strip() else None
-
-
-def edges_of(agent: Document) -> tuple[Edge, ...]:
-    """The ways that an agent's document names; old documents may hold anything."""
-    listed = agent.get("edges")
-    found = [edge for each in (listed if isinstance(listed, list) else []) for edge in _edges(each)]
-    return tuple(dict.fromkeys(found))[:MOST_EDGES]
-
-
-def _edges(edge: Any) -> Iterable[Edge]:
-    if not isinstance(edge, Mapping):
-        return
-    excludes = edge.get("excludeResults")
-    for source in _ends(edge.get("from")):
-        for target in _ends(edge.get("to")):
-            yield Edge(
-                source,
-                target,
-                DIRECT if edge.get("edgeType") == DIRECT else HANDOFF,
-                _text(edge.get("description")),
-                _text(edge.get("prompt")),
-                _text(edge.get("promptKey")) or "instructions",
-                excludes if isinstance(excludes, bool) else None,
-            )
-
-
-def _ends(end: Any) -> list[str]:
-    ends = end if isinstance(end, list) else [end]
-    return [each for each in ends if isinstance(each, str) and each]
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def chain_of(agent_id: str, agent: Document) -> tuple[Edge, ...]:
-    """LibreChat's older way: a list of agents, each of whom is told what those before have said."""
-    listed = agent.get("agent_ids")
-    ids = [
-        agent_id,
-        *(each for each in (listed if isinstance(listed, list) else []) if isinstance(each, str)),
-    ]
-    return tuple(
-        Edge(source, target, DIRECT, prompt=CHAIN_PROMPT, excludes_results=True)
-        for source, target in pairwise(ids)
-    )[:MOST_AGENTS]
 
 
 @dataclass(frozen=True)
@@ -114,12 +37,21 @@ class Team:
     """Who takes part in an answer beside the first agent, and the ways between all of them.
 
     `hides` keeps to itself what agents say who are not the last. `members` are of a type that this module need not
-    know, by the ids of the agents.
+    know, by the ids of the agents. `starts` begin the answer, `groups` are of those who answer beside each other.
     """
 
     members: Mapping[str, Any]
     edges: tuple[Edge, ...]
     hides: bool = False
+    starts: tuple[str, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, first: str, members: Mapping[str, Any], edges: Sequence[Edge], *, hides: bool) -> "Team":
+        """The team of those who are there; `edges` may name others."""
+        starts = starts_of(edges, first, members)
+        ways = among(edges, members)
+        return cls(members, ways, hides, starts, groups_of(ways, starts))
 
     def told(self, turns: Sequence[Turn]) -> "Team":
         """The same, all of whom begin with these turns."""
@@ -132,25 +64,84 @@ class Team:
     def handoffs(self, agent_id: str) -> dict[str, Edge]:
         """The ways by which an agent may hand over, by the names of their tools."""
         found = [each for each in self.edges if each.source == agent_id and each.kind == HANDOFF]
-        return {each.tool.name: each for each in found if each.target in self.members}
+        return {each.tool.name: each for each in found}
 
     def after(self, agent_id: str) -> list[Edge]:
         """The ways that are gone when an agent has ended."""
-        found = [each for each in self.edges if each.source == agent_id and each.kind == DIRECT]
-        return [each for each in found if each.target in self.members]
+        return [each for each in self.edges if each.source == agent_id and each.kind == DIRECT]
+
+    def told_by(self, edge: Edge) -> Edge:
+        """The way whose words the target is told: as in LibreChat the first one to it that has any."""
+        ways = (each for each in self.edges if each.target == edge.target and each.kind == DIRECT)
+        return next((each for each in ways if each.prompt), edge)
 
 
 @dataclass(frozen=True)
 class Subagent:
     """An agent that another one gives tasks to, by its `kind`: its id, or `self` for the one that gives the task.
 
-    `asking` is what it is asked with; see `Team.members`.
+    `asking` is what it is asked with; see `Team.members`. Of a team that works on tasks the `kind` is its name, and
+    `result` the agent whose answer is the team's.
     """
 
     kind: str
     name: str
     description: str
     asking: Any
+    result: str | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A team that an agent may give tasks to, as its document names it: LibreChat's `subagents.graphs`."""
+
+    kind: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    entry: str
+    result: str
+
+
+def wanted_graphs(agent_id: str, agent: Document) -> tuple[Graph, ...]:
+    """The teams that an agent's document names; old documents may hold anything. An empty id is the agent's own."""
+    said = agent.get("subagents")
+    if not isinstance(said, Mapping) or said.get("enabled") is not True:
+        return ()
+    listed = said.get("graphs")
+    found = (_graph(agent_id, each) for each in (listed if isinstance(listed, list) else []))
+    return tuple(each for each in found if each is not None)[:MOST_SUBAGENTS]
+
+
+def _graph(agent_id: str, said: Any) -> Graph | None:
+    if not isinstance(said, Mapping):
+        return None
+    texts = [said.get(name) for name in ("type", "entry_agent_id", "result_agent_id")]
+    if not all(isinstance(each, str) for each in texts) or not texts[0]:
+        return None
+    kind, entry, result = (str(each) for each in texts)
+    listed = said.get("agent_ids")
+    ids = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, str)]
+    members = tuple(dict.fromkeys(each or agent_id for each in ids))[:MOST_IN_GRAPH]
+    edges = edges_of({"edges": own_edges(said, agent_id)})
+    entry, result = entry or agent_id, result or agent_id
+    if entry not in members or result not in members:
+        return None
+    name, description = str(said.get("name") or kind), str(said.get("description") or "")
+    return Graph(kind, name, description, members, edges, entry, result)
+
+
+def own_edges(said: Mapping[str, Any], agent_id: str) -> list[Any]:
+    """The edges of a team as documents of agents have them, with the agent's id where there is an empty one."""
+    listed = said.get("edges")
+    edges = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, Mapping)]
+
+    def named(end: Any) -> Any:
+        return [each or agent_id for each in end] if isinstance(end, list) else end or agent_id
+
+    ends = [(each, named(each.get("from")), named(each.get("to"))) for each in edges]
+    return [{**each, "from": source, "to": target, "edgeType": DIRECT} for each, source, target in ends]
 
 
 def wanted_subagents(agent: Document) -> tuple[str, ...]:
@@ -158,7 +149,7 @@ def wanted_subagents(agent: Document) -> tuple[str, ...]:
     said = agent.get("subagents")
     if not isinstance(said, Mapping) or said.get("enabled") is not True:
         return ()
-    named = dict.fromkeys(_ends(said.get("agent_ids")))
+    named = dict.fromkeys(ends_of(said.get("agent_ids")))
     return (*([SELF] if said.get("allowSelf") is not False else []), *named)[: MOST_SUBAGENTS + 1]
 
 

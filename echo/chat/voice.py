@@ -1,65 +1,68 @@
-"""What one model says in a run, as it goes into the transcript: part after part, each with its beginning and end."""
+"""One side of an answer: a model, an agent, or a team of agents who take turns or speak at the same time."""
 
 import asyncio
-import secrets
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
-from functools import singledispatchmethod
 from typing import Any
 
 from echo.chat import frames
 from echo.chat.bench import Bench
 from echo.chat.equipping import counted, equipped, read_by
 from echo.chat.prepared import Asking
-from echo.chat.relay import Relay
-from echo.chat.subagents import Delegation
-from echo.chat.summaries import SUMMARY, part_of, summarised, with_summary
+from echo.chat.relay import Leg, Relay
+from echo.chat.speaker import Speaker
+from echo.chat.subagents import Delegation, all_of
+from echo.chat.summaries import with_summary
+from echo.chat.summing import told_summary
+from echo.chat.teams import MOST_AT_ONCE
 from echo.errors import ApiError
-from echo.providers.chat import Finished, ReasoningDelta, RefusalDelta, TextDelta, Turn, Usage
-from echo.tools.loop import ToolLoop, always
-from echo.tools.loop_events import CallBegun, CallDone, CallPiece, RoundBegun, RoundEnded, Stopped
-from echo.tools.results import whole_characters
-from echo.tools.rounds import new_step_id
+from echo.providers.chat import Turn, Usage
+from echo.tools.loop import always
 
 Json = dict[str, Any]
 
 
 class Voice:
-    """One model's side of an answer; everything belongs to the event loop.
+    """One side of an answer; everything belongs to the event loop.
 
-    `rounds` are the requests that have ended, with what they used; `usage` and `finish` are of the present one.
+    `rounds` are the requests that have ended, with what they used, `speakers` those who speak now, or spoke last.
     """
 
     def __init__(self, asking: Asking, bench: Bench) -> None:
-        self.asking = asking
-        self._first, self._group, self._in_team = asking.agent_id, asking.group, asking.team is not None
-        # Whether readers get nothing of what is said now.
-        self._hidden = False
         self.rounds: list[tuple[Asking, Usage]] = []
-        self.usage: Usage | None = None
-        self.finish: str | None = None
         self.failure: ApiError | None = None
-        # Why it was not let go on.
-        self.stopped: str | None = None
-        # Whether its model is being asked, and how many parts it had before.
-        self.is_asking, self.was_asked, self.parts_before = False, False, 0
-        # About how many the present request has.
-        self.tokens = read_by(asking.counts)
-        self._reading: asyncio.Task[None] | None = None
+        self.was_asked = False
+        self._first, self._group = asking.agent_id, asking.group
         self._bench = bench
-        self._step: Json | None = None
-        self._calls: dict[str, Json] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self._stopped: str | None = None
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self.speakers = [Speaker(asking, bench, self._note_round, self.mark)]
+
+    @property
+    def asking(self) -> Asking:
+        """What the first of those who speak is asked."""
+        return self.speakers[0].asking
+
+    @property
+    def finish(self) -> str | None:
+        """Why the last one has ended."""
+        return self.speakers[-1].finish
+
+    @property
+    def lead(self) -> Asking | None:
+        """What the first of those who still work is asked: whoever says something meanwhile says it to that one."""
+        return next((each.asking for each in self.speakers if each.is_working), None)
 
     @property
     def mark(self) -> Json:
-        """What tells its parts from those of other models; nothing where it answers alone."""
+        """What tells its parts from those of other voices; nothing where it answers alone."""
         return {} if self._group is None else {"agentId": self._first, "groupId": self._group}
 
-    @property
-    def shown(self) -> Json:
-        """What its parts say of who gives them: of agents that answer together also which of them."""
-        return {"agentId": self.asking.agent_id} if self._in_team and not self.mark else self.mark
+    def _shown(self, leg: Leg) -> Json:
+        """What parts say of who gives them: of agents that answer together also which of them."""
+        beside = {} if leg.group is None else {"groupId": leg.group}
+        return self.mark or {"agentId": leg.agent_id, **beside}
 
     def begin(self) -> asyncio.Task[None]:
         """Ask, and take what comes, to the end; the task raises what asking raises."""
@@ -73,191 +76,98 @@ class Voice:
 
     def error_part(self) -> Json | None:
         """What stands in the answer for what it failed to say; None where it did not fail."""
-        said = self.stopped if self.failure is None else self.failure.message
+        why = self._stopped or next((each.stopped for each in self.speakers if each.stopped), None)
+        said = why if self.failure is None else self.failure.message
         return None if said is None else frames.error_part(said, self.mark)
 
-    def parts(self) -> list[Json]:
-        """What it has said so far."""
-        return [part for part in self._bench.transcript.said() if self.mark.items() <= part.items()]
-
     async def _read(self) -> None:
-        await self._summarise()
-        team = None if self.asking.team is None else self.asking.team.told(self.asking.request.turns)
-        if team is None:
-            await self._leg(self.asking, None)
+        asking = await self._summarise()
+        if asking.team is None:
+            await self._speak(self.speakers[0], asking, None)
             return
-        relay = Relay(team, self.asking.agent_id)
-        while (leg := relay.next()) is not None:
-            if relay.legs > 1:
-                if self.is_asking and self.usage is not None:
-                    self._end_round(self.usage)
-                self._tell_agent(leg.agent_id)
-            self._hidden = relay.is_hidden
-            relay.ended(await self._leg(leg, relay))
+        relay = Relay(asking.team.told(asking.request.turns))
+        while legs := relay.next():
+            is_first = relay.legs == len(legs)
+            self._change_speakers(legs, is_first=is_first)
+            said = await all_of(
+                self._leg(speaker, leg, is_first=is_first, is_held=is_first and leg is legs[0])
+                for speaker, leg in zip(self.speakers, legs, strict=True)
+            )
+            relay.ended(list(zip(legs, said, strict=True)))
 
-    async def _leg(self, asking: Asking, relay: Relay | None) -> Sequence[Turn]:
-        """One agent's part, or a model's whole answer; the turns that it has added."""
+    def _change_speakers(self, legs: Sequence[Leg], *, is_first: bool) -> None:
+        """Others speak now; readers are told where it is one who goes on."""
+        for speaker in self.speakers:
+            speaker.end_round()
+            speaker.close_text("completed")
+            self._stopped = self._stopped or speaker.stopped
+        if len(legs) == 1 and not is_first:
+            place = self._bench.number_part(frames.AGENT_UPDATE)
+            told = frames.agent_update(self._bench.answer_id, place, legs[0].agent_id)
+            self._bench.transcript.add(frames.MESSAGE, told)
+        self.speakers = [
+            Speaker(each.asking, self._bench, self._note_round, self._shown(each), hidden=each.is_hidden)
+            for each in legs
+        ]
+
+    async def _leg(self, speaker: Speaker, leg: Leg, *, is_first: bool, is_held: bool) -> Sequence[Turn]:
+        async with self._at_once:
+            asking = leg.asking if is_first else await counted(leg.asking, self._bench.count)
+            return await self._speak(speaker, asking, leg, is_held=is_held)
+
+    async def _speak(
+        self, speaker: Speaker, asking: Asking, leg: Leg | None, *, is_held: bool = True
+    ) -> Sequence[Turn]:
+        """One agent's part, or a model's whole answer; the turns that it has added.
+
+        What the first of all requests may come to is held already.
+        """
         bench = self._bench
-        if relay is not None and relay.legs > 1:
-            asking = await counted(asking, bench.count)
-        looped, self.asking = await equipped(asking, bench.sources, bench.place, bench.count)
-        if self.asking.subagents:
-            delegation = Delegation(self.asking.subagents, bench, self._note_round)
+        looped, asking = await equipped(asking, bench.sources, bench.place, bench.count)
+        if asking.subagents:
+            delegation = Delegation(asking.subagents, bench, self._note_round)
             looped = replace(looped, tools=(*looped.tools, delegation.tool))
-        if relay is not None:
-            looped = relay.joined(looped)
-        if self.asking.ends_after_tools:
+        if leg is not None:
+            looped = leg.joined(looped)
+        if asking.ends_after_tools:
             looped = replace(looped, halted=always)
-        if self.asking.wanted.names:
-            self.tell_context()
-        loop = ToolLoop(looped, self.asking.limits, self)
-        self.tokens = loop.tokens
-        async with aclosing(loop.events()) as events:
-            async for event in events:
-                self._take(event)
-        return loop.added
+        speaker.asking, speaker.tokens = asking, looped.tokens
+        if not is_held:
+            await bench.before_round(asking, looped.tokens)
+        self.was_asked = True
+        return await speaker.speak(looped, asking)
 
-    async def _summarise(self) -> None:
-        """Have summarised what there is no room for, and go on with the summary; without one where that fails."""
-        summing, bench = self.asking.summing, self._bench
-        if summing is None:
-            return
-        text = await summarised(summing, self._note_round)
-        if text is None:
-            if summing.before is not None:
-                self._go_on_after(summing.before, 0)
-            return
-        text = whole_characters(text)
-        part = part_of(summing, text, await bench.count(text))
-        step_id, asked = new_step_id(), summing.asking
-        place = bench.number_part(SUMMARY)
-        told = frames.summary_step(step_id, bench.answer_id, place, asked.request.model, asked.provider_name)
-        step = {**told["data"], **self.shown}
-        bench.transcript.add(frames.MESSAGE, {**told, "data": step})
-        complete = frames.summary_complete(step_id, self.asking.agent_id, {**part, **self.shown})
-        bench.transcript.add(frames.MESSAGE, complete)
-        bench.transcript.add(frames.MESSAGE, frames.step_closed(step, "completed"))
-        self._go_on_after(text, part["tokenCount"])
-
-    def _go_on_after(self, summary: str, tokens: int) -> None:
+    async def _summarise(self) -> Asking:
+        """Have summarised what there is no room for; what is asked then, without a summary where that fails."""
         asking = self.asking
+        summing = asking.summing
+        if summing is None:
+            return asking
+        shown = self.mark if asking.team is None else self.mark or {"agentId": asking.agent_id}
+        made = await told_summary(summing, self._bench, self._note_round, asking.agent_id, shown)
+        if made is None:
+            return asking if summing.before is None else self._after(summing.before, 0)
+        return self._after(*made)
+
+    def _after(self, summary: str, tokens: int) -> Asking:
+        speaker, asking = self.speakers[0], self.asking
         request = replace(asking.request, turns=tuple(with_summary(asking.request.turns, summary)))
         counts = {**asking.counts, "messages": asking.counts["messages"] + tokens}
-        self.asking = replace(asking, request=request, counts=counts, summing=None)
-        self.tokens = read_by(counts)
-
-    def _tell_agent(self, agent_id: str) -> None:
-        """Tell that another agent goes on."""
-        self.close_text("completed")
-        place = self._bench.number_part(frames.AGENT_UPDATE)
-        told = frames.agent_update(self._bench.answer_id, place, agent_id)
-        self._bench.transcript.add(frames.MESSAGE, told)
-
-    def tell_context(self) -> None:
-        """Tell how much of the model's context the first request takes."""
-        told = frames.context_usage(self._bench.answer_id, self.asking.agent_id, self.asking.counts)
-        self._bench.transcript.add(frames.MESSAGE, told)
-
-    async def count(self, text: str) -> int:
-        """For the loop: the tokens of a text."""
-        return await self._bench.count(text)
-
-    async def before_round(self, tokens: int) -> Sequence[Turn]:
-        """For the loop: see `Bench`."""
-        self.tokens = tokens
-        return await self._bench.before_round(self.asking)
-
-    @singledispatchmethod
-    def _take(self, event: Any) -> None:
-        """Events that nobody who reads is told."""
-
-    @_take.register
-    def _(self, event: TextDelta | RefusalDelta) -> None:
-        # People read a refusal as they read an answer.
-        self._extend(frames.TEXT, event.text)
-
-    @_take.register
-    def _(self, event: ReasoningDelta) -> None:
-        self._extend(frames.THINK, event.text)
-
-    @_take.register
-    def _(self, event: Usage) -> None:
-        self.usage = event
-
-    @_take.register
-    def _(self, event: Finished) -> None:
-        self.finish = event.reason
-
-    @_take.register
-    def _(self, event: RoundBegun) -> None:
-        self.usage, self.finish, self.is_asking, self.was_asked = None, None, True, True
-        if self.rounds:
-            self.parts_before = len(self.parts())
-
-    @_take.register
-    def _(self, event: RoundEnded) -> None:
-        if event.calls:
-            self._end_round(event.usage)
-        else:
-            # The run tells the last one.
-            self.usage = event.usage
-
-    @_take.register
-    def _(self, event: CallBegun) -> None:
-        self.close_text("completed")
-        bench = self._bench
-        place = bench.number_part(frames.TOOL_CALL)
-        opened = frames.call_step(event.step_id, bench.answer_id, place, event.id, event.name)
-        self._calls[event.step_id] = {**opened["data"], **self.shown}
-        bench.transcript.add(frames.MESSAGE, {**opened, "data": self._calls[event.step_id]})
-
-    @_take.register
-    def _(self, event: CallPiece) -> None:
-        self._bench.transcript.extend(event.step_id, frames.TOOL_CALL, event.arguments)
-
-    @_take.register
-    def _(self, event: CallDone) -> None:
-        step = self._calls.pop(event.step_id)
-        transcript = self._bench.transcript
-        transcript.add(frames.MESSAGE, frames.call_completed(step, event.call.arguments, event.text))
-        status = "failed" if event.output.is_error else "completed"
-        transcript.add(frames.MESSAGE, frames.step_closed(step, status))
-        for attachment in event.output.attachments:
-            self._bench.attach(event.call.id, attachment)
-
-    @_take.register
-    def _(self, event: Stopped) -> None:
-        self.stopped = event.sentence
-
-    def _end_round(self, usage: Usage) -> None:
-        self.is_asking = False
-        self._note_round(self.asking, usage)
+        speaker.asking = replace(asking, request=request, counts=counts, summing=None)
+        speaker.tokens = read_by(counts)
+        return speaker.asking
 
     def _note_round(self, asking: Asking, usage: Usage) -> None:
         self.was_asked = True
         self.rounds.append((asking, usage))
         self._bench.tell_usage(asking, usage)
 
-    def _extend(self, kind: str, text: str) -> None:
-        if not text or self._hidden:
-            return
-        bench = self._bench
-        if self._step is None or self._step["stepDetails"]["message_creation"]["content_type"] != kind:
-            self.close_text("completed")
-            step_id = f"step_{secrets.token_urlsafe(15)}"
-            opened = frames.step(step_id, bench.answer_id, bench.number_part(kind), kind)
-            self._step = {**opened["data"], **self.shown}
-            bench.transcript.add(frames.MESSAGE, {**opened, "data": self._step})
-        bench.transcript.extend(self._step["id"], kind, text)
-
     def close_text(self, status: str) -> None:
-        """End the text that it is in, if it is in one."""
-        if self._step is not None:
-            self._bench.transcript.add(frames.MESSAGE, frames.step_closed(self._step, status))
-            self._step = None
+        """End the texts that it is in."""
+        for each in self.speakers:
+            each.close_text(status)
 
     def cancel_calls(self) -> None:
         """End the calls that have come to nothing yet."""
-        while self._calls:
-            _, step = self._calls.popitem()
-            self._bench.transcript.add(frames.MESSAGE, frames.step_closed(step, "cancelled"))
+        for each in self.speakers:
+            each.cancel_calls()

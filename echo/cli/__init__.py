@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
 # The commands by their names; a test holds the summaries against the commands themselves.
 COMMANDS = {
+    "agent": Place("agents", "agent", "List, show and run agents."),
     "balance": Place("balance", "balance", "Show and change balances."),
     "chat": Place("chatting", "chat", "Chat with a model in the terminal."),
     "check": Place("checking", "check", "Check this set-up: say what is wrong, and what to do about it."),
@@ -32,6 +33,7 @@ COMMANDS = {
     "invite": Place("invites", "invite", "Invite people to register."),
     "key": Place("keys", "key", "Manage API keys, with which programs come to /v1."),
     "mail": Place("mails", "mail", "Try the mail server."),
+    "mcp": Place("mcp_servers", "mcp", "Show and try the MCP servers of librechat.yaml."),
     "migrate": Place("migrating", "migrate", "Create the indexes that the database lacks."),
     "role": Place("roles", "role", "Manage roles and their permissions."),
     "secrets": Place(

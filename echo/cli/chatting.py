@@ -49,9 +49,10 @@ class Chat:
         # Imported here: it takes longer than all the rest of the command line.
         import requests  # noqa: PLC0415
 
-        with requests.Session() as session:
-            # The key is the caller's choice, not a .netrc's.
-            session.trust_env = False
+        from echo import trust  # noqa: PLC0415
+
+        # The key is the caller's choice, not a .netrc's.
+        with trust.session() as session:
             try:
                 with session.post(
                     self._address,

@@ -19,16 +19,16 @@ COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "brig
 
 @click.command()
 @click.option(
-    "--offline", is_flag=True, help="Do not contact providers, the speech service and the mail server."
+    "--offline", is_flag=True, help="Do not contact providers, MCP servers, speech and mail servers."
 )
 @data_dir_option
 @json_option
 def check(*, offline: bool, data_dir: Path | None, as_json: bool) -> None:
     """Check this set-up: say what is wrong, and what to do about it.
 
-    Checks settings, keys, disk, database, indexes, providers, speech and mail. Works even if `serve` cannot start.
-    The exit code is 1 if something failed; a warning is not a failure. Without MONGO_URI the command starts the
-    embedded database for the check, unless it is already running.
+    Checks settings, keys, disk, database, indexes, providers, MCP servers, speech and mail. Works even if `serve`
+    cannot start. The exit code is 1 if something failed; a warning is not a failure. Without MONGO_URI the command
+    starts the embedded database for the check, unless it is already running.
     """
     from echo.doctor import Status, begin, examine  # noqa: PLC0415
 

@@ -54,6 +54,11 @@ def read_settings(options: dict[str, Any]) -> Settings:
         fail(f"{env_file} cannot be read: {why}.", EXIT_CONFIG)
     if "data_dir" in given:
         given["data_dir"] = given["data_dir"].absolute()
+    if settings.extra_authorities:
+        # Imported here: few have any, and it takes longer than all the rest.
+        from echo.trust import believe  # noqa: PLC0415
+
+        believe(settings.extra_authorities)
     return replace(settings, **given)
 
 

@@ -11,7 +11,8 @@ from echo.errors import NotFound
 from echo.files.cloud.keys import key_of
 from echo.files.local import IMAGES, UPLOADS
 from echo.files.store import FileStore
-from echo.settings.cloud import LOCAL
+from echo.files.stored import Kept
+from echo.settings.cloud import CLOUDFRONT, LOCAL, S3
 from storage.operator.moving_files import MovableFile, MovingFiles
 
 log = structlog.get_logger(__name__)
@@ -57,25 +58,17 @@ class FileMover:
         if key is None:
             return MISSING
         try:
-            with self._store.opened(record) as stream:
-                kept = self._store.keep_copy(stream, record, self._to, key)
-                before = _digest(stream)
+            kept = copy_there(self._store, record, self._to, key)
         except NotFound:
             return MISSING
-        copy = {**record, "storageKey": None, **kept.fields}
-        with self._store.opened(copy) as stream:
-            is_same = _digest(stream) == before
-        if not is_same:
-            log.warning(
-                "a copy differs from its file, which stays where it is", file_id=record.get("file_id")
-            )
+        if kept is None:
             return DIFFERENT
         if not self._records.move(file, kept.fields):
             # Another run may have brought it to the very same place.
             if not self._records.is_at(file, kept.fields):
-                self._store.delete(copy)
+                remove_old(self._store, {**record, "storageKey": None, **kept.fields}, record)
             return CHANGED
-        self._store.delete(record)
+        remove_old(self._store, record, {"user": record["user"], **kept.fields})
         return MOVED
 
     def _key(self, record: Mapping[str, Any]) -> str | None:
@@ -86,6 +79,32 @@ class FileMover:
         owner = str(record["user"])
         name = key.partition(f"{owner}/")[2].replace("/", "_")
         return f"{UPLOADS if key.startswith(UPLOADS) else IMAGES}/{owner}/{name}"
+
+
+def copy_there(store: FileStore, record: Mapping[str, Any], to: str, key: str) -> Kept | None:
+    """Copy the bytes of a record to another place, and read them there; None where they are not the same.
+
+    Raises `NotFound`, and as the store does.
+    """
+    with store.opened(record) as stream:
+        kept = store.keep_copy(stream, record, to, key)
+        before = _digest(stream)
+    with store.opened({**record, "storageKey": None, **kept.fields}) as stream:
+        is_same = _digest(stream) == before
+    if not is_same:
+        log.warning("a copy differs from its file, which stays where it is", file_id=record.get("file_id"))
+    return kept if is_same else None
+
+
+def remove_old(store: FileStore, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Remove the bytes of one record, unless another's are the very same: CloudFront's are those of its bucket."""
+    if _place(old) != _place(new):
+        store.delete(old)
+
+
+def _place(record: Mapping[str, Any]) -> tuple[str, str | None]:
+    source = str(record.get("source") or LOCAL)
+    return S3 if source == CLOUDFRONT else source, key_of(record)
 
 
 def _digest(stream: BinaryIO) -> str:

@@ -22,38 +22,46 @@ def files() -> None:
 @json_option
 @data_dir_option
 def move(*, to: str, dry_run: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Move all files that are elsewhere to one place.
+    """Move all files that are elsewhere to one place, pictures of users and agents included.
 
     Each file is copied, read back and compared; only then is the old one removed. If the command is interrupted, run
-    it again. The exit code is 1 if a file could not be moved. Pictures of users and agents stay where they are.
+    it again. The exit code is 1 if a file could not be moved.
     """
     from echo.cli.file_moving import MISSING, MOVED, FileMover  # noqa: PLC0415
+    from echo.cli.picture_moving import PictureMover  # noqa: PLC0415
     from echo.errors import ServiceUnavailable  # noqa: PLC0415
     from echo.files import build_file_store  # noqa: PLC0415
     from storage.operator.moving_files import MovingFiles  # noqa: PLC0415
+    from storage.operator.moving_pictures import MovingPictures  # noqa: PLC0415
 
     with opened(data_dir) as (settings, database):
         store = build_file_store(settings)
         if to != "local" and to not in store.sources:
             fail(f"{to} is not set up: docs/files.md names its variables.", EXIT_CONFIG)
         mover = FileMover(store, MovingFiles(database), to)
-        total = mover.count()
-        if dry_run:
-            show_one({"to": to, "to_be_moved": total}, as_json=as_json)
-            return
+        pictures = PictureMover(store, MovingPictures(database), to)
         try:
-            with progress_bar("files", total) as moved:
+            total, of_pictures = mover.count(), pictures.count()
+            if dry_run:
+                counted = {"to_be_moved": total, "pictures_to_be_moved": of_pictures}
+                show_one({"to": to, **counted}, as_json=as_json)
+                return
+            with progress_bar("files", total + of_pictures) as moved:
                 outcome = mover.run(moved)
+                done = outcome.total()
+                drawn = pictures.run(lambda number: moved(done + number))
         except ServiceUnavailable as error:
             fail(
                 f"{error.message} What has been moved is in its new place; run this again.", EXIT_UNAVAILABLE
             )
-    left = sum(outcome.values()) - outcome[MOVED]
+    both = outcome + drawn
+    left = both.total() - both[MOVED]
     fields = {
         "to": to,
         "moved": outcome[MOVED],
-        "missing": outcome[MISSING],
-        "not_moved": left - outcome[MISSING],
+        "pictures_moved": drawn[MOVED],
+        "missing": both[MISSING],
+        "not_moved": left - both[MISSING],
     }
     show_one(fields, as_json=as_json)
     if left:

@@ -1,50 +1,37 @@
 """Agents as models of `/v1`: whoever may talk with one may ask it, and it uses its tools before it answers."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+from echo.accounts.metering import Spending
 from echo.chat.agents import AGENTS, MADE, AgentsAndModels
-from echo.chat.context import SHARE, window_of
-from echo.chat.equipping import Count, equipped
-from echo.chat.preparation import request_of
+from echo.chat.bench import Kit
+from echo.chat.context import window_of
+from echo.chat.endpoints import Chosen
+from echo.chat.equipping import Count
+from echo.chat.members import For, Members
 from echo.chat.prepared import Asking
-from echo.chat.request import Asked, Settled, settle
+from echo.chat.request import Asked, request_of, settle
 from echo.chat.respondent import Respondent
 from echo.chat.senders import provider_name
-from echo.chat.sides import artifacts_prompt
+from echo.chat.sides import Side, artifacts_prompt
 from echo.chat.variables import Variables
+from echo.completions.agent_runs import AgentRun
+from echo.completions.purse import Purse
 from echo.errors import FieldError, Forbidden, NotFound, Unprocessable
 from echo.handling.caller import Caller
-from echo.providers.chat import (
-    ChatProvider,
-    ChatRequest,
-    Cited,
-    Credentials,
-    Event,
-    Finished,
-    Logprobs,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    Turn,
-    Usage,
-    ignore,
-)
-from echo.settings import ProviderSettings
+from echo.providers.chat import ChatRequest, Credentials, Event, Usage, ignore
 from echo.settings.model import AgentSettings
-from echo.tools.limits import LoopLimits, result_chars_of, steps_of
-from echo.tools.loop import Looped, ToolLoop
-from echo.tools.loop_events import RoundEnded, Stopped
 from echo.tools.sources import Sources
 from echo.tools.tool import RunPlace
 from storage.core.errors import NotFound as NotStored
 
 # How many of a caller's agents are listed.
 MOST_LISTED = 1000
-# What a program is told; not what only the model itself could be given back.
-SAID = (TextDelta, ReasoningDelta, RefusalDelta, Cited, Logprobs)
 # What is the agent's own, or has no meaning for several rounds.
 NOT_FOR_AGENTS = (
     "tools",
@@ -68,19 +55,12 @@ OF_REQUEST = (
 )
 
 
-# What has been used, how many tokens are read next, and the most that may be written then.
-Reserve = Callable[[Usage, int, int | None], Awaitable[None]]
-
-
-async def for_nothing(_used: Usage, _tokens: int, _most: int | None) -> None:
-    """For who need not pay."""
-
-
 @dataclass(frozen=True)
 class AgentParts:
     """What agents under `/v1` need: who lists and finds them, the kinds of tools, what agents may be here.
 
     `listed` gives the ids of a caller's agents, up to a number. `check` raises `Forbidden` for what a role lacks.
+    `share` is how much of a model's window is used.
     """
 
     respondents: AgentsAndModels
@@ -89,6 +69,8 @@ class AgentParts:
     sources: Sources
     rules: AgentSettings
     count: Count
+    members: Members
+    share: float
 
 
 def is_agent(wanted: str) -> bool:
@@ -126,38 +108,19 @@ class AgentModels:
             raise NotFound("There is no such agent.", code="model_not_found") from error
 
     def provider(
-        self,
-        caller: Caller,
-        found: Respondent,
-        inner: ChatProvider,
-        settings: ProviderSettings,
-        variables: Variables,
+        self, caller: Caller, found: Respondent, chosen: Chosen, variables: Variables
     ) -> "AgentProvider":
-        """The agent as a provider."""
+        """The agent as a provider; `chosen` is what its own model is asked at."""
         settled = settle(found.fixed or {}, [])
         artifacts = artifacts_prompt(found, settled) if self._parts.rules.can("artifacts") else None
         system = "\n\n".join(filter(None, (variables.prompt(settled.system), artifacts))) or None
-        window = window_of(
-            settled.model or "",
-            settled.max_context_tokens,
-            set_to=settings.prices.get(settled.model or "", {}).get("context"),
+        model, agent_id = settled.model or "", str(found.agent_id)
+        sender = found.sender or agent_id
+        side = Side(
+            chosen, replace(settled, system=system), model, found, sender, agent_id, wanted=found.wanted
         )
-        answer_id, conversation_id = str(uuid.uuid4()), str(uuid.uuid4())
-        place = RunPlace(
-            caller.id,
-            conversation_id,
-            answer_id,
-            variables.placeholders(conversationId=conversation_id, messageId=answer_id)
-            if found.wanted.names
-            else {},
-        )
-        limits = LoopLimits(
-            steps=steps_of(self._parts.rules.steps, self._parts.rules.most_steps, found.steps),
-            result_chars=result_chars_of(window, settings.tool_result_chars),
-        )
-        return AgentProvider(
-            self._parts, inner, replace(settled, system=system), found, settings, place, limits, window
-        )
+        ids = {"conversationId": str(uuid.uuid4()), "messageId": str(uuid.uuid4())}
+        return AgentProvider(self._parts, side, For(caller.id, variables, ids))
 
 
 @dataclass(frozen=True)
@@ -165,18 +128,13 @@ class AgentProvider:
     """One agent, for one request, as `echo.providers.chat.ChatProvider`: its calls of tools are not told."""
 
     parts: AgentParts
-    inner: ChatProvider
-    settled: Settled
-    found: Respondent
-    settings: ProviderSettings
-    place: RunPlace
-    limits: LoopLimits
-    window: int
-    reserve: Reserve = for_nothing
+    side: Side
+    whom: For
+    spending: Spending | None = None
 
-    def paying(self, reserve: Reserve) -> "AgentProvider":
-        """The same for a request that has to be paid for."""
-        return replace(self, reserve=reserve)
+    def paying(self, spending: Spending) -> "AgentProvider":
+        """The same for a request whose first request to a model is held already."""
+        return replace(self, spending=spending)
 
     def request(self, asked: ChatRequest) -> ChatRequest:
         """The request with the agent's parameters and instructions.
@@ -184,14 +142,14 @@ class AgentProvider:
         Raises `Unprocessable` for what is the agent's own.
         """
         refuse_own(asked)
-        own = request_of(self.settled, asked.model, asked.turns)
+        own = request_of(self.side.settled, asked.model, asked.turns)
         system = "\n\n".join(filter(None, (own.system, asked.system))) or None
         kept = {name: getattr(asked, name) for name in OF_REQUEST if getattr(asked, name) not in (None, ())}
         return replace(own, system=system, placeholders=asked.placeholders, **kept)
 
     async def models(self, credentials: Credentials | None = None) -> tuple[str, ...]:
         """Its one model."""
-        return (self.settled.model or "",)
+        return (self.side.model,)
 
     async def complete(
         self,
@@ -200,73 +158,65 @@ class AgentProvider:
         told: Callable[[Usage], object] = ignore,
     ) -> str:
         """A short answer of its model, without tools."""
-        return await self.inner.complete(request, credentials, told)
+        return await self.side.chosen.provider.complete(request, credentials, told)
 
     async def stream(
         self, request: ChatRequest, credentials: Credentials | None = None
     ) -> AsyncGenerator[Event, None]:
-        """The answer; its usage is that of all its requests together."""
-        host = AgentHost(self.parts.count, self.reserve, request.max_tokens)
-        loop = ToolLoop(await self._looped(request, credentials), self.limits, host)
-        finished = Finished("other")
-        async with aclosing(loop.events()) as events:
-            async for event in events:
-                if isinstance(event, RoundEnded):
-                    host.used = together(host.used, event.usage)
-                    yield host.used
-                elif isinstance(event, Finished):
-                    finished = event
-                elif isinstance(event, Stopped):
-                    finished = Finished("length")
-                elif isinstance(event, SAID):
-                    yield event
-        yield finished
+        """The answer, of all who take part; its usage is that of all requests together.
 
-    async def _looped(self, request: ChatRequest, credentials: Credentials | None) -> Looped:
+        Raises what asking raises, and, before any request, what the caller's limits are in the way of.
+        """
+        asking = await self._asking(request, credentials)
+        purse = Purse(self.spending)
+        place = RunPlace(
+            self.whom.owner,
+            str(self.whom.ids["conversationId"]),
+            str(self.whom.ids["messageId"]),
+            asking.placeholders,
+        )
+        kit = Kit(self.parts.sources, place, self.parts.count, keep_nothing, purse.hold, purse.end)
+        try:
+            async with aclosing(AgentRun(kit, purse).events(asking)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await purse.close()
+
+    async def _asking(self, request: ChatRequest, credentials: Credentials | None) -> Asking:
+        side, whom = self.side, self.whom
+        settings = side.chosen.settings
+        window = window_of(
+            side.model,
+            side.settled.max_context_tokens,
+            set_to=settings.prices.get(side.model, {}).get("context"),
+        )
         texts = [turn.text + "".join(result.text for result in turn.results) for turn in request.turns]
-        counts = {
-            "window": self.window,
-            "budget": int(self.window * SHARE),
-            "system": await self.parts.count(request.system or ""),
-            "messages": await self.parts.count("\n".join(texts)),
-        }
         asking = Asking(
-            self.inner,
+            side.chosen.provider,
             request,
             credentials,
-            counts,
-            str(self.found.agent_id),
-            provider_name(self.settings),
-            wanted=self.found.wanted,
-            limits=self.limits,
-            placeholders=self.place.placeholders,
+            {
+                "window": window,
+                "budget": int(window * self.parts.share),
+                "system": await self.parts.count(request.system or ""),
+                "messages": await self.parts.count("\n".join(texts)),
+            },
+            side.agent_id,
+            provider_name(settings),
+            wanted=side.wanted,
+            limits=self.parts.members.limits(side, window),
+            placeholders=whom.variables.placeholders(**whom.ids) if side.wanted.names else {},
+            endpoint=side.chosen.name,
+            ends_after_tools=side.respondent.ends_after_tools,
         )
-        looped, _ = await equipped(asking, self.parts.sources, self.place, self.parts.count)
-        return looped
+        if not (side.respondent.edges or side.respondent.subagents):
+            return asking
+        return await asyncio.to_thread(self.parts.members.joined, side, asking, whom)
 
 
-@dataclass
-class AgentHost:
-    """For whom the loop of one request works; `used` is what its rounds have used."""
-
-    counting: Count
-    reserve: Reserve
-    max_tokens: int | None
-    used: Usage = field(default_factory=lambda: Usage(0, 0))
-
-    async def count(self, text: str) -> int:
-        """The tokens of a text."""
-        return await self.counting(text)
-
-    async def before_round(self, tokens: int) -> Sequence[Turn]:
-        """Hold what the next request may come to; nothing is said meanwhile."""
-        await self.reserve(self.used, tokens, self.max_tokens)
-        return ()
-
-
-def together(one: Usage, other: Usage) -> Usage:
-    """What two requests used."""
-    return Usage(*(getattr(one, each.name) + getattr(other, each.name) for each in fields(Usage)))
+def keep_nothing(_call_id: str, _attachment: Mapping[str, Any]) -> None:
+    """What tools show beside an answer is for people."""
 
 
 def refuse_own(asked: ChatRequest) -> None:

@@ -194,8 +194,10 @@ class Answering:
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             provider = chosen.provider
             if chosen.reserving is not None:
-                provider = chosen.reserving(job.spending.reserve_more)
+                provider = chosen.reserving(job.spending)
             stream: Any = provider.stream(request, chosen.credentials)
+            # Who reserves counts, too: each of several requests for itself.
+            counted_as = stream if chosen.reserving is not None else metered(stream, job.spending)
             purchase = Purchase(
                 chosen.endpoint.name, chosen.model, conversation_id=job.question.conversation_id
             )
@@ -208,7 +210,7 @@ class Answering:
                     beside=await _beside(request),
                     purchase=purchase,
                 ),
-                aclosing(metered(stream, job.spending)) as events,
+                aclosing(counted_as) as events,
                 self._standing.watched(job.caller) as refusal,
             ):
                 yield chosen, request, events, refusal

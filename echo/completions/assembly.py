@@ -10,6 +10,12 @@ from echo.accounts.metering import Meter
 from echo.agents.service import Agents
 from echo.background import Background
 from echo.chat.agents import AgentsAndModels
+from echo.chat.context import share_of
+from echo.chat.endpoints import Endpoints
+from echo.chat.members import Members
+from echo.chat.settling import Settling
+from echo.chat.sides import Sides
+from echo.chat.specs import Specs
 from echo.completions.agents import AgentModels, AgentParts
 from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
@@ -27,9 +33,13 @@ from storage.accounts.key_usage import KeyUsageRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.exchanges import ExchangeRepository
 from storage.core.database import Database
+from storage.library.assistants import AssistantRepository
 from storage.library.files import FileRepository
+from storage.library.presets import PresetRepository
 
 PAGE = 100
+# Programs know no model specs.
+NO_SPECS = Specs((), enforced=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ def build_completions(settings: Settings, database: Database, parts: CompletionP
 def build_agent_models(settings: Settings, database: Database, parts: CompletionParts) -> AgentModels:
     """Agents as models of `/v1`."""
     respondents = AgentsAndModels(
-        parts.agents.for_chat,
+        parts.agents.for_programs,
         ChatRepository(database),
         FileRepository(database),
         parts.file_store,
@@ -104,6 +114,19 @@ def build_agent_models(settings: Settings, database: Database, parts: Completion
     async def count(text: str) -> int:
         return await asyncio.to_thread(parts.count_tokens, text)
 
+    endpoints = Endpoints(
+        settings.providers,
+        parts.providers.registry,
+        parts.accounts.keys.credentials,
+        parts.background,
+        parts.opened,
+    )
+    settling = Settling(PresetRepository(database), AssistantRepository(database), lambda _owner: NO_SPECS)
+    sides = Sides(endpoints, settling, respondents, settings.agents)
+    share = share_of(settings.summaries.reserve)
+    members = Members(sides, settings.agents, parts.count_tokens, share)
     return AgentModels(
-        AgentParts(respondents, listed, parts.access.check, parts.sources, settings.agents, count)
+        AgentParts(
+            respondents, listed, parts.access.check, parts.sources, settings.agents, count, members, share
+        )
     )

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from echo.accounts.metering import Spending
 from echo.accounts.user_keys import KeyService
 from echo.chat.agents import AGENTS
+from echo.chat.endpoints import Chosen as ChatChosen
 from echo.chat.respondent import Respondent
 from echo.chat.variables import Variables
-from echo.completions.agents import AgentModels, Reserve, is_agent
+from echo.completions.agents import AgentModels, is_agent
 from echo.errors import ApiError, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatProvider, ChatRequest, Credentials, Providers
@@ -29,7 +31,7 @@ class Chosen:
     # What becomes of a request to it; an agent adds what it is made of.
     prepare: Callable[[ChatRequest], ChatRequest] = lambda request: request
     # The provider for one request that may ask its model again, which must be paid for each time.
-    reserving: Callable[[Reserve], ChatProvider] | None = None
+    reserving: Callable[[Spending], ChatProvider] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Reach:
         if not self.opened.may_ask(endpoint, model):
             raise NotFound("There is no such agent.", code="model_not_found")
         inner = self._chosen(endpoint, model)
-        provider = agents.provider(self.caller, found, inner.provider, inner.endpoint, self.variables)
+        asked = ChatChosen(endpoint, inner.endpoint, inner.provider, inner.credentials, self.opened)
+        provider = agents.provider(self.caller, found, asked, self.variables)
         return replace(inner, provider=provider, prepare=provider.request, reserving=provider.paying)
 
     def _chosen(self, endpoint: str, model: str) -> Chosen:

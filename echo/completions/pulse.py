@@ -1,15 +1,18 @@
 """Signs of life while a model thinks: what stands between cuts connections on which nothing comes for long."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from enum import Enum
-from typing import Final, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from echo.accounts.standing import Refusal
 
 T = TypeVar("T")
 
 PULSE_SECONDS = 15.0
+# So many items may wait for a slow reader; some are pieces of sound.
+AHEAD = 16
 
 
 class Signal(Enum):
@@ -32,25 +35,63 @@ async def with_pulse(
     Raises what the items raise, and the `refusal` as soon as there is one. Closing it ends the waiting for the next
     item, but does not close the items.
     """
-    waiting: asyncio.Future[T | Signal] | None = None
+    feed = _Feed(items)
+    refusal.add_done_callback(feed.wake)
+    reading = asyncio.create_task(feed.read())
+    reading.add_done_callback(feed.wake)
     try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(_next(items))
-            await asyncio.wait((waiting, refusal), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if refusal.done():
-                raise refusal.result()
-            if not waiting.done():
-                yield SILENCE
-                continue
-            item, waiting = waiting.result(), None
-            if isinstance(item, Signal):
+        while not refusal.done():
+            if feed.has_come:
+                yield feed.next()
+            elif reading.done():
+                reading.result()
                 return
-            yield item
+            elif not await feed.comes(seconds):
+                yield SILENCE
+        raise refusal.result()
     finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+        refusal.remove_done_callback(feed.wake)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _next(items: AsyncIterator[T]) -> T | Signal:
-    return await anext(items, OVER)
+class _Feed(Generic[T]):
+    """Items that one task reads and another takes: a task for each item would cost more than the item."""
+
+    def __init__(self, items: AsyncIterator[T]) -> None:
+        self._items = items
+        self._come: deque[T] = deque()
+        self._change = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def read(self) -> None:
+        """Read the items to their end, a few ahead of who takes them."""
+        async for item in self._items:
+            self._come.append(item)
+            self._change.set()
+            if len(self._come) >= AHEAD:
+                self._room.clear()
+                await self._room.wait()
+
+    @property
+    def has_come(self) -> bool:
+        """Whether there is an item to take."""
+        return bool(self._come)
+
+    def next(self) -> T:
+        """Take an item."""
+        self._room.set()
+        return self._come.popleft()
+
+    def wake(self, _done: object = None) -> None:
+        """Let the waiting end: something else than an item has come."""
+        self._change.set()
+
+    async def comes(self, seconds: float) -> bool:
+        """Whether something comes before so many seconds are over."""
+        self._change.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._change.wait()
+        except TimeoutError:
+            return False

@@ -45,7 +45,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Response:
-    """What an operation promises for one status; a media type without a schema has no validator.
+    """What an operation promises for one status; what is bytes (`format: binary`) has no validator.
 
     `items` has a validator for the items of each array in its JSON, by the array's name; None names the body itself.
     """
@@ -277,8 +277,7 @@ class _OperationCompiler:
 
     def _read_response(self, raw: Mapping[str, Any]) -> Response:
         media_types = {
-            name: self._schemas.compile(media["schema"]) if "schema" in media else None
-            for name, media in raw.get("content", {}).items()
+            name: self._validator(media.get("schema")) for name, media in raw.get("content", {}).items()
         }
         headers = (
             name.lower()
@@ -287,6 +286,10 @@ class _OperationCompiler:
         )
         schema = raw.get("content", {}).get(JSON, {}).get("schema", {})
         return Response(media_types, tuple(headers), dict(self._items(self._schemas.resolve(schema))))
+
+    def _validator(self, schema: Mapping[str, Any] | None) -> Validator | None:
+        # Bytes as they come, a file for one: what cannot be read is not held back either.
+        return None if schema is None or schema.get("format") == "binary" else self._schemas.compile(schema)
 
     def _items(self, schema: Mapping[str, Any]) -> Iterator[tuple[str | None, Validator]]:
         named = {None: schema, **schema.get("properties", {})}

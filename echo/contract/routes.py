@@ -2,7 +2,7 @@
 
 | `ECHO_ROOT` | the first contract | LibreChat's |
 |---|---|---|
-| `echo` | at the root | under `/chat`; `/images` and `/oauth` at the root too |
+| `echo` | at the root | under `/chat`; `/images`, `/oauth` and automatic playback at the root too |
 | `librechat` | under `/echo`; `/v1`, `/health`, `/docs` all else outside of `/api` at the root too | at the root |
 """
 
@@ -17,6 +17,8 @@ API = "/api/"
 PICTURES = "/images/"
 # Where the client has its buttons lead, and other servers send a browser back to, whatever path the client is below.
 LOGINS = "/oauth/"
+# What the client asks for at the root, whatever path it is below: an answer, read aloud by itself.
+PLAYBACK = "/api/files/speech/tts"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,12 @@ def outside_api(contract: Contract) -> Contract:
 
 
 def beside_api(contract: Contract) -> Contract:
-    """The part of a contract whose places others keep: where pictures are, and where a login comes back to."""
+    """The part of a contract whose places others keep: pictures, where a login comes back to, answers as sound."""
     return replace(
         contract,
-        operations=tuple(each for each in contract.operations if each.path.startswith((PICTURES, LOGINS))),
+        operations=tuple(
+            each
+            for each in contract.operations
+            if each.path.startswith((PICTURES, LOGINS)) or each.path == PLAYBACK
+        ),
     )

@@ -76,7 +76,12 @@ def build_conversations(
         shares,
         FileRepository(database),
         file_store,
-        Reach(settings.allow_shared_links, settings.allow_shared_links_public),
+        Reach(
+            settings.allow_shared_links,
+            settings.allow_shared_links_public,
+            settings.sharing_files,
+            settings.serve_shared_files,
+        ),
     )
     indexing = SearchIndexing(SearchIndex(database))
     index = indexing.index if settings.search_index else None

@@ -28,10 +28,15 @@ PERMISSION = "SHARED_LINKS"
 
 @dataclass(frozen=True)
 class Reach:
-    """How far links reach on this server: whether they can be read at all, and without a login."""
+    """How far links reach on this server: whether they can be read at all, and without a login.
+
+    `with_files` is whether new ones may show files, `serves_files` whether those that do still may.
+    """
 
     readable: bool
     by_anyone: bool
+    with_files: bool = True
+    serves_files: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,10 @@ class Links:
         """
         try:
             link = self._shares.prepare(
-                caller.id, conversation_id, target_id=target_id, with_files=with_files
+                caller.id,
+                conversation_id,
+                target_id=target_id,
+                with_files=with_files and self._reach.with_files,
             )
             self._grant(caller, link, public=self._access.allowed(caller, PERMISSION, "SHARE_PUBLIC"))
             self._shares.insert(caller.id, link)
@@ -105,7 +113,8 @@ class Links:
         if "isPublic" in link:
             self._grant(caller, link, public=link["isPublic"] is not False)
         try:
-            return self._shares.renew(caller.id, share_id, target_id=target_id, with_files=with_files)
+            shows_files = with_files and self._reach.with_files
+            return self._shares.renew(caller.id, share_id, target_id=target_id, with_files=shows_files)
         except NothingToShare as error:
             raise nothing_to_share() from error
 
@@ -133,7 +142,7 @@ class Links:
     def read(self, reader: Caller | None, share_id: str) -> Shared:
         """What a link shows; raises as `find` does."""
         link = self.find(reader, share_id)
-        anonymous = anonymous_for(link, self._shares.files_of(link))
+        anonymous = anonymous_for(link, self._shares.files_of(link), serves_files=self._reach.serves_files)
         reading = self._shares.read(link)
 
         def portions() -> Iterator[list[Document]]:
@@ -145,6 +154,8 @@ class Links:
     def file(self, reader: Caller | None, share_id: str, file_id: str) -> Document:
         """The record of a file that a link shows, as it was when the link was made. Raises as `find` does."""
         link = self.find(reader, share_id)
+        if not self._reach.serves_files:
+            raise NotFound
         shown = next((each for each in self._shares.files_of(link) if each.get("file_id") == file_id), None)
         if shown is None:
             raise NotFound
@@ -183,8 +194,10 @@ def _differs(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> boo
     return one.get(name) is not None and one[name] != other.get(name)
 
 
-def anonymous_for(link: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Anonymous:
-    """One reading of a link that shows these files."""
-    shows_files = link.get("snapshotFiles") is not False
+def anonymous_for(
+    link: Mapping[str, Any], files: Iterable[Mapping[str, Any]], *, serves_files: bool = True
+) -> Anonymous:
+    """One reading of a link that shows these files, if files of links are shown at all."""
+    shows_files = serves_files and link.get("snapshotFiles") is not False
     ids = frozenset(str(each.get("file_id")) for each in files)
     return Anonymous(str(link["shareId"]), ids if shows_files else None)

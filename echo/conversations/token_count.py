@@ -14,8 +14,13 @@ def count_tokens(text: str) -> int:
     return _counting.submit(_count, text.encode("utf-8", "replace").decode()).result()
 
 
+def load_vocabulary() -> None:
+    """Load it in the calling thread, for the processes that will be forked from this one: they share its memory."""
+    _count("")
+
+
 def _count(text: str) -> int:
-    # Imported on first use: the vocabulary takes a third of a second, and many processes never count.
+    # Imported on first use: the vocabulary takes a fifth of a second, and commands never count.
     import toktok  # noqa: PLC0415
 
     return int(toktok.batch_count([text], ENCODING, threads=1)[0])

@@ -99,6 +99,10 @@ class Credits:
             return self._stores.balances.get(owner)
         return self._stores.balances.begin(owner, start, self._settings.refill)
 
+    def has_any(self, owner: str) -> bool:
+        """Whether the owner could pay for something, however little."""
+        return not self.limits or left_of(self.balance(owner) or {}) > 0
+
     def shown(self, owner: str) -> Mapping[str, Any] | None:
         """The same; raises `NotFound` for an owner who has been given nothing."""
         balance = self.balance(owner)

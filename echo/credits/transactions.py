@@ -18,6 +18,8 @@ PROMPT, COMPLETION = "prompt", "completion"
 MESSAGE, ABORT, INCOMPLETE, TITLE = "message", "abort", "incomplete", "title"
 # And Echo's own, for what notes memories beside an answer.
 MEMORY = "memory"
+# For the vectors by which files are searched.
+EMBEDDING = "embedding"
 # For what credits were given by.
 ADMIN, AUTO_REFILL = "admin", "autoRefill"
 # LibreChat's: what an answer that was stopped wrote is counted and not known, so it costs more.

@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 
 from echo.contract.document import ECHO, Contract
 from echo.contract.routes import API, Contracts
+from echo.docs.examples import only_model, with_model
 from echo.errors import NotFound
+from echo.settings import Settings
 
+LOCAL = "127.0.0.1"
 _OWN_FILES = Path(__file__).parent
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _CSS = "text/css; charset=utf-8"
@@ -62,9 +65,15 @@ def content_security_policy(server: str) -> str:
     )
 
 
-def served(contracts: Contracts, contract: Contract, server: str) -> dict[str, Any]:
-    """A contract's document as this server serves it: below its path, all but what is at the root in any case."""
+def served(contracts: Contracts, contract: Contract, settings: Settings) -> dict[str, Any]:
+    """A contract's document as this server serves it: below its path, all but what is at the root in any case.
+
+    Where only the offline model answers, the examples of chats are with it, so that they can be tried.
+    """
+    server = settings.domain_server
     document = with_server(contract.document, server + contracts.bases[contract.name])
+    if model := only_model(settings.providers):
+        document = with_model(document, *model)
     if contract.name == ECHO and contracts.bases[ECHO]:
         root = [{"url": server, "description": "This server"}]
         document["paths"] = {
@@ -77,13 +86,13 @@ def served(contracts: Contracts, contract: Contract, server: str) -> dict[str, A
 def with_server(document: Mapping[str, Any], server: str) -> dict[str, Any]:
     """A copy of the document with the server first among its `servers`, and listed once.
 
-    It takes the place of addresses without a host, which say the same as long as the document is read where it is
-    served.
+    It takes the place of addresses without a host, and of the one that a server has where nothing is configured,
+    which the document has for who reads it as a file.
     """
     others = [
         entry
         for entry in document.get("servers", [])
-        if not entry["url"].startswith("/") and entry["url"] != server
+        if urlsplit(entry["url"]).hostname not in (None, LOCAL) and entry["url"] != server
     ]
     return {**document, "servers": [{"url": server, "description": "This server"}, *others]}
 

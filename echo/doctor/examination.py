@@ -9,10 +9,12 @@ from echo.doctor.databases import check_database, check_second_factors
 from echo.doctor.directories import check_data_dir, check_librechat_dir
 from echo.doctor.findings import Examined, Finding, failed
 from echo.doctor.mail import check_mail
+from echo.doctor.mcp import check_mcp
 from echo.doctor.providers import check_providers
 from echo.doctor.sign_in import check_directory, check_openid
 from echo.doctor.speech import check_speech
 from echo.doctor.web_client import check_web_client
+from echo.trust import believe
 
 Check = Callable[[Examined], Iterable[Finding]]
 
@@ -29,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     check_second_factors,
     check_providers,
     check_speech,
+    check_mcp,
     check_mail,
     check_openid,
     check_directory,
@@ -44,6 +47,8 @@ def begin(
 ) -> Examined:
     """Read the settings of an environment as far as that goes; never raises for what is wrong with them."""
     settings, unusable = read_all(environ, env_file, config_file)
+    if settings is not None:
+        believe(settings.extra_authorities)
     return Examined(settings, unusable, env_file, offline)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from echo import trust
 from echo.doctor.findings import Examined, Finding, failed, ok, skipped, warning
 from echo.settings import ProviderSettings
 
@@ -70,16 +71,17 @@ def probe(about: str, url: str, headers: Mapping[str, str], *, setting: str) -> 
     host = "its address"
     try:
         host = urlsplit(url).hostname or host
-        with requests.Session() as session:
-            session.trust_env = False
-            with session.get(
+        with (
+            trust.session() as session,
+            session.get(
                 url,
                 headers=dict(headers),
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
                 stream=True,
-            ) as response:
-                status = response.status_code
+            ) as response,
+        ):
+            status = response.status_code
     # A header that a key makes impossible, a URL that is none: `ValueError` and its kin.
     except (requests.RequestException, ValueError) as error:
         todo = "Check the address, name server and firewall; without it every answer fails."

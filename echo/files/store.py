@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 # LibreChat's, and Echo's: where there may be something of a user's in a service.
 AVATARS = "avatars"
 CLOUD_PLACES = (IMAGES, UPLOADS, AVATARS)
-_AVATARS = ("avatar-*", "agent-*-avatar-*")
 
 
 class FileStore:
@@ -142,9 +141,9 @@ class FileStore:
         except NotFound:
             if key_of(record) is None or "/" in name or not self._clouds:
                 raise
-        is_avatar = any(fnmatchcase(name, pattern) for pattern in _AVATARS)
         for cloud in self._clouds.values():
-            for place in (IMAGES, AVATARS) if is_avatar else (IMAGES,):
+            # LibreChat names what a login brings by the login, and no other than an avatar by what is in `avatars`.
+            for place in (IMAGES, AVATARS):
                 try:
                     return _found(cloud, f"{place}/{owner}/{name}")
                 except NotFound:
@@ -182,7 +181,9 @@ class FileStore:
             self.delete_elsewhere(record)
         except ApiError as error:
             log.warning("a deleted file is still in its service", source=record.get("source"), why=error.code)
-        self._local.delete(record)
+        # In S3 a record says the same path as on the disk, where another one's file may lie.
+        if self._cloud_of(record) is None:
+            self._local.delete(record)
 
     def copy_to(self, record: Mapping[str, Any], owner: str) -> dict[str, str] | None:
         """Copy the file of a record to another owner; where it is then, None for one that is not here.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from echo.credits import Credits
 from echo.extraction import Extractor
 from echo.files import FileStore
 from echo.indexing.embedder import find_embedder
@@ -30,7 +31,13 @@ class Indexing:
 
 
 def build_indexing(
-    settings: Settings, database: Database, store: FileStore, endpoints: Mapping[str, Endpoint]
+    settings: Settings,
+    database: Database,
+    store: FileStore,
+    endpoints: Mapping[str, Endpoint],
+    *,
+    ledger: Credits,
+    count_tokens: Callable[[str], int],
 ) -> Indexing:
     """The parts; nothing is contacted."""
     texts = Texts(store, Extractor())
@@ -42,7 +49,8 @@ def build_indexing(
         FileIndexRepository(database),
         VectorSearch(database),
     )
-    embedder = find_embedder(settings.file_search.embeddings, endpoints, settings.providers)
+    name = settings.file_search.embeddings
+    embedder = find_embedder(name, endpoints, settings.providers, ledger, count_tokens)
     indexer = Indexer(shelves, texts, embedder)
     return Indexing(OwnIndex(shelves, indexer, texts, embedder), texts, indexer)
 

@@ -11,6 +11,7 @@ from itertools import islice
 
 import structlog
 
+from echo.credits import OutOfCredits
 from echo.errors import ApiError, NotFound
 from echo.extraction import Page, Unreadable
 from echo.indexing.chunks import Piece, split
@@ -107,7 +108,11 @@ class Indexer:
         embedder = self._embedder if job.attempts <= len(PAUSES) else None
         for first in range(0, len(pieces), AT_ONCE):
             batch = pieces[first : first + AT_ONCE]
-            vectors = await self._embed(embedder, batch)
+            try:
+                vectors = await self._embed(embedder, batch, job.owner)
+            except OutOfCredits:
+                log.info("a file is searched by words, as its owner has no credits", file_id=job.file_id)
+                embedder, vectors = None, [None] * len(batch)
             await asyncio.to_thread(self._put, job, first, batch, vectors, embedder)
         name = embedder.name if embedder else None
         await asyncio.to_thread(self._finish, job, len(pieces), name)
@@ -129,10 +134,10 @@ class Indexer:
         return pieces
 
     @staticmethod
-    async def _embed(embedder: Embedder | None, batch: Sequence[Piece]) -> list[bytes | None]:
+    async def _embed(embedder: Embedder | None, batch: Sequence[Piece], payer: str) -> list[bytes | None]:
         if embedder is None:
             return [None] * len(batch)
-        vectors = await embedder.embed([each.text for each in batch])
+        vectors = await embedder.embed([each.text for each in batch], payer)
         return await asyncio.to_thread(lambda: [quantised(each) for each in vectors])
 
     def _put(

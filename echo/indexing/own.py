@@ -80,7 +80,7 @@ class OwnIndex:
         missing = tuple(
             (each, states[each.file_id].reason or "waiting") for each in files if each not in ready
         )
-        vector = await self._vector(ready, states, query[:LONGEST_QUESTION])
+        vector = await self._vector(ready, states, query[:LONGEST_QUESTION], runner)
         found = await asyncio.to_thread(self._found, ready, states, query[:LONGEST_QUESTION], vector)
         return Results(fittest(found), missing)
 
@@ -104,7 +104,9 @@ class OwnIndex:
                 states[file_id] = known.get(file_id, IndexState("waiting"))
         return states
 
-    async def _vector(self, files: Sequence[Searched], states: States, query: str) -> Sequence[float] | None:
+    async def _vector(
+        self, files: Sequence[Searched], states: States, query: str, payer: str
+    ) -> Sequence[float] | None:
         """The question as a vector; None where it is sought by words."""
         embedder = self._embedder
         if embedder is None or not files:
@@ -112,17 +114,19 @@ class OwnIndex:
         others = [each for each in files if states[each.file_id].model != embedder.name]
         if others:
             # From before this model. They are embedded now, and found by words until then.
-            await asyncio.to_thread(self._renew, others)
+            await asyncio.to_thread(self._renew, others, embedder)
             return None
         try:
-            return (await embedder.embed([query]))[0]
+            return (await embedder.embed([query], payer))[0]
         except ApiError as error:
             log.warning("files are searched by words", cause=error.code)
             return None
 
-    def _renew(self, files: Sequence[Searched]) -> None:
+    def _renew(self, files: Sequence[Searched], embedder: Embedder) -> None:
+        able = {owner for owner in {each.owner for each in files} if embedder.pays(owner)}
         for each in files:
-            self._indexer.add(each.owner, each.file_id, again=True)
+            if each.owner in able:
+                self._indexer.add(each.owner, each.file_id, again=True)
 
     def _found(
         self, files: Sequence[Searched], states: States, query: str, vector: Sequence[float] | None
@@ -134,9 +138,9 @@ class OwnIndex:
             except StorageError as error:
                 log.warning("files are searched by words", cause=type(error).__name__)
                 near = None
-            if near is not None:
-                rows = self._chunks.get_all(_places(files), list(near))
-                return _found(files, rows, [max(0.0, near[row["_id"]]) for row in rows])
+            if near is not None and self._embedder is not None:
+                rows, relevance = self._chunks.get_all(_places(files), list(near)), self._embedder.relevance
+                return _found(files, rows, [relevance(near[row["_id"]]) for row in rows])
         return self._fitting(files, states, query)
 
     def _near(

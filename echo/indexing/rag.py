@@ -13,6 +13,7 @@ import jwt
 import requests
 import structlog
 
+from echo import trust
 from echo.errors import ApiError, BadGateway
 from echo.extraction import Extractor
 from echo.files import FileStore
@@ -79,18 +80,19 @@ class RagService:
             return
         ids = [str(each["file_id"]) for each in records]
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                with session.delete(
+            with (
+                trust.session() as session,
+                session.delete(
                     f"{self._url}/documents",
                     headers=self._headers(owner),
                     json=ids,
                     timeout=(CONNECT_SECONDS, QUERY_SECONDS),
                     allow_redirects=False,
                     stream=True,
-                ) as response:
-                    if response.status_code != requests.codes.not_found:
-                        read_answer(response, time.monotonic() + QUERY_SECONDS)
+                ) as response,
+            ):
+                if response.status_code != requests.codes.not_found:
+                    read_answer(response, time.monotonic() + QUERY_SECONDS)
         except (requests.RequestException, ApiError, ValueError, RecursionError) as error:
             raise file_service_failed() from error
 

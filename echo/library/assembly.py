@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from echo.access import Access
 from echo.agents.service import Agents
+from echo.credits import Credits
 from echo.files import FileStore, build_file_store
 from echo.indexing.assembly import Indexing, build_indexing
 from echo.library.memories import Memories
@@ -12,7 +13,7 @@ from echo.library.pictures import Pictures
 from echo.library.prompts import Prompts
 from echo.library.skill_files import SkillFiles
 from echo.library.skills import Skills
-from echo.library.uploads import FILE_SEARCH, Uploads
+from echo.library.uploads import FILE_SEARCH, ForgetCode, PlaceCode, Uploads
 from echo.providers.registry import ProviderRegistry
 from echo.settings import Settings
 from echo.settings.overrides import SettingsOf
@@ -54,12 +55,17 @@ def build_library(
     count_tokens: Callable[[str], int],
     *,
     endpoints: ProviderRegistry,
+    ledger: Credits,
     live: SettingsOf,
+    place_code: PlaceCode | None = None,
+    forget_code: ForgetCode | None = None,
 ) -> Library:
     """The parts behind the operations; nothing is contacted."""
     users, files = UserRepository(database), FileRepository(database)
     file_store = build_file_store(settings)
-    indexing = build_indexing(settings, database, file_store, endpoints)
+    indexing = build_indexing(
+        settings, database, file_store, endpoints, ledger=ledger, count_tokens=count_tokens
+    )
     stored_skills, skill_files = SkillRepository(database), SkillFileRepository(database)
     skills = Skills(access, stored_skills, skill_files, users, file_store)
     return Library(
@@ -81,5 +87,7 @@ def build_library(
             indexing,
             can_search=settings.agents.can(FILE_SEARCH),
             live=live,
+            place_code=place_code,
+            forget_code=forget_code,
         ),
     )

@@ -29,7 +29,6 @@ TYPES = {
     "png": "image/png",
     "webp": "image/webp",
 }
-_AVATAR = re.compile(r"avatar-\d{1,20}\.[a-z]{3,4}")
 _AGENT_AVATAR = re.compile(r"agent-(?P<agent>agent_[A-Za-z0-9_-]{1,100})-avatar-\d{1,20}\.[a-z]{3,4}")
 
 
@@ -87,11 +86,10 @@ class Pictures:
 
     def _is_shown(self, caller: Caller, owner: str, name: str) -> bool:
         address = f"/{IMAGES}/{owner}/{name}"
-        if _AVATAR.fullmatch(name):
-            return self._avatar_of(owner) == address
         if found := _AGENT_AVATAR.fullmatch(name):
             return _shown(self._agents.avatar(caller, found["agent"])) == address
-        return False
+        # Any name: LibreChat names what comes from a login by the login.
+        return self._avatar_of(owner) == address
 
     def _avatar_of(self, owner: str) -> str:
         try:

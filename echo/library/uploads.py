@@ -1,9 +1,9 @@
 """Files of users, kept for messages and for agents."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 from echo.agents.service import Agents
 from echo.errors import NotFound, PayloadTooLarge, Unprocessable
@@ -21,8 +21,18 @@ from storage.library.files import FileRepository
 
 Document = dict[str, Any]
 # What a file of an agent may be for.
-CONTEXT, IMAGE_EDIT, FILE_SEARCH = "context", "image_edit", "file_search"
-RESOURCES = {CONTEXT: CONTEXT, "ocr": CONTEXT, IMAGE_EDIT: IMAGE_EDIT, FILE_SEARCH: FILE_SEARCH}
+CONTEXT, IMAGE_EDIT, FILE_SEARCH, CODE = "context", "image_edit", "file_search", "execute_code"
+RESOURCES = {
+    CONTEXT: CONTEXT,
+    "ocr": CONTEXT,
+    IMAGE_EDIT: IMAGE_EDIT,
+    FILE_SEARCH: FILE_SEARCH,
+    CODE: CODE,
+}
+# Gives a file to the service that runs code: owner, agent, name and bytes; the `metadata` of its record.
+PlaceCode = Callable[[str, str | None, str, BinaryIO], Document]
+# Tells it of a file that was deleted, by owner and record.
+ForgetCode = Callable[[str, Mapping[str, Any]], None]
 # What of a record goes with a message.
 SHOWN = ("file_id", "filename", "filepath", "type", "bytes", "width", "height", "source", "object", "context")
 # All other agents are made for one message, and stored nowhere.
@@ -33,8 +43,8 @@ AGENT_PREFIX = "agent_"
 class Purpose:
     """What an upload is for, in LibreChat's words: `temp_id` is the client's own name for it.
 
-    With `tool_resource` "context" its text is kept, and no file; with "file_search" it is a file that is searched. An
-    agent gets the file, unless a message has it.
+    With `tool_resource` "context" its text is kept, and no file; with "file_search" it is a file that is searched,
+    with "execute_code" one that programs find. An agent gets the file, unless a message has it.
     """
 
     temp_id: str | None = None
@@ -61,7 +71,11 @@ class Uploads:
         *,
         can_search: bool = True,
         live: SettingsOf | None = None,
+        place_code: PlaceCode | None = None,
+        forget_code: ForgetCode | None = None,
     ) -> None:
+        self._place_code = place_code
+        self._forget_code = forget_code
         self._live = live
         self._store = store
         self._files = files
@@ -77,13 +91,14 @@ class Uploads:
 
         Raises as `FileStore.save` does; for an agent also `NotFound`, `Forbidden` and `Unprocessable`
         (`too_many_agent_files`, `unsupported_tool_resource`); `UnsupportedMediaType` where there is no text to keep
-        or to search; for a text also as `UploadTexts.record`, and for a search as `Index.add`.
+        or to search; for a text also as `UploadTexts.record`, for a search as `Index.add`, and for
+        programs `BadGateway` (`code_interpreter_failed`).
         """
         self._check_rules(caller, upload)
         resource = self._resource(purpose)
         if purpose.of_agent:
             self._agents.check_change(caller, purpose.of_agent)
-        more = {"context": "agents" if purpose.of_agent else "message_attachment"}
+        more: Document = {"context": "agents" if purpose.of_agent else "message_attachment"}
         if purpose.temp_id:
             more["temp_file_id"] = purpose.temp_id
         if resource == CONTEXT:
@@ -92,6 +107,10 @@ class Uploads:
             document = self._keep_searched(caller, upload, purpose.of_agent, more)
         else:
             with self._store.received(caller.id, upload, image=image) as stored:
+                if resource == CODE and self._place_code:
+                    more["metadata"] = self._place_code(
+                        caller.id, purpose.of_agent, stored.filename, upload.stream
+                    )
                 document = self._files.insert(caller.id, {**stored.record, **more})
         if purpose.of_agent and resource:
             self._give(caller, purpose.of_agent, resource, document)
@@ -163,6 +182,8 @@ class Uploads:
         document = self._files.delete(owner, file_id)
         if document is not None:
             self._store.delete(document)
+            if self._forget_code:
+                self._forget_code(owner, document)
         return document is not None
 
     def _keep_searched(
@@ -186,7 +207,8 @@ class Uploads:
         if purpose.tool_resource is None and not purpose.of_agent:
             return None
         resource = RESOURCES.get(purpose.tool_resource or "")
-        if resource is None or (resource == FILE_SEARCH and not self._can_search):
+        lacks = {FILE_SEARCH: not self._can_search, CODE: self._place_code is None}
+        if resource is None or lacks.get(resource):
             raise Unprocessable(
                 "This server has no use for files of this kind.", code="unsupported_tool_resource"
             )

@@ -8,8 +8,8 @@ import aiohttp
 
 from echo.mail.letter import recipient
 from echo.mail.sender import SECONDS, MailFailure
-from echo.mail.smtp import tls_context
 from echo.settings import MailgunSettings
+from echo.trust import authorities
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN = 400, 401, 403
 
@@ -55,7 +55,7 @@ class Mailgun:
             async with (
                 aiohttp.ClientSession(
                     timeout=aiohttp.ClientTimeout(total=SECONDS),
-                    connector=aiohttp.TCPConnector(ssl=tls_context(any_certificate=False)),
+                    connector=aiohttp.TCPConnector(ssl=authorities()),
                     headers={"Authorization": key},
                 ) as session,
                 session.request(method, address, data=data, allow_redirects=False) as response,

@@ -10,11 +10,11 @@ from email.message import EmailMessage
 
 import aiohappyeyeballs
 import aiosmtplib
-import certifi
 
 from echo.mail.letter import recipient
 from echo.mail.sender import SECONDS, MailFailure
 from echo.settings import SmtpSettings
+from echo.trust import context
 
 STEP_SECONDS = 20.0
 PERMANENT = 500
@@ -101,13 +101,12 @@ class Smtp:
 
 
 def tls_context(*, any_certificate: bool) -> ssl.SSLContext:
-    """The system's authorities and Mozilla's; with `any_certificate` anybody may have signed, for any name."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+    """The authorities that Echo believes; with `any_certificate` anybody may have signed, for any name."""
+    made = context()
     if any_certificate:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
 
 
 def is_this_machine(host: str) -> bool:

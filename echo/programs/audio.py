@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from echo.completions.objects import SILENT, Json, error_frame, frame
 from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, with_pulse
-from echo.errors import FieldError, NotFound, Unprocessable
+from echo.errors import FieldError, NotFound, PayloadTooLarge, Unprocessable
 from echo.handling.caller import Caller
 from echo.handling.event_stream import EventStream
 from echo.handling.failures import to_api_error
@@ -35,8 +35,8 @@ OWN_FORMATS = ("json", "text")
 OWN = "speech"
 # Where the operator names no voice: OpenAI's first.
 USUAL_VOICES = ("alloy",)
-# OpenAI's limit of a text that is spoken.
-MAX_SPOKEN = 4096
+# OpenAI's limit of a text that is spoken, and of one that is read aloud in parts.
+MAX_SPOKEN, MAX_READ = 4096, 65_536
 SENTENCE = re.compile(r"[.!?\n]\s+")
 
 
@@ -92,14 +92,24 @@ class AudioService:
         """Whether there is a voice of the server's own."""
         return self._own_voice is not None
 
-    def read_aloud(self, caller: Caller, text: str, voice: str | None) -> Pending:
-        """A text in the server's own voice, as it comes: MP3. A voice that is none of `voices` is the first of them.
-
-        Long texts are said in parts, one after the other. Raises `NotFound` without a voice that the caller may ask.
-        """
+    def check_voice(self, caller: Caller) -> Picked:
+        """The server's own voice. Raises `NotFound` where there is none that the caller may ask."""
         own = self._own_voice
         if own is None or not self._work.may_ask(caller, OWN, own.wanted.model):
             raise NotFound
+        return own
+
+    def read_aloud(self, caller: Caller, text: str, voice: str | None) -> Pending:
+        """A text in the server's own voice, as it comes: MP3. A voice that is none of `voices` is the first of them.
+
+        Long texts are said in parts, one after the other. Raises as `check_voice` does, `Unprocessable`
+        (`nothing_to_say`) for a text of nothing, and `PayloadTooLarge`.
+        """
+        own = self.check_voice(caller)
+        if not text.strip():
+            raise Unprocessable("There is nothing to be read aloud.", code="nothing_to_say")
+        if len(text) > MAX_READ:
+            raise PayloadTooLarge(f"A text that is read aloud may have {MAX_READ} characters.")
         chosen = voice if voice in self.voices else self.voices[0]
         job = replace(self._work.job(caller, own.wanted.model, [text]), fixed=own)
         return Pending(lambda: self._speak(job, Said(own.wanted.model, text, chosen)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from echo import trust
 from echo.errors import BadGateway, ServiceUnavailable
 from echo.observation import tracing
 
@@ -53,10 +54,10 @@ def post(
     """
     deadline = time.monotonic() + seconds
     try:
-        with requests.Session() as session:
-            # Credentials for the provider's host come from the settings, never from a .netrc.
-            session.trust_env = False
-            with session.post(
+        # Credentials for the provider's host come from the settings, never from a .netrc.
+        with (
+            trust.session() as session,
+            session.post(
                 url,
                 headers={**tracing.outgoing_headers(), **headers},
                 json=json_body,
@@ -65,8 +66,9 @@ def post(
                 timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False,
                 stream=True,
-            ) as response:
-                return read_answer(response, deadline)
+            ) as response,
+        ):
+            return read_answer(response, deadline)
     except (requests.RequestException, ValueError, RecursionError) as error:
         raise BadGateway from error
 

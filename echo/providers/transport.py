@@ -9,17 +9,16 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import aiohttp
-import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 
 from echo import __version__
 from echo.observation import tracing
 from echo.providers.addresses import AddressGuard, AddressRefused, address_refused
+from echo.providers.bodies import TooLarge, whole_body
 from echo.providers.constants import (
     DRAIN_SECONDS,
     ENDING_SECONDS,
@@ -32,6 +31,7 @@ from echo.providers.failures import ProviderFailure, describe_answer, of_status,
 from echo.providers.forms import Form
 from echo.providers.naming import Named, named_in
 from echo.settings import ProviderLimits
+from echo.trust import authorities
 
 EVENT_STREAM = "text/event-stream"
 # The statuses of a request that holds what a server does not take.
@@ -226,14 +226,6 @@ def prepare() -> None:
     authorities()
 
 
-@cache
-def authorities() -> ssl.SSLContext:
-    """The system's certificate authorities, where an operator adds his own, and Mozilla's where it has none."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
 def _dumped(body: Any) -> bytes | aiohttp.FormData:
     """A body as it is sent; in JSON a number beyond 64 bits or half a character would be refused anyway."""
     if isinstance(body, Form):
@@ -245,19 +237,15 @@ def _dumped(body: Any) -> bytes | aiohttp.FormData:
 
 
 async def _read_all(response: aiohttp.ClientResponse, deadline: float, most: int) -> bytes:
-    chunks: list[bytes] = []
     try:
         async with asyncio.timeout_at(deadline):
-            while chunk := await response.content.readany():
-                chunks.append(chunk)
-                most -= len(chunk)
-                if most < 0:
-                    raise unusable("too_large")
+            return await whole_body(response.content, most)
+    except TooLarge as error:
+        raise unusable("too_large") from error
     except TimeoutError as error:
         raise unusable("timeout") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise unusable("broken_off", transient=True) from error
-    return b"".join(chunks)
 
 
 async def _said_of_error(response: aiohttp.ClientResponse) -> Any:

@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 # For what is under way when the master dies. The database may be gone with it, so it is less than a stop gets.
 ORPHAN_SECONDS = 10.0
+LOOK_SECONDS = 1.0
 
 
 def end_with_master(*, seconds: float = ORPHAN_SECONDS, leave: Callable[[int], None] = os._exit) -> None:
@@ -30,8 +31,13 @@ def end_with_master(*, seconds: float = ORPHAN_SECONDS, leave: Callable[[int], N
     if master is None:
         return
 
+    forked_from = os.getppid()
+
     def watch() -> None:
-        connection.wait([master.sentinel])
+        # The process that workers are forked from is their parent for the system: with it, the master loses sight of
+        # them, and starts others.
+        while not connection.wait([master.sentinel], LOOK_SECONDS) and os.getppid() == forked_from:
+            pass
         log.error("the master process is gone; this worker ends")
         discard_counts()
         os.kill(os.getpid(), signal.SIGTERM)

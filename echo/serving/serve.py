@@ -2,9 +2,7 @@
 
 import gc
 import logging
-import os
 import socket
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess, multiprocess
 
-from echo.access.seeding import seed_access
 from echo.observation.metrics.shared import forget_worker, shared_counts
 from echo.serving.config import ServerConfig
 from echo.serving.descriptors import raise_limit, room_for
+from echo.serving.forking import ignore_test_client, prepare_workers
 from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
 from echo.serving.ready import address_of, ready_file
@@ -27,10 +25,7 @@ from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
 from echo.settings.offline import NAME as OFFLINE
 from echo.webclient.installed import OFF, client_in_use
-from storage.agents.categories import AgentCategoryRepository
-from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.operator.indexes import ensure_indexes
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +34,6 @@ WORKER_SECONDS = 20
 FORM_BYTES = 1024 * 1024
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
-# For glibc: few arenas, and large buffers back to the system at once. Without, a worker that has taken sixteen
-# uploads of 1 MB at a time keeps 20 MB more. To set the second makes the third fixed as well, at a value that costs
-# each read 5 %, so that one is set too. Elsewhere nobody reads these variables.
-MALLOC = {
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(128 * 1024),
-    "MALLOC_TRIM_THRESHOLD_": str(8 * 1024 * 1024),
-}
 
 
 def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | None = None) -> None:
@@ -70,16 +57,19 @@ def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | No
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Before the database starts: it keeps a file open for each collection and index.
     raise_limit()
-    with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
-        prepare(complete)
-        if seed_file:
-            # Imported here: it brings what checks passwords.
-            from echo.serving.seeding import seed  # noqa: PLC0415
+    with shared_counts(enabled=settings.metrics_secret is not None):
+        # They load what they need while the database starts.
+        prepare_workers()
+        with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
+            prepare(complete)
+            if seed_file:
+                # Imported here: it brings what checks passwords.
+                from echo.serving.seeding import seed  # noqa: PLC0415
 
-            seed(complete, seed_file)
-        if complete.web_client != OFF:
-            log.info("the web client is served", directory=complete.web_client)
-        run_workers(complete, embedded, ready)
+                seed(complete, seed_file)
+            if complete.web_client != OFF:
+                log.info("the web client is served", directory=complete.web_client)
+            run_workers(complete, embedded, ready)
 
 
 @contextmanager
@@ -99,6 +89,12 @@ def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer 
 
 def prepare(settings: Settings) -> None:
     """Make what the workers expect to be there: the indexes, the roles, and the categories of agents."""
+    # Imported here: the driver takes as long to load as the embedded database to start, and does so meanwhile.
+    from echo.access.seeding import seed_access  # noqa: PLC0415
+    from storage.agents.categories import AgentCategoryRepository  # noqa: PLC0415
+    from storage.core.database import Database  # noqa: PLC0415
+    from storage.operator.indexes import ensure_indexes  # noqa: PLC0415
+
     database = Database(str(settings.mongo_uri))
     try:
         ensure_indexes(database)
@@ -135,9 +131,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     announced = ready_file(ready, address_of(settings.host, settings.port))
     log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
-    for name, value in MALLOC.items():
-        os.environ.setdefault(name, value)
-    with shared_counts(enabled=settings.metrics_secret is not None), announced:
+    with announced:
         Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
 
@@ -159,8 +153,7 @@ def listening_on(port: int, settings: Settings) -> Settings:
 
 def worker_app(settings: Settings) -> ASGIApp:
     """The application of one worker process."""
-    # Connexion imports Starlette's test client, which says on stderr what only tests need to know.
-    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
+    ignore_test_client()
     # Nothing that a start makes is garbage: to look for some among it took a tenth of the time.
     gc.disable()
     # Imported here: the master, which only watches, would hold 30 MB that it never uses.
@@ -178,7 +171,7 @@ def worker_app(settings: Settings) -> ASGIApp:
 
 
 # The supervisor has no parameter for it, and looks it up by this name.
-multiprocess.Process = Worker  # type: ignore[misc]
+multiprocess.Process = Worker  # type: ignore[misc, assignment]
 
 
 class Supervisor(Multiprocess):

@@ -2,9 +2,11 @@
 
 import socket
 import threading
+from multiprocessing import get_context
 from time import monotonic
 
 import structlog
+from uvicorn._subprocess import subprocess_started
 from uvicorn.supervisors import multiprocess
 
 from echo.serving.config import ServerConfig
@@ -42,6 +44,12 @@ class Worker(multiprocess.Process):
     _looked: float | None = None
     _silent = 0.0
     _given_up: float | None = None
+
+    def __init__(self, config: ServerConfig, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        # By the method of `echo.serving.forking`. Uvicorn's would load everything again.
+        about = {"config": config, "target": self.target, "sockets": sockets, "stdin_fileno": None}
+        self.process = get_context().Process(target=subprocess_started, kwargs=about)  # type: ignore[assignment]
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """What the process does: serve until it is told to stop, or its master is gone."""

@@ -23,7 +23,7 @@ from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import read_voice, read_voices, with_speech
 from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
-from echo.settings.model import FileRules, RateLimit, Safeguard, Settings
+from echo.settings.model import OFFLINE_EMBEDDINGS, FileRules, RateLimit, Safeguard, Settings
 from echo.settings.providers import ADDRESS
 from echo.settings.reader import Reader
 
@@ -72,6 +72,7 @@ def configured(settings: Settings, reader: Reader, config: ConfigFile) -> Settin
         agents=read_agents(config),
         summaries=read_summaries(config),
         file_search=read_file_search(reader, config),
+        sharing_files=_sharing_files(reader, config),
         permissions=read_permissions(config),
         tools=read_tools(reader, config),
         file=config.written,
@@ -156,12 +157,31 @@ def _notices(settings: Settings, reader: Reader, config: ConfigFile) -> Iterator
     yield from mail_notices(reader, settings.mail, allow_reset=settings.allow_password_reset)
     yield from _unknown_endpoints(settings)
     model = settings.file_search.embeddings
-    if model and not any(each.available and model.startswith(f"{each.name}/") for each in settings.providers):
+    is_an_endpoints = model is not None and model != OFFLINE_EMBEDDINGS
+    if is_an_endpoints and not any(
+        each.available and str(model).startswith(f"{each.name}/") for each in settings.providers
+    ):
         yield "ECHO_EMBEDDINGS_MODEL names no endpoint that has a key: files are searched by words."
+    yield from _of_delegation(settings)
     yield from cloud_notices(settings.cloud)
     yield from _misspelt(reader, config)
     if unused := reader.unused(LIBRECHAT_VARIABLES - config.variables - VARIABLES):
         yield f"Set, and without effect in Echo: {', '.join(unused)}."
+
+
+def _of_delegation(settings: Settings) -> Iterator[str]:
+    openid = settings.sign_in.openid
+    exchanges = openid is not None and openid.exchanges_tokens and settings.creds_key
+    names = ", ".join(each.name for each in settings.mcp.servers if each.obo)
+    if names and not exchanges:
+        yield f"obo needs OPENID_ISSUER, OPENID_REUSE_TOKENS=true and CREDS_KEY: nobody has tools of {names}."
+
+
+def _sharing_files(reader: Reader, config: ConfigFile) -> bool:
+    """Whether new links show files: the variable says it, or else the file, as in LibreChat."""
+    said = config.section("interface").get("sharedLinks")
+    usual = said.get("snapshotFiles") is not False if isinstance(said, Mapping) else True
+    return bool(reader.flag("SHARED_LINKS_SNAPSHOT_FILES", usual))
 
 
 def _of_addresses(settings: Settings, reader: Reader) -> Iterator[str]:

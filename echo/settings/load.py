@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,6 +59,7 @@ RATE_LIMITS = (
     ("stt_user", "account", "STT_USER_MAX", 50, "STT_USER_WINDOW", 1),
     ("tts_ip", "address", "TTS_IP_MAX", 100, "TTS_IP_WINDOW", 1),
     ("tts_user", "account", "TTS_USER_MAX", 50, "TTS_USER_WINDOW", 1),
+    ("tool_call_user", "account", "ECHO_TOOL_CALL_USER_MAX", 60, "ECHO_TOOL_CALL_USER_WINDOW", 1),
     ("message_ip", "address", "MESSAGE_IP_MAX", 40, "MESSAGE_IP_WINDOW", 1),
     ("message_user", "account", "MESSAGE_USER_MAX", 40, "MESSAGE_USER_WINDOW", 1),
     ("api_ip", "address", "ECHO_API_IP_MAX", 300, "ECHO_API_IP_WINDOW", 1),
@@ -82,6 +84,7 @@ SCORES = (
     ("file_upload_limit", "FILE_UPLOAD_VIOLATION_SCORE", 0),
     ("stt_limit", "STT_VIOLATION_SCORE", 0),
     ("tts_limit", "TTS_VIOLATION_SCORE", 0),
+    ("tool_call_limit", "TOOL_CALL_VIOLATION_SCORE", 0),
 )
 
 # What OpenTelemetry's own specification calls its settings. Its library reads them too, with many more, but from the
@@ -142,6 +145,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         database_seconds=reader.whole("ECHO_DATABASE_SECONDS", 10, minimum=1, maximum=3600),
         data_dir=_data_dir(reader),
         librechat_dir=Path(librechat_dir).expanduser().absolute() if librechat_dir else None,
+        extra_authorities=_extra_authorities(reader),
         web_client=_web_client(reader),
         bundlers=_bundlers(reader),
         root=root,
@@ -160,6 +164,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         allow_unverified_login=reader.flag("ALLOW_UNVERIFIED_EMAIL_LOGIN", False),
         allow_shared_links=reader.flag("ALLOW_SHARED_LINKS", True),
         allow_shared_links_public=reader.flag("ALLOW_SHARED_LINKS_PUBLIC", False),
+        serve_shared_files=reader.flag("SHARED_LINKS_SNAPSHOT_FILES", True),
         jwt_secret=jwt_secret,
         jwt_refresh_secret=jwt_refresh_secret,
         creds_key=creds_key,
@@ -227,6 +232,18 @@ def _data_dir(reader: Reader) -> Path:
         return Path(given).expanduser().absolute() if given else user_data_path("echo-api")
     except RuntimeError as error:
         raise SettingsError("ECHO_DATA_DIR must be set: this user has no home directory.") from error
+
+
+def _extra_authorities(reader: Reader) -> Path | None:
+    given = reader.text("NODE_EXTRA_CA_CERTS")
+    if not given:
+        return None
+    file = Path(given).expanduser().absolute()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
+    except (OSError, ValueError) as error:
+        raise SettingsError("NODE_EXTRA_CA_CERTS must be a file of certificates in PEM.") from error
+    return file
 
 
 def _web_client(reader: Reader) -> str | None:

@@ -51,6 +51,10 @@ class McpServer:
     stderr: str = "inherit"
     url: Template | None = field(default=None, repr=False)
     headers: Mapping[str, Template] = field(default_factory=dict, repr=False)
+    # The scopes for which a user's token of the organisation's OpenID provider is exchanged.
+    obo: str | None = None
+    # The URL of a proxy, of http, https or socks5, perhaps with a user and a password.
+    proxy: str | None = field(default=None, repr=False)
     source: str = YAML
     # Of a user's server: the id of its document, its author, and when it was changed, in milliseconds.
     id: str | None = None
@@ -74,7 +78,19 @@ class McpServer:
     @property
     def uses_oauth(self) -> bool:
         """Whether it is known that users log in at the server."""
-        return self.requires_oauth is True or (self.requires_oauth is None and self.oauth is not None)
+        asked = self.requires_oauth is True or (self.requires_oauth is None and self.oauth is not None)
+        return asked and self.obo is None
+
+    @property
+    def may_ask_login(self) -> bool:
+        """Whether it has to be found out whether users log in at the server."""
+        return (
+            self.type != STDIO
+            and self.requires_oauth is None
+            and not self.uses_oauth
+            and self.api_key is None
+            and self.obo is None
+        )
 
     @property
     def per_message(self) -> bool:
@@ -84,7 +100,8 @@ class McpServer:
     @property
     def personal(self) -> bool:
         """Whether every user needs a connection of their own."""
-        return bool(self.source == USER or self.uses_oauth or self.variables or self.placeholders)
+        own = self.uses_oauth or self.variables or self.placeholders or self.obo
+        return bool(self.source == USER or own)
 
 
 @dataclass(frozen=True)

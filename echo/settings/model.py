@@ -140,7 +140,8 @@ class AgentSettings:
     """What agents may be: of which endpoints, with what; None is no limit. The builder is clients' to show or not.
 
     `steps` is how many an answer may take (LibreChat's `recursionLimit`) where an agent says nothing else,
-    `most_steps` how many none may exceed.
+    `most_steps` how many none may exceed. The arguments of one call have at most `call_bytes` (0 is no limit), those
+    of the named tools their own; one request's answer has at most so many `events`.
     """
 
     show_builder: bool = True
@@ -148,6 +149,9 @@ class AgentSettings:
     capabilities: tuple[str, ...] | None = None
     steps: int | None = None
     most_steps: int | None = None
+    call_bytes: int | None = None
+    call_bytes_of: Mapping[str, int] = field(default_factory=dict)
+    events: int | None = None
 
     def may_ask(self, provider: str) -> bool:
         """Whether agents may be of this endpoint."""
@@ -158,10 +162,15 @@ class AgentSettings:
         return capability in (USUAL_CAPABILITIES if self.capabilities is None else self.capabilities)
 
 
+# The model of the server's own, in place of one of an endpoint.
+OFFLINE_EMBEDDINGS = "offline"
+
+
 @dataclass(frozen=True)
 class FileSearchSettings:
-    """`embeddings` is a model as `endpoint/model`, None where files are searched by words; `rag_url` is the address
-    of LibreChat's RAG service, where it is used in place of Echo's own index.
+    """`embeddings` is a model as `endpoint/model`, or `OFFLINE_EMBEDDINGS`, None where files are searched by words.
+
+    `rag_url` is the address of LibreChat's RAG service, where it is used in place of Echo's own index.
 
     An answer names at most `citations` places, `citations_per_file` of one file, and none that is less relevant than
     `least_relevance`, from 0 to 1.
@@ -175,10 +184,26 @@ class FileSearchSettings:
 
 
 @dataclass(frozen=True)
+class PruningSettings:
+    """Which old results of tools are shortened: LibreChat's `contextPruning`.
+
+    Those of the newest `kept_answers` stay whole, and those of fewer than `least_chars` characters. Of the others the
+    ones beyond `trimmed_from` of the way back are cut, and beyond `cleared_from` left out.
+    """
+
+    kept_answers: int = 3
+    trimmed_from: float = 0.3
+    cleared_from: float = 0.5
+    least_chars: int = 50_000
+
+
+@dataclass(frozen=True)
 class SummarySettings:
     """Whether what a model has no room for is summarised, and how: by which endpoint's model, in how many tokens.
 
-    None leaves it to the model that answers.
+    None leaves it to the model that answers. `parameters` go with the request, `update_prompt` is for one that has an
+    older summary. `trigger` is one of LibreChat's with its value. `reserve` is the share of a window that stays free.
+    Of the chat so many turns stay as they are, and so many tokens of those before the newest one.
     """
 
     enabled: bool = False
@@ -186,6 +211,13 @@ class SummarySettings:
     model: str | None = None
     prompt: str | None = None
     max_tokens: int | None = None
+    update_prompt: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    trigger: tuple[str, float] | None = None
+    reserve: float | None = None
+    retained_turns: int | None = None
+    retained_tokens: int | None = None
+    pruning: PruningSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +237,11 @@ class ClientSettings:
     custom_footer: str | None = None
     help_url: str | None = None
     build: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def tells_cost(self) -> bool:
+        """Whether LibreChat's client shows what answers cost."""
+        return self.librechat_interface.get("contextCost") is True
 
 
 @dataclass(frozen=True)
@@ -278,6 +315,8 @@ class Settings:
     database_seconds: int
     data_dir: Path
     librechat_dir: Path | None
+    # Authorities of TLS in PEM that are believed beside the system's.
+    extra_authorities: Path | None
     # Whose contract answers at the root: "echo" or "librechat".
     root: str
     # The directory of a built web client; None for the installed one, "off" for none.
@@ -302,6 +341,8 @@ class Settings:
     # Whether links to shared conversations can be opened, and whether by anyone.
     allow_shared_links: bool
     allow_shared_links_public: bool
+    # Whether the files of those that exist can be opened; whether new ones show any is `sharing_files`.
+    serve_shared_files: bool
     jwt_secret: str | None = field(repr=False)
     jwt_refresh_secret: str | None = field(repr=False)
     creds_key: str | None = field(repr=False)
@@ -376,6 +417,8 @@ class Settings:
     permissions: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     # How files are searched.
     file_search: FileSearchSettings = field(default_factory=FileSearchSettings)
+    # Whether a new link to a conversation shows its files.
+    sharing_files: bool = True
     # Where files lie beside the disk.
     cloud: CloudSettings = field(default_factory=CloudSettings)
     # Sentences for whoever starts the server: what is set and has no effect, and what looks wrong.

@@ -19,7 +19,8 @@ from echo.settings.reader import ConfigFileError
 # What of `interface` clients are shown; its other keys are the permissions of roles, or retention.
 INTERFACE = (
     *("privacyPolicy", "termsOfService", "customWelcome", "modelSelect", "parameters", "presets"),
-    *("feedback", "autoSubmitFromUrl", "codeHighlightThrottleMs"),
+    *("feedback", "autoSubmitFromUrl", "codeHighlightThrottleMs", "buildInfo"),
+    *("contextUsage", "contextCost", "currency"),
 )
 # The paths that can be overridden, with all that is below them.
 CHANGEABLE = (

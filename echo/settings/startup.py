@@ -157,6 +157,7 @@ def librechat_signed_in(settings: Settings) -> dict[str, Any]:
         **settings.bundlers,
         "sharedLinksEnabled": settings.allow_shared_links,
         "publicSharedLinksEnabled": settings.allow_shared_links_public,
+        "sharedLinksSnapshotFilesEnabled": settings.sharing_files,
         "allowAccountDeletion": settings.allow_account_deletion,
         "interface": dict(client.librechat_interface),
         "modelSpecs": client.model_specs,

@@ -36,16 +36,20 @@ def sign_up(url: str, name: str) -> None:
         raise ServerUnusable(f"{name} cannot register at {url}: {_said(answer)}")
 
 
-def log_in(url: str, name: str) -> None:
-    """See that the account is there and has the password: LibreChat does not say so when it registers somebody."""
+def log_in(url: str, name: str) -> str:
+    """The access token of an account. Raises `ServerUnusable`.
+
+    That it is there and has the password LibreChat does not say when it registers somebody.
+    """
     answer = _post(f"{url}/api/auth/login", credentials(name))
     if answer.status_code != 200 or "token" not in answer.text:
         raise ServerUnusable(f"{name} cannot log in at {url}: {_said(answer)}")
+    return str(answer.json()["token"])
 
 
 def credentials(name: str) -> dict[str, str]:
     """With what a user logs in."""
-    return {"email": f"{name}@example.com", "password": PASSWORD}
+    return {"email": f"contract-{name}@example.com", "password": PASSWORD}
 
 
 def wfc(tokens: tuple[str, ...]) -> dict[str, Any]:

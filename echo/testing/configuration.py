@@ -10,9 +10,6 @@ from echo.testing.accounts import BROWSER, USERS
 # parent in another conversation (422), no speech recogniser (503), no address of a file elsewhere (501), and
 # LibreChat's rate limits (429).
 REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503]
-# A redirect answers too: that a login has failed is told on the page that it leads to.
-ACCEPTED = ["2xx", "3xx", *REFUSALS]
-
 
 # By them a user is logged out or gone, and all that follows is refused.
 NOT_TRIED = ("logout", "delete_account")
@@ -25,20 +22,24 @@ def configuration(
     hooks: str | None = None,
     without: tuple[str, ...] = (),
     replaced: tuple[str, ...] = (),
+    refusals: bool = True,
 ) -> str:
     """The configuration file; `users` is the file in which they are, in the Web Fuzzing Commons form.
 
-    `without` are operations, by their ids, that are not tried, `replaced` checks that hooks stand for.
+    `without` are operations, by their ids, that are not tried, `replaced` checks that hooks stand for. Without
+    `refusals` a request may be refused with any status; that a server fails is found once, as such.
     """
+    refused: list[int | str] = [*REFUSALS] if refusals else ["4xx", "5xx"]
     peers = f"peers = {json.dumps(list(USERS[:count]))}\n" if count > 1 else ""
     named = f"hooks = {json.dumps(hooks)}\n" if hooks else ""
     left_out = "".join(
         f"[[operations]]\ninclude-operation-id = {json.dumps(each)}\nenabled = false\n" for each in without
     )
     expected = {
-        "positive_data_acceptance": ACCEPTED,
+        # A redirect answers too: that a login has failed is told on the page that it leads to.
+        "positive_data_acceptance": ["2xx", "3xx", *refused],
         "not_a_server_error": ["2xx", "3xx", "4xx", 501, 503],
-        "negative_data_rejection": [*REFUSALS, 405],
+        "negative_data_rejection": [*refused, 405],
     }
     checks = "".join(
         f"[checks.{name}]\n"

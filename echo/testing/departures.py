@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import jsonschema_rs
 
-from echo.testing.comparison import parameters, resolve
-from echo.testing.operations import Json, Operation, Operations, media_of
+from echo.testing.events import EVENT_STREAM, ITEM_SCHEMAS, EventChecker, EventDeparture, sent
+from echo.testing.operations import Operation, Operations, media_of
+from echo.testing.references import Json, parameters, resolve
 
 SHOWN = 200
-EVENT_STREAM = "text/event-stream"
 
 
 class Departures:
@@ -22,6 +22,7 @@ class Departures:
         self.operations = Operations(document)
         self._document = document
         self._validator = cache(self._make_validator)
+        self._checker = cache(self._make_checker)
 
     def of_request(
         self, operation: Operation, target: str, headers: Mapping[str, str], body: bytes
@@ -63,8 +64,8 @@ class Departures:
             yield f"the {what} has a body of {told[:SHOWN]}, which the document does not have"
             return
         media_type, media = found
-        if media_type == EVENT_STREAM and "x-oai-itemSchema" in media:
-            yield from self._of_events(media["x-oai-itemSchema"], body)
+        if media_type == EVENT_STREAM and media.keys() & ITEM_SCHEMAS:
+            yield from self._of_events(media, body)
         elif media_type.partition(";")[0].endswith("json") and "schema" in media:
             yield from self._of_json(what, media["schema"], body)
 
@@ -76,13 +77,13 @@ class Departures:
             return
         yield from self._of_value(what, schema, value)
 
-    def _of_events(self, item: Json, body: bytes) -> Iterator[str]:
-        for block in body.decode("utf-8", "replace").replace("\r\n", "\n").split("\n\n"):
-            lines = [line.partition(":") for line in block.split("\n") if line and not line.startswith(":")]
-            fields = {name: value.removeprefix(" ") for name, _, value in lines}
-            if "data" in fields:
-                event = {"event": fields.get("event", "message"), "data": fields["data"]}
-                yield from self._of_value("event", item, event)
+    def _of_events(self, media: Json, body: bytes) -> Iterator[str]:
+        checker = self._checker(json.dumps(media))
+        for name, data in sent(body.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")):
+            try:
+                checker.check(name, data)
+            except EventDeparture as departure:
+                yield f"an event does not fit its schema: {departure.why[:SHOWN]}"
 
     def _of_value(self, what: str, schema: Any, value: Any) -> Iterator[str]:
         for error in self._validator(json.dumps(schema)).iter_errors(value):
@@ -94,3 +95,6 @@ class Departures:
         whole = json.loads(schema)
         root = {"components": self._document.get("components", {}), "allOf": [whole]}
         return jsonschema_rs.Draft202012Validator(root)
+
+    def _make_checker(self, media: str) -> EventChecker:
+        return EventChecker(json.loads(media), self._document)

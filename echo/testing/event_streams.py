@@ -1,38 +1,47 @@
-"""Lets Schemathesis check event streams event by event. `schemathesis.toml` names it.
+"""Lets Schemathesis check event streams event by event, and follow links with bodies. `schemathesis.toml` names it.
 
 Before OpenAPI 3.2 Schemathesis applies the `schema` of an event stream to each event, and finds that it is no text.
-What describes an event is `x-oai-itemSchema`, which it knows by its name in OpenAPI 3.2 alone.
+What describes an event is `x-echo-item-schema` (by the OpenAPI Initiative's registry `x-oai-itemSchema`, which
+OpenAPI Generator refuses), and it knows the name of OpenAPI 3.2 alone. The body that a link sends stands in
+`x-echo-request-body`: in its own place OpenAPI Generator takes texts only.
 """
 
 from typing import Any
 
 import schemathesis
 
+from echo.testing.events import EVENT_STREAM, ITEM_SCHEMAS
+
 
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """Call the schema of an event as OpenAPI 3.2 does, in place of the one for the whole."""
+    """Call the schema of an event as OpenAPI 3.2 does, in place of the one for the whole; give links their bodies."""
     for media in event_streams(raw_schema):
-        media["itemSchema"] = media.pop("x-oai-itemSchema")
+        [name] = media.keys() & ITEM_SCHEMAS
+        media["itemSchema"] = media.pop(name)
         media.pop("schema", None)
+    for answer in answers(raw_schema):
+        for link in answer.get("links", {}).values():
+            if "x-echo-request-body" in link:
+                link["requestBody"] = link.pop("x-echo-request-body")
 
 
 def event_streams(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The media types of a document that describe one event."""
+    return [
+        media
+        for answer in answers(document)
+        for name, media in answer.get("content", {}).items()
+        if name == EVENT_STREAM and media.keys() & ITEM_SCHEMAS
+    ]
+
+
+def answers(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the operations of a document answer."""
     operations = [
         operation
         for item in document.get("paths", {}).values()
         for operation in item.values()
         if isinstance(operation, dict)
     ]
-    contents = [
-        answer.get("content", {})
-        for operation in operations
-        for answer in operation.get("responses", {}).values()
-    ]
-    return [
-        media
-        for content in contents
-        for name, media in content.items()
-        if name == "text/event-stream" and "x-oai-itemSchema" in media
-    ]
+    return [answer for operation in operations for answer in operation.get("responses", {}).values()]

@@ -1,14 +1,11 @@
 """Operations of any OpenAPI document, found by method and path."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from echo.testing.comparison import METHODS, resolve, whole
-
-Json = Mapping[str, Any]
+from echo.testing.references import METHODS, Json, is_open, parameters, resolve, whole
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,11 @@ class Operation:
         """How reports call it."""
         return f"{self.method} {self.path}"
 
+    @property
+    def id(self) -> str:
+        """Its `operationId`; its label where the document gives none."""
+        return str(self.raw.get("operationId", self.label))
+
 
 class Operations:
     """The operations of a document; static paths win over templates, as OpenAPI 3.1 has it (section 4.8.8)."""
@@ -33,6 +35,34 @@ class Operations:
         self.document = document
         paths = sorted(document["paths"], key=lambda path: [("{" in part, part) for part in path.split("/")])
         self._patterns = [(pattern_of(path), path) for path in paths]
+
+    def each(self) -> Iterator[Operation]:
+        """All of them."""
+        for path, item in self.document["paths"].items():
+            for method in METHODS:
+                if raw := whole(item, method):
+                    yield Operation(method.upper(), path, raw)
+
+    def parameters(self, operation: Operation, place: str) -> list[Json]:
+        """The parameters of an operation that stand in the path, the query, a header or a cookie."""
+        found = parameters(self.document, operation.raw)
+        return [parameter for (where, _), parameter in found.items() if where == place]
+
+    def is_secured(self, operation: Operation) -> bool:
+        """Whether only somebody who is known may ask."""
+        alternatives = operation.raw.get("security", self.document.get("security", []))
+        return not is_open(alternatives)
+
+    def body_of(self, operation: Operation) -> Json:
+        """The media types of the body that an operation takes."""
+        content: Json = resolve(self.document, operation.raw.get("requestBody", {})).get("content", {})
+        return content
+
+    def successes(self, operation: Operation) -> Iterator[Json]:
+        """What the document says of answers that are successes."""
+        for status, answer in operation.raw["responses"].items():
+            if str(status).startswith("2"):
+                yield resolve(self.document, answer)
 
     def find(self, method: str, target: str) -> Operation | tuple[str, ...]:
         """The operation of a request, or the methods that there are at its path; none for no path of the document."""

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from echo.testing.departures import Departures
-from echo.testing.operations import Json, Operation
+from echo.testing.operations import Operation
+from echo.testing.references import Json
 
 # Of one connection alone (RFC 9110, section 7.6.1).
 HOP_BY_HOP = frozenset(

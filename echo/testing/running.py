@@ -1,25 +1,33 @@
-"""Schemathesis against a server of a contract, over HTTP, with two users: every phase, every check."""
+"""The sweeps, and Schemathesis, against a server of a contract, with two users: every phase, every check."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from echo.testing.accounts import HEADERS, SECONDS, ServerUnusable, prepare_users, wfc
+from echo.testing.accounts import HEADERS, SECONDS, USERS, ServerUnusable, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
+from echo.testing.sweeps import ownership
+from echo.testing.sweeps.catalogue import run_sweeps
+from echo.testing.sweeps.findings import SweepReport
+from echo.testing.sweeps.session import Session
 
 # Checks of ours stand for these: see `echo.testing.hooks`.
 HOOKS = "echo.testing.hooks"
 REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
+# In place of the refusals of a document.
+REFUSED = {"4XX": {"description": "Refused"}, "5XX": {"description": "Failed"}}
 # LibreChat deletes an account without asking for anything, and nothing can be tried afterwards.
 NOT_WITH_LIBRECHAT = ("delete_account",)
 
@@ -42,16 +50,20 @@ class Plan:
     without: tuple[str, ...] = ()
     # Whether the statuses and bodies of refusals are held against the document.
     refusals: bool = True
+    # The sweeps to run before Schemathesis, by their names, and whether it is run after them.
+    sweeps: tuple[str, ...] = ()
+    fuzz: bool = True
     tokens: tuple[str, ...] = field(default=(), repr=False)
     reports: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: Schemathesis's exit code (0 nothing found, 1 something, 2 it could not run) and its report."""
+    """How a run ended: the exit code (0 nothing found, 1 something, 2 it could not run) and Schemathesis's report."""
 
     exit_code: int
-    report: str
+    report: str = ""
+    swept: SweepReport = field(default_factory=SweepReport)
 
     @property
     def summary(self) -> str:
@@ -70,8 +82,33 @@ def run_at(url: str, plan: Plan) -> Outcome:
         plan = replace(plan, exclude=unheld, without=left_out, refusals=False)
     if not plan.tokens:
         prepare_users(url)
+    began = time.monotonic()
+    swept = sweep(url, plan) if plan.sweeps else SweepReport()
+    if not plan.fuzz:
+        return Outcome(int(bool(swept.findings)), "", swept)
+    left = replace(plan, seconds=max(1, plan.seconds - int(time.monotonic() - began)))
     with tempfile.TemporaryDirectory(prefix="echo-contract-") as directory:
-        return run_schemathesis(url, plan, Path(directory))
+        outcome = run_schemathesis(url, left, Path(directory))
+    return replace(outcome, exit_code=outcome.exit_code or int(bool(swept.findings)), swept=swept)
+
+
+def sweep(url: str, plan: Plan) -> SweepReport:
+    """Run the sweeps of a plan; they have half of its time, if Schemathesis follows."""
+    document = json.loads(plan.document.read_text(encoding="utf-8"))
+    if not plan.refusals:
+        document = without_refusals(document)
+    # Who has only one token has nothing that is another's.
+    tokens = dict(zip(USERS, plan.tokens * 2, strict=False)) or {name: log_in(url, name) for name in USERS}
+    names = tuple(name for name in plan.sweeps if len(plan.tokens) != 1 or name != ownership.NAME)
+    session = Session(
+        url,
+        document,
+        tokens,
+        renew=None if plan.tokens else partial(log_in, url),
+        strict=plan.refusals,
+        deadline=time.monotonic() + plan.seconds / (2 if plan.fuzz else 1),
+    )
+    return run_sweeps(session, names, plan.only, plan.without)
 
 
 def refuses_like_echo(url: str) -> bool:
@@ -84,12 +121,18 @@ def refuses_like_echo(url: str) -> bool:
 
 
 def without_refusals(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with any refusal allowed, and no fault of the server."""
+    """The document with any refusal allowed; errors in streams need no code.
+
+    That a server fails is found as such, and not held against the document too.
+    """
+    for schema in document.get("components", {}).get("schemas", {}).values():
+        if "error" in schema.get("properties", {}) and "code" in schema.get("required", ()):
+            schema["required"] = [name for name in schema["required"] if name != "code"]
     for item in document["paths"].values():
         for operation in item.values():
             if isinstance(operation, dict) and "responses" in operation:
                 kept = {status: answer for status, answer in operation["responses"].items() if status < "4"}
-                operation["responses"] = {**kept, "4XX": {"description": "Refused"}}
+                operation["responses"] = {**kept, **REFUSED}
     return document
 
 
@@ -101,7 +144,7 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
         document = directory / "openapi.json"
         document.write_text(json.dumps(without_refusals(json.loads(plan.document.read_text()))))
     (directory / "schemathesis.toml").write_text(
-        configuration(directory / "users.json", count=len(plan.tokens) or 2)
+        configuration(directory / "users.json", count=len(plan.tokens) or 2, refusals=plan.refusals)
     )
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),

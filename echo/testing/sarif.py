@@ -29,8 +29,15 @@ def _results(failure: Mapping[str, Any], document: str) -> list[dict[str, Any]]:
         {
             "ruleId": failure["type"],
             "level": LEVELS.get(str(failure["severity"]).lower(), "warning"),
-            "message": {"text": f"{operation}: {failure['title']}" if operation else failure["title"]},
+            "message": {"text": _told(failure, operation)},
             "locations": [{**location, "logicalLocations": [{"fullyQualifiedName": str(operation)}]}],
         }
         for operation in operations
     ]
+
+
+def _told(failure: Mapping[str, Any], operation: str) -> str:
+    """What was found, and a line that shows it again where the report has one."""
+    text = f"{operation}: {failure['title']}" if operation else str(failure["title"])
+    again = failure.get("reproduce", {}).get(operation)
+    return f"{text}\nReproduce with: {again}" if again else text

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from echo.providers.offline.schemas import example_of
-from echo.testing.comparison import resolve
-from echo.testing.operations import Json, Operation, Operations
+from echo.testing.operations import Operation, Operations
+from echo.testing.references import Json, resolve
 
 # RFC 7240, section 2; Prism takes the same preference.
 PREFERENCE = "Prefer"

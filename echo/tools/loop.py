@@ -14,13 +14,15 @@ from echo.providers.chat import ChatProvider, ChatRequest, Credentials, ToolCall
 from echo.tools.calling import Calling, Numbered, failed
 from echo.tools.limits import LoopLimits
 from echo.tools.loop_events import CallDone, LoopEvent, RoundBegun, RoundEnded, Stopped
-from echo.tools.room import made_room
+from echo.tools.room import made_room, tokens_of
 from echo.tools.rounds import Round
 from echo.tools.tool import RunTool
 
 STEPS = "The limit of {steps} steps is reached, and the model had not ended."
 REPEATS = "The model called the same tools in the same way again and again, and was stopped."
 SIZE = "The answer has become too large, and the model was stopped."
+ARGUMENTS = "The arguments of a call have become too large, and the model was stopped."
+EVENTS = "The answer has come in too many pieces, and the model was stopped."
 
 
 class Host(Protocol):
@@ -34,6 +36,9 @@ class Host(Protocol):
 
         What was said meanwhile is put before the model. What this raises ends the loop.
         """
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """What stands for turns that there is no room for any more, of `used` tokens in all; None for nothing."""
 
 
 def never() -> bool:
@@ -76,6 +81,7 @@ class ToolLoop:
         self._ids: set[str] = set()
         self._question = max(0, len(self.turns) - 1)
         self._left = limits.said_bytes
+        self._is_summarised = False
         self._specs = tuple(tool.spec for tool in looped.tools)
 
     @property
@@ -90,7 +96,7 @@ class ToolLoop:
         """
         for number in numbers(1):
             yield RoundBegun(number)
-            said = Round(self._ids)
+            said = Round(self._ids, self._limits)
             async with aclosing(self._ask(said)) as events:
                 async for event in events:
                     yield event
@@ -100,7 +106,7 @@ class ToolLoop:
             self._left -= said.size
             if not said.calls:
                 return
-            stop = self._why_stop(2 * number)
+            stop = stopped_by(said) or self._why_stop(2 * number)
             async with aclosing(self._called(said.calls, usage, stop)) as running:
                 async for done in running:
                     yield done
@@ -123,6 +129,11 @@ class ToolLoop:
                     yield told
                 if not isinstance(event, ToolCallDelta):
                     yield event
+                if (stop := stopped_by(said)) is not None:
+                    # Nobody reads on what would be too large; with calls it is told after them.
+                    if not said.calls:
+                        yield stop
+                    return
 
     async def _usage(self, said: Round) -> Usage:
         """What the provider told of a round, or else what is counted."""
@@ -158,18 +169,38 @@ class ToolLoop:
 
     async def _go_on(self) -> None:
         """Ready the next request: within its room, with what was said meanwhile."""
-        self._fit()
+        await self._fit()
         meanwhile = list(await self._host.before_round(self.tokens))
         if meanwhile:
             self.turns += meanwhile
             self.tokens += await self._host.count("\n".join(turn.text for turn in meanwhile))
-            self._fit()
+            await self._fit()
 
-    def _fit(self) -> None:
+    async def _fit(self) -> None:
+        """Leave out what there is no room for; all turns before the question as soon as they can be summarised."""
         room = self._looped.room
-        if room is not None and self.tokens > room:
-            self.turns, self._question = made_room(self.turns, self._question, self.tokens - room)
+        if room is None or self.tokens <= room:
+            return
+        # Of a summary none is made: it is all that is before the question then.
+        before = [] if self._is_summarised else self.turns[: self._question]
+        if before and (summary := await self._host.summarise(before, self.tokens)) is not None:
+            self._is_summarised = True
+            self.tokens += await self._host.count(summary.text) - sum(map(tokens_of, before))
+            self.turns, self._question = [summary, *self.turns[self._question :]], 1
+        if self.tokens > room:
+            # A summary is left out as little as the question is.
+            kept = self.turns[: self._question] if self._is_summarised else []
+            rest, question = self.turns[len(kept) :], self._question - len(kept)
+            left, question = made_room(rest, question, self.tokens - room)
+            self.turns, self._question = [*kept, *left], question + len(kept)
             self.tokens = room
+
+
+def stopped_by(said: Round) -> Stopped | None:
+    """Why a model was not let speak on, if it was not."""
+    if said.excess is None:
+        return None
+    return Stopped("size", ARGUMENTS if said.excess == "arguments" else EVENTS)
 
 
 def result_of(done: CallDone) -> ToolResult:

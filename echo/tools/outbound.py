@@ -9,7 +9,7 @@ import asyncio
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import orjson
@@ -18,8 +18,9 @@ from yarl import URL
 
 from echo import __version__
 from echo.providers.addresses import AddressGuard, AddressRefused
-from echo.providers.transport import authorities
+from echo.providers.bodies import TooLarge, whole_body
 from echo.tools.tool import ToolFailure
+from echo.trust import authorities
 
 MAX_URL = 8192
 CONNECT_SECONDS = 10.0
@@ -28,6 +29,10 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_ERROR_CHARACTERS = 1000
 # gzip or zlib, whichever the body begins with.
 ANY_ZLIB = 47
+# The first status that is none of success.
+REDIRECTS = 300
+# Of a file that comes, before it goes to the disk.
+WRITTEN_AT_ONCE = 1024 * 1024
 # Bodies that are sent as they are.
 AS_IT_IS = (bytes, str, aiohttp.FormData)
 
@@ -106,6 +111,9 @@ class Outbound:
 
         Raises `ToolFailure` where none comes, it is too large, or the address may not be asked.
         """
+        return await self._answer(request, None)
+
+    async def _answer(self, request: Request, into: BinaryIO | None) -> Reply:
         url = self._checked(request)
         try:
             async with (
@@ -114,12 +122,16 @@ class Outbound:
                 session.request(
                     request.method,
                     url,
-                    headers=_headers(request),
+                    headers=_headers(request, as_it_is=into is not None),
                     data=_data(request.body),
                     allow_redirects=False,
                 ) as response,
             ):
-                content = await _read(response, request.most)
+                if into is not None and response.status < REDIRECTS:
+                    await _write(response, request.most, into)
+                    content = b""
+                else:
+                    content = await _read(response, request.most if into is None else MAX_BYTES)
                 return Reply(
                     response.status,
                     response.headers,
@@ -128,10 +140,16 @@ class Outbound:
                     url,
                     response.charset,
                 )
+        except TooLarge:
+            raise ToolFailure(TOO_LARGE) from None
         except TimeoutError:
             raise ToolFailure("The service did not answer in time.") from None
         except (aiohttp.ClientError, OSError, ValueError, TypeError, zlib.error) as error:
             raise ToolFailure(_told(error)) from error
+
+    async def receive(self, request: Request, into: BinaryIO) -> Reply:
+        """As `send`; the body of an answer of success is written into a file, and of no other one is any."""
+        return await self._answer(request, into)
 
     async def json(self, request: Request) -> Any:
         """The JSON of an answer of success. Raises as `send`, and `ToolFailure` for any other answer."""
@@ -177,9 +195,13 @@ def _told(error: Exception) -> str:
     return REFUSED if isinstance(inner, AddressRefused) else "The service could not be asked."
 
 
-def _headers(request: Request) -> dict[str, str]:
+def _headers(request: Request, *, as_it_is: bool) -> dict[str, str]:
     is_json = request.body is not None and not isinstance(request.body, AS_IT_IS)
-    return {**({"Content-Type": "application/json"} if is_json else {}), **request.headers}
+    return {
+        **({"Content-Type": "application/json"} if is_json else {}),
+        **({"Accept-Encoding": "identity"} if as_it_is else {}),
+        **request.headers,
+    }
 
 
 def _data(body: Any) -> Any:
@@ -187,21 +209,31 @@ def _data(body: Any) -> Any:
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    pieces, size = [], 0
+    content = await whole_body(response.content, most)
+    return _decoded(content, response.headers.get("Content-Encoding", ""), most)
+
+
+async def _write(response: aiohttp.ClientResponse, most: int, into: BinaryIO) -> None:
+    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise ToolFailure("The service sent a file in a form that was not asked for.")
+    pieces, size, waiting = [], 0, 0
     while piece := await response.content.readany():
-        size += len(piece)
+        size, waiting = size + len(piece), waiting + len(piece)
         if size > most:
-            raise ToolFailure(TOO_LARGE)
+            raise TooLarge
         pieces.append(piece)
-    return _decoded(b"".join(pieces), response.headers.get("Content-Encoding", ""), most)
+        if waiting >= WRITTEN_AT_ONCE:
+            await asyncio.to_thread(into.write, b"".join(pieces))
+            pieces, waiting = [], 0
+    await asyncio.to_thread(into.write, b"".join(pieces))
 
 
 def _decoded(content: bytes, encoding: str, most: int) -> bytes:
-    """The content without its compression: never more than `most` bytes are unpacked."""
+    """The content without its compression, of which never more than `most` bytes are unpacked. Raises `TooLarge`."""
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return content
     unpacker = zlib.decompressobj(ANY_ZLIB)
     unpacked = unpacker.decompress(content, most + 1)
     if len(unpacked) > most:
-        raise ToolFailure(TOO_LARGE)
+        raise TooLarge
     return unpacked

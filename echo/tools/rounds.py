@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, MutableSet
 from dataclasses import dataclass, field
+from typing import Literal
 
 from echo.providers.chat import (
     Event,
@@ -21,6 +22,7 @@ from echo.providers.chat import (
     Turn,
     Usage,
 )
+from echo.tools.limits import USUAL, LoopLimits
 from echo.tools.loop_events import CallBegun, CallPiece
 
 # Of ids that a provider makes up.
@@ -40,6 +42,8 @@ class Draft:
     id: str = ""
     name: str = ""
     signature: str | None = None
+    # Of a call's arguments, in bytes.
+    size: int = 0
 
     def part(self) -> Part:
         """The part as it is now."""
@@ -53,9 +57,15 @@ class Draft:
 
 
 class Round:
-    """Takes the events of one answer. `ids` are those of all calls in the loop so far: no two calls share one."""
+    """Takes the events of one answer. `ids` are those of all calls in the loop so far: no two calls share one.
 
-    def __init__(self, ids: MutableSet[str]) -> None:
+    `excess` says what of it is more than the limits allow, once something is.
+    """
+
+    def __init__(self, ids: MutableSet[str], limits: LoopLimits = USUAL) -> None:
+        self.excess: Literal["arguments", "events"] | None = None
+        self._limits = limits
+        self._taken = 0
         self.usage: Usage | None = None
         self.finish: FinishReason | None = None
         self.size = 0
@@ -65,6 +75,9 @@ class Round:
 
     def take(self, event: Event) -> Iterator[CallBegun | CallPiece]:
         """Add an event of the first answer; what it says of calls."""
+        self._taken += 1
+        if self._limits.events is not None and self._taken > self._limits.events:
+            self.excess = "events"
         if getattr(event, "choice", 0):
             return
         if isinstance(event, ToolCallDelta):
@@ -103,7 +116,11 @@ class Round:
         draft.signature = event.signature or draft.signature
         if event.arguments:
             draft.pieces.append(event.arguments)
+            draft.size += len(event.arguments.encode("utf-8", "replace"))
             self.size += len(event.arguments)
+            most = self._limits.arguments_of(draft.name)
+            if most is not None and draft.size > most:
+                self.excess = "arguments"
             yield CallPiece(draft.step_id, event.arguments)
 
     def _own_id(self, told: str | None) -> str:

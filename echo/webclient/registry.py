@@ -14,6 +14,7 @@ from requests.auth import AuthBase
 from werkzeug.datastructures import WWWAuthenticate
 
 from echo import __version__
+from echo.trust import mount
 from echo.webclient import images
 from echo.webclient.failures import Unfit, Unreachable
 from echo.webclient.images import Layer, Manifest
@@ -139,6 +140,7 @@ class _Session(requests.Session):
 
     def __init__(self, host: str, *, plain: bool, local: bool) -> None:
         super().__init__()
+        mount(self)
         self._host, self._plain, self._local = host, plain, local
         self.headers.update({"User-Agent": f"echo-api/{__version__}", "Accept-Encoding": "identity"})
         self.auth = _Nobody()

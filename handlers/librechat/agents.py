@@ -7,6 +7,7 @@ from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.services import Services
 from echo.tools.builtin.manifest import listed
+from handlers.librechat.schemas import actions
 from handlers.librechat.schemas import agents as schemas
 from handlers.paging import all_items
 
@@ -80,8 +81,9 @@ def delete_agent(services: Services, caller: Caller, *, agent_id: str) -> Json:
 
 
 def duplicate_agent(services: Services, caller: Caller, *, agent_id: str) -> Json:
-    """Make a copy of an agent, the caller's own."""
-    return {"agent": schemas.agent.dump_one(services.agents.duplicate(caller, agent_id)), "actions": []}
+    """Make a copy of an agent, the caller's own, with its actions."""
+    agent, copied = services.actions.service.duplicate(caller, agent_id)
+    return {"agent": schemas.agent.dump_one(agent), "actions": actions.action.dump_all(copied)}
 
 
 def revert_agent(services: Services, caller: Caller, *, agent_id: str, body: Json) -> Json:

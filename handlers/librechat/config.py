@@ -34,6 +34,7 @@ def list_endpoints(services: Services, caller: Caller) -> dict[str, Json]:
 
 
 def get_token_config(services: Services, caller: Caller) -> dict[str, dict[str, Json]]:
-    """The windows of the models that are known, by endpoint, and what they cost."""
+    """The windows of the models that are known, by endpoint, and what they cost where clients show it."""
     offered = services.providers.catalog.endpoints(services.models.of(caller.id))
-    return schemas.windows(offered, services.credits.prices)
+    shows = services.administration.live.settings(caller.id).client.tells_cost
+    return schemas.windows(offered, services.credits.prices if shows else None)

@@ -7,8 +7,10 @@ from urllib.parse import quote
 from echo.contract.operations import unpack
 from echo.errors import NoDownloadUrl
 from echo.files import Upload
+from echo.files.downloads import Download
 from echo.handling.caller import Caller
 from echo.handling.file_body import FileBody
+from echo.handling.pending import Pending
 from echo.handling.stream_body import JsonItems
 from echo.library.uploads import Purpose
 from echo.services import Services
@@ -94,6 +96,13 @@ def download_file(
     record = schemas.file.dump_one(services.library.files.get(caller.id, file_id))
     record.pop("text", None)
     return content, status, {**headers, "X-File-Metadata": quote(json.dumps(record))}
+
+
+def download_code_output(
+    services: Services, caller: Caller, *, session_id: str, code_file_id: str
+) -> Download | Pending:
+    """What a program left for the caller, from the service that ran it where it is nowhere else."""
+    return services.code.downloads.find(caller.id, session_id, code_file_id)
 
 
 def get_file_download_url(services: Services, caller: Caller, *, user_id: str, file_id: str) -> Json:

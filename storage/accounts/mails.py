@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
 from storage.core.errors import TooMany
+from storage.core.leases import take_due
 from storage.core.repository import Repository, now
 from storage.core.translation import translated
 
@@ -78,14 +79,7 @@ class MailRepository(Repository):
 
     def take(self) -> Mail | None:
         """One that is due, which no other worker gets for two minutes; None if there is none."""
-        moment = now()
-        with translated():
-            taken = self._collection.find_one_and_update(
-                {"due": {"$lte": moment}, "expiresAt": {"$gt": moment}},
-                {"$set": {"due": moment + LEASE}, "$inc": {"attempts": 1}},
-                sort=[("due", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
+        taken = take_due(self._collection, LEASE, among={"expiresAt": {"$gt": now()}})
         if taken is None:
             return None
         owner, mark = taken.get("owner"), taken.get("mark")

@@ -55,9 +55,16 @@ class McpTokenRepository(Repository):
             if client is None or each.metadata.get("credential_set_id") == current
         }
 
-    def store(self, owner: str, server: str, records: Mapping[str, Kept]) -> None:
-        """Store these records in place of earlier ones, and remove those of the other types."""
+    def store(
+        self, owner: str, server: str, records: Mapping[str, Kept], replaces: tuple[Any] | None = None
+    ) -> bool:
+        """Store these records in place of earlier ones, and remove those of the other types; whether that was done.
+
+        With `replaces` only in place of those of that `credential_set_id` (None is one without any).
+        """
         mine: Document = {"userId": owner_id(owner)}
+        if replaces is not None and not self._take_over(mine, server, records[CLIENT], replaces[0]):
+            return False
         writes = [
             UpdateOne(
                 {**mine, "type": kind, "identifier": _identifier(server, kind)},
@@ -83,6 +90,15 @@ class McpTokenRepository(Repository):
                 self._collection.bulk_write(writes)
             if others:
                 self._collection.delete_many({**mine, "$or": others})
+        return True
+
+    def _take_over(self, mine: Document, server: str, client: Kept, set_id: Any) -> bool:
+        """Make the record of the client that of another set, if it is still of this one: the others follow it."""
+        query = {**mine, "type": CLIENT, "identifier": _identifier(server, CLIENT)}
+        change = {"$set": {"metadata": dict(client.metadata)}}
+        with translated():
+            found = self._collection.update_one({**query, "metadata.credential_set_id": set_id}, change)
+        return found.matched_count == 1
 
     def drop(self, owner: str, server: str) -> int:
         """Remove all records for a server; how many there were."""

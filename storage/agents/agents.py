@@ -5,8 +5,7 @@ Who may do what with an agent is what `aclentries` says, not its author: most me
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -14,36 +13,23 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.agents.shapes import GENERAL, LISTED, RESOURCES, editable, server_names, without_agent
+from storage.agents.agent_lists import AgentListRepository
+from storage.agents.shapes import GENERAL, RESOURCES, editable, server_names, with_source, without_agent
 from storage.agents.versions import first_version, kept, next_version, restored, says_the_same
 from storage.core.database import Document
 from storage.core.errors import Conflict, NotFound
-from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, MeasuredCursor, Reading, portioned, read_within
-from storage.core.repository import LIST_MS, LIST_SECONDS, Repository, found, now, owner_id
-from storage.core.search import Search
-from storage.core.stop import Stop
+from storage.core.portions import Reading, portioned
+from storage.core.repository import found, now, owner_id
 from storage.core.translation import translated
 
 # How LibreChat's ids look: 21 characters of these.
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 # How often a change is made again on what another editor has stored meanwhile.
 ATTEMPTS = 5
-# So many agents say which MCP servers one may use by them.
-MAX_WITH_SERVERS = 1000
 _WHOLE = {"versions": 0}
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which agents a list is of; None leaves open. `promoted` are those that an administrator recommends."""
-
-    category: str | None = None
-    promoted: bool | None = None
-    search: str | None = None
-
-
-class AgentRepository(Repository):
+class AgentRepository(AgentListRepository):
     """Agents as LibreChat stores them, found by their `id`; without versions unless these are asked for."""
 
     collection_name: ClassVar[str] = "agents"
@@ -76,7 +62,7 @@ class AgentRepository(Repository):
             "updatedAt": moment,
             "__v": 0,
         }
-        _begin_edges(agent)
+        agent["edges"] = with_source(agent["edges"], agent["id"])
         agent["mcpServerNames"] = server_names(agent["tools"])
         agent["versions"] = [first_version(agent, said)]
         return agent
@@ -106,70 +92,11 @@ class AgentRepository(Repository):
         with translated():
             return found(next(iter(self._collection.aggregate(stages)), None))
 
-    def servers_of(self, identifiers: Iterable[ObjectId]) -> list[Document]:
-        """Of these agents those with tools of MCP servers: their authors and the names of the servers."""
-        wanted = {"_id": {"$in": list(identifiers)}, "mcpServerNames.0": {"$exists": True}}
-        with translated():
-            rows = self._collection.find(wanted, {"author": 1, "mcpServerNames": 1})
-            return list(rows.max_time_ms(LIST_MS).limit(MAX_WITH_SERVERS))
-
     def versions(self, agent_id: str) -> Reading:
         """The versions of an agent, the oldest first; raises `NotFound`."""
         with translated():
             agent = found(self._collection.find_one({"id": agent_id}, {"versions": 1}))
         return portioned([each if isinstance(each, dict) else {} for each in _versions(agent)])
-
-    def list_page(
-        self,
-        ids: Sequence[ObjectId],
-        wanted: Wanted,
-        *,
-        limit: int,
-        cursor: str | None = None,
-        stop: Stop | None = None,
-    ) -> Page:
-        """Some of these agents, the last changed first; searched are names and descriptions.
-
-        Fewer than `limit` where they have more than 4 MiB (`PAGE_BYTES`). Raises `BrokenCursor`; with a search,
-        `TookTooLong` when `stop` ends it.
-        """
-        named = f"agents|{wanted.category or ''}|{wanted.promoted}|{wanted.search or ''}"
-        keyset = Keyset("updatedAt", descending=True, kind=named)
-        query: Document = {
-            "_id": {"$in": list(ids)},
-            "id": {"$type": "string"},
-            "$and": [keyset.after(cursor), _filter(wanted)],
-        }
-        if wanted.search:
-            found_ones, complete = self._search(query, Search(wanted.search), keyset, limit + 1, stop)
-        else:
-            with translated():
-                rows = MeasuredCursor(self._lists, query, LISTED, max_time_ms=LIST_MS).sort(keyset.sort)
-                found_ones, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
-        return keyset.page(found_ones, limit, complete=complete)
-
-    def _search(
-        self, query: Document, search: Search, keyset: Keyset, most: int, stop: Stop | None
-    ) -> tuple[list[Document], bool]:
-        ending = stop or Stop(LIST_SECONDS)
-        matching = {"$and": [query, search.within("name", "description")]}
-
-        def texts(row: Document) -> tuple[object, object]:
-            return row.get("name"), row.get("description")
-
-        with ending.over(self._database) as session, translated():
-            rows = self._lists.find(matching, LISTED, session=session).sort(keyset.sort)
-            return search.first(most, rows, texts, ending)
-
-    def count(self, ids: Sequence[ObjectId]) -> tuple[dict[str, int], int]:
-        """How many of these agents each category has, and how many an administrator recommends."""
-        promoted: Document = {"$cond": [{"$eq": ["$is_promoted", True]}, 1, 0]}
-        group: Document = {"_id": "$category", "count": {"$sum": 1}, "promoted": {"$sum": promoted}}
-        stages: list[Document] = [{"$match": {"_id": {"$in": list(ids)}}}, {"$group": group}]
-        with translated():
-            groups = list(self._collection.aggregate(stages, maxTimeMS=LIST_MS))
-        counts = {each["_id"]: each["count"] for each in groups if isinstance(each["_id"], str)}
-        return counts, sum(each["promoted"] for each in groups)
 
     def update(self, owner: str, agent_id: str, fields: Mapping[str, Any]) -> Document:
         """Change an agent, and keep what it is then as a version, unless the last one says the same.
@@ -181,7 +108,7 @@ class AgentRepository(Repository):
         if "tools" in changes:
             changes["mcpServerNames"] = server_names(changes["tools"])
         if "edges" in changes:
-            changes["edges"] = _with_source(changes["edges"], agent_id)
+            changes["edges"] = with_source(changes["edges"], agent_id)
         return self._change(agent_id, lambda _: changes, editor=owner)
 
     def revert(self, owner: str, agent_id: str, index: int) -> Document:
@@ -288,28 +215,6 @@ class AgentRepository(Repository):
             self._database.collection("actions").delete_many({"agent_id": agent_id})
             self._collection.delete_one({"_id": identifier})
 
-    def ids_of(self, identifiers: Sequence[ObjectId]) -> list[str]:
-        """The `id`s of agents by their `_id`s."""
-        with translated():
-            rows = self._collection.find({"_id": {"$in": list(identifiers)}}, {"id": 1})
-            return [each["id"] for each in rows if isinstance(each.get("id"), str)]
-
-    def names_of(self, authors: Iterable[ObjectId]) -> dict[ObjectId, Document]:
-        """The `name` and `username` of these users."""
-        with translated():
-            users = self._database.collection("users")
-            rows = users.find({"_id": {"$in": list(authors)}}, {"name": 1, "username": 1})
-            return {each["_id"]: each for each in rows}
-
-
-def _filter(wanted: Wanted) -> Document:
-    query: Document = {}
-    if wanted.category:
-        query["category"] = wanted.category
-    if wanted.promoted is not None:
-        query["is_promoted"] = True if wanted.promoted else {"$ne": True}
-    return query
-
 
 def _versions(agent: Mapping[str, Any]) -> list[Any]:
     versions = agent.get("versions")
@@ -319,20 +224,3 @@ def _versions(agent: Mapping[str, Any]) -> list[Any]:
 def _counted(agent: Document) -> Document:
     shown = {name: value for name, value in agent.items() if name != "versions"}
     return {**shown, "version": len(agent["versions"])}
-
-
-def _begin_edges(agent: Document) -> None:
-    agent["edges"] = _with_source(agent["edges"], agent["id"])
-
-
-def _with_source(edges: Any, agent_id: str) -> list[Any]:
-    """Edges of an agent that its maker could not name yet: LibreChat's client sends an empty text for it."""
-    return [
-        {
-            **edge,
-            "from": [each or agent_id for each in source] if isinstance(source, list) else source or agent_id,
-        }
-        for edge in edges
-        if isinstance(edge, Mapping)
-        for source in (edge.get("from"),)
-    ]

@@ -1,6 +1,6 @@
 """The fields of an agent, as LibreChat has them: what editors may set, what lists show, what tools say of servers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from storage.core.database import Document
@@ -52,6 +52,8 @@ LISTED = dict.fromkeys(
     ),
     1,
 )
+# What programs are told of each.
+SUMMARY = dict.fromkeys(("id", "name", "description", "provider", "createdAt"), 1)
 GENERAL = "general"
 # Where an agent's resources name files.
 RESOURCES = ("context", "execute_code", "file_search", "image_edit", "ocr")
@@ -61,6 +63,12 @@ _SERVER, _ACTION = "_mcp_", "_action_"
 def editable(fields: Mapping[str, Any]) -> Document:
     """Those of the fields that an editor may set."""
     return {name: fields[name] for name in EDITABLE if name in fields}
+
+
+def with_actions(agent: Document, actions: Sequence[str]) -> Document:
+    """An agent that is not stored yet with actions, which its first version has as well."""
+    versions = [{**each, "actions": [*actions]} for each in agent["versions"]]
+    return {**agent, "actions": [*actions], "versions": versions} if actions else agent
 
 
 def server_names(tools: Iterable[Any]) -> list[str]:
@@ -85,6 +93,19 @@ def files_by_purpose(agent: Mapping[str, Any]) -> dict[str, list[str]]:
         if isinstance(ids, list):
             found[name] = [each for each in ids if isinstance(each, str)]
     return found
+
+
+def with_source(edges: Any, agent_id: str) -> list[Any]:
+    """Edges of an agent that its maker could not name yet: LibreChat's client sends an empty text for it."""
+    return [
+        {
+            **edge,
+            "from": [each or agent_id for each in source] if isinstance(source, list) else source or agent_id,
+        }
+        for edge in edges
+        if isinstance(edge, Mapping)
+        for source in (edge.get("from"),)
+    ]
 
 
 def without_agent(edges: Any, agent_id: str) -> list[Any]:

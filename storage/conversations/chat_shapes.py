@@ -29,6 +29,7 @@ CONTENT = {
     "content.tool_call.runStepStatus": 1,
     "quotes": 1,
     "files": 1,
+    "attachments.file_id": 1,
     "error": 1,
     "unfinished": 1,
 }

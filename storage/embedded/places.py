@@ -5,14 +5,15 @@ import fcntl
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from storage.embedded.binary import EmbeddedUnavailable
 
-# The kernel's limit for the path of a Unix socket is 108 bytes with its final NUL.
-MAX_SOCKET_PATH = 107
+# The kernel's limit for the path of a Unix socket, less its final NUL: 108 bytes on Linux, 104 on macOS.
+MAX_SOCKET_PATH = 107 if sys.platform == "linux" else 103
 PRIVATE = 0o700
 
 

@@ -1,12 +1,12 @@
 """The embedded server as a replica set of one: that is what gives it transactions."""
 
 from pathlib import Path
-from typing import Any
-
-from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from typing import TYPE_CHECKING, Any
 
 from storage.embedded.binary import EmbeddedUnavailable
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 REPLICA_SET = "echo"
 ALREADY_INITIATED = 23
@@ -19,6 +19,10 @@ def is_ready(uri: str, *, initiate: Path | None = None) -> bool:
     With `initiate`, the path of its socket, it is made a replica set of one where it is none yet. Raises
     `EmbeddedUnavailable` if it refuses that.
     """
+    # Imported here: the server starts while the driver loads.
+    from pymongo import MongoClient  # noqa: PLC0415
+    from pymongo.errors import PyMongoError  # noqa: PLC0415
+
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=ANSWER_MS) as client:
             hello = client.admin.command("hello")
@@ -30,6 +34,8 @@ def is_ready(uri: str, *, initiate: Path | None = None) -> bool:
 
 
 def _initiate(client: "MongoClient[dict[str, Any]]", socket: Path) -> None:
+    from pymongo.errors import OperationFailure  # noqa: PLC0415
+
     # The member's address is the path of the socket; the server recognises itself by it.
     member = {"_id": 0, "host": str(socket)}
     try:

@@ -1,7 +1,6 @@
 """Running the embedded `mongod`: one server for one data directory, owned by one process."""
 
 import logging
-import os
 import signal
 import subprocess
 import time
@@ -12,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from storage.embedded.binary import EmbeddedUnavailable, check_descriptors, find_mongod, plain_env, probe
 from storage.embedded.places import Places
-from storage.embedded.process import die_with_parent, end
+from storage.embedded.process import end, start
 from storage.embedded.replica import REPLICA_SET, is_ready
 
 log = logging.getLogger(__name__)
@@ -139,16 +138,7 @@ class EmbeddedServer:
         self._places.wait_for_predecessor(START_SECONDS)
         # A server that was killed leaves its socket behind; the lock says that it has gone.
         self._places.remove_socket()
-        self._process = subprocess.Popen(
-            [binary, *self._options()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=plain_env(),
-            # A group of its own: Ctrl-C in the terminal is for Echo, which then stops the server last.
-            process_group=0,
-            preexec_fn=die_with_parent(os.getpid()),  # noqa: PLW1509 - two calls of C's, which take no lock of Python's
-        )
+        self._process = start([str(binary), *self._options()], plain_env())
         self._wait_until_ready(self._process)
 
     def _options(self) -> list[str]:

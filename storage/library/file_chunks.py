@@ -58,7 +58,7 @@ class FileChunkRepository(Repository):
     def put(self, owner: str, file_id: str, chunks: Iterable[Chunk]) -> None:
         """Store chunks of a file; one that is there already is replaced, so it may be done twice."""
         user = owner_id(owner)
-        rows = [_row(user, file_id, each) for each in chunks]
+        rows = [row_of(user, file_id, each) for each in chunks]
         if rows:
             with translated():
                 self._collection.bulk_write(
@@ -145,7 +145,8 @@ def vector_of(vector: bytes) -> Binary:
     return Binary(INT8 + vector, VECTOR_SUBTYPE)
 
 
-def _row(user: ObjectId, file_id: str, chunk: Chunk) -> Document:
+def row_of(user: ObjectId, file_id: str, chunk: Chunk) -> Document:
+    """A chunk as it is stored."""
     found: Document = {
         "_id": f"{user}/{file_id}/{chunk.n}",
         "user": user,

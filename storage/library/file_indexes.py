@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
+from storage.core.leases import take_due
 from storage.core.repository import Repository, now, owner_id
 from storage.core.translation import translated
 
@@ -73,19 +74,8 @@ class FileIndexRepository(Repository):
 
     def take(self) -> Job | None:
         """One that is due, which no other worker gets until this one is silent; None if there is none."""
-        moment = now()
         token = str(uuid4())
-        change = {
-            "$set": {"state": WORKING, "due": moment + LEASE, "token": token},
-            "$inc": {"attempts": 1},
-        }
-        with translated():
-            taken = self._collection.find_one_and_update(
-                {"due": {"$lte": moment}},
-                change,
-                sort=[("due", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
+        taken = take_due(self._collection, LEASE, marks={"state": WORKING, "token": token})
         return Job(str(taken["user"]), taken["_id"], taken["attempts"], token) if taken else None
 
     def hold(self, job: Job) -> bool:

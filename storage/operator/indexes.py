@@ -18,8 +18,11 @@ from storage.accounts.keys import KeyRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.mails import MailRepository
 from storage.accounts.mcp_logins import McpLoginRepository
+from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
+from storage.accounts.openid_tokens import OpenIdTokenRepository
 from storage.accounts.passkeys import ChallengeRepository, PasskeyRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.sessions import SessionRepository
 from storage.accounts.tool_favorites import ToolFavoriteRepository
 from storage.accounts.transactions import TransactionRepository
@@ -76,6 +79,10 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     KeyRepository,
     MailRepository,
     McpLoginRepository,
+    McpStateRepository,
+    McpFindingRepository,
+    RenewalRepository,
+    OpenIdTokenRepository,
     McpServerRepository,
     LoginStateRepository,
     MemoryRepository,

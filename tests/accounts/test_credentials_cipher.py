@@ -1,6 +1,7 @@
 """Provider keys as LibreChat encrypts them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,28 @@ class TestDecrypt:
             cipher.decrypt(stored)
 
 
-@pytest.mark.parametrize(("key", "vector"), [("c0" * 16, VECTOR), (KEY, "d1" * 15), ("zz" * 32, VECTOR)])
-def test_keys_of_another_length_are_refused(key: str, vector: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+@pytest.mark.parametrize(
+    ("key", "vector", "why"),
+    [
+        ("c0" * 16, VECTOR, r"key size"),
+        (KEY, "d1" * 15, r"^the vector must have 16 bytes$"),
+        ("zz" * 32, VECTOR, r"non-hexadecimal"),
+    ],
+)
+def test_keys_of_another_length_are_refused(key: str, vector: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         CredentialsCipher(key, vector)
+
+
+class TestEncryptAnew:
+    def test_is_read_back(self, cipher: CredentialsCipher) -> None:
+        # The second of LibreChat's formats: a vector of 16 bytes, a colon, whole blocks.
+        stored = cipher.encrypt_anew("a token of some length, longer than a block")
+        assert re.fullmatch(r"[0-9a-f]{32}:[0-9a-f]{96}", stored)
+        assert cipher.decrypt(stored) == "a token of some length, longer than a block"
+
+    def test_never_uses_a_vector_twice(self, cipher: CredentialsCipher) -> None:
+        assert len({cipher.encrypt_anew("one text") for _ in range(50)}) == 50
 
 
 class TestEncryptNewest:

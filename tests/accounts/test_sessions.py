@@ -100,3 +100,12 @@ def test_those_that_were_asked_for_last_are_remembered(
         guarded.alive(ADA, session)
     guarded.now -= 3
     assert [guarded.alive(ADA, session)[1] for session in (first, third, second)] == [0, 0, 1]
+
+
+def test_what_has_ended_elsewhere_is_forgotten(guarded: Guarded) -> None:
+    session = guarded.begin(ADA)
+    guarded.alive(ADA, session)
+    guarded.stored.delete(ADA, session)
+    guarded.now += 3
+    guarded.alive(ADA, session)
+    assert guarded.guard._alive_until == {}

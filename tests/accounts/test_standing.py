@@ -126,6 +126,8 @@ class TestUnless:
             try:
                 await asyncio.Event().wait()
             finally:
+                # What it does at its end is waited for, too.
+                await asyncio.sleep(0)
                 ended.append(True)
 
         async def ask() -> None:

@@ -1,5 +1,9 @@
-"""Many streams at once: one worker, one word a second in each, and what others wait meanwhile."""
+"""Many streams at once, one word a second in each, and what others wait meanwhile.
 
+`python -m tests.bench.chats`: a thousand of one worker; `--streams 5000 --workers 2 --pause 5` for more.
+"""
+
+import argparse
 import asyncio
 import json
 import re
@@ -98,11 +102,11 @@ async def one_stream(address: tuple[str, int], token: str, seen: Seen, delay: fl
     seen.open -= 1
 
 
-async def others(address: tuple[str, int], token: str, seen: Seen) -> None:
-    """Ten reads a second, as long as there are streams."""
+async def others(address: tuple[str, int], token: str, seen: Seen, enough: float) -> None:
+    """Ten reads a second, as long as there are enough streams."""
     while True:
         await asyncio.sleep(0.1)
-        if seen.open < STREAMS * 0.9:
+        if seen.open < enough:
             continue
         began = time.monotonic()
         reader, writer = await exchange(*address, http("GET", "/api/convos?limit=25", token))
@@ -111,43 +115,64 @@ async def others(address: tuple[str, int], token: str, seen: Seen) -> None:
         seen.reads.append((time.monotonic() - began) * 1000)
 
 
-async def drive(server: Server, token: str, worker: psutil.Process) -> tuple[Seen, dict[str, float]]:
-    """All streams at once; what was seen, and what they took of the worker."""
+async def drive(
+    server: Server, token: str, workers: list[psutil.Process], streams: int
+) -> tuple[Seen, dict[str, float]]:
+    """All streams at once; what was seen, and what they took of the workers together."""
+
+    def memory() -> int:
+        return sum(int(each.memory_full_info().uss) for each in workers)
+
+    def cpu() -> float:
+        return sum(sum(each.cpu_times()[:2]) for each in workers)
+
     parts = urlsplit(server.url)
     address, seen = (str(parts.hostname), int(parts.port or 80)), Seen()
     await asyncio.gather(*(one_stream(address, token, Seen(), 0.0) for _ in range(20)))
-    before, busy = worker.memory_info().rss, 0.0
-    reading = asyncio.create_task(others(address, token, seen))
-    streams = [
-        asyncio.create_task(one_stream(address, token, seen, BEGIN_SECONDS * number / STREAMS))
-        for number in range(STREAMS)
+    before = memory()
+    reading = asyncio.create_task(others(address, token, seen, streams * 0.9))
+    asked = [
+        asyncio.create_task(one_stream(address, token, seen, BEGIN_SECONDS * number / streams))
+        for number in range(streams)
     ]
     await asyncio.sleep(BEGIN_SECONDS + 4)
-    started_at, cpu = time.monotonic(), sum(worker.cpu_times()[:2])
+    started_at, used = time.monotonic(), cpu()
     await asyncio.sleep(10)
-    busy = (sum(worker.cpu_times()[:2]) - cpu) / (time.monotonic() - started_at)
-    most = worker.memory_info().rss
-    await asyncio.gather(*streams)
+    busy = (cpu() - used) / (time.monotonic() - started_at)
+    most = memory()
+    await asyncio.gather(*asked)
     reading.cancel()
-    return seen, {"kB": (most - before) / 1000 / STREAMS, "cores": busy}
+    return seen, {"kB": (most - before) / 1000 / streams, "cores": busy}
 
 
 @contextmanager
-def serving(directory: Path, words: int = WORDS, pause: float = 1.0) -> Iterator[Server]:
-    """A database, the provider, and an Echo of one worker."""
+def serving(
+    directory: Path,
+    words: int = WORDS,
+    pause: float = 1.0,
+    *,
+    provider: str = "tests.bench.provider",
+    config: str | None = None,
+    workers: int = 1,
+    connections: int = 2000,
+) -> Iterator[Server]:
+    """A database, the provider, and an Echo; `connections` are those that one address may have to a worker.
+
+    `config` is the text of its `librechat.yaml`, in which `{port}` stands for the provider's.
+    """
     with ExitStack() as stack:
         database = EmbeddedServer(directory / "mongodb")
         uri = database.start()
         stack.callback(database.stop)
         port = free_port()
-        provider = subprocess.Popen(
+        answering = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.bench.provider", "--port", str(port)),
+                *(sys.executable, "-m", provider, "--port", str(port)),
                 *("--words", str(words), "--pause", str(pause)),
             ]
         )
-        stack.callback(provider.wait)
-        stack.callback(provider.terminate)
+        stack.callback(answering.wait)
+        stack.callback(answering.terminate)
         environ = {
             **KEYS,
             "MONGO_URI": uri,
@@ -155,15 +180,18 @@ def serving(directory: Path, words: int = WORDS, pause: float = 1.0) -> Iterator
             "ECHO_RATE_LIMITS": "off",
             "LIMIT_CONCURRENT_MESSAGES": "false",
             # All readers have one address here.
-            "ECHO_MAX_CONNECTIONS": "4000",
-            "ECHO_MAX_CONNECTIONS_PER_ADDRESS": "2000",
+            "ECHO_MAX_CONNECTIONS": str(2 * connections),
+            "ECHO_MAX_CONNECTIONS_PER_ADDRESS": str(connections),
             "OPENAI_API_KEY": "sk-bench",
             "OPENAI_REVERSE_PROXY": f"http://127.0.0.1:{port}/v1",
             "OPENAI_MODELS": "bench",
-            "ENDPOINTS": "openAI",
+            "ENDPOINTS": "openAI,agents",
             "TITLE_CONVO": "false",
         }
-        yield stack.enter_context(started(ECHO, 1, environ, directory / "echo.log"))
+        if config is not None:
+            environ["CONFIG_PATH"] = str(directory / "librechat.yaml")
+            Path(environ["CONFIG_PATH"]).write_text(config.replace("{port}", str(port)), encoding="utf-8")
+        yield stack.enter_context(started(ECHO, workers, environ, directory / "echo.log"))
 
 
 def sign_up(url: str) -> str:
@@ -173,11 +201,13 @@ def sign_up(url: str) -> str:
     return str(requests.post(f"{url}/api/auth/login", json=person, timeout=30).json()["token"])
 
 
-def measure() -> dict[str, float]:
+def measure(streams: int = STREAMS, workers: int = 1, pause: float = 1.0) -> dict[str, float]:
     """Run it once; the figures by their names."""
-    with tempfile.TemporaryDirectory(prefix="echo-bench-") as name, serving(Path(name)) as server:
-        worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
-        seen, took = asyncio.run(drive(server, sign_up(server.url), worker))
+    with (
+        tempfile.TemporaryDirectory(prefix="echo-bench-") as name,
+        serving(Path(name), pause=pause, workers=workers, connections=2 * streams) as server,
+    ):
+        seen, took = asyncio.run(drive(server, sign_up(server.url), server.all_workers(), streams))
     return {
         "streams open at once": seen.most,
         "streams that ended well": seen.finals,
@@ -188,11 +218,21 @@ def measure() -> dict[str, float]:
         "start, median ms": statistics.median(seen.starts),
         "conversation list meanwhile, median ms": statistics.median(seen.reads),
         "conversation list meanwhile, p99 ms": percentile(seen.reads, 0.99),
-        "memory per stream, kB": took["kB"],
-        "cores of the worker": took["cores"],
+        "memory of the workers per stream, kB": took["kB"],
+        "cores of the workers": took["cores"],
     }
 
 
-if __name__ == "__main__":
-    for figure, value in measure().items():
+def main() -> None:
+    """Read how many, and print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.chats", description=__doc__)
+    parser.add_argument("--streams", type=int, default=STREAMS)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two words (default 1)")
+    given = parser.parse_args()
+    for figure, value in measure(given.streams, given.workers, given.pause).items():
         print(f"{figure:42} {value:10.1f}")
+
+
+if __name__ == "__main__":
+    main()

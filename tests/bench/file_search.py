@@ -1,9 +1,11 @@
 """How searching files grows: with the chunks of the files that are searched, and with all the others.
 
     .venv/bin/python -m tests.bench.file_search --files 100 10000 100000
+    .venv/bin/python -m tests.bench.file_search --files 10000 100000 1000000 --of-a-file 1000 --again 10000
 
 Chunks are put into the database directly. Their words follow Zipf's law, as those of languages do: a few stand in
-every chunk, most in a handful. `--others` adds chunks of other users' files.
+every chunk, most in a handful. Beyond `TEMPLATES` of them texts come again, in other files. `--others` adds chunks of
+other users' files; `--again` asks some of the files once more at the end, among all the others.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from echo.indexing.texts import Texts
 from echo.indexing.words import number_of
 from storage.core.database import Database
 from storage.embedded import EmbeddedServer
-from storage.library.file_chunks import Chunk, FileChunkRepository
+from storage.library.file_chunks import Chunk, FileChunkRepository, row_of
 from storage.library.file_indexes import FileIndexRepository
 from storage.library.files import FileRepository
 from storage.library.vector_search import VectorSearch
@@ -37,6 +40,7 @@ from storage.operator.indexes import ensure_indexes
 # A file of fifty chunks has about twenty-five pages.
 CHUNKS_OF_A_FILE, WORDS, VOCABULARY, DIMENSIONS = 50, 190, 60_000, 1536
 ROUNDS = 9
+TEMPLATES = 5000
 NAME = "openAI/text-embedding-3-small"
 MB = 1024 * 1024
 HEADS = (
@@ -58,15 +62,22 @@ class Embedder:
     def __init__(self) -> None:
         self._random = random.Random(1)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], payer: str) -> list[list[float]]:
         return [[self._random.gauss(0, 1) for _ in range(DIMENSIONS)] for _ in texts]
+
+    def pays(self, payer: str) -> bool:
+        return True
+
+    def relevance(self, cosine: float) -> float:
+        return cosine
 
 
 class Filling:
     """Files with chunks of made-up words."""
 
-    def __init__(self, database: Database) -> None:
-        self._chunks = FileChunkRepository(database)
+    def __init__(self, database: Database, of_a_file: int) -> None:
+        self._chunks = database.collection("echo_file_chunks")
+        self._of_a_file = of_a_file
         self._database = database
         self._random = random.Random(0)
         self._vocabulary = [f"w{n}" for n in range(VOCABULARY)]
@@ -74,13 +85,18 @@ class Filling:
         self._weights = [1 / (rank + 1) for rank in range(VOCABULARY)]
         self._pool = self._random.choices(self._vocabulary, self._weights, k=2_000_000)
         self.files: list[Searched] = []
+        self._templates: list[Chunk] = []
 
     def add(self, owner: str, chunks: int) -> None:
-        """So many more chunks, in files of fifty."""
-        for _ in range(chunks // CHUNKS_OF_A_FILE):
-            file_id = str(ObjectId())
-            self._chunks.put(owner, file_id, [self._chunk(n) for n in range(CHUNKS_OF_A_FILE)])
-            state = {"state": "ready", "chunks": CHUNKS_OF_A_FILE, "model": NAME}
+        """So many more chunks, in files."""
+        while len(self._templates) < min(chunks, TEMPLATES):
+            self._templates.append(self._chunk(0))
+        for _ in range(chunks // self._of_a_file):
+            file_id, size = str(ObjectId()), self._of_a_file
+            drawn = self._random.choices(self._templates, k=size)
+            rows = [row_of(ObjectId(owner), file_id, replace(each, n=n)) for n, each in enumerate(drawn)]
+            self._chunks.insert_many(rows, ordered=False)
+            state = {"state": "ready", "chunks": size, "model": NAME}
             self._database.collection("echo_file_indexes").insert_one(
                 {"_id": file_id, "user": ObjectId(owner), **state}
             )
@@ -117,7 +133,7 @@ def processor_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def measure(database: Database, directory: Path, sizes: Sequence[int], others: int) -> None:
+def measure(database: Database, directory: Path, wanted: argparse.Namespace) -> None:
     """Fill step by step, and ask at each."""
     shelves = Shelves(
         FileRepository(database),
@@ -126,21 +142,22 @@ def measure(database: Database, directory: Path, sizes: Sequence[int], others: i
         VectorSearch(database),
     )
     texts = Texts(FileStore(directory / "files", max_bytes=1, max_pixels=1), Extractor())
-    filling, owner = Filling(database), str(ObjectId())
-    if others:
-        filling.add(str(ObjectId()), others)
+    filling, owner = Filling(database, wanted.of_a_file), str(ObjectId())
+    if wanted.others:
+        filling.add(str(ObjectId()), wanted.others)
         filling.files.clear()
     print(f"| {' | '.join(HEADS)} |")
     print("|" + "---|" * len(HEADS))
-    for size in sizes:
-        filling.add(owner, size - len(filling.files) * CHUNKS_OF_A_FILE)
+    for size in (*sorted(wanted.files), *([wanted.again] if wanted.again else [])):
+        filling.add(owner, size - len(filling.files) * wanted.of_a_file)
+        files = filling.files[: size // wanted.of_a_file]
         found = {}
         for name, embedder in (("words", None), ("embeddings", Embedder())):
             indexer = Indexer(shelves, texts, None)
             index = OwnIndex(shelves, indexer, texts, embedder)  # type: ignore[arg-type]
 
-            def ask(index: OwnIndex = index) -> Any:
-                return asyncio.run(index.find("a", None, filling.files, filling.question()))
+            def ask(index: OwnIndex = index, files: list[Searched] = files) -> Any:
+                return asyncio.run(index.find("a", None, files, filling.question()))
 
             assert len(ask().found) == 10
             found[name] = milliseconds(ask)
@@ -157,13 +174,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="+", default=[100, 10_000], metavar="CHUNKS")
     parser.add_argument("--others", type=int, default=0, metavar="CHUNKS", help="other users' chunks")
+    parser.add_argument("--of-a-file", type=int, default=CHUNKS_OF_A_FILE, metavar="CHUNKS")
+    parser.add_argument("--again", type=int, default=0, metavar="CHUNKS", help="asked once more at the end")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         server = EmbeddedServer(Path(name) / "mongodb")
         database = Database(server.start())
         try:
             ensure_indexes(database)
-            measure(database, Path(name), sorted(wanted.files), wanted.others)
+            measure(database, Path(name), wanted)
         finally:
             database.close()
             server.stop()

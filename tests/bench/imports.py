@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-import psutil
 import requests
 
 from tests.bench.chats import KEYS, sign_up
@@ -100,7 +99,7 @@ def by_command(path: Path, uri: str) -> str:
 
 def over_http(path: Path, server: Server, token: str) -> str:
     """Import it over the API; the worker's memory."""
-    worker: psutil.Process = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+    worker = server.one_worker()
     statuses: list[int] = []
 
     def send() -> None:

@@ -92,7 +92,7 @@ def page(url: str, token: str) -> int:
 def measure() -> None:
     """Run it once, and print the figures."""
     with tempfile.TemporaryDirectory(prefix="echo-bench-") as name, serving(Path(name)) as (server, uri):
-        worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+        worker = server.one_worker()
         token = sign_up(server.url)
         fill(uri)
 

@@ -249,7 +249,7 @@ def main() -> None:
         }
         server = stack.enter_context(started(ECHO, 1, environ, directory / "echo.log"))
         urls = {"provider": provider, "pass-through": beside, "Echo": server.url}
-        worker = next(each for each in server.parts() if "spawn_main" in " ".join(each.cmdline()))
+        worker = server.one_worker()
         asyncio.run(measure(urls, sign_up(server.url), worker, given))
 
 

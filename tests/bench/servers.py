@@ -30,6 +30,16 @@ class Server:
     process: psutil.Process | None
     start_seconds: float
 
+    def all_workers(self) -> list[psutil.Process]:
+        """The workers, which are forked from what has loaded everything."""
+        children = self.process.children() if self.process else []
+        [nursery] = [each for each in children if "forkserver" in " ".join(each.cmdline())]
+        return list(nursery.children())
+
+    def one_worker(self) -> psutil.Process:
+        """One of them."""
+        return self.all_workers()[0]
+
     def parts(self) -> list[psutil.Process]:
         """The process and those under it that are Python's, the helpers of `multiprocessing` left out."""
         if self.process is None:
@@ -45,8 +55,8 @@ class Server:
         return sum(cpu_seconds(each) for each in self.parts())
 
     def memory_mb(self) -> list[float]:
-        """Resident memory of each, the started process first."""
-        return [round(each.memory_info().rss / 1e6, 1) for each in self.parts()]
+        """The memory of each, the started process first; what several share is divided among them (PSS)."""
+        return [round(each.memory_full_info().pss / 1e6, 1) for each in self.parts()]
 
 
 def cpu_seconds(process: psutil.Process) -> float:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from echo.chat.finishing import Tools
 from echo.chat.injecting import Injecting
 from echo.chat.journal import Journal
 from echo.chat.prepared import Asking, Prepared
-from echo.chat.run import Run, Tools
+from echo.chat.run import Run
 from echo.chat.transcript import text_of
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta
 from echo.services import Services

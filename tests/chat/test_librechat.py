@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +92,17 @@ class TestTwoModels:
         stored = user.messages(said["conversation"]["conversationId"])
         assert stored[0]["addedConvo"] is True
         assert stored[1]["content"] == answer["content"]
+
+    def test_say_what_they_cost_where_clients_show_it(self, chat: MakeChat, tmp_path: Path) -> None:
+        """In US dollars: eleven tokens read and seven written by each, by LibreChat's prices of both."""
+        config = tmp_path / "librechat.yaml"
+        config.write_text("version: 1.3.5\ninterface: {contextCost: true}\n", encoding="utf-8")
+        made = chat(by_model, TITLE_CONVO="false", CONFIG_PATH=str(config))
+        events = librechats(made.user).ask("Who?", **TWO)
+        costs = [each["cost"] for each in of(events, "on_token_usage")]
+        assert costs == pytest.approx([11 * 0.15e-6 + 7 * 0.6e-6, 11 * 30e-6 + 7 * 60e-6])
+        usage = final(events)["responseMessage"]["metadata"]["usage"]
+        assert usage["cost"] == pytest.approx(sum(costs))
 
     def test_the_next_turn_goes_on_from_the_first(self, talk: MakeTalk) -> None:
         user, provider = talk(by_model)

@@ -50,14 +50,16 @@ def test_titles_are_written_down_too(chat: MakeChat, rows: Any) -> None:
 
 def test_an_answer_that_its_reader_stops_costs_what_came_and_a_part_more(chat: MakeChat, rows: Any) -> None:
     gate = threading.Event()
-    one = chat(halved(gate))
+    one = chat(halved(gate), TITLE_CONVO="false")
     started = one.user.start("Hello", model="gpt-4")["streamId"]
-    stream, seen = one.user.follow(started), []
+    stream: Any = one.user.follow(started)
+    seen: list[Any] = []
     while not spoken(seen):
         seen.append(next(stream))
     one.user.abort(started)
     gate.set()
     found = until(lambda: rows(started))
+    stream.close()
     prompt, completion = found
     assert (prompt["context"], completion["context"]) == ("incomplete", "incomplete")
     assert prompt["rawAmount"] < 0

@@ -1,17 +1,34 @@
 """Chats that have become too long for their model: what is left out is summarised, once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from echo.chat.summaries import HEADING, PROMPT, Boundary, boundary_of, material_of
+from echo.chat.prepared import Asking
+from echo.chat.pruning import pruned
+from echo.chat.summaries import (
+    HEADING,
+    PROMPT,
+    Boundary,
+    Summarising,
+    boundary_of,
+    is_wanted,
+    material_of,
+    with_summary,
+)
+from echo.providers.chat import ChatRequest, Text, Tool, ToolCall, ToolResult, Turn
+from echo.settings.model import PruningSettings
+from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolOutput, Wanted
 from tests.chat.conftest import Chat
 from tests.support.providers import Answer, Received, Reply, json_answer
+from tests.support.providers.replies import Called as Call
 from tests.support.streams import librechats
 
 MakeChat = Callable[..., Chat]
+NOBODY: Any = None
 SETTINGS = "version: 1.3.4\nsummarization:\n  model: gpt-4\n  maxSummaryTokens: 70\n"
 LONG = "word " * 180
 # As LibreChat stores it.
@@ -76,6 +93,117 @@ def test_is_done_once_for_what_there_is_no_room_for(chat: MakeChat, config: str)
     user.ask("Third", **here)
     assert len(provider.requests) == asked + 1
     assert HEADING in provider.requests[-1].json["messages"][0]["content"]
+
+
+class Page:
+    """A tool with a long result."""
+
+    async def offer(self, _wanted: Wanted, _place: RunPlace) -> Offer:
+        async def read(_called: Called) -> ToolOutput:
+            return ToolOutput.of_text("A page.")
+
+        return Offer((RunTool(Tool("read", "Reads."), read),))
+
+
+def test_is_done_in_the_middle_of_an_answer(
+    chat: MakeChat, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("echo.services.tool_sources", lambda *_, **__: (Page(),))
+    script: list[Any] = [
+        Reply(["Yes."]),
+        Reply(["Hm. "], calls=(Call("read", id="c"),), usage=(480, 20)),
+        answer,
+    ]
+    script.append(Reply(["End."], usage=(50, 2)))
+
+    def answered(received: Received) -> Any:
+        following = script.pop(0)
+        return following(received) if callable(following) else following
+
+    made = chat(answered, TITLE_CONVO="false", CONFIG_PATH=config)
+    user, provider = librechats(made.user), made.provider
+    here = {**SMALL, "ephemeralAgent": {"mcp": ["kit"]}}
+    conversation_id = user.ask("First", **here)[-1].data["conversation"]["conversationId"]
+    events = user.ask("Second", conversationId=conversation_id, **here)
+    _, _, summing, last = provider.requests
+    assert summing.json["messages"][1]["content"] == "User: First\n\nModel: Yes."
+    told = [each["content"] for each in last.json["messages"]]
+    assert told[:2] == [f"{HEADING}\n\nThey spoke of words.", "Second"]
+    answer_parts = events[-1].data["responseMessage"]["content"]
+    assert [each["type"] for each in answer_parts] == ["text", "tool_call", "summary", "text"]
+    question_id = events[-1].data["requestMessage"]["messageId"]
+    assert answer_parts[2]["coverage"] == {"retainedFromMessageId": question_id}
+    used = events[-1].data["responseMessage"]["metadata"]["usage"]
+    assert used["input"] == 480 + 9 + 50
+    # What is asked next has the summary in place of what it covers.
+    script.append(Reply(["Third."]))
+    user.ask("Third", conversationId=conversation_id, **here)
+    told = str(provider.requests[-1].json["messages"])
+    assert ("First" in told, "They spoke of words." in told, "Second" in told) == (False, True, True)
+
+
+class TestWhatTheOperatorSays:
+    @pytest.mark.parametrize(
+        ("trigger", "wanted"),
+        [
+            (None, True),
+            (("token_ratio", 0.9), True),
+            (("token_ratio", 0.91), False),
+            (("remaining_tokens", 10), True),
+            (("remaining_tokens", 9), False),
+            (("messages_to_refine", 4), True),
+            (("messages_to_refine", 5), False),
+        ],
+    )
+    def test_of_when(self, trigger: Any, wanted: bool) -> None:
+        assert is_wanted(trigger, 90, 100, 4) is wanted
+
+    def test_of_the_prompt_for_what_has_an_older_summary(self) -> None:
+        asking = Asking(NOBODY, ChatRequest("m", (), "fresh"), None, {}, "a", "openAI")
+        how = Summarising(asking, "q", update_prompt="again")
+        turns = [Turn.of_text("user", "One"), Turn("tool", (ToolResult("c", (Text("x" * 20_000),)),))]
+        fresh = how.of(turns, used=1, window=1)
+        again = how.of(with_summary(turns, "Before."), used=1, window=1)
+        assert fresh
+        assert again
+        assert (fresh.asking.request.system, again.asking.request.system) == ("fresh", "again")
+        [told] = fresh.asking.request.turns
+        assert told.text.startswith("User: One\n\nTool: xxx")
+        assert len(told.text) < 10_100
+        assert how.of([], used=1, window=1) is None
+
+    def test_reaches_the_request(self, chat: MakeChat, tmp_path: Path) -> None:
+        path = tmp_path / "librechat.yaml"
+        more = (
+            "  parameters: {temperature: 0.25, user: null}\n  retainRecent: {turns: 1}\n  reserveRatio: 0.5\n"
+        )
+        path.write_text(f"{SETTINGS}{more}  trigger: {{type: messages_to_refine, value: 2}}\n")
+        made = chat(answer, TITLE_CONVO="false", CONFIG_PATH=str(path))
+        user, provider = librechats(made.user), made.provider
+        asked = f"First {LONG}"
+        conversation_id = user.ask(asked, **SMALL)[-1].data["conversation"]["conversationId"]
+        user.ask("Second", conversationId=conversation_id, **SMALL)
+        summing, question = provider.requests[-2:]
+        # Half of the window is too small for a question and an answer of 180 words each; the whole is not.
+        assert is_for_summary(summing)
+        assert summing.json["temperature"] == 0.25
+        assert "First" not in str(question.json["messages"])
+
+    def test_of_old_results(self) -> None:
+        def tool_turns(name: str, text: str) -> list[Turn]:
+            call = Turn("assistant", (ToolCall(name, "read", "{}"),))
+            return [Turn.of_text("user", name), call, Turn("tool", (ToolResult(name, (Text(text),)),))]
+
+        turns = [each for name in "abcd" for each in tool_turns(name, name * 5000)]
+        rules = PruningSettings(kept_answers=1, trimmed_from=0.5, cleared_from=0.8, least_chars=4000)
+        made, saved = pruned(turns, rules)
+        texts = [result.text for turn in made for result in turn.results]
+        # Of twelve turns the results are 10, 7, 4 and 1 from the end.
+        assert texts[0] == "[An old result of a tool is left out.]"
+        assert (len(texts[1]), "[Cut: the result has 5000 characters" in texts[1]) == (3000, True)
+        assert texts[2:] == ["c" * 5000, "d" * 5000]
+        assert saved == (5000 - len(texts[0]) + 2000) // 4
+        assert pruned(turns, replace(rules, least_chars=6000)) == (turns, 0)
 
 
 def test_fails_and_the_chat_goes_on(chat: MakeChat, config: str) -> None:

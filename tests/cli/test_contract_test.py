@@ -10,8 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from echo.cli import contract_testing
 from echo.testing.sarif import sarif
+from echo.testing.sweeps.catalogue import SWEEPS
 from tests.cli.conftest import Run
+from tests.testing.notes import Notes, NotesHandler
 
 DOCUMENT = {
     "openapi": "3.1.0",
@@ -65,7 +68,20 @@ def url() -> Iterator[str]:
 def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> None:
     forms = ("junit", "json", "sarif", "html")
     files = [part for form in forms for part in (f"--{form}", f"report.{form}")]
-    chosen = ("--exclude", "gone", "--token", "one", "--token", "two", "--minutes", "0.1", "--seed", "1")
+    chosen = (
+        "--exclude",
+        "gone",
+        "--sweeps",
+        "paging",
+        "--token",
+        "one",
+        "--token",
+        "two",
+        "--minutes",
+        "0.1",
+        "--seed",
+        "1",
+    )
     done = run("contract", "test", url, *chosen, *files)
     assert done.exit_code == 1, done.output
     tried = {path for path, token in Things.seen if token == "Bearer one"}
@@ -77,6 +93,65 @@ def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> No
     [log] = json.loads((tmp_path / "report.sarif").read_text())["runs"]
     assert any("Server error" in result["message"]["text"] for result in log["results"])
     assert "curl" in (tmp_path / "report.html" / "index.html").read_text()
+
+
+class TestSweeps:
+    @pytest.fixture
+    def notes(self) -> Iterator[str]:
+        """Notes that serve anybody."""
+        handler = type("Handler", (NotesHandler,), {"notes": Notes("serves")})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    TOKENS = ("--token", "of ada", "--token", "of bob", "--exclude", "fuzz")
+
+    def test_are_in_every_report_with_a_line_for_curl(self, run: Run, notes: str, tmp_path: Path) -> None:
+        files = [part for form in ("junit", "json", "sarif", "html") for part in (f"--{form}", f"r.{form}")]
+        done = run("contract", "test", notes, *self.TOKENS, "--exclude", "idempotency", *files)
+        assert done.exit_code == 1, done.output
+        curl = f"{notes}/notes/"
+        assert "A user is served with what is another's" in done.stdout
+        assert "curl -X GET" in done.stdout
+        [suite] = ElementTree.parse(tmp_path / "r.junit").iter("testsuite")
+        failed = {case.get("name"): case.findtext("failure") for case in suite if len(case)}
+        assert curl in (failed["ownership: GET /notes/{noteId}"] or "")
+        assert {case.get("classname") for case in suite} == {
+            "methods",
+            "errors",
+            "ownership",
+            "streams",
+            "paging",
+        }
+        assert suite.get("failures") == str(len(failed))
+        found = json.loads((tmp_path / "r.json").read_text())
+        assert "GET /notes/{noteId}" in next(
+            each["operations"] for each in found["failures"] if each["type"] == "ownership/served-to-another"
+        )
+        assert curl in found["sweeps"]["ownership"]["findings"][0]["exchanges"][-1]["curl"]
+        [log] = json.loads((tmp_path / "r.sarif").read_text())["runs"]
+        assert any(curl in each["message"]["text"] and each["level"] == "error" for each in log["results"])
+        page = (tmp_path / "r.html" / "index.html").read_text()
+        assert curl in page
+        assert "<h3>GET /notes/{noteId}</h3>" in page
+
+    def test_one_alone_finds_nothing_of_the_others(self, run: Run, notes: str) -> None:
+        done = run("contract", "test", notes, *self.TOKENS, "--sweeps", "paging")
+        assert done.exit_code == 0, done.output
+        assert "ownership" not in done.stdout
+
+    def test_of_one_user_leave_ownership_out(self, run: Run, notes: str) -> None:
+        done = run("contract", "test", notes, "--token", "of ada", "--exclude", "fuzz", "--exclude", "errors")
+        assert done.exit_code == 0, done.output
+        assert "ownership" not in done.stdout
+
+
+def test_names_of_the_sweeps_are_theirs() -> None:
+    assert set(contract_testing.SWEEPS) == set(SWEEPS)
 
 
 def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:

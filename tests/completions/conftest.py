@@ -17,6 +17,7 @@ import requests
 from echo.accounts.api_keys import ApiKeyGuard, ApiKeyService
 from echo.accounts.tokens import Tokens
 from echo.settings import Settings
+from echo.testing.events import sent
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.accounts.bans import BanRepository
 from storage.accounts.sessions import SessionRepository
@@ -24,7 +25,7 @@ from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from tests.conftest import open_session
 from tests.support.database import named_database
-from tests.support.event_streams import events_of, sent
+from tests.support.event_streams import events_of
 from tests.support.providers import (
     RENDER,
     Answer,

@@ -1,13 +1,17 @@
 """Agents as models of `/v1`."""
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from starlette.testclient import TestClient
 
 from echo.app import Application, assemble
 from echo.handling.caller import Caller
+from storage.core.database import Database
 from tests.chat.test_tools import Kit
 from tests.conftest import MakeUser, UserClient, make_settings
 from tests.support.providers import ProviderServer, Received, Reply, openai_server
@@ -19,8 +23,18 @@ CALL = Reply(["See. "], calls=(Call("weather", ('{"place": "Kyïv"}',), "call_a"
 
 
 def answer(received: Received) -> Reply:
+    messages = received.json["messages"]
+    tools = [each["function"]["name"] for each in received.json.get("tools", ())]
+    if messages[0]["content"].startswith("Say "):
+        return Reply([messages[0]["content"].removeprefix("Say ")])
+    if "subagent" in tools and messages[-1]["role"] != "tool":
+        kind = received.json["tools"][-1]["function"]["parameters"]["properties"]["subagent_type"]["enum"][0]
+        task = f'{{"description": "Rhyme.", "subagent_type": "{kind}"}}'
+        return Reply([], calls=(Call("subagent", (task,), "call_s"),))
+    if transfers := [each for each in tools if each.startswith("lc_transfer_to_")]:
+        return Reply(["Wait."], calls=tuple(Call(each, id=each[-8:]) for each in transfers))
     if received.json["messages"][-1]["role"] == "tool":
-        return Reply(["It rains."], usage=(20, 3))
+        return Reply(["It rains."] if tools != ["subagent"] else ["Done."], usage=(20, 3))
     return CALL if received.json.get("tools") else Reply(["No idea."])
 
 
@@ -70,7 +84,7 @@ def make(echo: tuple[TestClient, Application]) -> Callable[..., str]:
     return agent
 
 
-def ask(echo: tuple[TestClient, Application], user: UserClient, model: str, **body: Any) -> Any:
+def ask(echo: tuple[TestClient, Application], user: Any, model: str, **body: Any) -> Any:
     asked = {"model": model, "messages": QUESTION, **body}
     return echo[0].post("/v1/chat/completions", json=asked, headers=user.headers)
 
@@ -112,6 +126,136 @@ def test_are_listed_for_who_may_ask_them(
     refused = ask(echo, bob, agent)
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
     assert ask(echo, ada, agent).json()["choices"][0]["message"]["content"] == "No idea."
+
+
+class TestSeveralTogether:
+    def test_answer_one_after_the_other_and_at_the_same_time(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], provider: ProviderServer
+    ) -> None:
+        poet, cook = make(ada, instructions="Say two."), make(ada, instructions="Say three.")
+        last = make(ada, instructions="Say four.")
+        ways: list[Json] = [
+            {"from": "", "to": [poet, cook]},
+            {"from": [poet, cook], "to": last, "edgeType": "direct"},
+        ]
+        said = ask(echo, ada, make(ada, instructions="Say one.", edges=ways)).json()
+        assert said["choices"][0]["message"]["content"] == "one.\n\ntwo.\n\nthree.\n\nfour."
+        assert (said["usage"]["prompt_tokens"], said["usage"]["completion_tokens"]) == (44, 28)
+        told = [each["content"] for each in provider.requests[-1].json["messages"]]
+        assert told == ["Say four.", "How is it?", "one.\ntwo.\nthree.", "Go on from here."]
+
+    def test_hand_over(self, echo: Any, ada: UserClient, make: Callable[..., str]) -> None:
+        poet = make(ada, instructions="Say rhymes.")
+        router = make(ada, edges=[{"from": "", "to": poet, "edgeType": "handoff"}])
+        streamed = ask(echo, ada, router, stream=True).text
+        assert streamed.index("Wait.") < streamed.index("rhymes.")
+        assert streamed.endswith("data: [DONE]\n\n")
+        response = echo[0].post("/v1/responses", json={"model": router, "input": "Go."}, headers=ada.headers)
+        [item] = response.json()["output"]
+        assert item["content"][0]["text"] == "Wait.\n\nrhymes."
+
+    def test_give_tasks(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], provider: ProviderServer
+    ) -> None:
+        poet = make(ada, instructions="Say rhymes.")
+        boss = make(ada, subagents={"enabled": True, "allowSelf": False, "agent_ids": [poet]})
+        said = ask(echo, ada, boss).json()
+        assert said["choices"][0]["message"]["content"] == "Done."
+        assert (said["usage"]["prompt_tokens"], said["usage"]["completion_tokens"]) == (42, 17)
+        assert provider.requests[-1].json["messages"][-1]["content"] == "rhymes."
+
+    def test_are_only_those_whom_the_caller_may_use(
+        self, echo: Any, ada: UserClient, make_user: MakeUser, make: Callable[..., str]
+    ) -> None:
+        secret = make(make_user("bob"), instructions="Say secrets.")
+        router = make(ada, instructions="Say one.", edges=[{"from": "", "to": secret, "edgeType": "direct"}])
+        assert ask(echo, ada, router).json()["choices"][0]["message"]["content"] == "one."
+
+
+@dataclass
+class Key:
+    """An API key with limits, and what it has used."""
+
+    owner: UserClient
+    made: Json
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.made['key']}"}
+
+    @property
+    def used(self) -> Json:
+        shown: Json = self.owner.get(f"/api/api-keys/{self.made['id']}").json()
+        return shown["usage"]["total"]
+
+
+@pytest.fixture
+def key(ada: UserClient) -> Callable[..., Key]:
+    def make(**limits: Any) -> Key:
+        response = ada.post("/api/api-keys", json={"name": "script", "limits": limits})
+        return Key(ada, response.json())
+
+    return make
+
+
+class TestLimitsOfAKey:
+    def test_hold_for_every_round(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], key: Callable[..., Key]
+    ) -> None:
+        agent, one = make(ada, tools=["weather_mcp_kit"]), key(requestsPerMinute=1)
+        refused = ask(echo, one, agent)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert (one.used["requests"], one.used["inputTokens"], one.used["outputTokens"]) == (1, 10, 5)
+
+    @pytest.mark.parametrize("limits", [{"requestsPerMinute": 1}, {"tokensPerMinute": 16}])
+    def test_are_told_in_the_middle_of_a_stream(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], key: Callable[..., Key], limits: Json
+    ) -> None:
+        agent = make(ada, tools=["weather_mcp_kit"])
+        said = ask(echo, key(**limits), agent, stream=True)
+        assert said.status_code == 200
+        *chunks, last = [each.removeprefix("data: ") for each in said.text.split("\n\n") if each]
+        assert any("See. " in each for each in chunks)
+        assert json.loads(last)["error"]["code"] == "rate_limit_exceeded"
+
+    def test_are_told_as_a_response_that_failed(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], key: Callable[..., Key]
+    ) -> None:
+        agent = make(ada, tools=["weather_mcp_kit"])
+        asked = {"model": agent, "input": "How is it?", "stream": True}
+        said = echo[0].post("/v1/responses", json=asked, headers=key(requestsPerMinute=1).headers)
+        last = [each for each in said.text.split("\n\n") if each][-1]
+        assert last.startswith("event: response.failed")
+        assert '"rate_limit_exceeded"' in last
+
+    def test_hold_for_those_who_get_tasks(
+        self, echo: Any, ada: UserClient, make: Callable[..., str], key: Callable[..., Key]
+    ) -> None:
+        poet = make(ada, instructions="Say rhymes.")
+        boss = make(ada, subagents={"enabled": True, "allowSelf": False, "agent_ids": [poet]})
+        one, many = key(requestsPerMinute=1), key(requestsPerMinute=9)
+        assert ask(echo, one, boss).status_code == 429
+        assert one.used["requests"] == 1
+        assert ask(echo, many, boss).status_code == 200
+        assert (many.used["requests"], many.used["inputTokens"]) == (3, 42)
+
+    def test_each_request_is_written_down_as_one(
+        self,
+        echo: Any,
+        ada: UserClient,
+        make: Callable[..., str],
+        key: Callable[..., Key],
+        app_database: Database,
+    ) -> None:
+        one = key()
+        assert ask(echo, one, make(ada, tools=["weather_mcp_kit"])).status_code == 200
+        rows = app_database.collection("transactions").find({"user": ObjectId(ada.id)}).sort("_id")
+        assert [(row["tokenType"], row["rawAmount"]) for row in rows] == [
+            ("prompt", -10),
+            ("completion", -5),
+            ("prompt", -20),
+            ("completion", -3),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pydantic
 import pytest
 import requests
 
+from echo.testing.events import sent
 from tests.completions.conftest import User, asked
-from tests.support.event_streams import events_of, sent
+from tests.support.event_streams import events_of
 from tests.support.providers import ProviderServer
 from tests.support.providers import anthropic as anthropic_support
 from tests.support.providers import google as google_support

@@ -9,10 +9,13 @@ import re
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from echo.contract.routes import CHAT_BASE
 from echo.testing.running import NOT_WITHOUT_ERRORS, Outcome, Plan, run_at
+from echo.testing.sweeps.catalogue import SWEEPS
+from echo.testing.sweeps.telling import as_text
 from tests.support.server import start_server
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +53,8 @@ def fuzz(plan: Plan) -> Outcome:
             "SESSION_EXPIRY": "86400000",
             "ECHO_STT": "off",
             "LIMIT_CONCURRENT_MESSAGES": "false",
+            # So that chats and completions do more than refuse.
+            "ECHO_OFFLINE_MODEL": "on",
             # A value that is too long is for the contract to refuse, not for the connection (414, of no operation).
             "ECHO_MAX_URL_BYTES": "262144",
         }
@@ -81,8 +86,11 @@ def main() -> None:
     parser.add_argument("--url", help="a server that runs already; never one whose data matters")
     options = parser.parse_args()
     plan = PLANS[options.document](int(options.minutes * 60), options.seed)
+    if options.document != "seed":
+        plan = replace(plan, sweeps=tuple(SWEEPS))
     outcome = run_at(options.url.rstrip("/"), plan) if options.url else fuzz(plan)
-    sys.stdout.write(re.sub(r"http://[^ ]*:\d+", "http://echo", outcome.report))
+    told = outcome.report + as_text(outcome.swept)
+    sys.stdout.write(re.sub(r"http://[^ ]*:\d+", "http://echo", told))
     sys.exit(outcome.exit_code)
 
 

@@ -10,7 +10,8 @@ from starlette.types import Message
 
 from echo.contract.document import Contract
 from echo.contract.responses import CheckedSend
-from tests.support.event_streams import EVENT_STREAM, ITEM_SCHEMA, EventChecker, events_of, sent
+from echo.testing.events import EVENT_STREAM, ITEM_SCHEMA, EventChecker, sent
+from tests.support.event_streams import events_of
 from tests.support.operations import DOCUMENT, OPERATIONS, Op, examples, resolve, responses
 from tests.support.streams import Event, parse
 

@@ -285,6 +285,19 @@ class TestResponses:
 
         assert Difference("POST /api/presets", "body", "oneOf is not understood") in found(change)
 
+    def test_a_second_name_is_a_field(self) -> None:
+        def wider(document: dict[str, Any]) -> None:
+            role = schema(document, "User")["properties"].pop("role") | {"type": "integer"}
+            schema(document, "User")["dependentSchemas"] = {"role": {"properties": {"role": role}}}
+
+        assert {(one.place.rpartition(".")[2], one.rule) for one in found(wider)} == {("role", "type")}
+
+    def test_what_else_depends_on_a_field_is_not_understood(self) -> None:
+        def change(document: dict[str, Any]) -> None:
+            schema(document, "User")["dependentSchemas"] = {"role": {"properties": {"name": {}}}}
+
+        assert {one.rule for one in found(change)} == {"dependentSchemas is not understood"}
+
     def test_more_properties_and_more_required_are_fine(self) -> None:
         def change(document: dict[str, Any]) -> None:
             schema(document, "User")["properties"]["theme"] = {"type": "integer"}

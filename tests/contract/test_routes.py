@@ -33,6 +33,7 @@ def found(root: str, path: str, method: str = "GET") -> str | None:
         ("/docs", "get_docs", "get_docs"),
         ("/openapi.librechat.json", "get_librechat_openapi", "get_librechat_openapi"),
         ("/metrics", "get_metrics", "get_metrics"),
+        ("/api/files/speech/tts/voices", None, "librechat.list_voices"),
         ("/chat", None, None),
         ("/chatapi/keys", None, None),
         ("/chat//api/keys", None, None),
@@ -42,6 +43,14 @@ def found(root: str, path: str, method: str = "GET") -> str | None:
 )
 def test_a_path_belongs_to_one_contract(path: str, echo: str | None, librechat: str | None) -> None:
     assert (found("echo", path), found("librechat", path)) == (echo, librechat)
+
+
+@pytest.mark.parametrize("root", ["echo", "librechat"])
+def test_answers_are_read_aloud_at_the_root(root: str) -> None:
+    """The client asks there, whatever path it is below."""
+    expected = "librechat.read_message_aloud"
+    assert found(root, "/api/files/speech/tts", "POST") == expected
+    assert found(root, "/api/files/speech/stt", "POST") in ("transcribe_audio", "librechat.transcribe_audio")
 
 
 def test_one_session_is_good_for_both(make_user: MakeUser) -> None:

@@ -1,6 +1,8 @@
 """Which findings our own checks take back, and which stand."""
 
 import copy
+import json
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
 
 from echo.testing import hooks
-from echo.testing.event_streams import before_load_schema, event_streams
+from echo.testing.event_streams import answers, before_load_schema, event_streams
 from tests.support.operations import DOCUMENT, LIBRECHAT
 
 
@@ -138,10 +140,14 @@ class TestInvalidIsRefused:
 
 
 @pytest.mark.parametrize("document", [DOCUMENT, LIBRECHAT], ids=["own", "librechat"])
-def test_event_streams_are_checked_by_the_schema_of_an_event(document: dict[str, Any]) -> None:
+def test_events_and_links_are_said_as_schemathesis_reads_them(document: dict[str, Any]) -> None:
     mine = copy.deepcopy(document)
-    described = [media["x-oai-itemSchema"] for media in event_streams(mine)]
+    described = [media["x-echo-item-schema"] for media in event_streams(mine)]
+    bodies = re.findall(r'"x-echo-request-body": ', json.dumps(mine))
     streams = event_streams(mine)
     before_load_schema(HookContext(), mine)
     assert [media["itemSchema"] for media in streams] == described != []
     assert not any("schema" in media for media in streams)
+    links = [link for answer in answers(mine) for link in answer.get("links", {}).values()]
+    assert [link for link in links if "x-echo-request-body" in link] == []
+    assert len([link for link in links if "requestBody" in link]) == len(bodies) >= 7

@@ -11,6 +11,7 @@ import requests
 from bson import ObjectId
 
 from echo.cli.file_moving import FileMover
+from echo.cli.picture_moving import PictureMover
 from echo.errors import ApiError, NotFound, ServiceUnavailable
 from echo.files import FileStore
 from echo.files.cloud import CloudObject, build_clouds, object_stores
@@ -19,6 +20,7 @@ from echo.files.cloud.service import PIECE_BYTES, Calls
 from echo.settings.cloud import AzureSettings, CloudSettings, FirebaseSettings, S3Settings
 from storage.core.database import Database
 from storage.operator.moving_files import MovableFile, MovingFiles
+from storage.operator.moving_pictures import MovablePicture, MovingPictures
 from tests.files import samples
 from tests.files.samples import ADA, BOB, TEXT, files_below, record_of, upload
 from tests.support.clouds import (
@@ -136,6 +138,18 @@ class TestAService:
                 store.find(record)
         assert content_of(store, others) == TEXT
         assert store.delete_all(owner).files == 0
+
+    def test_leaves_what_lies_on_the_disk_under_the_same_path(
+        self, make_store: MakeStore, source: str
+    ) -> None:
+        there, here = make_store(source), make_store("local")
+        record = record_of(there.save(ADA, upload(TEXT)))
+        key = key_of(record) or ""
+        with there.opened(record) as stream:
+            copy = {"user": ADA, **here.keep_copy(stream, record, "local", key).fields}
+        there.delete({**record, "filepath": f"/{key}"})
+        assert content_of(here, copy) == TEXT
+        here.delete(copy)
 
     def test_keeps_nothing_of_what_failed(self, make_store: MakeStore, source: str) -> None:
         store = make_store(source)
@@ -391,6 +405,61 @@ class TestMoving:
         record = files.find_one_and_delete({"_id": made}) or {}
         assert (outcome["changed"], record["source"]) == (1, "s3")
         assert content_of(store, {**record, "user": ADA}) == TEXT
+
+    def test_from_a_distribution_to_its_own_bucket_keeps_the_file(
+        self, make_store: MakeStore, app_database: Database, s3: S3Server
+    ) -> None:
+        """CloudFront's files are those of its bucket: the copy lies where the file lay."""
+        key = f"images/{ADA}/cdn-moved.png"
+        s3.put(key, b"from a distribution")
+        files = app_database.collection("files")
+        record = {"user": ObjectId(ADA), "source": "cloudfront", "storageKey": key, "filepath": f"/{key}"}
+        made = files.insert_one(record).inserted_id
+        assert FileMover(make_store("s3"), MovingFiles(app_database), "s3").run()["moved"] == 1
+        assert (files.find_one_and_delete({"_id": made}) or {})["source"] == "s3"
+        assert s3.get(key).content == b"from a distribution"
+
+    @pytest.mark.parametrize("to", ["azure_blob", "firebase", "s3"])
+    def test_of_pictures_goes_to_every_service_and_back(
+        self, make_store: MakeStore, app_database: Database, to: str
+    ) -> None:
+        store, owner = make_store(to, avatar="local"), ObjectId()
+        kept = store.keep_picture(str(owner), "avatar-1.png", b"png")
+        users, records = app_database.collection("users"), MovingPictures(app_database)
+        users.insert_one({"_id": owner, "avatar": f"{kept.filepath}?manual=true"})
+        try:
+            assert PictureMover(store, records, to).run()["moved"] == 1
+            address = (users.find_one({"_id": owner}) or {})["avatar"]
+            assert ("://" in address, address.endswith("?manual=true")) == (
+                (True, True) if to != "s3" else (False,) * 2
+            )
+            assert isinstance(store.find_picture(str(owner), "avatar-1.png"), CloudObject)
+            assert PictureMover(store, records, to).run()["moved"] == 0
+            assert PictureMover(store, records, "local").run()["moved"] == 1
+            assert isinstance(store.find_picture(str(owner), "avatar-1.png"), Path)
+            assert store.delete_all(str(owner)).files == 1
+        finally:
+            users.delete_one({"_id": owner})
+
+    def test_of_a_picture_that_was_drawn_anew_meanwhile_changes_nothing(
+        self, make_store: MakeStore, app_database: Database
+    ) -> None:
+        store, owner = make_store("s3", avatar="local"), ObjectId()
+        kept = store.keep_picture(str(owner), "avatar-1.png", b"png")
+        users = app_database.collection("users")
+        users.insert_one({"_id": owner, "avatar": kept.filepath})
+
+        class Overtaken(MovingPictures):
+            def move(self, picture: MovablePicture, address: str, source: str) -> bool:
+                """The user has another one by now."""
+                users.update_one({"_id": owner}, {"$set": {"avatar": "new"}})
+                return super().move(picture, address, source)
+
+        try:
+            assert PictureMover(store, Overtaken(app_database), "s3").run()["changed"] == 1
+            assert isinstance(store.find_picture(str(owner), "avatar-1.png"), Path)
+        finally:
+            users.delete_one({"_id": owner})
 
 
 class TestWithoutTheService:

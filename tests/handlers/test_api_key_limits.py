@@ -261,7 +261,10 @@ class TestAsAnthropicsClientsSendIt:
     def test_beside_another_is_refused(self, api: Client, ada: UserClient, key: Callable[..., Key]) -> None:
         one, other = key(), key()
         for bearer in (other.headers, ada.headers, {"Authorization": "Bearer "}):
-            assert self.status(api, {**bearer, "x-api-key": one.made["key"]}) == 401
+            answer = api.get("/v1/models", headers={**bearer, "x-api-key": one.made["key"]})
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (401, "invalid_api_key")
+            assert error["message"] == "x-api-key and Authorization hold different keys; send one of them."
 
     @pytest.mark.parametrize("wrong", ["sk-wrong", "x", "sk-" + "0" * 64])
     def test_must_be_one(self, api: Client, ada: UserClient, wrong: str) -> None:

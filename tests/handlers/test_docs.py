@@ -41,17 +41,81 @@ class TestGetOpenapi:
         assert len(addresses) == len(set(addresses))
 
     def test_an_address_that_the_document_knows_is_listed_once(self) -> None:
-        document = {"servers": [{"url": "/"}, {"url": "http://one"}, {"url": "http://two"}]}
+        document = {
+            "servers": [
+                {"url": "/"},
+                {"url": "http://127.0.0.1:3080"},
+                {"url": "http://one"},
+                {"url": "http://two"},
+            ]
+        }
         served = docs.with_server(document, "http://two")
         assert [entry["url"] for entry in served["servers"]] == ["http://two", "http://one"]
-        assert [entry["url"] for entry in document["servers"]] == ["/", "http://one", "http://two"]
+        assert [entry["url"] for entry in document["servers"]] == [
+            "/",
+            "http://127.0.0.1:3080",
+            "http://one",
+            "http://two",
+        ]
 
     def test_the_document_as_a_file_names_no_strangers_host_first(
         self, contract_document: dict[str, Any]
     ) -> None:
         addresses = [entry["url"] for entry in contract_document["servers"]]
-        assert addresses == ["/", "https://echo.haiven.site", "http://echo:3080"]
-        assert contract_document["info"]["title"] == "Echo API (LibreChat)"
+        assert addresses == ["http://127.0.0.1:3080", "https://echo.haiven.site", "http://echo:3080"]
+        assert contract_document["info"]["title"] == "Echo API"
+
+
+class TestExamplesOfChats:
+    """On the page each operation is tried with the first example of the document."""
+
+    CHATS = ("/api/agents/chat/{endpoint}", "/v1/chat/completions", "/v1/messages", "/v1/responses")
+
+    def told(self, server: Client, path: str = "/openapi.json") -> dict[str, Any]:
+        paths: dict[str, Any] = server.get(path).json()["paths"]
+        return paths
+
+    def models(self, paths: dict[str, Any], path: str) -> set[str]:
+        examples = paths[path]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        return {each["value"]["model"] for each in examples.values() if "model" in each["value"]}
+
+    def test_are_with_the_offline_model_where_no_other_answers(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        server = make_application(ECHO_OFFLINE_MODEL="true")
+        paths = self.told(server)
+        [endpoint] = paths["/api/agents/chat/{endpoint}"]["post"]["parameters"]
+        assert endpoint["example"] == "Offline"
+        assert [self.models(paths, path) for path in self.CHATS] == [
+            {"echo"},
+            {"Offline/echo"},
+            {"Offline/echo"},
+            {"Offline/echo"},
+        ]
+        # It does not embed.
+        assert self.models(paths, "/v1/embeddings") == {"openAI/text-embedding-3-small"}
+        librechats = self.told(server, "/openapi.librechat.json")
+        body = librechats["/api/agents/chat"]["post"]["requestBody"]["content"]["application/json"]
+        assert body["examples"]["first"]["value"] == {
+            "text": "What is a contract?",
+            "endpoint": "Offline",
+            "model": "echo",
+        }
+
+    def test_are_those_of_the_document_beside_real_ones(
+        self, make_application: Callable[..., Client]
+    ) -> None:
+        paths = self.told(make_application(ECHO_OFFLINE_MODEL="true", OPENAI_API_KEY="sk-tests-only"))
+        assert self.models(paths, "/v1/chat/completions") == {"openAI/gpt-4o"}
+
+    def test_a_parameter_that_may_be_left_out_is_not_filled_in(self, api: Client) -> None:
+        """The page fills in examples: with one, no run would be found."""
+        [began] = [
+            each
+            for each in self.told(api)["/api/agents/chat/stream/{streamId}"]["get"]["parameters"]
+            if each.get("name") == "generationCreatedAt"
+        ]
+        assert "example" not in began
 
 
 class TestGetDocs:

@@ -247,6 +247,7 @@ def test_the_points_of_each_kind_are_librechats() -> None:
         "file_upload_limit": 0,
         "stt_limit": 0,
         "tts_limit": 0,
+        "tool_call_limit": 0,
     }
 
 

@@ -110,7 +110,7 @@ class TestQueue:
         class Deleting:
             name = "openAI/m"
 
-            async def embed(self, texts: Any) -> list[list[float]]:
+            async def embed(self, texts: Any, payer: str) -> list[list[float]]:
                 library.index().forget(file.owner, [file.record])
                 library.shelves.files.delete(file.owner, file.file_id)
                 return [[1.0]]
@@ -148,7 +148,7 @@ class TestQueue:
 class Failing:
     name = "openAI/m"
 
-    async def embed(self, texts: Any) -> list[list[float]]:
+    async def embed(self, texts: Any, payer: str) -> list[list[float]]:
         raise BadGateway
 
 

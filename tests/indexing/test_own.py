@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from echo.credits import OutOfCredits
 from echo.errors import BadGateway
 from echo.indexing import own
 from echo.indexing.results import Results, Searched
 from tests.indexing.conftest import Library, MakeFile
 from tests.support import documents
+from tests.support.chats import new_owner
 
 QUESTION = "How many days of holiday?"
 
@@ -18,14 +20,25 @@ QUESTION = "How many days of holiday?"
 class Embedder:
     """A model that knows two subjects."""
 
-    def __init__(self, name: str = "openAI/m", *, fails: bool = False) -> None:
+    def __init__(self, name: str = "openAI/m", *, fails: bool = False, poor: str = "") -> None:
         self.name = name
         self.fails = fails
+        self.poor = poor
+        self.payers: list[str] = []
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], payer: str) -> list[list[float]]:
         if self.fails:
             raise BadGateway
+        if payer == self.poor:
+            raise OutOfCredits(0, 1, 1, 60)
+        self.payers.append(payer)
         return [[float("holiday" in text.lower()), float("tea" in text.lower()), 0.1] for text in texts]
+
+    def pays(self, payer: str) -> bool:
+        return payer != self.poor
+
+    def relevance(self, cosine: float) -> float:
+        return max(0.0, cosine)
 
 
 def find(
@@ -98,6 +111,27 @@ class TestByEmbeddings:
     def test_by_words_while_the_model_is_away(self, library: Library, split: MakeFile) -> None:
         file = split("Holidays", embedder=Embedder())
         assert texts(find(library, [file], "holiday", Embedder(fails=True))) == ["Holidays"]
+
+    def test_at_the_cost_of_the_owner_and_of_who_asks(self, library: Library, split: MakeFile) -> None:
+        embedder = Embedder()
+        file = split("Holidays", embedder=embedder)
+        find(library, [file], "holiday", embedder)
+        assert embedder.payers == [file.owner, "runner"]
+
+    def test_by_words_where_the_owner_has_no_credits(self, library: Library, split: MakeFile) -> None:
+        """And not split once more at each search."""
+        owner = new_owner()
+        poor = Embedder(poor=owner)
+        file = split("Holidays", owner=owner, embedder=poor)
+        assert texts(find(library, [file], "holiday", poor)) == ["Holidays"]
+        assert not asyncio.run(library.indexer(poor).work())
+        # With credits again it is embedded when it is searched.
+        assert texts(find(library, [file], "holiday", Embedder())) == ["Holidays"]
+        assert asyncio.run(library.indexer(Embedder()).work())
+
+    def test_by_words_where_who_asks_has_no_credits(self, library: Library, split: MakeFile) -> None:
+        file = split("Holidays", embedder=Embedder())
+        assert texts(find(library, [file], "holiday", Embedder(poor="runner"))) == ["Holidays"]
 
     def test_another_model_embeds_again(self, library: Library, split: MakeFile) -> None:
         file, other = split("Holidays", embedder=Embedder("openAI/old")), Embedder("openAI/new")

@@ -16,6 +16,7 @@ from echo.indexing.results import Results, Searched
 from echo.settings.model import FileSearchSettings
 from tests.conftest import Client
 from tests.indexing.conftest import Library
+from tests.support.credits import make_ledger
 from tests.support.providers.server import Answer, ProviderServer, Received, json_answer, serving
 
 KEY = "a secret of both, " + "x" * 32
@@ -172,7 +173,9 @@ def test_an_account_that_goes_is_forgotten(rag: Rag, library: Library, settings:
     forget(file.owner)
     assert (rag.last.path, rag.user, json.loads(rag.last.body)) == ("/documents", file.owner, [file.file_id])
     assert forgetting(settings, library.database, library.store) is None
-    assert isinstance(build_indexing(service, library.database, library.store, {}).index, RagService)
+    ledger = make_ledger(library.database)
+    built = build_indexing(service, library.database, library.store, {}, ledger=ledger, count_tokens=len)
+    assert isinstance(built.index, RagService)
 
 
 def test_the_services_token_opens_nothing_here(

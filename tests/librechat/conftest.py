@@ -1,8 +1,9 @@
 """A database that LibreChat wrote (`database.json`, extended JSON with made-up content), and Echo on it."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ from echo.access import ResourceType
 from echo.app import Application, assemble
 from echo.serving.serve import prepare
 from echo.settings import Settings
+from echo.settings.mcp import McpSettings
 from tests.conftest import Client, make_settings
 from tests.librechat.models import Models, install
 from tests.support.asgi import QuickClient
+from tests.support.code_interpreter import KEY, code_interpreter
 from tests.support.contract import ProjectChecker
 from tests.support.database import named_database
 from tests.support.librechat import Document, Documents
+from tests.support.mcp.serving import served
+from tests.support.mcp.toolbox import toolbox
 from tests.support.presets import EVERYTHING
 from tests.support.providers import openai_server
 
@@ -197,18 +202,27 @@ def log_in(anonymous: Client) -> Callable[..., Client]:
 def written_uri(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of a database on which only an Echo has ever worked, with something of everything that it writes."""
     directory = tmp_path_factory.mktemp("written")
-    with named_database(mongo_uri, "echo_written") as uri, openai_server() as server:
+    with (
+        named_database(mongo_uri, "echo_written") as uri,
+        openai_server() as server,
+        code_interpreter() as (code, _),
+        served(lambda _port: toolbox().streamable_http_app()) as port,
+    ):
         address = {
             "OPENAI_API_KEY": "sk-tests-only",
             "OPENAI_REVERSE_PROXY": server.url,
             "OPENAI_MODELS": "gpt-4o",
+            "LIBRECHAT_CODE_BASEURL": code.url,
+            "LIBRECHAT_CODE_API_KEY": KEY,
         }
         limited = {"CHECK_BALANCE": "true", "START_BALANCE": "20000"}
         settings = make_settings(uri, directory, TITLE_CONVO="false", **limited, **address)
+        settings = replace(settings, mcp=McpSettings((), allowed_addresses=(f"127.0.0.1:{port}",)))
         prepare(settings)
         application = assemble(settings)
         with QuickClient(application.asgi, client=("127.0.0.1", 50000)) as http:
-            write_everything(Client(http, ProjectChecker()))
+            client = write_everything(Client(http, ProjectChecker()))
+            write_for_tools(client, f"http://127.0.0.1:{port}/mcp")
             grant_everything(application)
         yield uri
 
@@ -222,7 +236,50 @@ def grant_everything(application: Application) -> None:
         access.share_publicly(owner, kind, resource)
 
 
-def write_everything(anonymous: Client) -> None:
+def write_for_tools(client: Client, address: str) -> None:
+    """What agents and their tools keep: an action, an MCP server, keys, files for programs and from programs."""
+    made = client.post("/chat/api/agents", json={"provider": "openAI", "model": "gpt-4o"}).json()["id"]
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "https://weather.example.com"}],
+        "paths": {"/now": {"get": {"operationId": "now"}}},
+    }
+    metadata = {
+        "domain": "https://weather.example.com",
+        "raw_spec": json.dumps(document),
+        "privacy_policy_url": "https://weather.example.com/privacy",
+        "auth": {"type": "service_http", "authorization_type": "bearer"},
+        "api_key": "secret",
+    }
+    action = {"functions": [{"type": "function", "function": {"name": "now"}}], "metadata": metadata}
+    server = {"type": "streamable-http", "url": address, "title": "Tools", "description": "Has tools"}
+    key = {"source": "admin", "authorization_type": "bearer", "key": "secret"}
+    keys = {"pluginKey": "google", "action": "install", "auth": {"GOOGLE_CSE_ID": "x"}}
+    requests = (
+        (f"agents/actions/{made}", action),
+        (f"agents/{made}/duplicate", None),
+        ("mcp/servers", {"config": {**server, "apiKey": key}}),
+        ("user/plugins", keys),
+    )
+    for path, body in requests:
+        response = client.post(f"/chat/api/{path}", json=body)
+        assert response.is_success, response.text
+    of_agent = {"tool_resource": "execute_code", "agent_id": made}
+    for purpose in (of_agent, {"tool_resource": "execute_code", "message_file": "true"}):
+        sent = {"files": {"file": ("data.csv", b"1,2", "text/csv")}, "data": purpose}
+        assert client.post("/chat/api/files", **sent).is_success
+    message = client.post("/api/messages/with-code", json={"text": "`print 1`", "sender": "user"}).json()
+    where = {
+        "messageId": message["messageId"],
+        "conversationId": "with-code",
+        "partIndex": 0,
+        "blockIndex": 0,
+    }
+    run = {**where, "code": "print 1\nwrite sum.txt 3\nwrite blob.bin \0\1\npicture dot.png"}
+    assert len(client.post("/chat/api/agents/tools/execute_code/call", json=run).json()["attachments"]) == 3
+
+
+def write_everything(anonymous: Client) -> Client:
     account = {"name": "Wanda", "email": "Wanda@example.test", "username": "Wanda"}
     secret = {"password": "correct horse 1 battery", "confirm_password": "correct horse 1 battery"}
     anonymous.post("/api/auth/register", json={**account, **secret})
@@ -279,6 +336,7 @@ def write_everything(anonymous: Client) -> None:
     kept = anonymous.with_token(key).post("/v1/chat/completions", json=body).json()["conversation_id"]
     again = {**body, "messages": [asked], "conversation_id": kept}
     assert client.post("/v1/chat/completions", json=again).status_code == 200
+    return client
 
 
 def write_library(client: Client) -> None:

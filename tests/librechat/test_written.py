@@ -53,14 +53,12 @@ class TestByTheLists:
 
 def test_the_rest_is_in_collections_of_echos_own(written: Any) -> None:
     # These have indexes already; documents come with the first ban and invitation, and with
-    # LibreChat's groups, calls of tools, favourites among them, actions, servers and keys of tools,
-    # and files of skills.
+    # LibreChat's groups, favourite tools, logins of actions, and files of skills.
     named = set(written.list_collection_names()) - FIELDS.keys()
     others = {name for name in named if written[name].find_one()}
     assert all(name.startswith("echo_") for name in others), others
     assert {name for name in named - others if not name.startswith("echo_")} == {
-        *("actions", "auditlogs", "configs", "groups", "logs", "mcpservers", "pluginauths", "skillfiles"),
-        *("tokens", "toolcalls", "toolfavorites"),
+        *("auditlogs", "configs", "groups", "logs", "skillfiles", "tokens", "toolfavorites"),
     }
 
 
@@ -101,7 +99,7 @@ class TestByThePublishedModels:
         assert set(found) == {"wanda@example.test", "second@example.test"}
         wanda = found["wanda@example.test"]
         assert wanda["role"] == "ADMIN"
-        assert (wanda["presets"], wanda["files"], wanda["sessions"]) == (2, 4, 1)
+        assert (wanda["presets"], wanda["files"], wanda["sessions"]) == (2, 9, 1)
         assert len(wanda["conversations"]) == written["conversations"].count_documents({})
         for conversation in wanda["conversations"]:
             query = {"conversationId": conversation["conversationId"]}

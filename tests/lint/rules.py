@@ -29,7 +29,9 @@ HANDLERS_STORAGE = ("storage.core.errors",)
 # What spans all users is for the operator, who has a shell on the server: never for what answers requests.
 OPERATORS_ONLY = (
     "storage.operator.administration",
+    "storage.operator.agent_directory",
     "storage.operator.moving_files",
+    "storage.operator.moving_pictures",
     "storage.operator.statistics",
 )
 OPERATORS = "echo/cli/"
@@ -119,8 +121,15 @@ WITHOUT_OWNER = {
     ("McpServerRepository", "update"),
     ("McpServerRepository", "delete"),
     ("McpLoginRepository", "of_state"),
+    # What a process says of its connections, and of servers, is nobody's alone.
+    ("McpStateRepository", "tell"),
+    ("McpStateRepository", "keep"),
+    ("McpStateRepository", "forget"),
+    ("McpFindingRepository", "among"),
+    ("McpFindingRepository", "add"),
+    ("McpFindingRepository", "drop"),
     # So are agents: `echo.agents` asks the grants first.
-    ("AgentRepository", "count"),
+    ("AgentListRepository", "count"),
     # A login has no owner yet; a challenge for one has none.
     ("PasskeyRepository", "find"),
     ("PasskeyRepository", "note_use"),
@@ -132,12 +141,13 @@ WITHOUT_OWNER = {
     ("ActionRepository", "find"),
     ("ActionRepository", "of_agents"),
     ("ActionTokenRepository", "drop_all"),
-    ("AgentRepository", "ids_of"),
+    ("AgentListRepository", "ids_of"),
     ("AgentRepository", "get"),
     ("AgentRepository", "identify"),
-    ("AgentRepository", "list_page"),
-    ("AgentRepository", "names_of"),
-    ("AgentRepository", "servers_of"),
+    ("AgentListRepository", "list_page"),
+    ("AgentListRepository", "names_of"),
+    ("AgentListRepository", "servers_of"),
+    ("AgentListRepository", "summaries"),
     ("AgentRepository", "versions"),
     # An agent's files are searched for whoever may use it: `echo.tools.file_search` asks the grants first. The queue
     # is the server's.

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.mutants.score import Score
+from tests.mutants.trial import Mutant, function_of
+from tests.mutants.trying import Trier, in_order
 
 MUTMUT = Path(sys.executable).with_name("mutmut")
-# A test that takes longer than five times its time plus a minute has noticed the fault too: it hangs. Not less, for
-# a busy machine is slow too.
+# mutmut makes the mutants and sees which test reaches which; `tests/mutants/trying.py` tries them.
 CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["echo", "handlers", "storage"]
@@ -25,8 +26,6 @@ also_copy = [{others}]
 # What is only logged is no promise.
 do_not_mutate_patterns = ["\\\\blog\\\\.(info|warning|error|exception)\\\\("]
 process_isolation = "forkserver"
-timeout_multiplier = 5.0
-timeout_constant = 12.0
 track_dependencies = false
 use_git_change_detection = false
 """
@@ -72,13 +71,25 @@ class Workshop:
             else random.Random(f"{seed} {module}").sample(names, min(sample, len(names)))
             for module, names in made.items()
         }
-        names = () if sample is None else [name for names in chosen.values() for name in names]
-        self._mutmut("run", "--max-children", str(processes), *names)
-        status = self._results()
+        status = self._try(chosen, processes)
         return [
             Score(module, {name: status[name] for name in names}, made=len(made[module]))
             for module, names in chosen.items()
         ]
+
+    def _try(self, chosen: Mapping[Path, Sequence[str]], processes: int) -> dict[str, str]:
+        known = json.loads(self._reached.read_text())
+        reached, seconds = known["tests_by_mangled_function_name"], known["duration_by_test"]
+        mutants = [
+            Mutant(name, in_order(reached.get(function_of(name), ()), seconds))
+            for names in chosen.values()
+            for name in names
+        ]
+        # What the tests start as a command is of the copy, too.
+        directory = self._directory / "mutants"
+        return Trier(directory, self._environment | {"PYTHONPATH": str(directory)}, seconds).try_all(
+            mutants, processes
+        )
 
     def _configure(self, modules: Sequence[Path], tests: Sequence[Path]) -> None:
         """Begin anew, with these modules and tests."""
@@ -124,13 +135,16 @@ class Workshop:
         """The mutant's change, as a diff."""
         return self._mutmut("show", mutant)
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        """What is measured of the tests is not of the copy, and tracers make processes with threads wait for ever."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
     def _mutmut(self, *arguments: str) -> str:
         return subprocess.run(
             [MUTMUT, *arguments],
             cwd=self._directory,
-            # What is measured of the tests is not of the copy; and a tracer in processes that fork and have threads
-            # makes them wait for ever now and then.
-            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+            env=self._environment,
             timeout=HOURS * 3600,
             check=True,
             stdout=subprocess.PIPE,

@@ -11,11 +11,13 @@ from urllib.parse import quote
 import pytest
 
 from echo.access import ResourceType
+from echo.testing import likeness
+from echo.testing.bodies import with_value
 from tests.conftest import PASSWORD, MakeUser, UserClient
 from tests.files import samples
 from tests.support.authenticator import Authenticator
 from tests.support.clock import no_waiting_for_farewells
-from tests.support.operations import FORM, JSON, Op, id_fields, with_value
+from tests.support.operations import FORM, JSON, Op, id_fields
 
 # One pixel, so that an upload of it passes.
 PNG = samples.picture("PNG", (1, 1))
@@ -44,7 +46,10 @@ ACTION = {
 CALLED = {
     ("librechat.create_share", "shareId"): "conversationId",
     ("cancel_response", "response_id"): "backgroundResponseId",
+    ("librechat.get_remote_agent", "model"): "agent_id",
 }
+# Whose bodies name an agent where others name a model, which is nobody's.
+ASKS_AGENT = {"librechat.create_agent_completion", "librechat.create_agent_response"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,7 +113,8 @@ def named_by(op: Op) -> set[str]:
     """The names of the ids that the operation's path and body have."""
     in_path = {parameter["name"] for parameter in op.parameters("path")}
     in_body = {str(place[-1]) for place in id_fields(op.json_schema or {})}
-    return {CALLED.get((op.id, name), name) for name in in_path} | in_body
+    asked = {"agent_id"} if op.id in ASKS_AGENT else set[str]()
+    return {CALLED.get((op.id, name), name) for name in in_path} | in_body | asked
 
 
 def made(response: Any) -> Any:
@@ -157,17 +163,24 @@ def talk(user: UserClient) -> dict[str, str]:
 
 
 def kept(user: UserClient) -> dict[str, str]:
-    """A preset, a file, an assistant, keys, a response, and names that are nobody's."""
+    """A preset, files, an assistant, keys, a response, and names that are nobody's."""
     upload = made(user.post("/api/files", files={"file": ("private.txt", b"private file", "text/plain")}))
     assistant = made(user.post("/api/assistants", json={"name": "private assistant", "model": "gpt-4o"}))
     made(user.put("/api/keys", json={"name": "private endpoint", "value": "private"}))
     picture = made(user.post("/chat/api/files/images", files={"file": ("private.png", PNG, "image/png")}))
+    for_code = {
+        "files": {"file": ("private.csv", b"private,table", "text/csv")},
+        "data": {"tool_resource": "execute_code", "message_file": "true"},
+    }
+    place = made(user.post("/chat/api/files", **for_code))["metadata"]["codeEnvRef"]
     preset = {"title": "private preset", "endpoint": "openAI"}
     asked = {"model": "openAI/gpt-4o", "input": "private question"}
     made(user.put(f"/chat/api/user/settings/favorites/tools/tool/private-{user.id}"))
     return {
         "presetId": made(user.post("/api/presets", json=preset))["presetId"],
         **dict.fromkeys(("file_id", "fileId"), upload["file_id"]),
+        "session_id": place["storage_session_id"],
+        "code_file_id": place["file_id"],
         "fileName": picture["filepath"].rpartition("/")[2],
         **dict.fromkeys(("id", "assistant_id"), assistant["id"]),
         "apiKeyId": made(user.post("/api/api-keys", json={"name": "private key"}))["id"],
@@ -178,7 +191,7 @@ def kept(user: UserClient) -> dict[str, str]:
         "itemId": f"private-{user.id}",
         "name": "private endpoint",
         "endpoint": "Fake",
-        "tool": "web_search",
+        "tool": "execute_code",
         "model": "openAI/gpt-4o",
     }
 
@@ -315,6 +328,8 @@ def body_for(op: Op, ids: dict[str, str]) -> Any:
     for place in id_fields(op.json_schema or {}):
         if place[-1] in ids:
             body = with_value(body, place, ids[str(place[-1])])
+    if op.id in ASKS_AGENT and "agent_id" in ids:
+        body["model"] = ids["agent_id"]
     if "expectedVersion" in (body or {}):
         # A skill's, which has a file by now.
         body["expectedVersion"] = 2
@@ -331,11 +346,6 @@ def file_parts(op: Op) -> list[str]:
 
 def faceless(response: Any, *ids: dict[str, str]) -> tuple[int, str]:
     """A response without what differs from request to request: ids, dates, tokens."""
-    text = response.text
-    # The longer ones first: one may be part of another.
-    for value in sorted({value for mapping in ids for value in mapping.values()}, key=len, reverse=True):
-        text = text.replace(value, "<id>")
-    text = re.sub(r'"requestId":"[^"]*"|"(generationCreatedAt|position)":\d+', "", text)
-    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "<date>", text)
-    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{24}\b", "<id>", text)
-    return response.status_code, text
+    values = {value for mapping in ids for value in mapping.values()}
+    text = likeness.faceless(response.text, values)
+    return response.status_code, re.sub(r'"(generationCreatedAt|position)":\d+', "", text)

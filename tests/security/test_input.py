@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from echo.testing.bodies import with_value
 from storage.core.database import Database
 from tests.conftest import Client, UserClient
 from tests.security.conftest import Belongings, body_for, furnish, furnish_for, send
-from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields, with_value
+from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields
 
 WITH_JSON = [op for op in ALL_OPERATIONS if JSON in op.media]
 WITH_PARAMETERS = [op for op in ALL_OPERATIONS if op.parameters("query") or op.parameters("path")]

@@ -24,6 +24,8 @@ TAKES_ID = [
 # What answers a challenge cannot be sent twice, and an example answers none.
 NEVER_SUCCEED = {
     *("create_passkey", "librechat.get_file_download_url", "librechat.resume_chat"),
+    # Nobody speaks.
+    "librechat.read_message_aloud",
     # Nobody has begun a login.
     *("librechat.get_mcp_oauth_status", "librechat.get_mcp_oauth_tokens", "librechat.initiate_mcp_oauth"),
 }
@@ -39,6 +41,10 @@ SEVERAL_IDS = {
     "librechat.delete_files": {"agent_id", "file_id"},
     "librechat.delete_agent_action": {"action_id", "agent_id"},
     "librechat.save_agent_action": {"action_id", "agent_id"},
+    "librechat.create_agent_completion": {"agent_id", "conversation_id"},
+    "librechat.create_agent_response": {"agent_id", "previous_response_id"},
+    "librechat.call_tool": {"conversationId", "messageId", "tool"},
+    "librechat.download_code_output": {"code_file_id", "session_id"},
     "librechat.download_file": {"fileId", "userId"},
     "librechat.get_file_download_url": {"fileId", "userId"},
     "librechat.delete_skill_file": {"relativePath", "skillId"},

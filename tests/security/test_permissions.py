@@ -24,6 +24,12 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("create_embeddings", "create_image", "create_image_edit", "create_response"),
         *("create_speech", "create_transcription", "create_translation", "delete_response"),
         *("cancel_response", "get_response", "get_v1_model", "list_response_input_items", "list_v1_models"),
+        *(
+            "librechat.create_agent_completion",
+            "librechat.create_agent_response",
+            "librechat.get_agent_response",
+        ),
+        *("librechat.get_remote_agent", "librechat.list_remote_agents", "librechat.list_response_agents"),
     ),
     ("BOOKMARKS", USE): (
         *("librechat.list_tags", "librechat.create_tag", "librechat.update_tag"),
@@ -60,6 +66,7 @@ NEEDED: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
         *("librechat.update_skill", "librechat.delete_skill"),
     ),
     ("SHARED_LINKS", ("CREATE",)): ("librechat.create_share", "librechat.update_share"),
+    ("RUN_CODE", USE): ("librechat.call_tool",),
     ("MCP_SERVERS", USE): (
         *("librechat.list_mcp_servers", "librechat.list_mcp_tools", "librechat.get_mcp_server"),
         *("librechat.reinitialize_mcp_server", "librechat.get_mcp_auth_values", "librechat.bind_mcp_oauth"),

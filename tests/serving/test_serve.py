@@ -24,7 +24,7 @@ from echo.serving.config import ServerConfig
 from echo.serving.serve import Supervisor
 from echo.serving.worker import Worker
 from echo.settings import load_settings
-from tests.support.server import PASSWORD, RunningServer, children_of, start_server
+from tests.support.server import PASSWORD, RunningServer, children_of, command_of, start_server
 from tests.support.threads import started_pool, together
 from tests.support.waiting import PATIENCE, eventually, within
 
@@ -253,7 +253,7 @@ class TestKillOfOneProcess:
         server = lasting.running(workers=2)
         token = server.sign_up("eve")
         tree = tree_of(server.process.pid)
-        assert len(tree) >= 5, "master, two workers, the database, multiprocessing's tracker"
+        assert len(tree) >= 6, "master, what forks, two workers, the database, multiprocessing's tracker"
         # Where all were killed at once before, theirs is still there.
         counts = max(lasting.directory.glob("echo-metrics-*"), key=lambda found: found.stat().st_ctime)
         os.kill(server.process.pid, signal.SIGKILL)
@@ -283,12 +283,23 @@ class TestKillOfOneProcess:
     def test_of_the_tracker_harms_nobody(self, lasting: Lasting) -> None:
         server = lasting.running()
         known = {*server.workers(), *server.databases()}
-        [tracker] = children_of(server.process.pid) - known
+        [tracker] = [pid for pid in children_of(server.process.pid) if "resource_tracker" in command_of(pid)]
         os.kill(tracker, signal.SIGKILL)
         os.kill(server.workers()[0], signal.SIGKILL)
         assert eventually(lambda: bool(set(server.workers()) - known))
         assert eventually(server.healthy)
         assert server.stop(signal.SIGTERM) == 0
+
+    def test_of_what_workers_are_forked_from_replaces_them(self, lasting: Lasting) -> None:
+        server = lasting.running(workers=2)
+        before = set(server.workers())
+        assert len(before) == 2
+        [nursery] = [pid for pid in children_of(server.process.pid) if "forkserver" in command_of(pid)]
+        os.kill(nursery, signal.SIGKILL)
+        # The master does not see them any more, so they may not go on beside those that it starts.
+        assert eventually(lambda: not any(alive(pid) for pid in before))
+        assert eventually(lambda: len(server.workers()) == 2)
+        assert eventually(server.healthy)
 
 
 class TestTwoProcesses:

@@ -37,11 +37,14 @@ def test_embeddings_need_their_extra(load: Load, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(file_search.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"pip install 'echo-api\[embeddings\]'"):
         load("", ECHO_EMBEDDINGS_MODEL="openAI/m")
+    with pytest.raises(SettingsError, match=r"pip install 'echo-api\[embeddings-offline\]'"):
+        load("", ECHO_EMBEDDINGS_MODEL="offline")
 
 
 def test_an_endpoint_without_a_key_is_told(load: Load) -> None:
     told = "ECHO_EMBEDDINGS_MODEL names no endpoint that has a key: files are searched by words."
     assert told in load("", ECHO_EMBEDDINGS_MODEL="openAI/m").notices
+    assert told not in load("", ECHO_EMBEDDINGS_MODEL="offline").notices
     assert told not in load("", ECHO_EMBEDDINGS_MODEL="openAI/m", OPENAI_API_KEY="sk").notices
 
 

@@ -77,6 +77,9 @@ class TestWholeFile:
             capabilities=("tools",),
             steps=50,
             most_steps=60,
+            call_bytes=0,
+            call_bytes_of={"create_file": 131_072, "note": 5},
+            events=9,
         )
 
     def test_sets_who_may_register(self, whole: Settings) -> None:

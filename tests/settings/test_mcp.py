@@ -117,7 +117,7 @@ class TestServers:
         [
             (
                 "a: {url: 'ws://a.example'}",
-                "is of WebSockets, which Echo does not speak: the server is left out",
+                "which the MCP SDK has not spoken since its version 2.0: the server is left out",
             ),
             ("a: {command: x, env: {K: '${NONE}'}}", "names NONE, which is not set: the server is left out"),
         ],
@@ -131,6 +131,7 @@ class TestServers:
         ("text", "told"),
         [
             ("a: {url: 'ftp://a.example'}", "mcpServers.a.url must be an http or https URL"),
+            ("a: {url: 'http://a', proxy: 'ftp://p'}", "mcpServers.a.proxy must be a URL of http, https"),
             ("a: {title: 'a-b', command: x}", "title must be of letters, digits and spaces"),
             ("a: {type: sse}", "mcpServers.a.url is missing"),
             ("a: {command: x, env: {K: '${JWT_SECRET}'}}", "must not name JWT_SECRET"),
@@ -154,8 +155,25 @@ class TestServers:
         assert load("mcpServers: {}").mcp == McpSettings()
 
     def test_what_has_no_effect_is_told(self, load: Load) -> None:
-        notices = load("mcpServers: {a: {url: 'http://a.example', proxy: 'http://p'}}").notices
-        assert "librechat.yaml: without effect in Echo: mcpServers.a.proxy." in notices
+        said = "oauth: {grant_types_supported: [authorization_code]}"
+        notices = load(f"mcpServers: {{a: {{url: 'http://a.example', {said}}}}}").notices
+        assert "librechat.yaml: without effect in Echo: mcpServers.a.oauth.grant_types_supported." in notices
+
+    @pytest.mark.parametrize(
+        ("said", "proxy"),
+        [
+            ("http://p:3128", "http://p:3128"),
+            ("https://u:${PASS}@p.example/", "https://u:s%40cret@p.example/"),
+            ("socks://[::1]:1080", "socks5://[::1]:1080"),
+            ("socks5://p", "socks5://p"),
+        ],
+    )
+    def test_may_be_behind_a_proxy(self, load: Load, said: str, proxy: str) -> None:
+        [server] = load(
+            f"mcpServers: {{a: {{url: 'http://a', proxy: '{said}'}}}}", PASS="s%40cret"
+        ).mcp.servers
+        assert server.proxy == proxy
+        assert "s%40cret" not in repr(server)
 
 
 class TestRules:
@@ -194,3 +212,11 @@ def test_the_example_of_the_guide_is_taken(tmp_path: Path) -> None:
     settings: Settings = load_settings({"WEATHER_KEY": "k"}, config_file=path)
     assert [each.name for each in settings.mcp.servers] == ["files", "weather", "tickets"]
     assert settings.notices == ()
+
+
+def test_a_server_in_the_users_name_needs_the_organisations_provider(load: Load) -> None:
+    text = "mcpServers: {crm: {url: 'http://a.example', obo: {scopes: 'api://x'}}}"
+    settings = load(text)
+    assert (settings.mcp.servers[0].obo, settings.mcp.servers[0].personal) == ("api://x", True)
+    told = "obo needs OPENID_ISSUER, OPENID_REUSE_TOKENS=true and CREDS_KEY: nobody has tools of crm."
+    assert told in settings.notices

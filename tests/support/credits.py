@@ -1,5 +1,6 @@
 """Credits with settings of a test's own, on the database of a test."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from echo.credits.prices import Prices
@@ -12,8 +13,16 @@ from storage.core.database import Database
 HOLD_SECONDS = 60
 
 
-def make_ledger(database: Database, *, hold_seconds: float = HOLD_SECONDS, **settings: Any) -> Credits:
+OWN = {"e": {"m": {"prompt": 1.0, "completion": 1.0}}}
+
+
+def make_ledger(
+    database: Database,
+    *,
+    hold_seconds: float = HOLD_SECONDS,
+    own: Mapping[str, Mapping[str, Mapping[str, float]]] = OWN,
+    **settings: Any,
+) -> Credits:
     """What counts, and limits if the settings say so; a token is a character, and one of model `m` a credit."""
     stores = Stores(BalanceRepository(database), TransactionRepository(database))
-    prices = Prices({"e": {"m": {"prompt": 1, "completion": 1}}})
-    return Credits(CreditSettings(**settings), prices, stores, len, hold_seconds=hold_seconds)
+    return Credits(CreditSettings(**settings), Prices(own), stores, len, hold_seconds=hold_seconds)

@@ -15,6 +15,7 @@ from joserfc import jwk, jwt
 
 from tests.support.providers.server import Answer, Received, json_answer, serving
 
+ON_BEHALF = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLIENT, SECRET = "echo", "a secret of: the client's"
 
 
@@ -40,6 +41,11 @@ class Issuer:
     metadata: dict[str, Any] = field(default_factory=dict)
     userinfo: dict[str, Any] | None = None
     access_token: str = "opaque"
+    # What renews it, once; "" gives none. What was asked for beside logins, and how that is answered if not well.
+    refresh_token: str = ""
+    life: int = 3600
+    grants: list[dict[str, str]] = field(default_factory=list)
+    failures: list[int] = field(default_factory=list)
     forged: str | None = None
     requests: list[str] = field(default_factory=list)
     _logins: dict[str, Login] = field(default_factory=dict)
@@ -78,13 +84,13 @@ class Issuer:
 
     def _tokens(self, request: Received) -> Answer:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if form["grant_type"] != "authorization_code":
+            return self._grant(form, request)
         login = self._logins.pop(form.get("code", ""), None)
         verifier = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if login is None or login.challenge != base64.urlsafe_b64encode(verifier).rstrip(b"=").decode():
             return json_answer({"error": "invalid_grant"}, 400)
-        authorization = {name.lower(): value for name, value in request.headers.items()}["authorization"]
-        pair = base64.b64decode(authorization.removeprefix("Basic ")).decode().split(":")
-        if [unquote_plus(each) for each in pair] != [CLIENT, SECRET]:
+        if not _is_client(request):
             return json_answer({"error": "invalid_client"}, 401)
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": login.nonce}
@@ -92,8 +98,33 @@ class Issuer:
         token = self.forged or self.sign(
             {name: value for name, value in claims.items() if name not in self.without}, **self.header
         )
-        tokens = {"access_token": self.access_token, "token_type": "Bearer", "id_token": token}
-        return json_answer(tokens)
+        return json_answer({**self._both(), "id_token": token})
+
+    def _both(self) -> dict[str, Any]:
+        refresh = {"refresh_token": self.refresh_token} if self.refresh_token else {}
+        return {"access_token": self.access_token, "token_type": "Bearer", "expires_in": self.life, **refresh}
+
+    def _grant(self, form: dict[str, str], request: Received) -> Answer:
+        """A token that is renewed, or exchanged for another service (RFC 7523)."""
+        self.grants.append(form)
+        if self.failures:
+            return json_answer({"error": "temporarily_unavailable"}, self.failures.pop(0))
+        if not _is_client(request):
+            return json_answer({"error": "invalid_client"}, 401)
+        if form["grant_type"] == "refresh_token" and form["refresh_token"] == self.refresh_token:
+            self.refresh_token, self.access_token = f"{self.refresh_token}+", f"{self.access_token}+"
+            return json_answer(self._both())
+        if form["grant_type"] == ON_BEHALF and form["assertion"] == self.access_token:
+            assert form["requested_token_use"] == "on_behalf_of"
+            given = f"{form['scope']}-of-{form['assertion']}"
+            return json_answer({"access_token": given, "expires_in": str(self.life)})
+        return json_answer({"error": "invalid_grant"}, 400)
+
+
+def _is_client(request: Received) -> bool:
+    authorization = {name.lower(): value for name, value in request.headers.items()}["authorization"]
+    pair = base64.b64decode(authorization.removeprefix("Basic ")).decode().split(":")
+    return [unquote_plus(each) for each in pair] == [CLIENT, SECRET]
 
 
 @contextmanager

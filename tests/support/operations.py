@@ -1,11 +1,13 @@
 """The operations of both documents as requests that a test can send, change and send again."""
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from echo.testing import bodies
+from echo.testing.bodies import Place
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
@@ -67,21 +69,11 @@ class Op:
 
     def example_body(self) -> Any:
         """The first example of the JSON body."""
-        media = self.media[JSON]
-        if "example" in media:
-            return copy.deepcopy(media["example"])
-        return copy.deepcopy(resolve(next(iter(media["examples"].values())))["value"])
+        return bodies.examples_of(self.media[JSON], resolve)[0]
 
     def example_parameter(self, parameter: Mapping[str, Any]) -> Any:
         """An example of a parameter."""
-        schema = resolve(parameter["schema"])
-        if "example" in parameter:
-            return parameter["example"]
-        if "examples" in parameter:
-            return resolve(next(iter(parameter["examples"].values())))["value"]
-        if "enum" in schema:
-            return schema["enum"][0]
-        return {"integer": 3, "boolean": True}.get(schema["type"], "some-id")
+        return bodies.example_of_parameter(parameter, resolve)
 
 
 def operations_of(document: Mapping[str, Any], contract: str) -> list[Op]:
@@ -100,50 +92,17 @@ ALL_OPERATIONS = [*OPERATIONS, *LIBRECHAT_OPERATIONS]
 
 # What belongs to one request alone: a provider's name for a call of a tool, a challenge, and what a browser calls a
 # passkey; what another server calls its client. `tests/handlers/test_passkeys.py` sends others'.
-NOT_OURS = {"tool_call_id", "challengeId", "rawId", "client_id", "oauth_client_id"}
+NOT_OURS = frozenset({"tool_call_id", "challengeId", "rawId", "client_id", "oauth_client_id"})
 
 
-def id_fields(
-    schema: Mapping[str, Any], prefix: tuple[str | int, ...] = ()
-) -> Iterator[tuple[str | int, ...]]:
+def id_fields(schema: Mapping[str, Any]) -> Iterator[Place]:
     """Where in a body of this schema the ids are."""
-    for name, raw in resolve(schema).get("properties", {}).items():
-        child = resolve(raw)
-        if name == "id" or (name.endswith(("Id", "_id")) and name not in NOT_OURS):
-            yield (*prefix, name)
-        if child.get("type") == "object":
-            yield from id_fields(child, (*prefix, name))
-        if child.get("type") == "array":
-            yield from id_fields(child["items"], (*prefix, name, 0))
+    return bodies.id_fields(schema, resolve, NOT_OURS)
 
 
-def all_fields(
-    schema: Mapping[str, Any], prefix: tuple[str | int, ...] = ()
-) -> Iterator[tuple[str | int, ...]]:
+def all_fields(schema: Mapping[str, Any]) -> Iterator[Place]:
     """Every place in a body of this schema."""
-    for name, raw in resolve(schema).get("properties", {}).items():
-        child = resolve(raw)
-        yield (*prefix, name)
-        if child.get("type") == "object":
-            yield from all_fields(child, (*prefix, name))
-        if child.get("type") == "array":
-            yield (*prefix, name, 0)
-            yield from all_fields(child["items"], (*prefix, name, 0))
-
-
-def with_value(body: Any, place: tuple[str | int, ...], value: Any) -> Any:
-    """A copy of the body with the value put in that place; what is missing on the way is made."""
-    if not place:
-        return value
-    head, *rest = place
-    if isinstance(head, int):
-        items = list(body) if isinstance(body, list) else []
-        items += [None] * (head + 1 - len(items))
-        items[head] = with_value(items[head], tuple(rest), value)
-        return items
-    fields = dict(body) if isinstance(body, dict) else {}
-    fields[head] = with_value(fields.get(head), tuple(rest), value)
-    return fields
+    return (place for place, _ in bodies.all_fields(schema, resolve))
 
 
 def responses(op: Op) -> dict[int, Mapping[str, Any]]:
@@ -151,4 +110,4 @@ def responses(op: Op) -> dict[int, Mapping[str, Any]]:
 
 
 def examples(media: Mapping[str, Any]) -> list[Any]:
-    return [resolve(example)["value"] for example in media.get("examples", {}).values()]
+    return bodies.examples_of(media, resolve)

@@ -79,7 +79,9 @@ class RunningServer:
                 self.process.wait()
 
     def workers(self) -> list[int]:
-        return self._children("spawn_main")
+        forked = [pid for nursery in self._children("forkserver") for pid in children_of(nursery)]
+        # Where no process can be forked from one, as in a directory for temporary files with a long path.
+        return forked or self._children("spawn_main")
 
     def databases(self) -> list[int]:
         return self._children("mongod")

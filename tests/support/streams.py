@@ -11,7 +11,8 @@ import requests
 import uvicorn
 
 from echo.app import Application
-from tests.support.event_streams import events_of, sent
+from echo.testing.events import sent
+from tests.support.event_streams import events_of
 from tests.support.waiting import PATIENCE
 
 NO_PARENT = "00000000-0000-0000-0000-000000000000"

@@ -157,7 +157,7 @@ class TestProxy:
 
     def test_looks_at_events(self, stub: str, document: dict[str, Any]) -> None:
         media = document["paths"]["/things/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-        media["x-oai-itemSchema"] = {"properties": {"event": {"const": "message"}}}
+        media["x-echo-item-schema"] = {"properties": {"event": {"const": "message"}}}
         assert self.found(stub, document, "GET", "/things/events") == {
-            'the event does not fit its schema: event: "message" was expected'
+            'an event does not fit its schema: "message" was expected'
         }

@@ -30,6 +30,8 @@ class Host:
     def __init__(self, *meanwhile: Turn) -> None:
         self.asked: list[int] = []
         self.meanwhile = list(meanwhile)
+        self.left_out: list[tuple[list[str], int]] = []
+        self.summary: Turn | None = None
 
     async def count(self, text: str) -> int:
         return len(text)
@@ -38,6 +40,10 @@ class Host:
         self.asked.append(tokens)
         said, self.meanwhile = self.meanwhile, []
         return said
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        self.left_out.append(([turn.text for turn in turns], used))
+        return self.summary
 
 
 class Run:
@@ -272,6 +278,32 @@ class TestBounds:
         assert second.content[0].text.startswith("The result is left out")
         assert [len(each.output.attachments) for each in said.of(CallDone)] == [32, 32]
 
+    @pytest.mark.parametrize(
+        ("limits", "stopped"),
+        [
+            (LoopLimits(call_bytes=8), "The arguments of a call have become too large"),
+            (LoopLimits(call_bytes=0), None),
+            (LoopLimits(call_bytes=8, call_bytes_of={"weather": 100}), None),
+            (LoopLimits(call_bytes_of={"weather": 8}), "The arguments of a call have become too large"),
+            (LoopLimits(events=3), "The answer has come in too many pieces"),
+        ],
+    )
+    def test_of_arguments_and_pieces(self, limits: LoopLimits, stopped: str | None) -> None:
+        long = Reply(["One. "], calls=(Call("weather", ('{"place"', ': "Rome', '"}'), "call_a"),))
+        said, requests = run(long, Reply(["End."]), limits=limits)
+        if stopped is None:
+            assert (said.of(Stopped), len(requests)) == ([], 2)
+        else:
+            [told] = said.of(Stopped)
+            assert (told.reason, told.sentence) == ("size", f"{stopped}, and the model was stopped.")
+            assert len(requests) == 1
+            assert all(each.startswith("Error: ") for each in said.outputs)
+
+    def test_of_pieces_hold_for_an_answer_without_calls(self) -> None:
+        said, _ = run(Reply(["One. ", "Two. ", "Three."]), limits=LoopLimits(events=1))
+        assert [each.reason for each in said.of(Stopped)] == ["size"]
+        assert "Three" not in said.text
+
     def test_of_all_that_is_said(self) -> None:
         said, requests = run(Reply(["long " * 100], calls=AGAIN.calls), limits=LoopLimits(said_bytes=300))
         assert (said.of(Stopped)[0].reason, len(requests)) == ("size", 1)
@@ -315,6 +347,27 @@ class TestRoom:
         )
         assert requests[1].json["messages"][0]["content"] == "The question"
         assert said.text == "End."
+
+    def test_is_made_by_a_summary_once(self) -> None:
+        turns = (
+            Turn.of_text("user", "old"),
+            Turn.of_text("assistant", "older"),
+            Turn.of_text("user", "The question"),
+        )
+        host = Host()
+        host.summary = Turn.of_text("user", "They spoke.")
+        said, requests = run(
+            Reply([], calls=AGAIN.calls, usage=(300, 20)),
+            Reply([], calls=(Call("time", id="b"),), usage=(300, 20)),
+            Reply(["End."]),
+            request={"turns": turns},
+            room=320,
+            host=host,
+        )
+        # 332 with the result of the first call, "rain in Rome".
+        assert host.left_out == [(["old", "older"], 332)]
+        assert [turn.text for turn in said.turns[:2]] == ["They spoke.", "The question"]
+        assert requests[1].json["messages"][0]["content"] == "They spoke."
 
     def test_is_made_in_results_where_nothing_is_older(self) -> None:
         async def long(_called: Called) -> ToolOutput:

@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import threading
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,39 @@ def test_a_failure_is_told_in_few_words(asked_service: Service) -> None:
     with pytest.raises(ToolFailure) as caught:
         reply.json()
     assert str(caught.value) == "The service answered with status 500: " + "e" * 1000
+
+
+class TestReceiving:
+    def test_writes_an_answer_into_a_file_as_it_is(self, asked_service: Service, tmp_path: Path) -> None:
+        content = b"0123456789" * 300_000
+        asked_service.routes["/x"] = Answer(content)
+        request = Request(f"{asked_service.url}/x", trusted=True, most=len(content))
+        with (tmp_path / "file").open("wb") as file:
+            reply = asyncio.run(Outbound().receive(request, file))
+        assert (reply.ok, reply.content) == (True, b"")
+        assert (tmp_path / "file").read_bytes() == content
+        assert asked_service.asked[0].headers["Accept-Encoding"] == "identity"
+
+    @pytest.mark.parametrize(
+        ("answer", "most", "words"),
+        [
+            (Answer(b"12345"), 4, TOO_LARGE),
+            (Answer(gzip.compress(b"1"), headers={"Content-Encoding": "gzip"}), 99, "in a form"),
+        ],
+        ids=["too large", "packed"],
+    )
+    def test_writes_nothing_that_was_not_asked_for(
+        self, asked_service: Service, answer: Answer, most: int, words: str
+    ) -> None:
+        asked_service.routes["/x"] = answer
+        request = Request(f"{asked_service.url}/x", trusted=True, most=most)
+        file = BytesIO()
+        with pytest.raises(ToolFailure, match=words):
+            asyncio.run(Outbound().receive(request, file))
+        assert file.getvalue() == b""
+
+    def test_of_a_failure_writes_nothing(self, asked_service: Service) -> None:
+        file = BytesIO()
+        asked_service.routes["/x"] = Answer({"error": "no"}, 404)
+        reply = asyncio.run(Outbound().receive(Request(f"{asked_service.url}/x", trusted=True), file))
+        assert (reply.status, reply.text, file.getvalue()) == (404, '{"error": "no"}', b"")

@@ -1,12 +1,14 @@
 """Searching the web: whose keys are used, what is fetched, and what becomes of it."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 from yarl import URL
 
+from echo.services import Services
 from echo.settings.model import AgentSettings
 from echo.settings.tools import SearchSettings
 from echo.tools.outbound import Outbound, Reply
@@ -15,6 +17,7 @@ from echo.tools.web.pages import page_text
 from echo.tools.web.ranking import by_words, split
 from echo.tools.web.services import plan
 from echo.tools.web.source import WebSearch
+from tests.conftest import UserClient
 from tests.support.chats import new_owner
 from tests.support.routes import Answer, Service
 
@@ -221,3 +224,11 @@ class TestSearch:
             called(search(values=SERPER), place)
         with pytest.raises(ToolFailure, match="query"):
             called(search(values=SERPER), place, query="")
+
+
+def test_is_there_for_a_user_of_whom_nothing_is_remembered(services: Services, ada: UserClient) -> None:
+    """A run may be longer than roles are remembered: then the role is asked, and the tool does not vanish."""
+    services.accounts.plugin_keys.install(ada.id, "web_search", {"serperApiKey": "k"})
+    place = RunPlace(ada.id, str(uuid.uuid4()), str(uuid.uuid4()))
+    offer = asyncio.run(services.web_search.offer(Wanted(("web_search",)), place))
+    assert [each.spec.name for each in offer.tools] == ["web_search"]

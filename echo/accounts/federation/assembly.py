@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.attempts import Attempts
+from echo.accounts.federation.delegation import Delegations
 from echo.accounts.federation.fetching import Fetcher, host_and_port
 from echo.accounts.federation.identity import Policy
 from echo.accounts.federation.panel import PanelCodes, PanelLogins, Sessions
@@ -14,6 +15,8 @@ from echo.accounts.federation.roles import RoleSync
 from echo.accounts.federation.service import Federation, Organisation
 from echo.accounts.service import AuthService
 from echo.accounts.tokens import Tokens
+from echo.accounts.turns import Turns
+from echo.accounts.user_keys import make_cipher
 from echo.files import FileStore
 from echo.settings import Settings
 from echo.settings.overrides import SettingsOf
@@ -23,6 +26,8 @@ from storage.access.roles import RoleRepository
 from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.login_states import LoginStateRepository
+from storage.accounts.openid_tokens import OpenIdTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
 
@@ -40,8 +45,21 @@ def build_federation(
         Attempts(LoginStateRepository(database), secure=settings.secure_cookies),
         auth,
         Portraits(fetcher, file_store, users, max_pixels=settings.max_image_pixels),
+        delegations=_delegations(settings, database, organisation),
         client_address=settings.domain_client,
         organisation=organisation,
+    )
+
+
+def _delegations(settings: Settings, database: Database, organisation: Organisation | None) -> Delegations:
+    """What exchanges users' tokens; only where an MCP server wants that are they kept at all."""
+    wanted = any(each.obo for each in settings.mcp.servers)
+    exchanges = organisation is not None and organisation.exchanges_tokens and wanted
+    return Delegations(
+        OpenIdTokenRepository(database),
+        Turns(RenewalRepository(database)),
+        make_cipher(settings),
+        organisation if exchanges else None,
     )
 
 

@@ -6,13 +6,10 @@ name it. No redirect is followed and no proxy taken from the environment: a code
 
 import asyncio
 import re
-import ssl
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 import aiohttp
-import certifi
 import orjson
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
@@ -20,6 +17,8 @@ from yarl import URL
 from echo import __version__
 from echo.accounts.federation.identity import Refused
 from echo.providers.addresses import AddressGuard, AddressRefused, is_public_host
+from echo.providers.bodies import TooLarge, whole_body
+from echo.trust import authorities
 
 SECONDS = 10.0
 MAX_JSON_BYTES = 1024 * 1024
@@ -97,7 +96,9 @@ class Fetcher:
                     allow_redirects=False,
                 ) as response,
             ):
-                return response.status, await _read(response, most)
+                return response.status, await whole_body(response.content, most)
+        except TooLarge as error:
+            raise Refused("login_failed", "too large an answer") from error
         except TimeoutError as error:
             raise Refused("login_failed", f"{checked.host} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -110,29 +111,13 @@ class Fetcher:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=self._guard.resolver(ThreadedResolver()),
-                ssl=_authorities(),
+                ssl=authorities(),
                 force_close=True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"echo-api/{__version__}"},
             trust_env=False,
         )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Whom to believe; made once, as it takes longer than a request."""
-    return ssl.create_default_context(cafile=certifi.where())
-
-
-async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    pieces, size = [], 0
-    async for piece in response.content.iter_chunked(64 * 1024):
-        size += len(piece)
-        if size > most:
-            raise Refused("login_failed", "too large an answer")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def error_word(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What another server says of who stands before us, and why it may not be enough."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 # Why somebody does not come in. The login page is told this word, and nobody is told more.
@@ -41,7 +41,8 @@ class Identity:
     counts as the user's own only if it is `email_verified`. `admin` is whether the server makes the user an
     administrator, None where it has no say; `roles` are those that it names, `groups` as well, None where it says
     nothing of them.
-    `directory_id` is the id by which groups of a directory name the user, such as Entra's `oid`.
+    `directory_id` is the id by which groups of a directory name the user, such as Entra's `oid`; `tokens` are what
+    the organisation's own provider gave for the user, in OAuth's names.
     """
 
     provider: str
@@ -56,6 +57,7 @@ class Identity:
     admin: bool | None = None
     roles: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
+    tokens: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import escape_rdn
 
 from echo.settings.directory import NAME, LdapSettings
+from echo.trust import context
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
@@ -70,7 +71,7 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]
 
     def __init__(self, settings: LdapSettings) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE)
-        self._context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+        self._context = context(settings.ca_file)
         if not settings.verify:
             self._context.check_hostname = False
             self._context.verify_mode = ssl.CERT_NONE

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -21,6 +21,8 @@ from echo.settings.sign_in import OpenIdSettings, SocialSettings
 
 log = structlog.get_logger(__name__)
 
+# RFC 7523, section 2.1.
+ON_BEHALF = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GOOGLE = "https://accounts.google.com"
 APPLE = "https://appleid.apple.com"
 APPLE_SECRET_SECONDS = 300
@@ -59,13 +61,11 @@ class OpenIdProvider:
         metadata = await self.discovery.metadata()
         check_issuer(answer, metadata)
         settings = self._settings
-        # Basic is what a server without a word on it takes (OpenID Connect Discovery 1.0, section 3).
-        basic = bool(settings.client_secret) and "client_secret_post" not in metadata.auth_methods
         tokens = await self._client.redeem(
             metadata.token_endpoint,
             code,
             secret=settings.client_secret,
-            basic=basic,
+            basic=self._is_basic(metadata),
             verifier=attempt.verifier,
         )
         access_token = tokens["access_token"]
@@ -80,7 +80,30 @@ class OpenIdProvider:
         subject = exactly(claims.get("sub"))
         userinfo = await self._userinfo(metadata, access_token, subject)
         sources = Sources(metadata.issuer, unverified_claims(access_token), claims, userinfo)
-        return openid_identity(settings, sources, subject)
+        return replace(openid_identity(settings, sources, subject), tokens=tokens)
+
+    async def renew(self, refresh_token: str) -> dict[str, Any]:
+        """See `Delegate` and RFC 6749, section 6."""
+        return await self._grant("refresh_token", refresh_token=refresh_token)
+
+    async def on_behalf(self, access_token: str, scopes: str) -> dict[str, Any]:
+        """See `Delegate`."""
+        said = {"assertion": access_token, "scope": scopes, "requested_token_use": "on_behalf_of"}
+        return await self._grant(ON_BEHALF, **said)
+
+    async def _grant(self, kind: str, **said: str) -> dict[str, Any]:
+        metadata = await self.discovery.metadata()
+        return await self._client.grant(
+            metadata.token_endpoint,
+            kind,
+            secret=self._settings.client_secret,
+            basic=self._is_basic(metadata),
+            **said,
+        )
+
+    def _is_basic(self, metadata: Metadata) -> bool:
+        """Basic is what a server without a word on it takes (OpenID Connect Discovery 1.0, section 3)."""
+        return bool(self._settings.client_secret) and "client_secret_post" not in metadata.auth_methods
 
     @property
     def exchanges_tokens(self) -> bool:
@@ -122,7 +145,9 @@ class OpenIdProvider:
             # Such a token is good for userinfo, which says more of the user.
             userinfo = await self._userinfo(metadata, token, claims["sub"])
         sources = Sources(metadata.issuer, claims, {}, {**claims, **userinfo})
-        return openid_identity(settings, sources, claims["sub"])
+        life = {"expires_in": claims["exp"] - time.time()} if claims.get("exp") else {}
+        tokens = {"access_token": token, **life}
+        return replace(openid_identity(settings, sources, claims["sub"]), tokens=tokens)
 
     async def _userinfo(self, metadata: Metadata, access_token: str, subject: str) -> dict[str, Any]:
         """What the provider says besides; it must be of the same subject (OpenID Connect Core 1.0, 5.3.2).

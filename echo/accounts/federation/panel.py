@@ -84,10 +84,12 @@ class Sessions:
         """See `AuthService`."""
         self._auth.refuse_banned_address(client)
 
-    def begin(self, owner: str, client: ClientInfo) -> PanelSession | HalfSignedIn:
-        """A session, or half of one; raises as `AuthService.login`, and `NotFound` of the storage."""
+    def begin(self, owner: str, client: ClientInfo) -> PanelSession:
+        """A session; raises as `AuthService.login`, `Unauthorized` for a second factor, `NotFound` of the storage."""
         signed_in = self._auth.login_federated(self._users.get(owner), client)
-        return signed_in if isinstance(signed_in, HalfSignedIn) else self._session(signed_in)
+        if isinstance(signed_in, HalfSignedIn):
+            raise second_factor_required()
+        return self._session(signed_in)
 
     def refresh(self, token: str, owner: str | None, client: ClientInfo, admit: Admit) -> PanelSession:
         """The session goes on, as by `AuthService.refresh`; raises as that does."""
@@ -177,11 +179,12 @@ class PanelLogins:
 
     def exchange(
         self, code: str, verifier: str, origin: str | None, client: ClientInfo, admit: Admit
-    ) -> PanelSession | HalfSignedIn:
-        """A session for a code, or half of one.
+    ) -> PanelSession:
+        """A session for a code.
 
-        Raises `NotFound` without a panel, `Unauthorized` with one text for all that can be wrong with the code,
-        `Forbidden` for who does not administer any more, or for a ban.
+        Raises `NotFound` without a panel, `Unauthorized` with one text for all that can be wrong with the code, and
+        with another for an account with a second factor, `Forbidden` for who does not administer any more, or for a
+        ban.
         """
         if self._panel is None:
             raise NotFound
@@ -218,6 +221,19 @@ def code_refused(why: str) -> ApiError:
     log.warning("a code of the admin panel was refused", why=why)
     refused = Unauthorized("The code is wrong, was used before, or is too old.", code="wrong_code")
     return with_code(refused, "INVALID_OR_EXPIRED_CODE")
+
+
+def second_factor_required() -> ApiError:
+    """What the panel is answered for an account with a second factor.
+
+    At such a login it has no page to ask for a code, takes half of a session for a whole one, and comes back to its
+    login without a word. The message of an error it shows.
+    """
+    refused = Unauthorized(
+        "This account has a second factor. The panel asks for its code at a login by password only.",
+        code="second_factor_required",
+    )
+    return with_code(refused, "SECOND_FACTOR_REQUIRED")
 
 
 def with_code(error: ApiError, code: str) -> ApiError:

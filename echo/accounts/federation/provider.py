@@ -82,6 +82,15 @@ class CodeClient:
         verifier: str | None = None,
     ) -> dict[str, Any]:
         """The tokens for a code; `access_token` is among them. Raises `Refused`."""
+        said = {"redirect_uri": self.callback_url, "code": code}
+        if verifier:
+            said["code_verifier"] = verifier
+        return await self.grant(endpoint, "authorization_code", secret=secret, basic=basic, **said)
+
+    async def grant(
+        self, endpoint: str, kind: str, *, secret: str | None, basic: bool = False, **said: str
+    ) -> dict[str, Any]:
+        """The tokens for a grant of a kind; `access_token` is among them. Raises `Refused`."""
         from authlib.oauth2.rfc6749.parameters import prepare_token_request  # noqa: PLC0415
 
         fields: dict[str, str] = {} if basic else {"client_id": self.client_id}
@@ -90,11 +99,7 @@ class CodeClient:
             headers = {"Authorization": basic_credentials(self.client_id, secret)}
         elif secret:
             fields["client_secret"] = secret
-        if verifier:
-            fields["code_verifier"] = verifier
-        form = prepare_token_request(
-            "authorization_code", redirect_uri=self.callback_url, code=code, **fields
-        )
+        form = prepare_token_request(kind, **said, **fields)
         tokens = await self.fetcher.json(endpoint, form=form, headers=headers)
         if not isinstance(tokens.get("access_token"), str):
             raise Refused("login_failed", "no access token")

@@ -10,6 +10,7 @@ import structlog
 
 from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.attempts import Attempts
+from echo.accounts.federation.delegation import Delegate, Delegations
 from echo.accounts.federation.identity import Identity, Policy, Refused
 from echo.accounts.federation.portraits import Portraits
 from echo.accounts.federation.provider import Answer, Provider
@@ -24,7 +25,7 @@ MESSAGE = "That does not let you in here."
 BANS = ("account_banned", "address_banned")
 
 
-class Organisation(Provider, Protocol):
+class Organisation(Provider, Delegate, Protocol):
     """The organisation's own provider, which can do more than let somebody in; see `OpenIdProvider`."""
 
     @property
@@ -64,6 +65,7 @@ class Federation:
         auth: AuthService,
         portraits: Portraits,
         *,
+        delegations: Delegations,
         client_address: str,
         organisation: "Organisation | None" = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Federation:
         self._attempts = attempts
         self._auth = auth
         self._portraits = portraits
+        self.delegations = delegations
         self._client_address = client_address
         self._organisation = organisation
 
@@ -133,6 +136,8 @@ class Federation:
             raise Refused("login_unavailable") from error
         except Unauthorized as error:
             raise Refused("login_failed", error.code) from error
+        if identity.tokens:
+            self.delegations.keep(str(user["_id"]), identity.tokens)
         log.info("login by a provider", provider=identity.provider, user=str(user["_id"]))
         return user, signed_in
 
@@ -153,9 +158,13 @@ class Federation:
             raise refusal_to_program(refusal) from refusal
 
     def farewell(self, caller: Caller) -> str | None:
-        """Where a browser ends its session with the organisation's provider too, None where it does not."""
+        """Where a browser ends its session with the organisation's provider too, None where it does not.
+
+        What that provider gave for the user is forgotten.
+        """
         if self._organisation is None or caller.provider != self._organisation.name:
             return None
+        self.delegations.forget(caller.id)
         return self._organisation.farewell(f"{self._client_address}/login")
 
     def _provider(self, name: str) -> Provider:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 
+from echo import trust
 from echo.errors import NotFound
 from echo.files.cloud.service import CONNECT_SECONDS, REQUEST_SECONDS, Calls, Head
 from echo.settings.cloud import FIREBASE, FirebaseSettings
@@ -97,9 +98,12 @@ def ask(method: str, url: str, most: int, **more: Any) -> tuple[int, bytes]:
 
     Raises `NotFound` and `requests.RequestException`.
     """
-    with requests.request(
-        method, url, timeout=TIMEOUTS, allow_redirects=False, stream=True, **more
-    ) as response:
+    with (
+        trust.session(from_environment=True) as session,
+        session.request(
+            method, url, timeout=TIMEOUTS, allow_redirects=False, stream=True, **more
+        ) as response,
+    ):
         if response.status_code == 404:
             raise NotFound
         if response.status_code not in (200, 204, 206):

@@ -39,14 +39,20 @@ def key_at(address: object, owner: str) -> str | None:
     return _own(found, found["key"], owner) if found else None
 
 
+def picture_at(address: object) -> tuple[str, str] | None:
+    """Whose picture is at an address, in a service or here, and its name; None for an address of anything else."""
+    found = _AT_THE_END.fullmatch(_path_of(address) or "")
+    if found is None or found["place"] == "uploads" or "/" in found["name"]:
+        return None
+    return found["owner"], found["name"]
+
+
 def shown_picture(address: object) -> str | None:
     """Where Echo shows the picture at an address in a service, to whoever may see it; None for any other address."""
     if not isinstance(address, str) or not address.startswith(("https://", "http://")):
         return None
-    found = _AT_THE_END.fullmatch(_path_of(address) or "")
-    if found is None or found["place"] == "uploads" or "/" in found["name"]:
-        return None
-    return f"/{IMAGES}/{found['owner']}/{found['name']}"
+    found = picture_at(address)
+    return f"/{IMAGES}/{found[0]}/{found[1]}" if found else None
 
 
 def _path_of(address: object) -> str | None:

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from echo import __version__
+from echo import __version__, trust
 from echo.handling.scope import OPERATION
 from storage.core.commands import Command, Ended
 
@@ -22,8 +22,15 @@ SERVICE_NAME, SERVICE = "OTEL_SERVICE_NAME", "echo-api"
 # The two headers of W3C Trace Context; baggage, which is anybody's, is not taken.
 CARRIED = (b"traceparent", b"tracestate")
 UNKNOWN_METHOD = "_OTHER"
+CERTIFICATES = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _w3c = TraceContextTextMapPropagator()
+
+
+def exporter() -> OTLPSpanExporter:
+    """What sends spans; who is believed at the other end, OpenTelemetry's own variable may say in Echo's place."""
+    named = any(os.environ.get(each) for each in CERTIFICATES)
+    return OTLPSpanExporter() if named else OTLPSpanExporter(session=trust.session(from_environment=True))
 
 
 class Tracing:
@@ -34,7 +41,7 @@ class Tracing:
             os.environ.setdefault(SERVICE_NAME, SERVICE)
         resource = Resource.create({"service.version": __version__, "process.pid": os.getpid()})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(exporter()))
         self.tracer = self._provider.get_tracer("echo", __version__)
         self._on_close = on_close
 

@@ -25,6 +25,7 @@ OFFERED_TO_LIBRECHAT = {
     **OFFERED,
     **dict.fromkeys(("autoSubmitFromUrl", "bookmarks", "buildInfo", "contextUsage", "memories"), True),
     **dict.fromkeys(("fileCitations", "fileSearch", "webSearch"), True),
+    "contextCost": False,
     "agents": {"use": True, "create": True, "share": False, "public": False},
     "prompts": {"use": True, "create": True, "share": False, "public": False},
     "skills": {"use": True, "create": True, "share": False, "public": False},
@@ -34,7 +35,7 @@ OFFERED_TO_LIBRECHAT = {
 }
 NO_SERVERS = {"use": False, "create": False, "share": False, "public": False}
 ABSENT_FROM_LIBRECHAT = {
-    **dict.fromkeys(("contextCost", "runCode", "schedules"), False),
+    **dict.fromkeys(("runCode", "schedules"), False),
     **({} if has_mcp() else {"mcpServers": NO_SERVERS}),
 }
 # Shown on the page where one logs in.

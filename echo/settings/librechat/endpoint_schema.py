@@ -173,7 +173,6 @@ class Agents(Section):
     """Agents, which ask the other endpoints."""
 
     ignored = _COMMON_IGNORED | {
-        *("maxToolCallArgBytes", "maxToolCallArgBytesByTool", "maxDeltaEventsPerTurn"),
         *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
     }
 
@@ -183,6 +182,9 @@ class Agents(Section):
     disableBuilder = Flag()
     allowedProviders = Listed(Text())
     capabilities = Listed(Text())
+    maxToolCallArgBytes = Number()
+    maxToolCallArgBytesByTool = Named(Number())
+    maxDeltaEventsPerTurn = Number()
     recursionLimit = Number(minimum=1)
     maxRecursionLimit = Number(minimum=1)
 

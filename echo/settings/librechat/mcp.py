@@ -27,8 +27,16 @@ MAX_SERVERS, MAX_NAME, MAX_VARIABLES = 200, 100, 50
 TITLE = re.compile(r"[A-Za-z0-9 ]+")
 VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 URL = re.compile(r"https?://[^\s\x00-\x1f\\]+", re.IGNORECASE)
+PROXY = re.compile(
+    r"(https?|socks5?)://([^\s/@\x00-\x1f]+@)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/?", re.IGNORECASE
+)
 # In the place of a placeholder while variables are expanded: what a variable holds is no placeholder.
 MARK = "\0"
+# It is in version 1 of the SDK, and not in version 2.
+WEB_SOCKETS = (
+    "is reached by WebSockets, which the MCP SDK has not spoken since its version 2.0: the server is left out"
+    " (give its address for streamable-http or sse)"
+)
 NEEDED = "needs the extra `mcp`: pip install 'echo-api[mcp]'"
 
 
@@ -59,7 +67,7 @@ def _server(config: ConfigFile, name: str, said: Loaded) -> McpServer | None:
     place: Place = ("mcpServers", name)
     kind = _kind(said)
     if kind == WEB_SOCKET:
-        config.warn(place, "is of WebSockets, which Echo does not speak: the server is left out")
+        config.warn(place, WEB_SOCKETS)
         return None
     _check(config, place, name, said)
     reader = _Templates(config, frozenset(said.get("customUserVars", ())))
@@ -95,6 +103,8 @@ def _server(config: ConfigFile, name: str, said: Loaded) -> McpServer | None:
         }
         if remote
         else {},
+        obo=said["obo"]["scopes"] if "obo" in said and remote else None,
+        proxy=_proxy(config, (*place, "proxy"), said["proxy"]) if "proxy" in said and remote else None,
     )
     return None if reader.lacking else server
 
@@ -148,13 +158,23 @@ def key_header(said: Mapping[str, str]) -> dict[str, Template]:
     return {name: Template((prefix, ""), ("MCP_API_KEY",))}
 
 
+def _proxy(config: ConfigFile, place: Place, said: str) -> str | None:
+    """The URL of a proxy; LibreChat's `socks:` is SOCKS 5."""
+    url = config.expand(place, said, "the server is reached without a proxy")
+    if url is None:
+        return None
+    if not PROXY.fullmatch(url):
+        config.refuse(place, "must be a URL of http, https, socks or socks5 with a host")
+    return re.sub(r"^socks:", "socks5:", url, flags=re.IGNORECASE)
+
+
 def _login(config: ConfigFile, place: Place, said: Loaded) -> dict[str, object]:
     texts = {
         name: config.expand((*place, name), value, "it is not used")
         for name, value in said.items()
         if isinstance(value, str)
     }
-    for name in ("authorization_url", "token_url"):
+    for name in ("authorization_url", "token_url", "redirect_uri", "revocation_endpoint"):
         if (url := texts.get(name)) and not URL.fullmatch(url):
             config.refuse((*place, name), "must be an http or https URL")
     return {**said, **texts}

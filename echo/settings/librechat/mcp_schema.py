@@ -25,9 +25,8 @@ class Login(Section):
 
     ignored = frozenset(
         {
-            *("redirect_uri", "grant_types_supported", "response_types_supported"),
-            *("code_challenge_methods_supported", "skip_code_challenge_check", "forward_audience_on_refresh"),
-            *("revocation_endpoint", "revocation_endpoint_auth_methods_supported"),
+            *("grant_types_supported", "response_types_supported", "code_challenge_methods_supported"),
+            "revocation_endpoint_auth_methods_supported",
         }
     )
 
@@ -37,6 +36,11 @@ class Login(Section):
     client_secret = Text()
     scope = Text()
     audience = Text()
+    redirect_uri = Text()
+    revocation_endpoint = Text()
+    # Echo always sends S256, and does not look whether a provider says that it takes it.
+    skip_code_challenge_check = Flag()
+    forward_audience_on_refresh = Flag()
     token_exchange_method = Text(one_of=("default_post", "basic_auth_header"))
     token_endpoint_auth_methods_supported = Listed(Text())
 
@@ -64,11 +68,14 @@ class Variable(Section):
     sensitive = Flag()
 
 
+class OnBehalf(Section):
+    """What a user's token of the organisation's OpenID provider is exchanged for."""
+
+    scopes = Text(required=True)
+
+
 class Server(Section):
     """One server."""
-
-    # A token of the user's for another service, and a proxy: neither is there in Echo.
-    ignored = frozenset({"obo", "proxy"})
 
     type = Text(one_of=TYPES)
     title = Text()
@@ -95,6 +102,8 @@ class Server(Section):
         expected="must be pipe, ignore or inherit",
     )
     url = Text()
+    proxy = Text()
+    obo = Part(OnBehalf)
     headers = Headers()
 
     @validates_schema

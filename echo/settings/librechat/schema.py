@@ -20,6 +20,7 @@ from echo.settings.librechat.fields import (
     Version,
 )
 from echo.settings.librechat.interface_schema import (
+    Currency,
     Marketplace,
     MayPick,
     MayShare,
@@ -132,8 +133,7 @@ class Interface(Section):
     ignored = frozenset(
         {
             *("generalChatRetention", "retentionMode", "retainAgentFiles"),
-            *("contextUsage", "contextCost", "currency"),
-            *("schedules", "traceViewer", "buildInfo"),
+            *("schedules", "traceViewer"),
             *("defaultPinnedTools", "replyNotifications", "endpointsMenu", "sidePanel", "allowedFileTypes"),
         }
     )
@@ -150,6 +150,10 @@ class Interface(Section):
     autoSubmitFromUrl = Flag()
     temporaryChatRetention = Number(minimum=1, maximum=8760)
     codeHighlightThrottleMs = Number(whole=True)
+    contextUsage = Flag()
+    contextCost = Flag()
+    currency = Part(Currency)
+    buildInfo = Flag()
     temporaryChat = Flag()
     memories = Flag()
     prompts = switch(MayUse)
@@ -191,13 +195,39 @@ class Memory(Section):
     validKeys = Listed(Text())
 
 
+class Trigger(Section):
+    """When there is a summary of what has no room."""
+
+    type = Text(one_of=("token_ratio", "remaining_tokens", "messages_to_refine"), required=True)
+    value = Number(required=True)
+
+
+class ContextPruning(Section):
+    """Old results of tools that are shortened."""
+
+    enabled = Flag()
+    keepLastAssistants = Number(maximum=10)
+    softTrimRatio = Number(maximum=1)
+    hardClearRatio = Number(maximum=1)
+    minPrunableToolChars = Number()
+
+
+class RetainRecent(Section):
+    """What stays of a chat as it is."""
+
+    turns = Number(maximum=20)
+    tokens = Number(minimum=1)
+
+
 class Summarization(Section):
     """Summaries of what a model has no room for."""
 
-    ignored = frozenset(
-        {"parameters", "trigger", "updatePrompt", "reserveRatio", "contextPruning", "retainRecent"}
-    )
-
+    parameters = Mapped()
+    trigger = Part(Trigger)
+    updatePrompt = Text()
+    reserveRatio = Number(maximum=1)
+    contextPruning = Part(ContextPruning)
+    retainRecent = Part(RetainRecent)
     enabled = Flag()
     provider = Text()
     model = Text()

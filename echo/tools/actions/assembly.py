@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from echo.access.service import Access
+from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.agents.service import Agents
 from echo.settings import Settings
@@ -11,6 +12,7 @@ from echo.tools.actions.service import ActionService
 from echo.tools.actions.source import ActionTools
 from echo.tools.outbound import Outbound
 from storage.accounts.action_tokens import ActionTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.agents.actions import ActionRepository
 from storage.agents.agents import AgentRepository
 from storage.core.database import Database
@@ -30,7 +32,9 @@ def build_actions(settings: Settings, database: Database, access: Access, agents
     rules, cipher = settings.tools.actions, make_cipher(settings)
     actions, tokens = ActionRepository(database), ActionTokenRepository(database)
     outbound = Outbound(rules.addresses)
-    logins = ActionLogins(settings, tokens, actions, cipher, outbound)
+    logins = ActionLogins(
+        settings, tokens, actions, cipher, outbound=outbound, turns=Turns(RenewalRepository(database))
+    )
     service = ActionService(
         rules,
         access,

@@ -19,6 +19,7 @@ import structlog
 from yarl import URL
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.turns import Turns
 from echo.errors import NotFound
 from echo.settings import Settings
 from echo.tools.actions.credentials import secret
@@ -47,9 +48,12 @@ class ActionLogins:
         tokens: ActionTokenRepository,
         actions: ActionRepository,
         cipher: CredentialsCipher | None,
+        *,
         outbound: Outbound,
+        turns: Turns,
     ) -> None:
         self._tokens = tokens
+        self._turns = turns
         self._actions = actions
         self._cipher = cipher
         self._outbound = outbound
@@ -83,16 +87,18 @@ class ActionLogins:
 
     async def token(self, owner: str, action: Action) -> str | None:
         """The user's token for an action, renewed where it must be; None for who has to log in."""
-        kept = await asyncio.to_thread(self._tokens.find, owner, action["action_id"])
-        if token := self._read(kept.get(ACCESS)):
+        token, refresh = await self._kept(owner, action)
+        if token is not None or refresh is None:
             return token
-        if (refresh := self._read(kept.get(REFRESH))) is None:
-            return None
-        try:
-            grant = {"grant_type": "refresh_token", "refresh_token": refresh}
-            return await self._exchange(owner, action, grant)
-        except ToolFailure:
-            return None
+        async with self._turns.of(owner, f"action:{action['action_id']}"):
+            token, refresh = await self._kept(owner, action)
+            if token is not None or refresh is None:
+                return token
+            try:
+                grant = {"grant_type": "refresh_token", "refresh_token": refresh}
+                return await self._exchange(owner, action, grant)
+            except ToolFailure:
+                return None
 
     async def come_back(self, action_id: str, code: str | None, state: str | None, cookie: str | None) -> str:
         """Take what a browser brings back; where to send it. Raises `NotFound` where there is no such action."""
@@ -125,6 +131,11 @@ class ActionLogins:
     def cookie(self, owner: str, *, secure: bool) -> str:
         """See `BrowserMark`."""
         return self._mark.cookie(owner, secure=secure)
+
+    async def _kept(self, owner: str, action: Action) -> tuple[str | None, str | None]:
+        """The token, and what renews it."""
+        kept = await asyncio.to_thread(self._tokens.find, owner, action["action_id"])
+        return self._read(kept.get(ACCESS)), self._read(kept.get(REFRESH))
 
     async def _exchange(self, owner: str, action: Action, grant: Mapping[str, str]) -> str:
         metadata = action["metadata"]

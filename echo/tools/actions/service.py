@@ -88,6 +88,23 @@ class ActionService:
         )
         return self._agents.expanded(caller, agent_id), _shown(action)
 
+    def duplicate(self, caller: Caller, agent_id: str) -> tuple[Json, Sequence[Json]]:
+        """A copy of an agent, and its actions without secrets: those of the original, which stay where they are.
+
+        As in LibreChat no secret is copied, whoever's it is: who has the copy enters credentials of their own.
+        """
+        copies: list[Json] = []
+
+        def give(new_id: str) -> Sequence[str]:
+            entries = []
+            for each in self._actions.of_agents([agent_id]):
+                identifier, metadata = secrets.token_urlsafe(16), without_secrets(each.get("metadata"))
+                copies.append(self._actions.save(caller.id, new_id, identifier, metadata))
+                entries.append(f"{encoded(str(metadata.get('domain') or ''))}{DELIMITER}{identifier}")
+            return entries
+
+        return self._agents.duplicate(caller, agent_id, give), [_shown(each) for each in copies]
+
     def delete(self, caller: Caller, agent_id: str, action_id: str) -> None:
         """Take an action from an agent, with its tools and the logins of its users."""
         self._agents.check_change(caller, agent_id)

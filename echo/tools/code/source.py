@@ -1,34 +1,34 @@
-"""Code that models write, run by LibreChat's code interpreter: never on this machine.
+"""Code that models and people write, run by LibreChat's code interpreter: never on this machine.
 
-Pictures that it makes become files of the user; other files stay with the service, and only their names are told.
+It finds the files of the agent and of the chat that whoever runs it may read. What it leaves becomes files of theirs.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from echo.access.permissions import Needs
 from echo.providers.chat import Tool
-from echo.settings.model import AgentSettings
-from echo.settings.tools import CodeSettings
 from echo.tools.arguments import one_of, text, texts
-from echo.tools.builtin.shelf import MAX_PICTURE_BYTES, PictureShelf
-from echo.tools.outbound import Outbound, Request
+from echo.tools.code.inputs import CodeFiles, Inputs
+from echo.tools.code.outputs import Outputs
+from echo.tools.code.service import CodeService, Left, Program
+from echo.tools.file_search.rights import Rights
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 
-NAME = CAPABILITY = "execute_code"
+NAME = "execute_code"
 PERMISSION: Needs = {"RUN_CODE": ("USE",)}
 LANGUAGES = ("py", "js", "ts", "c", "cpp", "java", "php", "rs", "go", "d", "f90", "r", "bash")
-SECONDS = 120.0
-MAX_CODE, MAX_OUTPUT = 200_000, 100_000
-MAX_FILES = 10
-PICTURE = re.compile(r"[^/\\]{1,200}\.(png|jpe?g|gif|webp)", re.IGNORECASE)
-IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+MAX_CODE, MAX_ARGUMENTS = 200_000, 50
+# Files to it, the program, and files from it.
+SECONDS = 360.0
+MOST_NAMED = 100
 SPEC = Tool(
     NAME,
-    "Runs a whole program and gives what it prints. Nothing stays from one run to the next. What is to be seen has to"
-    " be printed. Pictures that it writes into /mnt/data are shown to the user.",
+    "Runs a whole program and gives what it prints. Files in /mnt/data stay from one run to the next; nothing else"
+    " does. What is to be seen has to be printed. Files that it writes into /mnt/data are shown to the user, who"
+    " needs no link.",
     {
         "type": "object",
         "properties": {
@@ -41,79 +41,72 @@ SPEC = Tool(
 )
 
 
-class CodeRunner:
-    """A `ToolSource`, for who may run code, where the operator has set a service."""
+@dataclass(frozen=True)
+class CodeParts:
+    """The service, and how files come to it and from it."""
 
-    def __init__(
-        self,
-        settings: CodeSettings | None,
-        agents: AgentSettings,
-        *,
-        may: Callable[[str, Needs], bool],
-        outbound: Outbound,
-        shelf: PictureShelf,
-    ) -> None:
-        self._settings = settings if agents.can(CAPABILITY) else None
+    service: CodeService
+    files: CodeFiles
+    outputs: Outputs
+
+
+class CodeRunner:
+    """A `ToolSource`, for who may run code, where the operator has set a service: then there are `parts`."""
+
+    def __init__(self, parts: CodeParts | None, *, may: Callable[[str, Needs], bool], rights: Rights) -> None:
+        self._parts = parts
         self._may = may
-        self._outbound = outbound
-        self._shelf = shelf
+        self._rights = rights
+
+    @property
+    def is_there(self) -> bool:
+        """Whether code is run at all."""
+        return self._parts is not None
 
     async def offer(self, wanted: Wanted, place: RunPlace) -> Offer:
         """See `ToolSource`."""
-        if self._settings is None or NAME not in wanted.names:
+        if self._parts is None or NAME not in wanted.names:
             return Offer()
         if not await asyncio.to_thread(self._may, place.owner, PERMISSION):
             return Offer()
-        settings = self._settings
+        ids = wanted.files.get(NAME, ())
+        files = await asyncio.to_thread(self._rights.searchable, place.owner, wanted.agent_id, ids)
+        inputs = Inputs(self._parts.files, place.owner, wanted.agent_id, files)
 
         async def call(called: Called) -> ToolOutput:
-            return await self._call(settings, place, called)
+            return await self.run(place, called.arguments, inputs)
 
-        return Offer((RunTool(SPEC, call),))
+        return Offer((RunTool(SPEC, call, SECONDS),), tuple(_note(inputs.names)))
 
-    async def _call(self, settings: CodeSettings, place: RunPlace, called: Called) -> ToolOutput:
-        given = called.arguments
-        body = {
-            "lang": one_of(given, "lang", LANGUAGES, "py"),
-            "code": text(given, "code", MAX_CODE),
-            **({"args": args} if (args := texts(given, "args", 50)) else {}),
-        }
-        request = Request(
-            f"{settings.url}/exec", "POST", None, _key(settings), body, trusted=True, seconds=SECONDS
+    async def run(
+        self, place: RunPlace, arguments: Mapping[str, Any], inputs: Inputs | None = None
+    ) -> ToolOutput:
+        """Run a program, and keep what it leaves. Raises `ToolFailure`."""
+        if (parts := self._parts) is None:
+            raise ToolFailure("No code is run here.")
+        lang, code = one_of(arguments, "lang", LANGUAGES, "py"), text(arguments, "code", MAX_CODE)
+        args = texts(arguments, "args", MAX_ARGUMENTS)
+        given, missing = await inputs.given() if inputs else ([], [])
+        ran = await parts.service.run(place.owner, Program(lang, code, args, given))
+        if inputs:
+            inputs.add(ran.files)
+        attachments = await parts.outputs.keep(place, ran.files)
+        told = "\n".join([ran.printed, *_about_files(ran.files, missing)])
+        return ToolOutput.of_text(told, attachments=attachments)
+
+
+def _about_files(left: Sequence[Left], missing: Iterable[str]) -> Iterable[str]:
+    if left:
+        yield f"Files: {', '.join(each.name[:200] for each in left[:MOST_NAMED])}"
+    if names := [*missing]:
+        yield f"Not there, as they could not be brought: {', '.join(names[:MOST_NAMED])}"
+
+
+def _note(names: Sequence[str]) -> Iterable[str]:
+    if names:
+        lines = [f"- /mnt/data/{name}" for name in names[:MOST_NAMED]]
+        more = len(names) - MOST_NAMED
+        yield "\n".join(
+            [f"Programs of the tool {NAME} find these files:", *lines]
+            + ([f"- and {more} more"] if more > 0 else [])
         )
-        result = await self._outbound.json(request)
-        if not isinstance(result, Mapping):
-            raise ToolFailure("The service gave no result.")
-        files = [each for each in result.get("files") or () if isinstance(each, Mapping)][:MAX_FILES]
-        found = [await self._picture(settings, place, result, each) for each in files]
-        names = [str(each.get("name"))[:200] for each in files]
-        listed = f"\nFiles: {', '.join(names)}" if names else ""
-        return ToolOutput.of_text(_printed(result) + listed, attachments=[each for each in found if each])
-
-    async def _picture(
-        self, settings: CodeSettings, place: RunPlace, result: Mapping[str, Any], file: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """A picture as a file of the user; None for another file, or one that cannot be had."""
-        session = file.get("storage_session_id") or file.get("session_id") or result.get("session_id")
-        name, identifier = str(file.get("name")), str(file.get("id"))
-        fits = IDENTIFIER.fullmatch(str(session)) and IDENTIFIER.fullmatch(identifier)
-        if not fits or not PICTURE.fullmatch(name):
-            return None
-        url = f"{settings.url}/download/{session}/{identifier}"
-        try:
-            reply = await self._outbound.send(
-                Request(url, headers=_key(settings), trusted=True, most=MAX_PICTURE_BYTES)
-            )
-            return await self._shelf.keep(place, name, reply.content) if reply.ok else None
-        except ToolFailure:
-            return None
-
-
-def _key(settings: CodeSettings) -> dict[str, str]:
-    return {"X-API-Key": settings.key} if settings.key else {}
-
-
-def _printed(result: Mapping[str, Any]) -> str:
-    out, wrong = (str(result.get(name) or "")[:MAX_OUTPUT] for name in ("stdout", "stderr"))
-    printed = f"stdout:\n{out}" if out else "Nothing was printed."
-    return f"{printed}\nstderr:\n{wrong}" if wrong else printed

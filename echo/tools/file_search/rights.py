@@ -1,6 +1,6 @@
-"""Which files a user may search in a run: their own, and those of an agent that they may use.
+"""Which files a user's tools may read in a run: their own, and those of an agent that they may use.
 
-An agent's files are searched for whoever may use it, whosever they are, as in LibreChat: its editors put them there.
+An agent's files are read for whoever may use it, whosever they are, as in LibreChat: its editors put them there.
 An id alone opens nothing, whoever says it: a model, a request, a stored message.
 """
 
@@ -24,9 +24,12 @@ _KINDS = (ResourceType.AGENT, ResourceType.REMOTE_AGENT)
 
 
 class Rights:
-    """Asks who may search what."""
+    """Asks who may read what, of the files that are for one purpose: LibreChat's word for it."""
 
-    def __init__(self, access: Access, agents: AgentRepository, files: FileRepository) -> None:
+    def __init__(
+        self, access: Access, agents: AgentRepository, files: FileRepository, purpose: str = FILE_SEARCH
+    ) -> None:
+        self._purpose = purpose
         self._access = access
         self._agents = agents
         self._files = files
@@ -36,7 +39,7 @@ class Rights:
         return self._access.allowed(_caller(owner), permission, "USE")
 
     def searchable(self, owner: str, agent_id: str | None, file_ids: Sequence[str]) -> list[Searched]:
-        """Those of the files that a user may search, in this order; the agent's only as long as it has them."""
+        """Those of the files that a user may read, in this order; the agent's only as long as it has them."""
         of_agent = self._of_agent(owner, agent_id) if agent_id else frozenset()
         records = self._files.of_agent([*islice(dict.fromkeys(file_ids), MOST_FILES)])
         return [
@@ -52,7 +55,7 @@ class Rights:
             return frozenset()
         bits = [self._access.bits(_caller(owner), kind, agent["_id"]) for kind in _KINDS]
         may_use = any(each & VIEW for each in bits)
-        return frozenset(files_of(agent, (FILE_SEARCH,))) if may_use else frozenset()
+        return frozenset(files_of(agent, (self._purpose,))) if may_use else frozenset()
 
 
 def _caller(owner: str) -> Caller:

@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from echo.access import Access
+from echo.accounts.federation.delegation import Delegations
 from echo.accounts.plugin_keys import PluginKeys
+from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.background import Background
 from echo.providers.chat import Attachment
 from echo.settings import Settings
+from echo.tools.mcp.connections import Connections
 from echo.tools.mcp.logins import Logins
 from echo.tools.mcp.manager import McpManager
 from echo.tools.mcp.own_servers import OwnServers
+from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.service import McpService
 from echo.tools.mcp.source import McpTools
 from storage.accounts.mcp_logins import McpLoginRepository
+from storage.accounts.mcp_states import McpFindingRepository, McpStateRepository
 from storage.accounts.mcp_tokens import McpTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.users import UserRepository
 from storage.agents.agents import AgentRepository
 from storage.agents.mcp_servers import McpServerRepository
@@ -30,6 +36,7 @@ class McpParts:
 
     access: Access
     plugin_keys: PluginKeys
+    delegations: Delegations
     background: Background
     keep_picture: Callable[[str, Attachment], dict[str, Any] | None] | None = None
 
@@ -41,8 +48,18 @@ def build_mcp(
 ) -> McpService:
     """What is behind `/api/mcp`; its `tools` are the source for runs. Nothing is contacted, and no SDK imported."""
     cipher, stored, agents = make_cipher(settings), McpServerRepository(database), AgentRepository(database)
-    logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher)
-    manager = McpManager(settings.mcp, parts.plugin_keys, logins)
+    turns = Turns(RenewalRepository(database))
+    logins = Logins(settings, McpLoginRepository(database), McpTokenRepository(database), cipher, turns)
+    connections = Connections()
+    reports = Reports(connections, McpStateRepository(database), McpFindingRepository(database))
+    manager = McpManager(
+        settings.mcp,
+        parts.plugin_keys,
+        logins,
+        connections=connections,
+        reports=reports,
+        delegations=parts.delegations,
+    )
     servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
     own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)
     tools = McpTools(parts.access, servers, manager, agents, parts.keep_picture)

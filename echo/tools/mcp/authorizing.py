@@ -1,16 +1,10 @@
-"""OAuth at a server, by the SDK: discovery, registration, PKCE, refreshing. Imports the SDK.
-
-What is kept of it are LibreChat's records in the collection `tokens`, so that a user who has logged in there is
-logged in here.
-"""
+"""OAuth at a server, by the SDK: discovery, registration, PKCE, refreshing. Imports the SDK."""
 
 import asyncio
-import json
-import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractAsyncContextManager
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider
@@ -19,109 +13,30 @@ from mcp.shared.auth import (
     OAuthClientInformationFull,
     OAuthClientMetadata,
     OAuthMetadata,
-    OAuthToken,
 )
-from pydantic import AnyUrl, ValidationError
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER as VERSION_HEADER
+from pydantic import AnyUrl
 
-from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
 from echo.providers.addresses import AddressGuard
 from echo.settings.mcp import SSE, McpServer
 from echo.tools.mcp.failures import LoginNeeded
 from echo.tools.mcp.http import CheckedTransport, make_client
 from echo.tools.mcp.resolving import Reached
-from storage.accounts.mcp_tokens import ACCESS, CLIENT, REFRESH, Kept, McpTokenRepository
+from echo.tools.mcp.token_storage import StoredTokens
 
-YEAR = timedelta(days=365)
-# For a token that does not say how long it is good: LibreChat's.
-DEFAULT_LIFE = timedelta(days=365)
-# So long before its end a token is renewed.
-SKEW_SECONDS = 30.0
 HTTP_SECONDS = 30.0
-MAX_TOKEN = 100_000
 Ask = Callable[[str], Awaitable[None]]
 Answer = Callable[[], Awaitable[AuthorizationCodeResult]]
-
-
-class StoredTokens:
-    """The SDK's storage, over one user's records for one server."""
-
-    def __init__(
-        self, stored: McpTokenRepository, cipher: CredentialsCipher, owner: str, server: McpServer, url: str
-    ) -> None:
-        self._stored, self._cipher = stored, cipher
-        self._owner, self._server, self._url = owner, server, url
-        self.expires_at: float | None = None
-        self.metadata: OAuthMetadata | None = None
-        self.found: OAuthMetadata | None = None
-        self._client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        """The tokens, also those that have to be renewed; None for those of another address."""
-        records = await asyncio.to_thread(self._stored.find, self._owner, self._server.name)
-        self._client, self.metadata, self.expires_at = None, None, None
-        client = records.get(CLIENT)
-        if client is None or not _same(client.metadata.get("server_url"), self._url):
-            return None
-        self._client = self._read_client(client)
-        self.metadata = _metadata(client.metadata)
-        access, refresh = self._text(records.get(ACCESS)), self._text(records.get(REFRESH))
-        if access is None and refresh is None:
-            return None
-        kept = records.get(ACCESS)
-        self.expires_at = kept.expires_at.timestamp() - SKEW_SECONDS if kept and access else 1.0
-        return OAuthToken(access_token=access or "expired", refresh_token=refresh)
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        """As it was with the tokens."""
-        return self._client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        """Kept until there are tokens: a client without any is of no use to anybody."""
-        self._client = client_info
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        """Store tokens with the client that they were given to, as one set."""
-        if self._client is None or len(tokens.access_token) + len(tokens.refresh_token or "") > MAX_TOKEN:
-            return
-        moment = datetime.now(UTC)
-        life = (
-            timedelta(seconds=min(tokens.expires_in, 10 * 365 * 86400)) if tokens.expires_in else DEFAULT_LIFE
-        )
-        one_set = {"credential_set_id": secrets.token_urlsafe(16)}
-        described = self.found.model_dump(mode="json", exclude_none=True) if self.found else {}
-        configured = bool(self._server.oauth and self._server.oauth.get("client_id"))
-        about = {
-            **described,
-            **one_set,
-            "server_url": self._url,
-            "client_source": "configured" if configured else "dynamic",
-        }
-        client = self._client.model_dump_json(exclude_none=True)
-        records = {
-            ACCESS: Kept(self._cipher.encrypt_anew(tokens.access_token), moment + life, one_set),
-            CLIENT: Kept(self._cipher.encrypt_anew(client), moment + YEAR, about),
-        }
-        if tokens.refresh_token:
-            records[REFRESH] = Kept(self._cipher.encrypt_anew(tokens.refresh_token), moment + YEAR, one_set)
-        await asyncio.to_thread(self._stored.store, self._owner, self._server.name, records)
-
-    def _text(self, record: Kept | None) -> str | None:
-        if record is None:
-            return None
-        try:
-            return self._cipher.decrypt(record.token)
-        except Undecipherable:
-            return None
-
-    def _read_client(self, record: Kept) -> OAuthClientInformationFull | None:
-        try:
-            return OAuthClientInformationFull.model_validate(json.loads(self._text(record) or "null"))
-        except (ValueError, ValidationError):
-            return None
+# The turn at renewing the tokens.
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class ServerAuth(OAuthClientProvider):
-    """Tokens of one user's for one server. Without `ask` nobody is asked: `LoginNeeded` is raised in its place."""
+    """Tokens of one user's for one server. Without `ask` nobody is asked: `LoginNeeded` is raised in its place.
+
+    A token that the server has `refused` is renewed, whatever its life. Two who would renew the same one at once, in
+    this process or in another, do so one after the other, and the second finds what the first has got.
+    """
 
     def __init__(
         self,
@@ -130,16 +45,20 @@ class ServerAuth(OAuthClientProvider):
         tokens: StoredTokens,
         redirect_uri: str,
         *,
+        turn: Turn,
         client_name: str,
         ask: Ask | None = None,
         answer: Answer | None = None,
-        renew: bool = False,
+        refused: str | None = None,
     ) -> None:
         self._said = server.oauth or {}
-        self._own_headers = reached.oauth_headers
+        self._own_headers, self._proxy = reached.oauth_headers, server.proxy
         self._redirect_uri = redirect_uri
-        self._ask, self._renew = ask, renew
+        self._ask, self._refused, self._turn = ask, refused, turn
         self._tokens = tokens
+        self._renewing = asyncio.Lock()
+        # The token that went along last.
+        self.sent: str | None = None
         self.login_needed = False
         super().__init__(
             reached.url,
@@ -173,8 +92,9 @@ class ServerAuth(OAuthClientProvider):
         await super()._initialize()
         self.context.oauth_metadata = self._tokens.metadata
         self.context.token_expiry_time = self._tokens.expires_at
-        if self._renew:
-            self._renew, self.context.token_expiry_time = False, 1.0
+        tokens = self.context.current_tokens
+        if tokens is not None and tokens.access_token == self._refused:
+            self.context.token_expiry_time = 1.0
         if self._ask is not None:
             # Whoever is asked anew gets new tokens. A client that was registered for another address is of no use.
             self.context.clear_tokens()
@@ -220,12 +140,66 @@ class ServerAuth(OAuthClientProvider):
 
     async def _refresh_token(self) -> httpx2.Request:
         self._tokens.found = self.context.oauth_metadata
-        return await super()._refresh_token()
+        asked = await super()._refresh_token()
+        audience = self._said.get("audience")
+        if not audience or self._said.get("forward_audience_on_refresh") is False:
+            return asked
+        form = dict(parse_qsl(asked.content.decode(), keep_blank_values=True))
+        headers = {name: asked.headers[name] for name in ("authorization",) if name in asked.headers}
+        return httpx2.Request("POST", asked.url, data={**form, "audience": audience}, headers=headers)
+
+    def _add_auth_header(self, request: httpx2.Request) -> None:
+        super()._add_auth_header(request)
+        tokens = self.context.current_tokens
+        self.sent = tokens.access_token if tokens else None
+
+    def _must_renew(self) -> bool:
+        return not self.context.is_token_valid() and self.context.can_refresh_token()
+
+    async def _renewed(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Renew the tokens, if they must be and nobody else has done it meanwhile."""
+        async with self._renewing:
+            if self._initialized and self.context.is_token_valid():
+                return
+            await self._initialize()
+            if not self._must_renew():
+                return
+            async with self._turn():
+                await self._initialize()
+                if not self._must_renew():
+                    return
+                self.context.protocol_version = request.headers.get(VERSION_HEADER)
+                asked = await self._refresh_token()
+                asked.headers.update(self._own_headers)
+                await self._take_renewed((yield asked))
+
+    async def _take_renewed(self, response: httpx2.Response) -> None:
+        """Keep what has come, unless others are stored meanwhile."""
+        if response.status_code == 429 or response.status_code >= 500:
+            # The login may still be good.
+            raise httpx2.RemoteProtocolError("the token cannot be renewed now")
+        before = self._tokens.set_id
+        self._tokens.replaces = (before,)
+        try:
+            taken = await self._handle_refresh_response(response)
+        finally:
+            self._tokens.replaces = None
+        if not taken or not self._tokens.was_kept:
+            # LibreChat, on the same database, may have been faster; or the user has logged out or in.
+            await self._initialize()
+            if self._tokens.set_id == before:
+                self.context.clear_tokens()
 
     async def _auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        if not self.context.is_token_valid():
-            # Another process may have renewed them.
-            self._initialized = False
+        renewing = self._renewed(request)
+        try:
+            outgoing = await anext(renewing)
+            while True:
+                outgoing = await renewing.asend((yield outgoing))
+        except StopAsyncIteration:
+            pass
+        finally:
+            await renewing.aclose()
         flow = self._known_flow(request) if self._is_configured else super()._auth_flow(request)
         try:
             outgoing = await anext(flow)
@@ -247,10 +221,6 @@ class ServerAuth(OAuthClientProvider):
         async with self.context.lock:
             if not self._initialized:
                 await self._initialize()
-            if not self.context.is_token_valid() and self.context.can_refresh_token():
-                renewed = yield await self._refresh_token()
-                if not await self._handle_refresh_response(renewed):
-                    self._initialized = False
             if self.context.is_token_valid():
                 self._add_auth_header(request)
             response = yield request
@@ -259,6 +229,32 @@ class ServerAuth(OAuthClientProvider):
                 await self._handle_token_response(given)
                 self._add_auth_header(request)
                 yield request
+
+    async def revoke(self, guard: AddressGuard) -> None:
+        """Have the provider void the tokens (RFC 7009). Raises what its HTTP library does."""
+        await self._initialize()
+        tokens, metadata = self.context.current_tokens, self.context.oauth_metadata
+        url = self._said.get("revocation_endpoint") or (metadata and metadata.revocation_endpoint)
+        if tokens is None or not url:
+            return
+        given = (("refresh_token", tokens.refresh_token), ("access_token", tokens.access_token))
+        client = make_client(
+            CheckedTransport(guard, self._proxy), headers=self._own_headers, read_seconds=HTTP_SECONDS
+        )
+        async with client:
+            for hint, token in given:
+                if token:
+                    await client.send(self._revocation(str(url), hint, token))
+
+    def _revocation(self, url: str, hint: str, token: str) -> httpx2.Request:
+        client = self.context.client_info
+        form = {
+            "token": token,
+            "token_type_hint": hint,
+            **({"client_id": client.client_id} if client else {}),
+        }
+        form, headers = self.context.prepare_token_auth(form, {})
+        return httpx2.Request("POST", url, data=form, headers=headers)
 
 
 async def _nobody() -> AuthorizationCodeResult:
@@ -272,7 +268,7 @@ async def log_in(server: McpServer, reached: Reached, guard: AddressGuard, auth:
     Raises what the SDK and its HTTP library do.
     """
     client = make_client(
-        CheckedTransport(guard), headers=reached.headers, read_seconds=HTTP_SECONDS, auth=auth
+        CheckedTransport(guard, server.proxy), headers=reached.headers, read_seconds=HTTP_SECONDS, auth=auth
     )
     ping: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     asked = (
@@ -285,14 +281,3 @@ async def log_in(server: McpServer, reached: Reached, guard: AddressGuard, auth:
     async with client, asked as response:
         if response.status_code == 401:
             raise LoginNeeded
-
-
-def _metadata(kept: Any) -> OAuthMetadata | None:
-    try:
-        return OAuthMetadata.model_validate(dict(kept))
-    except (ValidationError, TypeError, ValueError):
-        return None
-
-
-def _same(stored: Any, url: str) -> bool:
-    return isinstance(stored, str) and stored.rstrip("/") == url.rstrip("/")

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import mcp_types
-import structlog
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED
@@ -16,8 +15,8 @@ from echo import __version__
 from echo.tools.mcp.catalog import ServerTool, usable
 from echo.tools.mcp.failures import CallFailed, NotConnected
 from echo.tools.mcp.limits import LIST_AGE, LIST_SECONDS, MAX_LIST_BYTES, MAX_PAGES, MAX_TOOLS
+from echo.tools.mcp.trace import OPEN, Trace
 
-log = structlog.get_logger(__name__)
 Streams = AbstractAsyncContextManager[tuple[Any, Any]]
 INFO = mcp_types.Implementation(name="echo-api", version=__version__)
 CLOSING_SECONDS = 10.0
@@ -76,8 +75,10 @@ class Connection:
         *,
         begin_seconds: float,
         call_seconds: float,
+        trace: Trace,
     ) -> None:
         self.server = server
+        self._trace = trace
         self.used_at = asyncio.get_running_loop().time()
         self.calls = 0
         self.instructions: str | None = None
@@ -105,8 +106,10 @@ class Connection:
             async with asyncio.timeout(self._begin_seconds):
                 await asyncio.shield(ready)
         except TimeoutError as error:
+            self._trace.timed_out = self._begin_seconds
             await self.close()
-            raise NotConnected("the server did not answer in time") from error
+            self._trace.tell(self.server)
+            raise NotConnected("the server did not answer in time", why=self._trace.sentence()) from error
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -163,17 +166,18 @@ class Connection:
                 agreed = await session.initialize()
                 self.instructions = agreed.instructions
                 self._session = session
+                self._trace.phase = OPEN
                 if not ready.done():
                     ready.set_result(None)
                 await self._closing.wait()
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.info("a connection to an MCP server has failed", server=self.server, cause=_cause(error))
+            self._trace.tell(self.server, cause=_cause(error))
         finally:
             self._session = None
             if not ready.done():
-                ready.set_exception(NotConnected("the server cannot be reached"))
+                ready.set_exception(NotConnected("the server cannot be reached", why=self._trace.sentence()))
                 # Where nobody waits any more, that is no error of anybody's.
                 ready.exception()
 

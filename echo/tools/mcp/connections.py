@@ -21,6 +21,7 @@ from echo.tools.mcp.limits import (
     MESSAGE_IDLE_SECONDS,
     SWEEP_SECONDS,
 )
+from storage.accounts.mcp_states import CONNECTED, CONNECTING
 
 if TYPE_CHECKING:
     from echo.tools.mcp.connection import Connection
@@ -56,6 +57,9 @@ class Connections:
         self._opening: dict[Key, asyncio.Task[Connection]] = {}
         self._failures: dict[Key, _Failures] = {}
         self._sweeping: asyncio.Task[None] | None = None
+        # Told that something is open, being opened, or closed; and now and then while something is open.
+        self.changed: Callable[[], None] = _nothing
+        self.beat: Callable[[], Awaitable[None]] = _rest
 
     async def get(self, key: Key, dial: Callable[[], Awaitable["Connection"]]) -> "Connection":
         """The open connection of a key, made if there is none; two at once wait for the same one.
@@ -70,6 +74,7 @@ class Connections:
             self._check(key)
             task = asyncio.create_task(self._dialled(key, dial))
             self._opening[key] = task
+            self.changed()
             task.add_done_callback(lambda done: self._opened(key, done))
         # One who gives up takes the connection from nobody.
         return await asyncio.shield(task)
@@ -89,16 +94,16 @@ class Connections:
                 raise
         return await work(await self.get(key, dial))
 
-    def find(self, owner: str, server: str) -> "Connection | None":
-        """An open connection of a user's, or one that all share, to a server."""
-        for key, connection in self._open.items():
-            if key.server == server and key.owner in (None, owner) and connection.is_open:
-                return connection
-        return None
-
-    def is_opening(self, owner: str, server: str) -> bool:
-        """Whether one is being made."""
-        return any(key.server == server and key.owner in (None, owner) for key in self._opening)
+    def states(self) -> dict[tuple[str | None, str], str]:
+        """How things stand with each user's connections to each server, here."""
+        # Lists first: threads ask too.
+        opening = {(key.owner, key.server): CONNECTING for key in list(self._opening)}
+        open_ones = {
+            (key.owner, key.server): CONNECTED
+            for key, connection in list(self._open.items())
+            if connection.is_open
+        }
+        return {**opening, **open_ones}
 
     async def drop(self, server: str, owner: str | None = None) -> None:
         """Close those to a server: a user's, or without one everybody's. The next use makes new ones, at once."""
@@ -149,6 +154,7 @@ class Connections:
     def _opened(self, key: Key, task: "asyncio.Task[Connection]") -> None:
         if self._opening.get(key) is task:
             del self._opening[key]
+        self.changed()
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
@@ -180,10 +186,12 @@ class Connections:
             connection = self._open.pop(key, None)
             if connection is not None:
                 closing.append(connection.close())
+        self.changed()
         await asyncio.gather(*closing, return_exceptions=True)
 
     def _forget(self, key: Key) -> None:
         connection = self._open.pop(key, None)
+        self.changed()
         if connection is not None:
             task = asyncio.create_task(connection.close())
             _KEPT.add(task)
@@ -193,6 +201,7 @@ class Connections:
         while self._open:
             await asyncio.sleep(SWEEP_SECONDS)
             self.sweep(asyncio.get_running_loop().time())
+            await self.beat()
 
     def sweep(self, moment: float) -> None:
         """Close users' connections that are idle for long at this time of the loop's, and forget those that ended."""
@@ -205,6 +214,14 @@ class Connections:
 
 # Tasks that nobody waits for are kept here, or they could be collected before their end.
 _KEPT: set[asyncio.Task[None]] = set()
+
+
+def _nothing() -> None:
+    """Where nobody wants to know."""
+
+
+async def _rest() -> None:
+    """The same, now and then."""
 
 
 async def _quietly(task: "asyncio.Task[Connection]") -> None:

@@ -1,7 +1,7 @@
 """From a server as one user reaches it to a connection. The SDK is imported here."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,23 +18,53 @@ from echo.tools.mcp.http import CheckedTransport, make_client
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
 from echo.tools.mcp.resolving import Reached
 from echo.tools.mcp.stdio import process_streams
+from echo.tools.mcp.trace import CONNECT, PROCESS, Trace
 
 # What the SDK logs holds what servers say, and addresses with what is secret in them.
 for name in ("mcp", "client", "httpx2", "httpcore2"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+class Delegated(httpx2.Auth):
+    """A token in the user's name with every request; such a server asks nobody to log in."""
+
+    login_needed = False
+
+    def __init__(self, token: Callable[[], Awaitable[str]]) -> None:
+        self._token = token
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """See httpx."""
+        request.headers["Authorization"] = f"Bearer {await self._token()}"
+        yield request
+
+
 async def dial(
-    server: McpServer, reached: Reached, guard: AddressGuard, auth: ServerAuth | None = None
+    server: McpServer,
+    reached: Reached,
+    guard: AddressGuard,
+    auth: ServerAuth | Delegated | None = None,
+    *,
+    quiet: bool = False,
 ) -> Connection:
-    """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login."""
-    transport = CheckedTransport(guard) if server.type != STDIO else None
+    """An open connection. Raises `NotConnected`, and `LoginNeeded` where a server asks for a login.
+
+    If it is `quiet`, whoever calls tells what went wrong, and the log does not.
+    """
+    trace = Trace(server.type, PROCESS if server.type == STDIO else CONNECT, quiet)
+    transport = CheckedTransport(guard, server.proxy, trace) if server.type != STDIO else None
 
     @asynccontextmanager
     async def streams() -> AsyncIterator[tuple[Any, Any]]:
         if transport is None:
             opened: Any = process_streams(
-                reached.command, reached.environment, directory=server.directory, stderr=server.stderr
+                reached.command,
+                reached.environment,
+                directory=server.directory,
+                stderr=server.stderr,
+                trace=trace,
             )
         else:
             opened = _remote(server, reached, transport, auth)
@@ -42,7 +72,11 @@ async def dial(
             yield both
 
     connection = Connection(
-        server.name, streams, begin_seconds=server.begin_seconds, call_seconds=server.call_seconds
+        server.name,
+        streams,
+        begin_seconds=server.begin_seconds,
+        call_seconds=server.call_seconds,
+        trace=trace,
     )
     try:
         await connection.open()

@@ -5,25 +5,26 @@ login. The connection goes to exactly the addresses that were checked. Answers a
 `.netrc` of the environment has a part in it.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import cache
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-import certifi
 import httpcore2
 import httpx2
 from aiohttp.resolver import ThreadedResolver
 from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
 
 from echo import __version__
-from echo.providers.addresses import AddressGuard
+from echo.providers.addresses import AddressGuard, AddressRefused, is_public
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
+from echo.tools.mcp.trace import CONNECT, NAME, Trace
+from echo.trust import authorities
 
 USER_AGENT = f"echo-api/{__version__}"
 EVENTS = "text/event-stream"
 CONNECT_SECONDS = 10.0
-MAX_SOCKETS = 20
+# Of one connection to a server, which all users may share: as many calls run at once. Few of them are kept open.
+MAX_SOCKETS, MAX_IDLE_SOCKETS = 256, 20
 
 
 class Refused(httpx2.ConnectError):
@@ -33,8 +34,9 @@ class Refused(httpx2.ConnectError):
 class _CheckedBackend(AsyncNetworkBackend):
     """Connects to hosts whose every address is public, or which the operator allows by name."""
 
-    def __init__(self, guard: AddressGuard) -> None:
+    def __init__(self, guard: AddressGuard, trace: Trace) -> None:
         self._guard = guard
+        self._trace = trace
         self._resolver = guard.resolver(ThreadedResolver())
         self._inner = httpcore2.AnyIOBackend()
 
@@ -47,12 +49,16 @@ class _CheckedBackend(AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
         """A connection to the first address that answers. Raises what httpcore does."""
+        self._trace.phase = NAME
         if not self._guard.may_name(host, port):
+            self._trace.went_wrong(AddressRefused())
             raise httpcore2.ConnectError("an address that may not be used")
         try:
             found = await self._resolver.resolve(host, port)
         except OSError as error:
+            self._trace.went_wrong(error)
             raise httpcore2.ConnectError(type(error).__name__) from error
+        self._trace.phase = CONNECT
         failure = httpcore2.ConnectError("no address")
         for each in found:
             try:
@@ -77,21 +83,33 @@ class _CheckedBackend(AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
-    """The library's transport over checked connections; `unauthorized` says whether a server asked for a login."""
+    """The library's transport over checked connections; `unauthorized` says whether a server asked for a login.
 
-    def __init__(self, guard: AddressGuard) -> None:
+    What a name stands for behind a `proxy` cannot be seen from here. So a proxy is only asked for what the operator
+    names, and for public addresses in numbers (as in LibreChat).
+    """
+
+    def __init__(self, guard: AddressGuard, proxy: str | None = None, trace: Trace | None = None) -> None:
         self.unauthorized = False
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusted(),
-            max_connections=MAX_SOCKETS,
-            max_keepalive_connections=MAX_SOCKETS,
-            keepalive_expiry=30.0,
-            network_backend=_CheckedBackend(guard),
+        self._trace = trace or Trace("http")
+        self._guard = guard if proxy else None
+        self._pool = (
+            _proxied(proxy)
+            if proxy
+            else _pool(httpcore2.AsyncConnectionPool, _CheckedBackend(guard, self._trace))
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, of which no more is read than may be."""
-        response = await super().handle_async_request(request)
+        if self._guard is not None and not _may_be_asked_for(self._guard, request.url):
+            self._trace.went_wrong(AddressRefused())
+            raise httpx2.ConnectError("a proxy is not asked for an address that may not be used")
+        try:
+            response = await super().handle_async_request(request)
+        except Exception as error:
+            self._trace.went_wrong(error)
+            raise
+        self._trace.answered(response.status_code)
         if response.status_code == 401:
             self.unauthorized = True
         packed = response.headers.get("content-encoding", "identity").lower() != "identity"
@@ -101,6 +119,38 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         if not response.headers.get("content-type", "").lower().startswith(EVENTS):
             response.stream = _Bounded(response.stream)
         return response
+
+
+def _pool(kind: Any, backend: AsyncNetworkBackend, **more: Any) -> Any:
+    return kind(
+        ssl_context=authorities(),
+        max_connections=MAX_SOCKETS,
+        max_keepalive_connections=MAX_IDLE_SOCKETS,
+        keepalive_expiry=30.0,
+        network_backend=backend,
+        **more,
+    )
+
+
+def _proxied(proxy: str) -> Any:
+    """A pool of connections through a proxy, which is the operator's and may be anywhere."""
+    parts = urlsplit(proxy)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    socks = parts.scheme.lower() == "socks5"
+    port = parts.port or (1080 if socks else {"https": 443}.get(parts.scheme.lower(), 80))
+    user = unquote(parts.username or ""), unquote(parts.password or "")
+    return _pool(
+        httpcore2.AsyncSOCKSProxy if socks else httpcore2.AsyncHTTPProxy,
+        httpcore2.AnyIOBackend(),
+        proxy_url=f"{parts.scheme.lower()}://{host}:{port}",
+        proxy_auth=user if any(user) else None,
+        **({"proxy_ssl_context": authorities()} if parts.scheme.lower() == "https" else {}),
+    )
+
+
+def _may_be_asked_for(guard: AddressGuard, url: httpx2.URL) -> bool:
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    return guard.allows(url.host, port) or (is_public(url.host) and guard.may_name(url.host, port))
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -132,13 +182,9 @@ def make_client(
     return httpx2.AsyncClient(
         transport=transport,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})},
-        timeout=httpx2.Timeout(CONNECT_SECONDS, read=read_seconds, write=read_seconds),
+        # A call that waits for a socket has its own limit of time.
+        timeout=httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS),
         auth=auth,
         follow_redirects=False,
         trust_env=False,
     )
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,17 @@ from urllib.parse import parse_qs, quote, urlsplit
 import structlog
 
 from echo.accounts.credentials_cipher import CredentialsCipher, Undecipherable
+from echo.accounts.turns import Turns
 from echo.errors import ServiceUnavailable
 from echo.providers.addresses import AddressGuard
 from echo.settings import Settings
-from echo.settings.mcp import McpServer
+from echo.settings.mcp import USER, McpServer
 from echo.tools.browser_mark import BrowserMark
-from echo.tools.mcp.failures import LoginFailed
+from echo.tools.mcp.failures import LoginFailed, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.resolving import Reached
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING, McpLoginRepository
-from storage.accounts.mcp_tokens import McpTokenRepository
+from storage.accounts.mcp_tokens import Kept, McpTokenRepository
 from storage.core.database import Document
 from storage.core.repository import now
 
@@ -66,8 +67,10 @@ class Logins:
         stored: McpLoginRepository,
         tokens: McpTokenRepository,
         cipher: CredentialsCipher | None,
+        turns: Turns,
     ) -> None:
         self._stored = stored
+        self._turns = turns
         self._tokens = tokens
         self._cipher = cipher
         self._title = settings.app_title
@@ -78,18 +81,34 @@ class Logins:
         self._mark = BrowserMark(COOKIE, self._path, int(LOGIN_SECONDS), key)
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    def auth(self, owner: str, server: McpServer, reached: Reached, **options: Any) -> "ServerAuth":
+    def auth(
+        self,
+        owner: str,
+        server: McpServer,
+        reached: Reached,
+        forgotten: Mapping[str, Kept] | None = None,
+        **options: Any,
+    ) -> "ServerAuth":
         """What goes with requests to the server. Raises `ServiceUnavailable` where nothing can be kept."""
-        from echo.tools.mcp.authorizing import ServerAuth, StoredTokens  # noqa: PLC0415
+        from echo.tools.mcp.authorizing import ServerAuth  # noqa: PLC0415
+        from echo.tools.mcp.token_storage import StoredTokens  # noqa: PLC0415
 
-        tokens = StoredTokens(self._tokens, self.require_cipher(), owner, server, reached.url)
+        cipher = self.require_cipher()
+        tokens = StoredTokens(self._tokens, cipher, owner, server, reached.url, forgotten=forgotten)
         return ServerAuth(
-            server, reached, tokens, self.redirect_uri(server.name), client_name=self._title, **options
+            server,
+            reached,
+            tokens,
+            self.redirect_uri(server),
+            turn=lambda: self._turns.of(owner, f"mcp:{server.name}"),
+            client_name=self._title,
+            **options,
         )
 
-    def redirect_uri(self, server: str) -> str:
-        """Our own address, to which users come back."""
-        return f"{self._base}/api/mcp/{quote(server, safe='')}/oauth/callback"
+    def redirect_uri(self, server: McpServer) -> str:
+        """Our own address, to which users come back, or how the operator says that it is reached."""
+        own = (server.oauth or {}).get("redirect_uri") if server.source != USER else None
+        return str(own or f"{self._base}/api/mcp/{quote(server.name, safe='')}/oauth/callback")
 
     def servers(self, owner: str) -> set[str]:
         """The names of the servers at which a user is logged in."""
@@ -102,10 +121,12 @@ class Logins:
             return {**login, "status": FAILED, "error": "timeout"}
         return login
 
-    def forget(self, owner: str, server: str) -> None:
-        """Log a user out of a server, as far as this one goes."""
+    def forget(self, owner: str, server: str) -> Mapping[str, Kept]:
+        """Log a user out of a server, as far as this one goes; what there was."""
+        found = self._tokens.find(owner, server)
         self._tokens.drop(owner, server)
         self.cancel(owner, server)
+        return found
 
     def cancel(self, owner: str, server: str) -> bool:
         """Give a login up; whether there was one."""
@@ -218,7 +239,7 @@ class Logins:
             ended["error"] = str(error)
             raise
         except Exception as error:
-            log.info("a login at an MCP server has failed", server=server.name, cause=type(error).__name__)
+            log.info("a login at an MCP server has failed", server=server.name, why=why(error))
             ended["error"] = "login_failed"
             raise
         finally:

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from echo.accounts.federation.delegation import Delegations
 from echo.accounts.plugin_keys import MCP, PluginKeys
 from echo.providers.addresses import AddressGuard
-from echo.settings.mcp import STDIO, USER, McpServer, McpSettings, host_and_port
+from echo.settings.mcp import STDIO, USER, McpServer, McpSettings
 from echo.tools.mcp.catalog import ServerTool, instructions_of
 from echo.tools.mcp.connections import Connections, Key
-from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected
+from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotAllowed, NotConnected, why
+from echo.tools.mcp.guarding import guard_of
+from echo.tools.mcp.identity import identity_of
 from echo.tools.mcp.logins import Asked, Logins
+from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.resolving import Reached, missing, reach
+from storage.accounts.mcp_states import CONNECTED, CONNECTING
+from storage.accounts.mcp_tokens import Kept
 
 if TYPE_CHECKING:
     from echo.tools.mcp.connection import Connection
@@ -53,21 +59,31 @@ class _Line:
 
 
 class McpManager:
-    """Over the connections of this process. Raises `echo.tools.mcp.failures`, and those of `resolving`."""
+    """Over the connections of this process.
 
-    def __init__(self, settings: McpSettings, plugin_keys: PluginKeys, logins: Logins) -> None:
+    Raises the errors of `echo.tools.mcp.failures` and of `resolving`, and `NotDelegated`.
+    """
+
+    def __init__(
+        self,
+        settings: McpSettings,
+        plugin_keys: PluginKeys,
+        logins: Logins,
+        *,
+        connections: Connections,
+        reports: Reports,
+        delegations: Delegations,
+    ) -> None:
+        self._delegations = delegations
         self._settings = settings
         self._plugin_keys = plugin_keys
         self.logins = logins
-        self.connections = Connections()
-        # Servers that have asked for a login though nobody had said so.
-        self._discovered: set[str] = set()
+        self.connections = connections
+        self.reports = reports
 
     def uses_oauth(self, server: McpServer) -> bool:
         """Whether users log in at a server, as far as that is known."""
-        return server.uses_oauth or (
-            _identity(server) in self._discovered and server.requires_oauth is not False
-        )
+        return server.uses_oauth or (server.may_ask_login and self.reports.asks_login(server))
 
     def values(self, owner: str, server: McpServer) -> dict[str, str]:
         """What a user has set for a server."""
@@ -118,33 +134,47 @@ class McpManager:
         """Begin a login at the server, see `Logins.begin`."""
         await self._sdk()
         line = await self._line(use)
-        return await self.logins.begin(
-            use.owner, use.server, line.reached, self._guard(use.server, line.reached)
+        asked = await self.logins.begin(
+            use.owner, use.server, line.reached, guard_of(self._settings, use.server, line.reached)
         )
+        if asked is None and not use.server.uses_oauth:
+            await self.reports.forget_login(use.server)
+        return asked
+
+    async def revoke(self, use: Use, forgotten: Mapping[str, Kept]) -> None:
+        """Have the provider void tokens that nobody has any more, as far as it can be told."""
+        try:
+            await self._sdk()
+            line = await self._line(use)
+            guard = guard_of(self._settings, use.server, line.reached)
+            auth = self.logins.auth(use.owner, use.server, line.reached, forgotten)
+            await auth.revoke(guard)
+        except Exception as error:
+            log.info("tokens for an MCP server are not revoked", server=use.server.name, why=why(error))
 
     async def drop(self, owner: str | None, server: McpServer) -> None:
         """Close the user's connections to a server, or everybody's: the next use makes new ones."""
-        await self.connections.drop(_identity(server), owner)
+        await self.connections.drop(identity_of(server), owner)
 
-    def connected(self, use: Use) -> bool:
-        """Whether this process has an open connection for the user."""
-        return self.connections.find(use.owner, _identity(use.server)) is not None
-
-    def connecting(self, use: Use) -> bool:
-        """Whether one is being made."""
-        return self.connections.is_opening(use.owner, _identity(use.server))
+    def state(self, use: Use, told: Mapping[str, str]) -> str | None:
+        """How things stand with the user's connections, here or as processes have `told`; None without any."""
+        name = identity_of(use.server)
+        here = self.connections.states()
+        found = {here.get((owner, name)) for owner in (use.owner, None)} | {told.get(name)}
+        return next((each for each in (CONNECTED, CONNECTING) if each in found), None)
 
     async def open_shared(self, server: McpServer) -> None:
         """Connect to a server that all share, as far as it can be reached."""
         try:
             await self.tools(Use("", server))
         except Exception as error:
-            log.warning("an MCP server cannot be reached yet", server=server.name, cause=type(error).__name__)
+            log.warning("an MCP server cannot be reached yet", server=server.name, why=why(error))
 
     async def close(self) -> None:
         """End everything."""
         await self.logins.close()
         await self.connections.close()
+        await self.reports.close()
 
     async def _line(self, use: Use) -> _Line:
         server = use.server
@@ -152,11 +182,14 @@ class McpManager:
         reached = reach(server, values)
         if server.type != STDIO and not self._settings.allows(reached.url):
             raise NotAllowed
+        if server.obo and (server.source == USER or reached.own_host):
+            # A token of the organisation's goes to no address but the operator's.
+            raise NotAllowed
         oauth = self.uses_oauth(server)
         mark = f"{reached.mark} {server.updated_at} {server.directory}"
         key = Key(
             owner=use.owner if server.personal or oauth else None,
-            server=_identity(server),
+            server=identity_of(server),
             mark=hashlib.sha256(mark.encode()).hexdigest(),
             is_process=server.type == STDIO,
             per_message=server.per_message,
@@ -169,6 +202,8 @@ class McpManager:
             # Who has logged out is logged out, whatever is still open.
             await self.drop(use.owner, use.server)
             raise LoginNeeded
+        if use.server.obo:
+            await self._delegations.token(use.owner, use.server.obo)
         used: list[Connection] = []
 
         async def noted(connection: "Connection") -> T:
@@ -186,42 +221,43 @@ class McpManager:
     async def _dial(self, line: _Line) -> "Connection":
         dial = (await self._sdk()).dial
         server, owner = line.use.server, line.use.owner
-        guard = self._guard(server, line.reached)
+        guard = guard_of(self._settings, server, line.reached)
         if line.oauth:
+            auth = self.logins.auth(owner, server, line.reached)
             try:
-                made: Connection = await dial(
-                    server, line.reached, guard, self.logins.auth(owner, server, line.reached)
-                )
+                made: Connection = await dial(server, line.reached, guard, auth)
             except LoginNeeded:
+                if auth.sent is None:
+                    raise
                 # A token may be void before its time, and still be worth another one.
-                auth = self.logins.auth(owner, server, line.reached, renew=True)
+                auth = self.logins.auth(owner, server, line.reached, refused=auth.sent)
                 made = await dial(server, line.reached, guard, auth)
             return made
+        if server.obo:
+            return await self._dial_in_name(line, guard)
         try:
             made = await dial(server, line.reached, guard)
         except LoginNeeded as error:
             if server.requires_oauth is False or server.api_key is not None:
                 raise NotConnected("the server does not let us in") from error
-            self._discovered.add(_identity(server))
+            await self.reports.note_login(server)
             raise
         return made
 
-    def _guard(self, server: McpServer, reached: Reached) -> AddressGuard:
-        """What may be connected to: what is public, and what the operator names, here or in the file."""
-        allowed = list(self._settings.allowed_addresses)
-        if self._settings.names(reached.url) or (server.source != USER and not reached.own_host):
-            allowed += host_and_port(reached.url)
-        if server.source != USER and server.oauth:
-            for name in ("authorization_url", "token_url"):
-                allowed += host_and_port(str(server.oauth.get(name) or ""))
-        return AddressGuard(allowed)
+    async def _dial_in_name(self, line: _Line, guard: AddressGuard) -> "Connection":
+        """With a token that the organisation's provider gives in the user's name, fresh for each request."""
+        owner, scopes = line.use.owner, line.use.server.obo or ""
+        dialling = await self._sdk()
+
+        async def token() -> str:
+            return await self._delegations.token(owner, scopes)
+
+        made: Connection = await dialling.dial(
+            line.use.server, line.reached, guard, dialling.Delegated(token)
+        )
+        return made
 
     @staticmethod
     async def _sdk() -> Any:
         """Where the SDK is, imported beside the event loop."""
         return await asyncio.to_thread(importlib.import_module, "echo.tools.mcp.dialling")
-
-
-def _identity(server: McpServer) -> str:
-    """What connections call it: a name alone may be another's server tomorrow."""
-    return server.id or server.name

@@ -1,7 +1,7 @@
 """What the operations under `/api/mcp` do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from echo.errors import NotFound
 from echo.handling.caller import Caller
 from echo.providers.personal import user_values
 from echo.settings.mcp import McpServer
-from echo.tools.mcp.failures import LoginFailed, LoginNeeded
+from echo.tools.mcp.failures import LoginFailed, LoginNeeded, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.logins import Asked
 from echo.tools.mcp.manager import Listing, Use
@@ -21,6 +21,7 @@ from echo.tools.mcp.own_servers import OwnServers, unusable
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.source import McpTools
 from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING
+from storage.accounts.mcp_tokens import Kept
 from storage.accounts.users import UserRepository
 from storage.core.database import Document
 
@@ -47,6 +48,14 @@ class State:
     connection: str
     oauth: bool
     authorization: str
+
+
+@dataclass(frozen=True)
+class _Told:
+    """States of connections by server, and the servers at which the user is logged in."""
+
+    connections: Mapping[str, str]
+    logins: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class McpService:
     def values_changed(self, owner: str, plugin: str) -> None:
         """A user has set or deleted values, perhaps of a server: what was connected by them ends.
 
-        To delete everything of a server also means to log out of it, as in LibreChat.
+        To delete everything of a server also means to log out of it, as in LibreChat; its provider is told.
         """
         if not plugin.startswith(PREFIX):
             return
@@ -104,18 +113,25 @@ class McpService:
         server = self._servers.named(owner, [name]).get(name)
         if server is None:
             return
+        found: Mapping[str, Kept] = {}
         if self.manager.uses_oauth(server) and not self.manager.values(owner, server):
-            self.logins.forget(owner, name)
+            found = self.logins.forget(owner, name)
         if self._background.is_running:
             self._background.submit(self.manager.drop(owner, server))
+            if found:
+                self._background.submit(self.manager.revoke(Use(owner, server), found))
 
     def list(self, caller: Caller) -> dict[str, Shown]:
         """The servers of the caller."""
-        return {name: self._shown(caller, each) for name, each in self._servers.of(caller.id).items()}
+        servers = self._servers.of(caller.id)
+        self.manager.reports.learn(servers.values())
+        return {name: self._shown(caller, each) for name, each in servers.items()}
 
     def get(self, caller: Caller, name: str) -> Shown:
         """One of them. Raises `NotFound`."""
-        return self._shown(caller, self.own.find(caller, name)[0])
+        server, _ = self.own.find(caller, name)
+        self.manager.reports.learn([server])
+        return self._shown(caller, server)
 
     async def create(self, caller: Caller, said: Mapping[str, Any]) -> Shown:
         """Keep a server of the caller's, after a look whether it is there. Raises `Unprocessable`."""
@@ -149,7 +165,7 @@ class McpService:
                 async with turns, asyncio.timeout(LIST_SECONDS):
                     return await self.manager.tools(Use(caller.id, server, values))
             except Exception as error:
-                log.debug("an MCP server says nothing", server=server.name, cause=type(error).__name__)
+                log.debug("an MCP server says nothing", server=server.name, why=why(error))
                 return Listing(())
 
         listings = await asyncio.gather(*(ask(each) for each in servers.values()))
@@ -158,15 +174,13 @@ class McpService:
     def states(self, caller: Caller) -> dict[str, State]:
         """How things stand with each server of the caller."""
         servers = self._servers.of(caller.id)
-        logged_in = (
-            self.logins.servers(caller.id) if any(map(self.manager.uses_oauth, servers.values())) else set()
-        )
-        return {name: self._state(caller, each, logged_in) for name, each in servers.items()}
+        told = self._told(caller, servers.values())
+        return {name: self._state(caller, each, told) for name, each in servers.items()}
 
     def state(self, caller: Caller, name: str) -> State:
         """How things stand with one. Raises `NotFound`."""
         server, _ = self.own.find(caller, name)
-        return self._state(caller, server, self.logins.servers(caller.id))
+        return self._state(caller, server, self._told(caller, [server]))
 
     async def initialize(self, caller: Caller, name: str) -> Initialized:
         """Connect anew for the caller, or begin the login that is needed first. Raises `NotFound`."""
@@ -183,7 +197,7 @@ class McpService:
         except LoginNeeded:
             return await self._begin_login(use)
         except Exception as error:
-            log.info("an MCP server cannot be reached", server=name, cause=type(error).__name__)
+            log.info("an MCP server cannot be reached", server=name, why=why(error))
             failed = f"Failed to reinitialize MCP server '{name}'"
             return Initialized(False, failed, failure="initialization_failed")
         return Initialized(True, f"MCP server '{name}' reinitialized successfully")
@@ -243,20 +257,27 @@ class McpService:
         except LoginNeeded:
             return {"requiresOAuth": True}
         except Exception as error:
-            log.info("a new MCP server cannot be reached", cause=type(error).__name__)
+            log.info("a new MCP server cannot be reached", why=why(error))
             raise unusable("The MCP server cannot be reached at this address.") from error
         return {"requiresOAuth": False, "tools": ", ".join(each.name for each in listing.tools)[:4000]}
 
     def _shown(self, caller: Caller, server: McpServer) -> Shown:
         return Shown(server, self.own.may_edit(caller, server), self.manager.uses_oauth(server))
 
-    def _state(self, caller: Caller, server: McpServer, logged_in: set[str]) -> State:
-        use = Use(caller.id, server)
+    def _told(self, caller: Caller, servers: Collection[McpServer]) -> _Told:
+        """What is the same for all of these, whichever process is asked."""
+        reports = self.manager.reports
+        reports.learn(servers)
+        return _Told(
+            reports.of(caller.id) if servers else {},
+            self.logins.servers(caller.id) if any(map(self.manager.uses_oauth, servers)) else set(),
+        )
+
+    def _state(self, caller: Caller, server: McpServer, told: _Told) -> State:
         if not self.manager.uses_oauth(server):
-            is_open = self.manager.connected(use)
-            opening = "connecting" if self.manager.connecting(use) else "disconnected"
-            return State("connected" if is_open else opening, oauth=False, authorization="not_required")
-        if server.name in logged_in:
+            found = self.manager.state(Use(caller.id, server), told.connections) or "disconnected"
+            return State(found, oauth=False, authorization="not_required")
+        if server.name in told.logins:
             return State("connected", oauth=True, authorization="authorized")
         login = self.logins.find(caller.id, server.name)
         if login is not None and login["status"] == PENDING:

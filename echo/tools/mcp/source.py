@@ -10,11 +10,12 @@ import structlog
 
 from echo.access import Access, ResourceType
 from echo.access.kinds import VIEW
+from echo.accounts.federation.delegation import NotDelegated
 from echo.errors import ApiError, Forbidden
 from echo.providers.chat import Attachment, Tool
 from echo.settings.mcp import McpServer
 from echo.tools.mcp.catalog import ServerTool
-from echo.tools.mcp.failures import CallFailed, LoginFailed, LoginNeeded
+from echo.tools.mcp.failures import CallFailed, LoginFailed, LoginNeeded, why
 from echo.tools.mcp.limits import LOGIN_SECONDS
 from echo.tools.mcp.logins import Asked
 from echo.tools.mcp.manager import Listing, McpManager, Use
@@ -108,7 +109,7 @@ class McpTools:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.info("an MCP server is left out of a run", server=use.server.name, cause=type(error).__name__)
+            log.info("an MCP server is left out of a run", server=use.server.name, why=why(error))
             return Offer()
         tools = [
             self._tool(use, each, place)
@@ -171,10 +172,12 @@ class McpTools:
             raise ToolFailure(
                 "The user has to log in at the MCP server before this tool can be used."
             ) from error
+        except NotDelegated as error:
+            raise ToolFailure(str(error)) from error
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.info("a call of an MCP tool has failed", server=use.server.name, cause=type(error).__name__)
+            log.info("a call of an MCP tool has failed", server=use.server.name, why=why(error))
             raise ToolFailure("The MCP server cannot be reached.") from error
         output = output_of(
             said.get("content") or (), said.get("structuredContent"), is_error=said.get("isError") is True

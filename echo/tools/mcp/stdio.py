@@ -19,6 +19,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.shared.message import SessionMessage
 
 from echo.tools.mcp.limits import MAX_MESSAGE_BYTES
+from echo.tools.mcp.trace import Trace
 
 log = structlog.get_logger(__name__)
 # What a program needs to find others and its user's files. Everything else is the server's: secrets are in it.
@@ -26,6 +27,7 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPD
 LEASH = Path(__file__).with_name("leash.py")
 # After its input has ended; and after it was asked to.
 END_SECONDS = 2.0
+LAST_SECONDS = 0.1
 Incoming = SessionMessage | Exception
 
 
@@ -36,9 +38,12 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
 
 @asynccontextmanager
 async def process_streams(
-    command: Sequence[str], own: Mapping[str, str], *, directory: str | None, stderr: str
+    command: Sequence[str], own: Mapping[str, str], *, directory: str | None, stderr: str, trace: Trace
 ) -> AsyncIterator[tuple[Any, Any]]:
-    """The streams of a server that is started, and ended with the block. Raises `OSError`."""
+    """The streams of a server that is started, and ended with the block. Raises `OSError`.
+
+    A process that has ended by itself leaves its code in the trace.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command),
         stdin=asyncio.subprocess.PIPE,
@@ -55,12 +60,13 @@ async def process_streams(
     try:
         yield incoming, outgoing
     finally:
+        has_ended = tasks[0].done()
         for stream in (incoming, outgoing):
             stream.close()
         for task in tasks:
             task.cancel()
         # Cancelled or not, no process is left behind.
-        await asyncio.shield(_end(process, tasks))
+        await asyncio.shield(_end(process, tasks, trace if has_ended else None))
 
 
 async def _read(process: asyncio.subprocess.Process, to: MemoryObjectSendStream[Incoming]) -> None:
@@ -94,24 +100,29 @@ async def _write(
                 await process.stdin.drain()
 
 
-async def _end(process: asyncio.subprocess.Process, tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _end(
+    process: asyncio.subprocess.Process, tasks: Sequence[asyncio.Task[None]], trace: Trace | None
+) -> None:
     """As the protocol has it: the end of its input, then a signal to all that it started, then the last one."""
     await asyncio.gather(*tasks, return_exceptions=True)
+    if trace is not None and await _ended(process, LAST_SECONDS):
+        # By itself: its output ends a moment before it does.
+        trace.exit_code = process.returncode
     if process.stdin is not None:
         process.stdin.close()
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        if await _ended(process):
+        if await _ended(process, END_SECONDS):
             break
         _signal_all(process, sign)
     else:
-        await _ended(process)
+        await _ended(process, END_SECONDS)
     # What it started and left behind.
     _signal_all(process, signal.SIGKILL)
 
 
-async def _ended(process: asyncio.subprocess.Process) -> bool:
+async def _ended(process: asyncio.subprocess.Process, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(process.wait(), END_SECONDS)
+        await asyncio.wait_for(process.wait(), seconds)
     except TimeoutError:
         return False
     return True

@@ -51,6 +51,7 @@ def server_of(document: Mapping[str, Any], cipher: CredentialsCipher | None) -> 
             for name, value in _mapping(config.get("headers")).items()
             if isinstance(value, str)
         },
+        obo=_text(_mapping(config.get("obo")).get("scopes")),
         source=USER,
         id=str(document["_id"]),
         author=str(document["author"]) if document.get("author") else None,

@@ -14,6 +14,6 @@ def build_web_search(settings: Settings, access: Access, keys: PluginKeys) -> We
         search,
         settings.agents,
         user_values=keys.get_fields,
-        may=access.check_remembered,
+        may=access.may,
         outbound=Outbound(search.addresses),
     )

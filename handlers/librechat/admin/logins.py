@@ -63,7 +63,7 @@ def finish_panel_login_by_form(
 
 
 def exchange_panel_code(services: Services, client: ClientInfo, *, body: Json, origin: Said = None) -> Json:
-    """A session for the code that the panel's page was given, or half of one."""
+    """A session for the code that the panel's page was given."""
     logins = services.accounts.panel_logins
     code, verifier = body["code"], body["code_verifier"]
     return panel_session(logins.exchange(code, verifier, origin, client, _admit(services)))

@@ -1,11 +1,10 @@
 """The start-up configuration, endpoints and banners as LibreChat's client reads them."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from echo.chat.context import known_window
-from echo.credits.prices import Prices, Rates
+from echo.credits.prices import OWN_NAMES, Prices, Rates
 from echo.providers.catalog import Endpoint
 from handlers.schemas.base import Flag, Identifier, Moment, Output, Text
 
@@ -41,11 +40,11 @@ def endpoints(offered: Iterable[Endpoint], agents: Json) -> dict[str, Json]:
     return {**usable, "agents": {**agents, "allowedProviders": asked, "order": last}} if asked else usable
 
 
-def windows(offered: Iterable[Endpoint], prices: Prices) -> dict[str, dict[str, Json]]:
-    """The windows in tokens of the models that are known, by endpoint, and what they cost."""
+def windows(offered: Iterable[Endpoint], prices: Prices | None) -> dict[str, dict[str, Json]]:
+    """The windows in tokens of the models that are known, by endpoint, and with `prices` what they cost."""
     found = {
         each.name: {
-            model: {"context": size, **_price(prices.known(each.name, model))}
+            model: {"context": size, **_price(prices.known(each.name, model) if prices else None)}
             for model in each.models
             if (size := known_window(model))
         }
@@ -55,9 +54,10 @@ def windows(offered: Iterable[Endpoint], prices: Prices) -> dict[str, dict[str, 
 
 
 def _price(rates: Rates | None) -> Json:
-    return (
-        {} if rates is None else {name: value for name, value in asdict(rates).items() if value is not None}
-    )
+    if rates is None:
+        return {}
+    named = zip(OWN_NAMES, (rates.prompt, rates.completion, rates.write, rates.read), strict=True)
+    return {name: value for name, value in named if value is not None}
 
 
 def _endpoint(each: Endpoint) -> Json:

@@ -11,6 +11,7 @@ from echo.files.kinds import IMAGE_TYPES
 from echo.library.pictures import MAX_AVATAR_BYTES
 from echo.settings import FileRules, Settings
 from echo.settings.cloud import AZURE, CLOUDFRONT, FIREBASE, S3
+from echo.tools.code.outputs import ELSEWHERE
 from handlers.schemas.base import Flag, Identifier, Moment, Output, Plain, Text, Whole
 
 Json = dict[str, Any]
@@ -18,6 +19,8 @@ MIB = 1024 * 1024
 # What the `source` of a file in a service is.
 CLOUDS = frozenset({S3, CLOUDFRONT, AZURE, FIREBASE})
 KNOWN_PLACES = ("/images/", "/uploads/", "https://", "http://")
+# Where the code interpreter has a file, below wherever LibreChat's API is.
+AT_INTERPRETER = "/api/files/code/download/"
 
 
 class Place(fields.Field[str]):
@@ -32,6 +35,8 @@ class Place(fields.Field[str]):
             return shown
         if isinstance(value, str) and value.startswith(KNOWN_PLACES) and not (is_ours and "://" in value):
             return value
+        if obj.get("source") == ELSEWHERE and AT_INTERPRETER in str(value):
+            return str(value)
         return f"/api/files/download/{obj.get('user')}/{quote(str(obj.get('file_id')), safe='')}"
 
 

@@ -18,10 +18,8 @@ def signed_in(outcome: SignedIn | HalfSignedIn) -> tuple[dict[str, Any], int, di
     return body, 200, {} if outcome.cookie is None else {"Set-Cookie": outcome.cookie}
 
 
-def panel_session(outcome: PanelSession | HalfSignedIn) -> dict[str, Any]:
+def panel_session(outcome: PanelSession) -> dict[str, Any]:
     """The same for the admin panel, which keeps the refresh token itself."""
-    if isinstance(outcome, HalfSignedIn):
-        return {"twoFAPending": True, "tempToken": outcome.token}
     session = outcome.signed_in
     body = {
         "token": session.token,

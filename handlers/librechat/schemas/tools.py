@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, missing
 
-from echo.errors import NotFound
+from echo.tools.code.calls import unknown_tool
 from echo.tools.web.services import Plan
 from handlers.schemas.base import Identifier, Moment, Output, Text, Whole
 
@@ -50,7 +50,7 @@ def auth_of(tool: str, *, runs_code: bool) -> dict[str, Any]:
     """Whether another tool can be used: code is run where the operator has a service for it. Raises `NotFound`."""
     if tool == "execute_code":
         return {"authenticated": runs_code, "message": SYSTEM}
-    raise NotFound("This server does not have that tool.", code="unknown_tool")
+    raise unknown_tool()
 
 
 tool_call = ToolCallSchema()

@@ -7,12 +7,17 @@ import pytest
 from bson import ObjectId
 from starlette.testclient import TestClient
 
+from echo.accounts.credentials_cipher import CredentialsCipher
 from echo.accounts.federation.accounts import FederatedAccounts
+from echo.accounts.federation.delegation import Delegate, Delegations
 from echo.accounts.federation.identity import Identity
+from echo.accounts.turns import Turns
 from storage.access.directory_groups import DirectoryGroupRepository
 from storage.access.roles import RoleRepository
 from storage.accounts.administrators import AdministratorRepository
 from storage.accounts.federated_users import FederatedUserRepository
+from storage.accounts.openid_tokens import OpenIdTokenRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from tests.support.directories import DIRECTORIES, SLAPD, Directory
@@ -37,6 +42,13 @@ def make_accounts(running: TestClient, app_database: Database) -> MakeAccounts:
         )
 
     return make
+
+
+def make_delegations(database: Database, delegate: Delegate | None) -> Delegations:
+    """What exchanges tokens at this provider."""
+    cipher = CredentialsCipher("c0" * 32, "d1" * 16)
+    turns = Turns(RenewalRepository(database))
+    return Delegations(OpenIdTokenRepository(database), turns, cipher, delegate)
 
 
 @pytest.fixture

@@ -22,14 +22,14 @@ from echo.accounts.federation.provider import Answer
 from echo.accounts.federation.service import Federation, Redirect
 from echo.accounts.service import SignedIn
 from echo.errors import NotFound, Unauthorized
-from echo.handling.caller import ClientInfo
+from echo.handling.caller import Caller, ClientInfo
 from echo.services import Services
 from echo.settings.sign_in import Claim, GroupSettings, OpenIdSettings, RoleClaim
 from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.accounts.login_states import LoginStateRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
-from tests.accounts.federation.conftest import MakeAccounts
+from tests.accounts.federation.conftest import MakeAccounts, make_delegations
 from tests.support.issuer import CLIENT, SECRET, Issuer, encoded, lying_issuer
 from tests.support.two_factor import give_second_factor
 
@@ -129,12 +129,31 @@ def make_door(
             Attempts(LoginStateRepository(app_database), secure=None),
             services.accounts.auth,
             Portraits(fetcher, services.library.file_store, users, max_pixels=1_000_000),
+            delegations=make_delegations(app_database, provider),
             client_address=HOME,
             organisation=provider,
         )
         return Door(federation, issuer, app_database)
 
     return make
+
+
+def test_what_the_provider_gives_is_kept_until_the_logout(
+    door: Door, issuer: Issuer, app_database: Database
+) -> None:
+    """Encrypted, and for whoever has logged in."""
+    issuer.access_token, issuer.refresh_token = "canary-access", "canary-refresh"
+    claims = somebody()
+    door.log_in(**claims)
+    user = app_database.collection("users").find_one({"openidId": claims["sub"]}) or {}
+    kept = app_database.collection("echo_openid_tokens")
+    [record] = kept.find({"user": user["_id"]})
+    assert record["refresh"]
+    assert "canary" not in str(record)
+    caller = Caller(str(user["_id"]), "s", "", "", "openid", "USER")
+    assert asyncio.run(door.federation.delegations.token(caller.id, "x")) == "x-of-canary-access"
+    door.federation.farewell(caller)
+    assert kept.count_documents({"user": user["_id"]}) == 0
 
 
 @pytest.fixture
@@ -373,6 +392,8 @@ class TestRoles:
         name = f"team-{ObjectId()}"
         groups = GroupSettings(Claim("groups", "id"), "sso-")
         door = make_door(admin=RoleClaim(("boss",), Claim("groups", "id")), groups=groups)
+        # The last administrator would stay one.
+        door.log_in(**somebody(), groups=["boss"])
         claims = somebody()
         door.log_in(**claims, groups=["boss", name])
         user = door.user(claims["sub"]) or {}

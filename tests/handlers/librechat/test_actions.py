@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from bson import ObjectId
 
 from echo.services import Services
 from echo.tools.outbound import Outbound
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
+from tests.handlers.librechat.sharing import EDIT, VIEW, grant
 from tests.support.routes import Answer, Service, service
 
 PATH = "/chat/api/agents/actions"
@@ -41,6 +43,43 @@ def agent_id(ada: UserClient) -> str:
         json={"name": "A", "provider": "openAI", "model": "gpt-4o", "tools": ["calculator"]},
     )
     return str(made.json()["id"])
+
+
+class TestDuplicateAgent:
+    def test_copies_actions_without_any_secret(
+        self, ada: UserClient, bob: UserClient, agent_id: str, stored: Stored
+    ) -> None:
+        """Who may change an agent gets no key of its maker's by a copy; as in LibreChat each enters their own."""
+        original, action = ada.post(f"{PATH}/{agent_id}", json=body("getWeather", **KEY)).json()
+        grant(stored, "agent", original["_id"], EDIT, bob)
+        answer = bob.post(f"/chat/api/agents/{agent_id}/duplicate")
+        assert answer.status_code == 201
+        copy, [copied] = answer.json()["agent"], answer.json()["actions"]
+        assert copy["tools"] == ["calculator", "getWeather_action_d2VhdGhlci"]
+        assert copy["actions"] == [f"d2VhdGhlci_action_{copied['action_id']}"]
+        assert copied["action_id"] != action["action_id"]
+        assert copied["metadata"] == action["metadata"]
+        row = stored.actions.find_one({"action_id": copied["action_id"]})
+        assert row is not None
+        assert (str(row["user"]), row["agent_id"], row["metadata"]) == (
+            bob.id,
+            copy["id"],
+            copied["metadata"],
+        )
+        # The first version has them too: going back to it loses nothing.
+        [version] = bob.get(f"/chat/api/agents/{copy['id']}/versions").json()
+        assert (copy["version"], version["actions"]) == (1, copy["actions"])
+        again = {**body("getWeather", **KEY), "action_id": copied["action_id"]}
+        assert bob.post(f"{PATH}/{copy['id']}", json=again).status_code == 200
+        assert "api_key" in str(stored.actions.find_one({"action_id": action["action_id"]}))
+
+    def test_copies_none_for_who_may_only_use_it(
+        self, ada: UserClient, bob: UserClient, agent_id: str, stored: Stored
+    ) -> None:
+        original, _ = ada.post(f"{PATH}/{agent_id}", json=body("getWeather", **KEY)).json()
+        grant(stored, "agent", original["_id"], VIEW, bob)
+        assert bob.post(f"/chat/api/agents/{agent_id}/duplicate").status_code == 403
+        assert stored.actions.count_documents({"user": ObjectId(bob.id)}) == 0
 
 
 class TestSave:
@@ -276,6 +315,22 @@ class TestLogin:
         provider.routes["/token"] = Answer({"access_token": "newer"})
         assert asyncio.run(logins.token(ada.id, action)) == "newer"
         assert parse_qs(provider.asked[-1].body.decode())["refresh_token"] == ["rt"]
+
+    def test_is_renewed_once_for_calls_at_once(
+        self, ada: UserClient, action: Json, services: Services, stored: Stored, provider: Service
+    ) -> None:
+        """A service may take a token for renewing only once."""
+        logins = services.actions.logins
+        asyncio.run(logins._exchange(ada.id, action, {"grant_type": "authorization_code", "code": "c"}))
+        stored.tokens.delete_one({"type": "oauth", "identifier": f"{ada.id}:{action['action_id']}"})
+        provider.routes["/token"] = Answer({"access_token": "newer"})
+        before = len(provider.asked)
+
+        async def both() -> list[str | None]:
+            return await asyncio.gather(*(logins.token(ada.id, action) for _ in range(2)))
+
+        assert asyncio.run(both()) == ["newer", "newer"]
+        assert len(provider.asked) == before + 1
 
     def test_ends_where_the_service_refuses(
         self, api: Client, ada: UserClient, action: Json, services: Services, provider: Service

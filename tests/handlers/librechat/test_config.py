@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,7 @@ class TestEndpoints:
                 "memory",
                 "chain",
                 "subagents",
+                "execute_code",
             ],
         }
 
@@ -89,13 +91,31 @@ class TestEndpoints:
 
     def test_windows_of_models_are_told(self, ada: UserClient) -> None:
         windows = ada.get("/chat/api/endpoints/token-config").json()
-        assert windows["openAI"]["gpt-4o"] == {
+        assert windows["openAI"]["gpt-4o"] == {"context": 128000}
+
+    def test_prices_are_told_where_clients_show_them(
+        self, make_application: Callable[..., Client], ada: UserClient, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "librechat.yaml"
+        path.write_text(
+            "version: 1.3.5\n"
+            "interface: {contextCost: true, contextUsage: false, buildInfo: false,"
+            " currency: {code: EUR, rate: 0.9}}\n",
+            encoding="utf-8",
+        )
+        server = make_application(CONFIG_PATH=str(path), BUILD_COMMIT="0123456789abcdef")
+        server.headers = ada.headers
+        assert server.get("/chat/api/endpoints/token-config").json()["openAI"]["gpt-4o"] == {
             "context": 128000,
             "prompt": 2.5,
             "completion": 10,
-            "write": 2.5,
-            "read": 1.25,
+            "cacheWrite": 2.5,
+            "cacheRead": 1.25,
         }
+        config = server.get("/chat/api/config").json()
+        told = [config["interface"][name] for name in ("contextCost", "contextUsage", "currency")]
+        assert told == [True, False, {"code": "EUR", "rate": 0.9}]
+        assert "buildInfo" not in config
 
 
 class TestBanner:

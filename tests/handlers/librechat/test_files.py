@@ -123,7 +123,7 @@ class TestUpload:
         assert ada.get(FILES).json() == []
 
     def test_for_what_there_is_not_is_refused(self, ada: UserClient) -> None:
-        response = upload(ada, tool_resource="execute_code", message_file="true")
+        response = upload(ada, tool_resource="magic", message_file="true")
         assert (response.status_code, response.json()["code"]) == (422, "unsupported_tool_resource")
         assert ada.get(FILES).json() == []
 
@@ -352,6 +352,19 @@ class TestAvatar:
         )
         assert ada.get(url).status_code == 200
         assert bob.get(url).status_code == 404
+
+    def test_of_a_login_by_librechat_is_seen_whatever_its_name(
+        self, ada: UserClient, bob: UserClient, settings: Settings, stored: Stored
+    ) -> None:
+        """LibreChat names it by a hash of the login."""
+        assert upload(ada, PNG, "me.png", f"{FILES}/images/avatar", manual="true").is_success
+        name = "ab" * 32 + ".png"
+        directory = settings.data_dir / "files" / "images" / ada.id
+        (directory / name).write_bytes(PNG)
+        shown = f"/images/{ada.id}/{name}"
+        assert bob.get(shown).status_code == 404
+        stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"avatar": shown}})
+        assert bob.get(shown).status_code == 200
 
     @pytest.mark.parametrize(
         ("content", "status"), [(NOTE, 415), (PNG[:60], 415), (b"x" * (2 * 1024**2 + 1), 413)]

@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -411,6 +412,31 @@ class TestFiles:
         assert bob.get(f"{SHARE}/{link['shareId']}/files/{picture['file_id']}").status_code == 404
         ada.patch(f"{SHARE}/{link['shareId']}", json={"snapshotFiles": True})
         assert bob.get(f"{SHARE}/{link['shareId']}/files/{picture['file_id']}").status_code == 200
+
+    def test_none_where_the_operator_said_so(
+        self, ada: UserClient, talk: Talk, make_application: Callable[..., Client], tmp_path: Path
+    ) -> None:
+        """In LibreChat's file it is about new links; the variable closes the files of old ones too."""
+        picture = picture_of(ada)
+        talk.say("look", files=[picture])
+        link = publish(ada, talk)
+        file = f"{SHARE}/{link['shareId']}/files/{picture['file_id']}"
+        path = tmp_path / "librechat.yaml"
+        path.write_text(
+            "version: 1.3.5\ninterface: {sharedLinks: {snapshotFiles: false}}\n", encoding="utf-8"
+        )
+        by_file = make_application(CONFIG_PATH=str(path))
+        by_variable = make_application(SHARED_LINKS_SNAPSHOT_FILES="false")
+        by_file.headers = by_variable.headers = ada.headers
+        # The files of this test lie elsewhere: what is known of one is asked for.
+        assert by_file.get(f"{file}/preview").status_code == 200
+        assert by_variable.get(f"{file}/preview").status_code == 404
+        assert "files" not in by_variable.get(f"{SHARE}/{link['shareId']}").json()["messages"][0]
+        for client in (by_file, by_variable):
+            assert client.get("/chat/api/config").json()["sharedLinksSnapshotFilesEnabled"] is False
+        renewed = by_file.patch(f"{SHARE}/{link['shareId']}", json={"snapshotFiles": True})
+        assert renewed.is_success
+        assert "files" not in read(ada, link)["messages"][0]
 
     def test_markup_is_never_shown_in_its_place(self, ada: UserClient, bob: UserClient, talk: Talk) -> None:
         sent = ada.post("/chat/api/files", files={"file": ("a.html", samples.HTML, "text/html")}).json()

@@ -8,6 +8,7 @@ import pytest
 
 from echo.programs.audio import parts_of
 from tests.conftest import Client, UserClient
+from tests.handlers.conftest import Stored
 from tests.support.providers import ProviderServer
 
 TTS = "/chat/api/files/speech/tts"
@@ -71,3 +72,33 @@ def test_not_without_a_service(ada: UserClient, api: Client) -> None:
 )
 def test_where_a_text_is_cut(text: str, lengths: list[int]) -> None:
     assert [len(each) for each in parts_of(text)] == lengths
+
+
+def test_a_message_as_automatic_playback_asks(
+    reader: Client, model_server: ProviderServer, stored: Stored, ada: UserClient, bob: UserClient
+) -> None:
+    """The client asks at the root, also where it is itself below a path."""
+    said = [{"type": "think", "think": "Hm."}, {"type": "text", "text": "The answer."}]
+    rows = [
+        ("whole", ada, said),
+        ("empty", ada, said[:1]),
+        ("long", ada, [{**said[1], "text": "x" * 65_537}]),
+    ]
+    stored.messages.insert_many(
+        {"user": user.id, "messageId": name, "conversationId": "c", "text": "", "content": content}
+        for name, user, content in [*rows, ("bobs", bob, said)]
+    )
+    for path in (TTS, TTS.removeprefix("/chat")):
+        answer = reader.post(path, json={"messageId": "whole", "runId": "r", "voice": None})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+        assert model_server.requests[-1].json["input"] == "The answer."
+    for name, refused in (
+        ("bobs", (404, "not_found")),
+        ("none", (404, "not_found")),
+        ("empty", (422, "nothing_to_say")),
+        ("long", (413, "payload_too_large")),
+    ):
+        answer = reader.post(TTS, json={"messageId": name})
+        assert (answer.status_code, answer.json()["code"]) == refused
+    answer = ada.post(TTS, json={"messageId": "whole"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -91,9 +91,9 @@ class TestGetToolAuth:
         assert after == {"authenticated": True, "authTypes": mine}
         assert bob.get(f"{PATH}/web_search/auth").json() == before
 
-    def test_no_code_is_run_without_a_service(self, ada: UserClient) -> None:
+    def test_code_is_run_where_there_is_a_service(self, ada: UserClient) -> None:
         answer = ada.get(f"{PATH}/execute_code/auth").json()
-        assert answer == {"authenticated": False, "message": "system_defined"}
+        assert answer == {"authenticated": True, "message": "system_defined"}
 
     def test_others_are_not_found(self, ada: UserClient) -> None:
         answer = ada.get(f"{PATH}/magic/auth")

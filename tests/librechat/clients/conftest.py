@@ -11,6 +11,7 @@ from echo.app import assemble
 from echo.serving.serve import prepare
 from echo.settings import ProviderSettings, Settings
 from tests.conftest import UserClient, make_settings
+from tests.support.code_interpreter import KEY, code_interpreter
 from tests.support.database import named_database
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.streams import listening
@@ -25,13 +26,19 @@ def address(
 ) -> Iterator[str]:
     """Where LibreChat's API of a new installation is; without its slash at the end."""
     directory = tmp_path_factory.mktemp("clients")
-    with named_database(mongo_uri, "echo_clients") as uri, openai_server(Reply([ANSWER])) as server:
+    with (
+        named_database(mongo_uri, "echo_clients") as uri,
+        openai_server(Reply([ANSWER])) as server,
+        code_interpreter() as (code, _),
+    ):
         settings = make_settings(
             uri,
             directory,
             OPENAI_API_KEY="sk-tests-only",
             OPENAI_REVERSE_PROXY=server.url,
             OPENAI_MODELS="gpt-4o",
+            LIBRECHAT_CODE_BASEURL=code.url,
+            LIBRECHAT_CODE_API_KEY=KEY,
             LIMIT_CONCURRENT_MESSAGES="false",
             # Nobody listens there: what the functions get does not wait for mail.
             EMAIL_HOST="127.0.0.1",

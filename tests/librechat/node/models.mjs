@@ -7,9 +7,9 @@ import { createModels } from '@librechat/data-schemas';
 import mongoose from 'mongoose';
 
 const NAMES = [
-  ...['AccessRole', 'AclEntry', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Balance', 'ChatProject', 'Conversation'],
-  ...['ConversationTag', 'File', 'Key', 'MemoryEntry', 'Message', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
-  ...['SharedLink', 'Skill', 'SystemGrant', 'Transaction', 'User'],
+  ...['AccessRole', 'AclEntry', 'Action', 'Agent', 'AgentApiKey', 'AgentCategory', 'Assistant', 'Balance', 'ChatProject', 'Conversation'],
+  ...['ConversationTag', 'File', 'Key', 'MCPServer', 'MemoryEntry', 'Message', 'PluginAuth', 'Preset', 'Prompt', 'PromptGroup', 'Role', 'Session'],
+  ...['SharedLink', 'Skill', 'SystemGrant', 'ToolCall', 'Transaction', 'User'],
 ];
 const { EJSON } = mongoose.mongo.BSON;
 

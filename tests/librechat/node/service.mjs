@@ -328,7 +328,6 @@ async function files(user) {
   const downloaded = await call('getFileDownload', user.id, uploaded.file_id ?? file_id);
   expect('getFileDownload: what was uploaded', String(downloaded.data) === 'Some text.');
   await call('getFileDownloadURL', user.id, uploaded.file_id ?? file_id);
-  await call('getCodeOutputDownload', `${apiBaseUrl()}/api/files/code/download/session/${file_id}`);
   return [uploaded, shown];
 }
 
@@ -461,12 +460,17 @@ async function permissions(agent) {
   await call('updateSkillPermissions', { roleName: 'USER', updates: on });
 }
 
-async function toolsOfOthers(conversationId) {
+async function toolsOfOthers({ conversationId, answer }) {
   await call('getAvailablePlugins');
   await call('updateUserPlugins', { pluginKey: 'web_search', action: 'install', auth: {} });
   await call('getVerifyAgentToolAuth', { toolId: 'execute_code' });
-  await call('callTool', { toolId: 'execute_code', toolParams: { lang: 'py', code: 'print(1)', messageId: randomUUID(), conversationId } });
-  await call('getToolCalls', { conversationId });
+  const code = { lang: 'py', code: 'print 1\nwrite empty.txt ', messageId: answer.messageId, blockIndex: 0 };
+  const ran = await call('callTool', { toolId: 'execute_code', toolParams: { ...code, conversationId } });
+  const left = ran.attachments?.[0];
+  expect('callTool: what was printed, and an address', ran.result?.startsWith('stdout') && left?.expiresAt);
+  await call('getCodeOutputDownload', left?.filepath);
+  const kept = await call('getToolCalls', { conversationId });
+  expect('getToolCalls: the one', kept[0]?.attachments?.[0]?.filepath === left?.filepath);
   await call('getMCPServers');
   await call('getMCPTools');
   await call('getMCPConnectionStatus');
@@ -556,7 +560,7 @@ async function main() {
   await skills();
   const agent = await agents();
   await permissions(agent);
-  await toolsOfOthers(said.conversationId);
+  await toolsOfOthers(said);
   await assistants();
   await later(said.conversationId);
   await call('deleteAgent', { agent_id: agent.id });

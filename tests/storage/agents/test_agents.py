@@ -7,7 +7,8 @@ import bson
 import pytest
 from bson import ObjectId
 
-from storage.agents.agents import AgentRepository, Wanted
+from storage.agents.agent_lists import Wanted
+from storage.agents.agents import AgentRepository
 from storage.agents.versions import VERSIONS_BYTES
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, NotFound

@@ -323,6 +323,12 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "user_1", "key": {"user": 1}},
         {"name": "file_id_1", "key": {"file_id": 1}},
         {"name": "expiresAt_1", "key": {"expiresAt": 1}, "expireAfterSeconds": 3600},
+        {
+            "name": "filename_1_conversationId_1_context_1_tenantId_1",
+            "key": {"filename": 1, "conversationId": 1, "context": 1, "tenantId": 1},
+            "unique": True,
+            "partialFilterExpression": {"context": "execute_code"},
+        },
     ],
     "assistants": [{"name": "assistant_id_1", "key": {"assistant_id": 1}}],
     "conversations": [

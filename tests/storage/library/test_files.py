@@ -53,6 +53,53 @@ class TestInsert:
         assert list(files.list(owner).documents()) == []
 
 
+class TestOfCode:
+    @staticmethod
+    def ref(file_id: str) -> Document:
+        return {"codeEnvRef": {"storage_session_id": "s", "file_id": file_id}}
+
+    def test_of_one_name_the_newest_is_the_one(self, files: FileRepository, owner: str) -> None:
+        conversation = str(uuid.uuid4())
+        made = [files.insert_made(owner, conversation, record()) for _ in range(3)]
+        found = [files.get(owner, each["file_id"]) for each in made]
+        assert [each["context"] for each in found] == ["message_attachment"] * 2 + ["execute_code"]
+        assert {each["conversationId"] for each in found} == {conversation}
+        elsewhere = files.insert_made(owner, str(uuid.uuid4()), record())
+        assert files.get(owner, found[2]["file_id"])["context"] == elsewhere["context"] == "execute_code"
+
+    def test_each_is_kept_when_several_come_at_once(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        conversation = str(uuid.uuid4())
+        together(lambda _: files.insert_made(owner, conversation, record()))
+        rows = list(database.collection("files").find({"conversationId": conversation}))
+        assert len(rows) == THREADS
+        assert [each["context"] for each in rows].count("execute_code") <= 1
+
+    def test_is_found_by_the_services_names_and_by_its_owner(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(metadata=self.ref("f")))
+        assert files.find_made(owner, "s", "f")["_id"] == made["_id"]
+        for who, session, file_id in ((new_owner(), "s", "f"), (owner, "t", "f"), (owner, "s", "g")):
+            with pytest.raises(NotFound):
+                files.find_made(who, session, file_id)
+
+    def test_metadata_are_noted_for_the_owner(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(metadata=None))
+        files.note_metadata(new_owner(), made["file_id"], {"x": 1})
+        assert files.get(owner, made["file_id"])["metadata"] is None
+        files.note_metadata(owner, made["file_id"], self.ref("f"))
+        assert files.get(owner, made["file_id"])["metadata"] == self.ref("f")
+
+    def test_only_what_the_service_has_is_for_code(self, files: FileRepository, owner: str) -> None:
+        kinds: list[Document] = [self.ref("f"), {"fileIdentifier": "s/f"}, {}]
+        ids = [files.insert(owner, record(metadata=each, text="long"))["file_id"] for each in kinds]
+        others = files.insert(new_owner(), record(metadata=self.ref("f")))["file_id"]
+        found = files.for_code(owner, [*reversed(ids), others, "nothing"])
+        assert [each["file_id"] for each in found] == [ids[1], ids[0]]
+        assert not any("text" in each for each in found)
+        assert files.for_code(owner, []) == []
+
+
 class TestList:
     def test_the_last_first_ties_included(
         self, files: FileRepository, owner: str, database: Database

@@ -14,6 +14,7 @@ from storage.operator.shared_resources import KINDS
 BESIDE_THE_LIST = {
     "echo_mails": "found by address, go with the user",
     "echo_run_workers": "processes are no user's",
+    "echo_mcp_findings": "servers are no user's",
     "echo_login_states": "logins on their way: nobody's yet",
     "users": "the last to go",
     "logs": "bans, found by key, go with the user",
@@ -53,6 +54,9 @@ LINES = {
     ("echo_search_parts", "user", "text"),
     ("echo_violations", "user", "id"),
     ("echo_mcp_logins", "user", "text"),
+    ("echo_renewals", "user", "text"),
+    ("echo_openid_tokens", "user", "id"),
+    ("echo_mcp_states", "user", "text"),
     ("echo_used_codes", "user", "id"),
     ("echo_file_chunks", "user", "id"),
     ("echo_file_indexes", "user", "id"),

@@ -1,5 +1,6 @@
 """A server that lets nobody in without a login, and the provider of that login: both are the SDK's."""
 
+import asyncio
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -7,14 +8,18 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mcp.server.auth.provider import AccessToken, AuthorizationCode, AuthorizationParams, RefreshToken
-from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions
+from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 
 @dataclass
 class Provider:
-    """Whoever comes to `/authorize` is let in at once. `life` is how long tokens are good, in seconds."""
+    """Whoever comes to `/authorize` is let in at once. `life` is how long tokens are good, in seconds.
+
+    A token for renewing is good once, and takes `pause` seconds; if it comes again, all tokens of its client are void
+    (RFC 9700, section 4.14.2).
+    """
 
     life: int = 3600
     clients: dict[str, OAuthClientInformationFull] = field(default_factory=dict)
@@ -23,6 +28,9 @@ class Provider:
     refresh: dict[str, RefreshToken] = field(default_factory=dict)
     challenges: list[str] = field(default_factory=list)
     refreshed: int = 0
+    pause: float = 0.0
+    revoked: list[str] = field(default_factory=list)
+    spent: set[str] = field(default_factory=set)
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
         return self.clients.get(client_id)
@@ -57,20 +65,28 @@ class Provider:
         return self._give(client.client_id, authorization_code.scopes)
 
     async def load_refresh_token(self, client: Any, refresh_token: str) -> RefreshToken | None:
+        if refresh_token in self.spent:
+            for kept in (self.access, self.refresh):
+                for each in [each for each, token in kept.items() if token.client_id == client.client_id]:
+                    del kept[each]
         return self.refresh.get(refresh_token)
 
     async def exchange_refresh_token(
         self, client: Any, refresh_token: RefreshToken, scopes: list[str]
     ) -> OAuthToken:
         del self.refresh[refresh_token.token]
+        self.spent.add(refresh_token.token)
         self.refreshed += 1
+        await asyncio.sleep(self.pause)
         return self._give(client.client_id, scopes)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         return self.access.get(token)
 
     async def revoke_token(self, token: Any) -> None:
+        self.revoked.append(token.token.partition("-")[0])
         self.access.pop(token.token, None)
+        self.refresh.pop(token.token, None)
 
     def _give(self, client_id: str, scopes: list[str]) -> OAuthToken:
         access, refresh = f"access-{secrets.token_urlsafe(8)}", f"refresh-{secrets.token_urlsafe(8)}"
@@ -90,6 +106,7 @@ def guarded(provider: Provider, port: int) -> Any:
             resource_server_url=f"{url}/mcp",  # type: ignore[arg-type]
             validate_token_resource=False,
             client_registration_options=ClientRegistrationOptions(enabled=True),
+            revocation_options=RevocationOptions(enabled=True),
         ),
     )
 

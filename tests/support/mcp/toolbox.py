@@ -59,6 +59,14 @@ def _add_waiting(server: MCPServer) -> None:
             raise
         return "done"
 
+    meeting: dict[int, asyncio.Barrier] = {}
+
+    @server.tool()
+    async def meet(number: int) -> str:
+        """Answers once so many have come."""
+        await meeting.setdefault(number, asyncio.Barrier(number)).wait()
+        return "met"
+
     @server.tool()
     def state(key: str) -> str:
         return waiting.get(key, "never")

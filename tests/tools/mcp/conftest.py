@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 
 from echo.access.assembly import build_access
+from echo.accounts.federation.delegation import Delegate, Delegations
 from echo.accounts.plugin_keys import PluginKeys
+from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.background import Background
 from echo.settings import Settings
 from echo.settings.mcp import HTTP, SSE, STDIO, McpServer, McpSettings, Template
 from echo.tools.mcp.assembly import McpParts, build_mcp
 from echo.tools.mcp.service import McpService
+from storage.accounts.openid_tokens import OpenIdTokenRepository
 from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.accounts.preferences import PreferenceRepository
+from storage.accounts.renewals import RenewalRepository
 from storage.core.database import Database
 from tests.support.mcp.guarded import Provider, guarded
 from tests.support.mcp.serving import served
@@ -79,6 +83,7 @@ class Made:
     service: McpService
     keys: PluginKeys
     database: Database
+    background: Background
 
 
 Make = Callable[..., Made]
@@ -88,13 +93,17 @@ Make = Callable[..., Made]
 def make(settings: Settings, app_database: Database) -> Make:
     """MCP with these servers of the operator's."""
 
-    def make(*servers: McpServer, **rules: Any) -> Made:
+    def make(*servers: McpServer, delegate: Delegate | None = None, **rules: Any) -> Made:
         own = replace(settings, mcp=McpSettings(servers, **rules))
         access = build_access(app_database, settings.model_access).access
         keys = PluginKeys(
             PluginAuthRepository(app_database), PreferenceRepository(app_database), make_cipher(own), {}
         )
-        service = build_mcp(own, app_database, McpParts(access, keys, Background()))
-        return Made(service, keys, app_database)
+        cipher = make_cipher(own)
+        turns = Turns(RenewalRepository(app_database))
+        delegations = Delegations(OpenIdTokenRepository(app_database), turns, cipher, delegate)
+        background = Background()
+        service = build_mcp(own, app_database, McpParts(access, keys, delegations, background))
+        return Made(service, keys, app_database, background)
 
     return make

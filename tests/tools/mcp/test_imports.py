@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[3] / "echo" / "tools" / "mcp"
 SDK = {"mcp", "mcp_types", "httpx2", "httpcore2"}
 # Imported inside of functions alone.
-LATE = {"authorizing", "connection", "dialling", "http", "stdio"}
+LATE = {"authorizing", "connection", "dialling", "http", "stdio", "token_storage"}
 
 
 def imported(path: Path) -> set[str]:

@@ -1,17 +1,21 @@
 """Logging in at a server: the SDK's own provider on the other side, and a browser that a test plays."""
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from bson import ObjectId
 
 from echo.settings.mcp import McpServer
-from echo.tools.mcp import logins
+from echo.tools.mcp import logins, token_storage
 from echo.tools.mcp.failures import LoginNeeded
 from echo.tools.mcp.manager import Use
+from echo.tools.mcp.resolving import reach
 from echo.tools.tool import Called, Offer, RunPlace, Wanted
 from tests.conftest import UserClient
 from tests.support.mcp.guarded import Provider
@@ -55,6 +59,13 @@ async def log_in(made: Made, user: UserClient, server: McpServer) -> str:
 async def token_of(made: Made, user: UserClient, server: McpServer) -> str:
     said = await made.service.manager.call(Use(user.id, server), "token", {})
     return str(said["content"][0]["text"])
+
+
+def end_token(made: Made, user: UserClient) -> None:
+    """Let the user's token be about to end."""
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    mine = {"userId": ObjectId(user.id), "type": "mcp_oauth"}
+    made.database.collection("tokens").update_one(mine, {"$set": {"expiresAt": soon}})
 
 
 @pytest.fixture(autouse=True)
@@ -142,13 +153,7 @@ class TestLogin:
             await log_in(made, ada, server)
             first = await token_of(made, ada, server)
             await made.service.manager.drop(ada.id, server)
-            soon = datetime.now(UTC) + timedelta(seconds=5)
-            made.database.collection("tokens").update_one(
-                {"type": "mcp_oauth", "identifier": "mcp:guarded"}, {"$set": {"expiresAt": soon}}
-            )
-            made.database.collection("tokens").update_many(
-                {"type": "mcp_oauth"}, {"$set": {"expiresAt": soon}}
-            )
+            end_token(made, ada)
             return first, await token_of(made, ada, server)
 
         before = provider.refreshed
@@ -176,6 +181,82 @@ class TestLogin:
         first, second = run(made, work())
         assert first != second
 
+    @pytest.mark.parametrize("reason", ["it ends", "it is void"])
+    def test_two_processes_that_renew_at_once_keep_the_login(
+        self, reason: str, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        """The provider voids everything where a token for renewing comes twice."""
+        made, other = make(server), make(server)
+
+        async def work() -> list[str]:
+            try:
+                await log_in(made, ada, server)
+                first = await token_of(made, ada, server)
+                await made.service.manager.drop(ada.id, server)
+                if reason == "it ends":
+                    end_token(made, ada)
+                else:
+                    provider.access.clear()
+                both = await asyncio.gather(token_of(made, ada, server), token_of(other, ada, server))
+                end_token(made, ada)
+                await made.service.manager.drop(ada.id, server)
+                return [first, *both, await token_of(made, ada, server)]
+            finally:
+                await other.service.close()
+
+        before, provider.pause = provider.refreshed, 0.2
+        try:
+            first, one, two, later = run(made, work())
+        finally:
+            provider.pause = 0.0
+        assert (one == two, provider.refreshed - before) == (True, 2)
+        assert len({first, one, later}) == 3
+
+    def test_tokens_that_are_just_being_stored_are_waited_for(
+        self, make: Make, ada: UserClient, server: McpServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The client's record is the first of a new set."""
+        monkeypatch.setattr(token_storage, "READS", 10_000)
+        made = make(server)
+        mine = {"userId": ObjectId(ada.id), "type": "mcp_oauth_client"}
+        tokens = made.database.collection("tokens")
+
+        async def work() -> bool:
+            await log_in(made, ada, server)
+            client = tokens.find_one(mine) or {}
+            tokens.update_one(mine, {"$set": {"metadata.credential_set_id": "new"}})
+            reading = asyncio.create_task(token_of(made, ada, server))
+            await asyncio.wait([reading], timeout=0.05)
+            tokens.update_one(mine, {"$set": {"metadata": client["metadata"]}})
+            return (await reading).startswith("Bearer access-")
+
+        assert run(made, work())
+
+    def test_who_logs_out_while_a_token_is_renewed_stays_logged_out(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        made = make(server)
+
+        async def work() -> None:
+            await log_in(made, ada, server)
+            end_token(made, ada)
+            before = provider.refreshed
+            call = asyncio.create_task(token_of(made, ada, server))
+            while provider.refreshed == before:
+                await asyncio.sleep(0.01)
+            made.service.logins.forget(ada.id, SERVER)
+            with suppress(LoginNeeded):
+                await call
+            with pytest.raises(LoginNeeded):
+                await token_of(made, ada, server)
+
+        provider.pause = 0.2
+        try:
+            run(made, work())
+        finally:
+            provider.pause = 0.0
+        assert made.service.logins.servers(ada.id) == set()
+
     def test_who_logs_out_is_logged_out(self, make: Make, ada: UserClient, server: McpServer) -> None:
         made = make(server)
 
@@ -187,6 +268,67 @@ class TestLogin:
                 await token_of(made, ada, server)
 
         run(made, work())
+
+    def test_who_revokes_has_the_provider_void_the_tokens(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        made = make(server)
+
+        async def work() -> None:
+            made.background.begin()
+            await log_in(made, ada, server)
+            await asyncio.to_thread(made.keys.uninstall, ada.id, "mcp_guarded", ())
+            while len(provider.revoked) < 2:
+                await asyncio.sleep(0.01)
+            await made.background.close()
+
+        provider.revoked.clear()
+        run(made, work())
+        assert provider.revoked == ["refresh", "access"]
+
+    def test_the_operator_says_where_users_come_back(
+        self, make: Make, ada: UserClient, server: McpServer
+    ) -> None:
+        """Not whoever has made a server of their own."""
+        address = "https://chat.example.com/chat/api/mcp/guarded/oauth/callback"
+        told = replace(server, oauth={"redirect_uri": address})
+        made = make(told)
+        assert made.service.logins.redirect_uri(told) == address
+        assert made.service.logins.redirect_uri(replace(told, source="user")) != address
+
+        async def work() -> str:
+            asked = await made.service.manager.log_in(Use(ada.id, told))
+            assert asked is not None
+            return parse_qs(urlsplit(asked.url).query)["redirect_uri"][0]
+
+        assert run(made, work()) == address
+
+    def test_an_audience_goes_along(
+        self, make: Make, ada: UserClient, server: McpServer, provider: Provider
+    ) -> None:
+        """When users are asked, and when a token is renewed, unless the operator says otherwise."""
+        told = replace(server, oauth={"audience": "api://crm"})
+        seen = []
+        for oauth in (
+            {"audience": "api://crm"},
+            {"audience": "api://crm", "forward_audience_on_refresh": False},
+        ):
+            told = replace(server, oauth=oauth)
+            made = make(told)
+
+            async def work(made: Made = made, told: McpServer = told) -> Any:
+                asked = await made.service.manager.log_in(Use(ada.id, told))
+                assert asked is not None
+                answer: Any = await browse(asked.url)
+                await made.service.logins.come_back(SERVER, answer, cookie_of(made, ada))
+                auth = made.service.logins.auth(ada.id, told, reach(told, {}))
+                await auth._initialize()
+                renewal = parse_qs((await auth._refresh_token()).content.decode())
+                made.service.logins.forget(ada.id, SERVER)
+                return parse_qs(urlsplit(asked.url).query)["audience"], renewal.get("audience")
+
+            seen.append(run(made, work()))
+        assert seen == [(["api://crm"], ["api://crm"]), (["api://crm"], None)]
 
     def test_a_server_that_nobody_said_it_of_is_found_out(
         self, make: Make, ada: UserClient, guarded_port: int

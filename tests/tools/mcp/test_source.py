@@ -17,7 +17,7 @@ from echo.tools.tool import Called, Offer, RunPlace, ToolFailure, Wanted
 from storage.core.database import Database
 from tests.conftest import MakeUser, UserClient
 from tests.support.access import grant
-from tests.tools.mcp.conftest import Made, Make, over_http
+from tests.tools.mcp.conftest import Made, Make, over_http, over_stdio
 
 ALL = "sys__all__sys_mcp_web"
 KEY = {"KEY": {"title": "Key", "description": "Yours"}}
@@ -166,6 +166,19 @@ class TestCalls:
         assert run(made, work()).is_error
 
 
+def test_servers_are_connected_to_at_the_start_unless_that_is_put_off(make: Make, http_port: int) -> None:
+    """Nor to one that needs to know for whom; one that is not there keeps nobody from starting."""
+    put_off = over_http(http_port, "later", startup=False)
+    personal = over_http(http_port, "own", variables=KEY)
+    made = make(over_http(http_port), put_off, personal, over_http(1, "gone", begin_seconds=5.0))
+
+    async def work() -> set[str]:
+        await made.service.begin()
+        return {server for _, server in made.service.manager.connections.states()}
+
+    assert run(made, work()) == {"web"}
+
+
 class TestUsers:
     def test_each_has_values_and_connections_of_their_own(
         self, make: Make, ada: UserClient, bob: UserClient, http_port: int
@@ -188,6 +201,28 @@ class TestUsers:
         assert one == again == ("k:ada's {{LIBRECHAT_USER_EMAIL}} ${HOME}", ada.email)
         assert two == ("k:bob's", bob.email)
         assert owners == {ada.id, bob.id}
+
+    def test_have_processes_of_their_own_where_the_environment_is_personal(
+        self, make: Make, ada: UserClient, bob: UserClient
+    ) -> None:
+        environment = {
+            "WHO": Template(("", ""), ("LIBRECHAT_USER_EMAIL",)),
+            "TOKEN": Template(("", ""), ("KEY",)),
+        }
+        made = make(over_stdio(variables=KEY, environment=environment))
+        for user in (ada, bob):
+            made.keys.install(user.id, f"{MCP}process", {"KEY": f"{user.id} $HOME ${{HOME}}"})
+
+        async def seen(user: UserClient) -> tuple[str, str]:
+            offer = await offered(made, user, "environment_mcp_process")
+            output = await called(offer, "environment_mcp_process")
+            variables = json.loads(output.content[0].text)
+            return variables["WHO"], variables["TOKEN"]
+
+        async def work() -> Any:
+            return await asyncio.gather(seen(ada), seen(bob))
+
+        assert run(made, work()) == [(user.email, f"{user.id} $HOME ${{HOME}}") for user in (ada, bob)]
 
     def test_without_values_nothing_is_offered(self, make: Make, ada: UserClient, http_port: int) -> None:
         made = make(over_http(http_port, variables=KEY, headers=BY_KEY))

@@ -15,7 +15,9 @@ from echo.tools.mcp.connection import Connection
 from echo.tools.mcp.dialling import dial
 from echo.tools.mcp.failures import CallFailed, LoginNeeded, NotConnected
 from echo.tools.mcp.resolving import reach
+from tests.support.mcp.proxying import proxying
 from tests.support.mcp.serving import served
+from tests.support.waiting import PATIENCE
 from tests.tools.mcp.conftest import over_http, over_sse, over_stdio, text
 
 Work = Callable[[Connection], Awaitable[Any]]
@@ -71,6 +73,13 @@ class TestEveryTransport:
         for server in (over_http(http_port), over_sse(sse_port), over_stdio()):
             found = with_connection(server, guard, tour)
             assert found == ["Use echo for words.", True, "hé", True, "cancelled"], server.name
+
+    def test_many_calls_run_at_once_over_one_connection(self, http_port: int) -> None:
+        async def meet(connection: Connection) -> list[str]:
+            return await asyncio.gather(*(said(connection, "meet", number=24) for _ in range(24)))
+
+        server = over_http(http_port, call_seconds=PATIENCE)
+        assert with_connection(server, guard_for(http_port), meet) == ["met"] * 24
 
     @pytest.mark.parametrize("kind", [HTTP, SSE])
     def test_headers_go_with_every_request_and_no_packing_is_asked_for(
@@ -227,3 +236,27 @@ class TestAddresses:
         server = over_http(guarded_port)
         with pytest.raises(LoginNeeded):
             asyncio.run(dial(server, reach(server, {}), guard_for(guarded_port)))
+
+
+class TestProxies:
+    @pytest.mark.parametrize(("scheme", "user"), [("http", "ada:s%40cret@"), ("socks5", "")])
+    def test_are_asked_for_the_server(self, scheme: str, user: str, http_port: int, sse_port: int) -> None:
+        with proxying() as proxy:
+            url = f"{scheme}://{user}127.0.0.1:{proxy.port}"
+            for server in (over_http(http_port, proxy=url), over_sse(sse_port, proxy=url)):
+                guard = guard_for(http_port, sse_port)
+                assert with_connection(server, guard, lambda each: said(each, "echo", text="hé")) == "hé"
+        assert set(proxy.asked) == {f"127.0.0.1:{http_port}", f"127.0.0.1:{sse_port}"}
+        # "ada:s@cret"
+        assert set(proxy.credentials) == ({"Proxy-Authorization: Basic YWRhOnNAY3JldA=="} if user else set())
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:{}/mcp", "http://a.example/mcp", "https://10.0.0.1/"])
+    def test_are_asked_for_nothing_that_nobody_has_named(self, url: str, http_port: int) -> None:
+        """What a name stands for there cannot be seen from here."""
+        with proxying() as proxy:
+            server = McpServer(
+                "x", HTTP, url=text(url.format(http_port)), proxy=f"http://127.0.0.1:{proxy.port}"
+            )
+            with pytest.raises(NotConnected):
+                asyncio.run(dial(server, reach(server, {}), AddressGuard()))
+        assert proxy.asked == []

@@ -164,11 +164,16 @@ def test_a_login_to_the_client_is_none_to_the_panel(panel: Panel) -> None:
     assert "reason=login_expired" in panel.come_back(address, cookie)
 
 
-def test_the_second_factor_is_asked_for(panel: Panel) -> None:
+def test_an_account_with_a_second_factor_is_told_how_it_comes_in(panel: Panel) -> None:
+    """The panel takes half of a session for a whole one, and shows the message of an error."""
     owner = panel.account()
     give_second_factor(panel.database.collection("users"), owner)
-    half = panel.exchange(panel.code()).json()
-    assert (half["twoFAPending"], "token" in half, "refreshToken" in half) == (True, False, False)
+    refused = panel.exchange(panel.code())
+    said = refused.json()
+    assert (refused.status_code, said["code"]) == (401, "second_factor_required")
+    assert said["error_code"] == "SECOND_FACTOR_REQUIRED"
+    assert said["message"].endswith("asks for its code at a login by password only.")
+    assert panel.database.collection("sessions").count_documents({"user": ObjectId(owner)}) == 0
 
 
 def test_without_a_panel_or_a_provider_nothing_is_there(panel: Panel, make_application: Any) -> None:

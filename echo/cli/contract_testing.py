@@ -1,0 +1,185 @@
+"""`echo-api contract test` and `init`: a server against the contract that it claims."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from echo.cli.common import EXIT_CONFIG, EXIT_NO, EXIT_UNAVAILABLE, fail
+from echo.cli.output import for_people
+from echo.cli.standing_in import EXIT_DATA
+
+if TYPE_CHECKING:
+    from echo.testing.sweeps.findings import SweepReport
+
+# The parts of a test: sweeps by their names, and Schemathesis.
+FUZZ = "fuzz"
+SWEEPS = ("methods", "errors", "ownership", "streams", "paging", "idempotency")
+
+
+def file_option(name: str, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that names a file to write."""
+    return click.option(name, type=click.Path(dir_okay=False, path_type=Path), help=help_)
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--document", metavar="DOCUMENT", help="The contract (default: URL/openapi.json, else librechat)."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="How long to test at most.",
+)
+@click.option(
+    "--operation", "only", multiple=True, metavar="ID", help="Test only this operation. Repeatable."
+)
+@click.option(
+    "--sweeps",
+    multiple=True,
+    type=click.Choice(SWEEPS),
+    help="Run only this sweep of them. Repeatable.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="NAME",
+    help="Leave out this operation, this sweep, or fuzz: all that Schemathesis does. Repeatable.",
+)
+@click.option("--seed", type=int, help="The seed of an earlier run, to repeat it.")
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    help="Access token of a user, two for two of them. Without, two accounts are registered.",
+)
+@file_option("--junit", "File for a report in JUnit's XML.")
+@file_option("--json", "File for a report in JSON.")
+@file_option("--sarif", "File for a report in SARIF.")
+@click.option(
+    "--html",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for a report to look at, with each failing exchange.",
+)
+def test(
+    *,
+    url: str,
+    document: str | None,
+    minutes: float,
+    only: tuple[str, ...],
+    sweeps: tuple[str, ...],
+    exclude: tuple[str, ...],
+    seed: int | None,
+    tokens: tuple[str, ...],
+    **files: Path | None,
+) -> None:
+    """Test the server at URL against the contract that it claims.
+
+    First come sweeps, each of which asks one thing of every operation; then Schemathesis, for the rest of the time.
+    Use a server whose data does not matter: the test does anything that two users can do, and needs its rate limits
+    off. It ends with 0 if it found nothing, and with 1 if it found something.
+
+    \b
+    echo-api contract test http://127.0.0.1:3080 --minutes 2 --junit contract.xml
+    """
+    needs_schemathesis()
+    from echo.testing.accounts import ServerUnusable  # noqa: PLC0415
+    from echo.testing.documents import DocumentUnusable, claimed_document  # noqa: PLC0415
+    from echo.testing.running import Plan, run_at  # noqa: PLC0415
+
+    if len(tokens) > 2:
+        raise click.UsageError("Give at most two tokens.")
+    url = url.rstrip("/")
+    with tempfile.TemporaryDirectory(prefix="echo-contract-") as directory:
+        local, report = Path(directory) / "openapi.json", Path(directory) / "report.json"
+        wanted = {form: path for form in ("junit", "html") if (path := files[form])}
+        try:
+            claimed = claimed_document(url, document)
+            local.write_text(json.dumps(claimed), encoding="utf-8")
+            reports = {**wanted, "json": report}
+            plan = Plan(
+                local,
+                max(1, int(minutes * 60)),
+                seed,
+                only=only,
+                without=tuple(each for each in exclude if each not in (*SWEEPS, FUZZ)),
+                sweeps=tuple(each for each in sweeps or SWEEPS if each not in exclude),
+                fuzz=FUZZ not in exclude,
+                tokens=tokens,
+                reports=reports,
+            )
+            outcome = run_at(url, plan)
+        except DocumentUnusable as error:
+            fail(for_people(str(error)), EXIT_DATA)
+        except ServerUnusable as error:
+            fail(for_people(str(error)), EXIT_UNAVAILABLE)
+        found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    click.echo(outcome.report)
+    tell_sweeps(outcome.swept, found, document or "openapi.json", files)
+    sys.exit(outcome.exit_code)
+
+
+def tell_sweeps(
+    swept: "SweepReport", found: dict[str, Any], document: str, files: dict[str, Path | None]
+) -> None:
+    """What the sweeps found: printed, and in all reports beside what Schemathesis found."""
+    from echo.testing.sarif import sarif  # noqa: PLC0415
+    from echo.testing.sweeps import telling  # noqa: PLC0415
+
+    if swept.results:
+        for line in telling.as_text(swept).splitlines():
+            click.echo(for_people(line))
+        if path := files["junit"]:
+            telling.into_junit(path, swept)
+        if path := files["html"]:
+            telling.into_html(path, swept)
+    whole = telling.into_json(found, swept)
+    for path, content in ((files["json"], whole), (files["sarif"], sarif(whole, document))):
+        if path:
+            path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+@click.command()
+@click.argument("url", required=False)
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def init(*, url: str | None, force: bool) -> None:
+    """Write schemathesis.toml for `schemathesis run`: the login, hooks, and what is no finding.
+
+    The users are in schemathesis-users.json beside it. With URL they are registered at that server.
+
+    \b
+    echo-api contract init http://127.0.0.1:3080
+    schemathesis run http://127.0.0.1:3080/openapi.json --url http://127.0.0.1:3080
+    """
+    needs_schemathesis()
+    from echo.testing.accounts import ServerUnusable, prepare_users, wfc  # noqa: PLC0415
+    from echo.testing.configuration import NOT_TRIED, configuration  # noqa: PLC0415
+    from echo.testing.running import HOOKS, REPLACED  # noqa: PLC0415
+
+    users, target = Path("schemathesis-users.json"), Path("schemathesis.toml")
+    for path in (users, target):
+        if path.exists() and not force:
+            fail(f"{path} is there already; --force replaces it.", EXIT_NO)
+    try:
+        if url:
+            prepare_users(url.rstrip("/"))
+    except ServerUnusable as error:
+        fail(for_people(str(error)), EXIT_UNAVAILABLE)
+    users.write_text(json.dumps(wfc(()), indent=2) + "\n", encoding="utf-8")
+    content = configuration(users, hooks=HOOKS, without=NOT_TRIED, replaced=REPLACED)
+    target.write_text(content, encoding="utf-8")
+    click.echo(f"{target} and {users} are written.", err=True)
+
+
+def needs_schemathesis() -> None:
+    """End with the extra's name where it is not installed."""
+    if find_spec("schemathesis") is None:
+        fail("This needs Schemathesis: pip install 'echo-api[contract]'.", EXIT_CONFIG)

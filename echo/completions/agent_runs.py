@@ -1,0 +1,175 @@
+"""One answer of an agent under `/v1`, and of all who take part in it: what a program is told, in one text."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from echo.chat.bench import Kit
+from echo.chat.equipping import counted, equipped
+from echo.chat.prepared import Asking
+from echo.chat.relay import Leg, Relay
+from echo.chat.subagents import Delegation
+from echo.chat.teams import MOST_AT_ONCE
+from echo.completions.purse import Purse
+from echo.providers.chat import (
+    Cited,
+    Event,
+    Finished,
+    Logprobs,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Turn,
+    Usage,
+)
+from echo.tools.limits import CHARS_OF_TOKEN
+from echo.tools.loop import Looped, ToolLoop, always
+from echo.tools.loop_events import LoopEvent, RoundBegun, RoundEnded, Stopped
+
+# What a program is told; not what only the model itself could be given back.
+SAID = (TextDelta, ReasoningDelta, RefusalDelta, Cited, Logprobs)
+# Between the texts of two agents.
+APART = TextDelta("\n\n")
+
+
+@dataclass
+class Working:
+    """One agent's part: the host of its loop, and what the program is told of it.
+
+    `queue` takes the events, and None at the end.
+    """
+
+    kit: Kit
+    purse: Purse
+    asking: Asking
+    leg: Leg | None = None
+    added: Sequence[Turn] = ()
+    queue: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    _tokens: int = 0
+    _present: Usage | None = None
+    _chars: int = 0
+    _is_asking: bool = False
+
+    async def count(self, text: str) -> int:
+        """For the loop: the tokens of a text."""
+        return await self.kit.count(text)
+
+    async def before_round(self, tokens: int) -> Sequence[Turn]:
+        """For the loop: what the next request may come to is held."""
+        self._tokens = tokens
+        return await self.kit.before_round(self.asking, tokens)
+
+    async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
+        """For the loop: what there is no room for is left out."""
+        return None
+
+    async def work(self, *, is_first: bool) -> None:
+        """The part to its end; raises what asking raises."""
+        try:
+            looped = await self._looped(is_first=is_first)
+            await self.before_round(looped.tokens)
+            loop = ToolLoop(looped, self.asking.limits, self)
+            async with aclosing(loop.events()) as events:
+                async for event in events:
+                    self._take(event)
+            self.added = loop.added
+        finally:
+            self._end()
+            self.queue.put_nowait(None)
+
+    async def _looped(self, *, is_first: bool) -> Looped:
+        kit = self.kit
+        asking = self.asking if is_first else await counted(self.asking, kit.count)
+        looped, self.asking = await equipped(asking, kit.sources, kit.place, kit.count)
+        if self.asking.subagents:
+            delegation = Delegation(self.asking.subagents, kit, self.purse.note)
+            looped = replace(looped, tools=(*looped.tools, delegation.tool))
+        if self.leg is not None:
+            looped = self.leg.joined(looped)
+        return replace(looped, halted=always) if self.asking.ends_after_tools else looped
+
+    def _take(self, event: LoopEvent) -> None:
+        if isinstance(event, RoundBegun):
+            self._is_asking, self._chars, self._present = True, 0, None
+        elif isinstance(event, RoundEnded):
+            self._is_asking = False
+            self.purse.note(self.asking, event.usage)
+            self.queue.put_nowait(self.purse.used)
+        elif isinstance(event, Usage):
+            self._present = event
+        elif isinstance(event, Stopped):
+            self.queue.put_nowait(Finished("length"))
+        elif isinstance(event, Finished):
+            self.queue.put_nowait(event)
+        elif isinstance(event, SAID):
+            self._chars += len(getattr(event, "text", ""))
+            if self.leg is None or not self.leg.is_hidden:
+                self.queue.put_nowait(event)
+
+    def _end(self) -> None:
+        """What broke off costs what had come, which nobody has time to count."""
+        if self._is_asking and self._chars:
+            told = self._present or Usage(self._tokens, 0)
+            written = max(told.output_tokens, self._chars // CHARS_OF_TOKEN, 1)
+            self.purse.note(self.asking, replace(told, output_tokens=written))
+        self.kit.ended(self.asking)
+
+
+class AgentRun:
+    """One answer; belongs to the event loop."""
+
+    def __init__(self, kit: Kit, purse: Purse) -> None:
+        self._kit = kit
+        self._purse = purse
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self._finished = Finished("other")
+        self._has_spoken = False
+
+    async def events(self, asking: Asking) -> AsyncGenerator[Event, None]:
+        """What is said, one agent after the other; of those who work at the same time in their order."""
+        if asking.team is None:
+            workings = [Working(self._kit, self._purse, asking)]
+            async with aclosing(self._step(workings, is_first=True)) as events:
+                async for event in events:
+                    yield event
+        else:
+            async with aclosing(self._relayed(Relay(asking.team))) as events:
+                async for event in events:
+                    yield event
+        yield self._finished
+
+    async def _relayed(self, relay: Relay) -> AsyncGenerator[Event, None]:
+        while legs := relay.next():
+            workings = [Working(self._kit, self._purse, leg.asking, leg) for leg in legs]
+            is_first = relay.legs == len(legs)
+            async with aclosing(self._step(workings, is_first=is_first)) as events:
+                async for event in events:
+                    yield event
+            relay.ended([(leg, working.added) for leg, working in zip(legs, workings, strict=True)])
+
+    async def _step(self, workings: Sequence[Working], *, is_first: bool) -> AsyncGenerator[Event, None]:
+        """Those who work at the same time; the first failure ends the others."""
+
+        async def work(working: Working) -> None:
+            async with self._at_once:
+                await working.work(is_first=is_first)
+
+        tasks = [asyncio.ensure_future(work(each)) for each in workings]
+        try:
+            for working, task in zip(workings, tasks, strict=True):
+                begins = self._has_spoken
+                while (event := await working.queue.get()) is not None:
+                    if isinstance(event, Finished):
+                        self._finished = event
+                        continue
+                    if begins and isinstance(event, TextDelta):
+                        begins = False
+                        yield APART
+                    self._has_spoken = self._has_spoken or isinstance(event, TextDelta)
+                    yield event
+                await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
