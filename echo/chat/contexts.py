@@ -8,15 +8,17 @@ from typing import Any
 
 from echo.chat.attachments import shown_files
 from echo.chat.beginning import Talk
-from echo.chat.context import MESSAGE_TOKENS, Weighed, share_of, window_of
+from echo.chat.context import MESSAGE_TOKENS, Weighed, share_of
 from echo.chat.history import History, text_for_model, turns_of
 from echo.chat.place import Place
 from echo.chat.prepared import Asking
 from echo.chat.pruning import pruned
-from echo.chat.request import settle
+from echo.chat.request import request_of, settle
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
 from echo.chat.summaries import (
+    MOST_TOKENS,
+    PROMPT,
     SHARE_KEPT,
     Boundary,
     Summarising,
@@ -25,7 +27,6 @@ from echo.chat.summaries import (
     is_wanted,
     left_out,
     material_of,
-    request_for,
     with_summary,
 )
 from echo.conversations.message_text import is_from_user
@@ -74,11 +75,7 @@ class Contexts:
         settled = side.settled
         last, said = self._last(place)
         history = History(self._chats, self._count, talk.owner, conversation_id)
-        window = window_of(
-            side.model,
-            settled.max_context_tokens,
-            set_to=side.chosen.settings.prices.get(side.model, {}).get("context"),
-        )
+        window = side.window
         read = partial(
             history.read,
             place.branch,
@@ -181,20 +178,12 @@ class Contexts:
             except ApiError:
                 # There is no key for it: the model that answers knows its own chat.
                 model = side.model
-        parameters = settle(rules.parameters, [])
-        request = replace(
-            request_for(model, rules.prompt, parameters.max_tokens or rules.max_tokens),
-            temperature=parameters.temperature,
-            top_p=parameters.top_p,
-            stop=parameters.stop,
-            frequency_penalty=parameters.frequency_penalty,
-            presence_penalty=parameters.presence_penalty,
-            top_k=parameters.top_k,
-            reasoning_effort=parameters.reasoning_effort,
-        )
+        settled = settle(rules.parameters, [])
+        most = settled.max_tokens or rules.max_tokens or MOST_TOKENS
+        settled = replace(settled, system=rules.prompt or PROMPT, max_tokens=most)
         asking = Asking(
             chosen.provider,
-            replace(request, placeholders=talk.variables.headers(chosen.settings)),
+            replace(request_of(settled, model, ()), placeholders=talk.variables.headers(chosen.settings)),
             chosen.credentials,
             {"system": 0, "messages": 0, "window": 0, "budget": 0, "before": 0, "count": 0},
             side.agent_id,

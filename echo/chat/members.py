@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from echo.chat.context import window_of
 from echo.chat.prepared import Asking
 from echo.chat.request import request_of
 from echo.chat.senders import provider_name
@@ -53,11 +52,7 @@ class Members:
     def _member(self, side: Side, first: Asking, whom: For) -> Asking:
         """What another agent is asked, beside the first one."""
         settings, system = side.chosen.settings, side.settled.system
-        window = window_of(
-            side.model,
-            side.settled.max_context_tokens,
-            set_to=settings.prices.get(side.model, {}).get("context"),
-        )
+        window = side.window
         tokens = self._count(system) if system else 0
         budget = int(window * self._share)
         counts = {**first.counts, "window": window, "budget": budget, "system": tokens}

@@ -8,6 +8,7 @@ import structlog
 
 from echo.chat.agents import AGENTS
 from echo.chat.artifacts import instructions_for
+from echo.chat.context import window_of
 from echo.chat.edges import Edge, ends_between
 from echo.chat.endpoints import Chosen, Endpoints
 from echo.chat.request import Asked, Settled, settle
@@ -49,6 +50,12 @@ class Side:
     def shown_model(self) -> str:
         """The model that the answer names."""
         return self.respondent.shown_model or self.model
+
+    @property
+    def window(self) -> int:
+        """How many tokens the model takes."""
+        set_to = self.chosen.settings.prices.get(self.model, {}).get("context")
+        return window_of(self.model, self.settled.max_context_tokens, set_to=set_to)
 
     @property
     def icon_url(self) -> str | None:

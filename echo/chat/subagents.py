@@ -173,13 +173,9 @@ class Delegation:
         return said[subagent.result]
 
     async def _begun(self, called: Called, asking: Asking, leg: Leg | None) -> tuple[Task, Looped]:
-        kit = self.kit
-        looped, asking = await equipped(await counted(asking, kit.count), kit.sources, kit.place, kit.count)
-        if asking.subagents:
-            # Who works on a task may give others.
-            tool = Delegation(asking.subagents, kit, self.note).tool
-            looped = replace(looped, tools=(*looped.tools, tool))
-        return Task(kit, asking, self.note, called.id, looped.tokens), leg.joined(looped) if leg else looped
+        asking = await counted(asking, self.kit.count)
+        looped, asking = await readied(asking, leg, self.kit, self.note)
+        return Task(self.kit, asking, self.note, called.id, looped.tokens), looped
 
     def _tell(self, called: Called, subagent: Subagent, run_id: str, phase: str) -> None:
         told = frames.subagent_update(
@@ -194,6 +190,15 @@ class Delegation:
             },
         )
         self.kit.place.tell(frames.MESSAGE, told)
+
+
+async def readied(asking: Asking, leg: Leg | None, kit: Kit, note: NoteRound) -> tuple[Looped, Asking]:
+    """The loop of one who answers, with all its tools: its own, to give tasks, and to hand over on its leg."""
+    looped, asking = await equipped(asking, kit.sources, kit.place, kit.count)
+    if asking.subagents:
+        tool = Delegation(asking.subagents, kit, note).tool
+        looped = replace(looped, tools=(*looped.tools, tool))
+    return leg.joined(looped) if leg else looped, asking
 
 
 async def all_of(works: Iterable[Coroutine[Any, Any, Sequence[Turn]]]) -> list[Sequence[Turn]]:

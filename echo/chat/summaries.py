@@ -13,7 +13,7 @@ import structlog
 from echo.chat.history import text_for_model
 from echo.conversations.message_text import is_from_user
 from echo.errors import ApiError
-from echo.providers.chat import ChatRequest, TextDelta, Turn, Usage
+from echo.providers.chat import TextDelta, Turn, Usage
 from echo.tools.results import cut
 
 log = structlog.get_logger(__name__)
@@ -162,11 +162,6 @@ def material_of(messages: Sequence[Document], kept: Boundary | None = None) -> s
         if text := text_for_model(message):
             lines.append(f"{'User' if is_from_user(message) else 'Model'}: {text}")
     return "\n\n".join(lines)[-MOST_CHARS:]
-
-
-def request_for(model: str, prompt: str | None, most: int | None) -> ChatRequest:
-    """What is asked for a summary, without what is to be summarised."""
-    return ChatRequest(model, (), prompt or PROMPT, max_tokens=most or MOST_TOKENS)
 
 
 async def summarised(summing: Summing, note: Callable[[Any, Usage], None]) -> str | None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from echo.chat import frames
 from echo.chat.bench import Bench
-from echo.chat.equipping import counted, equipped, read_by
+from echo.chat.equipping import counted, read_by
 from echo.chat.prepared import Asking
 from echo.chat.relay import Leg, Relay
 from echo.chat.speaker import Speaker
-from echo.chat.subagents import Delegation, all_of
+from echo.chat.subagents import all_of, readied
 from echo.chat.summaries import with_summary
 from echo.chat.summing import told_summary
 from echo.chat.teams import MOST_AT_ONCE
@@ -123,12 +123,7 @@ class Voice:
         What the first of all requests may come to is held already.
         """
         bench = self._bench
-        looped, asking = await equipped(asking, bench.sources, bench.place, bench.count)
-        if asking.subagents:
-            delegation = Delegation(asking.subagents, bench, self._note_round)
-            looped = replace(looped, tools=(*looped.tools, delegation.tool))
-        if leg is not None:
-            looped = leg.joined(looped)
+        looped, asking = await readied(asking, leg, bench, self._note_round)
         if asking.ends_after_tools:
             looped = replace(looped, halted=always)
         speaker.asking, speaker.tokens = asking, looped.tokens

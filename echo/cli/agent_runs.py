@@ -165,20 +165,18 @@ class Told:
 
     async def all_of(self, frames: AsyncGenerator[bytes, None]) -> None:
         """Take a stream to its end."""
-        rest = b""
+        from echo.providers.sse import EventParser  # noqa: PLC0415
+
+        # They are the server's own: whatever it says is told.
+        parser = EventParser(max_line=sys.maxsize, max_event=sys.maxsize)
         async with aclosing(frames):
             async for piece in frames:
-                *whole, rest = (rest + piece).split(b"\n\n")
-                for each in whole:
-                    self._take(each)
+                for event in parser.feed(piece):
+                    self._take(event.type.decode() or "message", json.loads(event.data))
         if not self._quiet:
             click.echo()
 
-    def _take(self, frame: bytes) -> None:
-        lines = dict(line.partition(b": ")[::2] for line in frame.splitlines() if not line.startswith(b":"))
-        if b"data" not in lines:
-            return
-        name, payload = lines.get(b"event", b"message").decode(), json.loads(lines[b"data"])
+    def _take(self, name: str, payload: dict[str, Any]) -> None:
         if self._events:
             click.echo(json.dumps({"event": name, "data": payload}))
         if name == "attachment":

@@ -6,10 +6,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from echo.chat.bench import Kit
-from echo.chat.equipping import counted, equipped
+from echo.chat.equipping import counted
 from echo.chat.prepared import Asking
 from echo.chat.relay import Leg, Relay
-from echo.chat.subagents import Delegation
+from echo.chat.subagents import readied
 from echo.chat.teams import MOST_AT_ONCE
 from echo.completions.purse import Purse
 from echo.providers.chat import (
@@ -81,12 +81,7 @@ class Working:
     async def _looped(self, *, is_first: bool) -> Looped:
         kit = self.kit
         asking = self.asking if is_first else await counted(self.asking, kit.count)
-        looped, self.asking = await equipped(asking, kit.sources, kit.place, kit.count)
-        if self.asking.subagents:
-            delegation = Delegation(self.asking.subagents, kit, self.purse.note)
-            looped = replace(looped, tools=(*looped.tools, delegation.tool))
-        if self.leg is not None:
-            looped = self.leg.joined(looped)
+        looped, self.asking = await readied(asking, self.leg, kit, self.purse.note)
         return replace(looped, halted=always) if self.asking.ends_after_tools else looped
 
     def _take(self, event: LoopEvent) -> None:

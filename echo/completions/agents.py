@@ -10,7 +10,6 @@ from typing import Any
 from echo.accounts.metering import Spending
 from echo.chat.agents import AGENTS, MADE, AgentsAndModels
 from echo.chat.bench import Kit
-from echo.chat.context import window_of
 from echo.chat.endpoints import Chosen
 from echo.chat.equipping import Count
 from echo.chat.members import For, Members
@@ -186,11 +185,7 @@ class AgentProvider:
     async def _asking(self, request: ChatRequest, credentials: Credentials | None) -> Asking:
         side, whom = self.side, self.whom
         settings = side.chosen.settings
-        window = window_of(
-            side.model,
-            side.settled.max_context_tokens,
-            set_to=settings.prices.get(side.model, {}).get("context"),
-        )
+        window = side.window
         texts = [turn.text + "".join(result.text for result in turn.results) for turn in request.turns]
         asking = Asking(
             side.chosen.provider,

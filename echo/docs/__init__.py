@@ -17,7 +17,6 @@ from echo.docs.examples import only_model, with_model
 from echo.errors import NotFound
 from echo.settings import Settings
 
-LOCAL = "127.0.0.1"
 _OWN_FILES = Path(__file__).parent
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _CSS = "text/css; charset=utf-8"
@@ -86,13 +85,13 @@ def served(contracts: Contracts, contract: Contract, settings: Settings) -> dict
 def with_server(document: Mapping[str, Any], server: str) -> dict[str, Any]:
     """A copy of the document with the server first among its `servers`, and listed once.
 
-    It takes the place of addresses without a host, and of the one that a server has where nothing is configured,
-    which the document has for who reads it as a file.
+    It takes the place of addresses without a host, which say the same as long as the document is read where it is
+    served.
     """
     others = [
         entry
         for entry in document.get("servers", [])
-        if urlsplit(entry["url"]).hostname not in (None, LOCAL) and entry["url"] != server
+        if not entry["url"].startswith("/") and entry["url"] != server
     ]
     return {**document, "servers": [{"url": server, "description": "This server"}, *others]}
 

@@ -16,7 +16,7 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
 
 
 def event(**choice: object) -> bytes:
-    """A chunk of a chat completion, as a chunk of HTTP."""
+    """A chunk of a chat completion."""
     body = {
         "id": "chatcmpl-bench",
         "object": "chat.completion.chunk",
@@ -25,7 +25,7 @@ def event(**choice: object) -> bytes:
         "choices": [{"index": 0, "delta": {}, "finish_reason": None, **choice}],
         "usage": None,
     }
-    return chunk(b"data: " + json.dumps(body).encode() + b"\n\n")
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
 def chunk(data: bytes) -> bytes:
@@ -48,9 +48,9 @@ async def answer(
         start = time.monotonic()
         for number in range(words):
             await asyncio.sleep(max(0.0, start + (number + 1) * pause - time.monotonic()))
-            writer.write(event(delta={"content": f"{time.monotonic_ns()} "}))
+            writer.write(chunk(event(delta={"content": f"{time.monotonic_ns()} "})))
         usage = json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": [], "usage": USAGE})
-        writer.write(event(finish_reason="stop") + chunk(f"data: {usage}\n\n".encode()))
+        writer.write(chunk(event(finish_reason="stop")) + chunk(f"data: {usage}\n\n".encode()))
         writer.write(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
         await writer.drain()
     except (ConnectionError, asyncio.IncompleteReadError):

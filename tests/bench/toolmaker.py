@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.bench.provider import USAGE
+from tests.bench.provider import USAGE, event
 
 SERVER = "bench"
 CALLS = (
@@ -21,18 +21,6 @@ CALLS = (
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 # What a result has: that of a small page.
 RESULT = "word " * 400
-
-
-def event(**choice: object) -> bytes:
-    """A chunk of a chat completion."""
-    body = {
-        "id": "chatcmpl-bench",
-        "object": "chat.completion.chunk",
-        "created": 1_700_000_000,
-        "model": "bench",
-        "choices": [{"index": 0, "delta": {}, "finish_reason": None, **choice}],
-    }
-    return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
 def calls_of(results: int, seed: int) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """`echo-api contract test` at a small server with one fault: what it finds, and how it reports that."""
 
 import json
-import threading
 import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from echo.cli import contract_testing
 from echo.testing.sarif import sarif
 from echo.testing.sweeps.catalogue import SWEEPS
 from tests.cli.conftest import Run
+from tests.support.threaded import serving
 from tests.testing.notes import Notes, NotesHandler
 
 DOCUMENT = {
@@ -56,13 +56,8 @@ class Things(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     Things.seen = set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Things)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Things)) as url:
+        yield url
 
 
 def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> None:
@@ -100,13 +95,8 @@ class TestSweeps:
     def notes(self) -> Iterator[str]:
         """Notes that serve anybody."""
         handler = type("Handler", (NotesHandler,), {"notes": Notes("serves")})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+            yield url
 
     TOKENS = ("--token", "of ada", "--token", "of bob", "--exclude", "fuzz")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -27,11 +28,15 @@ def receiver() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the variables put into the environment goes again."""
-    for name in [name for name in os.environ if name.startswith("OTEL_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(os, "environ", os.environ.copy())
+def environment() -> Iterator[None]:
+    """What the variables put into the environment goes again.
+
+    In the same object: OpenTelemetry keeps the one that was there when it was first imported, by whomever.
+    """
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("OTEL_")]:
+            del os.environ[name]
+        yield
 
 
 @pytest.fixture
@@ -118,8 +123,7 @@ class TestRequests:
         client, spans = traced
         client.get("/health")
         assert spans()
-        # What is sent in the background may come in several.
-        request = receiver.requests[0]
+        [request] = receiver.requests
         assert (request.path, request.headers["x-key"]) == ("/v1/traces", "receivers-key")
         resource = ExportTraceServiceRequest.FromString(request.body).resource_spans[0].resource
         named = {item.key: item.value.string_value for item in resource.attributes}

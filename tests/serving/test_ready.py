@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from echo.serving.ready import address_of, ready_file
+from tests.support.threaded import serving
 from tests.support.waiting import until
 
 
@@ -31,12 +31,8 @@ class Answer(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     Answer.statuses = [503, 200]
     server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield address_of("0.0.0.0", server.server_port)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield address_of("0.0.0.0", server.server_port)
 
 
 def test_holds_address_and_process_and_goes_with_the_server(url: str, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from xml.sax.saxutils import escape
 
 import requests
 
+from tests.support.threaded import serving
 from tests.support.waiting import until
 
 BUCKET = "echo-files"
@@ -256,14 +256,8 @@ def _played(handler: type[_Handler], path: str = "") -> Iterator[PlayedService]:
     bound = type("Bound", (handler,), {"service": service})
     server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
     service.url = f"http://127.0.0.1:{server.server_address[1]}{path}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def azure_server() -> AbstractContextManager[PlayedService]:

@@ -1,10 +1,7 @@
 """The stub answers with a document's examples; the proxy passes on, and says what departs from a document."""
 
 import copy
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -13,6 +10,7 @@ import requests
 from echo.testing.documents import load_document
 from echo.testing.proxy import ProxyServer
 from echo.testing.stub import StubServer
+from tests.support.threaded import serving
 
 STREAM = "event: message\ndata: 1\n\nevent: other\ndata: 2\n\n"
 THING = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -54,16 +52,6 @@ DOCUMENT: dict[str, Any] = {
     },
     "components": {"schemas": {"Thing": THING}},
 }
-
-
-@contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Each sweep finds what it is there for, at a small server with one fault, and nothing at one without."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from echo.testing.sweeps.findings import Finding, Kind, Result, SweepReport
 from echo.testing.sweeps.session import Session, over_http
 from echo.testing.sweeps.telling import as_text
 from echo.testing.sweeps.world import World
+from tests.support.threaded import serving
 from tests.testing.notes import DOCUMENT, Notes
 
 Transport = Callable[[str, Request], Answer]
@@ -269,13 +269,8 @@ class TestOverHttp:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+            yield url
 
     def test_sends_forms_and_follows_no_redirect(self, url: str) -> None:
         form = {"file": ("a.png", b"\x89", "image/png"), "what": "it"}

@@ -4,6 +4,7 @@ import uuid
 
 from bson import ObjectId
 
+from handlers.librechat.schemas import tools as schemas
 from tests.conftest import Client, UserClient
 from tests.handlers.conftest import Stored
 
@@ -94,6 +95,10 @@ class TestGetToolAuth:
     def test_code_is_run_where_there_is_a_service(self, ada: UserClient) -> None:
         answer = ada.get(f"{PATH}/execute_code/auth").json()
         assert answer == {"authenticated": True, "message": "system_defined"}
+
+    def test_no_code_is_run_without_a_service(self) -> None:
+        found = schemas.auth_of("execute_code", runs_code=False)
+        assert found == {"authenticated": False, "message": "system_defined"}
 
     def test_others_are_not_found(self, ada: UserClient) -> None:
         answer = ada.get(f"{PATH}/magic/auth")
