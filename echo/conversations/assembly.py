@@ -6,7 +6,7 @@ from echo.access.service import Access
 from echo.conversations.artifacts import ArtifactEditor
 from echo.conversations.link_forks import LinkForks
 from echo.conversations.links import Links, Reach
-from echo.conversations.search_indexing import SearchIndexing
+from echo.conversations.search_indexing import SearchIndexes, SearchIndexing
 from echo.conversations.searches import Searches
 from echo.files import FileStore
 from echo.settings import Settings
@@ -20,7 +20,6 @@ from storage.conversations.imports import ImportRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.revisions import RevisionRepository
-from storage.conversations.search_index import SearchIndex
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.threads import ThreadRepository
@@ -83,16 +82,20 @@ def build_conversations(
             settings.serve_shared_files,
         ),
     )
-    indexing = SearchIndexing(SearchIndex(database))
-    index = indexing.index if settings.search_index else None
+    indexes = SearchIndexes(database)
+    index, titles = (indexes.messages, indexes.titles) if settings.search_index else (None, None)
     return Conversations(
         artifacts=ArtifactEditor(revisions, settings.max_message_bytes),
-        conversations=ConversationRepository(database, index=index),
+        conversations=ConversationRepository(database, index=index, titles=titles),
         copies=copies,
         deletions=DeletionRepository(database),
         in_full=InFull(
             ConversationRepository(
-                database, listed=conversations.LISTED, shown=conversations.IN_FULL, index=index
+                database,
+                listed=conversations.LISTED,
+                shown=conversations.IN_FULL,
+                index=index,
+                titles=titles,
             ),
             MessageRepository(database, shown=messages.IN_FULL, index=index),
             ThreadRepository(database, shown=messages.IN_FULL),
@@ -102,7 +105,7 @@ def build_conversations(
         messages=MessageRepository(database, index=index),
         projects=ProjectRepository(database, MAX_PROJECTS),
         revisions=revisions,
-        search_indexing=indexing,
+        search_indexing=indexes.making,
         searches=Searches(settings.search_seconds),
         tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),

@@ -1,13 +1,14 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
+from storage.conversations.narrowing import Candidates, Narrowing
 from storage.core.database import Database, Document
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
@@ -44,15 +45,9 @@ IN_FULL = dict.fromkeys(
     ),
     0,
 )
+CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
 SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
-
-
-class Narrowing(Protocol):
-    """What knows which messages may hold a text; `storage.conversations.search_index` does."""
-
-    def narrowed(self, owner: str, text: str, stop: Stop) -> list[ObjectId] | None:
-        """The keys of all that may; None where all are to be looked at."""
 
 
 class MessageRepository(ListRepository):
@@ -113,7 +108,8 @@ class MessageRepository(ListRepository):
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
         wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
-        among = self._narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
+        narrowed = self.narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
+        among = narrowed.keys if narrowed else None
         page = self._page(
             {"user": owner, "$and": conditions},
             self._shown,
@@ -170,30 +166,37 @@ class MessageRepository(ListRepository):
             )
         return identified(found(changed))
 
-    def conversations_containing(self, owner: str, search: Search, stop: Stop) -> list[str]:
-        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`."""
+    def conversations_containing(
+        self,
+        owner: str,
+        search: Search,
+        stop: Stop,
+        *,
+        keys: Sequence[ObjectId] | None = None,
+        of: Sequence[str] | None = None,
+    ) -> list[str]:
+        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
+
+        Of messages with these `keys`, or of these conversations only, where those are given.
+        """
         query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
-        among = self._narrowed(owner, search, stop)
+        if of is not None:
+            query["conversationId"] = {"$in": of}
+        if keys is not None:
+            query["_id"] = {"$in": keys}
         with stop.over(self._database) as session, translated():
-            if among is not None:
-                query["_id"] = {"$in": among}
-                rows = self._lists.find(
-                    query, {"conversationId": 1, "text": 1, "content.text": 1}, session=session
-                )
-                return list(
-                    {
-                        row["conversationId"]
-                        for row in search.holding(rows.hint([("_id", ASCENDING)]), spoken, stop)
-                    }
-                )
-            if search.exact:
+            if search.exact and keys is None:
                 ids: list[str] = self._collection.distinct("conversationId", query, session=session)
                 return ids
-            wanted = {"conversationId": 1, "text": 1, "content.text": 1}
+            wanted = {"conversationId": 1} if search.exact else CONTAINING
             rows = self._lists.find(query, wanted, session=session)
-            return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
+            if keys is not None:
+                rows = rows.hint([("_id", ASCENDING)])
+            held = rows if search.exact else search.holding(rows, spoken, stop)
+            return list({row["conversationId"] for row in held})
 
-    def _narrowed(self, owner: str, search: Search, stop: Stop) -> list[ObjectId] | None:
+    def narrowed(self, owner: str, search: Search, stop: Stop) -> Candidates | None:
+        """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
         return self._index.narrowed(owner, search.text, stop) if self._index else None
 
 

@@ -1,13 +1,11 @@
-"""Pieces of two or three characters by which texts are found, and lists of which texts have them.
+"""Pieces of two or three characters by which texts are found.
 
 Texts and what is sought in them are folded first (`folding.fold`): what contains a text has all of its pieces.
 """
 
-import itertools
 import zlib
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from struct import pack
+from collections.abc import Iterable
+from itertools import pairwise
 
 from storage.core.folding import fold
 
@@ -17,20 +15,24 @@ DENSE = "\u2e80"
 MOST_SOUGHT = 3
 # The commonest first: a piece of rare letters is in few texts.
 COMMON = " etaoinsrhldcumpgfbyvwkxjqz.,\n"
-# A gap between two numbers takes a byte; this one says that the gap is not over.
-GAP = 254
+# Pieces are collected from so many characters at a time, and counted.
+STRETCH = 20_000
 
 
-def grams(texts: Iterable[object]) -> set[str]:
-    """The pieces of all those texts that are texts."""
+def grams(texts: Iterable[str], most: int) -> set[str] | None:
+    """The pieces of all the texts; None where they are more than `most`, by one stretch at most."""
     found: set[str] = set()
     for text in texts:
-        if isinstance(text, str):
-            folded = fold(text)
-            found.update(map("".join, itertools.pairwise(folded)))
-            found.update(map("".join, zip(folded, folded[1:], folded[2:], strict=False)))
-            if not folded.isascii():
-                found.update(each for each in folded if each >= DENSE)
+        folded = fold(text)
+        for begin in range(0, len(folded), STRETCH):
+            # The pieces that begin in a stretch end in the next one.
+            some = folded[begin : begin + STRETCH + 2]
+            found.update(map("".join, pairwise(some)))
+            found.update(map("".join, zip(some, some[1:], some[2:], strict=False)))
+            if not some.isascii():
+                found.update(each for each in some if each >= DENSE)
+            if len(found) > most:
+                return None
     return found
 
 
@@ -52,38 +54,3 @@ def rarity(piece: str) -> int:
 def hashed(piece: str) -> int:
     """A piece as a number of 32 bits."""
     return zlib.crc32(piece.encode(errors="replace"))
-
-
-def packed(lists: Mapping[int, Iterable[int]]) -> bytes:
-    """Lists of rising numbers by hashes: how many, the hashes in order, where each list ends, the lists."""
-    hashes = sorted(lists)
-    data, ends = bytearray(), []
-    for each in hashes:
-        last = -1
-        for number in lists[each]:
-            gap = number - last - 1
-            data += b"\xff" * (gap // GAP)
-            data.append(gap % GAP)
-            last = number
-        ends.append(len(data))
-    head = pack(f"<I{len(hashes)}I{len(ends)}I", len(hashes), *hashes, *ends)
-    return head + bytes(data)
-
-
-def unpacked(data: bytes, wanted: int) -> set[int]:
-    """The numbers in the list of that hash."""
-    count = int.from_bytes(data[:4], "little")
-    numbers = memoryview(data)[4 : 4 + 8 * count].cast("I")
-    place = bisect_left(numbers, wanted, 0, count)
-    if place == count or numbers[place] != wanted:
-        return set()
-    start = 4 + 8 * count
-    begin, end = (numbers[count + place - 1] if place else 0), numbers[count + place]
-    found, number = set(), -1
-    for gap in data[start + begin : start + end]:
-        if gap == 0xFF:
-            number += GAP
-        else:
-            number += gap + 1
-            found.add(number)
-    return found

@@ -2,22 +2,20 @@
 
 import threading
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
-from echo.conversations.search_indexing import SearchIndexing
-from storage.conversations.search_index import SearchIndex
+from echo.conversations import search_indexing
+from echo.conversations.search_indexing import Ended, SearchIndexing
 from storage.core.errors import Unavailable
 from tests.support.waiting import until
 
 
 class Recorded:
-    """An index of three portions for each owner; that of `broken` cannot be made."""
+    """Work of three pieces for each owner; that for `broken` cannot be done."""
 
     def __init__(self) -> None:
         self.built: list[str] = []
-        self.wanted = lambda _: None
         self.go = threading.Event()
 
     def build(self, owner: str) -> bool:
@@ -29,41 +27,51 @@ class Recorded:
 
 
 @pytest.fixture
-def index() -> Recorded:
+def work() -> Recorded:
     return Recorded()
 
 
 @pytest.fixture
-def indexing(index: Recorded) -> Iterator[SearchIndexing]:
-    made = SearchIndexing(cast("SearchIndex", index))
+def indexing(work: Recorded) -> Iterator[SearchIndexing]:
+    made = SearchIndexing({"messages": work}, lambda: [("deleted", "messages")])
     yield made
-    index.go.set()
+    work.go.set()
     made.close()
 
 
-def test_owners_take_turns_and_an_error_ends_nothing(index: Recorded, indexing: SearchIndexing) -> None:
-    index.wanted("ada")
-    index.wanted("broken")
-    index.wanted("bob")
-    index.go.set()
-    until(lambda: len(index.built) == 7)
-    assert sorted(index.built) == ["ada"] * 3 + ["bob"] * 3 + ["broken"]
+def test_owners_take_turns_and_an_error_ends_nothing(work: Recorded, indexing: SearchIndexing) -> None:
+    for owner in ("ada", "broken", "bob"):
+        indexing.ask(owner, "messages")
+    work.go.set()
+    until(lambda: len(work.built) == 7)
+    assert sorted(work.built) == ["ada"] * 3 + ["bob"] * 3 + ["broken"]
     # Others come between the portions of one.
-    assert index.built[1] != "ada"
+    assert work.built[1] != "ada"
 
 
-def test_who_waits_already_waits_once(index: Recorded, indexing: SearchIndexing) -> None:
-    index.wanted("broken")
+def test_who_waits_already_waits_once(work: Recorded, indexing: SearchIndexing) -> None:
+    indexing.ask("broken", "messages")
     until(lambda: not indexing._waiting)
     for _ in range(5):
-        index.wanted("broken")
-    index.go.set()
-    until(lambda: not indexing._waiting)
+        indexing.ask("broken", "messages")
+    work.go.set()
+    until(lambda: work.built == ["broken"] * 2)
     indexing.close()
-    assert index.built == ["broken"] * 2
+    assert work.built == ["broken"] * 2
+
+
+def test_a_thread_without_work_looks_for_what_was_deleted(
+    work: Recorded, indexing: SearchIndexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_indexing, "LOOKING", 0.01)
+    work.go.set()
+    indexing.ask("broken", "messages")
+    until(lambda: "deleted" in work.built)
 
 
 def test_without_a_request_there_is_no_thread(indexing: SearchIndexing) -> None:
     indexing.close()
-    indexing.ask("ada")
+    indexing.ask("ada", "messages")
     assert indexing._thread is None
+    with pytest.raises(Ended):
+        indexing.rest()
