@@ -189,6 +189,16 @@ class TestUpdate:
         assert len(tries) == 5 + 5
 
 
+class TestActions:
+    def test_come_with_their_tools_and_a_version(self, agents: AgentRepository, ada: str) -> None:
+        made = make(agents, ada, tools=["a"])
+        changed = agents.change_actions(
+            ada, made["id"], lambda agent: {"tools": (*agent["tools"], "b"), "actions": ("x",), "name": "no"}
+        )
+        assert (changed["tools"], changed["actions"], changed["name"]) == (["a", "b"], ["x"], "Helper")
+        assert changed["version"] == 2
+
+
 class TestRevert:
     def test_makes_no_version(self, agents: AgentRepository, ada: str) -> None:
         made = make(agents, ada, tools=["a_mcp_b"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.agents.shapes import editable, files_of, server_names, without_agent
+from storage.agents.shapes import editable, files_of, server_names, with_actions, without_agent
 
 
 def test_an_editor_sets_no_field_of_the_servers() -> None:
@@ -51,3 +51,13 @@ def test_edges_lose_an_agent_and_stay_with_others() -> None:
         {"from": "a", "to": "b"},
     ]
     assert without_agent(None, "gone") == []
+
+
+def test_actions_are_of_the_agent_and_of_its_first_version() -> None:
+    agent = {"id": "a", "versions": [{"name": "n"}]}
+    assert with_actions(agent, ["x"]) == {
+        "id": "a",
+        "actions": ["x"],
+        "versions": [{"name": "n", "actions": ["x"]}],
+    }
+    assert with_actions(agent, []) == agent

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import bson
 import pytest
 from bson import ObjectId
 
@@ -73,6 +74,12 @@ class TestKept:
         assert kept([third, third, third]) == 2
         assert kept([{}, {}, {}]) == 3
         assert kept([third, third, {}]) == 3
+
+    def test_to_the_last_byte(self) -> None:
+        # A text takes a few bytes more than its characters.
+        more = len(bson.encode({"": {"text": ""}}))
+        assert kept([{"text": "x" * (VERSIONS_BYTES - 2 * more)}, {"text": ""}]) == 2
+        assert kept([{"text": "x" * (VERSIONS_BYTES - 2 * more + 1)}, {"text": ""}]) == 1
 
     def test_the_newest_one_always_does(self) -> None:
         assert kept([{}, {"text": "x" * VERSIONS_BYTES}]) == 1

@@ -10,7 +10,7 @@ from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.core import portions
 from storage.core.database import Database, Document
-from storage.core.portions import Query, Reading, by_bytes, read_all, weight
+from storage.core.portions import Query, Reading, by_bytes, portioned, read_all, weight
 from storage.library.assistants import AssistantRepository
 from storage.library.presets import PresetRepository
 from tests.support.chats import START, new_id, new_owner, profiled, put_conversation, shared_database
@@ -70,6 +70,19 @@ class TestWeight:
         assert weight({"a": "xyz", "b": 10**9, "c": None}) == 203
         assert weight({"a": "é€"}) == 205
         assert weight({"a": {"b": "xy"}, "c": ["z", {"d": "é"}]}) == 4 * 200 + 5
+
+
+class TestPortioned:
+    def test_what_is_in_memory_is_answered_by_its_bytes_too(self) -> None:
+        rows: list[Document] = [
+            {"text": each * size} for each, size in (("a", MIB), ("b", 10), ("c", 2 * MIB))
+        ]
+        reading = portioned(rows)
+        assert (reading.is_whole, reading.held) == (False, 2 * MIB + 200)
+        assert [[each["text"][0] for each in some] for some in reading.portions] == [["a"], ["b"], ["c"]]
+        small = portioned(rows[1:2])
+        assert (small.is_whole, small.held, list(small.documents())) == (True, MIB, rows[1:2])
+        assert portioned([{"text": "a" * 600_000}] * 2).held == MIB
 
 
 class TestReading:

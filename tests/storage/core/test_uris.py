@@ -133,3 +133,9 @@ def test_a_part_of_a_password_is_never_shown(uri: str) -> None:
 
 def test_odd_names_are_not_shown() -> None:
     assert read_uri("mongodb://h/db?a%20b=1").ignored == ("an option without a proper name",)
+
+
+def test_an_address_in_an_option_is_none_of_the_uris() -> None:
+    assert read_uri("mongodb://h/db?appName=x://y&canary=1") == Uri(
+        "mongodb://h/db?appName=x://y", ("canary",)
+    )
