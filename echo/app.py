@@ -55,6 +55,7 @@ def assemble(settings: Settings) -> Application:
     def close() -> None:
         pools.close()
         services.conversations.searches.close()
+        services.conversations.search_indexing.close()
         database.close()
         observation.close()
 

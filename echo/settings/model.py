@@ -358,6 +358,8 @@ class Settings:
     violations: ViolationSettings
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
+    # Whether messages of who searches and has many of them are indexed.
+    search_index: bool
     # How long one search may take.
     search_seconds: int
     open_completions: int
