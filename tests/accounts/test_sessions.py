@@ -91,7 +91,7 @@ def test_when_all_others_have_ended_this_one_and_other_peoples_are_still_known(g
 def test_those_that_were_asked_for_last_are_remembered(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sessions.MAX_REMEMBERED == 50_000
+    assert sessions.MAX_REMEMBERED == 10_000
     monkeypatch.setattr(sessions, "MAX_REMEMBERED", 2)
     first, second, third = (guarded.begin(ADA) for _ in range(3))
     guarded.alive(ADA, first)
