@@ -112,27 +112,37 @@ class Bridge:
         """Answer one request. Whatever the handler raises passes through."""
         pool = self._pools[scope[OPERATION].pool]
         reply = await pool.run(self._answer, read_request(scope))
-        if reply.pending is not None:
-            finished = await while_client_stays(reply.pending.finish(), receive)
-            if finished is None:
+        if reply.pending is not None or reply.frames is not None:
+            unsent = await while_client_stays(finish_and_send(reply, send), receive)
+            if unsent is None:
                 return
-            reply = finished
-        await self._send(reply, pool, receive, send)
-
-    async def _send(self, reply: Reply, pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
-        start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-        if reply.is_checked:
-            start[CHECKED] = True
-        if reply.frames is not None:
-            async with aclosing(reply.frames):
-                await send(start)
-                await send_frames(reply.frames, receive, send)
-            return
-        await send(start)
+            reply = unsent
+        await send(start_of(reply))
         if reply.pieces is not None:
             await send_pieces(reply.pieces, pool, receive, send)
         else:
             await send({"type": "http.response.body", "body": reply.body})
+
+
+async def finish_and_send(reply: Reply, send: Send) -> Reply | None:
+    """Finish a reply on the event loop, and send it if it is events; any other is returned, with nothing sent.
+
+    One task from the wait for a model to the last of its words: to watch over the client costs more than a word.
+    """
+    if reply.pending is not None:
+        reply = await reply.pending.finish()
+    if reply.frames is None:
+        return reply
+    async with aclosing(reply.frames) as frames:
+        await send(start_of(reply))
+        await send_frames(frames, send)
+    return None
+
+
+def start_of(reply: Reply) -> Message:
+    """The first message of a reply."""
+    start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+    return {**start, CHECKED: True} if reply.is_checked else start
 
 
 async def send_pieces(pieces: Iterable[bytes], pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
@@ -151,16 +161,11 @@ async def send_pieces(pieces: Iterable[bytes], pool: Pool | OnLoop, receive: Rec
         close_pieces(pieces)
 
 
-async def send_frames(frames: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
-    """Send events as they come, on the event loop, until they end or the client goes away; then they are closed."""
-
-    async def send_each() -> None:
-        async for frame in frames:
-            await send({"type": "http.response.body", "body": frame, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    async with aclosing(frames):
-        await while_client_stays(send_each(), receive)
+async def send_frames(frames: AsyncGenerator[bytes, None], send: Send) -> None:
+    """Send events as they come, on the event loop, to their end."""
+    async for frame in frames:
+        await send({"type": "http.response.body", "body": frame, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def while_client_stays(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:

@@ -186,10 +186,10 @@ class MessageRepository(ListRepository):
             query["_id"] = {"$in": keys}
         with stop.over(self._database) as session, translated():
             if search.exact and keys is None:
-                ids: list[str] = self._collection.distinct("conversationId", query, session=session)
+                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
                 return ids
             wanted = {"conversationId": 1} if search.exact else CONTAINING
-            rows = self._lists.find(query, wanted, session=session)
+            rows = self._searched.find(query, wanted, session=session)
             if keys is not None:
                 rows = rows.hint([("_id", ASCENDING)])
             held = rows if search.exact else search.holding(rows, spoken, stop)

@@ -54,7 +54,7 @@ class ListRepository(Repository):
         if sought.among is not None:
             query["_id"] = {"$in": list(sought.among)}
         with stop.over(self._database) as session, translated():
-            rows = self._lists.find(query, shown, session=session).sort(keyset.sort)
+            rows = self._searched.find(query, shown, session=session).sort(keyset.sort)
             if sought.among is not None:
                 rows = rows.hint([("_id", ASCENDING)]).allow_disk_use(True)
             items, complete = sought.search.first(limit + 1, rows, sought.texts, stop)

@@ -160,23 +160,21 @@ class RunRepository(Repository):
 
     def end_all(self, ends: Sequence[RunEnd]) -> None:
         """Note the ends of many runs, whoever's they are."""
-        moment = now() + KEPT
-        writes: list[UpdateOne] = [
-            UpdateOne(
-                {"_id": end.run_id, "user": end.owner, "status": RUNNING},
-                {
-                    "$set": {
-                        "status": end.status,
-                        "frames": end.frames,
-                        "titling": end.titling,
-                        "expiresAt": moment,
-                    }
-                },
-            )
-            for end in ends
-        ]
+        writes: list[UpdateOne] = [UpdateOne(*_ending(end)) for end in ends]
         with translated():
             self._collection.bulk_write(writes, ordered=False)
+
+    def end_unless_waiting(
+        self, owner: str, run_id: str, status: str, frames: bytes, *, titling: bool
+    ) -> bool:
+        """Note the end of a run in which no messages wait (`storage.runs.steers`); whether it is noted.
+
+        From then on none may wait: one write closes the queue and ends the run.
+        """
+        query, update = _ending(RunEnd(owner, run_id, status, frames, titling=titling))
+        with translated():
+            ended = self._collection.update_one({**query, "steers.0": {"$exists": False}}, update)
+        return ended.matched_count == 1
 
     def abort_requests(self, worker: str) -> list[str]:
         """The ids of the runs of a process that someone wants to end."""
@@ -189,3 +187,10 @@ class RunRepository(Repository):
         with translated():
             rows = self._collection.find({"_id": {"$in": list(run_ids)}}, {"status": 1, "worker": 1})
             return {row["_id"]: row for row in rows}
+
+
+def _ending(end: RunEnd) -> tuple[Document, Document]:
+    """The filter and the update that end a run, once."""
+    told = {"status": end.status, "frames": end.frames, "titling": end.titling}
+    mine = {"_id": end.run_id, "user": end.owner, "status": RUNNING}
+    return mine, {"$set": {**told, "expiresAt": now() + KEPT}}
