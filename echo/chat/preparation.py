@@ -21,7 +21,7 @@ from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
 from echo.files import FileStore
-from echo.settings.model import AgentSettings, SummarySettings
+from echo.settings.agents import AgentSettings, SummarySettings
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
