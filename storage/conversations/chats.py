@@ -214,7 +214,7 @@ class ChatRepository:
             )
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
-            self._counts.settle(owner, conversation)
+            self._counts.touch(owner, conversation)
             return conversation
 
     def give_title(self, owner: str, conversation_id: str, title: str) -> bool:
