@@ -1,8 +1,9 @@
 # Everything runs in a virtual environment of the checkout's own. PYTHON may name another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
-# Processes that run tests; 0 runs them in one, for a debugger.
-PROCESSES ?= 2
+# Processes that run tests; 0 runs them in one, for a debugger. One more than a CI has processors: at any moment one
+# of them waits, for a server to start or for a limit of time to pass.
+PROCESSES ?= 3
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -10,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz bench mutants programs clients clean
+.PHONY: help install environment serve check test fuzz bench mutants programs clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +31,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.serve
 
 install: $(VENV)/.serve ## Make the virtual environment with all that serving needs
+
+# All that the check and the tests need: they may run at the same time afterwards.
+environment: $(VENV)/.dev $(VENV)/.tracing
 
 serve: $(VENV)/.serve ## Serve on http://127.0.0.1:3080 with the embedded database
 	@exec $(BIN)/echo-api serve
