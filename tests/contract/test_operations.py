@@ -1,6 +1,7 @@
 """One operation with its handler: what a handler must take, and what becomes of what it returns."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import flask
@@ -11,7 +12,9 @@ from echo.contract.operations import BoundOperation, HandlerMismatch
 from echo.contract.responses import ContractBreach
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.handling.caller import Caller, ClientInfo
+from echo.handling.event_stream import EventStream, EventStreamResponse
 from echo.handling.large_answers import LargeAnswers
+from echo.handling.pending import Pending, PendingResponse
 from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, CONDITIONS
 from echo.handling.stream_body import JsonItems, StreamBody, StreamedResponse
 
@@ -167,3 +170,17 @@ class TestAReply:
         call(returning(JsonItems([], held=60), large, *statuses), None)
         share.close()
         call(returning(JsonItems([], held=60), large, *statuses))
+
+    def test_may_come_later_and_may_be_events(self) -> None:
+        async def frames() -> AsyncGenerator[bytes, None]:
+            yield b"data: 1\n\n"
+
+        async def make() -> Any:
+            return EventStream(frames()), 202, {"X-A": "b"}
+
+        pending = call(returning(Pending(make), None, 200, 202))
+        assert isinstance(pending, PendingResponse)
+        response = asyncio.run(pending.finish())
+        assert isinstance(response, EventStreamResponse)
+        assert (response.status_code, response.headers["X-A"]) == (202, "b")
+        assert response.headers["Content-Type"].startswith("text/event-stream")
