@@ -50,8 +50,8 @@ def test_only_what_is_stored_as_true_counts() -> None:
 def test_clients_are_not_offered_what_there_is_not() -> None:
     shown = allowed(effective(DEFAULTS["ADMIN"]))
     assert shown["REMOTE_AGENTS"] == {"USE"}
-    assert shown["MCP_SERVERS"] == {"USE", "CREATE", "SHARE", "SHARE_PUBLIC"}
-    rest = {kind: names for kind, names in shown.items() if kind not in ("REMOTE_AGENTS", "MCP_SERVERS")}
+    assert shown["MCP_SERVERS"] == {"USE", "CREATE", "SHARE", "SHARE_PUBLIC", "CONFIGURE_OBO"}
+    rest = {kind: names for kind, names in shown.items() if kind != "REMOTE_AGENTS"}
     assert rest == {kind: set(PERMISSIONS[kind]) for kind in rest}
     assert allowed(effective(DEFAULTS["USER"])) == USERS
     assert allowed(effective(None)) == {kind: set() for kind in PERMISSIONS}
