@@ -13,7 +13,8 @@ from echo.chat.calls import (
     with_own_ids,
     without_calls,
 )
-from echo.providers.chat import Text, ToolCall, ToolResult, Turn
+from echo.chat.history import joined
+from echo.providers.chat import Attachment, Text, ToolCall, ToolResult, Turn
 
 
 def part(call_id: Any = "c", name: Any = "add", **more: Any) -> dict[str, Any]:
@@ -174,3 +175,15 @@ def test_without_tools_only_words_are_left_and_no_side_speaks_twice() -> None:
         Turn("assistant", (Text("b"), Text("c"))),
         Turn("user", (Text("d"),)),
     ]
+
+
+def test_two_turns_of_one_side_are_one() -> None:
+    picture = Attachment("x.png", "image/png", b"x")
+    first = Turn("user", (Text("a"), picture))
+    assert joined(first, Turn("user", (Text("b"), picture))) == Turn(
+        "user", (Text("a\n\nb"), picture, picture)
+    )
+    assert joined(Turn("assistant", ()), Turn("assistant", (Text("b"), call()))) == Turn(
+        "assistant", (Text("b"), call())
+    )
+    assert joined(Turn("assistant", ()), Turn("assistant", (call(),))) == Turn("assistant", (call(),))

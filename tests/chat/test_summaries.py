@@ -22,7 +22,7 @@ from echo.chat.summaries import (
 )
 from echo.chat.transcript import Place, Transcript
 from echo.providers.chat import ChatRequest, Text, Tool, ToolCall, ToolResult, Turn
-from echo.settings.model import PruningSettings
+from echo.settings.agents import PruningSettings
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolOutput, Wanted
 from tests.chat.conftest import Chat
 from tests.chat.test_transcript import ABOUT

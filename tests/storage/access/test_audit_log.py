@@ -12,6 +12,7 @@ from storage.access.audit_chain import entry_hash, verify
 from storage.access.audit_log import AuditFilter, AuditLogRepository
 from storage.core.database import Database
 from storage.core.errors import NotFound, Unavailable
+from tests.support.chats import profiled
 from tests.support.kinds import kinds
 
 # As LibreChat would store it, and the hash that its own code computes of it.
@@ -180,6 +181,13 @@ class TestReading:
         assert [each["seq"] for each in log.read(wanted)] == [4, 1]
         wanted = AuditFilter(texts={"actor": "lovelace, countess", "target": "lovelace, countess"})
         assert list(log.read(wanted)) == []
+
+    def test_is_ended_wholly(self, log: AuditLogRepository, database: Database) -> None:
+        """All that a page asks is of one session, by which it is ended."""
+        with profiled(database, "auditlogs") as notes:
+            log.list_page(AuditFilter(texts={"actor": "ada"}), before=None, offset=0, limit=9)
+        assert len(notes) == 2
+        assert len({note["command"]["lsid"]["id"] for note in notes}) == 1
 
     def test_of_one_is_of_no_tenants(self, log: AuditLogRepository, database: Database) -> None:
         ids = {each["chainKey"]: str(each["_id"]) for each in database.collection("auditlogs").find()}

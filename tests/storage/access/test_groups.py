@@ -10,6 +10,7 @@ from storage.access import groups as module
 from storage.access.groups import GroupRepository
 from storage.core.database import Database
 from storage.core.errors import Conflict, NotFound, TooMany
+from tests.support.chats import profiled
 from tests.support.kinds import kinds
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -124,6 +125,13 @@ class TestListed:
             with patch.object(module, "MAX_LISTED", 1):
                 rows, _ = groups.list_page(text=text, source="local", offset=0, limit=9)
             assert rows[-1]["memberIds"] == ["1"]
+
+    def test_in_one_session_by_which_it_is_ended(self, groups: GroupRepository, database: Database) -> None:
+        for text, questions in ((None, 2), ("builders of the north", 1)):
+            with profiled(database, "groups") as notes:
+                groups.list_page(text=text, source=None, offset=0, limit=9)
+            assert len(notes) == questions
+            assert len({note["command"]["lsid"]["id"] for note in notes}) == 1
 
     def test_equal_names_in_the_order_of_their_ids(self, groups: GroupRepository) -> None:
         rows, _ = groups.list_page(text=None, source=None, offset=1, limit=2)
