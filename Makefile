@@ -63,13 +63,20 @@ bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # Each in an environment of its own: they want other releases of libraries than Echo does, and than each other do.
-PROGRAMS := agents instructor langchain llm pydantic_ai
+PROGRAMS := agents instructor langchain llm mcp pydantic_ai
 .programs/%/.done: tests/programs_of_others/requirements/%.txt
 	$(PYTHON) -m venv .programs/$*
 	.programs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) ## Run programs that others wrote on /v1 (downloads them: minutes)
+# The reference servers of MCP: they need Node.
+.programs/mcp_node/.done: tests/programs_of_others/mcp/package.json
+	mkdir -p .programs/mcp_node
+	cp $< .programs/mcp_node/
+	npm install --prefix .programs/mcp_node --no-fund --no-audit
+	@touch $@
+
+programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) .programs/mcp_node/.done ## Run programs and MCP servers that others wrote (downloads them: minutes)
 	$(BIN)/python -m pytest tests/programs_of_others $(ARGS)
 
 # Generators, linters and a proxy of other people, from PyPI and npm. Needs Node, and Java for OpenAPI Generator.

@@ -118,6 +118,7 @@ def test_marks_stand_where_they_came() -> None:
         ("t", "text", "a"),
         {"event": "on_steer_applied", "data": {"index": 1, "part": {"type": "steer", "steer": "Wait"}}},
         {"event": "on_agent_update", "data": {"type": "agent_update", "agent_update": {"agentId": "y"}}},
+        step("s", summary={"type": "summary", "model": "m"}),
         {"event": "on_summarize_complete", "data": {"id": "s", "summary": {"type": "summary", "text": "z"}}},
     )
     assert made == [

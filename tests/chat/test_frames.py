@@ -323,18 +323,6 @@ class TestToolsAndAgents:
             "data": {"runId": "r", "status": "x", "timestamp": 1234},
         }
 
-    def test_a_summary_begins_and_is_made(self) -> None:
-        begun = frames.summary_step("s", "r", 0, "m", "p")
-        assert begun["event"] == "on_run_step"
-        assert begun["data"] == {
-            **frames.step("s", "r", 0, "text")["data"],
-            "summary": {"type": "summary", "model": "m", "provider": "p"},
-        }
-        assert frames.summary_complete("s", "a", {"text": "x"}) == {
-            "event": "on_summarize_complete",
-            "data": {"id": "s", "agentId": "a", "summary": {"text": "x"}},
-        }
-
     def test_a_message_is_before_the_model(self) -> None:
         part = {"type": "steer", "steer": "Wait", "steerId": "i", "clientSteerId": "j"}
         place = {"index": 1, "responseMessageId": "r", "conversationId": "c"}
