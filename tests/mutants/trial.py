@@ -1,18 +1,20 @@
 """One process that tries many mutants: `python -m tests.mutants.trial PLAN NOTES PYTEST-ARGUMENTS`.
 
 To import Echo, and to put together what all tests share, takes a hundred times as long as a test. So this process
-does both once, and then runs, for one mutant after the other, the tests that reach it. What it finds it writes into
-NOTES, a line each: `killed`, and the test that failed passes again without the mutant; `survived`; or `unsure` where
-only a process with that mutant from its beginning can tell (`alone`): what the mutant changes was done before and is
-shared, or is left behind.
+does the first once, and its copies (forks) the second: they run, for one mutant after the other, the tests that reach
+it. What is found is written into NOTES, a line each: `killed`, and the test that failed passes again without the
+mutant; `survived`; or `unsure`, where what the mutant changes was done before and is shared, or is left behind. Such
+a one is tried again in a copy of its own; `unsure` stays where only a process with that mutant from its beginning can
+tell (`alone`), since it is called at the import.
 """
 
 import json
+import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 from _pytest.fixtures import FixtureDef
@@ -74,24 +76,64 @@ class Trial:
         missing = {test for mutant in self._mutants for test in mutant.tests} - self._items.keys()
         if missing:
             raise LookupError(f"No such tests: {missing}")
-        # By imports.
-        self._shared |= self._called
-        for mutant in self._mutants:
+        by_imports = set(self._called)
+        self._shared |= by_imports
+        if self._alone:
+            self._try_alone(self._mutants[0])
+            return True
+        left, before = list(self._mutants), -1
+        while left and len(left) != before:
+            before = len(left)
+            in_a_copy(self._try_each, left)
+            for mutant in left:
+                self._settle(mutant, is_imported=mutant.function in by_imports)
+            found = self._found()
+            left = [mutant for mutant in left if mutant.name not in found]
+        return True
+
+    def _settle(self, mutant: Mutant, *, is_imported: bool) -> None:
+        """Try once more, in a copy that does all anew, where that tells."""
+        verdict = self._found().get(mutant.name)
+        if verdict not in ("begun", "unsure"):
+            return
+        if is_imported:
+            self._note("unsure", mutant.name)
+            return
+        in_a_copy(self._try_alone, mutant)
+        if self._found()[mutant.name] == "begun":
+            # Tests that a mutant ends have noticed it.
+            self._note("killed", mutant.name)
+
+    def _try_each(self, mutants: Sequence[Mutant]) -> None:
+        """Until one has left something behind that would make others' tests fail."""
+        for mutant in mutants:
             self._note("begun", mutant.name)
-            verdict, clean = self._try_alone(mutant) if self._alone else self._try(mutant)
+            verdict, clean = self._try(mutant)
             self._note(verdict, mutant.name)
             if not clean:
-                # What the mutant has left behind would make others' tests fail.
                 break
-        return True
+        self._end()
+
+    def _try_alone(self, mutant: Mutant) -> None:
+        self._note("begun", mutant.name)
+        passed = all(self._passes(test, mutant.name) for test in mutant.tests)
+        self._note("survived" if passed else "killed", mutant.name)
+        self._end()
+
+    def _end(self) -> None:
+        """Stop what tests share, such as servers."""
+        for item in [*self._items.values()][:1]:
+            item.session._setupstate.teardown_exact(None)
 
     def _note(self, verdict: str, name: str) -> None:
         print(json.dumps([verdict, name]), file=self._notes, flush=True)
 
-    def _try_alone(self, mutant: Mutant) -> tuple[str, bool]:
-        return (
-            "survived" if all(self._passes(test, mutant.name) for test in mutant.tests) else "killed"
-        ), True
+    def _found(self) -> dict[str, str]:
+        """What was noted last of each mutant, by this process and its copies."""
+        self._notes.seek(0)
+        found = {name: verdict for verdict, name in map(json.loads, self._notes)}
+        self._notes.seek(0, os.SEEK_END)
+        return found
 
     def _try(self, mutant: Mutant) -> tuple[str, bool]:
         """The verdict, and whether the process is as it was."""
@@ -133,12 +175,24 @@ class Trial:
         return not any(report.failed for report in reports)
 
 
+def in_a_copy(task: Callable[[Any], None], argument: Any) -> None:
+    """Do a task in a copy of this process, and wait for that."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        task(argument)
+    finally:
+        os._exit(0)
+
+
 def main(argv: Sequence[str]) -> int:
     plan, notes, *arguments = argv
     known = json.loads(Path(plan).read_text())
     mutants = [Mutant(name, tests) for name, tests in known["mutants"]]
     set_mutant_under_test(mutants[0].name if known["alone"] else TELLING)
-    with Path(notes).open("w") as lines:
+    with Path(notes).open("w+") as lines:
         return int(pytest.main([*arguments], plugins=[Trial(mutants, lines, alone=known["alone"])]))
 
 

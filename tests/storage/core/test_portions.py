@@ -10,10 +10,10 @@ from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.core import portions
 from storage.core.database import Database, Document
-from storage.core.portions import Query, Reading, by_bytes, read_all
+from storage.core.portions import Query, Reading, by_bytes, read_all, weight
 from storage.library.assistants import AssistantRepository
 from storage.library.presets import PresetRepository
-from tests.support.chats import START, new_id, new_owner, put_conversation, shared_database
+from tests.support.chats import START, new_id, new_owner, profiled, put_conversation, shared_database
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -64,7 +64,23 @@ class TestByBytes:
         assert list(by_bytes(keyed, 10, 4)) == expected
 
 
+class TestWeight:
+    def test_is_of_texts_at_any_depth_and_a_sum_for_the_rest(self) -> None:
+        assert weight({}) == 200
+        assert weight({"a": "xyz", "b": 10**9, "c": None}) == 203
+        assert weight({"a": "é€"}) == 205
+        assert weight({"a": {"b": "xy"}, "c": ["z", {"d": "é"}]}) == 4 * 200 + 5
+
+
 class TestReading:
+    def test_has_ten_seconds_for_each_question(self, messages: MessageRepository, database: Database) -> None:
+        ada = new_owner()
+        conversation_id = put_large(database, ada, [700 * KIB, 700 * KIB])
+        with profiled(database, "messages") as notes:
+            assert len(list(messages.read_conversation(ada, conversation_id).documents())) == 2
+        limits = [note["command"]["maxTimeMS"] for note in notes if "find" in note["command"]]
+        assert limits == [10_000] * 4
+
     def test_what_is_small_is_one_portion(self, messages: MessageRepository, database: Database) -> None:
         ada = new_owner()
         reading = messages.read_conversation(ada, put_large(database, ada, [400 * KIB, 400 * KIB]))
