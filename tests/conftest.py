@@ -25,7 +25,7 @@ from echo.accounts.new_account import caller_of
 from echo.accounts.tokens import Tokens, hash_refresh_token
 from echo.app import Application, assemble
 from echo.services import Services
-from echo.serving.serve import prepare
+from echo.serving.preparing import prepare
 from echo.settings import ProviderSettings, Settings, load_settings
 from storage.accounts.sessions import Origin, SessionRepository
 from storage.core.database import Database

@@ -104,7 +104,8 @@ def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple["Se
     Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
     one that lives as long as the command.
     """
-    from echo.serving.serve import database_for, prepare  # noqa: PLC0415
+    from echo.serving.preparing import prepare  # noqa: PLC0415
+    from echo.serving.serve import database_for  # noqa: PLC0415
     from storage.core.database import Database  # noqa: PLC0415
 
     settings = read_settings({"data_dir": data_dir})

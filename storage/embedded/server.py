@@ -31,6 +31,9 @@ JOURNAL = "log=(file_max=8MB,prealloc=false)"
 # The percentage of the cache that changes may take. By default one change may take 10: half of that is a document of
 # 12.5 MB, its other half the oplog's entry, and with a larger one MongoDB 6.0 waits for room for ever.
 CHANGES = "eviction_dirty_trigger=50,eviction_updates_trigger=50"
+# Each operation under way has one, and Echo has some dozens of threads for each worker. MongoDB would have 33 000,
+# and set 36 MB aside for them.
+SESSIONS = "session_max=5000"
 
 
 class EmbeddedServer:
@@ -184,7 +187,7 @@ class EmbeddedServer:
             *("--bind_ip", str(self._places.socket), "--filePermissions", "0600"),
             *("--replSet", REPLICA_SET, "--oplogSize", "64"),
             *("--wiredTigerCacheSizeGB", CACHE_GB),
-            *("--wiredTigerEngineConfigString", f"{JOURNAL},{CHANGES}"),
+            *("--wiredTigerEngineConfigString", f"{JOURNAL},{CHANGES},{SESSIONS}"),
             *("--networkMessageCompressors", "disabled"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
