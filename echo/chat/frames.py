@@ -13,7 +13,7 @@ from echo.conversations.message_text import plain_text
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
 ATTACHMENT = "attachment"
-TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
+TEXT, THINK, TOOL_CALL, STEER, SUMMARY = "text", "think", "tool_call", "steer", "summary"
 AGENT_UPDATE = "agent_update"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
@@ -87,20 +87,6 @@ def agent_update(run_id: str, index: int, agent_id: str) -> Json:
     """Another agent goes on with the answer; the data is a part of the answer, too."""
     about = {"index": index, "runId": run_id, "agentId": agent_id}
     return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
-
-
-def summary_step(step_id: str, run_id: str, index: int, model: str, provider: str) -> Json:
-    """A summary of the chat begins, which is a part of the answer."""
-    opened = step(step_id, run_id, index, TEXT)
-    return {
-        **opened,
-        "data": {**opened["data"], "summary": {"type": "summary", "model": model, "provider": provider}},
-    }
-
-
-def summary_complete(step_id: str, agent_id: str, part: Mapping[str, Any]) -> Json:
-    """The summary is made."""
-    return {"event": "on_summarize_complete", "data": {"id": step_id, "agentId": agent_id, "summary": part}}
 
 
 def subagent_update(run_id: str, about: Mapping[str, Any]) -> Json:

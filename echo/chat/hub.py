@@ -103,6 +103,7 @@ class RunHub:
         self._begun: dict[tuple[str, str, int], Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}
         self._tending: asyncio.Task[None] | None = None
+        self._staying: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -168,6 +169,8 @@ class RunHub:
         self._journal.watch(run)
         if self._tending is None or self._tending.done():
             self._tending = asyncio.create_task(self._tend())
+        if self._staying is None or self._staying.done():
+            self._staying = asyncio.create_task(self.presence.stay(lambda: self._local))
         if self.closing.is_set():
             run.stop("interrupted")
         with metrics.jobs.running("chat"):
@@ -178,7 +181,7 @@ class RunHub:
             self._urgent.set()
 
     async def _tend(self) -> None:
-        """Write, listen and say that this process is there, as long as there is a run."""
+        """Write and listen, as long as there is a run."""
         asked = 0.0
         while self._local or not self._journal.is_idle:
             await self._wait()
@@ -212,7 +215,6 @@ class RunHub:
 
     async def _listen(self) -> None:
         try:
-            await self.in_thread(self.presence.beat)
             for run_id in await self.in_thread(self._stores.runs.abort_requests, self.presence.worker):
                 if run := self._local.get(run_id):
                     run.stop("aborted")
@@ -272,7 +274,7 @@ class RunHub:
                 await self._write()
         except TimeoutError:
             log.error("not everything that runs said could be stored", runs=len(self._local))
-        left = [*self._titling.values(), *([self._tending] if self._tending else [])]
+        left = [*self._titling.values(), *(each for each in (self._tending, self._staying) if each)]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)

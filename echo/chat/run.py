@@ -121,7 +121,7 @@ class Run:
         if all(each.asking is not asking for each in speakers):
             self._tasks[id(asking)] = asking, tokens
         rounds = [each for voice in self._voices for each in voice.rounds]
-        coming = [(each.asking, each.tokens) for each in speakers]
+        coming = [(each.asking, each.present.tokens) for each in speakers]
         await self._spending.reserve_more(rounds, [*coming, *self._tasks.values()])
         if asking is not self._voices[0].lead:
             return ()

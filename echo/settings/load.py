@@ -177,6 +177,7 @@ def read_settings(reader: Reader, config_file: Path | None = None) -> Settings:
         violations=_violations(reader),
         rate_limits_enabled=reader.text("ECHO_RATE_LIMITS", "on", one_of=("on", "off")) == "on",
         rate_limits=dict(_rate_limits(reader)),
+        search_index=reader.text("ECHO_SEARCH_INDEX", "on", one_of=("on", "off")) == "on",
         search_seconds=reader.whole("ECHO_SEARCH_SECONDS", 10, minimum=1, maximum=300),
         open_completions=reader.whole("ECHO_API_CONCURRENT", 20, minimum=1),
         background_responses=reader.whole("ECHO_API_BACKGROUND", 10, minimum=1),

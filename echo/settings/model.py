@@ -141,7 +141,8 @@ class AgentSettings:
 
     `steps` is how many an answer may take (LibreChat's `recursionLimit`) where an agent says nothing else,
     `most_steps` how many none may exceed. The arguments of one call have at most `call_bytes` (0 is no limit), those
-    of the named tools their own; one request's answer has at most so many `events`.
+    of the named tools their own; one request's answer has at most so many `events`. `code_environments` are by whom
+    sessions of programs may be shared that last.
     """
 
     show_builder: bool = True
@@ -152,6 +153,7 @@ class AgentSettings:
     call_bytes: int | None = None
     call_bytes_of: Mapping[str, int] = field(default_factory=dict)
     events: int | None = None
+    code_environments: tuple[str, ...] | None = None
 
     def may_ask(self, provider: str) -> bool:
         """Whether agents may be of this endpoint."""
@@ -356,6 +358,8 @@ class Settings:
     violations: ViolationSettings
     rate_limits_enabled: bool
     rate_limits: Mapping[str, RateLimit]
+    # Whether messages of who searches and has many of them are indexed.
+    search_index: bool
     # How long one search may take.
     search_seconds: int
     open_completions: int

@@ -19,6 +19,7 @@ from storage.conversations.claims import LAST_NAMED, naming
 from storage.conversations.counts import Counts
 from storage.conversations.messages import NO_PARENT, by_id, identified
 from storage.conversations.messages import SHOWN as MESSAGE_SHOWN
+from storage.conversations.search_states import SearchStateRepository
 from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, UnknownParent
@@ -38,6 +39,7 @@ class ThreadRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._searches = SearchStateRepository(database)
         self._additions = Additions(database)
 
     def put(
@@ -203,3 +205,5 @@ class ThreadRepository:
 
         self._additions.claims.settled(remove)
         self._counts.settle(owner, conversation)
+        with translated():
+            self._searches.mark(owner)

@@ -173,6 +173,15 @@ class TestBits:
         assert access.bits(caller, AGENT, grant(15, to_role(""))) == 0
         assert access.bits(caller, AGENT, grant(15, to_group(database, "somebody"))) == 0
 
+    def test_of_the_others_that_were_asked_for_before_do_not_count(
+        self, access: Access, make_caller: MakeCaller, grant: Any, database: Database
+    ) -> None:
+        ada, bob, carl = make_caller("STAFF"), make_caller(), make_caller(idOnTheSource="entra-8")
+        of_staff = grant(1, to_role("STAFF"))
+        of_group = grant(2, to_group(database, ada.id, "entra-8"))
+        seen = [[access.bits(who, AGENT, each) for each in (of_staff, of_group)] for who in (ada, bob, carl)]
+        assert seen == [[1, 2], [0, 0], [0, 2]]
+
     def test_go_by_the_role_that_is_stored_and_not_the_tokens(
         self, access: Access, make_caller: MakeCaller, grant: Any, database: Database
     ) -> None:
@@ -207,6 +216,7 @@ class TestBits:
         gone = Caller(str(ObjectId()), "session", "", "", "local", role="ADMIN")
         assert access.bits(gone, AGENT, grant(15, to_user(Caller(str(ObjectId()), "", "", "", "", "")))) == 0
         assert access.bits(gone, AGENT, grant(1, TO_ALL)) == 1
+        assert access.bits(gone, AGENT, grant(15, to_role(""))) == 0
 
 
 class TestRequire:

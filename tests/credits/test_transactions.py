@@ -71,3 +71,12 @@ def test_many_tokens_cost_more_also_for_what_is_written() -> None:
 
 def test_an_estimate_is_of_what_is_read_and_of_both() -> None:
     assert estimate(PRICES, Purchase("own", "m"), 10, 4) == (20, 32)
+
+
+def test_an_estimate_is_at_the_price_of_that_many_tokens_and_of_an_unknown_model() -> None:
+    bought = Purchase("openAI", "gpt-5.4")
+    assert estimate(PRICES, bought, 272_001, 10) == (272_001 * 5, 272_001 * 5 + 10 * 22.5)
+    assert estimate(PRICES, bought, 272_000, 10) == (272_000 * 2.5, 272_000 * 2.5 + 10 * 15)
+    unknown = Purchase("nowhere", "nothing like it", unknown=7)
+    assert estimate(PRICES, unknown, 10, 1) == (70, 77)
+    assert cost_of(PRICES, Spent(unknown, Usage(10, 1))) == 77

@@ -99,7 +99,13 @@ class TestCors:
     def test_preflight(self, api: Client) -> None:
         response = api.request("OPTIONS", "/api/assistants", headers=PREFLIGHT)
         assert response.status_code == 204
-        assert "PATCH" in response.headers["access-control-allow-methods"]
+        allowed = response.headers["access-control-allow-methods"]
+        assert sorted(allowed.split(", ")) == ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+        assert response.headers["access-control-max-age"] == "600"
+        # RFC 9110, section 8.6.
+        assert "content-length" not in response.headers
+        shown = api.get("/health", headers=ORIGIN).headers["access-control-expose-headers"]
+        assert sorted(shown.split(", ")) == ["Content-Disposition", "Retry-After", "X-Request-Id"]
 
     def test_named_origins_only(self, make_application: Callable[..., Client]) -> None:
         named = make_application(ECHO_CORS_ORIGINS="https://chat.example")
@@ -110,6 +116,8 @@ class TestCors:
         refused = named.request("OPTIONS", "/api/user", headers=other)
         assert refused.status_code == 400
         assert refused.json()["code"] == "cors_refused"
+        assert refused.headers["content-type"] == "application/json"
+        assert int(refused.headers["content-length"]) == len(refused.content)
         assert "access-control-allow-origin" not in refused.headers
 
     def test_a_page_that_may_may_from_a_public_network_too(

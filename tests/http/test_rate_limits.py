@@ -1,13 +1,21 @@
 """Limits on what is costly, by address, account and e-mail."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, Storage
 
-from echo.http.rate_limits import account_key
-from echo.settings import load_settings
+from echo.contract.document import Operation
+from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.http import rate_limits
+from echo.http.rate_limits import RateLimiter, account_key, seconds_until, subscriber
+from echo.settings import RateLimit, load_settings
 from storage.core.database import Database
 from tests.conftest import PASSWORD, Client, UserClient
 from tests.support.chats import new_id, put_message
@@ -170,3 +178,109 @@ def test_every_name_has_a_count() -> None:
     assert account_key("\u0301") == "\u0301"
     assert account_key("ada") != account_key("ads")
     assert len(account_key("x" * 5000)) == 1024
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A limiter, an operation with limits, and what was told of refusals."""
+
+    limiter: RateLimiter
+    operation: Operation
+    seen: list[Any]
+
+    def ask(self, address: str, account: str | None, **arguments: Any) -> int | None:
+        """The seconds to wait for, None for one that may pass."""
+        ask = (
+            self.limiter.check_arguments(self.operation, arguments, address, account)
+            if arguments
+            else self.limiter.check_request(self.operation, address, account)
+        )
+        try:
+            asyncio.run(ask)
+        except TooManyRequests as error:
+            return int(error.headers["Retry-After"])
+        return None
+
+
+class TestLimiter:
+    """By itself, over the library's counters in memory."""
+
+    LIMITS: ClassVar = {
+        "by_address": RateLimit(2, 60, "address"),
+        "by_account": RateLimit(1, 60, "account"),
+        "by_email": RateLimit(1, 60, "email"),
+        "by_pending": RateLimit(1, 60, "pending"),
+    }
+
+    def counted(self, *limits: str, storage: Storage | None = None) -> Counted:
+        seen: list[Any] = []
+        limiter = RateLimiter(
+            storage or MemoryStorage(),
+            self.LIMITS,
+            pending_owner={"half": "ada", "other half": "ada"}.get,
+            exceeded=lambda *told: seen.append(told),
+        )
+        operation = cast("Operation", SimpleNamespace(rate_limits=limits))
+        return Counted(limiter, operation, seen)
+
+    def test_tells_of_each_refusal_whose_it_was(self) -> None:
+        counted = self.counted("unknown", "by_address", "by_account")
+        assert counted.ask("2001:db8::1", "ada") is None
+        assert counted.ask("2001:db8::2", "ada") in range(30, 62)
+        # The address has had two.
+        assert counted.ask("2001:db8::3", "bob") in range(30, 62)
+        assert counted.ask("203.0.113.7", None) is None
+        assert counted.seen == [("by_account", "ada", "2001:db8::2"), ("by_address", "bob", "2001:db8::3")]
+
+    def test_counts_up_to_the_first_limit_that_is_reached(self) -> None:
+        counted = self.counted("by_account", "by_address")
+        assert [counted.ask("203.0.113.7", "ada") is None for _ in range(3)] == [True, False, False]
+        assert [counted.ask("203.0.113.7", who) is None for who in ("bob", "carl")] == [True, False]
+
+    @pytest.mark.parametrize(
+        ("limit", "bodies"),
+        [
+            ("by_email", [{"email": "ada@example.com"}, {"email": " ADA@example.com"}]),
+            ("by_pending", [{"tempToken": "half"}, {"tempToken": "other half"}]),
+        ],
+    )
+    def test_who_names_an_account_is_told_of_by_address_alone(
+        self, limit: str, bodies: list[dict[str, Any]]
+    ) -> None:
+        counted = self.counted(limit)
+        for body in ({}, [], None, {"email": 7, "tempToken": 7}, {"tempToken": "of nobody"}, bodies[0]):
+            assert counted.ask("203.0.113.7", "bob", body=body) is None
+        assert counted.ask("203.0.113.8", "bob", body=bodies[1]) in range(30, 62)
+        assert counted.seen == [(limit, None, "203.0.113.8")]
+
+    def test_says_when_its_counters_are_away(self) -> None:
+        class Away(MemoryStorage):
+            def incr(self, *_arguments: Any, **_options: Any) -> int:
+                raise StorageError(ConnectionError("away"))
+
+        with pytest.raises(ServiceUnavailable) as raised:
+            self.counted("by_address", storage=Away()).ask("203.0.113.7", None)
+        assert raised.value.code == "storage_unavailable"
+
+    def test_is_back_after_at_least_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 1000.0))
+        assert [seconds_until(moment) for moment in (900.0, 1000.0, 1000.2, 1001.0, 1001.1)] == [
+            1,
+            1,
+            1,
+            1,
+            2,
+        ]
+
+
+@pytest.mark.parametrize(
+    ("address", "whose"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_what_one_subscriber_has(address: str, whose: str) -> None:
+    assert subscriber(address) == whose

@@ -10,9 +10,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from storage.embedded import EmbeddedServer
+from tests.mutants.equivalents import Equivalent, is_equivalent, read_equivalents
 from tests.mutants.score import Score, lines_of
 from tests.mutants.selection import NoSuchModule, by_package, modules_to_mutate, own_tests
 from tests.mutants.workshop import Workshop
@@ -54,19 +57,25 @@ def _try(workshop: Workshop, modules: list[Path], arguments: argparse.Namespace)
     for module, paths in tests.items():
         print(f"{module}, against {', '.join(map(str, paths))}", flush=True)
     try:
-        scores = workshop.try_modules(tests, arguments.processes, arguments.sample, arguments.seed)
+        found = workshop.try_modules(tests, arguments.processes, arguments.sample, arguments.seed)
     except subprocess.CalledProcessError as error:
         print(error.output[-4000:], flush=True)
         return []
-    for score in scores:
-        _print(workshop, score)
-    return scores
+    for test in workshop.failing:
+        print(f"{test} fails without any mutant, so none was tried by it", flush=True)
+    known = read_equivalents()
+    return [_read(workshop, score, known.get(score.module, ())) for score in found]
 
 
-def _print(workshop: Workshop, score: Score) -> None:
+def _read(workshop: Workshop, score: Score, equivalents: Sequence[Equivalent]) -> Score:
+    """The score with its equivalents told from what lives, which is printed."""
+    changes = {name: workshop.show(name) for name in [*score.survivors, *score.late]}
+    equivalent = frozenset(name for name in score.survivors if is_equivalent(changes[name], equivalents))
+    score = replace(score, equivalent=equivalent)
     for name in [*score.survivors, *score.late]:
-        print(workshop.show(name), flush=True)
+        print(changes[name], flush=True)
     print(score.line, flush=True)
+    return score
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """Which modules are mutated, and which tests each of them is held against."""
 
+import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+
+from tests.mutants.reach import TABLE
 
 PACKAGES = (
     "storage",
@@ -9,6 +13,7 @@ PACKAGES = (
     "echo/accounts",
     "echo/chat",
     "echo/contract",
+    "echo/conversations",
     "echo/credits",
     "echo/http",
     "echo/providers",
@@ -63,6 +68,7 @@ ELSEWHERE = {
     "agents/agent_lists": ("storage/agents/test_agents.py",),
     "anthropic": ("test_dialects.py",),
     "chat_shapes": ("test_chats.py",),
+    "contract/operations": ("contract/test_operations.py", "test_large_answers.py", "http/test_http.py"),
     "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),
     "conversations/additions": ("threads/test_claims.py", "threads/test_posting.py"),
     "conversations/claims": ("threads/test_claims.py", "threads/test_posting.py"),
@@ -136,26 +142,42 @@ def by_package(modules: Iterable[Path]) -> dict[Path, list[Path]]:
 
 
 def own_tests(root: Path, module: Path) -> list[Path]:
-    """The module's own tests, as paths below `root`.
+    """The tests that a module is held against, as paths below `root`.
 
-    These are `test_<module>.py`, `test_<module>_*.py` and the folder `<module>`, in the folder of `tests` that
-    mirrors the module's, and what `ELSEWHERE` names. Where there are none, all tests of that folder are.
+    Its own, see `named_tests`, or where there are none, all tests of the folder that mirrors the module's. Beside
+    those, what the table of `tests/mutants/reach.py` has for functions that none of its own runs.
     """
-    mirror = _mirror(root, module.parent)
+    own = set(named_tests(root, module)) or {mirror_of(root, module)}
+    reaching = {Path(name) for name in _reaching().get(module.as_posix(), ()) if (root / name).exists()}
+    return sorted(own | {path for path in reaching if not any(path.is_relative_to(each) for each in own)})
+
+
+def named_tests(root: Path, module: Path) -> list[Path]:
+    """`test_<module>.py`, `test_<module>_*.py`, the folder `<module>`, and what `ELSEWHERE` names.
+
+    The first are in the folder of `tests` that mirrors the module's.
+    """
+    mirror = root / mirror_of(root, module)
     stem = module.stem
     found = {*mirror.glob(f"test_{stem}.py"), *mirror.glob(f"test_{stem}_*.py"), *mirror.glob(f"{stem}/")}
     for end, names in ELSEWHERE.items():
         if module.with_suffix("").match(end):
             found.update(path for name in names for path in _nearest(root / "tests", mirror, name))
-    return sorted(path.relative_to(root) for path in found or {mirror})
+    return sorted(path.relative_to(root) for path in found)
 
 
-def _mirror(root: Path, package: Path) -> Path:
-    """`echo/http` has its tests in `tests/http`, or the nearest folder above that has any."""
+@cache
+def _reaching() -> dict[str, list[str]]:
+    return dict(json.loads(TABLE.read_text()))
+
+
+def mirror_of(root: Path, module: Path) -> Path:
+    """`echo/http/cors.py` has its tests in `tests/http`, or the nearest folder above that has any."""
+    package = module.parent
     folder = root / "tests" / package.relative_to("echo" if package.parts[0] == "echo" else ".")
     while not any(folder.glob("**/test_*.py")):
         folder = folder.parent
-    return folder
+    return folder.relative_to(root)
 
 
 def _nearest(tests: Path, mirror: Path, name: str) -> list[Path]:

@@ -90,7 +90,7 @@ class Issuer:
         verifier = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if login is None or login.challenge != base64.urlsafe_b64encode(verifier).rstrip(b"=").decode():
             return json_answer({"error": "invalid_grant"}, 400)
-        if not _is_client(request):
+        if not self._is_client(request, form):
             return json_answer({"error": "invalid_client"}, 401)
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": login.nonce}
@@ -109,7 +109,7 @@ class Issuer:
         self.grants.append(form)
         if self.failures:
             return json_answer({"error": "temporarily_unavailable"}, self.failures.pop(0))
-        if not _is_client(request):
+        if not self._is_client(request, form):
             return json_answer({"error": "invalid_client"}, 401)
         if form["grant_type"] == "refresh_token" and form["refresh_token"] == self.refresh_token:
             self.refresh_token, self.access_token = f"{self.refresh_token}+", f"{self.access_token}+"
@@ -120,11 +120,14 @@ class Issuer:
             return json_answer({"access_token": given, "expires_in": str(self.life)})
         return json_answer({"error": "invalid_grant"}, 400)
 
-
-def _is_client(request: Received) -> bool:
-    authorization = {name.lower(): value for name, value in request.headers.items()}["authorization"]
-    pair = base64.b64decode(authorization.removeprefix("Basic ")).decode().split(":")
-    return [unquote_plus(each) for each in pair] == [CLIENT, SECRET]
+    def _is_client(self, request: Received, form: dict[str, str]) -> bool:
+        """Only in the way that its metadata name (RFC 6749, section 2.3: a client uses one way, not two)."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        shown = headers.get("authorization", "")
+        if "client_secret_post" in self.metadata.get("token_endpoint_auth_methods_supported", ()):
+            return (shown, form.get("client_id"), form.get("client_secret")) == ("", CLIENT, SECRET)
+        pair = base64.b64decode(shown.removeprefix("Basic ")).decode().split(":")
+        return [unquote_plus(each) for each in pair] == [CLIENT, SECRET] and "client_secret" not in form
 
 
 @contextmanager

@@ -66,6 +66,7 @@ def read_agents(config: ConfigFile) -> AgentSettings:
     said = config.section("endpoints").get("agents", {})
     providers = tuple(normal_name(each) for each in said.get("allowedProviders", ()))
     capabilities = said.get("capabilities")
+    environments = said.get("statefulCodeSessions", {}).get("allowedEnvironments")
     return AgentSettings(
         show_builder=not said.get("disableBuilder", False),
         providers=providers or None,
@@ -78,4 +79,5 @@ def read_agents(config: ConfigFile) -> AgentSettings:
             **{name: int(each) for name, each in said.get("maxToolCallArgBytesByTool", {}).items()},
         },
         events=_whole(said.get("maxDeltaEventsPerTurn")),
+        code_environments=None if environments is None else tuple(environments),
     )

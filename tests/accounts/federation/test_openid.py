@@ -5,6 +5,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -13,6 +14,7 @@ from bson import ObjectId
 from joserfc import jwk
 from starlette.testclient import TestClient
 
+from echo.accounts.federation import signed
 from echo.accounts.federation.accounts import FederatedAccounts
 from echo.accounts.federation.attempts import Attempts
 from echo.accounts.federation.fetching import Fetcher, host_and_port
@@ -346,6 +348,11 @@ def test_userinfo_says_more_of_the_same_subject(door: Door, issuer: Issuer) -> N
     assert reason(door.log_in(**claims)) == "login_failed"
 
 
+def test_the_client_proves_itself_by_form_where_the_issuer_takes_that(door: Door, issuer: Issuer) -> None:
+    issuer.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"]}
+    assert door.log_in().location == f"{HOME}/"
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -481,6 +488,22 @@ class TestExchange:
             self.exchange(door, issuer.sign(claims, typ=typ))
         with pytest.raises(Unauthorized, match="token_refused"):
             self.exchange(door, Issuer(issuer.url, OTHER_KEY).sign(self.claims(door, who["sub"])))
+
+    @pytest.mark.parametrize(("left", "is_good"), [(-1, True), (0, False)])
+    def test_a_token_is_none_from_the_second_on_at_which_it_ends(
+        self, make_door: MakeDoor, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, left: int, is_good: bool
+    ) -> None:
+        """RFC 7519, section 4.1.4: "on or after"; clocks may differ by the tolerance."""
+        door = make_door(exchanges_tokens=True, audiences=(self.AUDIENCE,), clock_tolerance=30)
+        who = somebody()
+        door.log_in(**who)
+        token = issuer.sign(self.claims(door, who["sub"], exp=2_000_000_000, nbf=2_000_000_060 + left))
+        monkeypatch.setattr(signed, "time", SimpleNamespace(time=lambda: 2_000_000_030.0 + left))
+        if is_good:
+            assert isinstance(self.exchange(door, token), SignedIn)
+        else:
+            with pytest.raises(Unauthorized, match="token_refused"):
+                self.exchange(door, token)
 
     def test_is_not_there_where_it_is_not_switched_on(self, door: Door, issuer: Issuer) -> None:
         with pytest.raises(NotFound):

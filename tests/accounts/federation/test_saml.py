@@ -171,6 +171,12 @@ class TestSignatures:
         changed.xpath(f"//ds:{tag}", namespaces=NAMESPACES)[0].set("Algorithm", algorithm)
         assert why_not(provider, changed) == f"Suspicious: an algorithm that is not taken: {algorithm}"
 
+    @pytest.mark.parametrize("name", ["ds:Object", "ds:Manifest", "ds:RetrievalMethod"])
+    def test_with_more_in_it(self, provider: SamlProvider, honest: Any, name: str) -> None:
+        changed = deepcopy(honest)
+        changed.xpath("//ds:KeyInfo", namespaces=NAMESPACES)[0].append(element(name))
+        assert why_not(provider, changed) == "Suspicious: a signature with more in it"
+
 
 def assertion_of(response: Any) -> Any:
     return response.find("saml:Assertion", NAMESPACES)

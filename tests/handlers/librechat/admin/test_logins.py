@@ -1,14 +1,18 @@
 """Logins to LibreChat's admin panel by another server, as the panel and a browser go through them."""
 
 import hashlib
+import json
+import secrets
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from bson import ObjectId
 
+from storage.accounts.bans import BanRepository
 from storage.core.database import Database
 from tests.conftest import Client
 from tests.support.issuer import CLIENT, SECRET, Issuer, lying_issuer
@@ -35,6 +39,8 @@ class Panel:
         self.issuer = issuer
         self.database = database
         self.subject = f"subject-{ObjectId()}"
+        # Where the panel and its browser call from.
+        self.place: dict[str, str] = {}
 
     def account(self, role: str = "ADMIN") -> str:
         user = {"openidId": self.subject, "openidIssuer": self.issuer.url, "provider": "openid", "role": role}
@@ -73,10 +79,11 @@ class Panel:
         return query["reason"]
 
     def go(self, path: str, **options: Any) -> Any:
-        return self.echo.request("GET", path, follow_redirects=False, **options)
+        headers = {**self.place, **options.pop("headers", {})}
+        return self.echo.request("GET", path, follow_redirects=False, headers=headers, **options)
 
     def exchange(self, code: str, verifier: str = VERIFIER, origin: str | None = PANEL) -> Any:
-        headers = {"Origin": origin} if origin else {}
+        headers = {**self.place, **({"Origin": origin} if origin else {})}
         body = {"code": code, "code_verifier": verifier}
         return self.echo.post(f"{OAUTH}/exchange", json=body, headers=headers)
 
@@ -90,7 +97,8 @@ def panel(
 ) -> Panel:
     environ = {"ALLOW_SOCIAL_LOGIN": "true", "OPENID_ISSUER": issuer.url, "ADMIN_PANEL_URL": f"{PANEL}/"}
     client = {"OPENID_CLIENT_ID": CLIENT, "OPENID_CLIENT_SECRET": SECRET, "DOMAIN_SERVER": HOST}
-    return Panel(make_application(**environ, **client), issuer, app_database)
+    bans = {"BAN_VIOLATIONS": "true", "TRUST_PROXY": "1"}
+    return Panel(make_application(**environ, **client, **bans), issuer, app_database)
 
 
 def test_an_administrator_comes_in_goes_on_and_is_sent_away(panel: Panel) -> None:
@@ -105,6 +113,9 @@ def test_an_administrator_comes_in_goes_on_and_is_sent_away(panel: Panel) -> Non
     assert (session["user"]["id"], session["user"]["role"]) == (owner, "ADMIN")
     user = panel.echo.with_token(session["token"])
     assert user.get("/chat/api/admin/verify").status_code == 200
+    # The panel refreshes in time: in milliseconds, the moment at which the token says that it ends.
+    payload = session["token"].split(".")[1]
+    assert session["expiresAt"] == json.loads(urlsafe_b64decode(payload + "=="))["exp"] * 1000
     # The next refresh token is another one, and the one before ends the session once the grace is over.
     again = panel.refresh(refresh_token=session["refreshToken"], user_id=owner, provider="openid").json()
     assert again["refreshToken"] != session["refreshToken"]
@@ -151,6 +162,21 @@ def test_only_accounts_that_may_administer_come_in(panel: Panel) -> None:
     code = panel.code()
     users.delete_one({"_id": ObjectId(owner)})
     assert panel.exchange(code).status_code == 403
+
+
+def test_from_a_place_that_is_banned_nobody_comes_in(panel: Panel) -> None:
+    panel.account()
+    address = f"93.1.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
+    panel.place = {"X-Forwarded-For": address}
+    code, begun = panel.code(), panel.begin()
+    until = datetime.now(UTC) + timedelta(hours=1)
+    BanRepository(panel.database).ban_address(address, until=until, kind="logins", points=9, owner=None)
+    assert dict(parse_qsl(urlsplit(panel.come_back(*begun)).query))["reason"] == "address_banned"
+    refused = panel.exchange(code)
+    assert (refused.status_code, refused.json()["code"]) == (403, "address_banned")
+    # That was said before the code was looked at.
+    panel.place = {}
+    assert panel.exchange(code).status_code == 200
 
 
 def test_a_login_to_the_client_is_none_to_the_panel(panel: Panel) -> None:
