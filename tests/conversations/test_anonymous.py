@@ -92,15 +92,16 @@ class TestFiles:
     def test_in_parts_too(self, reading: Anonymous) -> None:
         steer = {"type": "steer", "steer": "x", "files": [FILE]}
         parts = [
-            {"type": "image_file", "image_file": FILE},
+            {"type": "image_file", "image_file": {**FILE, "messageId": "m"}},
             steer,
             {"type": "text", "text": "a", "x": None},
             5,
         ]
-        shown = reading.message(message(content=parts))["content"]
+        told = reading.message(message(content=parts))
+        shown = told["content"]
         file = {**SHOWN, "filepath": LINKED, "preview": LINKED}
         assert shown == [
-            {"type": "image_file", "image_file": file},
+            {"type": "image_file", "image_file": {**file, "messageId": told["messageId"]}},
             {"type": "steer", "steer": "x", "files": [file]},
             {"type": "text", "text": "a"},
             5,

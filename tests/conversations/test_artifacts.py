@@ -63,6 +63,9 @@ class TestReplaced:
     def test_the_fence_stays_on_a_line_of_its_own(self, original: str, updated: str) -> None:
         assert self.edit(FENCED, original, updated) == FENCED.replace("1 + 1", "2")
 
+    def test_blanks_at_the_end_are_content(self) -> None:
+        assert self.edit(FENCED, "1 + 1", "2 \t\n\n") == FENCED.replace("1 + 1", "2 \t")
+
     def test_a_part_of_the_content(self) -> None:
         text = ":::artifact\n```\na\nb\nc\n```\n:::"
         assert self.edit(text, "b", "B\n") == ":::artifact\n```\na\nB\n\nc\n```\n:::"

@@ -84,7 +84,7 @@ class TestReading:
     def test_what_is_small_is_one_portion(self, messages: MessageRepository, database: Database) -> None:
         ada = new_owner()
         reading = messages.read_conversation(ada, put_large(database, ada, [400 * KIB, 400 * KIB]))
-        assert reading.is_whole
+        assert (reading.is_whole, reading.held) == (True, MIB)
         assert [numbers(rows) for rows in reading.portions] == [[0, 1]]
 
     def test_what_is_small_is_not_weighed(
@@ -122,6 +122,14 @@ class TestReading:
         assert numbers(next(portions)) == [0]
         database.collection("messages").delete_one({"user": ada, "text": {"$regex": "^1"}})
         assert [numbers(rows) for rows in portions] == [[], [2]]
+
+    def test_a_small_one_is_arranged_too(self, database: Database) -> None:
+        ada, presets = new_owner(), PresetRepository(database)
+        for number, order in enumerate((3, 1, 2)):
+            presets.create(ada, {"title": str(number), "endpoint": "openAI", "order": order})
+        reading = presets.list(ada)
+        assert (reading.is_whole, reading.held) == (True, MIB)
+        assert [each["title"] for each in reading.documents()] == ["1", "2", "0"]
 
     def test_an_arranged_list_keeps_its_order(self, database: Database) -> None:
         ada, presets = new_owner(), PresetRepository(database)

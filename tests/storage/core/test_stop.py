@@ -87,6 +87,19 @@ def test_one_that_is_told_before_it_begins_never_does(database: Database, ada: s
         MessageRepository(database).list_page(ada, limit=10, search="x", stop=stop)
 
 
+def test_its_time_is_over_when_it_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("storage.core.stop.time.monotonic", lambda: clock[0])
+    stop = Stop(5)
+    for passed, is_over in ((0.0, False), (4.9, False), (5.0, True)):
+        clock[0] = 100 + passed
+        if is_over:
+            with pytest.raises(TookTooLong):
+                stop.check()
+        else:
+            stop.check()
+
+
 def test_one_that_has_ended_is_told_in_vain(database: Database, ada: str) -> None:
     stop = Stop(600)
     assert MessageRepository(database).list_page(ada, limit=10, search="x", stop=stop).items == []
