@@ -16,7 +16,7 @@ from echo.http.edge import Edge
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.observation.logs import configure_logging
 from echo.observation.observe import Observation, observe
-from echo.services import Services, build_services
+from echo.services import Services, build_services, running
 from echo.settings import Settings
 from echo.trust import believe
 from echo.webclient.beside import ClientBesideContracts
@@ -55,6 +55,7 @@ def assemble(settings: Settings) -> Application:
     def close() -> None:
         pools.close()
         services.conversations.searches.close()
+        services.conversations.search_indexing.close()
         database.close()
         observation.close()
 
@@ -94,24 +95,10 @@ def _web_client(settings: Settings, services: Services) -> ClientBesideContracts
 def _lifespan(services: Services, observation: Observation, close: Callable[[], None]) -> Any:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        services.background.begin()
-        services.chat.begin()
-        services.background.submit(services.providers.prepare())
-        services.background.submit(services.mcp.begin())
-        if services.accounts.post.works:
-            services.background.submit(services.accounts.post.running())
-        if indexer := services.library.indexing.indexer:
-            services.background.submit(indexer.running())
-        services.background.submit(services.accounts.federation.begin_running())
-        if observation.running:
-            services.background.submit(observation.running())
-        yield
-        await services.responses.close()
-        await services.chat.close()
-        await services.accounts.federation.close()
-        await services.mcp.close()
-        await services.background.close()
-        await services.providers.close()
+        async with running(services):
+            if observation.running:
+                services.background.submit(observation.running())
+            yield
         close()
 
     return lifespan

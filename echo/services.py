@@ -1,6 +1,7 @@
 """What handlers work with: the services of one application, by domain."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from echo.access.administration import RoleAdministration
@@ -103,6 +104,30 @@ class Services:
     web_search: WebSearch
 
 
+@asynccontextmanager
+async def running(services: Services) -> AsyncIterator[None]:
+    """All that works beside requests: begun on this event loop, and ended with the context, however that ends."""
+    background = services.background
+    background.begin()
+    services.chat.begin()
+    background.submit(services.providers.prepare())
+    background.submit(services.mcp.begin())
+    if services.accounts.post.works:
+        background.submit(services.accounts.post.running())
+    if indexer := services.library.indexing.indexer:
+        background.submit(indexer.running())
+    background.submit(services.accounts.federation.begin_running())
+    try:
+        yield
+    finally:
+        await services.responses.close()
+        await services.chat.close()
+        await services.accounts.federation.close()
+        await services.mcp.close()
+        await background.close()
+        await services.providers.close()
+
+
 def build_services(settings: Settings, database: Database) -> Services:
     """Every domain's part, each built by its own module; nothing is contacted."""
     background = Background()
@@ -111,7 +136,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     agents = build_agents(database, access.access)
     ledger = build_credits(settings, database, count_tokens)
     providers = build_provider_parts(settings, background, titled=ledger.titled)
-    contracts, code_service = load_contracts(settings.root), build_code_service(settings)
+    contracts, code_service = load_contracts(settings.root), build_code_service(settings, access.access)
     library = build_library(
         settings,
         database,
@@ -139,7 +164,8 @@ def build_services(settings: Settings, database: Database) -> Services:
     actions = build_actions(settings, database, access.access, agents)
     search = build_web_search(settings, access.access, accounts.plugin_keys)
     store, base = library.file_store, contracts.bases[LIBRECHAT]
-    code = build_code(code_service, database, access.access, store, base)
+    environments = settings.agents.code_environments
+    code = build_code(code_service, database, access.access, store, base, environments=environments)
     sources = Sources(
         (
             *tool_sources(

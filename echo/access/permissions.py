@@ -38,8 +38,8 @@ _NOT_FOR_USERS: Mapping[str, frozenset[str]] = {
 # What Echo does not have: clients are told that nobody may do it, so that they do not offer it. The roles themselves
 # say what an operator lets them say, and that is asked.
 ABSENT: Mapping[str, frozenset[str]] = {
-    # A token of the user's own for a server is nothing that Echo has, and without its extra there are no servers.
-    "MCP_SERVERS": frozenset({"CONFIGURE_OBO"} if has_mcp() else PERMISSIONS["MCP_SERVERS"]),
+    # Without its extra there are no servers.
+    "MCP_SERVERS": frozenset(() if has_mcp() else PERMISSIONS["MCP_SERVERS"]),
     "REMOTE_AGENTS": frozenset({"CREATE", "SHARE", "SHARE_PUBLIC"}),
 }
 Permissions = dict[str, dict[str, bool]]

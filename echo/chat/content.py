@@ -1,10 +1,10 @@
 """The parts of an answer as LibreChat stores them, put together from the events of its run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from echo.chat.frames import TEXT, THINK, TOOL_CALL
+from echo.chat.frames import SUMMARY, TEXT, THINK, TOOL_CALL
 
 Json = dict[str, Any]
 Pieces = list[tuple[str, str]]
@@ -17,7 +17,10 @@ LOGIN = "oauth_mcp_"
 
 @dataclass
 class Slot:
-    """One part that grows; of a call the text is its arguments."""
+    """One part that grows; of a call the text is its arguments.
+
+    A summary is one of this kind until it is there, and then a part that is what its fields say.
+    """
 
     kind: str
     fields: Json = field(default_factory=dict)
@@ -31,6 +34,9 @@ class Slot:
             return {"type": TOOL_CALL, TOOL_CALL: {"args": text, **self.fields}, **self.shown}
         if self.kind in (TEXT, THINK):
             return {"type": self.kind, self.kind: text, **self.fields, **self.shown}
+        if self.kind == SUMMARY:
+            content = [{"type": TEXT, TEXT: text}] if text else []
+            return {**self.fields, "content": content, "summarizing": True, **self.shown}
         return {**self.fields, **self.shown}
 
 
@@ -60,7 +66,8 @@ class Parts:
         elif event == "on_run_step_closed":
             self._close(data)
         elif event == "on_summarize_complete":
-            self._slots[data["id"]] = Slot("", fields=dict(data["summary"]))
+            made = data.get(SUMMARY) or {**self._slots[data["id"]].fields, "content": []}
+            self._slots[data["id"]] = Slot("", fields=dict(made))
         elif event in ("on_agent_update", "on_steer_applied"):
             part = data.get("part", data)
             self._slots[f"{event} {len(self._slots)}"] = Slot("", fields=dict(part))
@@ -68,6 +75,8 @@ class Parts:
     def _begin(self, step: Mapping[str, Any]) -> None:
         shown = {name: step[name] for name in OF_MODEL if name in step}
         self._shown[step["id"]] = shown
+        if SUMMARY in step:
+            self._slots[step["id"]] = Slot(SUMMARY, dict(step[SUMMARY]), shown)
         for call in step["stepDetails"].get("tool_calls", ()):
             if not call["name"].startswith(LOGIN):
                 fields = {name: value for name, value in call.items() if name != "args"}
@@ -91,6 +100,16 @@ class Parts:
         return [slot.part() | calls_after(slots, place) for place, slot in enumerate(slots)]
 
 
+def kept(parts: Iterable[Json]) -> list[Json]:
+    """The parts without summaries that are not there: half of one would stand for the whole chat before it."""
+    return [each for each in parts if each["type"] != SUMMARY or is_made(each)]
+
+
+def is_made(summary: Mapping[str, Any]) -> bool:
+    """Whether a part that is a summary has come to its end, and says something."""
+    return bool(summary["content"]) and "summarizing" not in summary
+
+
 def calls_after(slots: Sequence[Slot], place: int) -> Json:
     """LibreChat's mark of a text that calls of tools follow: their ids."""
     if slots[place].kind != TEXT:
@@ -111,6 +130,8 @@ def pieces_of(payload: Mapping[str, Any]) -> Pieces | None:
     event = payload.get("event")
     if event in DELTAS:
         return [(part["type"], part[part["type"]]) for part in payload["data"]["delta"]["content"]]
+    if event == "on_summarize_delta":
+        return [(SUMMARY, part[TEXT]) for part in payload["data"]["delta"][SUMMARY]["content"]]
     if event == "on_run_step_delta" and payload["data"]["delta"].keys() == {"type", "tool_calls"}:
         return [(TOOL_CALL, call["args"]) for call in payload["data"]["delta"]["tool_calls"]]
     return None

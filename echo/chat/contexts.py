@@ -11,14 +11,9 @@ from echo.chat.beginning import Talk
 from echo.chat.context import MESSAGE_TOKENS, Weighed, share_of
 from echo.chat.history import History, text_for_model, turns_of
 from echo.chat.place import Place
-from echo.chat.prepared import Asking
 from echo.chat.pruning import pruned
-from echo.chat.request import request_of, settle
-from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
 from echo.chat.summaries import (
-    MOST_TOKENS,
-    PROMPT,
     SHARE_KEPT,
     Boundary,
     Summarising,
@@ -27,12 +22,13 @@ from echo.chat.summaries import (
     is_wanted,
     left_out,
     material_of,
+    uncovered,
     with_summary,
 )
+from echo.chat.summarisers import Summarisers
 from echo.conversations.message_text import is_from_user
-from echo.errors import ApiError
 from echo.providers.chat import Attachment, Turn
-from echo.settings.model import SummarySettings
+from echo.settings.agents import SummarySettings
 from storage.conversations.chats import ChatRepository
 
 Document = Mapping[str, Any]
@@ -64,7 +60,7 @@ class Contexts:
         summaries: SummarySettings,
     ) -> None:
         self._chats = chats
-        self._sides = sides
+        self._summarisers = Summarisers(sides, summaries)
         self._count = count_tokens
         self._summaries = summaries
         # How much of a model's window is used.
@@ -88,7 +84,8 @@ class Contexts:
         messages, fitted = read(window=window)
         counts = fitted.counts
         boundary, summing = boundary_of(messages), None
-        summarising = self._summarising(talk, side, place)
+        question_id = str(place.question["messageId"])
+        summarising = self._summarisers.of(talk.owner, side, talk.variables, question_id)
         if summarising is not None and self._is_wanted(place, messages, boundary, counts):
             # So much less that not every further turn needs another summary.
             messages, fitted = read(window=int(window * SHARE_KEPT))
@@ -97,8 +94,8 @@ class Contexts:
             tokens = fitted.messages - sum(map(self._weigh, dropped))
             counts = {**counts, "messages": tokens, "count": len(fitted.ids) - len(dropped)}
             boundary = boundary_of(messages)
-            before = material_of(history.before(place.branch, messages), boundary)
-            retained = str(messages[0]["messageId"] if messages else place.question["messageId"])
+            retained = str(messages[0]["messageId"] if messages else question_id)
+            before = history.before(place.branch, messages)
             summing = self._summing(summarising, before, retained, boundary)
         # Files of messages that are summarised are there all the same.
         shown = [each for message in messages for each in shown_files(message)]
@@ -156,41 +153,17 @@ class Contexts:
         return self._count(text_for_model(message)) + MESSAGE_TOKENS
 
     def _summing(
-        self, how: Summarising, material: str, retained: str, boundary: Boundary | None
+        self, how: Summarising, before: Sequence[Document], retained: str, boundary: Boundary | None
     ) -> Summing | None:
         """What is to be summarised before the model is asked."""
+        material = material_of(before, boundary)
         if not material:
             return None
         asked = how.asking.request
         system = how.update_prompt if boundary is not None and how.update_prompt else asked.system
         request = replace(asked, turns=(Turn.of_text("user", material),), system=system)
-        return Summing(replace(how.asking, request=request), retained, boundary.text if boundary else None)
-
-    def _summarising(self, talk: Talk, side: Side, place: Place) -> Summarising | None:
-        """How summaries are made: by the model that the operator names, or else by the one that answers."""
-        rules = self._summaries
-        if not rules.enabled:
-            return None
-        chosen, model = side.chosen, rules.model or side.model
-        if rules.endpoint is not None and rules.endpoint != chosen.name:
-            try:
-                chosen = self._sides.endpoint(talk.owner, rules.endpoint)
-            except ApiError:
-                # There is no key for it: the model that answers knows its own chat.
-                model = side.model
-        settled = settle(rules.parameters, [])
-        most = settled.max_tokens or rules.max_tokens or MOST_TOKENS
-        settled = replace(settled, system=rules.prompt or PROMPT, max_tokens=most)
-        asking = Asking(
-            chosen.provider,
-            replace(request_of(settled, model, ()), placeholders=talk.variables.headers(chosen.settings)),
-            chosen.credentials,
-            {"system": 0, "messages": 0, "window": 0, "budget": 0, "before": 0, "count": 0},
-            side.agent_id,
-            provider_name(chosen.settings),
-            endpoint=chosen.name,
-        )
-        return Summarising(asking, str(place.question["messageId"]), rules.trigger, rules.update_prompt)
+        asking, older = replace(how.asking, request=request), boundary.text if boundary else None
+        return Summing(asking, retained, len(uncovered(before, boundary)), older is not None, older)
 
     def _last(self, place: Place) -> tuple[Weighed | None, list[Document]]:
         """What the model is sent beside what is stored."""

@@ -11,12 +11,13 @@ from echo.chat import frames
 from echo.chat.injecting import Injecting
 from echo.chat.prepared import Prepared
 from echo.chat.remembering import Remembering
-from echo.chat.transcript import Transcript
+from echo.chat.transcript import BEGINNING, Frame, Transcript, pack
 from echo.credits import Credits
 from echo.providers.titles import Titled, TitleService
 from echo.tools.sources import Sources
 from storage.conversations.chats import ChatRepository
 from storage.core.errors import StorageError, Unavailable
+from storage.runs.runs import RunRepository
 from storage.runs.steers import SteerRepository
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 # While the database is away an answer is held, and storing it tried again; each attempt may fail at once.
 STORE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
+# What a document has room for; of a longer answer those who come after its end read the message.
+MAX_WHOLE_BYTES = 12 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Tools:
     """
 
     chats: ChatRepository
+    runs: RunRepository
     steers: SteerRepository
     titles: TitleService
     credits: Credits
@@ -79,18 +83,27 @@ class Finishing:
         stored: Mapping[str, Any] = await self._tools.in_thread(self._tools.chats.finish, *place, answer)
         return stored
 
-    async def left(self) -> list[Json]:
-        """The messages that have come for the end of the run; no more may come."""
-        prepared = self._prepared
+    async def close(self, last: Frame, status: str, *, titling: bool) -> tuple[bool, list[Json]]:
+        """Let no more messages come; whether the run's end is written down by that, and the messages that have come.
+
+        It is, with the event that comes last, where no messages have come: then the journal has nothing left to do.
+        """
         try:
-            left: list[Json] = await self._tools.in_thread(
-                self._tools.steers.close, prepared.owner, prepared.run_id
-            )
+            closed: tuple[bool, list[Json]] = await self._tools.in_thread(self._close, last, status, titling)
         except StorageError as error:
             # They are found by the state of the conversation.
-            log.warning("what was sent during a run cannot be read", run=prepared.run_id, cause=repr(error))
-            return []
-        return left
+            log.warning("the end of a run is not written down", run=self._prepared.run_id, cause=repr(error))
+            return False, []
+        return closed
+
+    def _close(self, last: Frame, status: str, titling: bool) -> tuple[bool, list[Json]]:
+        owner, run_id = self._prepared.owner, self._prepared.run_id
+        # Nothing else is said by now.
+        whole = pack([*self._transcript.since(BEGINNING)[0], last])
+        is_small = len(whole) <= MAX_WHOLE_BYTES
+        if is_small and self._tools.runs.end_unless_waiting(owner, run_id, status, whole, titling=titling):
+            return True, []
+        return False, self._tools.steers.close(owner, run_id)
 
     async def make_title(self, answer: str) -> None:
         """Make a title of the question and the answer's text, and store it."""

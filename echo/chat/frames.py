@@ -13,7 +13,7 @@ from echo.conversations.message_text import plain_text
 Json = dict[str, Any]
 MESSAGE, ERROR = "message", "error"
 ATTACHMENT = "attachment"
-TEXT, THINK, TOOL_CALL, STEER = "text", "think", "tool_call", "steer"
+TEXT, THINK, TOOL_CALL, STEER, SUMMARY = "text", "think", "tool_call", "steer", "summary"
 AGENT_UPDATE = "agent_update"
 KEEP_ALIVE = b": keep-alive\n\n"
 # The server stops: the stream ends without its last event, and a client that comes back finds the run or its message.
@@ -22,6 +22,8 @@ COME_BACK = b": the server is stopping\nretry: 2000\n\n"
 # it takes the connection for broken, and connects anew in 1, 2, 4, 8 and 16 seconds, and then every half minute.
 BROKEN = b"event: error\ndata:\n\n"
 INTERRUPTED = "interrupted"
+# What JSON has as it is: nearly all values are of these very types.
+AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 # Of a stored conversation, what a client gets: LibreChat sends the whole document.
 CONVERSATION_HIDDEN = ("_meiliIndex", "subagent", "agentEvent", "initial_agent_id", "tenantId")
 
@@ -85,20 +87,6 @@ def agent_update(run_id: str, index: int, agent_id: str) -> Json:
     """Another agent goes on with the answer; the data is a part of the answer, too."""
     about = {"index": index, "runId": run_id, "agentId": agent_id}
     return {"event": "on_agent_update", "data": {"type": AGENT_UPDATE, AGENT_UPDATE: about}}
-
-
-def summary_step(step_id: str, run_id: str, index: int, model: str, provider: str) -> Json:
-    """A summary of the chat begins, which is a part of the answer."""
-    opened = step(step_id, run_id, index, TEXT)
-    return {
-        **opened,
-        "data": {**opened["data"], "summary": {"type": "summary", "model": model, "provider": provider}},
-    }
-
-
-def summary_complete(step_id: str, agent_id: str, part: Mapping[str, Any]) -> Json:
-    """The summary is made."""
-    return {"event": "on_summarize_complete", "data": {"id": step_id, "agentId": agent_id, "summary": part}}
 
 
 def subagent_update(run_id: str, about: Mapping[str, Any]) -> Json:
@@ -271,7 +259,7 @@ def parts(content: Iterable[Mapping[str, Any]]) -> list[Json]:
 
 def plain(value: Any) -> Any:
     """A stored value as JSON has it: times as LibreChat writes them, ids as text."""
-    if value is None or isinstance(value, str | bool | int):
+    if type(value) in AS_THEY_ARE or isinstance(value, str | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -279,7 +267,7 @@ def plain(value: Any) -> Any:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return f"{moment.isoformat('T', 'milliseconds')[:23]}Z"
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): each if type(each) in AS_THEY_ARE else plain(each) for name, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [plain(each) for each in value]
     return str(value)

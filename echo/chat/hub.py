@@ -22,8 +22,10 @@ from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
 from echo.chat.remembering import Remembering
 from echo.chat.run import Run
+from echo.chat.run_places import RunPlaces
+from echo.chat.running import milliseconds
 from echo.credits import Credits
-from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.errors import ServiceUnavailable
 from echo.observation import metrics
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
@@ -79,11 +81,12 @@ class RunHub:
         self.closing = asyncio.Event()
         self._stores = stores
         self._background = background
-        self._most_at_once = most_at_once
+        self._places = RunPlaces(stores.runs, self.alive, most_at_once)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="echo-chat")
         self._journal = Journal(stores.chats, stores.runs, stores.pieces, self.in_thread)
         self._tools = Tools(
             stores.chats,
+            stores.runs,
             stores.steers,
             titles,
             ledger,
@@ -96,8 +99,11 @@ class RunHub:
             remembering,
         )
         self._local: dict[str, Run] = {}
+        # The same by owner, conversation, and when they began.
+        self._begun: dict[tuple[str, str, int], Run] = {}
         self._titling: dict[str, asyncio.Task[None]] = {}
         self._tending: asyncio.Task[None] | None = None
+        self._staying: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -107,6 +113,10 @@ class RunHub:
     def local(self, run_id: str) -> Run | None:
         """A run of this process that has not ended, or whose end is not yet written down."""
         return self._local.get(run_id)
+
+    def begun(self, owner: str, conversation_id: str, created_at: int) -> Run | None:
+        """The same for the run that began in a conversation at that time, in milliseconds."""
+        return self._begun.get((owner, conversation_id, created_at))
 
     def alive(self, runs: list[Json]) -> list[Json]:
         """Those runs whose processes are there; for threads."""
@@ -130,36 +140,18 @@ class RunHub:
             raise ServiceUnavailable("The server is stopping.")
         self.presence.beat()
         about = {**prepared.about, "worker": self.presence.worker, "titling": prepared.titling}
-        document = self._stores.runs.insert(
-            prepared.owner,
-            prepared.conversation_id,
-            prepared.run_id,
-            about,
-            request_id=prepared.client_request_id,
-        )
+        document = self._places.insert(prepared, about)
         run = Run(prepared, document["createdAt"], self._tools)
-        self._local[run.id] = run
+        self._local[run.id] = self._begun[place_of(run)] = run
         try:
-            self._check_number(prepared.owner, run.id)
             self._check_predecessor(prepared, run)
             self._stores.chats.begin(prepared.owner, prepared.conversation_id, prepared.begun)
             self._background.submit(self._execute(run))
         except BaseException:
-            del self._local[run.id]
+            self._forget(run)
             self._stores.runs.delete(prepared.owner, run.id)
             raise
         return document
-
-    def _check_number(self, owner: str, run_id: str) -> None:
-        """Of those that begin at the same time, the first ones may."""
-        if self._most_at_once is None:
-            return
-        running = self.alive(self._stores.runs.running(owner))
-        earlier = [run["_id"] for run in running].index(run_id)
-        if earlier >= self._most_at_once:
-            raise TooManyRequests(
-                5, "So many answers at the same time are not allowed.", code="too_many_runs"
-            )
 
     def _check_predecessor(self, prepared: Prepared, run: Run) -> None:
         """Of turns that are to follow one run only the first may begin."""
@@ -169,7 +161,7 @@ class RunHub:
             prepared.owner, prepared.conversation_id, prepared.predecessor, run.created_at, run.id
         )
         if between is not None:
-            began = round(between["createdAt"].timestamp() * 1000)
+            began = milliseconds(between["createdAt"])
             active = between["status"] == RUNNING and bool(self.alive([between]))
             raise predecessor_mismatch(prepared.conversation_id, began, active=active)
 
@@ -177,14 +169,19 @@ class RunHub:
         self._journal.watch(run)
         if self._tending is None or self._tending.done():
             self._tending = asyncio.create_task(self._tend())
+        if self._staying is None or self._staying.done():
+            self._staying = asyncio.create_task(self.presence.stay(lambda: self._local))
         if self.closing.is_set():
             run.stop("interrupted")
         with metrics.jobs.running("chat"):
             await run.execute()
-        self._urgent.set()
+        if run.is_written_down:
+            self._forget(run)
+        else:
+            self._urgent.set()
 
     async def _tend(self) -> None:
-        """Write, listen and say that this process is there, as long as there is a run."""
+        """Write and listen, as long as there is a run."""
         asked = 0.0
         while self._local or not self._journal.is_idle:
             await self._wait()
@@ -209,11 +206,15 @@ class RunHub:
 
     async def _write(self) -> None:
         for run in await self._journal.write():
-            self._local.pop(run.id, None)
+            self._forget(run)
+
+    def _forget(self, run: Run) -> None:
+        self._local.pop(run.id, None)
+        if self._begun.get(place := place_of(run)) is run:
+            del self._begun[place]
 
     async def _listen(self) -> None:
         try:
-            await self.in_thread(self.presence.beat)
             for run_id in await self.in_thread(self._stores.runs.abort_requests, self.presence.worker):
                 if run := self._local.get(run_id):
                     run.stop("aborted")
@@ -232,7 +233,7 @@ class RunHub:
         except Exception as error:
             log.warning("a title could not be stored", cause=repr(error))
         run.titling = False
-        if run.over.is_set():
+        if run.is_closing or run.over.is_set():
             # The end may be written down with the title still to come.
             while run.id in self._local:
                 await asyncio.sleep(WRITE_SECONDS)
@@ -273,8 +274,13 @@ class RunHub:
                 await self._write()
         except TimeoutError:
             log.error("not everything that runs said could be stored", runs=len(self._local))
-        left = [*self._titling.values(), *([self._tending] if self._tending else [])]
+        left = [*self._titling.values(), *(each for each in (self._tending, self._staying) if each)]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         self._threads.shutdown(wait=True)
+
+
+def place_of(run: Run) -> tuple[str, str, int]:
+    """By what a client that has started a run asks for it."""
+    return run.owner, run.prepared.conversation_id, milliseconds(run.created_at)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from echo.chat.finishing import MAX_WHOLE_BYTES
 from echo.chat.frames import TEXT, THINK, TOOL_CALL
 from echo.chat.run import Run
 from echo.chat.transcript import Frame, pack
@@ -22,8 +23,6 @@ SAVE_SECONDS = 2.0
 SIZE_PER_SECOND = 200_000
 # Followers in other processes have read the last pieces by then; who comes later reads the whole.
 PIECES_KEPT_SECONDS = 10.0
-# What a document has room for; of a longer answer those who come after its end read the message.
-MAX_WHOLE_BYTES = 12 * 1024 * 1024
 
 InThread = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
@@ -88,9 +87,15 @@ class Journal:
             log.warning("what runs say could not be written down", runs=len(batch.said))
             return []
         now = asyncio.get_running_loop().time()
-        self._old += [(now + PIECES_KEPT_SECONDS, run.id) for run in batch.ended]
+        for run in batch.ended:
+            self._let_go(run, now)
         self._batch = Batch()
         return batch.ended
+
+    def _let_go(self, run: Run, now: float) -> None:
+        """Have the pieces of a run deleted, whose end is written down with all that it said."""
+        if run.pieces:
+            self._old.append((now + PIECES_KEPT_SECONDS, run.id))
 
     def _collect(self) -> Batch:
         """What failed before, and what is new."""
@@ -98,6 +103,10 @@ class Journal:
         while self._changed:
             # One after the other: what fails with one keeps the others.
             _, run = self._changed.popitem()
+            if run.is_written_down:
+                self._unsaved.pop(run.id, None)
+                self._let_go(run, now)
+                continue
             found, run.written = run.transcript.since(run.written)
             if found:
                 batch.said.append((run, run.pieces, found))

@@ -19,8 +19,9 @@ from storage.runs.workers import WorkerRepository
 log = structlog.get_logger(__name__)
 
 InThread = Callable[..., Awaitable[Any]]
+States = dict[str, Mapping[str, Any] | None]
 POLL_SECONDS = 0.2
-# How often it is asked whether a run whose end has not been read is over, or its process gone.
+# How often it is asked whether the processes are there.
 CHECK_SECONDS = 1.0
 # After the database was away, for the processes to say again that they are there.
 GRACE_SECONDS = 5.0
@@ -126,17 +127,28 @@ class Mirrors:
         checked = 0.0
         while self._mirrors:
             try:
+                states = await self._states()
                 await self._read()
+                await self._end(states)
                 if time.monotonic() - checked >= CHECK_SECONDS:
                     checked = time.monotonic()
-                    await self._check()
+                    await self._check(states)
             except StorageError as error:
                 log.warning("runs of other processes cannot be read", cause=repr(error))
                 checked = time.monotonic() + GRACE_SECONDS
             await asyncio.sleep(POLL_SECONDS)
 
+    def _open(self) -> list[Mirror]:
+        return [each for each in self._mirrors.values() if not each.transcript.ended]
+
+    async def _states(self) -> States:
+        """What has become of the runs, None of those that are not there; asked before their pieces are read."""
+        ids = [each.run_id for each in self._open()]
+        found = await self._in_thread(self._runs.states, ids) if ids else {}
+        return {each: found.get(each) for each in ids}
+
     async def _read(self) -> None:
-        mirrors = [each for each in self._mirrors.values() if not each.transcript.ended]
+        mirrors = self._open()
         positions = [(each.owner, each.run_id, each.number) for each in mirrors]
         if not positions:
             return
@@ -146,26 +158,37 @@ class Mirrors:
         for mirror in mirrors:
             mirror.ready.set()
 
-    async def _check(self) -> None:
-        """End the mirrors of runs that are over although their end was not among the pieces."""
-        open_ones = [each for each in self._mirrors.values() if not each.transcript.ended]
-        if not open_ones:
-            return
-        states = await self._in_thread(self._runs.states, [each.run_id for each in open_ones])
-        running = {run_id for run_id, state in states.items() if state["status"] == RUNNING}
-        alive = await self._in_thread(self._workers.alive, [states[each]["worker"] for each in running])
-        await self._read()
-        for mirror in open_ones:
-            if mirror.run_id in running and states[mirror.run_id]["worker"] in alive:
+    async def _end(self, states: States) -> None:
+        """End the mirrors of runs that are over: what a run says last is no piece, but among all that it keeps."""
+        for mirror in self._open():
+            if mirror.run_id not in states:
                 continue
-            if mirror.run_id in running:
+            state = states[mirror.run_id]
+            if state is None:
                 mirror.lose()
-                await self._in_thread(self._runs.end, mirror.owner, mirror.run_id, "interrupted")
+            elif state["status"] != RUNNING:
+                await self._finish(mirror)
+
+    async def _finish(self, mirror: Mirror) -> None:
+        document = await self._in_thread(self._runs.get, mirror.owner, mirror.run_id)
+        if document is not None and not mirror.transcript.ended:
+            mirror.catch_up(past(document))
+        mirror.lose()
+
+    async def _check(self, states: States) -> None:
+        """End the mirrors of runs whose processes are gone, and the runs."""
+        known = {each: state["worker"] for each in self._open() if (state := states.get(each.run_id))}
+        if not known:
+            return
+        alive = await self._in_thread(self._workers.alive, known.values())
+        await self._read()
+        for mirror, worker in known.items():
+            if worker in alive:
                 continue
-            document = await self._in_thread(self._runs.get, mirror.owner, mirror.run_id)
-            if document is not None and not mirror.transcript.ended:
-                mirror.catch_up(past(document))
-            mirror.lose()
+            if await self._in_thread(self._runs.end, mirror.owner, mirror.run_id, "interrupted"):
+                mirror.lose()
+            else:
+                await self._finish(mirror)
 
 
 def past(document: Mapping[str, Any]) -> Transcript:

@@ -17,9 +17,10 @@ from echo.chat.numbering import Hearing, Numbering
 from echo.chat.prepared import Asking, Prepared
 from echo.chat.remembering import PATIENCE
 from echo.chat.spending import RunSpending, Used, used_by
-from echo.chat.transcript import BEGINNING, Transcript, text_of
+from echo.chat.transcript import BEGINNING, Frame, Transcript, text_of
 from echo.chat.voice import Voice
-from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
+from echo.error_causes import from_exception
+from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests
 from echo.providers.chat import Turn, Usage
 from echo.tools.tool import RunPlace
 
@@ -45,6 +46,8 @@ class Run:
         self.titling = prepared.titling
         # What the journal has written of it.
         self.written, self.pieces = BEGINNING, 0
+        # Its end is being written down, with all that it has said; then nothing more is to be written.
+        self.is_closing, self.is_written_down = False, False
         self.saved_at, self.saved_size = 0.0, 0
         self._tools = tools
         self._answer_id = str(prepared.about["responseMessageId"])
@@ -119,7 +122,7 @@ class Run:
         if all(each.asking is not asking for each in speakers):
             self._tasks[id(asking)] = asking, tokens
         rounds = [each for voice in self._voices for each in voice.rounds]
-        coming = [(each.asking, each.tokens) for each in speakers]
+        coming = [(each.asking, each.present.tokens) for each in speakers]
         await self._spending.reserve_more(rounds, [*coming, *self._tasks.values()])
         if asking is not self._voices[0].lead:
             return ()
@@ -191,7 +194,7 @@ class Run:
             self._tools.keep(self, making)
             title = await self._finishing.titled(making, conversation.get("title"), patience)
             conversation = {**conversation, "title": title}
-        self._tell(conversation, answer, outcome, await self._finishing.left())
+        await self._tell(self._last(conversation, answer, outcome))
 
     def _tell_usage(self, asking: Asking, usage: Usage) -> None:
         self._told_usages += 1
@@ -234,26 +237,33 @@ class Run:
         tokens: int = await self._tools.in_thread(self._tools.count_tokens, text)
         return tokens
 
-    def _tell(
-        self,
-        conversation: Mapping[str, Any],
-        answer: Mapping[str, Any],
-        outcome: Outcome,
-        left: list[Json],
-    ) -> None:
+    def _last(self, conversation: Mapping[str, Any], answer: Mapping[str, Any], outcome: Outcome) -> Frame:
+        """The event that comes last."""
         if outcome.failure is not None:
-            self._fail(outcome.failure)
-        elif not outcome.is_complete and self._stopped == "interrupted":
-            self._fail(interrupted())
-        else:
-            self.ending = "complete" if outcome.is_complete else "aborted"
-            told = to_tell(self.prepared, conversation, answer, aborted=not outcome.is_complete)
-            self.transcript.add(frames.MESSAGE, {**told, **({"pendingSteers": left} if left else {})})
+            return self._failed(outcome.failure)
+        if not outcome.is_complete and self._stopped == "interrupted":
+            return self._failed(interrupted())
+        self.ending = "complete" if outcome.is_complete else "aborted"
+        told = to_tell(self.prepared, conversation, answer, aborted=not outcome.is_complete)
+        return Frame(frames.MESSAGE, told)
+
+    async def _tell(self, last: Frame) -> None:
+        """Have the end written down, then tell it."""
+        self.is_closing = True
+        self.is_written_down, left = await self._finishing.close(
+            last, self.ending or "error", titling=self.titling
+        )
+        if left and last.name == frames.MESSAGE:
+            last = Frame(last.name, {**last.payload, "pendingSteers": left})
+        self.transcript.add(*last)
 
     def _fail(self, error: ApiError) -> None:
+        self.transcript.add(*self._failed(error))
+
+    def _failed(self, error: ApiError) -> Frame:
         self.titling, self.ending = False, "interrupted" if error.code == frames.INTERRUPTED else "error"
         wait = int(error.headers["Retry-After"]) if isinstance(error, TooManyRequests) else None
-        self.transcript.add(frames.ERROR, frames.failed(error.message, error.code, wait))
+        return Frame(frames.ERROR, frames.failed(error.message, error.code, wait))
 
 
 def interrupted() -> ApiError:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from echo.chat.hub import RunHub
 from echo.chat.place import NEW
 from echo.errors import NotFound
 from storage.runs.runs import RUNNING, RunRepository
+
+if TYPE_CHECKING:
+    from echo.chat.hub import RunHub
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
@@ -16,7 +18,7 @@ Document = Mapping[str, Any]
 class Running:
     """The runs of owners, wherever they are; for threads."""
 
-    def __init__(self, runs: RunRepository, hub: RunHub) -> None:
+    def __init__(self, runs: RunRepository, hub: "RunHub") -> None:
         self._runs = runs
         self._hub = hub
 

@@ -75,18 +75,27 @@ class ChatService:
         `protocol` is the version of LibreChat's that the reader speaks; for `reconnects` see `echo.chat.follow`.
         Raises `NotFound` for a run that is not there, or was forgotten some minutes after its end.
         """
+        reading = Reading(resume, protocol, reconnects=reconnects)
+        if created_at is not None and (local := self._hub.begun(owner, stream_id, created_at)):
+            # No other one is meant, whatever has begun in other processes.
+            return follow(local.transcript, self._hub.closing, self._with_pending(reading, owner, local.id))
         run = self._running.get(owner, stream_id, created_at)
         if reconnects and run["status"] == INTERRUPTED:
             raise NotFound
-        reading = Reading(resume, protocol, reconnects=reconnects)
-        if resume and run["status"] == RUNNING:
-            reading = replace(reading, pending=self._stores.steers.pending(owner, run["_id"]))
+        if run["status"] == RUNNING:
+            reading = self._with_pending(reading, owner, run["_id"])
         if local := self._hub.local(run["_id"]):
             return follow(local.transcript, self._hub.closing, reading)
         if run["status"] != RUNNING:
             # What was said in a conversation goes with it.
             self._stores.chats.conversation(owner, stream_id)
         return self._mirrors.follow(run, reading)
+
+    def _with_pending(self, reading: Reading, owner: str, run_id: str) -> Reading:
+        """With the messages that wait in the run, for who comes back to it."""
+        if not reading.resume:
+            return reading
+        return replace(reading, pending=self._stores.steers.pending(owner, run_id))
 
     def status(self, owner: str, conversation_id: str) -> Json:
         """Whether a conversation has a run, and what it has said; raises `NotFound` without a conversation."""

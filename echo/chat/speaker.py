@@ -10,6 +10,7 @@ from echo.chat import frames
 from echo.chat.bench import Bench
 from echo.chat.equipping import read_by
 from echo.chat.prepared import Asking
+from echo.chat.present import Present
 from echo.chat.subagents import NoteRound
 from echo.chat.summaries import summary_turn
 from echo.chat.summing import told_summary
@@ -23,22 +24,18 @@ Json = dict[str, Any]
 class Speaker:
     """Everything belongs to the event loop.
 
-    `shown` is what its parts say of who gives them. `usage` and `finish` are of the present request, `said` what the
-    model has written in it; `is_asking` as long as nobody has noted what it used.
+    `shown` is what its parts say of who gives them. `finish` is of the present request.
     """
 
     def __init__(
         self, asking: Asking, bench: Bench, note: NoteRound, shown: Mapping[str, Any], *, hidden: bool = False
     ) -> None:
         self.asking = asking
-        self.usage: Usage | None = None
         self.finish: str | None = None
-        self.is_asking, self.is_working, self.has_spoken = False, False, False
-        self.said: list[str] = []
+        self.is_working, self.has_spoken = False, False
         # Why it was not let go on.
         self.stopped: str | None = None
-        # About how many the present request has.
-        self.tokens = read_by(asking.counts)
+        self.present = Present(read_by(asking.counts))
         self._shown = shown
         self._hidden = hidden
         self._bench = bench
@@ -52,13 +49,17 @@ class Speaker:
         if asking.wanted.names:
             self.tell_context()
         loop = ToolLoop(looped, asking.limits, self)
-        self.tokens, self.is_working = loop.tokens, True
+        self.present.tokens, self.is_working = loop.tokens, True
         # Looked up once: each time would make a function anew.
         take = self._take
         try:
             async with aclosing(loop.events()) as events:
                 async for event in events:
-                    take(event)
+                    if type(event) is TextDelta:
+                        # Nearly all are: to choose by a table takes as long as to take it.
+                        self._say(event.text)
+                    else:
+                        take(event)
         finally:
             self.is_working = False
         return loop.added
@@ -74,7 +75,7 @@ class Speaker:
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
         """For the loop: see `Bench`."""
-        self.tokens = tokens
+        self.present.tokens = tokens
         return await self._bench.before_round(self.asking, tokens)
 
     async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
@@ -94,29 +95,30 @@ class Speaker:
     @_take.register
     def _(self, event: TextDelta | RefusalDelta) -> None:
         # People read a refusal as they read an answer.
-        self.said.append(event.text)
-        self._extend(frames.TEXT, event.text)
+        self._say(event.text)
 
     @_take.register
     def _(self, event: ReasoningDelta) -> None:
+        self.present.said.append(event.text)
         self._extend(frames.THINK, event.text)
 
     @_take.register
     def _(self, event: Usage) -> None:
-        self.usage = event
+        self.present.take(event)
 
     @_take.register
     def _(self, event: Finished) -> None:
+        self.present.take(event)
         self.finish = event.reason
 
     @_take.register
     def _(self, event: RoundBegun) -> None:
-        self.usage, self.finish, self.is_asking, self.has_spoken = None, None, True, False
-        self.said = []
+        self.present.take(event)
+        self.finish, self.has_spoken = None, False
 
     @_take.register
     def _(self, event: RoundEnded) -> None:
-        self.usage = event.usage
+        self.present.take(event)
         if event.calls:
             # The run tells the last one.
             self.end_round()
@@ -133,7 +135,7 @@ class Speaker:
 
     @_take.register
     def _(self, event: CallPiece) -> None:
-        self.said.append(event.arguments)
+        self.present.said.append(event.arguments)
         self._bench.transcript.extend(event.step_id, frames.TOOL_CALL, event.arguments)
 
     @_take.register
@@ -152,9 +154,13 @@ class Speaker:
 
     def end_round(self) -> None:
         """Note what the present request has used, if that is known and not yet noted."""
-        if self.is_asking and self.usage is not None:
-            self.is_asking = False
-            self._note(self.asking, self.usage)
+        if self.present.is_asking and self.present.usage is not None:
+            self.present.is_asking = False
+            self._note(self.asking, self.present.usage)
+
+    def _say(self, text: str) -> None:
+        self.present.said.append(text)
+        self._extend(frames.TEXT, text)
 
     def _extend(self, kind: str, text: str) -> None:
         if not text:

@@ -1,7 +1,7 @@
 """What a run costs: held before its models are asked, taken once they have ended, however they did."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -116,17 +116,14 @@ async def used_by(voice: Voice, count: Count) -> list[Used]:
     have read.
     """
     used = [Used(asking, usage, spoke=True, ended=True) for asking, usage in voice.rounds]
-    used += [await _present(each, count) for each in voice.speakers if each.is_asking]
+    used += [await _present(each, count) for each in voice.speakers if each.present.is_asking]
     first = voice.speakers[0]
-    return used or [Used(first.asking, Usage(first.tokens, 0), spoke=False, ended=False)]
+    return used or [Used(first.asking, Usage(first.present.tokens, 0), spoke=False, ended=False)]
 
 
 async def _present(speaker: Speaker, count: Count) -> Used:
-    usage, ended = speaker.usage, speaker.finish is not None
-    if usage is None or not ended:
-        counted = await count("".join(speaker.said))
-        usage = Usage(speaker.tokens, counted) if usage is None else at_least(usage, counted)
-    return Used(speaker.asking, usage, speaker.has_spoken, ended)
+    present = speaker.present
+    return Used(speaker.asking, await present.used(count), speaker.has_spoken, present.has_ended)
 
 
 def token_balance(error: OutOfCredits) -> ApiError:
@@ -138,8 +135,3 @@ def token_balance(error: OutOfCredits) -> ApiError:
         "promptTokens": error.tokens,
     }
     return PaymentRequired(orjson.dumps(told).decode())
-
-
-def at_least(usage: Usage, counted: int) -> Usage:
-    """What a provider has told of an answer that broke off, of which so many tokens had come."""
-    return replace(usage, output_tokens=max(usage.output_tokens, counted))

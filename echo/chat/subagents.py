@@ -10,11 +10,11 @@ from echo.chat import frames
 from echo.chat.bench import Kit
 from echo.chat.equipping import counted, equipped
 from echo.chat.prepared import Asking
+from echo.chat.present import Present
 from echo.chat.relay import Leg, Relay
 from echo.chat.teams import MOST_AT_ONCE, Subagent
 from echo.errors import ApiError
 from echo.providers.chat import TextDelta, Tool, Turn, Usage
-from echo.tools.limits import CHARS_OF_TOKEN
 from echo.tools.loop import Looped, ToolLoop
 from echo.tools.loop_events import CallDone, LoopEvent, RoundBegun, RoundEnded, Stopped
 from echo.tools.rounds import new_step_id
@@ -42,9 +42,8 @@ class Task:
     asking: Asking
     note: NoteRound
     call_id: str
-    tokens: int
+    present: Present
     said: list[str] = field(default_factory=list)
-    is_asking: bool = False
 
     @property
     def text(self) -> str:
@@ -57,7 +56,7 @@ class Task:
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
         """For the loop: see `Kit`."""
-        self.tokens = tokens
+        self.present.tokens = tokens
         return await self.kit.before_round(self.asking, tokens)
 
     async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
@@ -74,29 +73,25 @@ class Task:
                 async for event in events:
                     self._take(event)
         finally:
-            self._end()
+            if self.present.is_broken_off:
+                self.note(self.asking, await self.present.used(self.count))
+            self.kit.ended(self.asking)
         return loop.added
 
     def _take(self, event: LoopEvent) -> None:
+        self.present.take(event)
         if isinstance(event, RoundBegun):
-            self.said, self.is_asking = [], True
+            self.said = []
         elif isinstance(event, TextDelta):
             self.said.append(event.text)
         elif isinstance(event, RoundEnded):
-            self.is_asking = False
+            self.present.is_asking = False
             self.note(self.asking, event.usage)
         elif isinstance(event, CallDone):
             for attachment in event.output.attachments:
                 self.kit.attach(self.call_id, attachment)
         elif isinstance(event, Stopped):
             self.said.append(f"\n[{event.sentence}]")
-
-    def _end(self) -> None:
-        if self.is_asking and self.said:
-            # The request was broken off: it costs what had come, which nobody has time to count.
-            chars = sum(len(each) for each in self.said)
-            self.note(self.asking, Usage(self.tokens, max(1, chars // CHARS_OF_TOKEN)))
-        self.kit.ended(self.asking)
 
 
 @dataclass(frozen=True)
@@ -175,7 +170,7 @@ class Delegation:
     async def _begun(self, called: Called, asking: Asking, leg: Leg | None) -> tuple[Task, Looped]:
         asking = await counted(asking, self.kit.count)
         looped, asking = await readied(asking, leg, self.kit, self.note)
-        return Task(self.kit, asking, self.note, called.id, looped.tokens), looped
+        return Task(self.kit, asking, self.note, called.id, Present(looped.tokens)), looped
 
     def _tell(self, called: Called, subagent: Subagent, run_id: str, phase: str) -> None:
         told = frames.subagent_update(

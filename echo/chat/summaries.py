@@ -3,24 +3,19 @@
 The parts are LibreChat's: one of type `summary`, whose `coverage` names the first message that is still sent whole.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
+from echo.chat.frames import SUMMARY, plain
 from echo.chat.history import text_for_model
 from echo.conversations.message_text import is_from_user
-from echo.errors import ApiError
-from echo.providers.chat import TextDelta, Turn, Usage
+from echo.providers.chat import Turn
 from echo.tools.results import cut
-
-log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 Document = Mapping[str, Any]
-SUMMARY = "summary"
 # Of what is to be summarised: its newest part.
 MOST_CHARS = 400_000
 # Of a chat that has to be summarised so much of the model's window stays as it is: not every turn needs another one.
@@ -51,12 +46,26 @@ class Boundary:
 class Summing:
     """What is to be summarised before the model is asked, by which `asking`, and where the rest begins.
 
-    `before` is an older summary, for when no other one can be made.
+    `messages` is how many it is about, with an older summary if it `has_older`. `before` is that one, for when no
+    other one can be made.
     """
 
     asking: Any
     retained_from: str
+    messages: int
+    has_older: bool = False
     before: str | None = None
+
+    @property
+    def version(self) -> int:
+        """Which summary of the chat it is, as LibreChat counts: all older ones are one."""
+        return 2 if self.has_older else 1
+
+    @property
+    def maker(self) -> Json:
+        """What a part says of who makes it."""
+        asking = self.asking
+        return {"type": SUMMARY, "model": asking.request.model, "provider": asking.provider_name}
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Summarising:
         system = self.update_prompt if has_older and self.update_prompt else self.asking.request.system
         asked = Turn.of_text("user", material_of_turns(turns))
         request = replace(self.asking.request, turns=(asked,), system=system)
-        return Summing(replace(self.asking, request=request), self.question_id)
+        return Summing(replace(self.asking, request=request), self.question_id, len(turns), has_older)
 
 
 def is_wanted(trigger: tuple[str, float] | None, used: int, window: int, messages: int) -> bool:
@@ -156,41 +165,27 @@ def material_of(messages: Sequence[Document], kept: Boundary | None = None) -> s
     """Messages that are to be summarised, with an older summary, as one text; that may be in messages after them."""
     boundary = kept or boundary_of(messages)
     lines = [f"{HEADING}\n{boundary.text}"] if boundary else []
-    ids = [each["messageId"] for each in messages]
-    first = ids.index(boundary.retained) if boundary and boundary.retained in ids else 0
-    for message in messages[first:]:
+    for message in uncovered(messages, boundary):
         if text := text_for_model(message):
             lines.append(f"{'User' if is_from_user(message) else 'Model'}: {text}")
     return "\n\n".join(lines)[-MOST_CHARS:]
 
 
-async def summarised(summing: Summing, note: Callable[[Any, Usage], None]) -> str | None:
-    """The summary; None where the model does not make one: the chat goes on without."""
-    asking, said, usage = summing.asking, list[str](), None
-    stream = asking.provider.stream(asking.request, asking.credentials)
-    try:
-        async with aclosing(stream) as events:
-            async for event in events:
-                if isinstance(event, TextDelta):
-                    said.append(event.text)
-                elif isinstance(event, Usage):
-                    usage = event
-    except ApiError as error:
-        log.warning("a chat could not be summarised", cause=error.code)
-        return None
-    finally:
-        if usage is not None:
-            note(asking, usage)
-    return "".join(said).strip() or None
+def uncovered(messages: Sequence[Document], boundary: Boundary | None) -> Sequence[Document]:
+    """The messages that an older summary does not cover."""
+    ids = [each["messageId"] for each in messages]
+    return messages[ids.index(boundary.retained) if boundary and boundary.retained in ids else 0 :]
 
 
-def part_of(summing: Summing, text: str, tokens: int) -> Json:
-    """The part of the answer that the summary is."""
+def part_of(summing: Summing, text: str, tokens: int, place: tuple[str, int]) -> Json:
+    """The part of the answer that the summary is, with LibreChat's fields; its step and index are the `place`."""
+    step_id, index = place
     return {
-        "type": SUMMARY,
+        **summing.maker,
         "content": [{"type": "text", "text": text}],
         "tokenCount": tokens,
-        "model": summing.asking.request.model,
-        "provider": summing.asking.provider_name,
+        "summaryVersion": summing.version,
+        "boundary": {"messageId": step_id, "contentIndex": index},
+        "createdAt": plain(datetime.now(UTC)),
         "coverage": {"retainedFromMessageId": summing.retained_from},
     }

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from echo.chat import frames
-from echo.chat.content import Parts, pieces_of
+from echo.chat import frames, summary_frames
+from echo.chat.content import Parts, kept, pieces_of
 from echo.conversations.message_text import plain_text
 
 Json = dict[str, Any]
@@ -39,15 +39,19 @@ BEGINNING = Place()
 
 @dataclass
 class Growing:
-    """Pieces of one part that came one after the other; their text in UTF-8."""
+    """Pieces of one part that came one after the other; their text in UTF-8. `shown` is a summary's maker."""
 
     step_id: str
     kind: str
     content: bytearray = field(default_factory=bytearray)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self, offset: int, end: int) -> Frame:
         """Everything between two places as one event."""
-        return Frame(frames.MESSAGE, frames.delta(self.step_id, self.kind, self.content[offset:end].decode()))
+        text = self.content[offset:end].decode()
+        if self.kind == frames.SUMMARY:
+            return Frame(frames.MESSAGE, summary_frames.delta(self.step_id, text, self.shown))
+        return Frame(frames.MESSAGE, frames.delta(self.step_id, self.kind, text))
 
     def cut(self, offset: int, most: int) -> int:
         """Where an event from an offset on ends that has about so many bytes, and whole characters."""
@@ -85,6 +89,8 @@ class Transcript:
         last = self._entries[-1] if self._entries else None
         if not isinstance(last, Growing) or last.step_id != step_id:
             last = Growing(step_id, kind)
+            if kind == frames.SUMMARY:
+                last.shown = next(each for each in self._steps if each["id"] == step_id)[frames.SUMMARY]
             self._entries.append(last)
         last.content += text.encode()
         self._wake()
@@ -137,7 +143,11 @@ class Transcript:
 
     def content(self) -> list[Json]:
         """The parts of the answer so far, as LibreChat stores them."""
-        return continued(self.about.get("before") or [], self.said())
+        return continued(self._before, kept(self.said()))
+
+    @property
+    def _before(self) -> list[Json]:
+        return self.about.get("before") or []
 
     def said(self) -> list[Json]:
         """The parts that the run itself has added."""
@@ -156,7 +166,9 @@ class Transcript:
         return {
             "runSteps": self._steps,
             # Who edits an answer has what it goes on from, and counts the parts that follow.
-            "aggregatedContent": frames.parts(self.said() if self.about.get("isEdited") else self.content()),
+            "aggregatedContent": frames.parts(
+                continued([] if self.about.get("isEdited") else self._before, self.said())
+            ),
             "userMessage": {name: message[name] for name in question if name in message},
             "responseMessageId": self.about["responseMessageId"],
             "conversationId": self.about["conversationId"],

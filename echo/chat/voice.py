@@ -126,7 +126,7 @@ class Voice:
         looped, asking = await readied(asking, leg, bench, self._note_round)
         if asking.ends_after_tools:
             looped = replace(looped, halted=always)
-        speaker.asking, speaker.tokens = asking, looped.tokens
+        speaker.asking, speaker.present.tokens = asking, looped.tokens
         if not is_held:
             await bench.before_round(asking, looped.tokens)
         self.was_asked = True
@@ -149,7 +149,7 @@ class Voice:
         request = replace(asking.request, turns=tuple(with_summary(asking.request.turns, summary)))
         counts = {**asking.counts, "messages": asking.counts["messages"] + tokens}
         speaker.asking = replace(asking, request=request, counts=counts, summing=None)
-        speaker.tokens = read_by(counts)
+        speaker.present.tokens = read_by(counts)
         return speaker.asking
 
     def _note_round(self, asking: Asking, usage: Usage) -> None:

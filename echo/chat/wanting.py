@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from echo.chat.attachments import purposes_of
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.tool import Wanted
 from storage.agents.shapes import files_by_purpose
 
@@ -23,6 +23,7 @@ CAPABILITY = {
     "memory": "memory",
 }
 ACTION = "_action_"
+LASTING = "stateful_code_sessions"
 MOST_NAMES = 1000
 SWITCHES = ("execute_code", "file_search", "web_search", "memory")
 # All tools of a server, and how LibreChat's client says that no server is chosen.
@@ -51,7 +52,16 @@ def wanted_of(agent: Document, rules: AgentSettings) -> Wanted:
         files=files_by_purpose(agent),
         agent_id=str(agent.get("id")),
         author=str(agent["author"]) if agent.get("author") else None,
+        code_environment=lasting_environment(agent) if rules.can(LASTING) else None,
     )
+
+
+def lasting_environment(agent: Document) -> str | None:
+    """Who shares the session of an agent's programs, as LibreChat reads it; None where none lasts."""
+    if agent.get(LASTING) is not True:
+        return None
+    said = agent.get("stateful_code_environment")
+    return said if said in ("agent-user", "conversation") else "user"
 
 
 def toggled(names: Iterable[str], rules: AgentSettings) -> Wanted:

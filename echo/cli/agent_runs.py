@@ -124,16 +124,13 @@ async def answer(settings: Any, database: Any, asking: Asking, told: "Told") -> 
     from echo.chat.request import Asked  # noqa: PLC0415
     from echo.handling.caller import ClientInfo  # noqa: PLC0415
     from echo.handling.pending import Pending  # noqa: PLC0415
-    from echo.services import build_services  # noqa: PLC0415
+    from echo.services import build_services, running  # noqa: PLC0415
 
     services = build_services(settings, database)
-    services.background.begin()
-    services.chat.begin()
-    services.background.submit(services.mcp.begin())
     owner = asking.owner
     asked = Asked(text=asking.text, agent_id=asking.agent_id, is_temporary=not asking.keep, protocol=2)
     client = ClientInfo("127.0.0.1", secure=True, device="echo-api")
-    try:
+    async with running(services):
         begun: Any = await asyncio.to_thread(services.chat.starting.begin, owner, "agents", asked, client)
         if isinstance(begun, Pending):
             begun = await begun.make()
@@ -147,11 +144,6 @@ async def answer(settings: Any, database: Any, asking: Asking, told: "Told") -> 
             if not told.outcome.is_whole:
                 with suppress(Exception):
                     await services.chat.abort(owner, stream_id)
-    finally:
-        await services.chat.close()
-        await services.mcp.close()
-        await services.background.close()
-        await services.providers.close()
     return told.outcome
 
 

@@ -41,12 +41,12 @@ def move(*, to: str, dry_run: bool, as_json: bool, data_dir: Path | None) -> Non
         mover = FileMover(store, MovingFiles(database), to)
         pictures = PictureMover(store, MovingPictures(database), to)
         try:
-            total, of_pictures = mover.count(), pictures.count()
+            total = mover.count()
             if dry_run:
-                counted = {"to_be_moved": total, "pictures_to_be_moved": of_pictures}
+                counted = {"to_be_moved": total, "pictures_to_be_moved": pictures.count()}
                 show_one({"to": to, **counted}, as_json=as_json)
                 return
-            with progress_bar("files", total + of_pictures) as moved:
+            with progress_bar("files", total + pictures.size()) as moved:
                 outcome = mover.run(moved)
                 done = outcome.total()
                 drawn = pictures.run(lambda number: moved(done + number))

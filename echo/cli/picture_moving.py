@@ -33,21 +33,29 @@ class PictureMover:
         self._to = to
 
     def count(self) -> int:
-        """How many there are to move."""
-        return sum(1 for each in self._records.each() if self._owner_and_name(each) and self._find(each))
+        """How many there are to move: where each of them is, is looked up."""
+        return sum(1 for picture, *_ in self._ours() if self._find(picture))
 
-    def run(self, moved: Callable[[int], None] = lambda _: None) -> Counter[str]:
+    def size(self) -> int:
+        """How many `run` looks at, by what documents say; no place is asked."""
+        return sum(1 for _ in self._ours())
+
+    def run(self, looked: Callable[[int], None] = lambda _: None) -> Counter[str]:
         """Move all; how many were moved, and how many stay where they are, by the reason.
 
-        Raises as `FileMover.run` does.
+        `looked` is told after how many. Raises as `FileMover.run` does.
         """
         outcome: Counter[str] = Counter()
-        for picture in self._records.each():
-            ours = self._owner_and_name(picture)
-            if ours and (done := self._move(picture, *ours)):
+        for number, (picture, owner, name) in enumerate(self._ours(), 1):
+            if done := self._move(picture, owner, name):
                 outcome[done] += 1
-                moved(outcome.total())
+            looked(number)
         return outcome
+
+    def _ours(self) -> Iterator[tuple[MovablePicture, str, str]]:
+        for picture in self._records.each():
+            if ours := self._owner_and_name(picture):
+                yield picture, *ours
 
     def _move(self, picture: MovablePicture, owner: str, name: str) -> str | None:
         record = self._find(picture)

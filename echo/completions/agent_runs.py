@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from echo.chat.bench import Kit
 from echo.chat.equipping import counted
 from echo.chat.prepared import Asking
+from echo.chat.present import Present
 from echo.chat.relay import Leg, Relay
 from echo.chat.subagents import readied
+from echo.chat.summaries import summary_turn
+from echo.chat.summing import summarised
 from echo.chat.teams import MOST_AT_ONCE
 from echo.completions.purse import Purse
 from echo.providers.chat import (
@@ -21,11 +24,9 @@ from echo.providers.chat import (
     RefusalDelta,
     TextDelta,
     Turn,
-    Usage,
 )
-from echo.tools.limits import CHARS_OF_TOKEN
 from echo.tools.loop import Looped, ToolLoop, always
-from echo.tools.loop_events import LoopEvent, RoundBegun, RoundEnded, Stopped
+from echo.tools.loop_events import LoopEvent, RoundEnded, Stopped
 
 # What a program is told; not what only the model itself could be given back.
 SAID = (TextDelta, ReasoningDelta, RefusalDelta, Cited, Logprobs)
@@ -46,10 +47,7 @@ class Working:
     leg: Leg | None = None
     added: Sequence[Turn] = ()
     queue: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
-    _tokens: int = 0
-    _present: Usage | None = None
-    _chars: int = 0
-    _is_asking: bool = False
+    _present: Present = field(default_factory=lambda: Present(0))
 
     async def count(self, text: str) -> int:
         """For the loop: the tokens of a text."""
@@ -57,12 +55,15 @@ class Working:
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
         """For the loop: what the next request may come to is held."""
-        self._tokens = tokens
+        self._present.tokens = tokens
         return await self.kit.before_round(self.asking, tokens)
 
     async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:
-        """For the loop: what there is no room for is left out."""
-        return None
+        """For the loop: what there is no room for any more as a summary, where the operator wants that."""
+        how = self.asking.summarising
+        summing = None if how is None else how.of(turns, used=used, window=self.asking.counts["window"])
+        said = None if summing is None else await summarised(summing, self.kit, self.purse.note)
+        return None if said is None else summary_turn(said)
 
     async def work(self, *, is_first: bool) -> None:
         """The part to its end; raises what asking raises."""
@@ -75,7 +76,9 @@ class Working:
                     self._take(event)
             self.added = loop.added
         finally:
-            self._end()
+            if self._present.is_broken_off:
+                self.purse.note(self.asking, await self._present.used(self.count))
+            self.kit.ended(self.asking)
             self.queue.put_nowait(None)
 
     async def _looped(self, *, is_first: bool) -> Looped:
@@ -85,30 +88,19 @@ class Working:
         return replace(looped, halted=always) if self.asking.ends_after_tools else looped
 
     def _take(self, event: LoopEvent) -> None:
-        if isinstance(event, RoundBegun):
-            self._is_asking, self._chars, self._present = True, 0, None
-        elif isinstance(event, RoundEnded):
-            self._is_asking = False
+        self._present.take(event)
+        if isinstance(event, RoundEnded):
+            self._present.is_asking = False
             self.purse.note(self.asking, event.usage)
             self.queue.put_nowait(self.purse.used)
-        elif isinstance(event, Usage):
-            self._present = event
         elif isinstance(event, Stopped):
             self.queue.put_nowait(Finished("length"))
-        elif isinstance(event, Finished):
+        elif isinstance(event, Finished) or (isinstance(event, SAID) and not self._is_hidden):
             self.queue.put_nowait(event)
-        elif isinstance(event, SAID):
-            self._chars += len(getattr(event, "text", ""))
-            if self.leg is None or not self.leg.is_hidden:
-                self.queue.put_nowait(event)
 
-    def _end(self) -> None:
-        """What broke off costs what had come, which nobody has time to count."""
-        if self._is_asking and self._chars:
-            told = self._present or Usage(self._tokens, 0)
-            written = max(told.output_tokens, self._chars // CHARS_OF_TOKEN, 1)
-            self.purse.note(self.asking, replace(told, output_tokens=written))
-        self.kit.ended(self.asking)
+    @property
+    def _is_hidden(self) -> bool:
+        return self.leg is not None and self.leg.is_hidden
 
 
 class AgentRun:

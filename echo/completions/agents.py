@@ -18,13 +18,15 @@ from echo.chat.request import Asked, request_of, settle
 from echo.chat.respondent import Respondent
 from echo.chat.senders import provider_name
 from echo.chat.sides import Side, artifacts_prompt
+from echo.chat.summaries import Summarising
+from echo.chat.summarisers import Summarisers
 from echo.chat.variables import Variables
 from echo.completions.agent_runs import AgentRun
 from echo.completions.purse import Purse
 from echo.errors import FieldError, Forbidden, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatRequest, Credentials, Event, Usage, ignore
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.sources import Sources
 from echo.tools.tool import RunPlace
 from storage.core.errors import NotFound as NotStored
@@ -59,7 +61,7 @@ class AgentParts:
     """What agents under `/v1` need: who lists and finds them, the kinds of tools, what agents may be here.
 
     `listed` gives the ids of a caller's agents, up to a number. `check` raises `Forbidden` for what a role lacks.
-    `share` is how much of a model's window is used.
+    `share` is how much of a model's window is used, `summarisers` say who summarises what has no room in it.
     """
 
     respondents: AgentsAndModels
@@ -70,6 +72,7 @@ class AgentParts:
     count: Count
     members: Members
     share: float
+    summarisers: Summarisers
 
 
 def is_agent(wanted: str) -> bool:
@@ -119,7 +122,8 @@ class AgentModels:
             chosen, replace(settled, system=system), model, found, sender, agent_id, wanted=found.wanted
         )
         ids = {"conversationId": str(uuid.uuid4()), "messageId": str(uuid.uuid4())}
-        return AgentProvider(self._parts, side, For(caller.id, variables, ids))
+        summarising = self._parts.summarisers.of(caller.id, side, variables, ids["messageId"])
+        return AgentProvider(self._parts, side, For(caller.id, variables, ids), summarising)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class AgentProvider:
     parts: AgentParts
     side: Side
     whom: For
+    summarising: Summarising | None
     spending: Spending | None = None
 
     def paying(self, spending: Spending) -> "AgentProvider":
@@ -204,6 +209,7 @@ class AgentProvider:
             placeholders=whom.variables.placeholders(**whom.ids) if side.wanted.names else {},
             endpoint=side.chosen.name,
             ends_after_tools=side.respondent.ends_after_tools,
+            summarising=self.summarising,
         )
         if not (side.respondent.edges or side.respondent.subagents):
             return asking

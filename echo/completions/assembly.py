@@ -16,6 +16,7 @@ from echo.chat.members import Members
 from echo.chat.settling import Settling
 from echo.chat.sides import Sides
 from echo.chat.specs import Specs
+from echo.chat.summarisers import Summarisers
 from echo.completions.agents import AgentModels, AgentParts
 from echo.completions.answering import Answering
 from echo.completions.keeping import Keeper
@@ -127,6 +128,14 @@ def build_agent_models(settings: Settings, database: Database, parts: Completion
     members = Members(sides, settings.agents, parts.count_tokens, share)
     return AgentModels(
         AgentParts(
-            respondents, listed, parts.access.check, parts.sources, settings.agents, count, members, share
+            respondents,
+            listed,
+            parts.access.check,
+            parts.sources,
+            settings.agents,
+            count,
+            members,
+            share,
+            Summarisers(sides, settings.summaries),
         )
     )

@@ -2,30 +2,30 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import flask
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
 from echo.errors import RangeNotSatisfiable
 from echo.handling.conditions import etag, is_same
 from echo.handling.file_body import FileBody
+from echo.handling.reply import Reply, raw_headers
 
 CHUNK_BYTES = 256 * 1024
 WITHOUT_LENGTH = (204, 304)
 
 
-def file_response(
-    body: FileBody, status: int, headers: Mapping[str, str], asked: Mapping[str, str]
-) -> flask.Response:
-    """A response that streams the file, or what was `asked` of it: see `echo.handling.conditions`.
+def file_reply(body: FileBody, status: int, headers: Mapping[str, str], asked: Mapping[str, str]) -> Reply:
+    """A reply that streams the file, or what was `asked` of it: see `echo.handling.conditions`.
 
     Raises `RangeNotSatisfiable` for a range behind its end.
     """
     size, tag = _size_and_tag(body)
     if is_same(asked, tag):
-        return empty_response(304, {**headers, "ETag": tag})
+        return empty_reply(304, {**headers, "ETag": tag})
     own = {
         **headers,
         "ETag": tag,
@@ -36,13 +36,12 @@ def file_response(
     }
     if asked["REQUEST_METHOD"] == "HEAD":
         # Not read: its length is known.
-        return flask.Response([], status, own, direct_passthrough=True)
+        return Reply(status, raw_headers(own))
     file = body.path.open("rb") if isinstance(body.path, Path) else body.path.open()
     stream = FileWrapper(file, CHUNK_BYTES)
-    response = flask.Response(stream, status, own, direct_passthrough=True)
     if "HTTP_RANGE" not in asked:
-        return response
-    return _ranged(response, asked, size)
+        return Reply(status, raw_headers(own), pieces=stream)
+    return _ranged(Response(stream, status, own, direct_passthrough=True), asked, size)
 
 
 def _size_and_tag(body: FileBody) -> tuple[int, str]:
@@ -53,7 +52,7 @@ def _size_and_tag(body: FileBody) -> tuple[int, str]:
     return body.path.size, f'"{quote(body.path.tag, safe="")}"'
 
 
-def _ranged(response: flask.Response, asked: Mapping[str, str], size: int) -> flask.Response:
+def _ranged(response: Response, asked: Mapping[str, str], size: int) -> Reply:
     try:
         response.make_conditional(dict(asked), accept_ranges=True, complete_length=size)
     except RequestedRangeNotSatisfiable:
@@ -61,19 +60,17 @@ def _ranged(response: flask.Response, asked: Mapping[str, str], size: int) -> fl
         raise RangeNotSatisfiable(size) from None
     # The server writes its own.
     response.headers.remove("Date")
-    return response
+    pieces: Any = response.response
+    return Reply(response.status_code, raw_headers(dict(response.headers)), pieces=pieces)
 
 
-def empty_response(status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response without a body, which has no media type either.
+def empty_reply(status: int, headers: Mapping[str, str]) -> Reply:
+    """A reply without a body, which has no media type either.
 
     Of a 204 or a 304 no length is told: in the latter it would be that of the file (RFC 9110, section 8.6).
     """
-    response = flask.Response(b"", status, headers)
-    response.headers.remove("Content-Type")
-    if status in WITHOUT_LENGTH:
-        response.headers.remove("Content-Length")
-    return response
+    told = {} if status in WITHOUT_LENGTH else {"Content-Length": "0"}
+    return Reply(status, raw_headers({**headers, **told}))
 
 
 def disposition(kind: str, filename: str) -> str:

@@ -1,4 +1,4 @@
-"""One operation, bound: the handler with its services, from the arguments of a request to a Flask response."""
+"""One operation, bound: the handler with its services, from the arguments of a request to a reply."""
 
 import inspect
 import sys
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
 
-import flask
 import orjson
 
 from echo.contract.document import JSON, Operation
-from echo.contract.file_answers import disposition, empty_response, file_response
+from echo.contract.file_answers import disposition, empty_reply, file_reply
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.errors import ServiceUnavailable, TooManyRequests
-from echo.handling.event_stream import EventStream, EventStreamResponse
+from echo.handling.event_stream import HEADERS as EVENT_HEADERS
+from echo.handling.event_stream import EventStream
 from echo.handling.file_body import FileBody
 from echo.handling.large_answers import SMALL_BYTES, LargeAnswers, Share
-from echo.handling.pending import Pending, PendingResponse
+from echo.handling.pending import Pending
+from echo.handling.reply import Reply, Unfinished, raw_headers
 from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, CONDITIONS
-from echo.handling.stream_body import JsonItems, StreamBody, StreamedResponse
+from echo.handling.stream_body import JsonItems, StreamBody
 
 Handler = Callable[..., Any]
 
@@ -52,12 +53,11 @@ class BoundOperation:
         self._wants_client = "client" in parameters
         check_signature(operation, handler)
 
-    def __call__(self) -> flask.Response:
-        """Answer the request whose arguments stand in the WSGI environment."""
-        environ = flask.request.environ
-        caller = environ[CALLER]
-        respond = partial(self._respond, caller.id if caller else "", environ[CONDITIONS])
-        return respond(self.handle(environ))
+    def __call__(self, request: Mapping[str, Any]) -> Reply:
+        """Answer a request: its arguments, its caller and what else is known stand under `echo.handling.scope`."""
+        caller = request[CALLER]
+        respond = partial(self._respond, caller.id if caller else "", request[CONDITIONS])
+        return respond(self.handle(request))
 
     def handle(self, request: Mapping[str, Any]) -> Any:
         """The handler's reply for the arguments, the caller and the client that stand in the request."""
@@ -68,35 +68,37 @@ class BoundOperation:
             arguments["client"] = request[CLIENT]
         return self._handler(**self._services, **arguments)
 
-    def _respond(self, owner: str, asked: Mapping[str, str], reply: Any) -> flask.Response:
+    def _respond(self, owner: str, asked: Mapping[str, str], reply: Any) -> Reply:
         body, status, headers = unpack(reply, self.operation.success_status)
         if isinstance(body, StreamBody | JsonItems):
             return self._streamed(owner, body, status, headers)
         if isinstance(body, FileBody):
-            return file_response(body, status, headers, asked)
+            return file_reply(body, status, headers, asked)
         if isinstance(body, Pending):
-            return PendingResponse(body, partial(self._respond, owner, asked))
+            return Reply(status, [], pending=Unfinished(body, partial(self._respond, owner, asked)))
         if isinstance(body, EventStream):
-            return EventStreamResponse(body, status, dict(headers))
-        return empty_response(status, headers) if body is None else self._whole(owner, body, status, headers)
+            return Reply(status, raw_headers({**EVENT_HEADERS, **headers}), frames=body.frames)
+        return empty_reply(status, headers) if body is None else self._whole(owner, body, status, headers)
 
     def _streamed(
         self, owner: str, body: StreamBody | JsonItems, status: int, headers: Mapping[str, str]
-    ) -> flask.Response:
+    ) -> Reply:
         share = self._share(owner, body.held)
         if isinstance(body, StreamBody):
-            return stream_response(body, begun(body.pieces, share), status, headers)
-        return checked_response(
-            begun(json_pieces(body, self.operation.responses[status]), share), status, headers
-        )
+            shown = {**headers, "Content-Type": body.content_type}
+            shown["Content-Disposition"] = disposition("attachment", body.filename)
+            return Reply(status, raw_headers(shown), pieces=begun(body.pieces, share))
+        pieces = begun(json_pieces(body, self.operation.responses[status]), share)
+        return checked_reply(pieces, status, headers)
 
-    def _whole(self, owner: str, body: Any, status: int, headers: Mapping[str, str]) -> flask.Response:
+    def _whole(self, owner: str, body: Any, status: int, headers: Mapping[str, str]) -> Reply:
         content, content_type = encode(body)
         if len(content) <= SMALL_BYTES or content_type != JSON:
-            return flask.Response(content, status, {"Content-Type": content_type, **headers})
+            shown = {"Content-Type": content_type, **headers, "Content-Length": str(len(content))}
+            return Reply(status, raw_headers(shown), content)
         check_whole(self.operation, status, body)
         pieces = begun(sliced(content), self._share(owner, len(content)))
-        return checked_response(pieces, status, {"Content-Length": str(len(content)), **headers})
+        return checked_reply(pieces, status, {"Content-Length": str(len(content)), **headers})
 
     def _share(self, owner: str, size: int) -> Share:
         try:
@@ -123,21 +125,9 @@ def encode(body: Any) -> tuple[bytes, str]:
     return orjson.dumps(body), JSON
 
 
-def checked_response(pieces: Iterator[bytes], status: int, headers: Mapping[str, str]) -> flask.Response:
-    """A response that streams JSON which is held against the contract where it is made."""
-    response = StreamedResponse(pieces, status, headers, is_checked=True)
-    response.headers["Content-Type"] = JSON
-    return response
-
-
-def stream_response(
-    body: StreamBody, pieces: Iterator[bytes], status: int, headers: Mapping[str, str]
-) -> flask.Response:
-    """A response that streams what is still to be made; how long it is nobody knows."""
-    response = StreamedResponse(pieces, status, headers, is_checked=False)
-    response.headers["Content-Type"] = body.content_type
-    response.headers["Content-Disposition"] = disposition("attachment", body.filename)
-    return response
+def checked_reply(pieces: Iterator[bytes], status: int, headers: Mapping[str, str]) -> Reply:
+    """A reply that streams JSON which is held against the contract where it is made."""
+    return Reply(status, raw_headers({**headers, "Content-Type": JSON}), pieces=pieces, is_checked=True)
 
 
 def check_signature(operation: Operation, handler: Handler) -> None:

@@ -6,6 +6,7 @@ from echo.access.service import Access
 from echo.conversations.artifacts import ArtifactEditor
 from echo.conversations.link_forks import LinkForks
 from echo.conversations.links import Links, Reach
+from echo.conversations.search_indexing import SearchIndexes, SearchIndexing
 from echo.conversations.searches import Searches
 from echo.files import FileStore
 from echo.settings import Settings
@@ -55,6 +56,7 @@ class Conversations:
     messages: MessageRepository
     projects: ProjectRepository
     revisions: RevisionRepository
+    search_indexing: SearchIndexing
     searches: Searches
     tags: TagRepository
     threads: ThreadRepository
@@ -80,21 +82,30 @@ def build_conversations(
             settings.serve_shared_files,
         ),
     )
+    indexes = SearchIndexes(database)
+    index, titles = (indexes.messages, indexes.titles) if settings.search_index else (None, None)
     return Conversations(
         artifacts=ArtifactEditor(revisions, settings.max_message_bytes),
-        conversations=ConversationRepository(database),
+        conversations=ConversationRepository(database, index=index, titles=titles),
         copies=copies,
         deletions=DeletionRepository(database),
         in_full=InFull(
-            ConversationRepository(database, listed=conversations.LISTED, shown=conversations.IN_FULL),
-            MessageRepository(database, shown=messages.IN_FULL),
+            ConversationRepository(
+                database,
+                listed=conversations.LISTED,
+                shown=conversations.IN_FULL,
+                index=index,
+                titles=titles,
+            ),
+            MessageRepository(database, shown=messages.IN_FULL, index=index),
             ThreadRepository(database, shown=messages.IN_FULL),
         ),
         link_forks=LinkForks(links, shares, copies),
         links=links,
-        messages=MessageRepository(database),
+        messages=MessageRepository(database, index=index),
         projects=ProjectRepository(database, MAX_PROJECTS),
         revisions=revisions,
+        search_indexing=indexes.making,
         searches=Searches(settings.search_seconds),
         tags=TagRepository(database, MAX_TAGS),
         threads=ThreadRepository(database),

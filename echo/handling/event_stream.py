@@ -3,8 +3,6 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import flask
-
 MEDIA_TYPE = "text/event-stream"
 # For proxies in front: send each event on at once, as LibreChat asks of nginx.
 HEADERS = {
@@ -22,12 +20,3 @@ class EventStream:
     """
 
     frames: AsyncGenerator[bytes, None]
-
-
-class EventStreamResponse(flask.Response):
-    """The Flask response that carries an event stream to the bridge."""
-
-    def __init__(self, stream: EventStream, status: int, headers: dict[str, str]) -> None:
-        super().__init__(b"", status, {**HEADERS, **headers})
-        self.headers.remove("Content-Length")
-        self.frames = stream.frames

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import flask
-
 
 @dataclass(frozen=True)
 class Pending:
@@ -16,16 +14,3 @@ class Pending:
     """
 
     make: Callable[[], Awaitable[Any]]
-
-
-class PendingResponse(flask.Response):
-    """The Flask response that carries a pending one to the bridge; `respond` makes a response of the result."""
-
-    def __init__(self, pending: Pending, respond: Callable[[Any], flask.Response]) -> None:
-        super().__init__(b"")
-        self._pending = pending
-        self._respond = respond
-
-    async def finish(self) -> flask.Response:
-        """The response itself; raises what making it raises."""
-        return self._respond(await self._pending.make())

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import flask
-
 
 @dataclass(frozen=True)
 class StreamBody:
@@ -34,14 +32,3 @@ class JsonItems:
     held: int
     name: str | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
-
-
-class StreamedResponse(flask.Response):
-    """The Flask response that carries pieces to the bridge; they are closed with it.
-
-    `is_checked` says that the pieces are held against the contract where they are made.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], status: int, headers: Any, *, is_checked: bool) -> None:
-        super().__init__(pieces, status, headers, direct_passthrough=True)
-        self.is_checked = is_checked

@@ -8,7 +8,7 @@ schemes and builds the Flask application. What stands here instead of its stock 
 - request and response validation: see `echo.contract.requests` and `echo.contract.responses`;
 - the operation: Connexion builds its decorators anew for each call; ours are built once;
 - Flask's router: the gate has routed the request already, and two routers could disagree;
-- the bridge to Flask: see `echo.http.bridge`.
+- Flask's contexts, responses and WSGI: see `ContractFlask` and `echo.http.bridge`.
 
 `tests/contract/test_connexion_seams.py` fails when an upgrade moves one of these points.
 """
@@ -31,6 +31,7 @@ from echo.contract.gate import Beside, ContractGate
 from echo.contract.operations import BoundOperation
 from echo.contract.routes import Contracts
 from echo.handling.large_answers import LargeAnswers
+from echo.handling.reply import Reply
 from echo.handling.scope import OPERATION
 from echo.http.bridge import Bridge, Pools
 from echo.http.capabilities import CapabilityGuard, CapabilityMiddleware
@@ -132,7 +133,6 @@ class EchoFlaskASGIApp(FlaskASGIApp):
     def __init__(self, services: HandlerServices, pools: Pools) -> None:
         super().__init__("echo", {"static_folder": None})
         self.app: ContractFlask = ContractFlask("echo", static_folder=None)
-        self.app.config["PROPAGATE_EXCEPTIONS"] = True
         self._services = services
         settings = services.settings
         self._large = LargeAnswers(
@@ -172,29 +172,21 @@ class EchoFlaskApi(FlaskApi):
 
 
 class ContractFlask(flask.Flask):
-    """A Flask application that does not route: the contract's gate has done so."""
+    """A Flask application that holds the views, and neither routes nor answers WSGI.
 
-    def answer(self, environ: dict[str, Any]) -> flask.Response:
-        """The response to a request; what the view raises passes through.
+    The contract's gate has routed the request, and handlers are plain functions of their arguments: nothing asks
+    for Flask's contexts. With them, and Werkzeug's way from a response to WSGI and back, a read costs a fifth more.
+    """
 
-        Straight from the view. Flask's way through hooks, signals, sessions and error handlers, of which Echo has
-        none, and Werkzeug's from the response to WSGI and back, cost 5 % of a read.
-        """
-        with self.request_context(environ):
-            return self.dispatch_request()
+    def answer(self, request: dict[str, Any]) -> Reply:
+        """The reply to a request; what the view raises passes through."""
+        operation = request[OPERATION]
+        view: Any = self.view_functions[f"{operation.contract}.{operation.handler_name.replace('.', '_')}"]
+        reply: Reply = view(request)
+        return reply
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *_args: Any, **_options: Any
     ) -> None:
         """Keep the view by its endpoint; Werkzeug would compile a rule for a router that nobody asks."""
         self.view_functions[str(endpoint or rule)] = view_func
-
-    def create_url_adapter(self, request: flask.Request | None) -> None:
-        """No router of its own."""
-
-    def dispatch_request(self) -> flask.Response:
-        """Call the view of the operation that the gate found."""
-        operation = flask.request.environ[OPERATION]
-        view = self.view_functions[f"{operation.contract}.{operation.handler_name.replace('.', '_')}"]
-        response: flask.Response = view()  # type: ignore[assignment]
-        return response

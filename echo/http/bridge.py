@@ -1,13 +1,12 @@
-"""From ASGI to Flask in one hop between threads.
+"""From ASGI to the handler in one hop between threads.
 
-The request's arguments have been read on the event loop. A worker thread runs Flask once and hands back status,
+The request's arguments have been read on the event loop. A worker thread runs the handler once and hands back status,
 headers and body together; only a file and a long answer are fetched from a thread piece by piece. Each kind of work
 has a pool of its own, so that a write, password hashing or a slow provider never holds the threads that answer reads,
 and nothing holds what says how the server is.
 """
 
 import asyncio
-import io
 import os
 import sys
 import threading
@@ -15,19 +14,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import flask
 from starlette.types import Message, Receive, Scope, Send
 
 from echo.contract.responses import CHECKED
 from echo.errors import ServiceUnavailable
 from echo.handling.conditions import conditions
-from echo.handling.event_stream import EventStreamResponse
-from echo.handling.pending import PendingResponse
+from echo.handling.reply import Reply
 from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, CONDITIONS, OPERATION
-from echo.handling.stream_body import StreamedResponse
 
 READ, WRITE, PASSWORD, SLOW = "read", "write", "password", "slow"
 # What says how the server is may not wait for the threads that it reports on: handlers that touch nothing, or answer
@@ -106,71 +101,48 @@ class Pools:
             pool.close()
 
 
-@dataclass
-class Reply:
-    """What Flask answered: the head, and the whole body or (for a file, for events) where to take it from.
-
-    A `pending` one has nothing yet but what will make it. What `is_checked` has been held against the contract.
-    """
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-    pieces: Iterable[bytes] | None = None
-    frames: AsyncGenerator[bytes, None] | None = None
-    pending: PendingResponse | None = None
-    is_checked: bool = False
-
-
 class Bridge:
-    """The ASGI application that runs a Flask application; `answer` takes a WSGI environment."""
+    """The ASGI application that has requests answered in threads; `answer` takes what `read_request` gives."""
 
-    def __init__(self, answer: Callable[[dict[str, Any]], flask.Response], pools: Pools) -> None:
+    def __init__(self, answer: Callable[[dict[str, Any]], Reply], pools: Pools) -> None:
         self._answer = answer
         self._pools = pools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Whatever the handler raises passes through."""
         pool = self._pools[scope[OPERATION].pool]
-        reply = await pool.run(self._call, make_environ(scope))
-        if reply.pending is not None:
-            response = await while_client_stays(reply.pending.finish(), receive)
-            if response is None:
+        reply = await pool.run(self._answer, read_request(scope))
+        if reply.pending is not None or reply.frames is not None:
+            unsent = await while_client_stays(finish_and_send(reply, send), receive)
+            if unsent is None:
                 return
-            reply = make_reply(response)
-        await self._send(reply, pool, receive, send)
-
-    async def _send(self, reply: Reply, pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
-        start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-        if reply.is_checked:
-            start[CHECKED] = True
-        if reply.frames is not None:
-            async with aclosing(reply.frames):
-                await send(start)
-                await send_frames(reply.frames, receive, send)
-            return
-        await send(start)
+            reply = unsent
+        await send(start_of(reply))
         if reply.pieces is not None:
             await send_pieces(reply.pieces, pool, receive, send)
         else:
             await send({"type": "http.response.body", "body": reply.body})
 
-    def _call(self, environ: dict[str, Any]) -> Reply:
-        return make_reply(self._answer(environ))
+
+async def finish_and_send(reply: Reply, send: Send) -> Reply | None:
+    """Finish a reply on the event loop, and send it if it is events; any other is returned, with nothing sent.
+
+    One task from the wait for a model to the last of its words: to watch over the client costs more than a word.
+    """
+    if reply.pending is not None:
+        reply = await reply.pending.finish()
+    if reply.frames is None:
+        return reply
+    async with aclosing(reply.frames) as frames:
+        await send(start_of(reply))
+        await send_frames(frames, send)
+    return None
 
 
-def make_reply(response: flask.Response) -> Reply:
-    """What there is to send of a response."""
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    if isinstance(response, PendingResponse):
-        return Reply(response.status_code, headers, b"", pending=response)
-    if isinstance(response, EventStreamResponse):
-        return Reply(response.status_code, headers, b"", frames=response.frames)
-    if response.direct_passthrough:
-        pieces: Any = response.response
-        is_checked = isinstance(response, StreamedResponse) and response.is_checked
-        return Reply(response.status_code, headers, b"", pieces, is_checked=is_checked)
-    return Reply(response.status_code, headers, response.get_data())
+def start_of(reply: Reply) -> Message:
+    """The first message of a reply."""
+    start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+    return {**start, CHECKED: True} if reply.is_checked else start
 
 
 async def send_pieces(pieces: Iterable[bytes], pool: Pool | OnLoop, receive: Receive, send: Send) -> None:
@@ -189,16 +161,11 @@ async def send_pieces(pieces: Iterable[bytes], pool: Pool | OnLoop, receive: Rec
         close_pieces(pieces)
 
 
-async def send_frames(frames: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
-    """Send events as they come, on the event loop, until they end or the client goes away; then they are closed."""
-
-    async def send_each() -> None:
-        async for frame in frames:
-            await send({"type": "http.response.body", "body": frame, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    async with aclosing(frames):
-        await while_client_stays(send_each(), receive)
+async def send_frames(frames: AsyncGenerator[bytes, None], send: Send) -> None:
+    """Send events as they come, on the event loop, to their end."""
+    async for frame in frames:
+        await send({"type": "http.response.body", "body": frame, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def while_client_stays(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
@@ -225,23 +192,9 @@ def close_pieces(pieces: Any) -> None:
         pieces.close()
 
 
-def make_environ(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment: what Flask itself asks for, and the request as the handler gets it."""
+def read_request(scope: Scope) -> dict[str, Any]:
+    """The request as the handler gets it."""
     return {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode().decode("latin-1"),
-        "QUERY_STRING": "",
-        "SERVER_NAME": "echo",
-        "SERVER_PORT": "0",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
         ARGUMENTS: scope[ARGUMENTS],
         CALLER: scope[CALLER],
         CLIENT: scope[CLIENT],

@@ -65,6 +65,7 @@ class BackgroundResponses:
         self._unwritten: list[Piece] = []
         self._writing = asyncio.Lock()
         self._tending: asyncio.Task[None] | None = None
+        self._staying: asyncio.Task[None] | None = None
         self._closing = False
 
     async def start(self, work: Callable[[str], Work]) -> Json:
@@ -163,6 +164,8 @@ class BackgroundResponses:
     def _tend(self) -> None:
         if self._tending is None or self._tending.done():
             self._tending = asyncio.create_task(self._keep_tending())
+        if self._staying is None or self._staying.done():
+            self._staying = asyncio.create_task(self._presence.stay(lambda: self._works))
 
     async def _keep_tending(self) -> None:
         asked = 0.0
@@ -186,7 +189,6 @@ class BackgroundResponses:
                 del self._unwritten[: len(pieces)]
 
     async def _listen(self) -> None:
-        await asyncio.to_thread(self._presence.beat)
         making = [each for each in self._works.values() if not each.finishing]
         there = await asyncio.to_thread(self._responses.under_way, [each.kept.id for each in making])
         for work in making:
@@ -230,6 +232,7 @@ class BackgroundResponses:
             tasks += [work.task] if work.task else []
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
-        if self._tending:
-            self._tending.cancel()
-            await asyncio.gather(self._tending, return_exceptions=True)
+        left = [each for each in (self._tending, self._staying) if each]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

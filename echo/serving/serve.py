@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +15,17 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess, multiprocess
 
-from echo.observation.metrics.shared import forget_worker, shared_counts
+from echo.observation.metrics.shared import DIRECTORY, forget_worker, shared_counts
 from echo.serving.config import ServerConfig
-from echo.serving.descriptors import raise_limit, room_for
-from echo.serving.forking import ignore_test_client, prepare_workers
+from echo.serving.descriptors import room_for
+from echo.serving.forking import ignore_test_client
 from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
 from echo.serving.ready import address_of, ready_file
 from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
 from echo.settings.offline import NAME as OFFLINE
+from echo.trust import STORE
 from echo.webclient.installed import OFF, client_in_use
 from storage.embedded import EmbeddedServer
 
@@ -32,14 +34,24 @@ log = structlog.get_logger(__name__)
 # For a worker to start in: on a busy machine uvicorn's five seconds end a replacement of the workers half-way.
 WORKER_SECONDS = 20
 FORM_BYTES = 1024 * 1024
+# Variables of the environment that are known only when the workers load already: where they count together, and whom
+# TLS believes.
+HANDED_ON = (DIRECTORY, STORE)
 # Python's are 700, 10 and 10.
 GC_THRESHOLDS = (10_000, 10, 50)
 
 
-def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    ready: Path | None = None,
+    seed_file: Path | None = None,
+    alone: str | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
-    `ready` is written when the server answers, and removed at the end. What `seed_file` names is made before.
+    `echo.serving.forking.prepare_workers` was called before; `alone` is what it returned. `ready` is written when the
+    server answers, and removed at the end. What `seed_file` names is made before.
 
     Raises `echo.settings.SettingsError` where the web client to be served is none or the seed cannot be used,
     `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
@@ -52,24 +64,25 @@ def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | No
         log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
+    if alone:
+        log.warning("each worker loads everything itself", cause=alone)
     if any(each.offline for each in settings.providers):
         log.info("the offline model answers: no real one (ECHO_OFFLINE_MODEL)", endpoint=OFFLINE)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Before the database starts: it keeps a file open for each collection and index.
-    raise_limit()
-    with shared_counts(enabled=settings.metrics_secret is not None):
-        # They load what they need while the database starts.
-        prepare_workers()
-        with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
-            prepare(complete)
-            if seed_file:
-                # Imported here: it brings what checks passwords.
-                from echo.serving.seeding import seed  # noqa: PLC0415
+    with (
+        shared_counts(enabled=settings.metrics_secret is not None),
+        client_in_use(settings) as settled,
+        database_for(settled) as (complete, embedded),
+    ):
+        prepare(complete)
+        if seed_file:
+            # Imported here: it brings what checks passwords.
+            from echo.serving.seeding import seed  # noqa: PLC0415
 
-                seed(complete, seed_file)
-            if complete.web_client != OFF:
-                log.info("the web client is served", directory=complete.web_client)
-            run_workers(complete, embedded, ready)
+            seed(complete, seed_file)
+        if complete.web_client != OFF:
+            log.info("the web client is served", directory=complete.web_client)
+        run_workers(complete, embedded, ready)
 
 
 @contextmanager
@@ -109,7 +122,7 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path
     listener = bind(settings.host, settings.port)
     settings = listening_on(listener.getsockname()[1], settings)
     config = ServerConfig(
-        partial(worker_app, settings),
+        partial(worker_app, settings, handed_on()),
         limits=settings.connections,
         largest_body=largest_body(settings),
         hang_seconds=settings.worker_hang_seconds,
@@ -131,6 +144,8 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     announced = ready_file(ready, address_of(settings.host, settings.port))
     log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
+    gc.freeze()
+    gc.enable()
     with announced:
         Supervisor(config, sockets=[listener], embedded=embedded).run()
     log.info("Echo has stopped")
@@ -151,8 +166,18 @@ def listening_on(port: int, settings: Settings) -> Settings:
     return replace(settings, port=port, domain_server=server, domain_client=client)
 
 
-def worker_app(settings: Settings) -> ASGIApp:
+def handed_on() -> dict[str, str | None]:
+    """What the environment of workers is to have, None for nothing, besides that in which they were prepared."""
+    return {name: os.environ.get(name) for name in HANDED_ON}
+
+
+def worker_app(settings: Settings, environment: dict[str, str | None]) -> ASGIApp:
     """The application of one worker process."""
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     ignore_test_client()
     # Nothing that a start makes is garbage: to look for some among it took a tenth of the time.
     gc.disable()

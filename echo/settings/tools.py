@@ -65,11 +65,33 @@ class ActionSettings:
 
 
 @dataclass(frozen=True)
+class CodeSigning:
+    """How requests to the code interpreter are signed: by which private key, and what tokens say.
+
+    A token is good for so many `seconds`, and is used again for `reuse_seconds`.
+    """
+
+    key: Any = field(repr=False)
+    algorithm: str
+    key_id: str
+    issuer: str
+    audience: str
+    seconds: int
+    reuse_seconds: int
+    tenant: str
+
+
+@dataclass(frozen=True)
 class CodeSettings:
-    """The service that runs code: LibreChat's code interpreter by its address and key; None where there is none."""
+    """The service that runs code: LibreChat's code interpreter by its address and key; None where there is none.
+
+    `lasting_url` is where programs are run whose sessions last, None where that is nowhere.
+    """
 
     url: str
     key: str | None = field(default=None, repr=False)
+    lasting_url: str | None = None
+    signing: CodeSigning | None = None
 
 
 @dataclass(frozen=True)

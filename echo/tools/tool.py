@@ -25,13 +25,15 @@ class Wanted:
 
     `names` are LibreChat's texts in an agent's `tools` ("file_search", "<tool>_mcp_<server>",
     "<operation>_action_<domain>"). `files` are the ids of files by purpose ("file_search", "execute_code").
-    `agent_id` is None for a mere model; `author` is the id of the user whose agent it is.
+    `agent_id` is None for a mere model; `author` is the id of the user whose agent it is. `code_environment` says who
+    shares the session of its programs that lasts ("user", "agent-user", "conversation"), None for none that lasts.
     """
 
     names: tuple[str, ...] = ()
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     agent_id: str | None = None
     author: str | None = None
+    code_environment: str | None = None
 
 
 # A mere model, without tools.

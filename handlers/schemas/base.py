@@ -4,9 +4,10 @@ A document may have been written by any version of LibreChat: fields can be miss
 On the way out such a value is left out, because the contract promises types, and few fields are required.
 """
 
+import copy
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -89,6 +90,40 @@ class Input(Schema):
         """Options that marshmallow reads."""
 
         unknown = EXCLUDE
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Of thirty parameters a request has three: marshmallow would walk its layers for each of the others.
+        keys = {name: field.data_key or name for name, field in self.load_fields.items()}
+        self._defaults = {
+            keys[name]: (field.attribute or name, field.load_default)
+            for name, field in self.load_fields.items()
+            if not (field.required or callable(field.load_default) or "." in (field.attribute or ""))
+        }
+        self._always = frozenset(keys.values()) - self._defaults.keys()
+        self._views: dict[frozenset[str], tuple[Schema, dict[str, Any]]] = {}
+
+    def _deserialize(self, data: Any, *, many: bool = False, partial: Any = None, **kwargs: Any) -> Any:
+        if many or partial or not isinstance(data, Mapping):
+            return super()._deserialize(data, many=many, partial=partial, **kwargs)
+        view, defaults = self._view_of(self._defaults.keys() & data.keys())
+        loaded: Any = Schema._deserialize(view, data, partial=partial, **kwargs)
+        return defaults | loaded
+
+    def _view_of(self, present: Set[str]) -> tuple[Schema, dict[str, Any]]:
+        """This schema with only the fields that such a body has or must have, and what the others are then."""
+        shape = frozenset(present)
+        view = self._views.get(shape)
+        if view is None:
+            looked_at = self._always | shape
+            fields = {name: f for name, f in self.load_fields.items() if (f.data_key or name) in looked_at}
+            left = (told for key, told in self._defaults.items() if key not in shape)
+            view = copy.copy(self), {name: value for name, value in left if value is not missing}
+            view[0].load_fields = fields
+            if len(self._views) >= _MAX_SHAPES:
+                self._views.clear()
+            self._views[shape] = view
+        return view
 
     def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> NoReturn:
         """Raise the error of ours."""

@@ -54,7 +54,7 @@ class PeopleRepository(Repository):
         search, stop, fields = Search(text), Stop(SEARCH_SECONDS), SEARCHED[kind]
         query = {**search.within(*fields), **_own(kind)}
         with stop.over(self._database) as session, translated():
-            rows = self._database.collection(COLLECTIONS[kind]).find(
+            rows = self._database.collection_elsewhere(COLLECTIONS[kind]).find(
                 query, {"name": 1, **dict.fromkeys(fields, 1)}, session=session
             )
             found, _ = search.first(

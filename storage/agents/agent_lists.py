@@ -70,7 +70,7 @@ class AgentListRepository(Repository):
             return row.get("name"), row.get("description")
 
         with ending.over(self._database) as session, translated():
-            rows = self._lists.find(matching, LISTED, session=session).sort(keyset.sort)
+            rows = self._searched.find(matching, LISTED, session=session).sort(keyset.sort)
             return search.first(most, rows, texts, ending)
 
     def summaries(self, ids: Sequence[ObjectId], most: int) -> Sequence[Document]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.conversations.counts import Counts
 from storage.conversations.messages import MessageRepository, visible
+from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
@@ -42,6 +44,9 @@ LISTED = {
 IN_FULL = {"_meiliIndex": 0, "subagentThreadLease": 0, "tenantId": 0}
 # The conversations in no project, where a project is asked for.
 UNASSIGNED = "unassigned"
+# Conversations that are looked through together, at first and at most, for what is in many messages.
+FIRST_WALKED, MOST_WALKED = 32, 512
+WALKED = {"conversationId": 1}
 # LibreChat's subagents keep records of their own in this collection, which its lists leave out.
 OF_PEOPLE: Document = {"subagentThread": {"$exists": False}}
 
@@ -129,6 +134,8 @@ class ConversationRepository(ListRepository):
         IndexModel(
             [("user", ASCENDING), ("subagentThread.parentConversationId", ASCENDING)], background=True
         ),
+        # What came since the index of searches was made.
+        IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
     )
 
     def __init__(
@@ -137,10 +144,13 @@ class ConversationRepository(ListRepository):
         *,
         listed: Mapping[str, Any] = SHOWN,
         shown: Mapping[str, Any] = SHOWN,
+        index: Narrowing | None = None,
+        titles: Narrowing | None = None,
     ) -> None:
         super().__init__(database)
         self._listed, self._shown = listed, shown
-        self._messages = MessageRepository(database)
+        self._messages = MessageRepository(database, index=index)
+        self._titles = titles
         self._counts = Counts(database)
 
     def list_page(
@@ -164,19 +174,45 @@ class ConversationRepository(ListRepository):
             **wanted.query,
             "$and": [keyset.after(cursor), visible(now()), OF_PEOPLE],
         }
-        sought = self._sought(owner, Search(wanted.search), stop) if wanted.search else None
+        if not wanted.search:
+            return self._page(query, self._listed, keyset, limit=limit, sought=None, stop=stop)
+        search = Search(wanted.search)
+        narrowed = self._messages.narrowed(owner, search, stop)
+        if narrowed and narrowed.keys is None:
+            return self._walk(owner, query, keyset, limit, search=search, stop=stop)
+        spoken = self._messages.conversations_containing(
+            owner, search, stop, keys=narrowed.keys if narrowed else None
+        )
+        sought = _sought(search, spoken, self._among(owner, search, spoken, stop))
         return self._page(query, self._listed, keyset, limit=limit, sought=sought, stop=stop)
 
-    def _sought(self, owner: str, search: Search, stop: Stop) -> Sought:
-        spoken = self._messages.conversations_containing(owner, search, stop)
-        in_messages = set(spoken)
+    def _among(self, owner: str, search: Search, spoken: list[str], stop: Stop) -> list[ObjectId] | None:
+        """The keys of all conversations that may have the text in their titles, or have it in messages."""
+        narrowed = self._titles.narrowed(owner, search.text, stop) if self._titles else None
+        if narrowed is None or narrowed.keys is None:
+            return None
+        query = {"user": owner, "conversationId": {"$in": spoken}}
+        with stop.over(self._database) as session, translated():
+            rows = self._collection.find(query, {"_id": 1}, session=session)
+            return [*{*narrowed.keys, *(row["_id"] for row in rows)}]
 
-        def texts(row: Document) -> tuple[object]:
-            # What was found in messages needs no other proof.
-            return (search.text if row.get("conversationId") in in_messages else row.get("title"),)
-
-        matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
-        return Sought(search, matching, texts)
+    def _walk(
+        self, owner: str, query: Document, keyset: Keyset, limit: int, *, search: Search, stop: Stop
+    ) -> Page:
+        """The page of what is in many messages: some conversations after the others, until there are enough."""
+        items, at_once, cursor = list[Document](), FIRST_WALKED, None
+        first, *conditions = query["$and"]
+        while True:
+            page = {**query, "$and": [keyset.after(cursor) if cursor else first, *conditions]}
+            some = self._page(page, WALKED, keyset, limit=at_once, sought=None, stop=stop)
+            ids = [each["conversationId"] for each in some.items if each.get("conversationId")]
+            spoken = self._messages.conversations_containing(owner, search, stop, of=ids)
+            sought = _sought(search, spoken, [each["_id"] for each in some.items])
+            found = self._page(query, self._listed, keyset, limit=limit, sought=sought, stop=stop)
+            items += found.items
+            cursor, at_once = some.next_cursor, min(2 * at_once, MOST_WALKED)
+            if len(items) > limit or found.next_cursor or cursor is None:
+                return keyset.page(items, limit, complete=not found.next_cursor)
 
     def titles(self, owner: str, conversation_ids: Iterable[str]) -> dict[str, str]:
         """The titles of those of the conversations that have one."""
@@ -242,6 +278,18 @@ class ConversationRepository(ListRepository):
     @staticmethod
     def _mine(owner: str, conversation_id: str) -> Document:
         return {"user": owner, "conversationId": conversation_id}
+
+
+def _sought(search: Search, spoken: list[str], among: Sequence[ObjectId] | None) -> Sought:
+    """What finds conversations with the text in their titles, and those in whose messages it was found."""
+    in_messages = set(spoken)
+
+    def texts(row: Document) -> tuple[object]:
+        # What was found in messages needs no other proof.
+        return (search.text if row.get("conversationId") in in_messages else row.get("title"),)
+
+    matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
+    return Sought(search, matching, texts, among)
 
 
 def changes(

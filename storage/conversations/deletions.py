@@ -8,6 +8,8 @@ from pymongo.client_session import ClientSession
 
 from storage.conversations.claims import LAST_NAMED, Claims
 from storage.conversations.counts import Counts
+from storage.conversations.search_parts import SearchPartRepository
+from storage.conversations.search_states import SearchStateRepository
 from storage.core.database import PATIENT_SECONDS, Database, Document
 from storage.core.errors import NotFound
 from storage.core.translation import translated
@@ -41,6 +43,8 @@ class DeletionRepository:
         self._messages = database.collection("messages")
         self._counts = Counts(database)
         self._claims = Claims(database)
+        self._searches = SearchStateRepository(database)
+        self._search_parts = SearchPartRepository(database)
 
     def delete(self, owner: str, conversation_id: str) -> Deleted:
         """Delete a conversation; raises `NotFound`."""
@@ -48,12 +52,18 @@ class DeletionRepository:
             deleted = self._delete_all(owner, {"conversationId": conversation_id})
         if not deleted.conversation_ids:
             raise NotFound
+        with translated():
+            self._searches.mark(owner)
         return deleted
 
     def delete_all(self, owner: str) -> Deleted:
         """Delete every conversation of the owner; none is no error."""
         with self._database.patiently():
-            return self._delete_all(owner, {})
+            deleted = self._delete_all(owner, {})
+            with translated():
+                self._searches.remove_all(owner)
+                self._search_parts.remove_all(owner)
+            return deleted
 
     def _delete_all(self, owner: str, wanted: Document) -> Deleted:
         deleted, gone = Deleted(), list[Document]()

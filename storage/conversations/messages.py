@@ -1,6 +1,6 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -8,6 +8,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
+from storage.conversations.narrowing import Candidates, Narrowing
 from storage.core.database import Database, Document
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
@@ -44,6 +45,7 @@ IN_FULL = dict.fromkeys(
     ),
     0,
 )
+CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
 SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
 
@@ -69,11 +71,17 @@ class MessageRepository(ListRepository):
             background=True,
         ),
         IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
+        # What came and what was changed since the index of searches was made.
+        IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("user", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
     )
 
-    def __init__(self, database: Database, *, shown: Mapping[str, Any] = SHOWN) -> None:
+    def __init__(
+        self, database: Database, *, shown: Mapping[str, Any] = SHOWN, index: Narrowing | None = None
+    ) -> None:
         super().__init__(database)
         self._shown = shown
+        self._index = index
         self._conversations = database.collection("conversations")
 
     def list_page(
@@ -99,14 +107,16 @@ class MessageRepository(ListRepository):
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
-        wanted = Search(search) if search else None
+        wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
+        narrowed = self.narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
+        among = narrowed.keys if narrowed else None
         page = self._page(
             {"user": owner, "$and": conditions},
             self._shown,
             keyset,
             limit=limit,
-            sought=Sought(wanted, wanted.within(*SEARCHED), spoken) if wanted else None,
-            stop=stop or Stop(LIST_SECONDS),
+            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among) if wanted else None,
+            stop=stop,
         )
         return Page([identified(row) for row in page.items], page.next_cursor)
 
@@ -156,16 +166,38 @@ class MessageRepository(ListRepository):
             )
         return identified(found(changed))
 
-    def conversations_containing(self, owner: str, search: Search, stop: Stop) -> list[str]:
-        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`."""
+    def conversations_containing(
+        self,
+        owner: str,
+        search: Search,
+        stop: Stop,
+        *,
+        keys: Sequence[ObjectId] | None = None,
+        of: Sequence[str] | None = None,
+    ) -> list[str]:
+        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
+
+        Of messages with these `keys`, or of these conversations only, where those are given.
+        """
         query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
+        if of is not None:
+            query["conversationId"] = {"$in": of}
+        if keys is not None:
+            query["_id"] = {"$in": keys}
         with stop.over(self._database) as session, translated():
-            if search.exact:
-                ids: list[str] = self._collection.distinct("conversationId", query, session=session)
+            if search.exact and keys is None:
+                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
                 return ids
-            wanted = {"conversationId": 1, "text": 1, "content.text": 1}
-            rows = self._lists.find(query, wanted, session=session)
-            return list({row["conversationId"] for row in search.holding(rows, spoken, stop)})
+            wanted = {"conversationId": 1} if search.exact else CONTAINING
+            rows = self._searched.find(query, wanted, session=session)
+            if keys is not None:
+                rows = rows.hint([("_id", ASCENDING)])
+            held = rows if search.exact else search.holding(rows, spoken, stop)
+            return list({row["conversationId"] for row in held})
+
+    def narrowed(self, owner: str, search: Search, stop: Stop) -> Candidates | None:
+        """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
+        return self._index.narrowed(owner, search.text, stop) if self._index else None
 
 
 def identified(message: Document) -> Document:

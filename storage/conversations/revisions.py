@@ -71,7 +71,8 @@ class RevisionRepository:
         Raises `UnknownPart` when it has changed meanwhile, `InvalidDocument`.
         """
         place = "text" if index is None else f"content.{index}.text"
-        query = {"user": owner, "_id": message["_id"], place: before}
+        # By the whole key of a sharded collection as well: before MongoDB 8 nothing else finds one to change there.
+        query = {"user": owner, "_id": message["_id"], "messageId": message.get("messageId"), place: before}
 
         def change(session: Session) -> Document:
             return self._set(query, {place: after}, session)
@@ -128,7 +129,7 @@ class RevisionRepository:
             )
 
         message, conversation = self._database.atomically(write)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return message
 
 

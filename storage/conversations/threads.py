@@ -19,6 +19,7 @@ from storage.conversations.claims import LAST_NAMED, naming
 from storage.conversations.counts import Counts
 from storage.conversations.messages import NO_PARENT, by_id, identified
 from storage.conversations.messages import SHOWN as MESSAGE_SHOWN
+from storage.conversations.search_states import SearchStateRepository
 from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, UnknownParent
@@ -38,6 +39,7 @@ class ThreadRepository:
         self._conversations = database.collection("conversations")
         self._messages = database.collection("messages")
         self._counts = Counts(database)
+        self._searches = SearchStateRepository(database)
         self._additions = Additions(database)
 
     def put(
@@ -97,7 +99,7 @@ class ThreadRepository:
             added = self._attempt(lambda session: self._write(mine, parent_message_id, make, session))
         message, conversation = added
         self._additions.ends.note(mine, message)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return message
 
     def _write(
@@ -172,7 +174,7 @@ class ThreadRepository:
             return identified(message)
 
         changed = self._database.atomically(change)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return changed
 
     def _touch(self, mine: Document, update: Document, session: Session) -> Document:
@@ -202,4 +204,6 @@ class ThreadRepository:
             self._messages.delete_one(query, session=session)
 
         self._additions.claims.settled(remove)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
+        with translated():
+            self._searches.mark(owner)

@@ -1,8 +1,8 @@
 """One MongoDB deployment: the client with the guarantees that Echo needs, transactions, indexes."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -12,11 +12,13 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
+from pymongo.read_preferences import Primary
 from pymongo.uri_parser import parse_uri
 
 from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
+from storage.core.members import ReadPreference, at_each_member, chosen, read_preference
 from storage.core.translation import translated
 from storage.core.uris import read_uri
 
@@ -46,6 +48,10 @@ class Database:
     unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
     contacted before the first call. `watchers` are told of every command.
 
+    Every read is of the primary: what a user has just written, a session that has ended, a limit, a balance, and all
+    that a transaction reads must not be of a moment ago. Where the URI names another `readPreference`, it is for
+    `collection_elsewhere`.
+
     A server is looked for during `timeout_ms`. With `seconds` every operation ends within them, retries and all, or
     raises `Unavailable`; and once the database is known not to answer, each does so at once (see
     `storage.core.availability`). What times the URI itself gives are kept. Without, an operation takes what it takes.
@@ -60,7 +66,7 @@ class Database:
         seconds: float | None = None,
         watchers: Sequence[Watcher] = (),
     ) -> None:
-        self._client = connect(uri, app_name, timeout_ms, seconds, watchers)
+        self._client, self._elsewhere = connect(uri, app_name, timeout_ms, seconds, watchers)
         self._database = self._client.get_default_database(DEFAULT_NAME)
         self.name = self._database.name
 
@@ -72,6 +78,31 @@ class Database:
     def collection(self, name: str) -> Collection[Document]:
         """A collection of this database."""
         return self._database[name]
+
+    def collection_elsewhere(self, name: str) -> Collection[Document]:
+        """The same collection for long reads, which go where the URI's `readPreference` says, if it has one.
+
+        A member may be behind. In a session of `session_from_now` it is read once it has caught up.
+        """
+        collection = self._database[name]
+        return collection.with_options(read_preference=self._elsewhere) if self._elsewhere else collection
+
+    @contextmanager
+    def session_from_now(self) -> Iterator[ClientSession]:
+        """A session in which every member shows at least what was acknowledged before it began."""
+        with self._client.start_session(causal_consistency=self._elsewhere is not None) as session:
+            if self._elsewhere:
+                # The answer says how far the primary is; a member that is behind waits until it is there too.
+                self._client.admin.command("ping", session=session)
+            yield session
+
+    def kill(self, session: ClientSession) -> None:
+        """End what runs in a session, on whichever member it does. Raises `Unavailable`."""
+        with translated():
+            if self._elsewhere:
+                at_each_member(self._client, "killSessions", [session.session_id])
+            else:
+                self._client.admin.command("killSessions", [session.session_id])
 
     def ping(self, seconds: float | None = None) -> None:
         """Raise `Unavailable` unless the deployment answers, within so many seconds."""
@@ -158,16 +189,17 @@ class Database:
 
 def connect(
     uri: str, app_name: str, timeout_ms: int, seconds: float | None, watchers: Sequence[Watcher] = ()
-) -> MongoClient[Document]:
-    """A client with Echo's guarantees; raises `Unavailable` for an impossible URI.
+) -> tuple[MongoClient[Document], ReadPreference | None]:
+    """A client with Echo's guarantees, and which members the URI wants to be read; None for the primary alone.
 
-    Options that the driver does not know have no effect.
+    Options that the driver does not know have no effect. Raises `Unavailable` for an impossible URI.
     """
     uri = read_uri(uri).text
     listeners: list[Any] = [CommandWatch(watchers)] if watchers else []
     try:
         with translated():
             options = parse_uri(uri)["options"]
+            elsewhere = read_preference(uri, options)
             wanted: dict[str, Any] = {
                 "appname": app_name,
                 "tz_aware": True,
@@ -175,12 +207,16 @@ def connect(
                 # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
                 "w": options.get("w") or "majority",
                 "journal": True,
+                "read_preference": Primary(),
+                **({"server_selector": chosen} if elsewhere else {}),
                 **times(options, timeout_ms, seconds),
             }
             if seconds is None:
-                return MongoClient(uri, event_listeners=listeners, **wanted)
+                return MongoClient(uri, event_listeners=listeners, **wanted), elsewhere
             availability = Availability(min(seconds, PING_SECONDS))
-            return GuardedClient(uri, availability=availability, event_listeners=listeners, **wanted)
+            return GuardedClient(
+                uri, availability=availability, event_listeners=listeners, **wanted
+            ), elsewhere
     except ValueError as error:
         raise Unavailable(str(error)) from error
 

@@ -1,8 +1,10 @@
 """What repositories with long lists have in common: one page in the order of its keyset, searched or not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pymongo import ASCENDING
 
 from storage.core.database import Document
 from storage.core.pages import Keyset, Page
@@ -20,6 +22,8 @@ class Sought:
     search: Search
     matching: Document
     texts: Texts
+    # The keys of all rows that may hold it, where those are known.
+    among: Sequence[Any] | None = None
 
 
 class ListRepository(Repository):
@@ -47,7 +51,11 @@ class ListRepository(Repository):
                 items, complete = read_within(page.limit(limit + 1), PAGE_BYTES)
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
+        if sought.among is not None:
+            query["_id"] = {"$in": list(sought.among)}
         with stop.over(self._database) as session, translated():
-            rows = self._lists.find(query, shown, session=session).sort(keyset.sort)
+            rows = self._searched.find(query, shown, session=session).sort(keyset.sort)
+            if sought.among is not None:
+                rows = rows.hint([("_id", ASCENDING)]).allow_disk_use(True)
             items, complete = sought.search.first(limit + 1, rows, sought.texts, stop)
         return keyset.page(items, limit, complete=complete)

@@ -35,6 +35,12 @@ class Repository:
         options = self._collection.codec_options.with_options(tz_aware=False)
         return self._collection.with_options(codec_options=options)
 
+    @cached_property
+    def _searched(self) -> Collection[Document]:
+        """The same for searches, which read much: they may ask a member that is no primary (`Stop.over`)."""
+        elsewhere = self._database.collection_elsewhere(self.collection_name)
+        return elsewhere.with_options(codec_options=self._lists.codec_options)
+
 
 def owner_id(owner: str) -> ObjectId:
     """The owner as the ObjectId that users, sessions, files and assistants refer to.

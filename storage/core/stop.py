@@ -11,7 +11,6 @@ from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeou
 
 from storage.core.database import Database
 from storage.core.errors import TookTooLong, Unavailable
-from storage.core.translation import translated
 
 
 class Stop:
@@ -38,8 +37,7 @@ class Stop:
         with self._lock:
             if self._under_way:
                 database, session = self._under_way
-                with translated():
-                    database.client.admin.command("killSessions", [session.session_id])
+                database.kill(session)
 
     def check(self) -> None:
         """Raise `TookTooLong` if the time is over, or if told."""
@@ -50,7 +48,7 @@ class Stop:
     def over(self, database: Database) -> Iterator[ClientSession]:
         """The session for queries that can be ended; raises `TookTooLong` when they are, or take too long."""
         self.check()
-        with database.client.start_session(causal_consistency=False) as session:
+        with database.session_from_now() as session:
             self._under_way = (database, session)
             try:
                 with pymongo.timeout(max(0.001, self._end - time.monotonic())):

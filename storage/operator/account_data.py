@@ -33,6 +33,8 @@ NOT_EXPORTED: Mapping[str, str] = {
     "echo_passkey_challenges": "random numbers, good for five minutes",
     "echo_run_pieces": "parts of answers while they are made: `messages` has the whole",
     "echo_runs": "answers while they are made: `messages` has them afterwards",
+    "echo_search": "notes how far messages are indexed",
+    "echo_search_parts": "which of the messages have which pieces of a text, made from the messages that you get",
     "echo_file_chunks": "parts of the texts of files, made from the files that you get",
     "echo_file_indexes": "notes which files have been taken apart",
     "agentqueuedturnsequences": "a counter",

@@ -70,6 +70,9 @@ OWNED: tuple[Owned, ...] = (
     Owned("echo_responses", "user", TEXT),
     Owned("sharedlinks", "user", TEXT),
     Owned("messages", "user", TEXT),
+    # After the messages: who takes them up looks afterwards whether there are any.
+    Owned("echo_search", "user", TEXT),
+    Owned("echo_search_parts", "user", TEXT),
     Owned("conversations", "user", TEXT),
     Owned("conversationtags", "user", TEXT),
     Owned("chatprojects", "user", TEXT),

@@ -37,6 +37,8 @@ from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.projects import ProjectRepository
 from storage.conversations.responses import ResponseRepository
+from storage.conversations.search_parts import SearchPartRepository
+from storage.conversations.search_states import SearchStateRepository
 from storage.conversations.shares import ShareRepository
 from storage.conversations.tags import TagRepository
 from storage.conversations.tool_calls import ToolCallRepository
@@ -96,6 +98,8 @@ REPOSITORIES: tuple[type[Repository], ...] = (
     ResponseRepository,
     RoleRepository,
     RunRepository,
+    SearchPartRepository,
+    SearchStateRepository,
     SessionRepository,
     ShareRepository,
     SkillFileRepository,

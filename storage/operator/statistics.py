@@ -147,7 +147,7 @@ class Statistics:
 
     def _aggregate(self, name: str, pipeline: list[Document]) -> list[Document]:
         with translated():
-            return list(self._database.collection(name).aggregate(pipeline, allowDiskUse=True))
+            return list(self._database.collection_elsewhere(name).aggregate(pipeline, allowDiskUse=True))
 
 
 SIZES = {"data": "dataSize", "storage": "storageSize", "indexes": "indexSize"}

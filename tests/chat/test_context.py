@@ -2,7 +2,7 @@
 
 import pytest
 
-from echo.chat.context import Weighed, fit, picture_tokens, window_of
+from echo.chat.context import Weighed, fit, picture_tokens, share_of, window_of
 from echo.chat.request import settle
 from echo.chat.senders import sender_of
 from echo.settings import ProviderSettings
@@ -36,6 +36,30 @@ class TestFit:
         odd = [Weighed("a", 10, False), Weighed("b", 10, True)]
         assert fit(odd, window=1000, system=0).ids == ["b"]
         assert fit(odd[:1], window=1000, system=0).ids == []
+
+    def test_tells_its_figures(self) -> None:
+        """Three tokens for each message, and three for the request."""
+        fitted = fit(turns(10, 20, 30), window=100, system=5, reserved=20)
+        assert vars(fitted) == {
+            "ids": ["2"],
+            "window": 100,
+            "budget": 76,
+            "system": 5,
+            "messages": 36,
+            "before": 60,
+        }
+        assert fit(turns(10, 20, 30), window=200, system=0).messages == 72
+        assert fit([], window=200, system=0).messages == 0
+
+    @pytest.mark.parametrize(("room", "kept"), [(72, ["0", "1", "2"]), (71, ["2"])])
+    def test_fills_the_window_to_the_last_token(self, room: int, kept: list[str]) -> None:
+        assert fit(turns(10, 20, 30), window=room, system=0, share=1.0).ids == kept
+
+    @pytest.mark.parametrize(
+        ("reserve", "share"), [(None, 0.95), (0.25, 0.75), (0, 0.95), (1, 0.95), (-0.5, 0.95), (1.5, 0.95)]
+    )
+    def test_leaves_the_share_that_an_operator_wants(self, reserve: float | None, share: float) -> None:
+        assert share_of(reserve) == share
 
     def test_of_very_many_is_quick(self) -> None:
         assert len(fit(turns(*[1] * 100_001), window=10**9, system=0).ids) == 100_001

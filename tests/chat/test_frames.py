@@ -264,3 +264,86 @@ def test_a_time_is_the_same_wherever_the_server_is(monkeypatch: pytest.MonkeyPat
         assert frames.plain(MOMENT) == "2026-01-02T03:04:05.678Z"
         assert frames.plain(MOMENT.replace(tzinfo=None)) == "2026-01-02T03:04:05.678Z"
     time.tzset()
+
+
+class TestToolsAndAgents:
+    @pytest.fixture(autouse=True)
+    def _clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(frames, "milliseconds", lambda: 1234)
+
+    def test_a_call_begins_goes_on_and_comes_to_something(self) -> None:
+        begun = frames.call_step("s", "r", 2, "c", "add")
+        call = {"id": "c", "name": "add", "args": "", "type": "tool_call"}
+        assert begun == {
+            "event": "on_run_step",
+            "data": {
+                "usage": None,
+                "status": "in_progress",
+                "created_at": 1234,
+                "id": "s",
+                "type": "tool_calls",
+                "stepDetails": {"type": "tool_calls", "tool_calls": [call]},
+                "runId": "r",
+                "index": 2,
+                "stepIndex": 2,
+            },
+        }
+        piece = {"type": "tool_calls", "tool_calls": [{"args": "{", "index": 0}]}
+        assert frames.delta("s", "tool_call", "{") == {
+            "event": "on_run_step_delta",
+            "data": {"id": "s", "delta": piece},
+        }
+        done = {**call, "args": "{}", "output": "3", "progress": 1}
+        result = {"id": "s", "index": 2, "type": "tool_call", "tool_call": done}
+        assert frames.call_completed(begun["data"], "{}", "3") == {
+            "event": "on_run_step_completed",
+            "data": {"result": result},
+        }
+
+    def test_a_step_of_a_tools_own_has_its_place_and_may_say_the_rest(self) -> None:
+        about = {"status": "done", "created_at": 5, "index": 9, "runId": "x", "stepIndex": 9, "delta": {}}
+        assert frames.step_of_tool(about, "r", 2) == {
+            "usage": None,
+            "status": "done",
+            "created_at": 5,
+            "delta": {},
+            "runId": "r",
+            "index": 2,
+            "stepIndex": 2,
+        }
+
+    def test_another_agent_goes_on(self) -> None:
+        about = {"index": 3, "runId": "r", "agentId": "a"}
+        assert frames.agent_update("r", 3, "a") == {
+            "event": "on_agent_update",
+            "data": {"type": "agent_update", "agent_update": about},
+        }
+        assert frames.subagent_update("r", {"status": "x"}) == {
+            "event": "on_subagent_update",
+            "data": {"runId": "r", "status": "x", "timestamp": 1234},
+        }
+
+    def test_a_summary_begins_and_is_made(self) -> None:
+        begun = frames.summary_step("s", "r", 0, "m", "p")
+        assert begun["event"] == "on_run_step"
+        assert begun["data"] == {
+            **frames.step("s", "r", 0, "text")["data"],
+            "summary": {"type": "summary", "model": "m", "provider": "p"},
+        }
+        assert frames.summary_complete("s", "a", {"text": "x"}) == {
+            "event": "on_summarize_complete",
+            "data": {"id": "s", "agentId": "a", "summary": {"text": "x"}},
+        }
+
+    def test_a_message_is_before_the_model(self) -> None:
+        part = {"type": "steer", "steer": "Wait", "steerId": "i", "clientSteerId": "j"}
+        place = {"index": 1, "responseMessageId": "r", "conversationId": "c"}
+        assert frames.steer_applied(part, 1, "r", "c") == {
+            "event": "on_steer_applied",
+            "data": {"steerId": "i", "clientSteerId": "j", "part": part, **place},
+        }
+        assert frames.steer_applied({"steer": "x"}, 1, "r", "c")["data"] == {"part": {"steer": "x"}, **place}
+
+    def test_one_beside_others_fails(self) -> None:
+        part = {"type": "error", "error": "Away.", "agentId": "a"}
+        assert frames.error_part("Away.", {"agentId": "a"}) == part

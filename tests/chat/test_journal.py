@@ -60,6 +60,7 @@ class Scene:
         self.chats.begin(self.prepared.owner, self.prepared.conversation_id, self.prepared.begun)
         tools = Tools(
             self.chats,
+            RunRepository(database),
             SteerRepository(database),
             services.providers.titles,
             services.credits,

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 import requests
+from starlette.testclient import TestClient
 
+from echo.chat import presence
+from echo.chat.hub import THREADS
+from echo.services import Services
 from storage.core.database import Database
 from storage.runs import runs
 from tests.chat.conftest import Chat, Serve
 from tests.chat.test_runs import WORDS, begun, has_spoken, held, read_some, slow
-from tests.conftest import MakeUser, make_settings
+from tests.conftest import MakeUser, UserClient, make_settings
 from tests.support.providers import ProviderServer, Reply, openai_server
 from tests.support.server import RunningServer, start_server
 from tests.support.streams import WHOLE_ANSWER, Talker, kinds, librechats, spoken
@@ -30,6 +34,28 @@ class Pair:
     here: Talker
     there: Talker
     provider: ProviderServer
+
+
+def test_a_process_with_very_much_to_write_still_says_that_it_is_there(
+    ada: UserClient,
+    running: TestClient,
+    services: Services,
+    app_database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.1)
+    busy, hub, workers = threading.Event(), services.chat.hub, app_database.collection("echo_run_workers")
+    stream_id = ada.post("/api/agents/chat/Fake", json={"text": "Hello"}).json()["streamId"]
+    assert running.portal
+    for _ in range(THREADS):
+        running.portal.start_task_soon(hub.in_thread, busy.wait)
+    try:
+        for _ in range(2):
+            before = workers.find_one({"_id": hub.presence.worker})
+            until(lambda before=before: workers.find_one({"_id": hub.presence.worker}) != before)
+    finally:
+        busy.set()
+        ada.post("/api/agents/chat/abort", json={"streamId": stream_id})
 
 
 @pytest.fixture

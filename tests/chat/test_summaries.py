@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from echo.chat import frames
 from echo.chat.prepared import Asking
 from echo.chat.pruning import pruned
 from echo.chat.summaries import (
@@ -19,10 +20,12 @@ from echo.chat.summaries import (
     material_of,
     with_summary,
 )
+from echo.chat.transcript import Place, Transcript
 from echo.providers.chat import ChatRequest, Text, Tool, ToolCall, ToolResult, Turn
-from echo.settings.model import PruningSettings
+from echo.settings.agents import PruningSettings
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolOutput, Wanted
 from tests.chat.conftest import Chat
+from tests.chat.test_transcript import ABOUT
 from tests.support.providers import Answer, Received, Reply, json_answer
 from tests.support.providers.replies import Called as Call
 from tests.support.streams import librechats
@@ -78,12 +81,16 @@ def test_is_done_once_for_what_there_is_no_room_for(chat: MakeChat, config: str)
     assert "First" not in told
     content = events[-1].data["responseMessage"]["content"]
     question_id = events[-1].data["requestMessage"]["messageId"]
+    step = next(each.data["data"] for each in events if each.kind == "on_run_step")
     assert content[0] == {
         "type": "summary",
         "content": [{"type": "text", "text": "They spoke of words."}],
         "tokenCount": content[0]["tokenCount"],
         "model": "gpt-4",
         "provider": "openAI",
+        "summaryVersion": 1,
+        "boundary": {"messageId": step["id"], "contentIndex": 0},
+        "createdAt": content[0]["createdAt"],
         "coverage": {"retainedFromMessageId": question_id},
     }
     assert [each["type"] for each in content] == ["summary", "text"]
@@ -212,6 +219,77 @@ def test_fails_and_the_chat_goes_on(chat: MakeChat, config: str) -> None:
     conversation_id = user.ask(f"First {LONG}", **SMALL)[-1].data["conversation"]["conversationId"]
     events = user.ask(f"Second {LONG}", conversationId=conversation_id, **SMALL)
     assert [each["type"] for each in events[-1].data["responseMessage"]["content"]] == ["text"]
+    _, _, begun, _, failed, closed, text = events[:7]
+    step_id = begun.data["data"]["id"]
+    told = {"id": step_id, "agentId": begun.data["data"].get("agentId", failed.data["data"]["agentId"])}
+    assert failed.data["data"] == {**told, "error": "No summary could be made."}
+    assert (closed.data["data"]["id"], closed.data["data"]["status"]) == (step_id, "failed")
+    # Its place stays its own: who reads counts on from it.
+    assert (text.kind, text.data["data"]["index"]) == ("on_run_step", 1)
+
+
+class TestWhatReadersAreTold:
+    MAKER: ClassVar = {"type": "summary", "model": "gpt-4", "provider": "openAI"}
+
+    def transcript(self, *events: Any) -> Transcript:
+        transcript = Transcript({**ABOUT, "before": [{"type": "think", "think": "Hm."}]})
+        step = frames.step("s", "answer", 1, "text")
+        transcript.add("message", {**step, "data": {**step["data"], "summary": self.MAKER}})
+        for event, about in events:
+            transcript.add("message", {"event": event, "data": about})
+        return transcript
+
+    def delta(self, text: str) -> Any:
+        piece = {**self.MAKER, "content": [{"type": "text", "text": text}]}
+        return ("on_summarize_delta", {"id": "s", "delta": {"summary": piece}})
+
+    def test_comes_in_librechats_order(self, chat: MakeChat, config: str) -> None:
+        user = librechats(chat(answer, TITLE_CONVO="false", CONFIG_PATH=config).user)
+        conversation_id = user.ask(f"First {LONG}", **SMALL)[-1].data["conversation"]["conversationId"]
+        events = user.ask(f"Second {LONG}", conversationId=conversation_id, **SMALL)
+        told = [each.data for each in events[2:8] if each.kind != "on_token_usage"]
+        begun, started, delta, complete, closed = told
+        step_id, agent_id = begun["data"]["id"], started["data"]["agentId"]
+        assert begun["data"]["summary"] == self.MAKER
+        assert started == {
+            "event": "on_summarize_start",
+            "data": {
+                "agentId": agent_id,
+                "provider": "openAI",
+                "model": "gpt-4",
+                "messagesToRefineCount": 2,
+                "summaryVersion": 1,
+            },
+        }
+        said = [{"type": "text", "text": "They spoke of words."}]
+        assert delta == {
+            "event": "on_summarize_delta",
+            "data": {"id": step_id, "delta": {"summary": {**self.MAKER, "content": said}}},
+        }
+        stored = events[-1].data["responseMessage"]["content"][0]
+        assert complete["data"] == {"id": step_id, "agentId": agent_id, "summary": stored}
+        assert (closed["event"], closed["data"]["status"]) == ("on_run_step_closed", "completed")
+
+    def test_is_what_there_is_for_who_comes_back_or_reads_elsewhere(self) -> None:
+        transcript = self.transcript(self.delta("They "), self.delta("spoke."))
+        elsewhere = Transcript(transcript.about)
+        elsewhere.load(transcript.everything())
+        for each in (transcript, elsewhere):
+            told = each.state()["aggregatedContent"]
+            said = [{"type": "text", "text": "They spoke."}]
+            assert told[1:] == [{**self.MAKER, "content": said, "summarizing": True}]
+            [_, piece] = each.since(Place(0))[0]
+            assert piece.payload["data"]["delta"]["summary"] == {**self.MAKER, "content": said}
+
+    @pytest.mark.parametrize(
+        "end",
+        [None, {"id": "s", "agentId": "a", "error": "No."}],
+        ids=["stopped", "failed"],
+    )
+    def test_is_not_stored_by_half(self, end: Any) -> None:
+        ended = [] if end is None else [("on_summarize_complete", end)]
+        transcript = self.transcript(self.delta("They "), *ended)
+        assert transcript.content() == [{"type": "think", "think": "Hm."}]
 
 
 class TestStoredSummaries:

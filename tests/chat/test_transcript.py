@@ -42,6 +42,26 @@ class TestReading:
         assert transcript.content() == [{"type": "text", "text": "abc"}]
         assert transcript.state()["titleEvent"] == frames.title("c", "T")
 
+    def test_says_everything_so_far(self) -> None:
+        transcript = Transcript({**ABOUT, "iconURL": "i"})
+        asked = {"messageId": "q", "parentMessageId": "p", "conversationId": "c", "text": "Why?", "files": []}
+        transcript.add(frames.MESSAGE, {"created": True, "message": {**asked, "isCreatedByUser": True}})
+        transcript.extend("s", frames.TEXT, "So.")
+        expected = {
+            "runSteps": [],
+            "aggregatedContent": [{"type": "text", "text": "So."}],
+            "userMessage": asked,
+            "responseMessageId": "r",
+            "conversationId": "c",
+            "sender": "GPT",
+            "iconURL": "i",
+            "model": "m",
+        }
+        state = transcript.state()
+        assert state | {"aggregatedContent": expected["aggregatedContent"]} == expected
+        assert [part["text"] for part in state["aggregatedContent"]] == ["So."]
+        assert "iconURL" not in Transcript(ABOUT).state()
+
     def test_never_cuts_a_character(self) -> None:
         transcript, place, read = Transcript(ABOUT), BEGINNING, ""
         for char in "häß €😀":

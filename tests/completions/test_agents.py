@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import pytest
 from bson import ObjectId
 from starlette.testclient import TestClient
 
 from echo.app import Application, assemble
+from echo.chat.summaries import HEADING, PROMPT
 from echo.handling.caller import Caller
 from storage.core.database import Database
 from tests.chat.test_tools import Kit
@@ -21,9 +22,18 @@ Json = dict[str, Any]
 QUESTION = [{"role": "user", "content": "How is it?"}]
 CALL = Reply(["See. "], calls=(Call("weather", ('{"place": "Kyïv"}',), "call_a"),), usage=(10, 5))
 
+SCRIPTED = {
+    PROMPT: Reply(["They spoke."], usage=(9, 3)),
+    "Fill it.": replace(CALL, usage=(480, 20)),
+    "Break off.": Reply(["12345678", "90123456"], cut=True),
+}
+
 
 def answer(received: Received) -> Reply:
     messages = received.json["messages"]
+    for each in (messages[0]["content"], messages[-1]["content"]):
+        if isinstance(each, str) and each in SCRIPTED:
+            return SCRIPTED[each]
     tools = [each["function"]["name"] for each in received.json.get("tools", ())]
     if messages[0]["content"].startswith("Say "):
         return Reply([messages[0]["content"].removeprefix("Say ")])
@@ -52,9 +62,13 @@ def echo(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[TestClient, Application]]:
     assert application
+    directory = tmp_path_factory.mktemp("programs")
+    config = directory / "librechat.yaml"
+    config.write_text("version: 1.3.4\nsummarization:\n  model: gpt-4o-mini\n")
     settings = make_settings(
         application_uri,
-        tmp_path_factory.mktemp("programs"),
+        directory,
+        CONFIG_PATH=str(config),
         OPENAI_API_KEY="sk-test",
         OPENAI_REVERSE_PROXY=provider.url,
         OPENAI_MODELS="gpt-4o-mini,gpt-4",
@@ -256,6 +270,48 @@ class TestLimitsOfAKey:
             ("prompt", -20),
             ("completion", -3),
         ]
+
+
+class TestAFullContext:
+    EARLIER: ClassVar = [
+        {"role": "user", "content": "Hello."},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "Fill it."},
+    ]
+
+    def test_is_summarised_within_the_answer(
+        self, echo: Any, filling: str, key: Callable[..., Key], provider: ProviderServer
+    ) -> None:
+        one, asked = key(), len(provider.requests)
+        said = ask(echo, one, filling, messages=self.EARLIER)
+        assert said.json()["choices"][0]["message"]["content"] == "See. It rains."
+        _, summing, last = provider.requests[asked:]
+        assert summing.json["model"] == "gpt-4o-mini"
+        assert summing.json["messages"][1]["content"] == "User: Hello.\n\nModel: Hi."
+        told = [each["content"] for each in last.json["messages"]]
+        assert told[1:3] == [f"{HEADING}\n\nThey spoke.", "Fill it."]
+        assert (one.used["requests"], one.used["inputTokens"], one.used["outputTokens"]) == (3, 509, 26)
+
+    def test_is_not_summarised_beyond_the_limits_of_a_key(
+        self, echo: Any, filling: str, key: Callable[..., Key], provider: ProviderServer
+    ) -> None:
+        one, asked = key(requestsPerMinute=1), len(provider.requests)
+        assert ask(echo, one, filling, messages=self.EARLIER).status_code == 429
+        assert (one.used["requests"], len(provider.requests)) == (1, asked + 1)
+
+    @pytest.fixture
+    def filling(self, ada: UserClient, make: Callable[..., str]) -> str:
+        return make(ada, tools=["weather_mcp_kit"], model_parameters={"maxContextTokens": 500})
+
+
+def test_pay_by_tokens_for_what_is_broken_off(
+    echo: Any, ada: UserClient, make: Callable[..., str], key: Callable[..., Key]
+) -> None:
+    one = key()
+    said = ask(echo, one, make(ada), messages=[{"role": "user", "content": "Break off."}])
+    assert said.status_code == 502
+    # Sixteen digits are six tokens: three in each but the last.
+    assert (one.used["requests"], one.used["outputTokens"]) == (1, 6)
 
 
 @pytest.mark.parametrize(

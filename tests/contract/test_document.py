@@ -15,7 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from echo.contract.document import Contract, load_contract
 from echo.http.reader import IMPORT
-from echo.settings.load import RATE_LIMITS
+from echo.settings.rate_limits import RATE_LIMITS
 from tests.conftest import Client
 from tests.support.operations import (
     ALL_OPERATIONS,

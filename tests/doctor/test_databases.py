@@ -89,11 +89,11 @@ class TestTheEmbeddedOne:
         def missing() -> Path:
             raise EmbeddedUnavailable("it is not installed.")
 
-        monkeypatch.setattr(server, "find_mongod", missing)
+        monkeypatch.setattr(server, "installed_mongod", missing)
         [found] = check_embedded(tmp_path / "mongodb")
         assert found.what == "The embedded MongoDB cannot run: it is not installed"
         assert found.todo.startswith("Set MONGO_URI")
-        assert binary.find_mongod
+        assert binary.installed_mongod
 
     def test_that_has_no_place(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

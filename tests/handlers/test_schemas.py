@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from marshmallow import fields
 
 from echo.errors import InvalidRequest
 from handlers.schemas import assistants, base
@@ -123,3 +124,42 @@ class TestTools:
         assistants.change.load({"tools": [nested(assistants.MAX_TOOL_DEPTH - 2)]})
         with pytest.raises(InvalidRequest):
             assistants.change.load({"tools": [nested(assistants.MAX_TOOL_DEPTH)]})
+
+
+class Settled(base.Input):
+    """A body with every kind of default."""
+
+    name = fields.String(required=True)
+    size = fields.Integer(load_default=3)
+    words = fields.List(fields.String(), load_default=list)
+    note = fields.String(data_key="the-note", attribute="remark", load_default=None, allow_none=True)
+    left = fields.String()
+
+
+class TestDefaultsOfInput:
+    def test_absent_fields_have_their_defaults_whatever_else_is_there(self) -> None:
+        schema = Settled()
+        for _ in range(2):
+            first = schema.load({"name": "a", "other": 1})
+            assert first == {"name": "a", "size": 3, "words": [], "remark": None}
+            first["words"].append("b")
+            assert schema.load({"name": "a", "the-note": "n", "left": "l"}) == {
+                "name": "a",
+                "size": 3,
+                "words": [],
+                "remark": "n",
+                "left": "l",
+            }
+        assert schema.load([{"name": "a"}, {"name": "b", "size": 4}], many=True) == [
+            {"name": "a", "size": 3, "words": [], "remark": None},
+            {"name": "b", "size": 4, "words": [], "remark": None},
+        ]
+
+    @pytest.mark.parametrize("body", [{}, {"size": 1}, {"name": "a", "size": "x"}])
+    def test_what_is_missing_or_wrong_is_refused(self, body: dict[str, Any]) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            Settled().load(body)
+        assert [error.field for error in caught.value.errors] == ["size" if "name" in body else "name"]
+
+    def test_a_change_names_only_what_it_changes(self) -> None:
+        assert Settled().load({"left": "l"}, partial=True) == {"left": "l"}

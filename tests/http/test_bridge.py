@@ -11,7 +11,10 @@ import structlog
 from starlette.types import Message
 
 from echo.errors import ServiceUnavailable
-from echo.http.bridge import Pool, send_frames, send_pieces, while_client_stays
+from echo.handling.event_stream import EventStream
+from echo.handling.pending import Pending
+from echo.handling.reply import Reply, Unfinished
+from echo.http.bridge import Pool, finish_and_send, send_pieces, while_client_stays
 
 
 class TestPool:
@@ -61,6 +64,25 @@ class TestEvents:
         sent = asyncio.run(collect(frames(), leaves=False))
         assert [message["body"] for message in sent] == [b"data: 1\n\n", b"data: 2\n\n", b""]
         assert [message.get("more_body", False) for message in sent] == [True, True, False]
+
+    def test_that_are_still_to_come_are_sent_too(self) -> None:
+        async def frames() -> AsyncGenerator[bytes, None]:
+            yield b"data: 1\n\n"
+
+        async def make() -> EventStream:
+            return EventStream(frames())
+
+        def respond(made: EventStream) -> Reply:
+            return Reply(201, [(b"x-a", b"b")], frames=made.frames)
+
+        async def sent() -> list[Message]:
+            client = Client(leaves=False)
+            await finish_and_send(Reply(200, [], pending=Unfinished(Pending(make), respond)), client.send)
+            return client.sent
+
+        start, *frames_sent = asyncio.run(sent())
+        assert (start["status"], start["headers"]) == (201, [(b"x-a", b"b")])
+        assert [message["body"] for message in frames_sent] == [b"data: 1\n\n", b""]
 
     def test_are_closed_when_the_client_leaves(self) -> None:
         closed = []
@@ -177,7 +199,7 @@ class Client:
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)
-        if self._leaves:
+        if self._leaves and message["type"] == "http.response.body":
             self._gone.set()
 
 
@@ -194,5 +216,8 @@ async def collect_pieces(pieces: Iterator[bytes], *, leaves: bool) -> tuple[list
 async def collect(frames: AsyncGenerator[bytes, None], *, leaves: bool) -> list[Message]:
     """What is sent of events."""
     client = Client(leaves=leaves)
-    await send_frames(frames, client.receive, client.send)
-    return client.sent
+    reply = Reply(200, [], frames=frames)
+    assert await while_client_stays(finish_and_send(reply, client.send), client.receive) is None
+    start, *sent = client.sent
+    assert start == {"type": "http.response.start", "status": 200, "headers": []}
+    return sent

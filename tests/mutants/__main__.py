@@ -61,6 +61,8 @@ def _try(workshop: Workshop, modules: list[Path], arguments: argparse.Namespace)
     except subprocess.CalledProcessError as error:
         print(error.output[-4000:], flush=True)
         return []
+    for test in workshop.failing:
+        print(f"{test} fails without any mutant, so none was tried by it", flush=True)
     known = read_equivalents()
     return [_read(workshop, score, known.get(score.module, ())) for score in found]
 

@@ -13,6 +13,7 @@ PACKAGES = (
     "echo/accounts",
     "echo/chat",
     "echo/contract",
+    "echo/conversations",
     "echo/credits",
     "echo/http",
     "echo/providers",

@@ -25,6 +25,7 @@ def test_double():
     double(1)
 """
 
+PAGES_MODULE = Path("storage/pages.py")
 SUMS = """\
 def total(one, two):
     return one + two
@@ -43,6 +44,8 @@ def test_total():
 def test_difference():
     assert difference(5, 2) == 6
     assert double(1) == 2
+def test_that_fails():
+    assert total(1, 2) == 4
 """
 
 
@@ -102,11 +105,15 @@ class TestTrying:
         assert pages.line == "storage/pages.py: 1/3 killed (33%), 0 of them by the time limit"
         assert "+    return one * 3" in "".join(map(workshop.show, pages.survivors))
         assert sums.line == "storage/sums.py: 3/3 killed (100%), 0 of them by the time limit, a sample of 5"
+        # It would have noticed everything.
+        assert workshop.failing == ["tests/test_sums.py::test_that_fails"]
         assert contents(project) == before
 
-    def test_does_not_begin_with_tests_that_fail(self, project: Path, tmp_path: Path) -> None:
-        (project / "tests" / "test_pages.py").write_text(TESTS.replace("== 3", "== 4"))
+    def test_does_not_begin_with_tests_that_all_fail(self, project: Path, tmp_path: Path) -> None:
+        (project / "tests" / "test_pages.py").write_text(
+            TESTS.replace("== 3", "== 4").replace("double(1)", "1 / 0")
+        )
         workshop = Workshop.copy_of(project, tmp_path / "copy")
         with pytest.raises(subprocess.CalledProcessError) as caught:
-            workshop.try_modules({Path("storage/pages.py"): [Path("tests/test_pages.py")]}, processes=1)
+            workshop.try_modules({PAGES_MODULE: [Path("tests/test_pages.py")]}, processes=1)
         assert "failed to collect stats" in caught.value.output

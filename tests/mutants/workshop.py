@@ -10,18 +10,21 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.mutants.plugins.failing_alone import FAILING
 from tests.mutants.score import Score
 from tests.mutants.trial import Mutant, function_of
 from tests.mutants.trying import Trier, in_order
 
 MUTMUT = Path(sys.executable).with_name("mutmut")
+# Where mutmut's pytest finds `failing_alone`.
+PLUGINS = Path(__file__).with_name("plugins")
 # mutmut makes the mutants and sees which test reaches which; `tests/mutants/trying.py` tries them.
 CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["echo", "handlers", "storage"]
 only_mutate = [{modules}]
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-m", "not slow"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "failing_alone", "-m", "not slow"]
 also_copy = [{others}]
 # What is only logged is no promise.
 do_not_mutate_patterns = ["\\\\blog\\\\.(info|warning|error|exception)\\\\("]
@@ -58,8 +61,8 @@ class Workshop:
     ) -> list[Score]:
         """Tries the mutants of each module, or at most `sample` of them at random, against that module's tests.
 
-        What is the same for all of them is done once. Slow tests are left out. Raises `CalledProcessError` when the
-        tests fail without any mutant.
+        What is the same for all of them is done once. Slow tests are left out, and those that are `failing` without
+        any mutant. Raises `CalledProcessError` where all of them fail.
         """
         self._configure(list(tests), _outermost({path for paths in tests.values() for path in paths}))
         self._make_all()
@@ -115,12 +118,20 @@ class Workshop:
         """Forget of each function the tests that reach it and are not its module's own."""
         known = json.loads(self._reached.read_text())
         reached: dict[str, list[str]] = known["tests_by_mangled_function_name"]
+        useless = set(self.failing)
         for function, names in reached.items():
             own = tests.get(_module_of(function), ())
             reached[function] = [
-                name for name in names if any(Path(name.split("::")[0]).is_relative_to(path) for path in own)
+                name
+                for name in names
+                if name not in useless and any(Path(name.split("::")[0]).is_relative_to(path) for path in own)
             ]
         self._reached.write_text(json.dumps(known))
+
+    @property
+    def failing(self) -> list[str]:
+        """The tests that failed without any mutant, by which none was tried."""
+        return list(json.loads((self._directory / "mutants" / FAILING).read_text()))
 
     @property
     def _reached(self) -> Path:
@@ -138,7 +149,8 @@ class Workshop:
     @property
     def _environment(self) -> dict[str, str]:
         """What is measured of the tests is not of the copy, and tracers make processes with threads wait for ever."""
-        return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        return own | {"PYTHONPATH": str(PLUGINS)}
 
     def _mutmut(self, *arguments: str) -> str:
         return subprocess.run(

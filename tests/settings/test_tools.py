@@ -1,9 +1,14 @@
 """What operators set for tools: LibreChat's variables, `webSearch`, `actions` and the lists of tools."""
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from echo.settings import Settings, load_settings
 from echo.settings.reader import SettingsError
@@ -88,3 +93,49 @@ def test_actions_may_ask_what_is_listed(written: Load) -> None:
     rules = written(text).tools.actions
     assert (rules.domains, rules.addresses) == (("api.example.com",), ("10.0.0.1:80",))
     assert written("actions: {allowedDomains: []}").tools.actions.domains is None
+
+
+class TestSigningForTheCodeInterpreter:
+    URL: ClassVar = {"LIBRECHAT_CODE_BASEURL": "https://code.example", "CODEAPI_JWT_ENABLED": "true"}
+
+    def pem(self, private: bool = True) -> str:
+        key = Ed25519PrivateKey.generate()
+        if not private:
+            return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    @pytest.mark.parametrize("form", ["plain", "one line", "base64", "jwk"])
+    def test_takes_a_key_in_any_of_librechats_forms(self, form: str) -> None:
+        pem = self.pem()
+        jwk = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+        named = {
+            "plain": {"CODEAPI_JWT_PRIVATE_KEY": pem},
+            "one line": {"CODEAPI_JWT_PRIVATE_KEY": pem.replace("\n", "\\n")},
+            "base64": {"CODEAPI_JWT_PRIVATE_KEY_BASE64": base64.b64encode(pem.encode()).decode()},
+            "jwk": {
+                "CODEAPI_JWT_PRIVATE_JWK_JSON": json.dumps(
+                    {**jwk, "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}
+                )
+            },
+        }[form]
+        code = load_settings({**self.URL, **named, "CODEAPI_JWT_TTL_SECONDS": "9000"}).tools.code
+        assert code is not None
+        assert code.signing is not None
+        assert len(code.signing.key.sign(b"x")) == 64
+        about = (code.signing.key_id, code.signing.seconds, code.signing.tenant)
+        assert about == ("lc-codeapi-2026-05", 300, "legacy")
+
+    @pytest.mark.parametrize(
+        ("key", "algorithm", "why"),
+        [
+            ("", "EdDSA", "need a key"),
+            ("not one", "EdDSA", "cannot be read, or is not one of EdDSA"),
+            ("public", "EdDSA", "cannot be read"),
+            ("private", "RS256", "is not one of RS256"),
+        ],
+    )
+    def test_stops_the_start_without_a_usable_one(self, key: str, algorithm: str, why: str) -> None:
+        said = self.pem(private=key == "private") if key in ("public", "private") else key
+        environ = {**self.URL, "CODEAPI_JWT_PRIVATE_KEY": said, "CODEAPI_JWT_ALGORITHM": algorithm}
+        with pytest.raises(SettingsError, match=why):
+            load_settings(environ)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ class ContractChecker:
             ((_pattern(path, item), path) for path, item in document["paths"].items()),
             key=lambda item: "{" in item[1],
         )
+        # Few addresses are asked once only.
+        self._path = lru_cache(4096)(self._find_path)
         self._validator = cache(self._make_validator)
         self._events = cache(self._make_event_checker)
 
@@ -92,8 +94,11 @@ class ContractChecker:
         self._check_response(template, method.lower(), status, response)
 
     def _template(self, path: str, method: str) -> str | None:
-        template = next((template for pattern, template in self._patterns if pattern.fullmatch(path)), None)
+        template = self._path(path)
         return template if template and method in self.document["paths"][template] else None
+
+    def _find_path(self, path: str) -> str | None:
+        return next((template for pattern, template in self._patterns if pattern.fullmatch(path)), None)
 
     def _check_response(self, template: str, method: str, status: str, response: Any) -> None:
         declared = self._resolve(self.document["paths"][template][method]["responses"][status])

@@ -19,6 +19,7 @@ from echo.accounts.turns import Turns
 from echo.accounts.user_keys import make_cipher
 from echo.files import FileStore
 from echo.settings import Settings
+from echo.settings.librechat.mcp import has_mcp
 from echo.settings.overrides import SettingsOf
 from echo.settings.sign_in import PanelSettings, SignInSettings, SocialSettings
 from storage.access.directory_groups import DirectoryGroupRepository
@@ -52,9 +53,8 @@ def build_federation(
 
 
 def _delegations(settings: Settings, database: Database, organisation: Organisation | None) -> Delegations:
-    """What exchanges users' tokens; only where an MCP server wants that are they kept at all."""
-    wanted = any(each.obo for each in settings.mcp.servers)
-    exchanges = organisation is not None and organisation.exchanges_tokens and wanted
+    """What exchanges users' tokens; only where MCP servers can want that are they kept at all."""
+    exchanges = organisation is not None and organisation.exchanges_tokens and has_mcp()
     return Delegations(
         OpenIdTokenRepository(database),
         Turns(RenewalRepository(database)),

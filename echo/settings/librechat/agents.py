@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from echo.settings.agents import AgentSettings, PruningSettings, SummarySettings
 from echo.settings.endpoints import normal_name
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.fields import whole
-from echo.settings.model import AgentSettings, PruningSettings, SummarySettings
 
 # LibreChat's own: whole files are written by it.
 OF_TOOLS = {"create_file": 131_072}
@@ -66,6 +66,7 @@ def read_agents(config: ConfigFile) -> AgentSettings:
     said = config.section("endpoints").get("agents", {})
     providers = tuple(normal_name(each) for each in said.get("allowedProviders", ()))
     capabilities = said.get("capabilities")
+    environments = said.get("statefulCodeSessions", {}).get("allowedEnvironments")
     return AgentSettings(
         show_builder=not said.get("disableBuilder", False),
         providers=providers or None,
@@ -78,4 +79,5 @@ def read_agents(config: ConfigFile) -> AgentSettings:
             **{name: int(each) for name, each in said.get("maxToolCallArgBytesByTool", {}).items()},
         },
         events=_whole(said.get("maxDeltaEventsPerTurn")),
+        code_environments=None if environments is None else tuple(environments),
     )

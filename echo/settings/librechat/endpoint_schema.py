@@ -169,11 +169,17 @@ class Custom(BuiltIn):
     thinkTags = Flag()
 
 
+class LastingSessions(Section):
+    """Who may share the session of a program that lasts."""
+
+    allowedEnvironments = Listed(Text(one_of=("user", "agent-user", "conversation")))
+
+
 class Agents(Section):
     """Agents, which ask the other endpoints."""
 
     ignored = _COMMON_IGNORED | {
-        *("statefulCodeSessions", "skills", "remoteApi", "toolApproval", "checkpointer"),
+        *("skills", "remoteApi", "toolApproval", "checkpointer"),
     }
 
     maxCitations = Number(minimum=1, maximum=50, whole=True)
@@ -185,6 +191,7 @@ class Agents(Section):
     maxToolCallArgBytes = Number()
     maxToolCallArgBytesByTool = Named(Number())
     maxDeltaEventsPerTurn = Number()
+    statefulCodeSessions = Part(LastingSessions)
     recursionLimit = Number(minimum=1)
     maxRecursionLimit = Number(minimum=1)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from echo.settings.endpoints import USER_PROVIDED
+from echo.settings.librechat.code import read_code
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.expansion import FORBIDDEN, VARIABLE
 from echo.settings.providers import ADDRESS
@@ -11,15 +12,12 @@ from echo.settings.tools import (
     SEARCH_VARIABLES,
     VARIABLES,
     ActionSettings,
-    CodeSettings,
     SearchSettings,
     ToolSettings,
 )
 
 # What LibreChat counts in milliseconds.
 SCRAPER_MS = 7500
-# Where LibreChat's own code interpreter is.
-CODE_URL = "https://api.librechat.ai/v1"
 OPT_IN_ADDRESSES = ("tavilySearchUrl", "tavilyExtractUrl")
 ADDRESSES = ("searxngInstanceUrl", "firecrawlApiUrl", "jinaApiUrl")
 
@@ -28,14 +26,13 @@ def read_tools(reader: Reader, config: ConfigFile) -> ToolSettings:
     """What is set for tools. What is wrong in the file is noted there."""
     # The key of Google's models makes its pictures too.
     values = _values(reader, (*VARIABLES, "GOOGLE_KEY"))
-    url, key = reader.text("LIBRECHAT_CODE_BASEURL"), reader.text("LIBRECHAT_CODE_API_KEY")
     return ToolSettings(
         values=values,
         included=tuple(config.section("includedTools") or ()),
         filtered=tuple(config.section("filteredTools") or ()),
         search=_read_search(reader, config),
         actions=_read_actions(config),
-        code=CodeSettings((url or CODE_URL).rstrip("/"), key) if url or key else None,
+        code=read_code(reader),
     )
 
 

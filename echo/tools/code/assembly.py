@@ -14,7 +14,8 @@ from echo.tools.code.calls import CodeCalls
 from echo.tools.code.downloads import CodeDownloads
 from echo.tools.code.inputs import CodeFiles, placed
 from echo.tools.code.outputs import Outputs
-from echo.tools.code.service import CodeService, ref_of
+from echo.tools.code.service import LASTING, PROFILE, CodeService, ref_of
+from echo.tools.code.signing import Signer
 from echo.tools.code.source import NAME, CodeParts, CodeRunner
 from echo.tools.file_search.rights import Rights
 from echo.tools.outbound import Outbound
@@ -38,10 +39,13 @@ class Code:
     downloads: CodeDownloads
 
 
-def build_code_service(settings: Settings) -> CodeService | None:
+def build_code_service(settings: Settings, access: Access) -> CodeService | None:
     """The service, where the operator has set one; nothing is contacted."""
     found = settings.tools.code
-    return CodeService(found, Outbound()) if found and settings.agents.can(NAME) else None
+    if found is None or not settings.agents.can(NAME):
+        return None
+    sign = Signer(found.signing, access.account).token if found.signing else None
+    return CodeService(found, Outbound(), sign)
 
 
 def code_placing(service: CodeService | None) -> PlaceCode | None:
@@ -66,22 +70,36 @@ def code_forgetting(service: CodeService | None, background: Background) -> Forg
         return None
 
     def forget(owner: str, record: Mapping[str, Any]) -> None:
-        if ref := ref_of(record):
-            with suppress(ServiceUnavailable):
-                background.submit(service.delete(owner, ref))
+        for profile in (PROFILE, LASTING):
+            there, ref = service.of(profile), ref_of(record, profile)
+            if there and ref:
+                with suppress(ServiceUnavailable):
+                    background.submit(there.delete(owner, ref))
 
     return forget
 
 
 def build_code(
-    service: CodeService | None, database: Database, access: Access, store: FileStore, base: str
+    service: CodeService | None,
+    database: Database,
+    access: Access,
+    store: FileStore,
+    base: str,
+    *,
+    environments: tuple[str, ...] | None,
 ) -> Code:
-    """The parts; nothing is contacted. `base` is where LibreChat's contract is served."""
+    """The parts; nothing is contacted. `base` is where LibreChat's contract is served; see `CodeRunner`."""
     files = FileRepository(database)
+
+    def parts(there: CodeService | None) -> CodeParts | None:
+        if there is None:
+            return None
+        return CodeParts(there, CodeFiles(there, store, files), Outputs(there, store, files, base))
+
     source = CodeRunner(
-        CodeParts(service, CodeFiles(service, store, files), Outputs(service, store, files, base))
-        if service
-        else None,
+        parts(service),
+        parts(service.lasting if service else None),
+        environments=environments,
         may=access.may,
         rights=Rights(access, AgentRepository(database), files, NAME),
     )

@@ -11,7 +11,7 @@ from echo.files.names import shown_name
 from echo.handling.pending import Pending
 from echo.handling.stream_body import StreamBody
 from echo.tools.code.outputs import ELSEWHERE
-from echo.tools.code.service import CodeService
+from echo.tools.code.service import LASTING, PROFILE, CodeService, ref_of
 from echo.tools.tool import ToolFailure
 from storage.library.files import FileRepository
 
@@ -37,7 +37,8 @@ class CodeDownloads:
         record = self._files.find_made(owner, session, file_id)
         if record.get("source") != ELSEWHERE:
             return download(self._store, record)
-        service = self._service
+        profile = LASTING if ref_of(record, LASTING) and not ref_of(record) else PROFILE
+        service = self._service.of(profile) if self._service else None
         if service is None:
             raise NotFound
         name = shown_name(str(record.get("filename", "")))

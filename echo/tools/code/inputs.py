@@ -36,9 +36,14 @@ class CodeFiles:
         self._store = store
         self._files = files
 
+    @property
+    def profile(self) -> str:
+        """Which of LibreChat's two services it is, see `CodeService`."""
+        return self._service.profile
+
     async def ready(self, owner: str, file: Searched, agent_id: str | None, alive: set[str]) -> CodeRef:
         """Where the service has a file now; `alive` are the sessions known to be there. Raises `ToolFailure`."""
-        ref = ref_of(file.record)
+        ref = ref_of(file.record, self.profile)
         if ref is not None and (ref.kind != USER or ref.id == owner):
             if ref.session in alive or await self._service.is_there(owner, ref):
                 alive.add(ref.session)
@@ -110,7 +115,7 @@ class Inputs:
     def add(self, left: Iterable[Left]) -> None:
         """Let the next program find what this one left."""
         for each in left:
-            ref = CodeRef(USER, self._owner, each.session, each.file_id)
+            ref = CodeRef(USER, self._owner, each.session, each.file_id, self._bring.profile)
             self._given.pop(each.name, None)
             self._given[each.name] = ref.given(each.name)
         while len(self._given) > MOST_FILES:

@@ -120,7 +120,7 @@ class Outputs:
         return {**told, "expiresAt": int(until.timestamp() * 1000)}
 
     def _about(self, place: RunPlace, left: Left, name: str) -> Json:
-        ref = CodeRef("user", place.owner, left.session, left.file_id)
+        ref = CodeRef("user", place.owner, left.session, left.file_id, self._service.profile)
         return {"filename": name, "messageId": place.answer_id, "metadata": metadata_of({}, ref)}
 
 

@@ -5,8 +5,9 @@ Its paths and fields are those of LibreChat 0.8.8: `/exec`, `/upload`, `/session
 and either is read. Everything that it answers is bounded and checked.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
@@ -29,19 +30,22 @@ MAX_FILES = 100
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # A third kind, of skills, Echo does not have there.
 KINDS = ("agent", "user")
-PROFILE = "default"
+# LibreChat's words for the service whose programs leave nothing but files, and for the one whose sessions last.
+PROFILE, LASTING = "default", "stateful"
 # How a service says that it does not have a path: older ones have another.
 OLDER = (404, 405)
 
 
 @dataclass(frozen=True)
 class CodeRef:
-    """Where the service has a file: whose it is there (an agent's, shared by all who use it, or a user's)."""
+    """Where the service has a file: whose it is there (an agent's, shared by all who use it, or a user's), and which
+    service that is."""
 
     kind: str
     id: str
     session: str
     file_id: str
+    profile: str = PROFILE
 
     @property
     def stored(self) -> Json:
@@ -51,7 +55,7 @@ class CodeRef:
             "id": self.id,
             "storage_session_id": self.session,
             "file_id": self.file_id,
-            "executionProfile": PROFILE,
+            "executionProfile": self.profile,
         }
 
     @property
@@ -91,20 +95,43 @@ class Ran:
 
 @dataclass(frozen=True)
 class Program:
-    """What is to run: `files` are what it finds in /mnt/data."""
+    """What is to run: `files` are what it finds in /mnt/data, `session` names one that lasts."""
 
     lang: str
     code: str = field(repr=False)
     args: Sequence[str] = ()
     files: Sequence[Json] = ()
+    session: str | None = None
 
 
 class CodeService:
-    """Asks the service by the operator's key. Everything raises `ToolFailure`, in words for models and people."""
+    """Asks the service by the operator's key. Everything raises `ToolFailure`, in words for models and people.
 
-    def __init__(self, settings: CodeSettings, outbound: Outbound) -> None:
+    `sign` makes tokens that say for which user a request is; for threads. `lasting` is the one whose sessions last.
+    """
+
+    def __init__(
+        self,
+        settings: CodeSettings,
+        outbound: Outbound,
+        sign: Callable[[str], str] | None = None,
+        *,
+        profile: str = PROFILE,
+    ) -> None:
+        self.profile = profile
+        self.lasting: CodeService | None = None
         self._settings = settings
         self._outbound = outbound
+        self._sign = sign
+        self._url = settings.url
+        if profile == LASTING:
+            self._url = settings.lasting_url or settings.url
+        elif settings.lasting_url:
+            self.lasting = CodeService(settings, outbound, sign, profile=LASTING)
+
+    def of(self, profile: str) -> "CodeService | None":
+        """The one of LibreChat's two that this word names."""
+        return self if profile == self.profile else self.lasting
 
     async def run(self, owner: str, program: Program) -> Ran:
         """Run a program to its end, for a user: what it leaves is theirs at the service."""
@@ -114,8 +141,9 @@ class CodeService:
             "user_id": owner,
             **({"args": list(program.args)} if program.args else {}),
             **({"files": list(program.files)} if program.files else {}),
+            **({"runtime_session_hint": program.session} if program.session else {}),
         }
-        request = self._request("exec", "POST", body=body, seconds=RUN_SECONDS, owner=owner)
+        request = await self._request("exec", "POST", body=body, seconds=RUN_SECONDS, owner=owner)
         result = await self._outbound.json(request)
         if not isinstance(result, Mapping):
             raise ToolFailure("The service gave no result.")
@@ -128,19 +156,19 @@ class CodeService:
         form.add_field("kind", kind)
         form.add_field("id", of)
         form.add_field("file", stream, filename=name, content_type="application/octet-stream")
-        request = self._request("upload", "POST", body=form, seconds=UPLOAD_SECONDS, owner=owner)
+        request = await self._request("upload", "POST", body=form, seconds=UPLOAD_SECONDS, owner=owner)
         result = await self._outbound.json(request)
         session, file_id = _uploaded(result)
         if session is None or file_id is None:
             raise ToolFailure("The service did not take the file.")
-        return CodeRef(kind, of, session, file_id)
+        return CodeRef(kind, of, session, file_id, self.profile)
 
     async def is_there(self, owner: str, ref: CodeRef) -> bool:
         """Whether the service still has a file, and will for a while. Raises nothing."""
         path = f"sessions/{ref.session}/objects/{ref.file_id}"
         try:
             found = await self._outbound.json(
-                self._request(path, query=ref.about, seconds=INFO_SECONDS, owner=owner)
+                await self._request(path, query=ref.about, seconds=INFO_SECONDS, owner=owner)
             )
             changed = datetime.fromisoformat(str(found["lastModified"]))
         except (ToolFailure, KeyError, TypeError, ValueError):
@@ -151,7 +179,9 @@ class CodeService:
     async def delete(self, owner: str, ref: CodeRef) -> None:
         """Have the service forget a file. Raises nothing: it forgets it by itself after a day."""
         for path in (f"sessions/{ref.session}/objects/{ref.file_id}", f"files/{ref.session}/{ref.file_id}"):
-            request = self._request(path, "DELETE", query=ref.about, seconds=DOWNLOAD_SECONDS, owner=owner)
+            request = await self._request(
+                path, "DELETE", query=ref.about, seconds=DOWNLOAD_SECONDS, owner=owner
+            )
             try:
                 reply = await self._outbound.send(request)
             except ToolFailure as error:
@@ -163,21 +193,24 @@ class CodeService:
     async def download(self, owner: str, session: str, file_id: str, into: BinaryIO, most: int) -> None:
         """Write a file that a program of the user's has left, of no more than `most` bytes."""
         about = {"kind": "user", "id": owner}
-        request = self._request(
+        request = await self._request(
             f"download/{session}/{file_id}", query=about, seconds=DOWNLOAD_SECONDS, owner=owner, most=most
         )
         reply = await self._outbound.receive(request, into)
         if not reply.ok:
             raise ToolFailure(reply.failure)
 
-    def _request(self, path: str, method: str = "GET", *, owner: str, **more: Any) -> Request:
-        key = {"X-API-Key": self._settings.key} if self._settings.key else {}
-        headers = {**key, "User-Id": owner}
-        return Request(f"{self._settings.url}/{path}", method, headers=headers, trusted=True, **more)
+    async def _request(self, path: str, method: str = "GET", *, owner: str, **more: Any) -> Request:
+        headers = {"User-Id": owner, "X-CodeAPI-Expected-Profile": self.profile}
+        if self._settings.key:
+            headers["X-API-Key"] = self._settings.key
+        if self._sign is not None:
+            headers["Authorization"] = f"Bearer {await asyncio.to_thread(self._sign, owner)}"
+        return Request(f"{self._url}/{path}", method, headers=headers, trusted=True, **more)
 
 
-def ref_of(record: Mapping[str, Any]) -> CodeRef | None:
-    """Where the service had a file, by its record; None for one that it never had, or that says nonsense.
+def ref_of(record: Mapping[str, Any], profile: str = PROFILE) -> CodeRef | None:
+    """Where a service had a file, by its record; None for one that it never had, or that says nonsense.
 
     Records of older LibreChats have `metadata.fileIdentifier`, "<session>/<file>?<whose>".
     """
@@ -185,15 +218,17 @@ def ref_of(record: Mapping[str, Any]) -> CodeRef | None:
     if not isinstance(about, Mapping):
         return None
     by_profile = about.get("codeEnvRefs")
-    found = by_profile.get(PROFILE) if isinstance(by_profile, Mapping) else None
+    found = by_profile.get(profile) if isinstance(by_profile, Mapping) else None
     found = found or about.get("codeEnvRef")
     if isinstance(found, Mapping):
-        if found.get("executionProfile", PROFILE) != PROFILE:
+        if found.get("executionProfile", PROFILE) != profile:
             return None
         names = (found.get(name) for name in ("kind", "id", "storage_session_id", "file_id"))
         kind, of, session, file_id = (each if isinstance(each, str) else "" for each in names)
         fits = kind in KINDS and _is_id(of) and _is_id(session) and _is_id(file_id)
-        return CodeRef(kind, of, session, file_id) if fits else None
+        return CodeRef(kind, of, session, file_id, profile) if fits else None
+    if profile != PROFILE:
+        return None
     session, _, file_id = str(about.get("fileIdentifier") or "").partition("?")[0].partition("/")
     fits = _is_id(session) and _is_id(file_id)
     return CodeRef("user", str(record.get("user")), session, file_id) if fits else None
@@ -203,10 +238,16 @@ def metadata_of(record: Mapping[str, Any], ref: CodeRef) -> Json:
     """What a record says beside itself, with where the service has its file now."""
     about = record.get("metadata")
     others = about.get("codeEnvRefs") if isinstance(about, Mapping) else None
+    other = LASTING if ref.profile == PROFILE else PROFILE
+    before = ref_of(record, other)
     return {
         **(about if isinstance(about, Mapping) else {}),
         "codeEnvRef": ref.stored,
-        "codeEnvRefs": {**(others if isinstance(others, Mapping) else {}), PROFILE: ref.stored},
+        "codeEnvRefs": {
+            **(others if isinstance(others, Mapping) else {}),
+            **({other: before.stored} if before else {}),
+            ref.profile: ref.stored,
+        },
     }
 
 

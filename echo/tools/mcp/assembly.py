@@ -15,7 +15,7 @@ from echo.settings import Settings
 from echo.tools.mcp.connections import Connections
 from echo.tools.mcp.logins import Logins
 from echo.tools.mcp.manager import McpManager
-from echo.tools.mcp.own_servers import OwnServers
+from echo.tools.mcp.own_servers import TO_CONFIGURE_OBO, OwnServers
 from echo.tools.mcp.reports import Reports
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.service import McpService
@@ -59,6 +59,7 @@ def build_mcp(
         connections=connections,
         reports=reports,
         delegations=parts.delegations,
+        may_delegate=lambda author: author is not None and parts.access.may(author, TO_CONFIGURE_OBO),
     )
     servers = Servers(settings.mcp, parts.access, stored, agents, cipher)
     own = OwnServers(settings.mcp, parts.access, stored, servers, cipher)

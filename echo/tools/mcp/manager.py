@@ -73,8 +73,11 @@ class McpManager:
         connections: Connections,
         reports: Reports,
         delegations: Delegations,
+        may_delegate: Callable[[str | None], bool],
     ) -> None:
+        """`may_delegate` says whether an author's servers may get tokens in users' names; for threads."""
         self._delegations = delegations
+        self._may_delegate = may_delegate
         self._settings = settings
         self._plugin_keys = plugin_keys
         self.logins = logins
@@ -182,8 +185,8 @@ class McpManager:
         reached = reach(server, values)
         if server.type != STDIO and not self._settings.allows(reached.url):
             raise NotAllowed
-        if server.obo and (server.source == USER or reached.own_host):
-            # A token of the organisation's goes to no address but the operator's.
+        if server.obo and (reached.own_host or not await self._is_trusted(server)):
+            # A token of the organisation's goes to no address but those that somebody may choose for it.
             raise NotAllowed
         oauth = self.uses_oauth(server)
         mark = f"{reached.mark} {server.updated_at} {server.directory}"
@@ -195,6 +198,10 @@ class McpManager:
             per_message=server.per_message,
         )
         return _Line(use, reached, key, oauth)
+
+    async def _is_trusted(self, server: McpServer) -> bool:
+        """Whether a server may get tokens in users' names: the operator's, and one whose author still may say so."""
+        return server.source != USER or await asyncio.to_thread(self._may_delegate, server.author)
 
     async def _do(self, line: _Line, work: Callable[["Connection"], Awaitable[T]]) -> T:
         use = line.use

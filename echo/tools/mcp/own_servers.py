@@ -21,7 +21,10 @@ from storage.core.errors import NotFound as NoSuchDocument
 
 Json = dict[str, Any]
 # What a user says of a server; everything else is the server's own, or the operator's.
-SAID = ("type", "title", "description", "iconPath", "url", "headers", "oauth", "apiKey")
+SAID = ("type", "title", "description", "iconPath", "url", "headers", "oauth", "apiKey", "obo")
+# What anybody who may change a server changes of one that gets tokens in users' names; as in LibreChat nothing else.
+HARMLESS = frozenset({"title", "description", "iconPath"})
+TO_CONFIGURE_OBO = {"MCP_SERVERS": ("CONFIGURE_OBO",)}
 ADDRESSES = ("authorization_url", "token_url")
 # With these, whom a token is for would be somebody else's to say.
 RESERVED = ("audience", "resource")
@@ -61,10 +64,12 @@ class OwnServers:
     def check(self, caller: Caller, said: Mapping[str, Any], name: str | None = None) -> McpServer:
         """The server as it would be, for who looks whether it is there before it is kept.
 
-        Raises `Unprocessable` for what can be no server, and as `update` does for one that is to be changed.
+        Raises `Unprocessable` for what can be no server, and as `update` does for one that is to be changed. One that
+        is to get tokens in users' names needs MCP_SERVERS.CONFIGURE_OBO, or this raises `Forbidden`.
         """
         before = self._editable(caller, name) if name is not None else {}
         config = self._config(said, before.get("config") or {})
+        self._check_obo(caller, config, before.get("config") or {})
         named = {**before, "_id": before.get("_id", ""), "serverName": name or "new", "config": config}
         made = server_of(named, self._cipher)
         if made is None:
@@ -76,7 +81,9 @@ class OwnServers:
         mine = self._access.accessible(caller, ResourceType.MCP_SERVER, DELETE)
         if len(mine) >= MAX_OWN_SERVERS:
             raise Unprocessable(f"You may have {MAX_OWN_SERVERS} MCP servers.", code="too_many_mcp_servers")
-        config = {**self._config(said, {}), **found}
+        config = self._config(said, {})
+        self._check_obo(caller, config, {})
+        config |= found
         new = self._stored.make(caller.id)
         self._access.own(caller.id, ResourceType.MCP_SERVER, new["_id"])
         base = _slug(str(said.get("title") or ""))
@@ -87,8 +94,9 @@ class OwnServers:
     ) -> McpServer:
         """Change a server. Raises `NotFound`, `Forbidden`, `Unprocessable`."""
         before = self._editable(caller, name)
-        config = {**self._config(said, before.get("config") or {}), **found}
-        return self._made(self._stored.update(before["_id"], config))
+        config = self._config(said, before.get("config") or {})
+        self._check_obo(caller, config, before.get("config") or {})
+        return self._made(self._stored.update(before["_id"], {**config, **found}))
 
     def delete(self, caller: Caller, name: str) -> McpServer | None:
         """Delete a server and all grants on it; the server, if it was one that can be reached."""
@@ -136,6 +144,15 @@ class OwnServers:
         ):
             raise unusable("A client's secret needs client_id, authorization_url and token_url.")
         _check_kept_secrets(said, before)
+
+    def _check_obo(self, caller: Caller, config: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """A server gets no token of a user's that the caller may not send it, and none goes elsewhere than before."""
+        if before.get("obo"):
+            changes = any(config.get(name) != before.get(name) for name in SAID if name not in HARMLESS)
+        else:
+            changes = bool(config.get("obo"))
+        if changes:
+            self._access.check(caller.id, TO_CONFIGURE_OBO)
 
     def _made(self, document: Document) -> McpServer:
         server = server_of(document, self._cipher)

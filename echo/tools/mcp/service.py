@@ -250,7 +250,7 @@ class McpService:
 
     async def _inspect(self, caller: Caller, server: McpServer) -> Json:
         """What is found out about a server that is to be kept: LibreChat's fields."""
-        if server.oauth or server.variables:
+        if server.oauth or server.variables or server.obo:
             return {"requiresOAuth": server.oauth is not None}
         try:
             listing = await self.manager.look(Use(caller.id, server))

@@ -34,6 +34,7 @@ ServerSchema = Output.from_dict(
         "requestScoped": Flag(),
         "apiKey": fields.Raw(),
         "oauth": fields.Raw(),
+        "obo": fields.Raw(),
     },
     name="McpServerSchema",
 )
@@ -67,6 +68,7 @@ def shown(each: Shown) -> Json:
         "requestScoped": one.per_message or None,
         "apiKey": _named(one.api_key, API_KEY),
         "oauth": _named(oauth, oauth) if one.oauth is not None else None,
+        "obo": {"scopes": one.obo} if one.obo else None,
     }
     return server.dump_one(said)
 

@@ -122,6 +122,22 @@ class TestUpload:
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_file")
         assert ada.get(FILES).json() == []
 
+    @pytest.mark.parametrize(
+        ("name", "stream"), [("a.doc", "WordDocument"), ("a.ppt", "PowerPoint Document")], ids=["doc", "ppt"]
+    )
+    def test_to_be_searched_whose_text_nobody_reads_is_refused(
+        self, ada: UserClient, name: str, stream: str
+    ) -> None:
+        """Old Word and PowerPoint: with a sentence, instead of a file without a text."""
+        old = samples.compound(stream)
+        for purpose, told in (
+            ("file_search", "Of files of this type no text can be searched."),
+            ("context", "Only of texts, in UTF-8, and of documents can the text be kept."),
+        ):
+            response = upload(ada, old, name, tool_resource=purpose, message_file="true")
+            assert (response.status_code, response.json()["message"]) == (415, told)
+        assert ada.get(FILES).json() == []
+
     def test_for_what_there_is_not_is_refused(self, ada: UserClient) -> None:
         response = upload(ada, tool_resource="magic", message_file="true")
         assert (response.status_code, response.json()["code"]) == (422, "unsupported_tool_resource")

@@ -74,11 +74,35 @@ def as_user(http: TestClient, checker: ProjectChecker) -> Callable[[UserClient],
 @pytest.fixture
 def maker(ada: UserClient, stored: Stored) -> UserClient:
     """A user who may make servers."""
-    role = f"makers-{ada.id}"
-    permissions = {"MCP_SERVERS": {"USE": True, "CREATE": True}}
-    stored.roles.insert_one({"name": role, "permissions": permissions})
-    stored.users.update_one({"_id": ObjectId(ada.id)}, {"$set": {"role": role}})
+    give_role(ada, stored)
     return ada
+
+
+@pytest.fixture
+def lent(
+    *,
+    as_user: Any,
+    maker: UserClient,
+    bob: UserClient,
+    stored: Stored,
+    app_database: Database,
+    new: dict[str, Any],
+) -> dict[str, Any]:
+    """A server of somebody's who may configure tokens in users' names, which the maker may change."""
+    give_role(bob, stored, CONFIGURE_OBO=True)
+    config = {**new, "title": new["title"] + "s", "obo": {"scopes": "api://crm/.default"}}
+    made: dict[str, Any] = as_user(bob).post(f"{BASE}/servers", json={"config": config}).json()
+    to_maker = {"principalType": "user", "principalId": ObjectId(maker.id)}
+    grant(app_database, ResourceType.MCP_SERVER, made["dbId"], 3, to_maker)
+    return made
+
+
+def give_role(user: UserClient, stored: Stored, **more: bool) -> None:
+    """A role of the user's own, which may make servers."""
+    role = f"makers-{user.id}"
+    permissions = {"MCP_SERVERS": {"USE": True, "CREATE": True, **more}}
+    stored.roles.insert_one({"name": role, "permissions": permissions})
+    stored.users.update_one({"_id": ObjectId(user.id)}, {"$set": {"role": role}})
 
 
 @pytest.fixture
@@ -232,6 +256,23 @@ class TestOwnServers:
         assert client.delete(path).json() == {"message": "MCP server deleted successfully"}
         assert client.get(path).status_code == other.get(path).status_code == 404
         assert grants.count_documents({"resourceId": ObjectId(made["dbId"])}) == 0
+
+    def test_get_tokens_in_users_names_only_from_who_may_configure_that(
+        self, as_user: Any, maker: UserClient, new: dict[str, Any], lent: dict[str, Any]
+    ) -> None:
+        """Who may not, but may change the server, changes nothing that says where a token goes."""
+        client, config = as_user(maker), {**new, "obo": lent["obo"]}
+        assert lent["obo"] == {"scopes": "api://crm/.default"}
+        refused = client.post(f"{BASE}/servers", json={"config": config})
+        assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_permissions")
+        own = client.post(f"{BASE}/servers", json={"config": new}).json()["serverName"]
+        assert client.patch(f"{BASE}/servers/{own}", json={"config": config}).status_code == 403
+        path = f"{BASE}/servers/{lent['serverName']}"
+        for changes in ({"url": new["url"] + "/x"}, {"headers": {"X-A": "1"}}, {"obo": {"scopes": "more"}}):
+            assert client.patch(path, json={"config": {**config, **changes}}).status_code == 403
+        assert client.patch(path, json={"config": new}).status_code == 403
+        changed = client.patch(path, json={"config": {**config, "description": "Ours"}}).json()
+        assert (changed["description"], changed["obo"]) == ("Ours", lent["obo"])
 
     def test_have_names_of_their_own(self, as_user: Any, maker: UserClient, new: dict[str, Any]) -> None:
         client = as_user(maker)

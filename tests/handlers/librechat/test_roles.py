@@ -57,7 +57,7 @@ class TestGetRole:
     def test_denies_what_echo_does_not_have_to_administrators_too(self, root: UserClient) -> None:
         permissions = root.get("/chat/api/roles/ADMIN").json()["permissions"]
         assert permissions["AGENTS"] == dict.fromkeys(NOTHING, True)
-        assert permissions["MCP_SERVERS"] == {**dict.fromkeys(NOTHING, True), "CONFIGURE_OBO": False}
+        assert permissions["MCP_SERVERS"] == {**dict.fromkeys(NOTHING, True), "CONFIGURE_OBO": True}
         assert permissions["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
         assert (permissions["RUN_CODE"], permissions["WEB_SEARCH"]) == ({"USE": True}, {"USE": True})
 
@@ -120,11 +120,10 @@ class TestUpdateRolePermissions:
     def test_of_what_echo_does_not_have_is_stored_without_effect(
         self, root: UserClient, stored: Stored
     ) -> None:
-        said = {"USE": True, "CREATE": True, "CONFIGURE_OBO": True}
-        answer = root.put("/chat/api/roles/USER/mcp-servers", json=said)
-        shown = {**NOTHING, "USE": True, "CREATE": True, "CONFIGURE_OBO": False}
-        assert answer.json()["permissions"]["MCP_SERVERS"] == shown
-        saved = (stored.roles.find_one({"name": "USER"}) or {})["permissions"]["MCP_SERVERS"]
+        said = {"USE": True, "CREATE": True}
+        answer = root.put("/chat/api/roles/USER/remote-agents", json=said)
+        assert answer.json()["permissions"]["REMOTE_AGENTS"] == {**NOTHING, "USE": True}
+        saved = (stored.roles.find_one({"name": "USER"}) or {})["permissions"]["REMOTE_AGENTS"]
         assert said.items() <= saved.items()
 
     @pytest.mark.parametrize("body", [{"SHARE": True}, {"VIEW_USERS": True, "evil": True}, {}])

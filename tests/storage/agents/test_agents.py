@@ -1,20 +1,26 @@
 """Agents: found by their ids, changed by several at once, and never larger than a document may be."""
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import bson
 import pytest
 from bson import ObjectId
 
+from storage.agents import agent_lists
 from storage.agents.agent_lists import Wanted
 from storage.agents.agents import AgentRepository
 from storage.agents.versions import VERSIONS_BYTES
 from storage.core.database import Database, Document
-from storage.core.errors import Conflict, NotFound
+from storage.core.errors import BrokenCursor, Conflict, NotFound, TookTooLong
 from storage.core.repository import owner_id
+from storage.core.stop import Stop
 from tests.support.threads import together
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 UNKNOWN = "agent_" + "x" * 21
 
 
@@ -41,6 +47,35 @@ class TestInsert:
         assert document == made
         assert (made["author"], made["is_promoted"]) == (owner_id(ada), False)
         assert "temperature" not in made
+
+    def test_begins_as_librechats_do(self, agents: AgentRepository, ada: str, bob: str) -> None:
+        made = agents.make(ada, {"tools": ["a_mcp_b"], "edges": [{"from": "", "to": "x"}], "category": ""})
+        assert re.fullmatch("agent_[A-Za-z0-9_-]{21}", made["id"])
+        edges = [{"from": made["id"], "to": "x"}]
+        said = {"category": "general", "edges": edges}
+        assert made["createdAt"] == made["updatedAt"]
+        times = dict.fromkeys(("createdAt", "updatedAt"), made["createdAt"])
+        assert made == {
+            "_id": made["_id"],
+            "id": made["id"],
+            "author": ObjectId(ada),
+            "tools": ["a_mcp_b"],
+            "tool_kwargs": [],
+            "agent_ids": [],
+            "conversation_starters": [],
+            "is_promoted": False,
+            "mcpServerNames": ["b"],
+            "versions": [
+                {"id": made["id"], "tools": ["a_mcp_b"], **said, "edges": [{"from": "", "to": "x"}], **times}
+            ],
+            "__v": 0,
+            **said,
+            **times,
+        }
+        # Whose it is is said again where it is stored.
+        agents.insert(bob, made)
+        assert agents.get(made["id"])["author"] == ObjectId(bob)
+        assert agents.make(ada, {"category": "hr"})["category"] == "hr"
 
     def test_each_has_an_id_of_its_own(self, agents: AgentRepository, ada: str) -> None:
         assert len({agents.make(ada, {})["id"] for _ in range(50)}) == 50
@@ -125,8 +160,44 @@ class TestUpdate:
         changed = agents.update(ada, "agent_old", {"name": "New"})
         assert (changed["name"], changed["version"]) == ("New", 1)
 
+    def test_gives_edges_their_agent_and_a_later_date(
+        self, agents: AgentRepository, database: Database, ada: str
+    ) -> None:
+        """By its date one change is told from another, even within one millisecond."""
+        made, future = make(agents, ada), datetime(2100, 1, 1, tzinfo=UTC)
+        database.collection("agents").update_one({"_id": made["_id"]}, {"$set": {"updatedAt": future}})
+        changed = agents.update(ada, made["id"], {"edges": [{"from": "", "to": "x"}]})
+        assert changed["edges"] == [{"from": made["id"], "to": "x"}]
+        assert changed["updatedAt"] == future + timedelta(milliseconds=1)
+        again = agents.update(ada, made["id"], {"name": made["name"]})
+        # It says what the last one says.
+        assert again["version"] == changed["version"] == 2
+
+    def test_gives_up_after_five_times(self, agents: AgentRepository, database: Database, ada: str) -> None:
+        made, tries = make(agents, ada), list[int]()
+
+        def disturbed(agent: Document) -> Document:
+            tries.append(1)
+            if len(tries) != 5:
+                change = {"$set": {"updatedAt": agent["updatedAt"] + timedelta(seconds=1)}}
+                database.collection("agents").update_one({"_id": agent["_id"]}, change)
+            return {"name": "Mine"}
+
+        assert agents._change(made["id"], disturbed, editor=ada)["name"] == "Mine"
+        with pytest.raises(Conflict, match=r"^updatedAt "):
+            agents._change(made["id"], disturbed, editor=ada)
+        assert len(tries) == 5 + 5
+
 
 class TestRevert:
+    def test_makes_no_version(self, agents: AgentRepository, ada: str) -> None:
+        made = make(agents, ada, tools=["a_mcp_b"])
+        agents.update(ada, made["id"], {"name": "Other", "tools": []})
+        back = agents.revert(ada, made["id"], 0)
+        assert (back["name"], back["tools"], back["version"]) == ("Helper", ["a_mcp_b"], 2)
+        with pytest.raises(NotFound):
+            agents.revert("nobody", made["id"], 0)
+
     def test_takes_nothing_that_is_not_an_editors(
         self, agents: AgentRepository, database: Database, ada: str
     ) -> None:
@@ -162,6 +233,25 @@ class TestFiles:
         assert sorted(ids_of(changed)) == ["0", "1", "2"]
         assert changed["version"] == 1
 
+    def test_that_are_gone_are_in_no_agent(
+        self, agents: AgentRepository, database: Database, ada: str
+    ) -> None:
+        places = ("context", "execute_code", "file_search", "image_edit", "ocr")
+        one, other, odd = (
+            make(agents, ada, tool_resources={name: {"file_ids": ids} for name in places})
+            for ids in (["gone", "left"], ["left"], "gone")
+        )
+        database.collection("agents").update_many({}, {"$set": {"updatedAt": LONG_AGO}})
+        assert agents.forget_files(ada, ["gone", "more"]) == 1
+        assert agents.forget_files(ada, []) == 0
+        changed = agents.get(one["id"])
+        assert changed["tool_resources"] == {name: {"file_ids": ["left"]} for name in places}
+        assert (changed["version"], changed["updatedAt"] > LONG_AGO) == (1, True)
+        for each in (other, odd):
+            assert agents.get(each["id"]) == {**each, "updatedAt": LONG_AGO}
+        with pytest.raises(NotFound):
+            agents.forget_files("nobody", ["left"])
+
 
 def ids_of(agent: Document) -> list[str]:
     ids: list[str] = agent.get("tool_resources", {}).get("context", {}).get("file_ids", [])
@@ -176,6 +266,67 @@ class TestList:
         assert other["id"]
         assert not {"instructions", "provider", "versions", "tools"} & page.items[0].keys()
 
+    def test_has_pages_by_the_last_change(
+        self, agents: AgentRepository, database: Database, ada: str
+    ) -> None:
+        made = [make(agents, ada, name=f"a long name {number}") for number in range(4)]
+        stored = database.collection("agents")
+        for each, year in zip(made, (2021, 2023, 2022, 2022), strict=True):
+            stored.update_one({"_id": each["_id"]}, {"$set": {"updatedAt": datetime(year, 1, 1, tzinfo=UTC)}})
+        stored.insert_one({"name": "a long name without an id", "_id": "odd"})
+        ids: list[Any] = [*(each["_id"] for each in made), "odd"]
+        for text in (None, "a long", "A LONG NAME "):
+            wanted = Wanted(search=text)
+            first = agents.list_page(ids, wanted, limit=3)
+            assert [made.index(find(made, each)) for each in first.items] == [1, 3, 2]
+            last = agents.list_page(ids, wanted, limit=3, cursor=first.next_cursor)
+            assert ([each["id"] for each in last.items], last.next_cursor) == ([made[0]["id"]], None)
+            with pytest.raises(BrokenCursor):
+                agents.list_page(ids, Wanted("hr", search=text), limit=3, cursor=first.next_cursor)
+            with pytest.raises(BrokenCursor):
+                agents.list_page(ids, Wanted(None, True, text), limit=3, cursor=first.next_cursor)
+        with pytest.raises(BrokenCursor):
+            agents.list_page(ids, Wanted(), limit=3, cursor=first.next_cursor)
+        summaries = agents.summaries(ids, 3)
+        assert [made.index(find(made, each)) for each in summaries] == [1, 2, 3]
+        assert summaries[0].keys() == {"_id", "id", "name", "provider", "createdAt"}
+        assert agents.ids_of([made[0]["_id"], ObjectId()]) == [made[0]["id"]]
+
+    def test_is_of_a_category_and_of_what_is_recommended(
+        self, agents: AgentRepository, database: Database, ada: str
+    ) -> None:
+        made = [make(agents, ada, category=category, name=category) for category in ("hr", "hr", "it")]
+        stored, ids = database.collection("agents"), [each["_id"] for each in made]
+        stored.update_one({"_id": ids[0]}, {"$set": {"is_promoted": True}})
+        stored.update_one({"_id": ids[2]}, {"$unset": {"is_promoted": ""}})
+
+        def numbers(wanted: Wanted) -> list[int]:
+            return sorted(ids.index(each["_id"]) for each in agents.list_page(ids, wanted, limit=9).items)
+
+        found = [numbers(Wanted(promoted=each)) for each in (True, False, None)]
+        assert found == [[0], [1, 2], [0, 1, 2]]
+        assert numbers(Wanted("hr", False)) == [1]
+        assert numbers(Wanted("it")) == [2]
+
+    def test_is_ended_with_a_search(self, agents: AgentRepository, ada: str) -> None:
+        stop = Stop(600)
+        stop.tell()
+        with pytest.raises(TookTooLong):
+            agents.list_page([], Wanted(search="x"), limit=1, stop=stop)
+
+    def test_of_those_with_servers(self, agents: AgentRepository, database: Database, ada: str) -> None:
+        made = [make(agents, ada, tools=tools) for tools in (["a_mcp_b"], ["web_search"], ["c_mcp_d"])]
+        ids = [each["_id"] for each in made]
+        expected = {"_id": ids[0], "author": ObjectId(ada), "mcpServerNames": ["b"]}
+        assert agents.servers_of(ids[:2]) == [expected]
+        with patch.object(agent_lists, "MAX_WITH_SERVERS", 1):
+            assert len(agents.servers_of(ids)) == 1
+
+    def test_of_authors_names(self, agents: AgentRepository, database: Database, ada: str) -> None:
+        user = {"_id": ObjectId(ada), "name": "n", "username": "u"}
+        database.collection("users").insert_one({**user, "email": "e"})
+        assert agents.names_of([ObjectId(ada), ObjectId()]) == {user["_id"]: user}
+
     def test_a_search_finds_no_pattern(self, agents: AgentRepository, ada: str) -> None:
         made = make(agents, ada, name="A (b)*", description=None)
         for text, expected in (("(B)*", 1), (".*", 0), ("a  (b)", 0)):
@@ -185,6 +336,8 @@ class TestList:
         made = [make(agents, ada, category=name) for name in ("hr", "hr", "it")]
         database.collection("agents").update_one({"_id": made[0]["_id"]}, {"$set": {"is_promoted": True}})
         assert agents.count([each["_id"] for each in made]) == ({"hr": 2, "it": 1}, 1)
+        database.collection("agents").update_one({"_id": made[2]["_id"]}, {"$set": {"category": None}})
+        assert agents.count([each["_id"] for each in made[1:]]) == ({"hr": 1}, 0)
         assert agents.count([]) == ({}, 0)
 
 
@@ -195,3 +348,25 @@ class TestDelete:
         with pytest.raises(NotFound):
             agents.get(made["id"])
         assert agents.get(other["id"]) == other
+
+    def test_takes_what_names_it_away(self, agents: AgentRepository, database: Database, ada: str) -> None:
+        gone = make(agents, ada)["id"]
+        edges = [{"from": "a", "to": gone}, {"from": gone, "to": "b"}, {"from": ["a", gone], "to": ["b"]}]
+        others = [make(agents, ada, edges=[edge, {"from": "a", "to": "b"}]) for edge in edges]
+        users, actions = database.collection("users"), database.collection("actions")
+        favorites = [{"agentId": gone}, {"agentId": "other"}, {"model": "m"}]
+        users.insert_one({"email": "a", "favorites": favorites})
+        actions.insert_many({"agent_id": each, "action_id": each} for each in (gone, "other"))
+        agents.delete(gone)
+        left = {"from": "a", "to": "b"}
+        assert [agents.get(each["id"])["edges"] for each in others] == [
+            [left],
+            [left],
+            [{"from": ["a"], "to": ["b"]}, left],
+        ]
+        assert (users.find_one({"email": "a"}) or {})["favorites"] == favorites[1:]
+        assert [each["agent_id"] for each in actions.find()] == ["other"]
+
+
+def find(made: list[Document], row: Mapping[str, Any]) -> Document:
+    return next(each for each in made if each["id"] == row["id"])

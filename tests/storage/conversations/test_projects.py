@@ -1,17 +1,20 @@
 """Projects and their counters: what the tests of the handlers do not reach."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.exchanges import ExchangeRepository, Origin, Said
 from storage.conversations.projects import ProjectRepository
+from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
-from storage.core.errors import BrokenCursor, TooMany
+from storage.core.errors import BrokenCursor, NotFound, TooMany
 from storage.core.repository import now
 from tests.support.chats import (
     START,
@@ -22,6 +25,7 @@ from tests.support.chats import (
     put_conversation,
     shared_database,
 )
+from tests.support.kinds import kinds
 from tests.support.threads import together
 
 MOST = 30
@@ -116,7 +120,91 @@ class TestWhatIsCounted:
         assert counters(projects, ada, project_id) == (0, None, None)
 
 
+class TestOne:
+    def test_is_written_as_librechat_does(self, projects: ProjectRepository, ada: str) -> None:
+        made = projects.create(ada, name="Garden", description="Plants")
+        assert kinds(made) == {
+            "_id": ObjectId,
+            "name": "Garden",
+            "description": "Plants",
+            "user": ada,
+            "conversationCount": 0,
+            "lastConversationAt": None,
+            "lastConversationId": None,
+            "createdAt": datetime,
+            "updatedAt": datetime,
+            "__v": 0,
+        }
+        assert projects.create(ada, name="x")["description"] == ""
+        assert projects.get(ada, str(made["_id"])) == made
+
+    def test_is_its_owners(self, projects: ProjectRepository, database: Database, ada: str) -> None:
+        bob, conversation_id = new_owner(), put_conversation(database, ada)
+        for project_id in (make(projects, bob), "0" * 24, "x"):
+            for act in (
+                lambda each=project_id: projects.get(ada, each),
+                lambda each=project_id: projects.update(ada, each, name="n"),
+                lambda each=project_id: projects.update(ada, each),
+                lambda each=project_id: projects.delete(ada, each),
+                lambda each=project_id: projects.assign(ada, conversation_id, each),
+            ):
+                with pytest.raises(NotFound):
+                    act()
+        with pytest.raises(NotFound):
+            projects.assign(bob, conversation_id, None)
+
+    def test_changes_in_what_is_said(self, projects: ProjectRepository, database: Database, ada: str) -> None:
+        made = projects.create(ada, name="Garden", description="Plants")
+        project_id = str(made["_id"])
+        database.collection("chatprojects").update_one({"_id": made["_id"]}, {"$set": {"updatedAt": START}})
+        assert projects.update(ada, project_id)["updatedAt"] == START
+        renamed = projects.update(ada, project_id, name="House")
+        assert renamed == {**made, "name": "House", "updatedAt": renamed["updatedAt"]}
+        assert renamed["updatedAt"] > START
+        assert projects.update(ada, project_id, description="")["description"] == ""
+        assert projects.get(ada, project_id)["name"] == "House"
+
+    def test_that_goes_leaves_its_conversations(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        gone, left = make(projects, ada), make(projects, ada)
+        inside = [put_conversation(database, ada, chatProjectId=gone) for _ in range(2)]
+        other = put_conversation(database, ada, chatProjectId=left)
+        bobs = put_conversation(database, new_owner(), chatProjectId=gone)
+        assert projects.delete(ada, gone) == 2
+        stored = database.collection("conversations")
+        found = [stored.find_one({"conversationId": each}) or {} for each in (*inside, other, bobs)]
+        assert [each.get("chatProjectId") for each in found] == [None, None, left, gone]
+        assert "chatProjectId" not in found[0]
+        with pytest.raises(NotFound):
+            projects.get(ada, gone)
+
+    def test_of_a_conversation_is_told_before_and_after(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        first, second = make(projects, ada), make(projects, ada)
+        conversation_id = put_conversation(database, ada)
+        moves = [projects.assign(ada, conversation_id, each) for each in (first, second, None)]
+        assert [(each.before, each.after) for each in moves] == [
+            (None, first),
+            (first, second),
+            (second, None),
+        ]
+        assert [each.conversation.get("chatProjectId") for each in moves] == [first, second, None]
+        assert moves[0].conversation["conversationId"] == conversation_id
+        assert counters(projects, ada, first) == counters(projects, ada, second) == (0, None, None)
+
+
 class TestListPage:
+    # The first is sought by the database alone, the second in what it finds, for it is long.
+    @pytest.mark.parametrize("search", ["GARDEN", "garden of roses"])
+    def test_finds_names_and_descriptions(self, projects: ProjectRepository, ada: str, search: str) -> None:
+        for name, description in (("Garden of roses", ""), ("x", "My garden of roses"), ("House", "Home")):
+            projects.create(ada, name=name, description=description)
+        projects.create(new_owner(), name="Garden of roses")
+        page = projects.list_page(ada, limit=9, search=search, sort_by="name", newest_first=False)
+        assert [each["name"] for each in page.items] == ["Garden of roses", "x"]
+
     @pytest.mark.parametrize("sort_by", ["name", "createdAt", "lastConversationAt"])
     @pytest.mark.parametrize("newest_first", [True, False])
     def test_pages_in_ties_and_without_dates(
@@ -153,6 +241,24 @@ class TestListPage:
         for other in ({"sort_by": "createdAt"}, {"newest_first": False}, {"search": "x"}):
             with pytest.raises(BrokenCursor):
                 projects.list_page(ada, limit=1, cursor=cursor, **{"sort_by": "name", **other})
+
+
+def test_a_large_one_is_counted_only_where_a_conversation_comes_or_goes(
+    projects: ProjectRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.conversations.counts.FEW", 2)
+    project_id = make(projects, ada)
+    ids = [put_conversation(database, ada, chatProjectId=project_id, isArchived=False) for _ in range(3)]
+    wrong = {"$set": {"conversationCount": 7}}
+    database.collection("chatprojects").update_one({"user": ada}, wrong)
+    threads = ThreadRepository(database)
+    message = threads.post(ada, ids[1], text="Hello", sender="user", token_count=1)
+    assert counters(projects, ada, project_id) == (7, message["createdAt"], ids[1])
+    DeletionRepository(database).delete(ada, ids[0])
+    assert counters(projects, ada, project_id) == (2, message["createdAt"], ids[1])
+    database.collection("chatprojects").update_one({"user": ada}, {"$set": {"conversationCount": 1}})
+    threads.post(ada, ids[1], text="Hello again", sender="user", token_count=1)
+    assert counters(projects, ada, project_id)[0] == 2
 
 
 def test_nobody_makes_more(projects: ProjectRepository, ada: str) -> None:

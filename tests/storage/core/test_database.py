@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import ASCENDING
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError, WriteError
 from pymongo.operations import IndexModel
+from pymongo.read_preferences import Nearest, Primary, SecondaryPreferred
 
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, InvalidDocument, StorageError, StorageFull, Unavailable, Uncertain
@@ -383,6 +384,24 @@ class TestConnecting:
     def test_always_waits_for_the_journal(self, options: str, concern: Document) -> None:
         database = Database(f"mongodb://127.0.0.1:1/x{options}")
         assert database.collection("things").write_concern.document == concern
+        database.close()
+
+    @pytest.mark.parametrize(
+        ("options", "elsewhere"),
+        [
+            ("", Primary()),
+            ("&readPreference=primary", Primary()),
+            ("&readPreference=secondaryPreferred", SecondaryPreferred()),
+            (
+                "&readPreference=nearest&readPreferenceTags=dc:a&readPreferenceTags=&maxStalenessSeconds=90",
+                Nearest([{"dc": "a"}, {}], 90),
+            ),
+        ],
+    )
+    def test_reads_the_primary_and_at_length_where_the_uri_says(self, options: str, elsewhere: Any) -> None:
+        database = Database(f"mongodb://127.0.0.1:1/x?replicaSet=r{options}")
+        assert database.client.read_preference == database.collection("things").read_preference == Primary()
+        assert database.collection_elsewhere("things").read_preference == elsewhere
         database.close()
 
     @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 from storage.conversations.messages import MessageRepository
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument
+from storage.core.grams import grams
+from storage.core.grams import sought as pieces
 from storage.core.search import Search
 from tests.support.chats import new_id, put_message
 
@@ -43,7 +45,10 @@ def finds(empty_database: Database) -> Finds:
         collection.insert_one({"text": text})
         sought = Search(search)
         filtered = collection.count_documents(sought.within("text")) == 1
-        return filtered and sought.found_in([text])
+        found = filtered and sought.found_in([text])
+        # An index must not hide it.
+        assert not found or (grams([text], 100_000) or set()).issuperset(pieces(sought.text))
+        return found
 
     return ask
 

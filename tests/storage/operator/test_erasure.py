@@ -50,6 +50,8 @@ LINES = {
     ("echo_responses", "user", "text"),
     ("echo_run_pieces", "user", "text"),
     ("echo_runs", "user", "text"),
+    ("echo_search", "user", "text"),
+    ("echo_search_parts", "user", "text"),
     ("echo_violations", "user", "id"),
     ("echo_mcp_logins", "user", "text"),
     ("echo_renewals", "user", "text"),

@@ -182,3 +182,27 @@ class TestRunsBetween:
         assert found[0] is None
         assert found[1] is not None
         assert found[1]["_id"] == ids[0]
+
+
+class TestAnEnd:
+    def test_comes_at_once_where_nothing_waits(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        assert not runs.end_unless_waiting(bob, run_id, "complete", b"[]", titling=False)
+        assert runs.end_unless_waiting(ada, run_id, "complete", b"[]", titling=True)
+        ended = runs.get(ada, run_id) or {}
+        assert (ended["status"], ended["frames"], ended["titling"]) == ("complete", b"[]", True)
+        assert steers.add(ada, run_id, steer()).added == "over"
+        # Nobody ends it twice.
+        assert not runs.end_unless_waiting(ada, run_id, "error", b"", titling=False)
+
+    def test_does_not_where_something_waits(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        steers.add(ada, run_id, steer("a"))
+        assert not runs.end_unless_waiting(ada, run_id, "complete", b"[]", titling=False)
+        assert [run["_id"] for run in runs.running(ada)] == [run_id]
+        steers.apply(ada, run_id, ["a"])
+        assert runs.end_unless_waiting(ada, run_id, "complete", b"[]", titling=False)

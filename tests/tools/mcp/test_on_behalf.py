@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from echo.accounts.federation.delegation import NotDelegated
 from echo.accounts.federation.fetching import Fetcher, host_and_port
@@ -46,7 +47,10 @@ def several(make: Make, issuer: Issuer, server: McpServer) -> tuple[Made, Made]:
     """Two processes."""
     settings = OpenIdSettings(issuer.url, CLIENT, SECRET, "http://localhost/oauth/openid/callback")
     provider = OpenIdProvider(settings, Fetcher([host_and_port(issuer.url)]))
-    return make(server, delegate=provider), make(server, delegate=provider)
+    # Of users' servers none is at such an address, unless the operator allows it.
+    address = str(server.url and server.url.texts[0]).split("/")[2]
+    one, other = (make(server, delegate=provider, allowed_addresses=(address,)) for _ in range(2))
+    return one, other
 
 
 def run(several: tuple[Made, Made], work: Callable[[], Awaitable[Any]]) -> Any:
@@ -134,12 +138,12 @@ def test_who_has_logged_out_has_no_token(
     run(several, work)
 
 
-def test_a_token_goes_to_no_address_of_a_users(
-    several: tuple[Made, Made], ada: UserClient, server: McpServer, issuer: Issuer
+def test_a_token_goes_to_no_address_that_nobody_may_choose(
+    several: tuple[Made, Made], ada: UserClient, bob: UserClient, server: McpServer, issuer: Issuer
 ) -> None:
     made, _ = several
     made.service.manager._delegations.keep(ada.id, TOKENS)
-    own = replace(server, source="user", id="x")
+    own = replace(server, source="user", id="x", author=bob.id)
     chosen = replace(
         server,
         url=Template(("http://", "/mcp"), ("HOST",)),
@@ -148,9 +152,30 @@ def test_a_token_goes_to_no_address_of_a_users(
     made.keys.install(ada.id, "mcp_crm", {"HOST": "evil.example"})
 
     async def work() -> None:
-        for each in (own, chosen):
+        for each in (own, replace(own, author=None), chosen):
             with pytest.raises(NotAllowed):
                 await sent(made, ada, each)
 
     run(several, work)
     assert issuer.grants == []
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_server_of_a_users_gets_one_while_its_author_may_configure_that(
+    several: tuple[Made, Made], ada: UserClient, bob: UserClient, server: McpServer, may: bool
+) -> None:
+    made, _ = several
+    users, roles = (made.database.collection(name) for name in ("users", "roles"))
+    role = f"delegating-{bob.id}"
+    roles.insert_one({"name": role, "permissions": {"MCP_SERVERS": {"USE": True, "CONFIGURE_OBO": may}}})
+    users.update_one({"_id": ObjectId(bob.id)}, {"$set": {"role": role}})
+    made.service.manager._delegations.keep(ada.id, TOKENS)
+    own = replace(server, source="user", id="x", author=bob.id)
+
+    async def work() -> str:
+        try:
+            return await sent(made, ada, own)
+        except NotAllowed:
+            return "no"
+
+    assert run(several, work) == ("Bearer api://crm/.default-of-opaque" if may else "no")

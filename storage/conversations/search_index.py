@@ -1,0 +1,94 @@
+"""Searches that read few of an owner's messages, or titles, by an index of pieces of their texts.
+
+The index only narrows a search: what it names is read and compared, and so is whatever came or was changed since it
+was made, by whichever program. How it is made stands in `search_building`.
+"""
+
+from collections.abc import Callable
+from math import isqrt
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import OperationFailure
+
+from storage.conversations.narrowing import Candidates
+from storage.conversations.search_building import PORTION, due
+from storage.conversations.search_parts import Lost, SearchPartRepository, TooMany
+from storage.conversations.search_states import BEFORE_ALL, Keys, SearchStateRepository, Source
+from storage.core.database import Database, Document
+from storage.core.grams import sought
+from storage.core.stop import Stop
+from storage.core.translation import translated
+
+# Who has fewer than this is searched as fast without an index.
+WORTHWHILE = 4096
+# More that came or was changed since is read faster with all the rest.
+MOST_FRESH = 5000
+# MongoDB's code for a hint to an index that is not there.
+NO_SUCH_INDEX = 2
+
+
+class SearchIndex:
+    """The index of one source. `wanted` is called, in a search's thread, with an owner for whom there is work."""
+
+    def __init__(
+        self, database: Database, source: Source, wanted: Callable[[str], object] = lambda _: None
+    ) -> None:
+        self._database, self._source, self.wanted = database, source, wanted
+        self._states = SearchStateRepository(database)
+        self._parts = SearchPartRepository(database)
+        self._rows = database.collection(source.collection)
+
+    def narrowed(self, owner: str, text: str, stop: Stop) -> Candidates | None:
+        """The keys of all that may hold the text; None where that is not known. Raises `TookTooLong`."""
+        pieces = sought(text)
+        if not pieces:
+            return None
+        try:
+            with stop.over(self._database) as session, translated():
+                return self._narrowed(owner, pieces, session)
+        except OperationFailure as error:
+            if error.code != NO_SUCH_INDEX:
+                raise
+            return None
+
+    def _narrowed(self, owner: str, pieces: list[str], session: Any) -> Candidates | None:
+        state = self._states.get(owner, self._source, session)
+        if state is None:
+            self._ask(owner, session)
+            return None
+        fresh = self._keys({"user": owner, "_id": newer(state.last)}, self._source.by_key, session)
+        if len(fresh) >= PORTION or due(state):
+            self.wanted(owner)
+        changed = {"user": owner, **self._source.lists, "updatedAt": {"$gte": state.through}}
+        keys = {*state.again, *state.large, *fresh, *self._keys(changed, self._source.by_change, session)}
+        if state.is_refused or len(keys) > MOST_FRESH:
+            return None
+        try:
+            found = self._parts.find(owner, state.portions, pieces, few_of(state.count), session)
+        except TooMany:
+            return Candidates(None)
+        except Lost:
+            # Unless others have made it anew meanwhile, it will be.
+            self._states.remove(owner, state, session)
+            return None
+        return Candidates([*keys | found])
+
+    def _ask(self, owner: str, session: Any) -> None:
+        many = {"limit": WORTHWHILE + 1, "hint": self._source.by_key, "session": session}
+        if self._rows.count_documents({"user": owner}, **many) > WORTHWHILE:
+            self.wanted(owner)
+
+    def _keys(self, query: Document, hint: Keys, session: Any) -> list[ObjectId]:
+        rows = self._rows.find(query, {"_id": 1}, session=session, batch_size=MOST_FRESH + 2).hint(hint)
+        return [row["_id"] for row in rows.limit(MOST_FRESH + 1)]
+
+
+def newer(key: ObjectId) -> Document:
+    """The condition for keys that are not up to this one, of whichever type."""
+    return {"$not": {"$lte": key}} if key != BEFORE_ALL else {"$exists": True}
+
+
+def few_of(count: int) -> int:
+    """So many texts of all are soon read. If more have a word, a page of them is sooner found in the list's order."""
+    return max(1000, 5 * isqrt(count))
