@@ -1,8 +1,9 @@
 # Everything runs in a virtual environment of the checkout's own. PYTHON may name another interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
-# Processes that run tests; 0 runs them in one, for a debugger.
-PROCESSES ?= 2
+# Processes that run tests; 0 runs them in one, for a debugger. One more than a CI has processors: at any moment one
+# of them waits, for a server to start or for a limit of time to pass.
+PROCESSES ?= 3
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -10,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve check test fuzz bench mutants programs clients clean
+.PHONY: help install environment serve check test fuzz bench mutants programs clients clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +31,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.serve
 
 install: $(VENV)/.serve ## Make the virtual environment with all that serving needs
+
+# All that the check and the tests need: they may run at the same time afterwards.
+environment: $(VENV)/.dev $(VENV)/.tracing
 
 serve: $(VENV)/.serve ## Serve on http://127.0.0.1:3080 with the embedded database
 	@exec $(BIN)/echo-api serve
@@ -59,13 +63,20 @@ bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # Each in an environment of its own: they want other releases of libraries than Echo does, and than each other do.
-PROGRAMS := agents instructor langchain llm pydantic_ai
+PROGRAMS := agents instructor langchain llm mcp pydantic_ai
 .programs/%/.done: tests/programs_of_others/requirements/%.txt
 	$(PYTHON) -m venv .programs/$*
 	.programs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) ## Run programs that others wrote on /v1 (downloads them: minutes)
+# The reference servers of MCP: they need Node.
+.programs/mcp_node/.done: tests/programs_of_others/mcp/package.json
+	mkdir -p .programs/mcp_node
+	cp $< .programs/mcp_node/
+	npm install --prefix .programs/mcp_node --no-fund --no-audit
+	@touch $@
+
+programs: $(VENV)/.dev $(PROGRAMS:%=.programs/%/.done) .programs/mcp_node/.done ## Run programs and MCP servers that others wrote (downloads them: minutes)
 	$(BIN)/python -m pytest tests/programs_of_others $(ARGS)
 
 # Generators, linters and a proxy of other people, from PyPI and npm. Needs Node, and Java for OpenAPI Generator.

@@ -12,11 +12,12 @@ import ssl
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import certifi
-import requests
-from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    import requests
 
 # What OpenSSL, MongoDB's driver and the client of S3 and Azure look at.
 STORE = "SSL_CERT_FILE"
@@ -57,30 +58,40 @@ def authorities() -> ssl.SSLContext:
     return context()
 
 
-def session(*, from_environment: bool = False) -> requests.Session:
+def session(*, from_environment: bool = False) -> "requests.Session":
     """A session for threads, which believes the same; of the environment it takes proxies only if that is said."""
+    # Imported here: few processes need it, and it takes as long as all the rest.
+    import requests  # noqa: PLC0415
+
     made = requests.Session()
     made.trust_env = from_environment
     mount(made)
     return made
 
 
-def mount(made: requests.Session) -> None:
+def mount(made: "requests.Session") -> None:
     """Let a session believe the same."""
-    made.mount("https://", _Adapter())
+    made.mount("https://", _adapter()())
 
 
-class _Adapter(HTTPAdapter):
-    """Requests' own takes Mozilla's authorities alone, and reads them for each connection."""
+@cache
+def _adapter() -> Any:
+    """The class: requests' own takes Mozilla's authorities alone, and reads them for each connection."""
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=_blocking())
+    class Adapter(HTTPAdapter):
+        """Believes what all of Echo does."""
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, **kwargs, ssl_context=_blocking())
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs, ssl_context=_blocking())
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+            return super().proxy_manager_for(*args, **kwargs, ssl_context=_blocking())
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+            conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+    return Adapter
 
 
 @cache

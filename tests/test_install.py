@@ -11,6 +11,23 @@ import requests
 from tests.support.installed import ROOT, install_wheel
 from tests.support.server import start_server
 
+# One test for each process: its Echo has the accounts of its own tests only.
+PROCESSES = """
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.echo_settings(ECHO_OFFLINE_MODEL="on", MIN_PASSWORD_LENGTH=9)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("one", "two")]
+)
+def test_has_a_server_of_its_own(name, worker_id, echo_server, echo_client):
+    Path(f"served-{worker_id}").write_text(echo_server.url)
+    assert echo_client.get("/api/user").json()["email"] == echo_client.user.email
+"""
+
 
 @pytest.fixture(scope="module")
 def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -19,15 +36,19 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_pytest_plugin_serves_another_project(binaries: Path, tmp_path: Path) -> None:
-    """What docs/ci.md shows is the whole project."""
+    """What docs/ci.md shows is the whole project, run by two processes of tests, each with an Echo of its own."""
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     [program] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "test_sample.py").write_text(program)
+    (tmp_path / "test_processes.py").write_text(PROCESSES)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    command = [str(binaries / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [str(binaries / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2"]
+    command += ["--dist", "loadgroup"]
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OPENAI_API_KEY": "sk-never-used"}
     run = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-    assert "3 passed" in run.stdout, run.stdout + run.stderr
+    assert "5 passed" in run.stdout, run.stdout + run.stderr
+    homes = {path.name: path.read_text() for path in tmp_path.glob("served-*")}
+    assert len(set(homes.values())) == len(homes) == 2
 
 
 @pytest.mark.slow

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
 from echo.accounts.passwords import hash_password
 from echo.errors import Conflict, FieldError, InvalidRequest
 from echo.handling.caller import Caller
@@ -61,6 +59,9 @@ def normalize_email(email: str) -> str:
 
     Raises `InvalidRequest`; no name server is asked.
     """
+    # Imported here: its patterns take a twentieth of a second, and addresses are seldom read.
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
+
     try:
         checked = validate_email(email, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -12,8 +12,8 @@ from echo.chat.teams import wanted_graphs, wanted_subagents
 from echo.chat.wanting import wanted_of
 from echo.errors import FieldError, Unprocessable
 from echo.files import FileStore
+from echo.settings.agents import AgentSettings
 from echo.settings.endpoints import normal_name
-from echo.settings.model import AgentSettings
 from storage.agents.shapes import files_of
 from storage.conversations.chats import ChatRepository
 from storage.library.files import FileRepository

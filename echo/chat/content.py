@@ -66,8 +66,8 @@ class Parts:
         elif event == "on_run_step_closed":
             self._close(data)
         elif event == "on_summarize_complete":
-            failed = {**self._slots[data["id"]].fields, "content": []}
-            self._slots[data["id"]] = Slot("", fields=dict(data.get(SUMMARY, failed)))
+            made = data.get(SUMMARY) or {**self._slots[data["id"]].fields, "content": []}
+            self._slots[data["id"]] = Slot("", fields=dict(made))
         elif event in ("on_agent_update", "on_steer_applied"):
             part = data.get("part", data)
             self._slots[f"{event} {len(self._slots)}"] = Slot("", fields=dict(part))

@@ -28,7 +28,7 @@ from echo.chat.summaries import (
 from echo.chat.summarisers import Summarisers
 from echo.conversations.message_text import is_from_user
 from echo.providers.chat import Attachment, Turn
-from echo.settings.model import SummarySettings
+from echo.settings.agents import SummarySettings
 from storage.conversations.chats import ChatRepository
 
 Document = Mapping[str, Any]

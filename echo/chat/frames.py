@@ -22,6 +22,8 @@ COME_BACK = b": the server is stopping\nretry: 2000\n\n"
 # it takes the connection for broken, and connects anew in 1, 2, 4, 8 and 16 seconds, and then every half minute.
 BROKEN = b"event: error\ndata:\n\n"
 INTERRUPTED = "interrupted"
+# What JSON has as it is: nearly all values are of these very types.
+AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 # Of a stored conversation, what a client gets: LibreChat sends the whole document.
 CONVERSATION_HIDDEN = ("_meiliIndex", "subagent", "agentEvent", "initial_agent_id", "tenantId")
 
@@ -257,7 +259,7 @@ def parts(content: Iterable[Mapping[str, Any]]) -> list[Json]:
 
 def plain(value: Any) -> Any:
     """A stored value as JSON has it: times as LibreChat writes them, ids as text."""
-    if value is None or isinstance(value, str | bool | int):
+    if type(value) in AS_THEY_ARE or isinstance(value, str | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -265,7 +267,7 @@ def plain(value: Any) -> Any:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return f"{moment.isoformat('T', 'milliseconds')[:23]}Z"
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): each if type(each) in AS_THEY_ARE else plain(each) for name, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [plain(each) for each in value]
     return str(value)

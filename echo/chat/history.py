@@ -9,7 +9,7 @@ from echo.chat.calls import has_calls, turns_of_parts, with_own_ids
 from echo.chat.context import MESSAGE_TOKENS, SHARE, Fit, Weighed, fit
 from echo.conversations.message_text import is_from_user, message_text
 from echo.providers.chat import Attachment, Text, ToolCall, ToolResult, Turn
-from storage.conversations.chats import ChatRepository
+from storage.conversations.chats import WHOLE, ChatRepository
 
 Document = Mapping[str, Any]
 CountTokens = Callable[[str], int]
@@ -127,7 +127,7 @@ class History:
         measured = partial(fit, window=window, system=system, reserved=reserved, share=share)
         chosen = measured([*map(weigh, branch), *end])
         wanted = affordable(branch, [each for each in chosen.ids if last is None or each != last.id])
-        found = self._chats.contents(self._owner, self._conversation_id, wanted)
+        found = self._contents(branch, wanted)
         messages = [found[each] for each in wanted if each in found]
         counted = [
             Weighed(
@@ -147,8 +147,14 @@ class History:
         ids = [each["messageId"] for each in branch]
         first = kept[0]["messageId"] if kept else None
         wanted = affordable(branch, ids[: ids.index(first)] if first in ids else ids)
-        found = self._chats.contents(self._owner, self._conversation_id, wanted)
+        found = self._contents(branch, wanted)
         return [found[each] for each in wanted if each in found]
+
+    def _contents(self, branch: Sequence[Document], wanted: Sequence[str]) -> Mapping[str, Document]:
+        """What these messages of a branch say; it may have been read with the branch."""
+        if all(each.get(WHOLE) for each in branch):
+            return {each["messageId"]: each for each in branch}
+        return self._chats.contents(self._owner, self._conversation_id, wanted)
 
 
 def turns_of(

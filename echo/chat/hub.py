@@ -22,9 +22,10 @@ from echo.chat.presence import Presence
 from echo.chat.refusals import predecessor_mismatch
 from echo.chat.remembering import Remembering
 from echo.chat.run import Run
+from echo.chat.run_places import RunPlaces
 from echo.chat.running import milliseconds
 from echo.credits import Credits
-from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.errors import ServiceUnavailable
 from echo.observation import metrics
 from echo.providers.moderation import Moderation
 from echo.providers.titles import TitleService
@@ -80,7 +81,7 @@ class RunHub:
         self.closing = asyncio.Event()
         self._stores = stores
         self._background = background
-        self._most_at_once = most_at_once
+        self._places = RunPlaces(stores.runs, self.alive, most_at_once)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="echo-chat")
         self._journal = Journal(stores.chats, stores.runs, stores.pieces, self.in_thread)
         self._tools = Tools(
@@ -139,17 +140,10 @@ class RunHub:
             raise ServiceUnavailable("The server is stopping.")
         self.presence.beat()
         about = {**prepared.about, "worker": self.presence.worker, "titling": prepared.titling}
-        document = self._stores.runs.insert(
-            prepared.owner,
-            prepared.conversation_id,
-            prepared.run_id,
-            about,
-            request_id=prepared.client_request_id,
-        )
+        document = self._places.insert(prepared, about)
         run = Run(prepared, document["createdAt"], self._tools)
         self._local[run.id] = self._begun[place_of(run)] = run
         try:
-            self._check_number(prepared.owner, run.id)
             self._check_predecessor(prepared, run)
             self._stores.chats.begin(prepared.owner, prepared.conversation_id, prepared.begun)
             self._background.submit(self._execute(run))
@@ -158,17 +152,6 @@ class RunHub:
             self._stores.runs.delete(prepared.owner, run.id)
             raise
         return document
-
-    def _check_number(self, owner: str, run_id: str) -> None:
-        """Of those that begin at the same time, the first ones may."""
-        if self._most_at_once is None:
-            return
-        running = self.alive(self._stores.runs.running(owner))
-        earlier = [run["_id"] for run in running].index(run_id)
-        if earlier >= self._most_at_once:
-            raise TooManyRequests(
-                5, "So many answers at the same time are not allowed.", code="too_many_runs"
-            )
 
     def _check_predecessor(self, prepared: Prepared, run: Run) -> None:
         """Of turns that are to follow one run only the first may begin."""

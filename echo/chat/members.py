@@ -9,7 +9,7 @@ from echo.chat.senders import provider_name
 from echo.chat.sides import Side, Sides
 from echo.chat.teams import MOST_DEPTH, MOST_SUBAGENTS_IN_ALL, SELF, Graph, Subagent, Team
 from echo.chat.variables import Variables
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.limits import LoopLimits, limits_of
 
 Ids = Mapping[str, str | None]

@@ -37,16 +37,19 @@ class Place:
 
 
 class Places:
-    """Finds places in one conversation; None for one that begins."""
+    """Finds places in one conversation, as it is stored; empty for one that begins."""
 
-    def __init__(self, chats: ChatRepository, owner: str, conversation_id: str | None) -> None:
+    def __init__(self, chats: ChatRepository, owner: str, conversation: Document) -> None:
         self._chats = chats
         self._owner = owner
-        self._conversation_id = conversation_id
+        self._conversation_id = conversation.get("conversationId")
+        self._named = int(conversation.get("named", 0))
 
     def find(self, asked: Asked) -> Place:
         """The place that a request means. Raises `UnknownParent`, `NotFound` for an answer that is to go on."""
-        skeleton = self._chats.skeleton(self._owner, self._conversation_id) if self._conversation_id else []
+        skeleton: Sequence[Document] = []
+        if self._conversation_id:
+            skeleton = self._chats.skeleton(self._owner, self._conversation_id, self._named)
         if asked.is_continued:
             return self._going_on(asked, skeleton)
         if asked.is_regenerate:

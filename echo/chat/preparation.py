@@ -21,7 +21,7 @@ from echo.chat.variables import Variables
 from echo.chat.wanting import with_files
 from echo.errors import Unprocessable
 from echo.files import FileStore
-from echo.settings.model import AgentSettings, SummarySettings
+from echo.settings.agents import AgentSettings, SummarySettings
 from storage.accounts.users import UserRepository
 from storage.conversations.chats import ChatRepository
 from storage.conversations.conversations import UNTITLED
@@ -88,7 +88,7 @@ class Preparation:
         memories = self._memories_text(owner)
         sides = self._sides.settle(owner, found, conversation, variables, memories)
         own_files = Attachments(self._stores.files, self._stores.file_store, owner)
-        place = Places(self._stores.chats, owner, conversation.get("conversationId")).find(asked)
+        place = Places(self._stores.chats, owner, conversation).find(asked)
         records = own_files.records(asked.files) if place.is_new_question else []
         loaded = own_files.load(files.for_model(records))
         if place.is_new_question and not (asked.text.strip() or records):

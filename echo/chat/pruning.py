@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from echo.providers.chat import Part, Text, ToolResult, Turn
-from echo.settings.model import PruningSettings
+from echo.settings.agents import PruningSettings
 from echo.tools.limits import CHARS_OF_TOKEN
 from echo.tools.results import cut
 

@@ -19,8 +19,8 @@ from echo.errors import ApiError
 from echo.library.memories import Memories
 from echo.providers.chat import ChatRequest, Providers, Turn
 from echo.settings import ProviderSettings
+from echo.settings.agents import MemoryAgent, MemorySettings
 from echo.settings.endpoints import normal_name
-from echo.settings.model import MemoryAgent, MemorySettings
 from echo.tools.limits import LoopLimits
 from echo.tools.loop import Looped, ToolLoop
 from echo.tools.loop_events import CallDone, RoundEnded

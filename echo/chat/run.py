@@ -19,7 +19,8 @@ from echo.chat.remembering import PATIENCE
 from echo.chat.spending import RunSpending, Used, used_by
 from echo.chat.transcript import BEGINNING, Frame, Transcript, text_of
 from echo.chat.voice import Voice
-from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests, from_exception
+from echo.error_causes import from_exception
+from echo.errors import ApiError, InternalError, ServiceUnavailable, TooManyRequests
 from echo.providers.chat import Turn, Usage
 from echo.tools.tool import RunPlace
 

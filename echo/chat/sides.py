@@ -19,7 +19,7 @@ from echo.chat.teams import MOST_AGENTS
 from echo.chat.variables import Variables
 from echo.chat.wanting import toggled
 from echo.errors import ApiError
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.tool import NOTHING, Wanted
 from storage.core.errors import NotFound
 

@@ -55,7 +55,11 @@ class Speaker:
         try:
             async with aclosing(loop.events()) as events:
                 async for event in events:
-                    take(event)
+                    if type(event) is TextDelta:
+                        # Nearly all are: to choose by a table takes as long as to take it.
+                        self._say(event.text)
+                    else:
+                        take(event)
         finally:
             self.is_working = False
         return loop.added
@@ -91,8 +95,7 @@ class Speaker:
     @_take.register
     def _(self, event: TextDelta | RefusalDelta) -> None:
         # People read a refusal as they read an answer.
-        self.present.said.append(event.text)
-        self._extend(frames.TEXT, event.text)
+        self._say(event.text)
 
     @_take.register
     def _(self, event: ReasoningDelta) -> None:
@@ -154,6 +157,10 @@ class Speaker:
         if self.present.is_asking and self.present.usage is not None:
             self.present.is_asking = False
             self._note(self.asking, self.present.usage)
+
+    def _say(self, text: str) -> None:
+        self.present.said.append(text)
+        self._extend(frames.TEXT, text)
 
     def _extend(self, kind: str, text: str) -> None:
         if not text:

@@ -10,7 +10,7 @@ from echo.chat.sides import Side, Sides
 from echo.chat.summaries import MOST_TOKENS, PROMPT, Summarising
 from echo.chat.variables import Variables
 from echo.errors import ApiError
-from echo.settings.model import SummarySettings
+from echo.settings.agents import SummarySettings
 
 NO_COUNTS: Mapping[str, int] = dict.fromkeys(("system", "messages", "window", "budget", "before", "count"), 0)
 

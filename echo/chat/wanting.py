@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from echo.chat.attachments import purposes_of
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.tool import Wanted
 from storage.agents.shapes import files_by_purpose
 

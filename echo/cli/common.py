@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from echo.settings import Settings, SettingsError, load_settings
+if TYPE_CHECKING:
+    from echo.settings import Settings
 
 # sysexits.h, where it has a name for the case; 1 is "done, and the answer is no", 2 is click's for a wrong call.
 EXIT_NO = 1
@@ -35,8 +36,11 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def read_settings(options: dict[str, Any]) -> Settings:
+def read_settings(options: dict[str, Any]) -> "Settings":
     """The settings of environment, `.env` and `librechat.yaml`, with the command line's options over them."""
+    # Imported here: `--help` needs none, and the workers of a server should load before.
+    from echo.settings import SettingsError, load_settings  # noqa: PLC0415
+
     env_file = Path(".env")
     given = {name: value for name, value in options.items() if value is not None}
     read = {variable: str(given.pop(name)) for name, variable in READ_AS_SET.items() if name in given}
@@ -94,13 +98,14 @@ def unavailable_ends() -> Iterator[None]:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple[Settings, Any]]:
+def opened(data_dir: Path | None, *, indexes: bool = True) -> Iterator[tuple["Settings", Any]]:
     """Complete settings and an open `storage.core.database.Database` for one command; `indexes` makes what lacks.
 
     Without `MONGO_URI` it is the embedded database: the server of an Echo that runs on the same data directory, or
     one that lives as long as the command.
     """
-    from echo.serving.serve import database_for, prepare  # noqa: PLC0415
+    from echo.serving.preparing import prepare  # noqa: PLC0415
+    from echo.serving.serve import database_for  # noqa: PLC0415
     from storage.core.database import Database  # noqa: PLC0415
 
     settings = read_settings({"data_dir": data_dir})

@@ -1,13 +1,12 @@
 """`echo-api serve`."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import click
 
 from echo.cli.common import EXIT_CONFIG, data_dir_option, fail, read_settings, unavailable_ends
-from echo.observation.logs import configure_logging
-from echo.settings import SettingsError
 
 
 @click.command()
@@ -49,13 +48,33 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
 
     Settings come from the environment, .env and librechat.yaml. These options win over them.
     """
-    # Imported here: the other commands need no server.
-    from echo.serving.serve import serve as run  # noqa: PLC0415
+    # Imported here, and first: the workers load while all that follows is done.
+    from echo.serving.forking import give_up_workers, prepare_workers  # noqa: PLC0415
+
+    # Nothing that a start makes is garbage.
+    gc.disable()
+    alone = prepare_workers()
+    try:
+        _serve(ready_file and ready_file.absolute(), seed_file, options, alone)
+    except BaseException:
+        give_up_workers()
+        raise
+
+
+def _serve(ready: Path | None, seed_file: Path | None, options: dict[str, Any], alone: str | None) -> None:
+    from echo.serving.lean import load_logging  # noqa: PLC0415
+    from echo.serving.plain_dataclasses import plain_dataclasses  # noqa: PLC0415
+
+    load_logging()
+    with plain_dataclasses():
+        from echo.observation.logs import configure_logging  # noqa: PLC0415
+        from echo.serving.serve import serve as run  # noqa: PLC0415
+        from echo.settings import SettingsError  # noqa: PLC0415
 
     settings = read_settings(options)
     configure_logging(settings)
     with unavailable_ends():
         try:
-            run(settings, ready=ready_file and ready_file.absolute(), seed_file=seed_file)
+            run(settings, ready=ready, seed_file=seed_file, alone=alone)
         except SettingsError as error:
             fail(str(error), EXIT_CONFIG)

@@ -94,12 +94,16 @@ def export(user: str, output: Path | None, form: str | None, data_dir: Path | No
     target = output or Path(f"conversations.{form}")
     with opened(data_dir, indexes=False) as (_, database):
         exported = Export(ExportRepository(database), owner_of(database, user))
-        with interruptible(), progress_bar("Exporting", len(exported)) as show, destination(target) as stream:
+        with (
+            interruptible(),
+            progress_bar("Exporting", exported.count) as show,
+            destination(target) as stream,
+        ):
             for piece, done in written(exported, form):
                 stream.write(piece)
                 show(done)
     where = "" if str(target) == "-" else f" to {target}"
-    click.echo(f"{len(exported)} conversations exported{where}.", err=True)
+    click.echo(f"{exported.count} conversations exported{where}.", err=True)
 
 
 def owner_of(database: Any, user: str) -> str:

@@ -26,7 +26,7 @@ from echo.completions.purse import Purse
 from echo.errors import FieldError, Forbidden, NotFound, Unprocessable
 from echo.handling.caller import Caller
 from echo.providers.chat import ChatRequest, Credentials, Event, Usage, ignore
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.tools.sources import Sources
 from echo.tools.tool import RunPlace
 from storage.core.errors import NotFound as NotStored

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
+import orjson
+
 from echo.contract.parameters import Parameter, argument_name
 from echo.contract.schemas import SchemaCompiler, Validator
 from echo.errors import BadRequest
@@ -127,10 +129,17 @@ class Contract:
         Echo's own is held against the specification by its tests: it cannot change afterwards, and the validator
         would take a seventh of a worker's memory.
         """
-        checked: dict[str, Any] = json.loads(json.dumps(document))
-        checked["paths"] = dict(sorted(checked["paths"].items(), key=lambda item: path_order(item[0])))
-        compiler = _OperationCompiler(checked, name)
-        return cls(checked, tuple(compiler.operations()), name)
+        return cls._of(json.loads(json.dumps(document)), name)
+
+    @classmethod
+    def read(cls, text: bytes, name: str) -> Self:
+        """The same of a document as it is written."""
+        return cls._of(orjson.loads(text), name)
+
+    @classmethod
+    def _of(cls, own: dict[str, Any], name: str) -> Self:
+        own["paths"] = dict(sorted(own["paths"].items(), key=lambda item: path_order(item[0])))
+        return cls(own, tuple(_OperationCompiler(own, name).operations()), name)
 
     @cached_property
     def _static_paths(self) -> Mapping[str, Mapping[str, Operation]]:
@@ -180,7 +189,7 @@ def load_contract(name: str = ECHO) -> Contract:
 
     It is read and compiled once per process, for all who ask; nobody may change it.
     """
-    return Contract.load(json.loads(document_text(name)), name)
+    return Contract.read(document_text(name).encode(), name)
 
 
 def document_text(name: str) -> str:

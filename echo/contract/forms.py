@@ -9,7 +9,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from echo.contract.document import FORM, Body
 from echo.contract.parameters import argument_name, convert
-from echo.errors import BadRequest, FieldError, InvalidRequest, disk_failed
+from echo.error_causes import disk_failed
+from echo.errors import BadRequest, FieldError, InvalidRequest
 from echo.handling.upload import Upload
 
 MAX_FIELDS = 50

@@ -1,7 +1,7 @@
 """JSON Schema 2020-12, compiled once: the validators of requests and responses."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -17,11 +17,19 @@ MAX_EXPLAINED_VALUES = 2000
 TOO_MUCH = "is not valid, and holds too many values to say which is wrong"
 
 
-@dataclass(frozen=True)
 class Validator:
-    """A compiled schema, formats checked."""
+    """A schema, compiled when it is first needed, formats checked.
 
-    compiled: jsonschema_rs.Draft202012Validator
+    To compile those of both documents took a tenth of a start; most of them are never asked.
+    """
+
+    def __init__(self, schema: Callable[[], dict[str, Any]]) -> None:
+        self._schema = schema
+
+    @cached_property
+    def compiled(self) -> jsonschema_rs.Draft202012Validator:
+        """The validator itself. Two threads may make it at the same time, to the same effect."""
+        return jsonschema_rs.Draft202012Validator(self._schema(), validate_formats=True)
 
     def is_valid(self, instance: Any) -> bool:
         """Whether the instance fits the schema; what is nested too deeply to be looked at does not."""
@@ -78,8 +86,9 @@ class SchemaCompiler:
         """
         key = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
         if key not in self._compiled:
-            root = {**schema, "components": {"schemas": self._referenced(schema)}}
-            self._compiled[key] = Validator(jsonschema_rs.Draft202012Validator(root, validate_formats=True))
+            self._compiled[key] = Validator(
+                lambda: {**schema, "components": {"schemas": self._referenced(schema)}}
+            )
         return self._compiled[key]
 
     def _referenced(self, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import structlog
 from connexion.exceptions import OAuthProblem
 
-from echo.errors import ApiError, InternalError, Unauthorized, from_exception
+from echo.error_causes import from_exception
+from echo.errors import ApiError, InternalError, Unauthorized
 
 log = structlog.get_logger(__name__)
 

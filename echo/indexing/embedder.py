@@ -14,7 +14,7 @@ from echo.providers.embeddings import EmbeddingRequest, Vector, embedder_of
 from echo.providers.errands import Endpoint
 from echo.providers.operations import Wanted
 from echo.settings import ProviderSettings
-from echo.settings.model import OFFLINE_EMBEDDINGS
+from echo.settings.agents import OFFLINE_EMBEDDINGS
 
 # In one request; providers take some hundred thousand tokens.
 AT_ONCE = 64

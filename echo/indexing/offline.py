@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from echo.providers.embeddings import Vector
-from echo.settings.model import OFFLINE_EMBEDDINGS
+from echo.settings.agents import OFFLINE_EMBEDDINGS
 
 # Texts that are embedded in one go: the longest that a thread holds on.
 AT_ONCE = 8

@@ -8,7 +8,7 @@ from typing import Any
 from echo.access import Access
 from echo.errors import FieldError, InvalidRequest, Unprocessable
 from echo.handling.caller import Caller
-from echo.settings.model import MemorySettings
+from echo.settings.agents import MemorySettings
 from storage.accounts.users import UserRepository
 from storage.core.portions import Reading
 from storage.library.memories import MemoryRepository

@@ -6,13 +6,13 @@ systems than Linux a fork is not safe beside the system's own libraries, and eac
 """
 
 import os
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from multiprocessing import forkserver, get_context, set_start_method, util
 
-import structlog
-
-log = structlog.get_logger(__name__)
+from echo.serving.descriptors import raise_limit
 
 FORK, SPAWN = "forkserver", "spawn"
 PRELOADED = "echo.serving.preloaded"
@@ -26,26 +26,38 @@ MALLOC = {
 }
 
 
-def prepare_workers() -> None:
+def prepare_workers() -> str | None:
     """Begin to load what workers need, in a process of its own; meanwhile the caller does something else.
 
-    What workers are to find in the environment must be there before.
+    Returns why each worker must load everything itself, where that process cannot be started. It has the
+    environment and the limits of now: what is decided later, workers must be told.
     """
+    # Its limits are the workers' too, and the database's, which keeps a file open for each collection and index.
+    raise_limit()
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
-    set_start_method(_begin() if sys.platform == "linux" else SPAWN, force=True)
+    set_start_method(SPAWN, force=True)
+    return _begin() if sys.platform == "linux" else None
 
 
-def _begin() -> str:
+def _begin() -> str | None:
     # Who reaches its socket has code of his run here: never one that is outside of the file system's rights.
     util.abstract_sockets_supported = False  # type: ignore[misc]
     get_context(FORK).set_forkserver_preload([PRELOADED])
     try:
         forkserver.ensure_running()
     except OSError as error:
-        log.warning("each worker loads everything itself", cause=error.strerror)
-        return SPAWN
-    return FORK
+        return error.strerror
+    set_start_method(FORK, force=True)
+    return None
+
+
+def give_up_workers() -> None:
+    """End that process while it still loads: nothing will be served. Else it would go on for a second or two."""
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def ignore_test_client() -> None:

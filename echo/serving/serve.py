@@ -2,11 +2,13 @@
 
 import gc
 import logging
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import structlog
@@ -16,10 +18,12 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 
 from echo.observation.metrics.shared import forget_worker, shared_counts
 from echo.serving.config import ServerConfig
-from echo.serving.descriptors import raise_limit, room_for
-from echo.serving.forking import ignore_test_client, prepare_workers
+from echo.serving.descriptors import room_for
+from echo.serving.environment import Environment, handed_on, take_on
+from echo.serving.forking import ignore_test_client
 from echo.serving.keys import with_secrets
 from echo.serving.listening import bind
+from echo.serving.preparing import Preparation, can_fork, prepare_all
 from echo.serving.ready import address_of, ready_file
 from echo.serving.worker import GRACEFUL_SECONDS, Worker
 from echo.settings import Settings
@@ -36,10 +40,17 @@ FORM_BYTES = 1024 * 1024
 GC_THRESHOLDS = (10_000, 10, 50)
 
 
-def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    ready: Path | None = None,
+    seed_file: Path | None = None,
+    alone: str | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and stop.
 
-    `ready` is written when the server answers, and removed at the end. What `seed_file` names is made before.
+    `echo.serving.forking.prepare_workers` was called before; `alone` is what it returned. `ready` is written when the
+    server answers, and removed at the end. What `seed_file` names is made before.
 
     Raises `echo.settings.SettingsError` where the web client to be served is none or the seed cannot be used,
     `storage.embedded.EmbeddedUnavailable` where no database is configured and none can be started,
@@ -52,64 +63,58 @@ def serve(settings: Settings, *, ready: Path | None = None, seed_file: Path | No
         log.warning("users cannot keep provider keys of their own: CREDS_KEY and CREDS_IV are not set")
     for notice in (*map(str, settings.missing_safeguards), *settings.notices):
         log.warning("settings", notice=notice)
+    if alone:
+        log.warning("each worker loads everything itself", cause=alone)
     if any(each.offline for each in settings.providers):
         log.info("the offline model answers: no real one (ECHO_OFFLINE_MODEL)", endpoint=OFFLINE)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Before the database starts: it keeps a file open for each collection and index.
-    raise_limit()
-    with shared_counts(enabled=settings.metrics_secret is not None):
-        # They load what they need while the database starts.
-        prepare_workers()
-        with client_in_use(settings) as settled, database_for(settled) as (complete, embedded):
-            prepare(complete)
-            if seed_file:
-                # Imported here: it brings what checks passwords.
-                from echo.serving.seeding import seed  # noqa: PLC0415
-
-                seed(complete, seed_file)
-            if complete.web_client != OFF:
-                log.info("the web client is served", directory=complete.web_client)
-            run_workers(complete, embedded, ready)
+    with (
+        shared_counts(enabled=settings.metrics_secret is not None),
+        client_in_use(settings) as settled,
+        database_for(settled, wait=not can_fork()) as (complete, embedded),
+    ):
+        if complete.web_client != OFF:
+            log.info("the web client is served", directory=complete.web_client)
+        run_workers(complete, embedded, ready, seed_file)
 
 
 @contextmanager
-def database_for(settings: Settings) -> Iterator[tuple[Settings, EmbeddedServer | None]]:
-    """The settings completed with a database and keys; an embedded server lives as long as the context."""
+def database_for(
+    settings: Settings, *, wait: bool = True
+) -> Iterator[tuple[Settings, EmbeddedServer | None]]:
+    """The settings completed with a database and keys; an embedded server lives as long as the context.
+
+    Unless it is waited for, it has only begun to start.
+    """
     if settings.mongo_uri:
         # What secrets it needs stand in the settings: `load_settings` asks for them.
         yield settings, None
         return
     server = EmbeddedServer(settings.data_dir / "mongodb")
-    uri = server.start()
+    uri = server.start() if wait else server.begin()
     try:
         yield with_secrets(replace(settings, mongo_uri=uri)), server
     finally:
         server.stop()
 
 
-def prepare(settings: Settings) -> None:
-    """Make what the workers expect to be there: the indexes, the roles, and the categories of agents."""
-    # Imported here: the driver takes as long to load as the embedded database to start, and does so meanwhile.
-    from echo.access.seeding import seed_access  # noqa: PLC0415
-    from storage.agents.categories import AgentCategoryRepository  # noqa: PLC0415
-    from storage.core.database import Database  # noqa: PLC0415
-    from storage.operator.indexes import ensure_indexes  # noqa: PLC0415
-
-    database = Database(str(settings.mongo_uri))
-    try:
-        ensure_indexes(database)
-        seed_access(settings, database)
-        AgentCategoryRepository(database).seed()
-    finally:
-        database.close()
-
-
-def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path | None = None) -> None:
+def run_workers(
+    settings: Settings,
+    embedded: EmbeddedServer | None,
+    ready: Path | None = None,
+    seed_file: Path | None = None,
+) -> None:
     """Start the workers and watch over them and the database until a signal ends it."""
     listener = bind(settings.host, settings.port)
     settings = listening_on(listener.getsockname()[1], settings)
+    environment = handed_on()
+    preparation = None
+    if can_fork():
+        preparation = Preparation(settings, environment, embedded.socket if embedded else None, seed_file)
+    else:
+        prepare_all(settings, environment, seed_file=seed_file)
     config = ServerConfig(
-        partial(worker_app, settings),
+        partial(worker_app, settings, environment, preparation.done if preparation else None),
         limits=settings.connections,
         largest_body=largest_body(settings),
         hang_seconds=settings.worker_hang_seconds,
@@ -131,8 +136,10 @@ def run_workers(settings: Settings, embedded: EmbeddedServer | None, ready: Path
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     announced = ready_file(ready, address_of(settings.host, settings.port))
     log.info("Echo is listening", url=f"http://{address}:{settings.port}", workers=settings.workers)
+    gc.freeze()
+    gc.enable()
     with announced:
-        Supervisor(config, sockets=[listener], embedded=embedded).run()
+        Supervisor(config, sockets=[listener], embedded=embedded, preparation=preparation).run()
     log.info("Echo has stopped")
 
 
@@ -151,8 +158,9 @@ def listening_on(port: int, settings: Settings) -> Settings:
     return replace(settings, port=port, domain_server=server, domain_client=client)
 
 
-def worker_app(settings: Settings) -> ASGIApp:
-    """The application of one worker process."""
+def worker_app(settings: Settings, environment: Environment, prepared: Event | None = None) -> ASGIApp:
+    """The application of one worker process, once `prepared` is set."""
+    take_on(environment)
     ignore_test_client()
     # Nothing that a start makes is garbage: to look for some among it took a tenth of the time.
     gc.disable()
@@ -167,6 +175,8 @@ def worker_app(settings: Settings) -> ASGIApp:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
+    if prepared:
+        prepared.wait()
     return app
 
 
@@ -182,10 +192,40 @@ class Supervisor(Multiprocess):
     """
 
     def __init__(
-        self, config: uvicorn.Config, *, sockets: list[socket.socket], embedded: EmbeddedServer | None
+        self,
+        config: uvicorn.Config,
+        *,
+        sockets: list[socket.socket],
+        embedded: EmbeddedServer | None,
+        preparation: Preparation | None = None,
     ) -> None:
         super().__init__(config, sockets)
         self._embedded = embedded
+        self._preparation = preparation
+
+    def init_processes(self) -> None:
+        """Start the workers, which serve once what they need is there. Raises what kept it from being made."""
+        super().init_processes()
+        try:
+            if self._preparation and not self._preparation.wait(self._goes_on):
+                self.should_exit.set()
+        except BaseException:
+            self._kill_all()
+            raise
+        if self.should_exit.is_set():
+            # They wait for what will not come.
+            self._kill_all()
+
+    def _goes_on(self) -> bool:
+        if self._embedded:
+            self._embedded.check()
+        return not {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue)
+
+    def _kill_all(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.join()
+        self.processes = []
 
     def keep_subprocess_alive(self) -> None:
         """Called twice a second by the supervisor's loop."""

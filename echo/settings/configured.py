@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
+from echo.settings.agents import OFFLINE_EMBEDDINGS
 from echo.settings.cloud_reading import cloud_notices, read_cloud
 from echo.settings.database import ignored_options
 from echo.settings.directory import directory_notices
@@ -23,8 +24,9 @@ from echo.settings.librechat.safeguards import VARIABLES, missing_safeguards
 from echo.settings.librechat.speech import read_voice, read_voices, with_speech
 from echo.settings.librechat.tools import read_tools
 from echo.settings.mail import mail_notices
-from echo.settings.model import OFFLINE_EMBEDDINGS, FileRules, RateLimit, Safeguard, Settings
+from echo.settings.model import FileRules, Safeguard, Settings
 from echo.settings.providers import ADDRESS
+from echo.settings.rate_limits import RateLimit
 from echo.settings.reader import Reader
 
 PREFIX = "ECHO"

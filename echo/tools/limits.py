@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 
 MIB = 1024 * 1024
 # LibreChat's, where neither settings nor agent say anything: 25 requests with a round of tools after each.

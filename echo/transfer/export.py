@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -39,10 +41,13 @@ class Export:
     def __init__(self, repository: ExportRepository, owner: str) -> None:
         self._repository = repository
         self._owner = owner
-        self._keys = repository.conversation_keys(owner)
+        keys = repository.conversation_keys(owner)
+        self._keys = chain([next(keys, [])], keys)
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return self._repository.count(self._owner)
 
     def conversations(self) -> Iterator[Exported]:
         """The conversations one after the other. Raises `Unavailable` in the middle, too."""
@@ -55,9 +60,10 @@ class Export:
                 yield Exported(conversation, _conversation_pieces(conversation, tree, bodies))
 
     def _portions(self) -> Iterator[list[dict[str, Any]]]:
-        for begin in range(0, len(self._keys), CONVERSATIONS_AT_ONCE):
-            keys = self._keys[begin : begin + CONVERSATIONS_AT_ONCE]
-            yield from self._repository.conversations(self._owner, keys)
+        for keys in self._keys:
+            for begin in range(0, len(keys), CONVERSATIONS_AT_ONCE):
+                some = keys[begin : begin + CONVERSATIONS_AT_ONCE]
+                yield from self._repository.conversations(self._owner, some)
 
     def _bodies(self, outlines: Sequence[Outline]) -> Iterator[Mapping[str, Any] | None]:
         """The messages in the order of their outlines, None for one that is gone; some are read at a time."""

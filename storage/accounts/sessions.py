@@ -1,6 +1,6 @@
 """The `sessions` collection: one document for each login."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -66,13 +66,20 @@ class SessionRepository(Repository):
         with translated():
             return found(self._collection.find_one(self._alive(owner, session_id)))
 
-    def is_active(self, owner: str, session_id: str) -> bool:
-        """Whether the session exists and has not expired."""
-        try:
-            self.get(owner, session_id)
-        except NotFound:
-            return False
-        return True
+    def active(self, sessions: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the sessions, each by its owner and its id, that exist and have not expired: in one command."""
+        possible = [
+            (owner, key) for owner, key in sessions if ObjectId.is_valid(owner) and ObjectId.is_valid(key)
+        ]
+        query = {
+            "user": {"$in": [ObjectId(owner) for owner, _ in possible]},
+            "_id": {"$in": [ObjectId(key) for _, key in possible]},
+            "expiration": {"$gt": datetime.now(UTC)},
+        }
+        with translated():
+            rows = self._collection.find(query, {"user": 1}).hint([("_id", ASCENDING)]) if possible else ()
+            alive = {(str(row["user"]), str(row["_id"])) for row in rows}
+        return {(owner, key) for owner, key in possible if (owner.lower(), key.lower()) in alive}
 
     def note_use(self, owner: str, session_id: str, where: Origin) -> None:
         """Note from where a session was used just now."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.operations import IndexModel
 
@@ -31,6 +31,9 @@ class UserRepository(Repository):
         IndexModel([("role", ASCENDING), ("tenantId", ASCENDING)], background=True),
         # Of accounts whose address nobody has verified: MongoDB removes them a week after their `expiresAt`.
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=WEEK_SECONDS, background=True),
+        # The administrators' lists (`storage.operator.directory`).
+        IndexModel([("createdAt", DESCENDING), ("_id", DESCENDING)]),
+        IndexModel([("role", ASCENDING), ("name", ASCENDING), ("_id", ASCENDING)]),
     )
 
     def __init__(self, database: Database) -> None:

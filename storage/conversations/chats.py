@@ -38,6 +38,12 @@ from storage.core.repository import found, now
 from storage.core.translation import translated
 
 Session = ClientSession | None
+# Of a conversation of so few messages all that they say is read at once.
+FEW = 20
+MOST_WHOLE_BYTES = 4 * 1024 * 1024
+# What tells of a row that it holds all of that.
+WHOLE = "whole"
+NAMED = {"$cond": [{"$isArray": "$messages"}, {"$size": "$messages"}, 0]}
 
 
 @dataclass(frozen=True)
@@ -62,17 +68,38 @@ class ChatRepository:
         self._projects = database.collection("chatprojects")
 
     def conversation(self, owner: str, conversation_id: str) -> Document:
-        """The conversation with its settings, without its list of messages; raises `NotFound`."""
-        shown = dict.fromkeys((*SETTINGS, "title", "isTemporary", "expiredAt", "conversationId"), 1)
+        """The conversation with its settings, without its list of messages; raises `NotFound`.
+
+        `named` says how many messages that list has: none in what others than LibreChat and Echo have stored.
+        """
+        names = (*SETTINGS, "title", "isTemporary", "expiredAt", "conversationId")
+        shown: Document = {**dict.fromkeys(names, 1), "named": NAMED}
         with translated():
             return found(self._conversations.find_one(_mine(owner, conversation_id), shown))
 
-    def skeleton(self, owner: str, conversation_id: str) -> list[Document]:
-        """All messages of a conversation, the oldest first, without what they say; `size` is in bytes."""
+    def skeleton(self, owner: str, conversation_id: str, named: int = 0) -> list[Document]:
+        """All messages of a conversation, the oldest first, without what they say; `size` is in bytes.
+
+        Where the conversation names a few messages they come whole, unless they are large (4 MiB together).
+        """
+        mine = _mine(owner, conversation_id)
         with translated():
+            if 0 < named <= FEW and (rows := self._whole(mine)) is not None:
+                return rows
             shown = {**SKELETON, "size": SIZE}
-            rows = self._messages.find(_mine(owner, conversation_id), shown).sort(OLDEST_FIRST)
-            return [identified(row) for row in rows]
+            return [identified(row) for row in self._messages.find(mine, shown).sort(OLDEST_FIRST)]
+
+    def _whole(self, mine: Document) -> list[Document] | None:
+        """The messages with what they say; None where there are more, or much more."""
+        rows, size = list[Document](), 0
+        shown = {**CONTENT, "size": SIZE}
+        with self._messages.find(mine, shown, limit=FEW + 1).sort(OLDEST_FIRST) as cursor:
+            for row in cursor:
+                size += row["size"]
+                if size > MOST_WHOLE_BYTES or len(rows) == FEW:
+                    return None
+                rows.append({**identified(row), WHOLE: True})
+        return rows
 
     def contents(self, owner: str, conversation_id: str, message_ids: Sequence[str]) -> dict[str, Document]:
         """What these messages say, by their ids."""
@@ -187,7 +214,7 @@ class ChatRepository:
             )
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
-            self._counts.settle(owner, conversation)
+            self._counts.touch(owner, conversation)
             return conversation
 
     def give_title(self, owner: str, conversation_id: str, title: str) -> bool:

@@ -17,6 +17,8 @@ from storage.core.repository import now
 from storage.core.translation import translated
 
 ATTEMPTS = 10
+# A project of more conversations is counted only where one came or went.
+FEW = 1000
 OF_PROJECTS = ("conversationCount", "lastConversationAt", "lastConversationId")
 
 
@@ -39,30 +41,41 @@ class Counts:
             lists = [each.get("tags") for each in there]
             self.settle_tags(owner, [tag for each in lists if isinstance(each, list) for tag in each])
 
+    def touch(self, owner: str, conversation: Mapping[str, Any] | None) -> None:
+        """Note which conversation of its project was changed last, after a change that moves none.
+
+        A small project is counted as well, a large one not: that takes as long as it has conversations.
+        """
+        self.settle_projects(owner, [(conversation or {}).get("chatProjectId")], moved=False)
+
     def settle_tags(self, owner: str, tags: Iterable[Any]) -> None:
         """Count the conversations that have each of these bookmarks."""
         for tag in {each for each in tags if isinstance(each, str)}:
             self._settle(self._tags, {"user": owner, "tag": tag}, ("count",), self._tagged(owner, tag))
 
-    def settle_projects(self, owner: str, project_ids: Iterable[Any]) -> None:
-        """Count the conversations that each of these projects shows, and find the one that was changed last."""
+    def settle_projects(self, owner: str, project_ids: Iterable[Any], *, moved: bool = True) -> None:
+        """Count the conversations that each of these projects shows, and find the one that was changed last.
+
+        Not `moved` are they where none came or went: of a large one the count is left.
+        """
         for project_id in {each for each in project_ids if isinstance(each, str) and ObjectId.is_valid(each)}:
             query = {"_id": ObjectId(project_id), "user": owner}
-            self._settle(self._projects, query, OF_PROJECTS, self._within(owner, project_id))
+            self._settle(self._projects, query, OF_PROJECTS, self._within(owner, project_id, moved))
 
     @staticmethod
     def _settle(
         collection: Collection[Document],
         query: Document,
         fields: tuple[str, ...],
-        count: Callable[[], Document],
+        count: Callable[[Document], Document],
     ) -> None:
         with translated():
             for _ in range(ATTEMPTS):
                 before = collection.find_one(query, fields)
                 if before is None:
                     return
-                stored, counted = {name: before.get(name) for name in fields}, count()
+                stored = {name: before.get(name) for name in fields}
+                counted = count(stored)
                 if stored == counted:
                     return
                 changed = collection.update_one(
@@ -71,11 +84,11 @@ class Counts:
                 if changed.matched_count:
                     return
 
-    def _tagged(self, owner: str, tag: str) -> Callable[[], Document]:
-        return lambda: {"count": self._conversations.count_documents({"user": owner, "tags": tag})}
+    def _tagged(self, owner: str, tag: str) -> Callable[[Document], Document]:
+        return lambda _: {"count": self._conversations.count_documents({"user": owner, "tags": tag})}
 
-    def _within(self, owner: str, project_id: str) -> Callable[[], Document]:
-        def count() -> Document:
+    def _within(self, owner: str, project_id: str, moved: bool) -> Callable[[Document], Document]:
+        def count(stored: Document) -> Document:
             # As LibreChat: what its page of the project shows.
             query = {
                 "user": owner,
@@ -86,8 +99,11 @@ class Counts:
             newest = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
             shown = {"conversationId": 1, "updatedAt": 1, "createdAt": 1}
             last = self._conversations.find_one(query, shown, sort=newest) or {}
+            large = isinstance(known := stored["conversationCount"], int) and known > FEW
             return {
-                "conversationCount": self._conversations.count_documents(query),
+                "conversationCount": known
+                if large and not moved
+                else self._conversations.count_documents(query),
                 "lastConversationAt": last.get("updatedAt") or last.get("createdAt"),
                 "lastConversationId": last.get("conversationId"),
             }

@@ -108,7 +108,7 @@ class ExchangeRepository:
         if added is None:
             added = self._claims.settled(lambda session: self._added(mine, said, origin, parent, session))
         stored, conversation = added
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return stored
 
     def _claimed(

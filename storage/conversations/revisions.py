@@ -129,7 +129,7 @@ class RevisionRepository:
             )
 
         message, conversation = self._database.atomically(write)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return message
 
 

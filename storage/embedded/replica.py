@@ -1,5 +1,8 @@
 """The embedded server as a replica set of one: that is what gives it transactions."""
 
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +12,40 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 REPLICA_SET = "echo"
+START_SECONDS = 60.0
+# How often it is looked whether the server listens, and then, whether it takes writes.
+LISTENS_SECONDS, TAKES_WRITES_SECONDS = 0.005, 0.02
 ALREADY_INITIATED = 23
 ANSWER_MS = 500
+
+
+def wait_until_ready(uri: str, path: Path, check: Callable[[], None] = lambda: None) -> None:
+    """Wait for a server that has been started, whose socket is at `path`, until it takes writes.
+
+    It is made a replica set of one where it is none yet. Any process may wait; `check` raises what ends it. Raises
+    `EmbeddedUnavailable` where the server refuses that, or takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        check()
+        # The driver would look for it only twice a second.
+        if not listens(path):
+            time.sleep(LISTENS_SECONDS)
+        elif is_ready(uri, initiate=path):
+            return
+        else:
+            time.sleep(TAKES_WRITES_SECONDS)
+    raise EmbeddedUnavailable(f"the server did not become ready in {START_SECONDS:.0f} s.")
+
+
+def listens(path: Path) -> bool:
+    """Whether a server takes connections at that socket."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def is_ready(uri: str, *, initiate: Path | None = None) -> bool:

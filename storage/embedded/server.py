@@ -9,14 +9,19 @@ from urllib.parse import quote_plus
 
 from filelock import FileLock, Timeout
 
-from storage.embedded.binary import EmbeddedUnavailable, check_descriptors, find_mongod, plain_env, probe
+from storage.embedded.binary import (
+    EmbeddedUnavailable,
+    check_descriptors,
+    installed_mongod,
+    plain_env,
+    probe,
+)
 from storage.embedded.places import Places
 from storage.embedded.process import end, start
-from storage.embedded.replica import REPLICA_SET, is_ready
+from storage.embedded.replica import REPLICA_SET, START_SECONDS, is_ready, wait_until_ready
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 60.0
 # A server that died and does not start again is tried again after this time.
 RETRY_SECONDS = 5.0
 LOG_BYTES = 16 * 1024 * 1024
@@ -26,6 +31,9 @@ JOURNAL = "log=(file_max=8MB,prealloc=false)"
 # The percentage of the cache that changes may take. By default one change may take 10: half of that is a document of
 # 12.5 MB, its other half the oplog's entry, and with a larger one MongoDB 6.0 waits for room for ever.
 CHANGES = "eviction_dirty_trigger=50,eviction_updates_trigger=50"
+# Each operation under way has one, and Echo has some dozens of threads for each worker. MongoDB would have 33 000,
+# and set 36 MB aside for them.
+SESSIONS = "session_max=5000"
 
 
 class EmbeddedServer:
@@ -58,8 +66,26 @@ class EmbeddedServer:
         """Whether this process owns a server that runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._places.socket
+
     def start(self) -> str:
         """Start the server, or find the one that runs; its URI. Raises `EmbeddedUnavailable`."""
+        uri = self.begin()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return uri
+
+    def begin(self) -> str:
+        """The same without waiting for it: `storage.embedded.replica.wait_until_ready` does, in any process.
+
+        Whoever waits calls `check` meanwhile, and `stop` if nothing comes of it.
+        """
         try:
             self._places.make()
             self._start_or_join()
@@ -67,6 +93,13 @@ class EmbeddedServer:
             raise EmbeddedUnavailable(f"{error}.") from error
         self._started = True
         return self.uri
+
+    def check(self) -> None:
+        """Raise `EmbeddedUnavailable` where the server of this process has ended while it started, saying why."""
+        if self._process is not None and self._process.poll() is not None:
+            # It does not run at all, or it does and has said why not.
+            probe(self._binary or installed_mongod())
+            raise EmbeddedUnavailable(f"the server ended while starting; see {self._places.log}.")
 
     def restart_if_dead(self) -> bool:
         """Start the server again if it has died, or if another process owned it that has gone; whether it did.
@@ -85,6 +118,7 @@ class EmbeddedServer:
             # The same as before: its path is in the URI that the workers have.
             self._places.claim_socket()
             self._run()
+            self._wait()
         except (EmbeddedUnavailable, OSError) as error:
             log.error("the embedded database did not start again: %s", error)
             self._next_try = time.monotonic() + RETRY_SECONDS
@@ -132,14 +166,19 @@ class EmbeddedServer:
 
     def _run(self) -> None:
         check_descriptors()
-        binary = self._binary or find_mongod()
-        if self._binary:
-            probe(self._binary)
+        binary = self._binary or installed_mongod()
         self._places.wait_for_predecessor(START_SECONDS)
         # A server that was killed leaves its socket behind; the lock says that it has gone.
         self._places.remove_socket()
         self._process = start([str(binary), *self._options()], plain_env())
-        self._wait_until_ready(self._process)
+
+    def _wait(self) -> None:
+        try:
+            wait_until_ready(self.uri, self.socket, self.check)
+        except EmbeddedUnavailable:
+            if self._process is not None:
+                end(self._process)
+            raise
 
     def _options(self) -> list[str]:
         return [
@@ -148,23 +187,10 @@ class EmbeddedServer:
             *("--bind_ip", str(self._places.socket), "--filePermissions", "0600"),
             *("--replSet", REPLICA_SET, "--oplogSize", "64"),
             *("--wiredTigerCacheSizeGB", CACHE_GB),
-            *("--wiredTigerEngineConfigString", f"{JOURNAL},{CHANGES}"),
+            *("--wiredTigerEngineConfigString", f"{JOURNAL},{CHANGES},{SESSIONS}"),
             *("--networkMessageCompressors", "disabled"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
-
-    def _wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise EmbeddedUnavailable(f"the server ended while starting; see {self._places.log}.")
-            if is_ready(self.uri, initiate=self._places.socket):
-                return
-            time.sleep(0.05)
-        end(process)
-        raise EmbeddedUnavailable(
-            f"the server did not become ready in {START_SECONDS:.0f} s; see {self._places.log}."
-        )
 
     def _rotate_log(self) -> None:
         if self._process is not None and self._places.move_large_log(LOG_BYTES):

@@ -36,10 +36,10 @@ class UserDirectory:
             return found(self._users.find_one({"_id": owner_id(user_id)}, SHOWN))
 
     def list_page(self, offset: int, limit: int) -> tuple[list[Document], int]:
-        """Accounts, the newest first, so many from there on, and how many there are."""
+        """Accounts, the newest first, so many from there on, and how many there are, by the collection's metadata."""
         with translated():
             rows = self._users.find({}, SHOWN).sort([("createdAt", DESCENDING), ("_id", DESCENDING)])
-            return list(rows.skip(offset).limit(limit)), self._users.count_documents({})
+            return list(rows.skip(offset).limit(limit)), self._users.estimated_document_count()
 
     def of_role(self, role: str, offset: int, limit: int) -> tuple[list[Document], int]:
         """Those who have a role, by name, so many from there on, and how many there are."""

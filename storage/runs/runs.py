@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo import ASCENDING, DESCENDING, UpdateOne, WriteConcern
+from pymongo.collection import Collection
 from pymongo.operations import IndexModel
 
-from storage.core.database import Document
+from storage.core.database import Database, Document
 from storage.core.repository import Repository, now
 from storage.core.translation import translated
 
 RUNNING = "running"
+# Where a run stands among those that its owner may have at the same time, as long as it goes on.
+PLACE = "place"
 # How long after its end a run can still be read from its beginning.
 KEPT = timedelta(minutes=5)
 # Whatever happens to its process, a run and its pieces are gone after so long: more than the settings let one take.
@@ -45,10 +48,21 @@ class RunRepository(Repository):
             unique=True,
             partialFilterExpression={"clientRequestId": {"$exists": True}},
         ),
+        IndexModel(
+            [("user", ASCENDING), (PLACE, ASCENDING)],
+            unique=True,
+            partialFilterExpression={PLACE: {"$exists": True}},
+        ),
         IndexModel([("user", ASCENDING), ("status", ASCENDING)]),
         IndexModel([("worker", ASCENDING), ("abortRequested", ASCENDING)]),
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
     )
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._unhurried: Collection[Document] = self._collection.with_options(
+            write_concern=WriteConcern(w=1, j=False)
+        )
 
     def insert(
         self,
@@ -58,8 +72,14 @@ class RunRepository(Repository):
         fields: Mapping[str, Any],
         *,
         request_id: str | None,
+        place: int | None = None,
     ) -> Document:
-        """Insert a run that begins now; raises `Conflict` when the owner has one for this request of a client's."""
+        """Insert a run that begins now.
+
+        It waits for no journal: what a run begins with is stored next, and comes later in the same journal.
+        Raises `Conflict` when the owner has one for this request of a client's, or (`PLACE`) one that goes on at this
+        place.
+        """
         moment = now()
         run: Document = {
             **fields,
@@ -70,10 +90,18 @@ class RunRepository(Repository):
             "createdAt": moment,
             "expiresAt": moment + LONGEST,
             **({} if request_id is None else {"clientRequestId": request_id}),
+            **({} if place is None else {PLACE: place}),
         }
         with translated():
-            self._collection.insert_one(run)
+            self._unhurried.insert_one(run)
         return run
+
+    def leave_places(self, owner: str, run_ids: Sequence[str]) -> None:
+        """Let others of the owner's runs have the places of these."""
+        with translated():
+            self._collection.update_many(
+                {"_id": {"$in": list(run_ids)}, "user": owner}, {"$unset": {PLACE: ""}}
+            )
 
     def of_request(self, owner: str, request_id: str) -> Document | None:
         """The run that was started for this request of a client's."""
@@ -143,7 +171,8 @@ class RunRepository(Repository):
 
     def end(self, owner: str, run_id: str, status: str) -> bool:
         """Note that a run that is still running is over; whether it was running."""
-        update = {"$set": {"status": status, "titling": False, "expiresAt": now() + KEPT}}
+        told = {"status": status, "titling": False, "expiresAt": now() + KEPT}
+        update = {"$set": told, "$unset": {PLACE: ""}}
         with translated():
             changed = self._collection.update_one({"_id": run_id, "user": owner, "status": RUNNING}, update)
         return changed.modified_count == 1
@@ -193,4 +222,4 @@ def _ending(end: RunEnd) -> tuple[Document, Document]:
     """The filter and the update that end a run, once."""
     told = {"status": end.status, "frames": end.frames, "titling": end.titling}
     mine = {"_id": end.run_id, "user": end.owner, "status": RUNNING}
-    return mine, {"$set": {**told, "expiresAt": now() + KEPT}}
+    return mine, {"$set": {**told, "expiresAt": now() + KEPT}, "$unset": {PLACE: ""}}

@@ -50,7 +50,7 @@ def test_only_what_is_stored_as_true_counts() -> None:
 def test_clients_are_not_offered_what_there_is_not() -> None:
     shown = allowed(effective(DEFAULTS["ADMIN"]))
     assert shown["REMOTE_AGENTS"] == {"USE"}
-    assert shown["MCP_SERVERS"] == {"USE", "CREATE", "SHARE", "SHARE_PUBLIC"}
+    assert shown["MCP_SERVERS"] == {"USE", "CREATE", "SHARE", "SHARE_PUBLIC", "CONFIGURE_OBO"}
     rest = {kind: names for kind, names in shown.items() if kind not in ("REMOTE_AGENTS", "MCP_SERVERS")}
     assert rest == {kind: set(PERMISSIONS[kind]) for kind in rest}
     assert allowed(effective(DEFAULTS["USER"])) == USERS

@@ -1,6 +1,7 @@
 """Which sessions are alive is remembered for three seconds, and not once they have ended here."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -20,9 +21,9 @@ class Counting(SessionRepository):
 
     asked = 0
 
-    def is_active(self, owner: str, session_id: str) -> bool:
+    def active(self, sessions: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         self.asked += 1
-        return super().is_active(owner, session_id)
+        return super().active(sessions)
 
 
 class Guarded:
@@ -90,7 +91,7 @@ def test_when_all_others_have_ended_this_one_and_other_peoples_are_still_known(g
 def test_those_that_were_asked_for_last_are_remembered(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sessions.MAX_REMEMBERED == 50_000
+    assert sessions.MAX_REMEMBERED == 10_000
     monkeypatch.setattr(sessions, "MAX_REMEMBERED", 2)
     first, second, third = (guarded.begin(ADA) for _ in range(3))
     guarded.alive(ADA, first)
@@ -109,3 +110,29 @@ def test_what_has_ended_elsewhere_is_forgotten(guarded: Guarded) -> None:
     guarded.now += 3
     guarded.alive(ADA, session)
     assert guarded.guard._alive_until == {}
+
+
+def test_many_who_come_at_the_same_time_are_asked_about_together(guarded: Guarded) -> None:
+    wanted = [(owner, guarded.begin(owner)) for owner in (ADA, BOB) for _ in range(5)]
+    guarded.stored.delete(*wanted[4])
+    crossed = [(BOB, wanted[0][1]), ("nobody", "nothing")]
+
+    async def all_at_once() -> list[bool]:
+        return await asyncio.gather(*(guarded.guard.is_alive(*each) for each in (*wanted, *crossed)))
+
+    assert asyncio.run(all_at_once()) == [True] * 4 + [False] + [True] * 5 + [False] * 2
+    assert guarded.stored.asked == 1
+
+
+def test_who_comes_while_others_are_asked_about_gets_an_answer_of_their_own_time(guarded: Guarded) -> None:
+    first, second = guarded.begin(ADA), guarded.begin(ADA)
+
+    async def one_after_the_other() -> list[bool]:
+        asking = asyncio.ensure_future(guarded.guard.is_alive(ADA, first))
+        while not guarded.stored.asked:
+            await asyncio.sleep(0)
+        guarded.stored.delete(ADA, second)
+        return await asyncio.gather(asking, guarded.guard.is_alive(ADA, second))
+
+    assert asyncio.run(one_after_the_other()) == [True, False]
+    assert guarded.stored.asked == 2

@@ -11,7 +11,7 @@ from echo.chat.agents import AgentsAndModels
 from echo.chat.request import Asked
 from echo.errors import Unprocessable
 from echo.handling.caller import Caller
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from storage.conversations.chats import ChatRepository
 from storage.core.database import Database
 from tests.agents.conftest import Echo

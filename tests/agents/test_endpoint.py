@@ -6,7 +6,7 @@ import pytest
 
 from echo.agents import agents_endpoint
 from echo.settings import Settings, load_settings
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 
 
 @pytest.fixture

@@ -56,8 +56,9 @@ async def whole_chat(address: tuple[str, int], token: str, base: str) -> None:
     reader, writer = await exchange(*address, http("POST", f"{base}/api/agents/chat/openAI", token, body))
     answer = await reader.read()
     writer.close()
-    stream_id = json.loads(answer.partition(b"\r\n\r\n")[2])["streamId"]
-    path = f"{base}/api/agents/chat/stream/{stream_id}"
+    begun = json.loads(answer.partition(b"\r\n\r\n")[2])
+    # As LibreChat's client asks.
+    path = f"{base}/api/agents/chat/stream/{begun['streamId']}?generationCreatedAt={begun['generationCreatedAt']}"
     reader, writer = await exchange(*address, http("GET", path, token))
     stream = await reader.read()
     writer.close()

@@ -14,7 +14,7 @@ import psutil
 import requests
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 180
 ECHO, ECHO_ASYNC, FASTAPI, FLASK = "echo", "echo on AsyncApp", "FastAPI", "Flask"
 # Threads of the Flask service: eight in all, as a person would set it on two cores.
 FLASK_THREADS = 8

@@ -10,7 +10,7 @@ import pytest
 from echo.chat import remembering
 from echo.chat.remembering import window
 from echo.providers.chat import Text, ToolResult, Turn
-from echo.settings.model import MemorySettings
+from echo.settings.agents import MemorySettings
 from storage.core.database import Database
 from tests.chat.conftest import Chat
 from tests.support.providers import Answer, Received, Reply, event_stream

@@ -1,5 +1,6 @@
 """Chats that have become too long for their model: what is left out is summarised, once."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from echo.chat.summaries import (
 )
 from echo.chat.transcript import Place, Transcript
 from echo.providers.chat import ChatRequest, Text, Tool, ToolCall, ToolResult, Turn
-from echo.settings.model import PruningSettings
+from echo.settings.agents import PruningSettings
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolOutput, Wanted
 from tests.chat.conftest import Chat
+from tests.chat.test_spending import halved
 from tests.chat.test_transcript import ABOUT
 from tests.support.providers import Answer, Received, Reply, json_answer
 from tests.support.providers.replies import Called as Call
@@ -269,6 +271,31 @@ class TestWhatReadersAreTold:
         stored = events[-1].data["responseMessage"]["content"][0]
         assert complete["data"] == {"id": step_id, "agentId": agent_id, "summary": stored}
         assert (closed["event"], closed["data"]["status"]) == ("on_run_step_closed", "completed")
+
+    def test_ends_with_who_stops_the_answer(self, chat: MakeChat, config: str) -> None:
+        """What came of it is paid for, and is no part of the answer."""
+        gate = threading.Event()
+        half = halved(gate)
+        made = chat(
+            lambda received: half(received) if is_for_summary(received) else answer(received),
+            TITLE_CONVO="false",
+            CONFIG_PATH=config,
+        )
+        user = librechats(made.user)
+        conversation_id = user.ask(f"First {LONG}", **SMALL)[-1].data["conversation"]["conversationId"]
+        asked = {"conversationId": conversation_id, **SMALL}
+        stream = user.follow(user.start(f"Second {LONG}", **asked)["streamId"])
+        seen = [next(stream)]
+        while seen[-1].kind != "on_summarize_delta":
+            seen.append(next(stream))
+        user.abort(conversation_id)
+        rest = list(stream)
+        gate.set()
+        [closed] = [each.data["data"] for each in rest if each.kind == "on_run_step_closed"]
+        assert (closed["id"], closed["status"]) == (seen[-1].data["data"]["id"], "cancelled")
+        stopped = rest[-1].data["responseMessage"]
+        assert (rest[-1].data["aborted"], stopped["content"]) == (True, [])
+        assert stopped["metadata"]["usage"]["output"] > 0
 
     def test_is_what_there_is_for_who_comes_back_or_reads_elsewhere(self) -> None:
         transcript = self.transcript(self.delta("They "), self.delta("spoke."))

@@ -20,6 +20,16 @@ FOUND = {
     "said": "I am Echo's offline model; no real model answers here. I was told: Say hello",
     "refused": "invalid_token",
 }
+FOUND_BELOW_CHAT = {
+    "mine": True,
+    "final": True,
+    "renamed": "A greeting",
+    "listed": ["A greeting"],
+    "asked": "Say hello",
+    "forked": ["Say hello"],
+    "deleted": 1,
+    "refused": "invalid_token",
+}
 SESSIONS = HERE / "sessions"
 STRICT = (
     *("--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext"),
@@ -111,6 +121,11 @@ class TestOpenapiGenerator:
         made = generate("python", "--package-name", "openapi_generator_client")
         found = session("python", SESSIONS / "openapi_generator.py", PYTHONPATH=str(made))
         assert found == FOUND
+
+    def test_python_of_librechats_document(self, generate: Callable[..., Path], session: Session) -> None:
+        name = "openapi_generator_librechat"
+        made = generate("python", "--package-name", name, document="librechat")
+        assert session("python", SESSIONS / "librechat.py", PYTHONPATH=str(made)) == FOUND_BELOW_CHAT
 
     def test_typescript(self, generate: Callable[..., Path], typescript: Session, tmp_path: Path) -> None:
         generate("typescript-fetch").rename(tmp_path / "openapi_generator")

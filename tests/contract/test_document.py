@@ -13,9 +13,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from echo.contract.document import Contract, load_contract
+from echo.contract.document import Contract, Operation, load_contract
+from echo.contract.schemas import Validator
 from echo.http.reader import IMPORT
-from echo.settings.load import RATE_LIMITS
+from echo.settings.rate_limits import RATE_LIMITS
 from tests.conftest import Client
 from tests.support.operations import (
     ALL_OPERATIONS,
@@ -127,11 +128,27 @@ def media_with_schemas(op: Op) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"{status} {name}", media
 
 
+def validators_of(operation: Operation) -> Iterator[Validator]:
+    yield from (parameter.validator for parameter in operation.parameters)
+    if operation.body:
+        yield from operation.body.media_types.values()
+    for response in operation.responses.values():
+        yield from filter(None, response.media_types.values())
+        yield from response.items.values()
+
+
 @EACH_DOCUMENT
 class TestTheWhole:
     def test_is_valid_openapi_31(self, document: dict[str, Any]) -> None:
         assert document["openapi"].startswith("3.1.")
         OpenAPIV31SpecValidator(document).validate()
+
+    def test_every_schema_can_be_compiled(self, document: dict[str, Any]) -> None:
+        # A server compiles each when it is first needed.
+        contract = Contract.load(document)
+        validators = {each for operation in contract.operations for each in validators_of(operation)}
+        assert len(validators) > 100
+        assert all(each.compiled for each in validators)
 
     def test_paths_come_in_the_order_in_which_they_are_matched(self, document: dict[str, Any]) -> None:
         keys = [[("{" in part, part) for part in path.split("/")] for path in document["paths"]]

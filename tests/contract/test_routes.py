@@ -45,6 +45,16 @@ def test_a_path_belongs_to_one_contract(path: str, echo: str | None, librechat: 
     assert (found("echo", path), found("librechat", path)) == (echo, librechat)
 
 
+def test_each_contract_is_below_a_path_of_its_own() -> None:
+    for root, bases in {
+        "echo": {"echo": "", "librechat": "/chat"},
+        "librechat": {"echo": "/echo", "librechat": ""},
+    }.items():
+        laid_out = contracts(root)
+        assert laid_out.bases == bases
+        assert [each.name for each in laid_out] == ["echo", "librechat"]
+
+
 @pytest.mark.parametrize("root", ["echo", "librechat"])
 def test_answers_are_read_aloud_at_the_root(root: str) -> None:
     """The client asks there, whatever path it is below."""

@@ -2,12 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from bson import ObjectId
 
 from echo.conversations import search_indexing
-from echo.conversations.search_indexing import Ended, SearchIndexing
+from echo.conversations.search_indexing import Ended, SearchIndexes, SearchIndexing
+from storage.conversations import search_building, search_index
+from storage.core.database import Database
 from storage.core.errors import Unavailable
+from storage.core.repository import now
+from storage.core.stop import Stop
+from tests.support.chats import new_owner
+from tests.support.database import PreparedDatabase
 from tests.support.waiting import until
 
 
@@ -67,6 +75,39 @@ def test_a_thread_without_work_looks_for_what_was_deleted(
     work.go.set()
     indexing.ask("broken", "messages")
     until(lambda: "deleted" in work.built)
+
+
+def test_a_search_has_the_index_made_that_the_next_one_uses(
+    prepared_database: PreparedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_building, "PORTION", 8)
+    monkeypatch.setattr(search_building, "SETTLED", timedelta(0))
+    monkeypatch.setattr(search_index, "WORTHWHILE", 15)
+    database, owner = Database(prepared_database.uri), new_owner()
+    moment = now() - timedelta(hours=1)
+    for collection in ("messages", "conversations"):
+        database.collection(collection).insert_many(
+            {
+                "_id": ObjectId(int(moment.timestamp()).to_bytes(4, "big") + number.to_bytes(8, "big")),
+                "user": owner,
+                **{f"{name}Id": f"{name} {number}" for name in ("message", "conversation")},
+                **dict.fromkeys(("text", "title"), f"number {number}"),
+                "updatedAt": moment,
+            }
+            for number in range(16)
+        )
+    indexes = SearchIndexes(database)
+
+    def found(index: search_index.SearchIndex) -> int | None:
+        candidates = index.narrowed(owner, "r 15", Stop(10))
+        return len(candidates.keys) if candidates and candidates.keys is not None else None
+
+    try:
+        until(lambda: found(indexes.messages) == found(indexes.titles) == 1)
+    finally:
+        indexes.making.close()
+        database.close()
+        prepared_database.clear()
 
 
 def test_without_a_request_there_is_no_thread(indexing: SearchIndexing) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from pymongo import MongoClient
 
-from echo.doctor import Finding, begin
+from echo.doctor import Finding, begin, databases
 from echo.doctor.databases import check_database, check_deployment, check_embedded, check_second_factors
 from storage.core.database import Database
 from storage.embedded import binary, server
@@ -50,7 +50,8 @@ class TestADeployment:
         assert "--replSet" in found["transactions"].todo
         assert found["writes"].status == "ok"
 
-    def test_that_takes_connections_and_says_nothing(self) -> None:
+    def test_that_takes_connections_and_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "TIMEOUT_MS", 1000)
         with single_server() as uri, stopped(server_pid(uri)):
             found = look(f"{uri}x")
         assert found["database"].status == "failed"
@@ -89,11 +90,11 @@ class TestTheEmbeddedOne:
         def missing() -> Path:
             raise EmbeddedUnavailable("it is not installed.")
 
-        monkeypatch.setattr(server, "find_mongod", missing)
+        monkeypatch.setattr(server, "installed_mongod", missing)
         [found] = check_embedded(tmp_path / "mongodb")
         assert found.what == "The embedded MongoDB cannot run: it is not installed"
         assert found.todo.startswith("Set MONGO_URI")
-        assert binary.find_mongod
+        assert binary.installed_mongod
 
     def test_that_has_no_place(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

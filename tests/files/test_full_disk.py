@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from echo.doctor.directories import write_problem
-from echo.errors import ApiError, from_exception
+from echo.error_causes import from_exception
+from echo.errors import ApiError
 from echo.files.disk import nearest
 from tests.conftest import Client, UserClient
 from tests.observation.test_metrics import sign_up

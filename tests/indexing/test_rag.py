@@ -13,7 +13,7 @@ from echo.errors import ServiceUnavailable, UnsupportedMediaType
 from echo.indexing.assembly import build_indexing, forgetting
 from echo.indexing.rag import RagService
 from echo.indexing.results import Results, Searched
-from echo.settings.model import FileSearchSettings
+from echo.settings.agents import FileSearchSettings
 from tests.conftest import Client
 from tests.indexing.conftest import Library
 from tests.support.credits import make_ledger

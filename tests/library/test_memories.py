@@ -11,7 +11,7 @@ from echo.errors import ApiError
 from echo.handling.caller import Caller
 from echo.library.memories import Memories, told
 from echo.services import Services
-from echo.settings.model import MemorySettings
+from echo.settings.agents import MemorySettings
 from storage.core.database import Database
 from storage.library.memories import MemoryRepository
 from tests.conftest import UserClient

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from echo.access import ResourceType
 from echo.app import Application, assemble
-from echo.serving.serve import prepare
+from echo.serving.preparing import prepare
 from echo.settings import Settings
 from echo.settings.mcp import McpSettings
 from tests.conftest import Client, make_settings

@@ -47,6 +47,8 @@ WITHOUT_OWNER = {
     # A login that has begun is nobody's yet.
     ("LoginStateRepository", "add"),
     ("LoginStateRepository", "take"),
+    # One process asks at one time about all who are there; each is a pair of owner and session.
+    ("SessionRepository", "active"),
     # The thread that keeps the indexes of searches true; each row names its own owner.
     ("SearchStateRepository", "stale"),
     # One process writes down at one time what the runs of all its users say; each row names its own owner.

@@ -68,6 +68,7 @@ ELSEWHERE = {
     "agents/agent_lists": ("storage/agents/test_agents.py",),
     "anthropic": ("test_dialects.py",),
     "chat_shapes": ("test_chats.py",),
+    "contract/document": ("contract/test_compiling.py",),
     "contract/operations": ("contract/test_operations.py", "test_large_answers.py", "http/test_http.py"),
     "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),
     "conversations/additions": ("threads/test_claims.py", "threads/test_posting.py"),

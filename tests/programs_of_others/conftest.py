@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from echo.app import assemble
-from echo.serving.serve import prepare
+from echo.serving.preparing import prepare
 from echo.settings import ProviderSettings
 from tests.conftest import make_settings
 from tests.programs_of_others.models import BRAINS

@@ -349,10 +349,10 @@ class TestTime:
             refused(answers(drip(client, b"a")), 408, "request_timeout")
 
     def test_for_a_request_that_never_begins(self, served: Served) -> None:
-        with served.connect() as client:
-            assert read(client) == b""
-        with served.connect() as client:
+        # Two, for the same time.
+        with served.connect() as silent, served.connect() as client:
             assert drip(client, b"\r\n") == b""
+            assert read(silent) == b""
 
     def test_between_two_requests(self, served: Served) -> None:
         began = time.monotonic()
@@ -360,9 +360,12 @@ class TestTime:
         assert time.monotonic() - began > 0.9
 
     def test_between_two_pieces_of_a_body(self, served: Served) -> None:
-        for head in (POST + b"Content-Length: 3000000\r\n\r\n", CHUNKED + b"2dc6c0\r\n"):
+        with served.connect() as client, served.connect() as in_chunks:
             # What has come would give it a minute.
-            refused(served.ask(head + b" " * 60_000), 408, "request_timeout")
+            send(client, POST + b"Content-Length: 3000000\r\n\r\n" + b" " * 60_000)
+            send(in_chunks, CHUNKED + b"2dc6c0\r\n" + b" " * 60_000)
+            for each in (client, in_chunks):
+                refused(answers(read(each)), 408, "request_timeout")
 
     @pytest.mark.parametrize("drop", [b" ", b"1\r\n \r\n"], ids=["one piece", "chunks"])
     def test_for_a_body_that_comes_in_drops(self, served: Served, drop: bytes) -> None:

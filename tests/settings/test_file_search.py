@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from echo.settings import SettingsError
+from echo.settings.agents import FileSearchSettings, MemoryAgent, MemorySettings
 from echo.settings.librechat import file_search
-from echo.settings.model import FileSearchSettings, MemoryAgent, MemorySettings
 from tests.settings.conftest import Load
 
 Faults = Callable[..., list[str]]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from echo.settings import FileRules, RateLimit, Settings, SettingsError, load_settings
-from echo.settings.model import AgentSettings, CreditSettings
+from echo.settings.agents import AgentSettings
+from echo.settings.model import CreditSettings
 from tests.settings.conftest import Load
 
 EXAMPLE = Path(__file__).parent / "librechat.yaml"

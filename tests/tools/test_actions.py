@@ -11,7 +11,7 @@ from yarl import URL
 
 from echo.accounts.credentials_cipher import CredentialsCipher
 from echo.errors import Unprocessable
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import ActionSettings
 from echo.tools.actions.credentials import ALL, encrypted, merged, without_secrets
 from echo.tools.actions.document import described

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from echo.files import FileStore
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import ToolSettings
 from echo.tools.builtin.shelf import PictureShelf
 from echo.tools.builtin.source import ADDRESSES, BUILTINS, BuiltinTools

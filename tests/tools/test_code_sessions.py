@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from echo.chat.wanting import wanted_of
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import CodeSettings, CodeSigning
 from echo.tools.code.inputs import CodeFiles
 from echo.tools.code.outputs import Outputs

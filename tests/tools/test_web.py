@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from echo.services import Services
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import SearchSettings
 from echo.tools.outbound import Outbound, Reply
 from echo.tools.tool import Called, Offer, RunPlace, ToolFailure, ToolOutput, Wanted

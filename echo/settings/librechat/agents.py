@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from echo.settings.agents import AgentSettings, PruningSettings, SummarySettings
 from echo.settings.endpoints import normal_name
 from echo.settings.librechat.config import ConfigFile
 from echo.settings.librechat.fields import whole
-from echo.settings.model import AgentSettings, PruningSettings, SummarySettings
 
 # LibreChat's own: whole files are written by it.
 OF_TOOLS = {"create_file": 131_072}

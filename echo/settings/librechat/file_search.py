@@ -2,8 +2,8 @@
 
 import importlib.util
 
+from echo.settings.agents import OFFLINE_EMBEDDINGS, FileSearchSettings
 from echo.settings.librechat.config import ConfigFile
-from echo.settings.model import OFFLINE_EMBEDDINGS, FileSearchSettings
 from echo.settings.reader import Reader, SettingsError
 
 EMBEDDINGS, RAG = "ECHO_EMBEDDINGS_MODEL", "RAG_API_URL"

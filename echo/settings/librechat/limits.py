@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from echo.settings.librechat.config import ConfigFile
-from echo.settings.model import FileRules, RateLimit
+from echo.settings.model import FileRules
+from echo.settings.rate_limits import RateLimit
 
 MB = 1024 * 1024
 MINUTE = 60

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from echo.settings.agents import MemoryAgent, MemorySettings
 from echo.settings.librechat.config import ConfigFile
-from echo.settings.model import MemoryAgent, MemorySettings
 
 
 def read_memory(config: ConfigFile) -> MemorySettings:

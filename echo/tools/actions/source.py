@@ -11,7 +11,7 @@ from typing import Any
 from echo.accounts.credentials_cipher import CredentialsCipher
 from echo.errors import Unprocessable
 from echo.providers.chat import Tool
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import ActionSettings
 from echo.tools.actions.credentials import KEY, OAUTH, key_headers, kind_of
 from echo.tools.actions.document import Described, Operation, described

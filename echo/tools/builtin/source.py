@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import ToolSettings
 from echo.tools.builtin import openai_pictures, other_pictures, searches, weather
 from echo.tools.builtin.builtin import Bench, Builtin

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from echo.indexing.results import Found, Results, Searched
-from echo.settings.model import FileSearchSettings
+from echo.settings.agents import FileSearchSettings
 
 Json = dict[str, Any]
 NOTHING = "Nothing in the files fits. They may be empty of that; other words may find more."

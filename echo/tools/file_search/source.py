@@ -6,7 +6,7 @@ from itertools import count
 
 from echo.indexing.results import Index, Searched
 from echo.providers.chat import Tool
-from echo.settings.model import AgentSettings, FileSearchSettings
+from echo.settings.agents import AgentSettings, FileSearchSettings
 from echo.tools.file_search.rights import FILE_SEARCH, Rights
 from echo.tools.file_search.shown import cited, one_line, shown, told
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted

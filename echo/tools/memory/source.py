@@ -9,7 +9,7 @@ from typing import Any
 from echo.errors import InvalidRequest, Unprocessable
 from echo.library.memories import Memories
 from echo.providers.chat import Tool
-from echo.settings.model import AgentSettings, MemorySettings
+from echo.settings.agents import AgentSettings, MemorySettings
 from echo.tools.tool import Called, Json, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 from storage.core.errors import NotFound
 

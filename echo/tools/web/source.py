@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from echo.access.permissions import Needs
 from echo.providers.chat import Tool
-from echo.settings.model import AgentSettings
+from echo.settings.agents import AgentSettings
 from echo.settings.tools import SearchSettings
 from echo.tools.arguments import one_of, optional_text, text
 from echo.tools.builtin.keys import UserValues

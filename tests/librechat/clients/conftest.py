@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from echo.app import assemble
-from echo.serving.serve import prepare
+from echo.serving.preparing import prepare
 from echo.settings import ProviderSettings, Settings
 from tests.conftest import UserClient, make_settings
 from tests.support.code_interpreter import KEY, code_interpreter

@@ -62,28 +62,28 @@ class TestCreate:
 class TestIsActive:
     def test_from_the_login_to_the_end(self, sessions: SessionRepository, owner: str) -> None:
         session_id = log_in(sessions, owner)
-        assert sessions.is_active(owner, session_id)
+        assert sessions.active([(owner, session_id)])
         assert sessions.get(owner, session_id)["refreshTokenHash"] == "first"
         sessions.delete(owner, session_id)
-        assert not sessions.is_active(owner, session_id)
+        assert not sessions.active([(owner, session_id)])
 
     def test_not_after_it_has_expired(self, sessions: SessionRepository, owner: str) -> None:
         # MongoDB removes such documents once a minute only.
         session_id = log_in(sessions, owner, lasts=-timedelta(seconds=1))
-        assert not sessions.is_active(owner, session_id)
+        assert not sessions.active([(owner, session_id)])
         with pytest.raises(NotFound):
             sessions.get(owner, session_id)
 
     def test_not_for_another_owner(self, sessions: SessionRepository, owner: str) -> None:
-        assert not sessions.is_active(new_owner(), log_in(sessions, owner))
+        assert not sessions.active([(new_owner(), log_in(sessions, owner))])
 
     @pytest.mark.parametrize("session_id", IMPOSSIBLE_IDS)
     def test_not_with_an_unknown_or_impossible_id(
         self, sessions: SessionRepository, owner: str, session_id: str
     ) -> None:
         log_in(sessions, owner)
-        assert not sessions.is_active(owner, session_id)
-        assert not sessions.is_active(session_id, session_id)
+        assert not sessions.active([(owner, session_id)])
+        assert not sessions.active([(session_id, session_id)])
 
 
 class TestRotate:
@@ -97,7 +97,7 @@ class TestRotate:
         assert rotated["refreshTokenHash"] == "second"
         assert sessions.rotate(owner, session_id, old_hash="first", new_hash="third") is None
         # That the session is still there tells a used token from an unknown session.
-        assert sessions.is_active(owner, session_id)
+        assert sessions.active([(owner, session_id)])
         assert sessions.rotate(owner, session_id, old_hash="second", new_hash="third") is not None
 
     def test_keeps_the_expiry(self, sessions: SessionRepository, owner: str) -> None:
@@ -135,7 +135,7 @@ class TestDelete:
     def test_not_another_owners(self, sessions: SessionRepository, owner: str) -> None:
         session_id = log_in(sessions, owner)
         assert not sessions.delete(new_owner(), session_id)
-        assert sessions.is_active(owner, session_id)
+        assert sessions.active([(owner, session_id)])
 
     @pytest.mark.parametrize("session_id", IMPOSSIBLE_IDS)
     def test_an_unknown_or_impossible_id_is_none(
@@ -150,5 +150,5 @@ class TestDeleteAll:
         other = new_owner()
         theirs = log_in(sessions, other)
         assert sessions.delete_all(owner) == 3
-        assert not any(sessions.is_active(owner, session_id) for session_id in mine)
-        assert sessions.is_active(other, theirs)
+        assert not sessions.active([(owner, session_id) for session_id in mine])
+        assert sessions.active([(other, theirs)])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from storage.conversations import chats as stored_chats
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository, Progress
 from storage.conversations.deletions import DeletionRepository
@@ -149,6 +150,26 @@ class TestReading:
         for wanted in (ids, ids[1:]):
             found = chats.contents(ada, conversation_id, wanted)
             assert found[ids[1]]["text"] == "second"
+
+    def test_gives_a_few_small_messages_whole(
+        self, chats: ChatRepository, ada: str, bob: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conversation_id = new_id()
+        chats.begin(ada, conversation_id, begun())
+        assert chats.conversation(ada, conversation_id)["named"] == 2
+        bare = chats.skeleton(ada, conversation_id)
+        assert chats.skeleton(bob, conversation_id, 2) == []
+        # A conversation may have more messages than it names.
+        for name, limit, texts in (
+            ("FEW", 2, ["What?", ""]),
+            ("MOST_WHOLE_BYTES", 10, [None, None]),
+            ("MOST_WHOLE_BYTES", 100_000, ["What?", ""]),
+            ("FEW", 1, [None, None]),
+        ):
+            monkeypatch.setattr(stored_chats, name, limit)
+            rows = chats.skeleton(ada, conversation_id, 1)
+            assert [{name: row[name] for name in bare[0]} for row in rows] == bare
+            assert [row.get("text") for row in rows] == texts
 
 
 class TestTitles:

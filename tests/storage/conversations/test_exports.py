@@ -1,11 +1,13 @@
 """What exports read: the owner's alone, in an index's order."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import pytest
 
 from storage.conversations.exports import ExportRepository
 from storage.core.database import Database, Document
+from storage.core.repository import now
 from tests.support.chats import new_owner, profiled, put_conversation, put_tree, shared_database
 
 
@@ -27,9 +29,10 @@ def titles(portions: Iterable[list[Document]]) -> list[str]:
 def test_another_owners_are_out_of_reach(exports: ExportRepository, database: Database) -> None:
     ada, bob = new_owner(), new_owner()
     conversation_id, _ = put_tree(database, ada)
-    (key,) = exports.conversation_keys(ada)
+    [[key]] = exports.conversation_keys(ada)
     outlines = exports.outlines(ada, [conversation_id])[conversation_id]
-    assert exports.conversation_keys(bob) == []
+    assert list(exports.conversation_keys(bob)) == []
+    assert (exports.count(ada), exports.count(bob)) == (1, 0)
     assert titles(exports.conversations(bob, [key])) == []
     assert exports.outlines(bob, [conversation_id]) == {}
     assert exports.messages(bob, [each.key for each in outlines]) == {}
@@ -40,18 +43,35 @@ def test_conversations_come_in_the_order_asked(exports: ExportRepository, databa
     owner = new_owner()
     for number in range(5):
         put_conversation(database, owner, title=str(number))
-    keys = exports.conversation_keys(owner)
+    [keys] = exports.conversation_keys(owner)
     found = exports.conversations(owner, keys[::-1])
     assert titles(found) == ["4", "3", "2", "1", "0"]
     database.collection("conversations").delete_one({"_id": keys[2]})
     assert titles(exports.conversations(owner, keys)) == ["0", "1", "3", "4"]
 
 
+def test_each_that_is_there_comes_once_whatever_begins_meanwhile(
+    exports: ExportRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.conversations.exports.KEYS_AT_ONCE", 2)
+    owner = new_owner()
+    for number in range(5):
+        put_conversation(database, owner, title=str(number), expiredAt=now() if number == 1 else None)
+    put_conversation(database, owner, _id="a text", title="of another kind")
+    portions = exports.conversation_keys(owner)
+    first = next(portions), next(portions)
+    put_conversation(database, owner, title="later")
+    keys = [*first, *portions]
+    assert [len(some) for some in keys] == [1, 2, 2]
+    assert titles(exports.conversations(owner, [*chain(*keys)])) == ["of another kind", "0", "2", "3", "4"]
+    assert exports.count(owner) == 6
+
+
 def test_large_conversations_come_one_by_one(exports: ExportRepository, database: Database) -> None:
     owner = new_owner()
     for number in range(3):
         put_conversation(database, owner, title=str(number), promptPrefix="x" * (1 << 20))
-    portions = exports.conversations(owner, exports.conversation_keys(owner))
+    portions = exports.conversations(owner, *exports.conversation_keys(owner))
     assert [titles([rows]) for rows in portions] == [["0"], ["1"], ["2"]]
 
 

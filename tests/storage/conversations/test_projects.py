@@ -9,8 +9,10 @@ from bson import ObjectId
 
 from storage.conversations.chat_shapes import Begun
 from storage.conversations.chats import ChatRepository
+from storage.conversations.deletions import DeletionRepository
 from storage.conversations.exchanges import ExchangeRepository, Origin, Said
 from storage.conversations.projects import ProjectRepository
+from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.core.errors import BrokenCursor, NotFound, TooMany
 from storage.core.repository import now
@@ -239,6 +241,24 @@ class TestListPage:
         for other in ({"sort_by": "createdAt"}, {"newest_first": False}, {"search": "x"}):
             with pytest.raises(BrokenCursor):
                 projects.list_page(ada, limit=1, cursor=cursor, **{"sort_by": "name", **other})
+
+
+def test_a_large_one_is_counted_only_where_a_conversation_comes_or_goes(
+    projects: ProjectRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.conversations.counts.FEW", 2)
+    project_id = make(projects, ada)
+    ids = [put_conversation(database, ada, chatProjectId=project_id, isArchived=False) for _ in range(3)]
+    wrong = {"$set": {"conversationCount": 7}}
+    database.collection("chatprojects").update_one({"user": ada}, wrong)
+    threads = ThreadRepository(database)
+    message = threads.post(ada, ids[1], text="Hello", sender="user", token_count=1)
+    assert counters(projects, ada, project_id) == (7, message["createdAt"], ids[1])
+    DeletionRepository(database).delete(ada, ids[0])
+    assert counters(projects, ada, project_id) == (2, message["createdAt"], ids[1])
+    database.collection("chatprojects").update_one({"user": ada}, {"$set": {"conversationCount": 1}})
+    threads.post(ada, ids[1], text="Hello again", sender="user", token_count=1)
+    assert counters(projects, ada, project_id)[0] == 2
 
 
 def test_nobody_makes_more(projects: ProjectRepository, ada: str) -> None:

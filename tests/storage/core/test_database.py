@@ -37,6 +37,8 @@ LIBRECHATS: dict[str, list[Document]] = {
         {"name": "email_1_tenantId_1", "key": {"email": 1, "tenantId": 1}, "unique": True},
         {"name": "role_1_tenantId_1", "key": {"role": 1, "tenantId": 1}},
         {"name": "expiresAt_1", "key": {"expiresAt": 1}, "expireAfterSeconds": 604800},
+        {"name": "createdAt_-1__id_-1", "key": {"createdAt": -1, "_id": -1}},
+        {"name": "role_1_name_1__id_1", "key": {"role": 1, "name": 1, "_id": 1}},
         {"name": "idOnTheSource_1", "key": {"idOnTheSource": 1}, "sparse": True},
         {
             "name": "openidId_1_openidIssuer_1_tenantId_1",

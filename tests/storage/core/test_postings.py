@@ -46,6 +46,7 @@ def test_of_several_lists_each_is_found_by_its_hash() -> None:
 def test_pieces_are_two_and_three_characters_and_one_of_a_syllable() -> None:
     assert grams(["Abç", "d"], 10) == {"ab", "bc", "abc"}
     assert grams(["日本"], 10) == {"日", "本", "日本"}
+    assert grams(["o\u0345"], 10) == {"o\u03b9"}
     assert grams(["abcdef"], 5) is None
 
 

@@ -110,7 +110,7 @@ def test_one_that_has_ended_is_told_in_vain(database: Database, ada: str) -> Non
 def test_a_database_that_is_away_is_no_slow_search(ada: str) -> None:
     database = Database("mongodb://127.0.0.1:1/x", timeout_ms=200)
     with pytest.raises(Unavailable):
-        MessageRepository(database).list_page(ada, limit=10, search="x", stop=Stop(10))
+        MessageRepository(database).list_page(ada, limit=10, search="x", stop=Stop(1))
     database.close()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from storage.core.database import Database
 from storage.core.errors import Conflict
-from storage.runs.runs import KEPT, RUNNING, RunEnd, RunRepository
+from storage.runs.runs import KEPT, PLACE, RUNNING, RunEnd, RunRepository
 from tests.support.chats import new_id, profiled
 
 
@@ -55,6 +55,31 @@ class TestRuns:
 
     def test_many_without_a_request_are_no_conflict(self, runs: RunRepository, ada: str) -> None:
         assert insert(runs, ada) != insert(runs, ada)
+
+    def test_only_one_has_a_place_as_long_as_it_goes_on(
+        self, runs: RunRepository, ada: str, bob: str
+    ) -> None:
+        def begin(owner: str, place: int) -> str:
+            run_id = new_id()
+            runs.insert(owner, new_id(), run_id, {"worker": "w"}, request_id=None, place=place)
+            return run_id
+
+        first = begin(ada, 0)
+        begin(ada, 1)
+        begin(bob, 0)
+        with pytest.raises(Conflict) as refused:
+            begin(ada, 0)
+        assert refused.value.field == PLACE
+        runs.end_all([RunEnd(ada, first, "complete", b"")])
+        second = begin(ada, 0)
+        assert runs.end(ada, second, "interrupted")
+        third = begin(ada, 0)
+        runs.leave_places(bob, [third])
+        with pytest.raises(Conflict):
+            begin(ada, 0)
+        runs.leave_places(ada, [third])
+        assert runs.end_unless_waiting(ada, begin(ada, 0), "complete", b"", titling=False)
+        begin(ada, 0)
 
     def test_of_others_are_not_there(self, runs: RunRepository, ada: str, bob: str) -> None:
         conversation_id = new_id()

@@ -9,7 +9,7 @@ import pytest
 
 from echo.indexing.results import Found, Results, Searched
 from echo.services import Services
-from echo.settings.model import AgentSettings, FileSearchSettings
+from echo.settings.agents import AgentSettings, FileSearchSettings
 from echo.tools.file_search.rights import Rights
 from echo.tools.file_search.source import CITING, DESCRIPTION, NO_FILES, FileSearch
 from echo.tools.tool import Called, Offer, RunPlace, ToolFailure, ToolOutput, Wanted

@@ -12,7 +12,7 @@ from echo.access import remembered
 from echo.conversations.token_count import count_tokens
 from echo.library.memories import Memories
 from echo.services import Services
-from echo.settings.model import AgentSettings, MemorySettings
+from echo.settings.agents import AgentSettings, MemorySettings
 from echo.tools.memory.source import MemoryTools
 from echo.tools.tool import Called, Offer, RunPlace, RunTool, ToolFailure, ToolOutput, Wanted
 from storage.accounts.users import UserRepository
