@@ -114,6 +114,8 @@ async def _both(
     finally:
         for each in directions:
             each.cancel()
+        # At once: the wait for the two may itself be cut short.
+        out.close()
         await asyncio.gather(*directions, return_exceptions=True)
         await _closed(out)
 
