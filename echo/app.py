@@ -76,7 +76,7 @@ def assemble(settings: Settings) -> Application:
 
 def _limiter(settings: Settings, database: Database, services: Services) -> RateLimiter:
     return RateLimiter(
-        SharedMongoStorage(database.client, database.name),
+        SharedMongoStorage(database.unhurried),
         settings.rate_limits,
         pending_owner=services.accounts.tokens.pending_owner,
         exceeded=services.accounts.violations.limit_exceeded,

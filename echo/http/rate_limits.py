@@ -145,23 +145,30 @@ def seconds_until(moment: float) -> int:
 
 
 class SharedMongoStorage(MongoDBStorage):
-    """The library's counters in MongoDB, over the client that the process has already."""
+    """The library's counters in MongoDB, over the client that the process has already.
+
+    `database` is the driver's own. Its write concern counts: a request waits for each of its limits.
+    """
 
     # Not to be found by a URI: it is made of a client.
     STORAGE_SCHEME: list[str] = []  # noqa: RUF012 - declared so by its base
 
-    def __init__(self, client: Any, database_name: str) -> None:
+    def __init__(self, database: Any) -> None:
         super().__init__(
             "mongodb://",
-            database_name=database_name,
+            database_name=database.name,
             counter_collection_name="echo_rate_counters",
             window_collection_name="echo_rate_windows",
             wrap_exceptions=True,
         )
-        self._client = client
+        self._driver = database
+
+    @property
+    def _database(self) -> Any:
+        return self.storage.get_database(self._driver.name, write_concern=self._driver.write_concern)
 
     def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:
-        return self._client
+        return self._driver.client
 
     def __del__(self) -> None:
         """Leave the client open: it belongs to the database."""

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import pymongo
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.database import Database as MongoDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.operations import IndexModel
 from pymongo.read_preferences import Primary
@@ -45,8 +46,8 @@ class Database:
     """A database on a deployment. Not fork-safe: each process makes its own.
 
     Every write is journaled before it is acknowledged, whatever the URI says; on a replica set by the majority,
-    unless the URI gives another `w`. Raises `Unavailable` for a URI that MongoDB's rules do not allow; nothing is
-    contacted before the first call. `watchers` are told of every command.
+    unless the URI gives another `w`. Those of `unhurried` are not. Raises `Unavailable` for a URI that MongoDB's
+    rules do not allow; nothing is contacted before the first call. `watchers` are told of every command.
 
     Every read is of the primary: what a user has just written, a session that has ended, a limit, a balance, and all
     that a transaction reads must not be of a moment ago. Where the URI names another `readPreference`, it is for
@@ -74,6 +75,14 @@ class Database:
     def client(self) -> MongoClient[Document]:
         """The driver's client, for a library that counts in this database too."""
         return self._client
+
+    @property
+    def unhurried(self) -> MongoDatabase[Document]:
+        """The driver's database, for counts that may be lost when MongoDB itself crashes.
+
+        A write there waits neither for the journal nor for other members.
+        """
+        return self._client.get_database(self.name, write_concern=WriteConcern(w=1, j=False))
 
     def collection(self, name: str) -> Collection[Document]:
         """A collection of this database."""

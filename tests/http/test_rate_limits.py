@@ -10,15 +10,18 @@ from typing import Any, ClassVar, cast
 import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, Storage
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from echo.contract.document import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.http import rate_limits
-from echo.http.rate_limits import RateLimiter, account_key, seconds_until, subscriber
+from echo.http.rate_limits import RateLimiter, SharedMongoStorage, account_key, seconds_until, subscriber
 from echo.settings import RateLimit, load_settings
 from storage.core.database import Database
 from tests.conftest import PASSWORD, Client, UserClient
 from tests.support.chats import new_id, put_message
+from tests.support.database import PreparedDatabase
 
 Make = Callable[..., Client]
 COUNTED: dict[str, str] = {"ECHO_RATE_LIMITS": "on", "TRUST_PROXY": "1"}
@@ -94,6 +97,29 @@ class TestLogin:
     def test_off_is_off(self, make_application: Make) -> None:
         client = make_application(LOGIN_MAX="1", LOGIN_WINDOW="5", TRUST_PROXY="1")
         assert {login(client, "d@example.com", 5).status_code for _ in range(4)} == {401}
+
+
+def test_to_count_waits_for_no_disk(prepared_database: PreparedDatabase) -> None:
+    commands: list[CommandStartedEvent] = []
+
+    class Listener(CommandListener):
+        def started(self, event: CommandStartedEvent) -> None:
+            commands.append(event)
+
+        def succeeded(self, event: object) -> None: ...
+
+        def failed(self, event: object) -> None: ...
+
+    database = Database(prepared_database.uri)
+    plain = MongoClient[dict[str, Any]](prepared_database.uri, event_listeners=[Listener()])
+    with plain:
+        concern = database.unhurried.write_concern
+        counters = SharedMongoStorage(plain.get_database(database.name, write_concern=concern))
+        assert [counters.incr("a", 60), counters.incr("a", 60)] == [1, 2]
+    database.close()
+    (*_, last) = [each for each in commands if each.command_name == "findAndModify"]
+    assert last.command["writeConcern"] == {"w": 1, "j": False}
+    prepared_database.clear()
 
 
 def test_a_forged_address_does_not_escape_the_limit(make_application: Make) -> None:

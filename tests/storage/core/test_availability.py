@@ -135,7 +135,7 @@ class TestAServerThatHangs:
             assert type(error) is Unavailable
 
     def test_a_librarys_commands_too(self, server: Server, database: Database) -> None:
-        counters = SharedMongoStorage(database.client, database.name)
+        counters = SharedMongoStorage(database.unhurried)
         with stopped(server.pid):
             error_of(lambda: database.collection("things").find_one({}))
             error_of(lambda: database.collection("things").find_one({}))
