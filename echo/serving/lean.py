@@ -39,24 +39,24 @@ def load_libraries() -> None:
 @contextmanager
 def _absent(*names: str) -> Iterator[None]:
     """Let optional modules not be found, those that are not loaded yet."""
-    hidden: dict[str, Any] = {name: None for name in names if name not in sys.modules}
-    sys.modules.update(hidden)
-    try:
+    with _as_modules({name: None for name in names if name not in sys.modules}):
         yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 @contextmanager
 def _on_demand(*names: str) -> Iterator[None]:
     """Let modules be stood in for, those that are installed and not loaded yet."""
-    stood_in = {name: _StandIn(name) for name in names if name not in sys.modules and find_spec(name)}
-    sys.modules.update(stood_in)
+    with _as_modules({name: _StandIn(name) for name in names if name not in sys.modules and find_spec(name)}):
+        yield
+
+
+@contextmanager
+def _as_modules(others: dict[str, Any]) -> Iterator[None]:
+    sys.modules.update(others)
     try:
         yield
     finally:
-        for name in stood_in:
+        for name in others:
             del sys.modules[name]
 
 

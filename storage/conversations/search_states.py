@@ -104,7 +104,7 @@ class State:
             owner=row["user"],
             of=row["of"],
             version=row["version"],
-            portions=tuple(Portion(**each) for each in row["portions"]),
+            portions=tuple(map(Portion.of, row["portions"])),
             again=row["again"],
             large=row["large"],
             through=row["through"],
