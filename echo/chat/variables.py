@@ -42,6 +42,8 @@ class Variables:
         What is filled in is not filled in again, and a user without a name leaves `{{current_user}}` as it is. Other
         words in braces are left alone: LibreChat's clients fill those in.
         """
+        if not (text and "{{" in text):
+            return text
         moment = self._now()
         local = moment.astimezone(zone_of(timezone))
 
@@ -56,7 +58,7 @@ class Variables:
             name = self._user.get("name")
             return name if isinstance(name, str) and name else found[0]
 
-        return VARIABLE.sub(value, text) if text else text
+        return VARIABLE.sub(value, text)
 
     def headers(self, settings: ProviderSettings, **ids: str | None) -> Mapping[str, str]:
         """The values for an endpoint's headers, nothing where it has none with placeholders.

@@ -16,7 +16,7 @@ from echo.completions.asking import Question, all_text, newest_text
 from echo.completions.keeping import Earlier
 from echo.completions.models import Chosen, Models, Reach
 from echo.completions.objects import counted
-from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, with_pulse
+from echo.completions.pulse import OVER, PULSE_SECONDS, Signal, Silence, in_batches
 from echo.completions.under_way import OpenCompletions
 from echo.completions.weighing import has_more_than_texts, tokens_beside, tools_text
 from echo.credits import Purchase
@@ -117,7 +117,8 @@ class Answering:
     def job(self, caller: Caller, question: Question, earlier: Earlier) -> Job:
         """A question to be answered; asks the database what the caller reaches."""
         reach = self.models.reach_of(caller)
-        earlier = replace(earlier, system=reach.variables.prompt(earlier.system))
+        if earlier.system:
+            earlier = replace(earlier, system=reach.variables.prompt(earlier.system))
         return Job(caller, question, earlier, reach, self.meter.begin(caller))
 
     def answer(self, job: Job, teller: Teller, keep: Keep) -> Pending:
@@ -150,27 +151,26 @@ class Answering:
     ) -> AsyncGenerator[bytes, None]:
         """The frames of a stream, after an empty one as soon as the model has begun, or a while has passed.
 
+        What is told at once is one piece, of several frames.
+
         See `asking`.
         """
         async with (
             self.asking(job, counted=counted) as (chosen, request, events, refusal),
-            aclosing(with_pulse(events, self._pulse_seconds, refusal)) as beats,
+            aclosing(in_batches(events, self._pulse_seconds, refusal)) as beats,
         ):
             first = await anext(beats, OVER)
             yield b""
             try:
-                for frame in teller.begun(request):
-                    yield frame
+                yield b"".join(teller.begun(request))
                 async with aclosing(told(teller, first, beats)) as frames:
                     async for frame in frames:
                         yield frame
                 usage = await self._usage(teller.answer, request) if teller.counts else None
                 kept = await self._keep(job, chosen, teller.answer, usage, keep)
-                for frame in teller.ended(kept, usage):
-                    yield frame
+                yield b"".join(teller.ended(kept, usage))
             except Exception as exc:
-                for frame in teller.failed(to_api_error(exc)):
-                    yield frame
+                yield b"".join(teller.failed(to_api_error(exc)))
 
     @asynccontextmanager
     async def asking(
@@ -184,13 +184,12 @@ class Answering:
         """
         with self.under_way.one(job.caller.id) if counted else nullcontext():
             chosen = await job.reach.choose(job.question.model)
-            asked = replace(
-                job.question.request(chosen.model, job.earlier.turns, job.earlier.system),
-                placeholders=job.reach.variables.headers(
-                    chosen.endpoint, conversationId=job.question.conversation_id
-                ),
+            asks_for = job.reach.variables.headers(
+                chosen.endpoint, conversationId=job.question.conversation_id
             )
-            request = chosen.prepare(asked)
+            request = chosen.prepare(
+                job.question.request(chosen.model, job.earlier.turns, job.earlier.system, asks_for)
+            )
             await self._check_texts(newest_text(job.question.turns), request.system or "")
             provider = chosen.provider
             if chosen.reserving is not None:
@@ -268,13 +267,12 @@ async def take_all(events: AsyncIterator[Event], teller: Teller) -> None:
 
 
 async def told(
-    teller: Teller, event: Event | Signal, beats: AsyncIterator[Event | Silence]
+    teller: Teller, come: list[Event] | Signal, beats: AsyncIterator[list[Event] | Silence]
 ) -> AsyncGenerator[bytes, None]:
-    """The frames of a first event and of all that follow."""
-    while event is not OVER:
-        if isinstance(event, Signal):
+    """The frames of the first events and of all that follow; those of events that came together are together."""
+    while come is not OVER:
+        if isinstance(come, Signal):
             yield teller.silent
-        else:
-            for frame in teller.told(event):
-                yield frame
-        event = await anext(beats, OVER)
+        elif frames := b"".join(frame for event in come for frame in teller.told(event)):
+            yield frames
+        come = await anext(beats, OVER)

@@ -1,6 +1,6 @@
 """What a program asks for: a request to `/v1`, and the request to a provider that it becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -23,10 +23,18 @@ class Question:
     store: bool = False
     conversation_id: str | None = None
 
-    def request(self, model: str, earlier: Sequence[Turn], system: str | None) -> ChatRequest:
-        """The request to a provider: its own name of the model, and what was said before."""
+    def request(
+        self,
+        model: str,
+        earlier: Sequence[Turn],
+        system: str | None,
+        placeholders: Mapping[str, str],
+    ) -> ChatRequest:
+        """The request to a provider: its own name of the model, what was said before, and for whom it is."""
         turns = (*earlier, *self.turns)
-        return ChatRequest(model, turns, self.system or system, **vars(self.parameters))
+        return ChatRequest(
+            model, turns, self.system or system, placeholders=placeholders, **vars(self.parameters)
+        )
 
 
 def newest_text(turns: Sequence[Turn]) -> str:

@@ -148,8 +148,8 @@ def check_depth(value: Any, place: str) -> None:
     """Raise `Unprocessable` for what is nested more deeply than any schema of a tool is."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        inner = (each for each in level if isinstance(each, dict | list))
-        level = [each for one in inner for each in (one.values() if isinstance(one, dict) else one)]
-        if not level:
+        inner = [each for each in level if isinstance(each, dict | list)]
+        if not inner:
             return
+        level = [each for one in inner for each in (one.values() if isinstance(one, dict) else one)]
     raise refused(place, "is nested too deeply")

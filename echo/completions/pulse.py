@@ -1,8 +1,8 @@
 """Signs of life while a model thinks: what stands between cuts connections on which nothing comes for long."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from enum import Enum
 from typing import Final, Generic, Literal, TypeVar
 
@@ -30,7 +30,20 @@ Silence = Literal[Signal.SILENCE]
 async def with_pulse(
     items: AsyncIterator[T], seconds: float, refusal: Refusal
 ) -> AsyncGenerator[T | Silence, None]:
-    """The items as they come, and `SILENCE` each time that none has come for so long.
+    """The items of `in_batches`, one by one."""
+    async with aclosing(in_batches(items, seconds, refusal)) as batches:
+        async for batch in batches:
+            if isinstance(batch, Signal):
+                yield batch
+            else:
+                for item in batch:
+                    yield item
+
+
+async def in_batches(
+    items: AsyncIterator[T], seconds: float, refusal: Refusal
+) -> AsyncGenerator[list[T] | Silence, None]:
+    """The items as they come, at once all that have come, and `SILENCE` each time that none has come for so long.
 
     Raises what the items raise, and the `refusal` as soon as there is one. Closing it ends the waiting for the next
     item, but does not close the items.
@@ -42,7 +55,7 @@ async def with_pulse(
     try:
         while not refusal.done():
             if feed.has_come:
-                yield feed.next()
+                yield feed.take()
             elif reading.done():
                 reading.result()
                 return
@@ -60,7 +73,7 @@ class _Feed(Generic[T]):
 
     def __init__(self, items: AsyncIterator[T]) -> None:
         self._items = items
-        self._come: deque[T] = deque()
+        self._come: list[T] = []
         self._change = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -78,10 +91,11 @@ class _Feed(Generic[T]):
         """Whether there is an item to take."""
         return bool(self._come)
 
-    def next(self) -> T:
-        """Take an item."""
+    def take(self) -> list[T]:
+        """Take all that has come."""
         self._room.set()
-        return self._come.popleft()
+        come, self._come = self._come, []
+        return come
 
     def wake(self, _done: object = None) -> None:
         """Let the waiting end: something else than an item has come."""

@@ -29,7 +29,8 @@ def read_client(scope: dict[str, Any], trusted_proxies: int) -> ClientInfo:
 
 
 def _shown(agent: str) -> str:
-    return "".join(each for each in agent[:MAX_DEVICE] if each.isprintable())
+    shown = agent[:MAX_DEVICE]
+    return shown if shown.isprintable() else "".join(filter(str.isprintable, shown))
 
 
 def _entry(headers: Headers, name: str, position: int) -> str:

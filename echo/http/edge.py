@@ -3,13 +3,13 @@
 It knows nothing of the contract. Whatever happens inside, a request ends here with a response and a log line.
 """
 
+import os
 import re
 import time
-import uuid
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from echo.contract.responses import send_rendered
@@ -30,6 +30,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+RAW_SECURITY_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 HSTS = "max-age=31536000"
 
 
@@ -94,21 +95,23 @@ class Exchange:
             # The server looks here for whether a body may be as short as it will be.
             self.scope["method"] = self._method
             message = {**message, "headers": list(message.get("headers", []))}
-            self._add_headers(MutableHeaders(raw=message["headers"]))
+            self._add_headers(message["headers"])
         elif self._method == "HEAD":
             message = {**message, "body": b""}
         await self._send(message)
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["X-Request-Id"] = self.request_id
+    def _add_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        there = {name.lower() for name, _ in headers}
+        identity = self.request_id.encode()
+        headers.append((b"x-request-id", identity))
         if speaks_anthropic(self.scope["path"]):
             # Where Anthropic's clients look for it.
-            headers["request-id"] = self.request_id
+            headers.append((b"request-id", identity))
         # Headers of a 304 replace those of the stored response (RFC 9111, section 3.2), whose own may be others.
-        for name, value in SECURITY_HEADERS.items() if self.status != 304 else ():
-            headers.setdefault(name, value)
+        if self.status != 304:
+            headers += [each for each in RAW_SECURITY_HEADERS if each[0] not in there]
         if self.scope[CLIENT].secure:
-            headers["Strict-Transport-Security"] = HSTS
+            headers.append((b"strict-transport-security", HSTS.encode()))
 
     def end(self, meter: RequestMeter | None) -> None:
         """The access log's line: never the query string, which holds what people search for."""
@@ -130,4 +133,4 @@ class Exchange:
 def request_id(headers: Headers) -> str:
     """The caller's `X-Request-Id` where it is a harmless one, else a new one."""
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()

@@ -128,13 +128,13 @@ def subscriber(address: str) -> str:
 
     Within it anybody takes as many as there are, and would have each limit as many times.
     """
+    if ":" not in address:
+        return address
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    if parsed.ipv4_mapped is not None:
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
 

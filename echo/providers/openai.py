@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from echo.providers.asked import MEANINGFUL, NamedTool, ResponseFormat, Tool, ToolChoice
@@ -48,13 +47,13 @@ class OpenAIDialect:
         Of sounds OpenAI streams one format alone; any other comes in one piece.
         """
         stream = not request.audio or request.audio.get("format") == STREAMED_SOUND
-        return replace(self._call(request, access, stream=stream), whole=not stream)
+        return self._call(request, access, stream=stream, whole=not stream)
 
     def short(self, request: ChatRequest, access: Access) -> Call:
         """The request for one answer."""
         return self._call(request, access, stream=False)
 
-    def _call(self, request: ChatRequest, access: Access, *, stream: bool) -> Call:
+    def _call(self, request: ChatRequest, access: Access, *, stream: bool, whole: bool = False) -> Call:
         wanted = {**self._parameters(request), "stream_options": {"include_usage": True} if stream else None}
         fixed = {"model": request.model, "messages": messages(request, self.manner), "stream": stream}
         parameters = adjusted(wanted, self._settings)
@@ -65,6 +64,7 @@ class OpenAIDialect:
             access.own_url,
             request.model,
             **named(parameters, self._settings, needed=request.set_names() & MEANINGFUL),
+            whole=whole,
         )
 
     def _url(self, _request: ChatRequest, access: Access) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 # As a key or an address: each user brings their own, as in LibreChat.
@@ -98,11 +99,11 @@ class ProviderSettings:
         """Whether the server has a key for it."""
         return self.api_key is not None or any(each.api_key for each in self._places)
 
-    @property
+    @cached_property
     def _places(self) -> tuple[AzureDeployment, ...]:
         return tuple(each for first in self.deployments.values() for each in first.all)
 
-    @property
+    @cached_property
     def is_personal(self) -> bool:
         """Whether requests say for whom they are made."""
         return bool(self.personal_headers) or any(each.personal_headers for each in self._places)

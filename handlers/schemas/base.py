@@ -38,7 +38,13 @@ class Output(Schema):
         # What dumping needs, gathered once: walking marshmallow's own layers for each value takes twice as long,
         # and lists of messages are most of what a server of chats sends.
         self._plan = tuple(
-            (field.data_key or name, field.attribute or name, field.dump_default, field._serialize)
+            (
+                field.data_key or name,
+                field.attribute or name,
+                field.dump_default,
+                as_it_is(field),
+                field._serialize,
+            )
             for name, field in self.dump_fields.items()
         )
         self._plans: dict[tuple[str, ...], tuple[Any, ...]] = {}
@@ -51,8 +57,11 @@ class Output(Schema):
     def dump_one(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The contract's object for a document."""
         dumped = {}
-        for key, attribute, default, serialize in self._plan_for(document):
+        for key, attribute, default, kind, serialize in self._plan_for(document):
             value = document.get(attribute)
+            if value.__class__ is kind:
+                dumped[key] = value
+                continue
             if value is None:
                 value = default
             if value is not missing and (value := serialize(value, attribute, document)) is not missing:
@@ -77,6 +86,11 @@ class Output(Schema):
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """As marshmallow's `dump`, without its hooks."""
         return self.dump_all(obj) if many else self.dump_one(obj)
+
+
+def as_it_is(field: fields.Field[Any]) -> type | None:
+    """The type whose values a field dumps unchanged, so that it need not be asked; None where there is none."""
+    return next((kind for each, kind in UNCHANGED.items() if type(field)._serialize is each._serialize), None)
 
 
 class Input(Schema):
@@ -182,6 +196,10 @@ class Flag(fields.Boolean):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value is True
+
+
+# What these fields dump of such a value is the value, in those derived from them too that dump as they do.
+UNCHANGED: dict[type[fields.Field[Any]], type] = {Text: str, Whole: int, Flag: bool}
 
 
 class Texts(fields.List[str]):

@@ -261,10 +261,10 @@ class TestNewestText:
 class TestRequest:
     def test_what_was_said_before_comes_first(self) -> None:
         question = Question("openAI/m", (Turn.of_text("user", "Two"),), system=None)
-        request = question.request("m", [Turn.of_text("user", "One")], "Be brief.")
+        request = question.request("m", [Turn.of_text("user", "One")], "Be brief.", {"A": "b"})
         assert [turn.text for turn in request.turns] == ["One", "Two"]
-        assert (request.model, request.system) == ("m", "Be brief.")
+        assert (request.model, request.system, request.placeholders) == ("m", "Be brief.", {"A": "b"})
 
     def test_its_own_system_prompt_wins(self) -> None:
         question = Question("m", (Turn.of_text("user", "Two"),), system="Be kind.")
-        assert question.request("m", [], "Be brief.").system == "Be kind."
+        assert question.request("m", [], "Be brief.", {}).system == "Be kind."

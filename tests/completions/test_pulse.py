@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from echo.completions.pulse import SILENCE, with_pulse
+from echo.completions.pulse import SILENCE, in_batches, with_pulse
 from echo.errors import ApiError, Unauthorized
 from tests.support.waiting import PATIENCE
 
@@ -86,3 +86,15 @@ class TestWithPulse:
                     await anext(beats)
 
         asyncio.run(asyncio.wait_for(refuse(), PATIENCE))
+
+
+class TestInBatches:
+    def test_of_items_that_wait_for_nothing_all_come_at_once(self) -> None:
+        async def ready() -> AsyncGenerator[int, None]:
+            for number in range(5):
+                yield number
+
+        async def collected() -> list[object]:
+            return [batch async for batch in in_batches(ready(), PATIENCE, asyncio.Future())]
+
+        assert asyncio.run(collected()) == [[0, 1, 2, 3, 4]]

@@ -62,8 +62,7 @@ class MessageService:
     async def _count(self, job: Job, picked: Picked, question: Question) -> int:
         # No model reads it: the request counts, and no tokens.
         job.spending.told(0, 0)
-        request = question.request(picked.wanted.model, (), None)
-        request = replace(request, placeholders=picked.wanted.placeholders)
+        request = question.request(picked.wanted.model, (), None, picked.wanted.placeholders)
         if errand := counting_errand(picked.settings, request):
             return await picked.ask(errand)
         return await asyncio.to_thread(self._weigh, question)
