@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import connexion
 import flask
+from connexion import spec
 from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.security import SecurityMiddleware
@@ -83,6 +84,7 @@ def build_application(
     ]
     app = EchoFlaskApp(services, pools, middlewares=middlewares, security_map=security_map, lifespan=lifespan)
     accept_openapi_31()
+    accept_outlines()
     for contract in contracts:
         app.add_api(outline(contract.document), base_path=contracts.bases[contract.name])
     build_now(app)
@@ -115,6 +117,11 @@ def build_now(app: connexion.FlaskApp) -> None:
 def accept_openapi_31() -> None:
     """Take Connexion's meta-validation away: its schema is that of 3.0, and the tests have checked 3.1."""
     OpenAPISpecification._validate_spec = classmethod(lambda _cls, _spec: None)
+
+
+def accept_outlines() -> None:
+    """Take away Connexion's looking for references: an outline has none, and `jsonschema` is loaded for it."""
+    spec.resolve_refs = lambda outlined, **_: outlined
 
 
 class EchoFlaskApp(connexion.FlaskApp):

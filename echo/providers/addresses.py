@@ -18,7 +18,7 @@ from echo.errors import Unprocessable
 MAX_URL = 2048
 # A scheme, a host with neither user nor escapes, printable ASCII without a query, a fragment or a backslash.
 SHAPE = re.compile(
-    r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[^\x00-\x20?#\\\x7f-\U0010ffff]*)?",
+    r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?(?:/[!\"$->@-\[\]-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
 # A label of a host name as DNS has them, plus the underscore that some private zones use.

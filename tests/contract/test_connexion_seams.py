@@ -7,6 +7,7 @@ from typing import Any
 
 import connexion
 import pytest
+from connexion import spec
 from connexion.apps.flask import FlaskApi, FlaskApp, FlaskASGIApp
 from connexion.exceptions import OAuthProblem
 from connexion.http_facts import METHODS
@@ -17,6 +18,7 @@ from connexion.security import NO_VALUE, SecurityHandlerFactory
 from connexion.spec import OpenAPISpecification, Specification
 
 from echo.contract.document import FILES, load_contract
+from echo.contract.schemas import references
 from echo.http import application
 
 READ = ("operation_id", "function", "security", "security_schemes", "router_controller")
@@ -48,6 +50,22 @@ class TestSeams:
         application.accept_openapi_31()
         document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}
         assert Specification.load(document).version == (3, 1, 0), SEAMS
+
+    def test_references_are_looked_for_by_one_function_of_the_module(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(spec, "resolve_refs", spec.resolve_refs)
+        application.accept_outlines()
+        document = {
+            "openapi": "3.0.0",
+            "info": {"title": "t", "version": "1"},
+            "paths": {"/": {"$ref": "#/x"}},
+        }
+        assert Specification.load(document)["paths"] == {"/": {"$ref": "#/x"}}, SEAMS
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_an_outline_has_no_references(self, name: str) -> None:
+        assert list(references(application.outline(load_contract(name).document))) == []
 
     @pytest.mark.parametrize("name", FILES)
     def test_an_outline_gives_the_operations_of_the_whole_document(self, name: str) -> None:

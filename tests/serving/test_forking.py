@@ -16,7 +16,8 @@ import echo.serving.preloaded
 print(len(os.listdir("/proc/self/task")), gc.isenabled(), gc.get_freeze_count() > 100_000)
 needed = ("echo.app", "uvloop", "handlers.health", "handlers.librechat.chat", "toktok")
 print(all(name in sys.modules for name in needed))
-print([name for name in ("rich", "httpx", "twisted") if name in sys.modules])
+unneeded = ("rich", "httpx", "twisted", "jsonschema", "werkzeug.test", "watchfiles", "limits.aio", "aiohttp.web")
+print([name for name in unneeded if name in sys.modules])
 """
 
 

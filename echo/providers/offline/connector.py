@@ -5,9 +5,6 @@ import socket
 from typing import TYPE_CHECKING
 
 from aiohttp.connector import BaseConnector
-from aiohttp.web_server import Server
-
-from echo.providers.offline.service import answer
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest, ClientTimeout
@@ -22,6 +19,11 @@ class OfflineConnector(BaseConnector):
     """
 
     def __init__(self) -> None:
+        # Imported here: aiohttp's servers take a fortieth of a start, and few have this model answer.
+        from aiohttp.web_server import Server  # noqa: PLC0415
+
+        from echo.providers.offline.service import answer  # noqa: PLC0415
+
         super().__init__(limit=0)
         # A client that leaves ends what the model would still say.
         self._server = Server(answer, handler_cancellation=True, access_log=None)

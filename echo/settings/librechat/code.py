@@ -4,8 +4,6 @@ import base64
 import binascii
 from typing import Any
 
-import jwt
-
 from echo.settings.reader import Reader, SettingsError
 from echo.settings.tools import CodeSettings, CodeSigning
 
@@ -63,6 +61,11 @@ def _key(reader: Reader, algorithm: str) -> Any:
             "CODEAPI_JWT_PRIVATE_JWK_JSON",
         )
     )
+    if not (plain or encoded or jwk):
+        return None
+    # Imported here: few have a key, and it takes as long as to read all other settings.
+    import jwt  # noqa: PLC0415
+
     try:
         if not plain and encoded:
             plain = base64.b64decode(encoded).decode()
