@@ -4,7 +4,7 @@ import pytest
 from connexion.exceptions import OAuthProblem
 from structlog.testing import capture_logs
 
-from echo.errors import ApiError, NotFound, ServiceUnavailable
+from echo.errors import ApiError, InternalError, NotFound, ServiceUnavailable
 from echo.handling.failures import to_api_error
 from storage.core.errors import Unavailable
 
@@ -32,7 +32,20 @@ def test_a_refusal_is_answered_and_nothing_is_logged() -> None:
     assert answer_to(refusal) == (refusal, [])
 
 
-class TestUnavailability:
+class TestFailure:
+    def test_of_ours_is_logged_too(self) -> None:
+        failure = InternalError()
+        error, logged = answer_to(failure)
+        assert error is failure
+        assert logged == [
+            {
+                "event": "request failed",
+                "code": "internal_error",
+                "cause": repr(failure),
+                "log_level": "warning",
+            }
+        ]
+
     def test_is_logged_with_its_cause(self) -> None:
         error, logged = answer_to(Unavailable("away"))
         assert (error.status, error.code) == (503, "storage_unavailable")

@@ -19,7 +19,7 @@ def test_headers_have_small_letters_and_a_line_for_each_value() -> None:
 @pytest.mark.parametrize("value", ["a\nX-Other: 1", "a\rb", "a\r\nSet-Cookie: b=1"])
 @pytest.mark.parametrize("several", [False, True])
 def test_a_value_cannot_end_its_line(value: str, several: bool) -> None:
-    with pytest.raises(ValueError, match="line break"):
+    with pytest.raises(ValueError, match=r"^A header's value has a line break in it\.$"):
         raw_headers({"Location": [value] if several else value})
 
 
