@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive
 
 from echo.contract.document import Contract, Operation
-from echo.errors import ApiError, PayloadTooLarge
+from echo.errors import ApiError, NotFound, PayloadTooLarge, TooManyRequests
 from echo.handling.caller import ClientInfo
 from echo.handling.upload import Upload
 from echo.http import reader
@@ -115,8 +115,10 @@ SETTINGS = load_settings(
 MIB = 1024 * 1024
 
 
-def operation(media_type: str | None = None, limit: str | None = None) -> Operation:
-    content = {"content": {media_type: {"schema": {"type": "object"}}}}
+def operation(
+    media_type: str | None = None, limit: str | None = None, **properties: dict[str, str]
+) -> Operation:
+    content = {"content": {media_type: {"schema": {"type": "object", "properties": properties}}}}
     described = {
         "operationId": "do",
         "x-openapi-router-controller": "handlers.x",
@@ -232,3 +234,29 @@ class TestUploads:
             {"file": files[0], "images": files[1:], "text": "x", "numbers": [1, None], "none": None}
         )
         assert [file.stream.closed for file in files] == [True] * 3
+
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_are_let_go_of_once_they_are_handed_on_or_refused(self, refused: bool) -> None:
+        seen: list[bool] = []
+        files: list[Upload] = []
+
+        class Limits(Limiter):
+            async def check_arguments(self, *asked: Any) -> None:
+                files.append(asked[1]["file"])
+                seen.append(files[0].stream.closed)
+                if refused:
+                    raise TooManyRequests(1)
+
+        async def behind(*_given: Any) -> None:
+            seen.append(files[0].stream.closed)
+            raise NotFound
+
+        async def receive() -> Message:
+            disposition = b'Content-Disposition: form-data; name="file"; filename="a.txt"'
+            return {"type": "http.request", "body": b"--b\r\n" + disposition + b"\r\n\r\nx\r\n--b--\r\n"}
+
+        wanted = operation(FORM, file={"type": "string", "format": "binary"})
+        with pytest.raises(TooManyRequests if refused else NotFound):
+            ask(wanted, receive, Limits(), behind, content_type=f"{FORM}; boundary=b")
+        assert seen == ([False] if refused else [False, False])
+        assert files[0].stream.closed
