@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import pytest
 from starlette.datastructures import Headers
 
+from echo.contract import forms
 from echo.contract.document import FORM, Body
 from echo.contract.forms import read_form
 from echo.contract.schemas import SchemaCompiler
@@ -123,6 +124,18 @@ class TestRefusing:
         error = refused(InvalidRequest, *parts)
         assert list(error.errors) == errors
         assert (error.status, error.code) == (400, "validation_failed")
+
+    def test_lets_go_of_the_files_that_came_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept: list[BinaryIO] = []
+
+        def to_upload(part: Any) -> Upload:
+            kept.append(part.file)
+            return Upload(part.file, "a.txt", "text/plain", 5)
+
+        monkeypatch.setattr(forms, "to_upload", to_upload)
+        read(FILE)
+        refused(InvalidRequest, FILE, text("conversationId", b"123456"))
+        assert [stream.closed for stream in kept] == [False, True]
 
     @pytest.mark.parametrize(
         "options",

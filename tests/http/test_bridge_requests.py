@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from echo.handling.pending import Pending
 from echo.handling.reply import Reply, Unfinished
-from echo.http.bridge import Bridge, Pools, close_pieces
+from echo.http.bridge import Bridge, Pools, close_pieces, while_client_stays
 
 CALLER, CLIENT = object(), object()
 HEADERS = [(b"x-a", b"b")]
@@ -213,3 +213,39 @@ class TestPieces:
     def test_need_not_be_closed(self) -> None:
         close_pieces([b"one"])
         close_pieces(None)
+
+
+class TestWhileClientStays:
+    """What is given up comes to its end before anything else is done."""
+
+    def run(self, *, leaves: bool) -> tuple[Any, list[str]]:
+        ended: list[str] = []
+
+        async def wait_for_ever(name: str) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                ended.append(name)
+
+        async def receive() -> Message:
+            if not leaves:
+                await wait_for_ever("receive")
+            return {"type": "http.disconnect"}
+
+        async def work() -> int:
+            if leaves:
+                await wait_for_ever("work")
+            return 5
+
+        async def both() -> tuple[Any, list[str]]:
+            return await while_client_stays(work(), receive), list(ended)
+
+        return asyncio.run(both())
+
+    def test_the_work(self) -> None:
+        assert self.run(leaves=True) == (None, ["work"])
+
+    def test_the_watch_over_the_client(self) -> None:
+        assert self.run(leaves=False) == (5, ["receive"])
