@@ -152,7 +152,7 @@ class TestRefusing:
         made: list[Any] = []
 
         def making(*arguments: Any, **options: Any) -> Any:
-            made.append(SpooledTemporaryFile(*arguments, **options))
+            made.append(SpooledTemporaryFile(*arguments, **options))  # noqa: SIM115 - the form closes it
             return made[-1]
 
         monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", making)

@@ -111,18 +111,21 @@ class Transactions:
 
 
 class TestReports:
-    REPORTS = UsageReports(cast("TransactionRepository", Transactions()))
     ASKED = Asked(FIRST, LAST)
+
+    @pytest.fixture
+    def reports(self) -> UsageReports:
+        return UsageReports(cast("TransactionRepository", Transactions()))
 
     def told(self, of: str) -> Mapping[str, Any]:
         totals = {"of": of, "since": MIDNIGHT, "dollars": 0}
         return {"from": "2026-11-01", "to": "2026-11-30", "rows": [], "totals": totals, "complete": True}
 
-    def test_are_of_oneself(self) -> None:
-        assert self.REPORTS.own("ada", self.ASKED) == self.told("ada")
+    def test_are_of_oneself(self, reports: UsageReports) -> None:
+        assert reports.own("ada", self.ASKED) == self.told("ada")
 
-    def test_are_of_everybody_or_of_one_user(self) -> None:
-        assert self.REPORTS.of_all(self.ASKED) == self.told("all")
-        assert self.REPORTS.of_all(self.ASKED, "bob") == self.told("bob")
+    def test_are_of_everybody_or_of_one_user(self, reports: UsageReports) -> None:
+        assert reports.of_all(self.ASKED) == self.told("all")
+        assert reports.of_all(self.ASKED, "bob") == self.told("bob")
         # That is nobody, and not everybody.
-        assert self.REPORTS.of_all(self.ASKED, "") == self.told("")
+        assert reports.of_all(self.ASKED, "") == self.told("")

@@ -68,7 +68,9 @@ def ask(
 
 def pending(reply: Reply) -> Reply:
     async def make() -> str:
-        await asyncio.sleep(0)
+        # Long enough for a watch over the client that fails to be noticed.
+        for _ in range(10):
+            await asyncio.sleep(0)
         return "made"
 
     def respond(made: str) -> Reply:

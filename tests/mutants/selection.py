@@ -98,7 +98,6 @@ ELSEWHERE = {
     "federation/signed": ("federation/test_openid.py",),
     "google": ("test_dialects.py",),
     "http/capabilities": ("test_guards.py",),
-    "http/cors": ("http/test_http.py",),
     "http/permissions": ("test_guards.py",),
     "openai": ("test_dialects.py",),
     "conversations/tool_calls": ("librechat/test_code.py", "librechat/test_tools.py"),
