@@ -62,6 +62,8 @@ async def _arguments(body: Body, form: FormData) -> dict[str, Any]:
         name = sent if sent in properties else sent.removesuffix("[]")
         if name in properties:
             parts.take(name, properties[name], value)
+        elif isinstance(value, UploadFile):
+            await value.close()
     errors = parts.errors or list(body.media_types[FORM].field_errors(parts.instance))
     if errors:
         raise InvalidRequest(errors=tuple(errors))

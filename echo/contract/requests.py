@@ -105,7 +105,7 @@ def _media_type(headers: Headers) -> str | None:
     if content_type is None:
         return None
     media_type, _, parameters = content_type.partition(";")
-    charset = parameters.lower().partition("charset=")[2].strip(' "')
+    charset = parameters.lower().partition("charset=")[2].partition(";")[0].strip(' "')
     if charset and charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType("Bodies are read as UTF-8 only.")
     return media_type.strip().lower()

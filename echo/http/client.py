@@ -20,7 +20,7 @@ def read_client(scope: dict[str, Any], trusted_proxies: int) -> ClientInfo:
     never believed. An entry that makes no sense counts as one, and then the connection itself says who is there.
     """
     headers = Headers(scope=scope)
-    address, scheme = (scope.get("client") or ("unknown", 0))[0], scope["scheme"]
+    address, scheme = (scope.get("client") or ("unknown",))[0], scope["scheme"]
     if trusted_proxies > 0:
         address = _address(_entry(headers, "x-forwarded-for", trusted_proxies)) or address
         claimed = _entry(headers, "x-forwarded-proto", trusted_proxies).lower()

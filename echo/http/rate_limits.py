@@ -156,7 +156,6 @@ class SharedMongoStorage(MongoDBStorage):
     def __init__(self, database: Any) -> None:
         super().__init__(
             "mongodb://",
-            database_name=database.name,
             counter_collection_name="echo_rate_counters",
             window_collection_name="echo_rate_windows",
             wrap_exceptions=True,

@@ -48,18 +48,22 @@ class RequestReader:
                 # The last two where the disk takes no temporary file.
                 await body.drain()
                 raise
-            context = scope["extensions"].get("connexion_context", {})
-            await self._limiter.check_arguments(
-                operation, arguments, scope[CLIENT].address, context.get("user")
-            )
-            token = context.get("token_info", {})
-            scope[CALLER] = token.get("caller")
-            scope[ARGUMENTS] = arguments | token.get("arguments", {})
             try:
-                await self._app(scope, receive, send)
+                await self._hand_on(arguments, scope, receive, send)
             finally:
                 close_uploads(arguments)
             return
+        await self._app(scope, receive, send)
+
+    async def _hand_on(self, arguments: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, and pass on to the handler what was read and who asks."""
+        context = scope["extensions"].get("connexion_context", {})
+        await self._limiter.check_arguments(
+            scope[OPERATION], arguments, scope[CLIENT].address, context.get("user")
+        )
+        token = context.get("token_info", {})
+        scope[CALLER] = token.get("caller")
+        scope[ARGUMENTS] = arguments | token.get("arguments", {})
         await self._app(scope, receive, send)
 
     def _limit(self, operation: Operation) -> int:

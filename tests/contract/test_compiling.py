@@ -1,10 +1,13 @@
 """What a document comes to once it is compiled."""
 
+import json
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from echo.contract.document import Contract, Operation
+from echo.contract.document import Contract, Operation, document_text, load_contract
 from echo.contract.parameters import Fields
 from echo.errors import BadRequest
 
@@ -154,7 +157,7 @@ def test_a_form_is_an_argument_for_each_field() -> None:
     assert body.arguments == {"file_name": False, "id_": True}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def laid_out() -> Contract:
     def at(path: str, *methods: str, **parameter: Any) -> dict[str, Any]:
         named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -200,7 +203,43 @@ class TestPaths:
     def test_that_are_no_text(self, laid_out: Contract) -> None:
         with pytest.raises(BadRequest) as raised:
             laid_out.match("/x/%C3")
-        assert raised.value.code == "malformed_path"
+        assert (raised.value.code, raised.value.message) == (
+            "malformed_path",
+            "The path is not valid UTF-8.",
+        )
 
     def test_stand_with_the_static_ones_first(self, laid_out: Contract) -> None:
         assert list(laid_out.document["paths"]) == ["/files/{path}", "/x/all", "/x/{id}", "/x/{id}/y"]
+
+
+class TestThoseThatShip:
+    FILES = (("echo", "openapi.json"), ("librechat", "openapi.librechat.json"))
+
+    @pytest.mark.parametrize(("name", "file"), FILES)
+    def test_are_beside_the_package_in_a_checkout(self, name: str, file: str) -> None:
+        written = Path(__file__).parents[2].joinpath(file).read_bytes()
+        assert document_text(name).encode() == written
+
+    @pytest.mark.parametrize(("name", "file"), FILES)
+    def test_are_inside_it_when_installed(
+        self, name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tmp_path.joinpath("echo").mkdir()
+        tmp_path.joinpath("echo", file).write_bytes('{"a": "\u00e9"}'.encode())
+        monkeypatch.setattr(resources, "files", tmp_path.joinpath)
+        assert document_text(name) == '{"a": "\u00e9"}'
+
+    @pytest.mark.parametrize(("name", "file"), FILES)
+    def test_are_read_as_they_are_and_once(self, name: str, file: str) -> None:
+        read = load_contract.__wrapped__(name)
+        assert read.name == name
+        assert read.document == json.loads(Path(__file__).parents[2].joinpath(file).read_bytes())
+        assert {operation.contract for operation in read.operations} == {name}
+        assert load_contract(name) is load_contract(name)
+
+
+def test_a_document_that_is_given_stays_as_it_was() -> None:
+    given = {"paths": {"/{id}": {"get": described()}, "/a": {"get": described()}}}
+    loaded = Contract.load(given)
+    assert (list(given["paths"]), list(loaded.document["paths"])) == (["/{id}", "/a"], ["/a", "/{id}"])
+    assert loaded.name == "echo"

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO
 
 import pytest
 from starlette.datastructures import Headers
 
+from echo.contract import forms
 from echo.contract.document import FORM, Body
 from echo.contract.forms import read_form
 from echo.contract.schemas import SchemaCompiler
@@ -23,6 +25,11 @@ SCHEMA = {
     },
 }
 BODY = Body(True, {FORM: SchemaCompiler({}).compile(SCHEMA)}, {FORM: SCHEMA})
+# Two files may come, one of them under any name.
+TWO = {
+    "type": "object",
+    "properties": {name: {"type": "string", "format": "binary"} for name in ("file", "second")},
+}
 FILE = ('name="file"; filename="a.txt"\r\nContent-Type: text/plain', b"hello")
 
 OPENED: list[BinaryIO] = []
@@ -89,6 +96,11 @@ class TestReading:
         arguments = read(text("other", b"x"), FILE, text("else", b"y"), text("note", b"z"))
         assert sorted(arguments) == ["file", "note"]
 
+    def test_takes_nothing_of_a_form_without_fields(self) -> None:
+        schema = {"type": "object"}
+        bare = Body(True, {FORM: SchemaCompiler({}).compile(schema)}, {FORM: schema})
+        assert read(text("note", b"x"), FILE, body=bare) == {}
+
     @pytest.mark.parametrize("size", [0, 1, 65536, 128 * 1024, 300_000])
     def test_keeps_every_byte_of_a_file(self, size: int) -> None:
         data = bytes(range(256)) * (size // 256 + 1)
@@ -123,6 +135,30 @@ class TestRefusing:
         error = refused(InvalidRequest, *parts)
         assert list(error.errors) == errors
         assert (error.status, error.code) == (400, "validation_failed")
+
+    def test_lets_go_of_the_files_that_came_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept: list[BinaryIO] = []
+
+        def to_upload(part: Any) -> Upload:
+            kept.append(part.file)
+            return Upload(part.file, "a.txt", "text/plain", 5)
+
+        monkeypatch.setattr(forms, "to_upload", to_upload)
+        read(FILE)
+        refused(InvalidRequest, FILE, text("conversationId", b"123456"))
+        assert [stream.closed for stream in kept] == [False, True]
+
+    def test_lets_go_of_files_that_the_document_does_not_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[Any] = []
+
+        def making(*arguments: Any, **options: Any) -> Any:
+            made.append(SpooledTemporaryFile(*arguments, **options))  # noqa: SIM115 - the form closes it
+            return made[-1]
+
+        monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", making)
+        body = Body(True, {FORM: SchemaCompiler({}).compile(TWO)}, {FORM: TWO})
+        read(FILE, (FILE[0].replace("file", "other", 1), b"x"), body=body)
+        assert [stream.closed for stream in made] == [False, True]
 
     @pytest.mark.parametrize(
         "options",

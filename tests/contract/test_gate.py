@@ -115,6 +115,17 @@ class TestRouting:
             }
         }
 
+    def test_hands_on_the_request_itself(self) -> None:
+        given: list[Any] = []
+
+        async def application(scope: Scope, reading: Receive, send: Send) -> None:
+            given.append((scope, reading))
+            await answer(b"{}")(scope, reading, send)
+
+        _, scope = ask("/api/things/a", application=application, extensions={"tls": {}})
+        assert [(given_scope is scope, reading) for given_scope, reading in given] == [(True, receive)]
+        assert sorted(scope["extensions"]) == ["connexion_routing", "tls"]
+
     def test_goes_by_the_path_as_it_was_sent(self) -> None:
         _, scope = ask("/api/things/a/b", raw_path=b"/api/things/a%2Fb")
         assert scope["path_params"] == {"id": "a/b"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from echo.contract.responses import ContractBreach
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.handling.caller import Caller, ClientInfo
 from echo.handling.event_stream import EventStream
+from echo.handling.file_body import FileBody
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.pending import Pending
 from echo.handling.reply import Reply
@@ -191,3 +193,75 @@ class TestAReply:
         assert response.frames is not None
         assert (response.status, header(response, "X-A")) == (202, "b")
         assert header(response, "Content-Type") == "text/event-stream; charset=utf-8"
+
+    def test_that_comes_later_is_of_the_same_account_and_of_what_was_asked(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"words")
+        body = FileBody(path, "text/plain", "a.txt")
+        large = LargeAnswers(most=1000, most_of_one=100)
+
+        def later(made: Any) -> Reply:
+            async def make() -> Any:
+                return made
+
+            bound = returning(Pending(make), large)
+            asked = {
+                ARGUMENTS: {},
+                CALLER: ADA,
+                CLIENT: CLIENT_OF_ADA,
+                CONDITIONS: {"REQUEST_METHOD": "HEAD"},
+            }
+            pending = bound(asked).pending
+            assert pending is not None
+            return asyncio.run(pending.finish())
+
+        file = later((body, 206, {"X-A": "b"}))
+        assert (file.status, file.pieces, header(file, "X-A")) == (206, None, "b")
+        assert header(file, "Content-Length") == "5"
+        first = later(JsonItems([], held=60))
+        with pytest.raises(ServiceUnavailable):
+            large.take("bob", 1000)
+        with pytest.raises(TooManyRequests):
+            large.take(ADA.id, 60)
+        assert list(first.pieces or ()) == [b"[]"]
+        large.take(ADA.id, 60)
+
+    def test_may_say_itself_of_what_type_it_is(self) -> None:
+        page = call(returning(("<p>", 201, {"Content-Type": "text/html", "Content-Length": "7"})))
+        assert header(page, "Content-Type") == "text/html"
+        assert header(page, "Content-Length") == "3"
+        # What was held against the contract as JSON is JSON.
+        large = call(returning((list(range(200_000)), 200, {"Content-Type": "text/html"})))
+        assert header(large, "Content-Type") == JSON
+
+        async def frames() -> AsyncGenerator[bytes, None]:
+            yield b"data: 1\n\n"
+
+        events = call(returning((EventStream(frames()), 200, {"Cache-Control": "private"})))
+        assert dict(events.headers) == {
+            b"content-type": b"text/event-stream; charset=utf-8",
+            b"cache-control": b"private",
+            b"x-accel-buffering": b"no",
+        }
+
+    def test_is_large_from_a_mebibyte(self) -> None:
+        # The contract has numbers, so what is held against it is refused.
+        of_a_mebibyte = {"a": "x" * (1_048_576 - 8)}
+        assert len(call(returning(of_a_mebibyte)).body) == 1_048_576
+        with pytest.raises(ContractBreach):
+            call(returning({"a": "x" * (1_048_576 - 7)}))
+
+    def test_that_is_large_is_counted_by_its_bytes(self) -> None:
+        large = LargeAnswers(most=2_000_000, most_of_one=2_000_000)
+        reply = call(returning(list(range(200_000)), large))
+        assert large.total == 1_288_891
+        with pytest.raises(ServiceUnavailable) as refused:
+            call(returning(list(range(200_000)), large), None)
+        assert refused.value.code == "overloaded"
+        assert len(b"".join(reply.pieces or ())) == 1_288_891
+        assert large.total == 0
+
+    def test_of_an_operation_alone_is_counted_without_a_limit(self) -> None:
+        bound = returning(JsonItems([], held=10**15))
+        replies = [call(bound), call(bound), call(bound, None)]
+        assert [list(reply.pieces or ()) for reply in replies] == [[b"[]"]] * 3

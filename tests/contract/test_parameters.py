@@ -33,6 +33,13 @@ class TestCompiling:
         assert parameter.required is False
         assert parameter.default is None
 
+    def test_knows_of_lists_and_of_several_segments(self) -> None:
+        plain = compiled(schema={"type": "string"})
+        assert (plain.item_type, plain.has_slashes) == ("", False)
+        listed = compiled(schema={"type": "array", "items": {"$ref": "#/components/schemas/Limit"}})
+        assert listed.item_type == "integer"
+        assert compiled(schema={"type": "string"}, **{"x-echo-slashes": True}).has_slashes is True
+
     def test_follows_a_reference(self) -> None:
         parameter = compiled(schema={"$ref": "#/components/schemas/Limit"})
         assert (parameter.type, parameter.default) == ("integer", 25)

@@ -166,13 +166,15 @@ class TestJson:
             "application/json; charset=us-ascii",
             "application/json; profile=x",
             "application/json; charset=",
+            "application/json; charset=utf-8; profile=x",
+            "application/json; profile=x; charset=utf-8",
         ],
     )
     def test_is_read_as_utf_8(self, content_type: str) -> None:
         sent = '{"text": "Grüße"}'.encode()
         assert read(operation(body=body(JSON)), sent, headers=of(content_type)) == {"body": {"text": "Grüße"}}
 
-    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "LATIN1", "utf-8x"])
+    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "LATIN1", "utf-8x", "latin-1; profile=utf-8"])
     def test_is_read_in_no_other_encoding(self, charset: str) -> None:
         error = refused(
             UnsupportedMediaType, operation(body=body(JSON)), b"{}", headers=of(f"{JSON}; charset={charset}")
@@ -248,9 +250,12 @@ class TestOtherTypes:
         )
 
 
-def test_a_form_is_read_as_one() -> None:
+@pytest.mark.parametrize(
+    "parameters", ["boundary=b", "charset=utf-8; boundary=b", "boundary=b;charset=UTF-8"]
+)
+def test_a_form_is_read_as_one(parameters: str) -> None:
     sent = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nhello\r\n--b--\r\n'
-    arguments = read(operation(body=body(JSON, FORM)), sent, headers=of(f"{FORM}; boundary=b"))
+    arguments = read(operation(body=body(JSON, FORM)), sent, headers=of(f"{FORM}; {parameters}"))
     assert arguments == {"text": "hello"}
 
 

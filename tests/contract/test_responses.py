@@ -100,6 +100,14 @@ class TestWhatIsPromised:
         assert answer(*messages)[0] == messages
 
 
+def test_a_message_without_a_body_has_an_empty_one() -> None:
+    end: Message = {"type": "http.response.body"}
+    empty: Message = {"type": "http.response.body", "body": b""}
+    assert answer(start(204, ""), end)[0] == [start(204, ""), empty]
+    whole: Message = {"type": "http.response.body", "body": b'{"n": 1}'}
+    assert answer(start(200), {**whole, "more_body": True}, end)[0] == [start(200), whole]
+
+
 def test_an_answer_that_is_held_back_has_not_begun() -> None:
     assert not answer(start(200), piece(b"{", True))[1].started
 

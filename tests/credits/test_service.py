@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from structlog.testing import capture_logs
 
 from echo.credits import Credits, OutOfCredits, Purchase, Spent
 from echo.credits.service import Wanted
 from echo.providers.chat import Usage
 from echo.providers.titles import AskedTitle, Titled
+from storage.accounts.transactions import TransactionRepository
 from storage.core.database import Database
-from storage.core.errors import NotFound
+from storage.core.errors import NotFound, Unavailable
 from storage.core.repository import now
 from tests.support.chats import new_owner
 from tests.support.credits import make_ledger
@@ -99,6 +101,7 @@ class TestSpending:
         error = refused.value
         assert (error.balance, error.cost, error.tokens) == (40, 41, 41)
         assert (error.status, error.code, error.headers["Retry-After"]) == (429, "insufficient_quota", "3600")
+        assert error.message == "Your credits are used up: 40 are left, and this needs 41."
         assert "echoHeld" not in ada.balance
 
     def test_where_nothing_is_left_nothing_is_asked_that_reads_no_text(
@@ -132,6 +135,79 @@ class TestSpending:
             ledger.reserve(ada.id, "t", [*wanted(60), *wanted(60)])
         ledger.reserve(ada.id, "t", [*wanted(40), *wanted(40)])
         assert ada.balance["echoHeld"][0]["amount"] == 100
+
+    def test_of_several_answers_is_held_for_each(self, ledger: Credits, ada: Account) -> None:
+        ledger.reserve(ada.id, "t", [Wanted(BOUGHT, 20, 10, answers=3)])
+        assert ada.balance["echoHeld"][0]["amount"] == 50
+
+    @pytest.mark.parametrize("limit", [None, 0])
+    def test_of_an_answer_without_a_limit_is_held_what_most_need(
+        self, app_database: Database, ada: Account, limit: int | None
+    ) -> None:
+        ledger = make_ledger(app_database, enabled=True, start=5000)
+        ledger.reserve(ada.id, "t", wanted(20, limit))
+        assert ada.balance["echoHeld"][0]["amount"] == 1020
+        assert Wanted(BOUGHT, 1) == Wanted(BOUGHT, 1, None, answers=1)
+
+    def test_what_is_refused_is_told_in_whole_credits(self, ledger: Credits, ada: Account) -> None:
+        ada.write(tokenCredits=1200.2)
+        ledger.reserve(ada.id, "other", wanted(100, 100))
+        with pytest.raises(OutOfCredits) as refused:
+            ledger.reserve(ada.id, "t", [*wanted(1000), *wanted(1234567)])
+        error = refused.value
+        assert error.balance == pytest.approx(1000.2)
+        assert (error.cost, error.tokens) == (1_235_567, 1_235_567)
+        assert error.message == "Your credits are used up: 1,001 are left, and this needs 1,235,567."
+
+    def test_a_balance_without_a_number_is_begun(self, ledger: Credits, ada: Account) -> None:
+        ada.write(tokenCredits=None)
+        ledger.reserve(ada.id, "t", wanted(20))
+        assert (ada.credits, ada.balance["echoHeld"][0]["amount"]) == (100, 30)
+
+    def test_what_cannot_be_written_down_is_logged_and_fails_for_nothing(
+        self, ledger: Credits, ada: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any) -> None:
+            raise Unavailable("away")
+
+        monkeypatch.setattr(TransactionRepository, "insert", away)
+        ada.write(tokenCredits=40)
+        with capture_logs() as logged:
+            ledger.settle(ada.id, "t", spent(10, 0))
+        assert logged == [
+            {
+                "event": "what was used could not be written down",
+                "cause": "Unavailable('away')",
+                "log_level": "warning",
+            }
+        ]
+        assert ada.credits == 30
+
+
+class TestBalance:
+    def test_is_none_where_nobody_is_limited(self, app_database: Database, ada: Account) -> None:
+        ledger = make_ledger(app_database, start=100)
+        ada.write(tokenCredits=0)
+        assert (ledger.limits, ledger.counts) == (False, True)
+        assert (ledger.balance(ada.id), ledger.shown(ada.id), ledger.has_any(ada.id)) == (None, None, True)
+        assert ada.credits == 0
+
+    def test_is_begun_with_what_everybody_gets(self, ledger: Credits, ada: Account) -> None:
+        assert (ledger.limits, ledger.counts) == (True, True)
+        assert (ledger.shown(ada.id) or {})["tokenCredits"] == 100
+        assert ledger.has_any(ada.id) is True
+
+    def test_is_what_somebody_gave_where_nobody_gets_any(self, app_database: Database, ada: Account) -> None:
+        ledger = make_ledger(app_database, enabled=True, counting=False)
+        assert ledger.counts is False
+        assert (ledger.balance(ada.id), ledger.has_any(ada.id)) == (None, False)
+        ada.write(tokenCredits=0.5)
+        assert (ledger.shown(ada.id) or {})["tokenCredits"] == 0.5
+        assert ledger.has_any(ada.id) is True
+
+    def test_is_nothing_where_all_of_it_is_held(self, ledger: Credits, ada: Account) -> None:
+        ledger.reserve(ada.id, "t", wanted(20, 1000))
+        assert (ada.credits, ledger.has_any(ada.id)) == (100, False)
 
 
 class TestRaces:
@@ -199,6 +275,24 @@ class TestRefills:
         assert 500 < int(refused.value.headers["Retry-After"]) <= 600
         assert ada.credits == 10
 
+    @pytest.mark.parametrize(
+        ("fields", "seconds"),
+        [
+            # Those that are due have come and were not enough.
+            ({"lastRefill": None, "refillAmount": 1}, 3600),
+            ({"lastRefill": now() - timedelta(days=9), "refillIntervalUnit": "fortnights"}, 1),
+            ({"lastRefill": now(), "refillIntervalValue": 10**12}, 3600),
+            ({"lastRefill": now(), "autoRefillEnabled": False}, 3600),
+        ],
+    )
+    def test_are_told_of_for_an_hour_at_most(
+        self, ledger: Credits, ada: Account, fields: dict[str, Any], seconds: int
+    ) -> None:
+        ada.write(**{"tokenCredits": 10, **FIELDS, **fields})
+        with pytest.raises(OutOfCredits) as refused:
+            ledger.reserve(ada.id, "t", wanted(1000))
+        assert int(refused.value.headers["Retry-After"]) == seconds
+
     def test_are_brought_in_line_with_the_settings(self, app_database: Database, ada: Account) -> None:
         ada.write(tokenCredits=10, lastRefill=now(), **FIELDS)
         ledger = make_ledger(app_database, enabled=True, start=100, refill={**FIELDS, "refillAmount": 7})
@@ -221,7 +315,16 @@ class TestCounting:
     def test_is_not_done_where_it_is_off(self, app_database: Database, ada: Account) -> None:
         ledger = make_ledger(app_database, counting=False)
         ledger.settle(ada.id, "t", spent(1, 1))
+        ledger.titled(AskedTitle(Titled(ada.id, "c", "m1"), "e", "m", None, "abc", "abcd"))
         assert ada.rows == []
+
+    def test_writes_down_nothing_of_nothing(self, ledger: Credits, ada: Account) -> None:
+        ledger.settle(ada.id, "t", spent(0, 0))
+        assert ada.rows == []
+
+    def test_names_no_key_where_there_was_none(self, ledger: Credits, ada: Account) -> None:
+        ledger.settle(ada.id, "t", spent(1, 1))
+        assert [("echoKey" in row, row["echoEndpoint"]) for row in ada.rows] == [(False, "e")] * 2
 
     @pytest.mark.parametrize(("usage", "amounts"), [(Usage(5, 6), [-5, -6]), (None, [-3, -4])])
     def test_of_titles_takes_what_the_provider_told_or_counts(
@@ -230,16 +333,17 @@ class TestCounting:
         ada.write(tokenCredits=10)
         ledger.titled(AskedTitle(Titled(ada.id, "c", "m1"), "e", "m", usage, "abc", "abcd"))
         assert [row["rawAmount"] for row in ada.rows] == amounts
-        assert {(row["context"], row["messageId"]) for row in ada.rows} == {("title", "m1")}
+        told = {(row["context"], row["conversationId"], row["messageId"]) for row in ada.rows}
+        assert told == {("title", "c", "m1")}
+        assert {(row["echoEndpoint"], row["model"]) for row in ada.rows} == {("e", "m")}
         assert ada.credits == max(0, 10 + sum(amounts))
 
 
 class TestGiving:
     def test_adds_to_what_everybody_gets_and_is_written_down(self, ledger: Credits, ada: Account) -> None:
         assert ledger.give(ada.id, 50)["tokenCredits"] == 150
-        assert [(row["tokenType"], row["context"], row["rawAmount"]) for row in ada.rows] == [
-            ("credits", "admin", 50)
-        ]
+        fields = ("tokenType", "context", "rawAmount", "tokenValue", "rate")
+        assert [tuple(row[name] for name in fields) for row in ada.rows] == [("credits", "admin", 50, 50, 1)]
         assert ledger.give(ada.id, -1000)["tokenCredits"] == 0
 
     def test_sets(self, ledger: Credits, ada: Account) -> None:

@@ -40,6 +40,17 @@ def test_what_was_cached_is_priced_apart() -> None:
     assert completion["tokenValue"] == -150
 
 
+def test_what_a_cache_is_said_to_hold_beyond_the_prompt_was_read_too() -> None:
+    [prompt, _] = rows(Usage(10, 1, cached_tokens=8, cache_written=5))
+    assert (prompt["inputTokens"], prompt["writeTokens"], prompt["readTokens"]) == (0, -5, -8)
+    # 5 at 3.75, 8 at 0.3.
+    assert (prompt["rawAmount"], prompt["tokenValue"]) == (-13, -21.15)
+    assert prompt["rate"] == pytest.approx(21.15 / 13)
+    # By how many were read it is known whether the higher price holds.
+    bought = Purchase("openAI", "gpt-5.4")
+    assert cost_of(PRICES, Spent(bought, Usage(10, 0, cached_tokens=272_001))) == 272_001 * 0.5
+
+
 def test_of_a_cached_prompt_without_an_answer_there_is_one_document() -> None:
     assert [row["tokenType"] for row in rows(Usage(10, 0, cached_tokens=10))] == ["prompt"]
     assert [row["rawAmount"] for row in rows(Usage(10, 0))] == [-10, 0]

@@ -18,6 +18,7 @@ class TestLargeAnswers:
         with pytest.raises(TooManyRequests) as refused:
             answers.take("ada", 1)
         assert (refused.value.code, refused.value.headers["Retry-After"]) == ("too_many_large_answers", "5")
+        assert refused.value.message == "Large answers of yours are still being sent."
         answers.take("bob", 40)
         assert answers.total == 100
 
@@ -27,6 +28,7 @@ class TestLargeAnswers:
         with pytest.raises(ServiceUnavailable) as refused:
             answers.take("eve", 1)
         assert (refused.value.code, refused.value.headers["Retry-After"]) == ("overloaded", "5")
+        assert refused.value.message == "The server is busy."
 
     def test_one_larger_than_everything_is_sent_alone(self, answers: LargeAnswers) -> None:
         share = answers.take("ada", 500)

@@ -65,6 +65,24 @@ class TestAddress:
         assert read_client({**scope("1.2.3.4"), "client": client}, 1).address == "1.2.3.4"
 
 
+class TestDevice:
+    def named(self, agent: str | None) -> str:
+        lines = [] if agent is None else [(b"user-agent", agent.encode("latin-1"))]
+        return read_client({**scope(), "headers": lines}, 0).device
+
+    def test_is_what_the_client_says_of_itself(self) -> None:
+        assert self.named("Firefox/128 (on a phone)") == "Firefox/128 (on a phone)"
+
+    def test_may_be_unknown(self) -> None:
+        assert self.named(None) == ""
+
+    def test_is_without_what_cannot_be_shown(self) -> None:
+        assert self.named("Fire\x1b[31mfox\x7f on\xa0a\tphone") == "Fire[31mfox onaphone"
+
+    def test_is_no_longer_than_any_browsers(self) -> None:
+        assert self.named("x" * 299 + "yz") == "x" * 299 + "y"
+
+
 class TestLoopback:
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.53", "127.255.255.255", "::1"])
     def test_is_this_machine(self, address: str) -> None:

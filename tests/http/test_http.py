@@ -116,6 +116,7 @@ class TestCors:
         refused = named.request("OPTIONS", "/api/user", headers=other)
         assert refused.status_code == 400
         assert refused.json()["code"] == "cors_refused"
+        assert refused.json()["message"] == "This origin or method is not allowed."
         assert refused.headers["content-type"] == "application/json"
         assert int(refused.headers["content-length"]) == len(refused.content)
         assert "access-control-allow-origin" not in refused.headers

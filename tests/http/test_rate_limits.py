@@ -1,9 +1,11 @@
 """Limits on what is costly, by address, account and e-mail."""
 
 import asyncio
+import gc
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -15,10 +17,19 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from echo.contract.document import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.handling.caller import ClientInfo
 from echo.http import rate_limits
-from echo.http.rate_limits import RateLimiter, SharedMongoStorage, account_key, seconds_until, subscriber
+from echo.http.rate_limits import (
+    RateLimiter,
+    RateLimitMiddleware,
+    SharedMongoStorage,
+    account_key,
+    seconds_until,
+    subscriber,
+)
 from echo.settings import RateLimit, load_settings
 from storage.core.database import Database
+from storage.core.repository import now
 from tests.conftest import PASSWORD, Client, UserClient
 from tests.support.chats import new_id, put_message
 from tests.support.database import PreparedDatabase
@@ -97,6 +108,39 @@ class TestLogin:
     def test_off_is_off(self, make_application: Make) -> None:
         client = make_application(LOGIN_MAX="1", LOGIN_WINDOW="5", TRUST_PROXY="1")
         assert {login(client, "d@example.com", 5).status_code for _ in range(4)} == {401}
+
+
+class TestCounters:
+    """The library's, over a client of ours."""
+
+    def test_are_in_collections_of_their_own_that_forget(self, prepared_database: PreparedDatabase) -> None:
+        with MongoClient[dict[str, Any]](prepared_database.uri, tz_aware=True) as client:
+            database = client.get_default_database()
+            counters = SharedMongoStorage(database)
+            assert counters.incr("a", 60) == 1
+            [counter] = database["echo_rate_counters"].find()
+            assert (counter["_id"], counter["count"]) == ("a", 1)
+            assert timedelta(0) < counter["expireAt"] - now() <= timedelta(seconds=60)
+            for name in ("echo_rate_counters", "echo_rate_windows"):
+                [*_, index] = database[name].list_indexes()
+                assert (index["key"], index["expireAfterSeconds"]) == ({"expireAt": 1}, 0)
+        prepared_database.clear()
+
+    def test_leave_the_client_open(self, prepared_database: PreparedDatabase) -> None:
+        with MongoClient[dict[str, Any]](prepared_database.uri) as client:
+            counters = SharedMongoStorage(client.get_default_database())
+            counters.incr("a", 60)
+            del counters
+            gc.collect()
+            assert client.admin.command("ping")["ok"] == 1
+        prepared_database.clear()
+
+    def test_that_are_away_say_so(self) -> None:
+        # Nobody listens there.
+        with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=1) as client:
+            counters = SharedMongoStorage(client["x"])
+            with pytest.raises(StorageError):
+                counters.incr("a", 60)
 
 
 def test_to_count_waits_for_no_disk(prepared_database: PreparedDatabase) -> None:
@@ -236,6 +280,7 @@ class TestLimiter:
         "by_account": RateLimit(1, 60, "account"),
         "by_email": RateLimit(1, 60, "email"),
         "by_pending": RateLimit(1, 60, "pending"),
+        "by_search": RateLimit(1, 60, "search"),
     }
 
     def counted(self, *limits: str, storage: Storage | None = None) -> Counted:
@@ -274,7 +319,8 @@ class TestLimiter:
         self, limit: str, bodies: list[dict[str, Any]]
     ) -> None:
         counted = self.counted(limit)
-        for body in ({}, [], None, {"email": 7, "tempToken": 7}, {"tempToken": "of nobody"}, bodies[0]):
+        nobody: list[Any] = [{}, [], None, {"email": 7, "tempToken": 7}, {"tempToken": "of nobody"}]
+        for body in (*nobody, bodies[0]):
             assert counted.ask("203.0.113.7", "bob", body=body) is None
         assert counted.ask("203.0.113.8", "bob", body=bodies[1]) in range(30, 62)
         assert counted.seen == [(limit, None, "203.0.113.8")]
@@ -287,6 +333,47 @@ class TestLimiter:
         with pytest.raises(ServiceUnavailable) as raised:
             self.counted("by_address", storage=Away()).ask("203.0.113.7", None)
         assert raised.value.code == "storage_unavailable"
+        assert raised.value.message == "The database is not available."
+        assert isinstance(raised.value.__cause__, StorageError)
+
+    def test_that_is_off_counts_nothing(self) -> None:
+        storage = MemoryStorage()
+        limiter = RateLimiter(
+            storage,
+            self.LIMITS,
+            pending_owner=lambda _: None,
+            exceeded=lambda *_: None,
+            enabled=False,
+        )
+        operation = cast("Operation", SimpleNamespace(rate_limits=("by_address",)))
+        for _ in range(4):
+            asyncio.run(limiter.check_request(operation, "203.0.113.7", None))
+        assert not storage.storage
+
+    def test_counts_under_names_that_say_nothing_of_whom(self) -> None:
+        """All versions that serve together count as one, so these names stay as they are."""
+        storage = MemoryStorage()
+        self.counted("by_address", storage=storage).ask("203.0.113.7", None)
+        hashed = "fec52565aa0cf18f57d7cf5b3ac72850"
+        assert dict(storage.storage) == {f"echo/by_address/{hashed}/2/60/second": 1}
+
+    def test_counts_no_search_where_none_is_made(self) -> None:
+        counted = self.counted("by_search")
+        searches: list[dict[str, Any]] = [
+            {"search": "x"},
+            {},
+            {"search": ""},
+            {"search": None},
+            {"body": {"search": "x"}},
+        ]
+        assert [counted.ask("203.0.113.7", "ada", unused=1, **each) for each in searches] == [None] * 5
+        assert counted.ask("203.0.113.8", None, search="x") is None
+        assert counted.ask("203.0.113.8", "bob", search="x") is None
+        assert counted.ask("203.0.113.8", "ada", search="y") in range(30, 62)
+        assert counted.seen == [("by_search", None, "203.0.113.8")]
+
+    def test_looks_at_no_arguments_where_none_are_limited(self) -> None:
+        assert self.counted().ask("203.0.113.7", "ada", body={"tempToken": "half"}) is None
 
     def test_is_back_after_at_least_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 1000.0))
@@ -310,3 +397,44 @@ class TestLimiter:
 )
 def test_what_one_subscriber_has(address: str, whose: str) -> None:
     assert subscriber(address) == whose
+
+
+class TestMiddleware:
+    """In front of the reader and behind the security check."""
+
+    def ask(self, limiter: Any, kind: str = "http", context: Any = None, *limits: str) -> list[Any]:
+        passed: list[Any] = []
+
+        async def application(*given: Any) -> None:
+            passed.append(given)
+
+        async def receive() -> Any:
+            raise AssertionError("nothing is read")
+
+        async def send(_message: Any) -> None:
+            raise AssertionError("nothing is answered")
+
+        scope = {
+            "type": kind,
+            "extensions": {} if context is None else {"connexion_context": context},
+            "echo.operation": SimpleNamespace(rate_limits=limits),
+            "echo.client": ClientInfo("203.0.113.7", secure=False),
+        }
+        asyncio.run(RateLimitMiddleware(application, limiter=limiter)(scope, receive, send))
+        assert passed == [(scope, receive, send)]
+        return [scope["echo.operation"]]
+
+    @pytest.mark.parametrize(("context", "user"), [({"user": "ada"}, "ada"), ({}, None), (None, None)])
+    def test_counts_whose_request_it_is(self, context: Any, user: str | None) -> None:
+        asked: list[Any] = []
+
+        class Limiter:
+            async def check_request(self, *what: Any) -> None:
+                asked.append(what)
+
+        [operation] = self.ask(Limiter(), "http", context, "login")
+        assert asked == [(operation, "203.0.113.7", user)]
+
+    @pytest.mark.parametrize(("kind", "limits"), [("http", ()), ("lifespan", ("login",))])
+    def test_counts_nothing_that_has_no_limit(self, kind: str, limits: tuple[str, ...]) -> None:
+        self.ask(None, kind, None, *limits)

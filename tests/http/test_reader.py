@@ -1,7 +1,7 @@
 """A body within its limit: refused by what it says, or by what it is; and read on, so that the answer is read."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +10,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive
 
 from echo.contract.document import Contract, Operation
-from echo.errors import ApiError, PayloadTooLarge
+from echo.errors import (
+    ApiError,
+    BadRequest,
+    NotFound,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from echo.handling.caller import ClientInfo
 from echo.handling.upload import Upload
 from echo.http import reader
@@ -115,12 +122,24 @@ SETTINGS = load_settings(
 MIB = 1024 * 1024
 
 
-def operation(media_type: str | None = None, limit: str | None = None) -> Operation:
-    content = {"content": {media_type: {"schema": {"type": "object"}}}}
+PARAMETERS = [
+    {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+    for name, place in (("id", "path"), ("search", "query"), ("x-name", "header"))
+]
+
+
+def operation(
+    media_type: str | None = None,
+    limit: str | None = None,
+    parameters: Sequence[Any] = (),
+    **properties: dict[str, str],
+) -> Operation:
+    content = {"content": {media_type: {"schema": {"type": "object", "properties": properties}}}}
     described = {
         "operationId": "do",
         "x-openapi-router-controller": "handlers.x",
         "responses": {},
+        "parameters": parameters,
         **({"requestBody": content} if media_type else {}),
         **({"x-echo-body-limit": limit} if limit else {}),
     }
@@ -156,12 +175,14 @@ def ask(
     limiter: Limiter,
     behind: ASGIApp,
     context: Any = None,
+    *,
+    query: bytes = b"",
     **headers: str,
 ) -> dict[str, Any]:
     scope = {
         "type": "http",
-        "query_string": b"",
-        "path_params": {},
+        "query_string": query,
+        "path_params": {"id": "i-1"},
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         "extensions": {"connexion_context": context} if context else {},
         "echo.operation": wanted,
@@ -187,11 +208,48 @@ class TestReading:
         assert behind.given == [(scope, one_body, send)]
         assert limiter.asked == [(wanted, {"body": {"text": "x"}}, "192.0.2.7", "ada")]
 
+    def test_hands_on_what_stands_in_the_path_the_query_and_the_headers(self) -> None:
+        limiter, wanted = Limiter(), operation(parameters=PARAMETERS)
+        scope = ask(wanted, one_body, limiter, Behind(), query=b"search=x", x_name="ada")
+        read = {"id_": "i-1", "search": "x", "x_name": "ada"}
+        assert scope["echo.arguments"] == read
+        assert limiter.asked == [(wanted, read, "192.0.2.7", None)]
+
     def test_knows_nobody_where_nobody_has_logged_in(self) -> None:
         limiter, wanted = Limiter(), operation()
         scope = ask(wanted, one_body, limiter, Behind())
         assert (scope["echo.arguments"], scope["echo.caller"]) == ({}, None)
         assert limiter.asked == [(wanted, {}, "192.0.2.7", None)]
+
+    @pytest.mark.parametrize("context", [{"user": "ada"}, {"token_info": {}}, {}])
+    def test_knows_of_whom_only_what_is_told(self, context: dict[str, Any]) -> None:
+        limiter, wanted = Limiter(), operation()
+        scope = ask(wanted, one_body, limiter, Behind(), context)
+        assert (scope["echo.arguments"], scope["echo.caller"]) == ({}, None)
+        assert limiter.asked == [(wanted, {}, "192.0.2.7", context.get("user"))]
+
+    @pytest.mark.parametrize(
+        ("fails", "left"),
+        [
+            (ServiceUnavailable("full", code="disk_full"), 0),
+            (OSError("disk"), 0),
+            (PayloadTooLarge(), 0),
+            # Who sent nonsense is not read on to the end.
+            (BadRequest(), 2),
+        ],
+    )
+    def test_that_fails_for_the_servers_sake_reads_on_to_the_end(
+        self, fails: Exception, left: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def read_arguments(*_: Any) -> dict[str, Any]:
+            raise fails
+
+        monkeypatch.setattr(reader, "read_arguments", read_arguments)
+        sender, behind, limiter = Sender(10, 10), Behind(), Limiter()
+        with pytest.raises(type(fails)) as caught:
+            ask(operation(JSON), sender, limiter, behind, content_type=JSON)
+        assert caught.value is fails
+        assert (sender.left, behind.given, limiter.asked) == (left, [], [])
 
     def test_leaves_what_is_no_request_alone(self) -> None:
         behind, scope = Behind(), {"type": "lifespan"}
@@ -232,3 +290,29 @@ class TestUploads:
             {"file": files[0], "images": files[1:], "text": "x", "numbers": [1, None], "none": None}
         )
         assert [file.stream.closed for file in files] == [True] * 3
+
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_are_let_go_of_once_they_are_handed_on_or_refused(self, refused: bool) -> None:
+        seen: list[bool] = []
+        files: list[Upload] = []
+
+        class Limits(Limiter):
+            async def check_arguments(self, *asked: Any) -> None:
+                files.append(asked[1]["file"])
+                seen.append(files[0].stream.closed)
+                if refused:
+                    raise TooManyRequests(1)
+
+        async def behind(*_given: Any) -> None:
+            seen.append(files[0].stream.closed)
+            raise NotFound
+
+        async def receive() -> Message:
+            disposition = b'Content-Disposition: form-data; name="file"; filename="a.txt"'
+            return {"type": "http.request", "body": b"--b\r\n" + disposition + b"\r\n\r\nx\r\n--b--\r\n"}
+
+        wanted = operation(FORM, file={"type": "string", "format": "binary"})
+        with pytest.raises(TooManyRequests if refused else NotFound):
+            ask(wanted, receive, Limits(), behind, content_type=f"{FORM}; boundary=b")
+        assert seen == ([False] if refused else [False, False])
+        assert files[0].stream.closed

@@ -15,6 +15,7 @@ PACKAGES = (
     "echo/contract",
     "echo/conversations",
     "echo/credits",
+    "echo/handling",
     "echo/http",
     "echo/providers",
 )
