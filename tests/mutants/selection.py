@@ -105,6 +105,168 @@ ELSEWHERE = {
     "operator/indexes": ("librechat/test_indexes.py", "storage/core/test_database.py"),
     "operator/moving_files": ("files/test_clouds.py",),
     "operator/moving_pictures": ("cli/test_files.py", "files/test_clouds.py"),
+    "offline/answers": ("test_offline.py",),
+    "offline/connector": ("test_offline.py",),
+    "offline/schemas": ("test_offline.py",),
+    "offline/service": ("test_offline.py",),
+    "providers/anthropic_cache": (
+        "test_anthropic.py",
+        "test_dialects.py",
+    ),
+    "providers/anthropic_content": (
+        "test_anthropic.py",
+        "test_dialects.py",
+    ),
+    "providers/anthropic_models": (
+        "test_anthropic.py",
+        "test_tools.py",
+    ),
+    "providers/anthropic_options": (
+        "test_anthropic.py",
+        "test_dialects.py",
+    ),
+    "providers/anthropic_reader": (
+        "test_anthropic.py",
+        "test_tools.py",
+        "test_ends.py",
+    ),
+    "providers/arguments": (
+        "test_google.py",
+        "test_reading.py",
+        "test_anthropic.py",
+    ),
+    "providers/asked": (
+        "test_google.py",
+        "test_anthropic.py",
+        "test_openai.py",
+        "test_dialects.py",
+    ),
+    "providers/assembly": (
+        "chat/test_shapes.py",
+        "handlers/test_moderation.py",
+    ),
+    "providers/azure": (
+        "test_openai.py",
+        "test_personal.py",
+        "test_sites.py",
+        "test_dialects.py",
+    ),
+    "providers/bodies": (
+        "test_streams.py",
+        "test_audio.py",
+    ),
+    "providers/call_pieces": (
+        "providers/test_call_pieces.py",
+        "providers/test_tools.py",
+    ),
+    "providers/chat": (
+        "test_openai.py",
+        "test_anthropic.py",
+        "test_google.py",
+    ),
+    "providers/chunks": (
+        "test_call_pieces.py",
+        "test_dialects.py",
+        "test_ends.py",
+        "test_likelihood.py",
+        "test_think_tags.py",
+    ),
+    "providers/content": (
+        "test_google.py",
+        "test_anthropic.py",
+        "test_openai.py",
+        "test_dialects.py",
+    ),
+    "providers/dictation": ("completions/test_sdk_audio.py",),
+    "providers/errands": (
+        "providers/test_audio.py",
+        "test_embeddings.py",
+        "providers/test_sites.py",
+        "handlers/test_audio.py",
+    ),
+    "providers/forms": (
+        "providers/test_audio.py",
+        "providers/test_images.py",
+        "handlers/test_audio.py",
+    ),
+    "providers/google_content": (
+        "test_google.py",
+        "test_dialects.py",
+    ),
+    "providers/google_images": ("providers/test_images.py",),
+    "providers/google_options": (
+        "test_google.py",
+        "test_tools.py",
+        "test_dialects.py",
+    ),
+    "providers/google_reader": (
+        "test_google.py",
+        "test_tools.py",
+        "test_ends.py",
+    ),
+    "providers/http": (
+        "speech/test_remote.py",
+        "indexing/test_rag.py",
+    ),
+    "providers/models": (
+        "providers/test_catalog.py",
+        "test_dialects.py",
+    ),
+    "providers/moderation": ("handlers/test_moderation.py",),
+    "providers/naming": (
+        "test_adapting.py",
+        "test_streams.py",
+        "test_embeddings.py",
+    ),
+    "providers/openai_messages": (
+        "test_openai.py",
+        "test_dialects.py",
+    ),
+    "providers/operations": (
+        "providers/test_audio.py",
+        "providers/test_images.py",
+        "test_embeddings.py",
+        "providers/test_sites.py",
+    ),
+    "providers/parameters": (
+        "test_adapting.py",
+        "test_dialects.py",
+    ),
+    "providers/parts": (
+        "test_openai.py",
+        "test_offline.py",
+    ),
+    "providers/provider": (
+        "test_streams.py",
+        "test_personal.py",
+        "providers/test_sites.py",
+        "test_dialects.py",
+    ),
+    "providers/retries": (
+        "test_streams.py",
+        "test_ends.py",
+    ),
+    "providers/schemas": (
+        "test_anthropic.py",
+        "test_google.py",
+    ),
+    "providers/streams": (
+        "test_google.py",
+        "test_anthropic.py",
+        "test_ends.py",
+        "test_dialects.py",
+        "test_call_pieces.py",
+    ),
+    "providers/title_text": ("providers/test_titles.py",),
+    "providers/token_counts": ("test_anthropic.py",),
+    "providers/transport": (
+        "test_streams.py",
+        "test_adapting.py",
+        "test_addresses.py",
+        "providers/test_sites.py",
+        "test_dialects.py",
+    ),
+    "providers/whole": ("completions/test_sdk_audio.py",),
     "run": ("test_runs.py",),
     "search": ("test_conversations.py", "test_messages.py"),
 }
