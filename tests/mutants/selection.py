@@ -177,7 +177,6 @@ ELSEWHERE = {
         "test_openai.py",
         "test_dialects.py",
     ),
-    "providers/dictation": ("completions/test_sdk_audio.py",),
     "providers/errands": (
         "providers/test_audio.py",
         "test_embeddings.py",
@@ -212,7 +211,6 @@ ELSEWHERE = {
         "providers/test_catalog.py",
         "test_dialects.py",
     ),
-    "providers/moderation": ("handlers/test_moderation.py",),
     "providers/naming": (
         "test_adapting.py",
         "test_streams.py",
@@ -266,7 +264,6 @@ ELSEWHERE = {
         "providers/test_sites.py",
         "test_dialects.py",
     ),
-    "providers/whole": ("completions/test_sdk_audio.py",),
     "run": ("test_runs.py",),
     "search": ("test_conversations.py", "test_messages.py"),
 }
