@@ -10,10 +10,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from echo import __version__
 from echo.observation import tracing
 from echo.providers import transport
+from echo.providers.addresses import AddressGuard
 from echo.providers.failures import ProviderFailure
 from echo.providers.transport import Body, Call, Transport
 from tests.support.providers import CUT, Answer, event_stream, json_answer
@@ -233,6 +235,23 @@ class TestFailures:
             limits = replace(LIMITS, connect_seconds=0.05)
             assert failure_of(lambda: use(lambda it: it.json(call), limits)) == ("connect_timeout", True)
 
+    def test_of_a_name_that_nobody_resolves_in_time(self) -> None:
+        class Lost(AbstractResolver):
+            async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+                await asyncio.sleep(PATIENCE)
+                return []
+
+            async def close(self) -> None:
+                pass
+
+        guard = AddressGuard(resolver=Lost())
+        call = Call("http://api.example.com", {}, guarded=True)
+        limits = replace(LIMITS, connect_seconds=0.05)
+        assert failure_of(lambda: use(lambda it: it.json(call), limits, guard=guard)) == (
+            "connect_timeout",
+            True,
+        )
+
     def test_of_what_cannot_be_asked(self) -> None:
         assert failure_of(lambda: use(lambda it: it.json(Call("nonsense", {})))) == (
             "InvalidUrlClientError",
@@ -241,6 +260,7 @@ class TestFailures:
         with serving(lambda _: json_answer({})) as server:
             call = Call(server.url, {"X-Two": "a\r\nb: c"})
             assert failure_of(lambda: use(lambda it: it.json(call))) == ("ValueError", False)
+            until(lambda: server.connections == 1)
         assert server.requests == []
 
     def test_of_a_body_that_no_json_can_hold(self) -> None:
