@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from echo.errors import Unprocessable
 from echo.providers.addresses import AddressGuard, AddressRefused, is_public
@@ -150,3 +151,22 @@ class TestResolver:
         assert asked == [("h", 7, socket.AF_INET6), ("h", 0, socket.AF_INET), "close"]
         with pytest.raises(AddressRefused, match=r"^1 addresses$"):
             asyncio.run(guarded.resolve("h", 8))
+
+
+@pytest.mark.parametrize(
+    ("url", "admitted"),
+    [
+        (URL("http://api.example.com"), True),
+        (URL("https://api.example.com/v1"), True),
+        (URL("http:///v1"), False),
+        (URL.build(scheme="http", host="api.example.com", port=0), False),
+        (URL("ftp://api.example.com:80"), False),
+        (URL("//api.example.com:80"), False),
+        (URL("http://user@api.example.com"), False),
+        (URL("http://:password@api.example.com"), False),
+        (URL("http://localhost"), False),
+    ],
+    ids=repr,
+)
+def test_a_parsed_url_is_admitted_where_it_is_of_an_ordinary_host(url: URL, admitted: bool) -> None:
+    assert AddressGuard().admits(url) is admitted

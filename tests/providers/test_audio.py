@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from echo.providers import audio as module
 from echo.providers import errands
 from echo.providers.audio import RecordingRequest, SpeechRequest, media_type_of, recording_errand, speech_flow
 from echo.providers.errands import Endpoint, Sound
+from echo.providers.failures import ProviderFailure
 from echo.providers.forms import FormFile
 from echo.providers.operations import Wanted
+from echo.providers.provider import Access
 from echo.providers.registry import build_providers
 from echo.settings import AzureDeployment, ProviderSettings
 from tests.support.providers import CUT, SERVERS, Answer, ProviderServer, json_answer
@@ -205,3 +208,117 @@ class TestRecordings:
         monkeypatch.setattr(module, "MAX_TRANSCRIPT_BYTES", 30)
         with serving(lambda _: json_answer({"text": "x" * 30})) as server, pytest.raises(ApiError):
             hear(of("custom", server))
+
+
+ACCESS = Access("key", "http://x/y", own_url=True)
+
+
+def recording_of(kind: str = "openai", **more: Any) -> Any:
+    file = FormFile("file", "audio.wav", "audio/wav", io.BytesIO(b"sound"), 5)
+    return recording_errand(settings_of(kind, "http://x/y"), RecordingRequest(Wanted("m"), file, **more))
+
+
+class TestErrand:
+    def test_of_speech(self) -> None:
+        flow = speech_flow(settings_of("openai", "http://x/y"), SpeechRequest(Wanted("m"), "Hello", "alloy"))
+        assert (flow.name, flow.model, flow.read) == ("tts", "m", errands.sounds)
+        call = flow.call(ACCESS)
+        assert call.url == "http://x/y/audio/speech"
+        assert call.body == {"model": "m", "input": "Hello", "voice": "alloy", "response_format": "mp3"}
+        assert (call.guarded, call.optional) == (True, frozenset())
+
+    def test_of_a_recording(self) -> None:
+        errand = recording_of(format="srt", language="de")
+        assert (errand.name, errand.model, errand.most) == ("speech", "m", 8_388_608)
+        call = errand.call(ACCESS)
+        assert call.url == "http://x/y/audio/transcriptions"
+        assert call.body.fields == [("model", "m"), ("response_format", "srt"), ("language", "de")]
+        assert (call.guarded, call.model) == (True, "m")
+        assert call.parameters == {"model", "response_format", "language"}
+        assert "content-type" not in {name.lower() for name in call.headers}
+        assert errand.read(b"a\xff") == "a\ufffd"
+
+    def test_is_not_everybodys(self) -> None:
+        for kind in ("google", "anthropic"):
+            with pytest.raises(ApiError) as refused:
+                recording_of(kind)
+            assert refused.value.message == "The provider of that model has no speech recognition."
+            with pytest.raises(ApiError) as refused:
+                speech_flow(settings_of(kind, "http://x"), SpeechRequest(Wanted("m"), "a", "b"))
+            assert refused.value.message == "The provider of that model has no speech."
+
+    def test_keeps_words_out_of_logs(self) -> None:
+        shown = repr(SpeechRequest(Wanted("m", {"NAME": "canary"}), "canary", "alloy"))
+        shown += repr(
+            RecordingRequest(Wanted("m"), FormFile("f", "f", "a/b", io.BytesIO(), 0), prompt="canary")
+        )
+        assert "canary" not in shown
+
+
+class TestReading:
+    @pytest.mark.parametrize("form", ["json", "verbose_json"])
+    def test_of_an_object_without_text_is_a_failure(self, form: str) -> None:
+        read = recording_of(format=form).read
+        assert read(b'{"text": "a", "odd": 1}') == {"text": "a"}
+        for content, kind in ((b"{}", "no_text"), (b"[]", "no_text"), (b"nonsense", "no_json")):
+            with pytest.raises(ProviderFailure) as failed:
+                read(content)
+            assert failed.value.kind == kind
+
+    def test_takes_the_fields_of_each_kind(self) -> None:
+        segment = {
+            "id": 1,
+            "seek": 2,
+            "text": "a",
+            **dict.fromkeys(("start", "end", "temperature", "avg_logprob"), 1.5),
+            **dict.fromkeys(("compression_ratio", "no_speech_prob"), 0),
+        }
+        word = {"word": "a", "start": 0, "end": 1.5}
+        head = {"task": "transcribe", "language": "english", "duration": 2}
+        said = {
+            "text": "a",
+            **head,
+            "segments": [{**segment, "tokens": [1]}, "x"],
+            "words": [{**word, "odd": 1}, None],
+        }
+        read = recording_of(format="verbose_json").read
+        assert read(json.dumps(said).encode()) == {
+            "text": "a",
+            **head,
+            "segments": [segment],
+            "words": [word],
+        }
+        wrong = {
+            "text": "a",
+            "segments": [{**dict.fromkeys(segment, "1"), "text": 1}],
+            "words": "a",
+            "task": 1,
+        }
+        assert read(json.dumps(wrong).encode()) == {"text": "a", "segments": [{}]}
+
+    def test_takes_fifty_thousand_words(self) -> None:
+        words = [{"word": "a"}] * 50_001
+        made = recording_of(format="verbose_json").read(json.dumps({"text": "", "words": words}).encode())
+        assert len(made["words"]) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("audio/mpeg", "audio/mpeg"),
+        ("audio/ogg", "audio/ogg"),
+        ("audio/aac", "audio/aac"),
+        ("audio/flac", "audio/flac"),
+        ("audio/wav", "audio/wav"),
+        ("audio/pcm", "audio/pcm"),
+        ("audio/mp3", "audio/mpeg"),
+        ("audio/opus", "audio/ogg"),
+        ("audio/x-flac", "audio/flac"),
+        ("audio/wave", "audio/wav"),
+        ("audio/x-wav", "audio/wav"),
+        ("audio/vnd.wave", "audio/wav"),
+        ("audio/odd", "audio/aac"),
+    ],
+)
+def test_speech_is_called_what_everybody_calls_it(said: str, told: str) -> None:
+    assert media_type_of(said, "aac") == told

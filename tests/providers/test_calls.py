@@ -1,260 +1,115 @@
-"""Calls of tools in the streams of OpenAI's protocol, also as servers write them that only resemble OpenAI's."""
+"""What is counted and traced of a call of a provider."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
-from echo.providers.chat import Finished, Tool, ToolCallDelta
-from tests.support.providers import CUT, event_stream, openai_server
-from tests.support.providers import openai as support
-from tests.support.providers.asking import Said, listen, request, settings_of
+from echo.errors import ApiError, BadGateway, ProviderLimited, ServiceUnavailable, TooManyRequests
+from echo.observation import metrics, tracing
+from echo.providers.calls import calling
+from tests.support.providers import json_answer, openai_server
+from tests.support.providers.asking import listen, settings_of
 
-TOOLS = (Tool("look", parameters={"type": "object"}), Tool("wait"))
-
-
-def hear(*choices: dict[str, Any], kind: str = "custom", tools: Any = TOOLS) -> Said:
-    chunks = (support.chunk({}, [each]) for each in choices)
-    # As JSON writes a character in two halves.
-    halves = (each.replace(b"HIGH", rb"\ud83d").replace(b"LOW", rb"\ude00") for each in chunks)
-    stream = event_stream(*halves, support.DONE)
-    with openai_server(stream) as server:
-        return listen(settings_of(kind, server.url), request(tools=tools))
+Observed = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
 
-def pieces(*deltas: Any, finish: str | None = "tool_calls") -> Said:
-    """What is heard of these deltas' `tool_calls`, one chunk for each."""
-    return hear(*(support.delta(tool_calls=each) for each in deltas), support.delta(finish))
+@pytest.fixture
+def observed(monkeypatch: pytest.MonkeyPatch) -> Observed:
+    """What is told to the metrics, on a clock that goes on by 2.5 s between any two looks at it."""
+    told: Observed = []
+    ticks = iter(range(100))
+    monkeypatch.setattr(metrics, "observe_provider", lambda *args, **named: told.append((args, named)))
+    monkeypatch.setattr("echo.providers.calls.time.perf_counter", lambda: 10 + 2.5 * next(ticks))
+    return told
 
 
-def calls_of(said: Said) -> list[tuple[str | None, str]]:
-    """The name of each call and its arguments, put together as a client does it; the ids are all different."""
-    calls: list[list[Any]] = []
-    ids = set()
-    for event in said.events:
-        if not isinstance(event, ToolCallDelta):
-            continue
-        if event.name is not None:
-            assert event.index == len(calls)
-            ids.add(event.id)
-            calls.append([event.name, ""])
-        else:
-            assert event.id is None
-        calls[event.index][1] += event.arguments
-    assert len(ids) == len(calls)
-    assert all(ids)
-    return [(name, arguments) for name, arguments in calls]
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The spans that are begun: each with its name, what is said of it, and what it ended with."""
+    begun: list[Any] = []
+
+    @contextmanager
+    def span(name: str, **said: Any) -> Iterator[None]:
+        begun.append([name, said, "open"])
+        try:
+            yield
+        except BaseException as error:
+            begun[-1][2] = type(error)
+            raise
+        begun[-1][2] = "ended"
+
+    monkeypatch.setattr(tracing, "span", span)
+    return begun
 
 
-def call(name: str | None = None, arguments: Any = None, **fields: Any) -> dict[str, Any]:
-    function = {"name": name, "arguments": arguments}
-    return {**fields, "function": {key: value for key, value in function.items() if value is not None}}
+def raised(error: BaseException) -> BaseException:
+    """What comes out of a call that raises it."""
+    with pytest.raises(type(error)) as caught, calling("openAI", "chat"):
+        raise error
+    return caught.value
 
 
-LOOK = ("look", '{"at": 1}')
-BOTH = [LOOK, ("wait", "{}")]
-DEVIATIONS = {
-    "as OpenAI": (
-        [[call("look", "", index=0, id="a")], [call(None, '{"at"', index=0)], [call(None, ": 1}", index=0)]],
-        [LOOK],
-    ),
-    "two one after the other": (
-        [
-            [call("look", '{"at"', index=0, id="a")],
-            [call(None, ": 1}", index=0)],
-            [call("wait", "{}", index=1, id="b")],
-        ],
-        BOTH,
-    ),
-    "in turns": (
-        [
-            [call("look", "", index=0, id="a"), call("wait", "", index=1, id="b")],
-            [call(None, '{"at"', index=0), call(None, "{", index=1)],
-            [call(None, ": 1}", index=0), call(None, "}", index=1)],
-        ],
-        BOTH,
-    ),
-    "in one piece": (
-        [[call("look", '{"at": 1}', index=0, id="a"), call("wait", "{}", index=1, id="b")]],
-        BOTH,
-    ),
-    "as an object": ([[call("look", {"at": 1}, index=0, id="a")]], [LOOK]),
-    "without ids": ([[call("look", '{"at": 1}', index=0)], [call("wait", "{}", index=1)]], BOTH),
-    "ids that are empty": (
-        [[call("look", '{"at": 1}', index=0, id="")], [call("wait", "{}", index=1, id="")]],
-        BOTH,
-    ),
-    "ids that are the same": (
-        [[call("look", '{"at": 1}', index=0, id="a")], [call("wait", "{}", index=1, id="a")]],
-        BOTH,
-    ),
-    "without an index": (
-        [[call("look", '{"at"', id="a")], [call(None, ": 1}", id="a")], [call("wait", "{}", id="b")]],
-        BOTH,
-    ),
-    "an index of null": (
-        [
-            [call("look", '{"at"', index=None, id="a")],
-            [call(None, ": 1}", index=None)],
-            [call("wait", "{}", index=None, id="b")],
-        ],
-        BOTH,
-    ),
-    "neither index nor id": ([[call("look", '{"at"')], [call(None, ": 1}")], [call("wait", "{}")]], BOTH),
-    "neither index nor id, in turns": (
-        [[call("look", '{"at"'), call("wait", "{")], [call(None, ": 1}"), call(None, "}")]],
-        BOTH,
-    ),
-    "each with the index 0": (
-        [[call("look", '{"at": 1}', index=0, id="a"), call("wait", "{}", index=0, id="b")]],
-        BOTH,
-    ),
-    "each with the index 0 and no id": (
-        [[call("look", '{"at": 1}', index=0)], [call("look", '{"at": 2}', index=0)]],
-        [LOOK, ("look", '{"at": 2}')],
-    ),
-    "with the name in each piece": (
-        [
-            [call("look", '{"at"', index=0, id="a")],
-            [call("look", ": 1}", index=0, id="a")],
-            [call("look", "", index=0, id="a")],
-        ],
-        [LOOK],
-    ),
-    "an id without an end": ([[call("wait", "{}", index=0, id="a" * 9000)]], [("wait", "{}")]),
-    "the id first": ([[{"index": 0, "id": "a"}], [call("look", '{"at": 1}', index=0)]], [LOOK]),
-    "without arguments": ([[call("wait", index=0, id="a")]], [("wait", "{}")]),
-    "arguments that are blank": ([[call("wait", "", index=0, id="a")]], [("wait", "{}")]),
-    "arguments of null": (
-        [[{"index": 0, "id": "a", "function": {"name": "wait", "arguments": None}}]],
-        [("wait", "{}")],
-    ),
-    "without a function around": (
-        [[{"index": 0, "id": "a", "name": "look", "arguments": '{"at": 1}'}]],
-        [LOOK],
-    ),
-    "broken JSON as it is": ([[call("look", '{"at":', index=0, id="a")]], [("look", '{"at":')]),
-    "no calls at all": ([[call("look", '{"at": 1}', index=0, id="a")], [], None, [None, 3, "x"]], [LOOK]),
-    "an index that is a text": (
-        [[call("look", '{"at"', index="0", id="a")], [call(None, ": 1}", index="0")]],
-        [LOOK],
-    ),
-}
-
-
-class TestDeviations:
-    @pytest.mark.parametrize(("deltas", "calls"), DEVIATIONS.values(), ids=DEVIATIONS)
-    def test_are_put_together(self, deltas: list[Any], calls: list[Any]) -> None:
-        said = pieces(*deltas)
-        assert calls_of(said) == calls
-        assert (said.error, said.events[-1]) == (None, Finished("tool_calls"))
-
-    @pytest.mark.parametrize("finish", ["stop", "tool_calls", "function_call", "eos", "of_tomorrow"])
-    def test_a_call_is_an_end_of_its_own(self, finish: str) -> None:
-        said = pieces([call("wait", "{}", index=0, id="a")], finish=finish)
-        assert said.events[-1] == Finished("tool_calls")
-
-    def test_a_cut_off_call_says_so(self) -> None:
-        assert pieces([call("look", "{", index=0, id="a")], finish="length").events[-1] == Finished("length")
-
-    def test_a_mark_alone_ends_it_too(self) -> None:
-        said = hear(support.delta(tool_calls=[call("wait", index=0, id="a")]))
-        assert (calls_of(said), said.events[-1]) == ([("wait", "{}")], Finished("tool_calls"))
-
-    def test_the_older_form(self) -> None:
-        said = hear(
-            support.delta(function_call={"name": "look", "arguments": ""}),
-            support.delta(function_call={"arguments": '{"at": 1}'}),
-            support.delta("function_call"),
-        )
-        assert (calls_of(said), said.events[-1]) == ([LOOK], Finished("tool_calls"))
-
-    def test_a_message_in_the_place_of_deltas(self) -> None:
-        first = {"message": {"tool_calls": [call("look", '{"at"', id="a")]}}
-        whole = {"message": {"tool_calls": [call("look", '{"at": 1}', id="a")]}, "finish_reason": "stop"}
-        assert calls_of(hear(first, whole)) == [LOOK]
-
-    def test_a_message_that_repeats_the_deltas(self) -> None:
-        told = [call("look", '{"at": 1}', index=0, id="a")]
-        said = hear(
-            {"delta": {"tool_calls": told}}, {"message": {"tool_calls": told}, "finish_reason": "stop"}
-        )
-        assert calls_of(said) == [LOOK]
-
-    def test_a_signature_goes_with_the_call(self) -> None:
-        signed = {"extra_content": {"google": {"thought_signature": "s"}}}
-        said = pieces([call("wait", "{}", index=0, id="a", **signed)])
-        assert said.events[0] == ToolCallDelta(0, "a", "wait", "{}", "s")
-
-    def test_half_a_character_waits_for_its_other_half(self) -> None:
-        said = pieces(
-            [call("look", '{"at": "', index=0, id="a")],
-            [call(None, "HIGH", index=0)],
-            [call(None, 'LOW"}', index=0)],
-        )
-        assert calls_of(said) == [("look", '{"at": "😀"}')]
-
-    def test_half_a_character_in_a_name_is_replaced(self) -> None:
-        assert calls_of(pieces([call("waitHIGH", "{}", index=0, id="aLOW")])) == [("wait\ufffd", "{}")]
-
-    def test_words_before_a_call_stay(self) -> None:
-        said = hear(
-            support.delta(content="Well"), support.delta("stop", tool_calls=[call("wait", "{}", id="a")])
-        )
-        assert (said.text, calls_of(said)) == ("Well", [("wait", "{}")])
-
-    def test_too_many_are_no_answer(self) -> None:
-        many = [[call("wait", "{}", index=index, id=str(index))] for index in range(200)]
-        assert len(calls_of(pieces(*many))) == 128
-
-
-class TestWithoutTools:
-    def test_calls_are_passed_over(self) -> None:
-        said = hear(
-            support.delta(content="Hi", tool_calls=[call("look", "{}", index=0, id="a")]),
-            support.delta("tool_calls"),
-            tools=(),
-        )
-        assert (said.text, said.events[-1]) == ("Hi", Finished("other"))
-
-
-LOOKING = [call("look", '{"at"', index=0, id="a")], [call(None, ": 1}", index=0)]
-COUNTS = {"prompt_tokens": 5, "completion_tokens": 7}
-ALIVE = b": keep-alive\n\n"
-
-
-class TestStreams:
-    """What public bugs of streams were about, with calls in the place of text."""
+class TestOutcome:
+    def test_of_what_ends_well_is_ok(self, observed: Observed) -> None:
+        with calling("openAI", "title"):
+            assert observed == []
+        assert observed == [(("openAI", 2.5, "ok"), {"call": "title"})]
 
     @pytest.mark.parametrize(
-        "between",
+        ("error", "outcome"),
         [
-            ALIVE,
-            b"data:\n\n",
-            support.chunk({}, []),
-            support.chunk({}, [], usage=COUNTS),
-            support.chunk({}, [support.delta()]),
-            support.chunk({}, [support.delta(content=None, tool_calls=None)]),
-            support.chunk({}, [support.delta(content="", tool_calls=[])]),
-            b"data: {}\n\n",
+            (ProviderLimited(1), "busy"),
+            (TooManyRequests(retry_after=1), "busy"),
+            (ServiceUnavailable("Later.", code="provider_busy"), "busy"),
+            (ServiceUnavailable("Later.", code="database_busy"), "failed"),
+            (BadGateway(code="provider_busy"), "failed"),
+            (BadGateway(), "failed"),
+            (ValueError(), "failed"),
         ],
     )
-    def test_what_holds_nothing_disturbs_no_call(self, between: bytes) -> None:
-        first, second = (support.chunk({}, [support.delta(tool_calls=each)]) for each in LOOKING)
-        end = support.chunk({}, [support.delta("tool_calls")])
-        stream = event_stream(between, first, between, second, between, end, between, support.DONE)
-        with openai_server(stream) as server:
-            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
-        assert (calls_of(said), said.events[-1]) == ([LOOK], Finished("tool_calls"))
+    def test_of_an_error_says_whether_it_was_the_providers_limit(
+        self, observed: Observed, error: Exception, outcome: str
+    ) -> None:
+        assert raised(error) is error
+        assert observed == [(("openAI", 2.5, outcome), {"call": "chat"})]
 
-    @pytest.mark.parametrize("end", [CUT, b"data: nonsense\n\n", b'data: {"error": {"code": 500}}\n\n'])
-    def test_a_call_that_is_complete_stays_so(self, end: Any) -> None:
-        pieces = [support.chunk({}, [support.delta("tool_calls", tool_calls=each)]) for each in LOOKING]
-        with openai_server(event_stream(*pieces, end)) as server:
-            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
-        assert (calls_of(said), said.error) == ([LOOK], None)
+    @pytest.mark.parametrize("end", [GeneratorExit(), KeyboardInterrupt()])
+    def test_of_what_is_left_is_stopped(self, observed: Observed, end: BaseException) -> None:
+        assert raised(end) is end
+        assert observed == [(("openAI", 2.5, "stopped"), {"call": "chat"})]
 
-    def test_a_call_that_breaks_off_is_an_error(self) -> None:
-        first = support.chunk({}, [support.delta(tool_calls=LOOKING[0])])
-        with openai_server(event_stream(first, CUT)) as server:
-            said = listen(settings_of("custom", server.url), request(tools=TOOLS))
-        assert (said.error.code, len(server.chats)) == ("provider_failed", 1)
+
+class TestSpan:
+    def test_names_the_provider_and_what_for(self, spans: list[Any]) -> None:
+        with calling("openAI", "tts"):
+            assert spans[0][2] == "open"
+        said = {"current": True, "echo__provider": "openAI", "echo__call": "tts"}
+        assert spans == [["tts openAI", said, "ended"]]
+
+    def test_is_left_to_its_task_where_that_is_wanted(self, spans: list[Any]) -> None:
+        with calling("openAI", "chat", current=False):
+            pass
+        assert spans[0][1]["current"] is False
+
+    def test_sees_what_went_wrong(self, spans: list[Any]) -> None:
+        with suppress(ApiError), calling("openAI", "chat"):
+            raise BadGateway
+        assert spans[0][2] is BadGateway
+
+
+class TestStream:
+    def test_is_counted_once_as_what_it_came_to(self, observed: Observed, spans: list[Any]) -> None:
+        for answer, outcome in (
+            (json_answer({}, 503), "busy"),
+            (json_answer({}, 401), "failed"),
+            (None, "ok"),
+        ):
+            observed.clear()
+            with openai_server(*filter(None, [answer])) as server:
+                listen(settings_of("openai", server.url))
+            assert [(args[0], args[2], named) for args, named in observed] == [
+                ("openai", outcome, {"call": "chat"})
+            ]
+        assert [(name, said["current"]) for name, said, _ in spans] == [("chat openai", False)] * 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import struct
 from array import array
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from echo.errors import ApiError
 from echo.providers import embeddings as module
 from echo.providers.chat import Credentials
 from echo.providers.embeddings import EmbeddingRequest, Embeddings, embedder_of, packed
+from echo.providers.failures import ProviderFailure
 from echo.providers.operations import Wanted
+from echo.providers.provider import Access
 from echo.providers.registry import build_providers
 from echo.settings import AzureDeployment, ProviderSettings
 from tests.support.providers import SERVERS, Answer, ProviderServer, json_answer
@@ -219,3 +222,136 @@ def test_goes_round_the_keys_of_an_endpoint() -> None:
         settings = of("openai", server, api_key="one", further_keys=("two",))
         assert [list(vector) for vector in embed(settings, request())[0].vectors] == [[1.0]]
     assert [each.headers["authorization"] for each in server.requests] == ["Bearer one", "Bearer two"]
+
+
+ACCESS = Access("key", "http://x/y")
+
+
+def errand_of(kind: str, asked: EmbeddingRequest) -> Any:
+    return embedder_of(settings_of(kind, "http://x/y")).errands(asked)[0]
+
+
+def read(kind: str, answer: Any, asked: EmbeddingRequest) -> Embeddings:
+    made: Embeddings = errand_of(kind, asked).read(json.dumps(answer).encode())
+    return made
+
+
+class TestErrand:
+    def test_of_openai(self) -> None:
+        errand = errand_of("openai", request("a", "b", dimensions=3, model="small"))
+        assert (errand.name, errand.model, errand.most) == ("embeddings", "small", 41_943_040)
+        call = errand.call(ACCESS)
+        assert call.url == "http://x/y/embeddings"
+        assert call.body == {
+            "model": "small",
+            "input": ("a", "b"),
+            "dimensions": 3,
+            "encoding_format": "base64",
+        }
+        assert call.optional == {"encoding_format"}
+        assert errand_of("custom", request("a")).call(ACCESS).body == {"model": "m", "input": ("a",)}
+
+    @pytest.mark.parametrize("model", ["gemini/1", "models/gemini/1"])
+    def test_of_google(self, model: str) -> None:
+        errand = errand_of("google", request("a", "b", dimensions=3, model=model))
+        assert (errand.name, errand.model, errand.most) == ("embeddings", model, 41_943_040)
+        call = errand.call(Access("key", "http://x/y", own_url=True))
+        assert call.url == "http://x/y/v1beta/models/gemini%2F1:batchEmbedContents"
+        asked = {"model": "models/gemini/1", "outputDimensionality": 3}
+        assert call.body == {
+            "requests": [{**asked, "content": {"parts": [{"text": text}]}} for text in ("a", "b")]
+        }
+        assert (call.guarded, call.model, call.parameters) == (True, model, {"outputDimensionality"})
+        assert call.headers["x-goog-api-key"] == "key"
+        [alone] = errand_of("google", request("a", model=model)).call(ACCESS).body["requests"]
+        assert alone == {"model": "models/gemini/1", "content": {"parts": [{"text": "a"}]}}
+
+    def test_of_google_has_its_own_part_of_the_texts(self) -> None:
+        texts = [str(number) for number in range(201)]
+        errands = embedder_of(settings_of("google", "http://x/y")).errands(request(*texts, dimensions=1))
+        sent = [
+            part["content"]["parts"][0]["text"]
+            for errand in errands
+            for part in errand.call(ACCESS).body["requests"]
+        ]
+        assert sent == texts
+        last = {"embeddings": [{"values": [1.0]}]}
+        assert len(errands[2].read(json.dumps(last).encode()).vectors) == 1
+        with pytest.raises(ProviderFailure):
+            errands[0].read(json.dumps(last).encode())
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        ("usage", "tokens"),
+        [
+            ({"prompt_tokens": 5, "total_tokens": 7}, 5),
+            ({"total_tokens": 7}, 7),
+            ({"prompt_tokens": "5"}, 0),
+            (None, 0),
+        ],
+    )
+    def test_tells_the_tokens(self, usage: Any, tokens: int) -> None:
+        assert read("openai", {**data([1.0]), "usage": usage}, request("a")).tokens == tokens
+
+    @pytest.mark.parametrize("places", [(None, None), (0, 0), (1, 2), ("1", "0"), (True, False), (1.0, 0)])
+    def test_keeps_the_order_where_the_places_say_nothing(self, places: Any) -> None:
+        listed = [{"index": place, "embedding": [number]} for number, place in enumerate(places)]
+        made = read("openai", {"data": listed}, request("a", "b"))
+        assert [list(vector) for vector in made.vectors] == [[0.0], [1.0]]
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            ({}, "wrong_number"),
+            (data([1.0], [1.0]), "wrong_number"),
+            (data([]), "wrong_dimensions"),
+            (data([1.0, 2.0]), "wrong_dimensions"),
+            (data([0.0] * 65_537), "wrong_dimensions"),
+            (data("AAAA"), "no_vector"),
+            (data("!"), "no_vector"),
+            (data(None), "no_vector"),
+            (data([True]), "no_vector"),
+            (data([-1e39]), "no_number"),
+            (data(bits(float("nan"))), "no_number"),
+        ],
+    )
+    def test_calls_each_failure_by_its_name(self, answer: Any, kind: str) -> None:
+        with pytest.raises(ProviderFailure) as failed:
+            read("openai", answer, request("a", dimensions=1 if kind == "wrong_dimensions" else None))
+        assert (failed.value.kind, failed.value.transient) == (kind, False)
+
+    def test_of_different_lengths_is_a_failure(self) -> None:
+        with pytest.raises(ProviderFailure) as failed:
+            read("openai", data([1.0], [1.0, 2.0]), request("a", "b"))
+        assert failed.value.kind == "wrong_dimensions"
+
+    def test_takes_what_is_at_its_bounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert len(read("openai", data([0.0] * 65_536), request("a")).vectors[0]) == 65_536
+        most = 3.4028234e38
+        assert list(read("openai", data([most, -most, 1]), request("a")).vectors[0]) == [most, -most, 1.0]
+        answer = data([1.0, 2.0])
+        monkeypatch.setattr(module, "MAX_EMBEDDED_NUMBERS", json.dumps(answer).count(","))
+        assert len(read("openai", answer, request("a")).vectors) == 1
+        monkeypatch.setattr(module, "MAX_EMBEDDED_NUMBERS", json.dumps(answer).count(",") - 1)
+        with pytest.raises(ProviderFailure) as failed:
+            read("openai", answer, request("a"))
+        assert failed.value.kind == "too_large"
+
+    @pytest.mark.parametrize(
+        "answer", [{}, {"embeddings": {}}, {"embeddings": [{}]}, [], {"embeddings": [1]}]
+    )
+    def test_of_googles_answer_that_is_none(self, answer: Any) -> None:
+        with pytest.raises(ProviderFailure) as failed:
+            read("google", answer, request("a"))
+        assert failed.value.kind in {"wrong_number", "no_vector"}
+
+
+def test_googles_refusal_of_tokens_says_why() -> None:
+    with pytest.raises(ApiError) as refused:
+        errand_of("google", request((1, 2)))
+    assert refused.value.message == "Google's models embed texts, not lists of tokens."
+
+
+def test_what_is_embedded_stays_out_of_logs() -> None:
+    assert "canary" not in repr(request("canary"))

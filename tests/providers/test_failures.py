@@ -8,11 +8,14 @@ from echo.errors import ApiError
 from echo.providers.failures import (
     ProviderFailure,
     describe,
+    describe_answer,
     of_error,
     of_status,
     read_retry_after,
     unusable,
+    without_answer,
 )
+from echo.providers.naming import Named
 
 FAILED = (502, "provider_failed", "The provider did not give a usable answer.")
 KEY = (502, "provider_refused_key", "The provider did not accept the key.")
@@ -22,6 +25,19 @@ REFUSED = (
     "The provider refused the request; it may be too long, or the model unknown.",
 )
 TOO_LONG = (422, "provider_refused", "What was sent is too long for the model.")
+UNKNOWN = (422, "provider_refused", "The provider does not know that model.")
+NOTHING = (502, "provider_failed", "The model ended without an answer.")
+WITHHELD = (
+    422,
+    "provider_refused",
+    "The model refused to answer, or the provider's content filter withheld the answer.",
+)
+NO_TOOLS = (
+    502,
+    "provider_failed",
+    "The model asked for a tool instead of answering, and there are none here.",
+)
+NO_CALL = (502, "provider_failed", "The model tried to call a tool, and what it wrote was not a call.")
 BUSY = (503, "provider_busy", "The provider is overloaded; try again later.")
 LIMITED = (429, "provider_limited", "The provider's limit is reached; try again later.")
 
@@ -95,6 +111,90 @@ class TestStatus:
         assert (told(failure.error), failure.transient) == (KEY, False)
         assert told(of_status(500, {}, ["INTERNAL", "API_KEY_INVALID"]).error) == KEY
         assert told(of_status(400, {}, ["api_key_invalid"]).error) == REFUSED
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("kind", "answer"),
+        [
+            ("context_length_exceeded", TOO_LONG),
+            ("request_too_large", TOO_LONG),
+            ("string_above_max_length", TOO_LONG),
+            ("model_not_found", UNKNOWN),
+            ("DeploymentNotFound", UNKNOWN),
+            ("invalid_model", UNKNOWN),
+            ("unknown_model", UNKNOWN),
+            ("of_tomorrow", REFUSED),
+        ],
+    )
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    def test_says_its_reason_where_it_is_known(
+        self, status: int, kind: str, answer: tuple[int, str, str]
+    ) -> None:
+        failure = of_status(status, {}, [kind])
+        assert (told(failure.error), failure.kind, failure.transient) == (answer, kind, False)
+        assert told(of_status(status, {}, ["first", kind]).error) == answer
+
+    def test_of_what_is_too_long_has_the_providers_kind(self) -> None:
+        failure = of_status(413, {}, ["odd", "model_not_found"])
+        assert (told(failure.error), failure.kind) == (TOO_LONG, "odd")
+
+    def test_names_the_parameters(self) -> None:
+        failure = of_status(400, {}, ["odd"], named=Named(frozenset({"top_p", "seed"}), lasting=True))
+        sentence = "The provider does not take these parameters, or not with these values: seed, top_p."
+        assert told(failure.error) == (422, "provider_refused", sentence)
+        assert (failure.kind, failure.named, failure.lasting) == ("odd", {"top_p", "seed"}, True)
+
+    def test_names_none_where_the_reason_is_another(self) -> None:
+        named = Named(frozenset({"top_p"}), lasting=True)
+        for kinds, status in ((["model_not_found"], 400), (["request_too_large"], 400), ((), 413)):
+            failure = of_status(status, {}, kinds, named=named)
+            assert (failure.named, failure.lasting) == (frozenset(), False)
+
+
+class TestNoAnswer:
+    """A model that has ended without a word."""
+
+    @pytest.mark.parametrize(
+        ("finish", "reason", "asked", "answer", "transient"),
+        [
+            ("other", "of_tomorrow", {"called": False}, NOTHING, False),
+            ("other", "", {"called": False}, NOTHING, True),
+            ("stop", "stop", {"called": False, "tools": True}, NOTHING, False),
+            ("content_filter", "SAFETY", {"called": False}, WITHHELD, False),
+            ("content_filter", "SAFETY", {"called": False, "tools": True}, WITHHELD, False),
+            ("stop", "stop", {"called": True}, NO_TOOLS, False),
+            ("stop", "stop", {"called": True, "tools": True}, NO_CALL, True),
+            *(
+                (finish, reason, {"called": False, "tools": tools}, NO_CALL if tools else NO_TOOLS, tools)
+                for finish in ("other", "tool_calls", "content_filter")
+                for reason in (
+                    *("tool_calls", "function_call", "tool_use", "pause_turn"),
+                    *("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+                )
+                for tools in (False, True)
+            ),
+        ],
+    )
+    def test_is_a_failure_with_its_reason(
+        self, finish: str, reason: str, asked: dict[str, bool], answer: Any, transient: bool
+    ) -> None:
+        failure = without_answer(finish, reason, **asked)
+        assert (told(failure.error), failure.transient) == (answer, transient)
+        assert failure.kind == (reason or "no_answer")
+
+    @pytest.mark.parametrize("reason", ["two words", "a" * 65, "<b>"])
+    def test_repeats_no_reason_that_is_not_harmless(self, reason: str) -> None:
+        for finish, called, tools in (
+            ("other", False, False),
+            ("content_filter", False, False),
+            ("stop", True, False),
+            ("stop", True, True),
+        ):
+            assert without_answer(finish, reason, called=called, tools=tools).kind == "no_answer"
+
+    def test_was_offered_no_tools_unless_that_is_said(self) -> None:
+        assert told(without_answer("stop", "stop", called=True).error) == NO_TOOLS
 
 
 class TestErrorInAStream:
@@ -172,6 +272,27 @@ class TestDescribing:
         assert describe({"details": [{"retryDelay": delay} for delay in delays]}) == ([], seconds)
 
 
+class TestDescribingAnswers:
+    @pytest.mark.parametrize(
+        ("answer", "found"),
+        [
+            ({"error": {"code": "c"}}, (["c"], None)),
+            ({"code": "c"}, (["c"], None)),
+            (
+                [{"error": {"code": "c", "details": [{"retryDelay": "2s"}]}}, {"error": {"code": "d"}}],
+                (["c"], 2.0),
+            ),
+            ([], ([], None)),
+            (["c"], ([], None)),
+            ({"error": "c"}, ([], None)),
+            ("c", ([], None)),
+            (None, ([], None)),
+        ],
+    )
+    def test_finds_the_error_wherever_it_stands(self, answer: Any, found: Any) -> None:
+        assert describe_answer(answer) == found
+
+
 class TestRetryAfter:
     @pytest.mark.parametrize(
         ("headers", "seconds"),
@@ -181,6 +302,8 @@ class TestRetryAfter:
             ({"retry-after": " 7.5 "}, 7.5),
             ({"retry-after": "0"}, 0.0),
             ({"retry-after-ms": "1500"}, 1.5),
+            ({"retry-after": "1.123456789"}, 1.123456789),
+            ({"retry-after": "1.1234567891"}, None),
             ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
             ({"retry-after-ms": "soon", "retry-after": "2"}, 2.0),
             ({"retry-after": "999999999"}, 999999999.0),
@@ -193,6 +316,16 @@ class TestRetryAfter:
     )
     def test_is_seconds(self, headers: dict[str, str], seconds: float | None) -> None:
         assert read_retry_after(headers) == seconds
+
+
+class TestOverload:
+    @pytest.mark.parametrize("status", [503, 529])
+    @pytest.mark.parametrize(
+        ("wait", "seconds"), [(0.0, "1"), (1.0, "1"), (1.1, "2"), (3600.0, "3600"), (3601.0, "3600")]
+    )
+    def test_tells_the_client_when_to_come_back(self, status: int, wait: float, seconds: str) -> None:
+        failure = of_status(status, {}, (), wait)
+        assert (told(failure.error), failure.error.headers["Retry-After"]) == (BUSY, seconds)
 
 
 class TestFailure:

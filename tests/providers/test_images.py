@@ -3,16 +3,19 @@
 import asyncio
 import base64
 import io
+import json
 from typing import Any
 
 import pytest
 
-from echo.errors import ApiError
+from echo.errors import ApiError, FieldError
 from echo.providers import images as module
+from echo.providers.failures import ProviderFailure
 from echo.providers.forms import FormFile
 from echo.providers.google_images import images_errand
 from echo.providers.images import ImageRequest, Pictures
 from echo.providers.operations import Wanted
+from echo.providers.provider import Access
 from echo.providers.registry import build_providers
 from echo.settings import AzureDeployment, ProviderSettings
 from tests.support.providers import SERVERS, Answer, ProviderServer, json_answer
@@ -178,3 +181,193 @@ def test_what_googles_filter_withholds_is_a_refusal(model: str, answer: Any) -> 
     with serving(lambda _: json_answer(answer)) as server, pytest.raises(ApiError) as refused:
         draw(of("google", server), model=model)
     assert (refused.value.status, refused.value.code) == (422, "provider_refused")
+
+
+ACCESS = Access("key", "http://x/y", own_url=True)
+
+
+def errand_of(kind: str, *files: FormFile, model: str = "m", **parameters: Any) -> Any:
+    request = ImageRequest(Wanted(model), "A circle", parameters, files)
+    return images_errand(settings_of(kind, "http://x/y"), request)
+
+
+def read(kind: str, answer: Any, model: str = "m") -> Pictures:
+    made: Pictures = errand_of(kind, model=model).read(json.dumps(answer).encode())
+    return made
+
+
+def kind_of(kind: str, answer: Any, model: str = "m") -> str:
+    with pytest.raises(ProviderFailure) as failed:
+        read(kind, answer, model)
+    assert failed.value.transient is False
+    return failed.value.kind
+
+
+def png(name: str = "image") -> FormFile:
+    return FormFile(name, "image-1.png", "image/png", io.BytesIO(b"png"), 3)
+
+
+class TestErrand:
+    def test_of_openai(self) -> None:
+        errand = errand_of("openai", response_format="b64_json", n=2)
+        assert (errand.name, errand.model, errand.most) == ("images", "m", 67_108_864)
+        call = errand.call(ACCESS)
+        assert call.url == "http://x/y/images/generations"
+        assert call.body == {"model": "m", "prompt": "A circle", "response_format": "b64_json", "n": 2}
+        assert call.optional == {"response_format"}
+        assert errand_of("openai", response_format="url").call(ACCESS).optional == frozenset()
+        assert errand_of("openai", png()).call(ACCESS).url == "http://x/y/images/edits"
+
+    def test_of_imagen(self) -> None:
+        errand = errand_of("google", model="models/imagen/4")
+        assert (errand.name, errand.model, errand.most) == ("images", "models/imagen/4", 67_108_864)
+        call = errand.call(ACCESS)
+        assert call.url == "http://x/y/v1beta/models/imagen%2F4:predict"
+        assert (call.guarded, call.model, call.headers["x-goog-api-key"]) == (True, "models/imagen/4", "key")
+        assert call.body == {"instances": [{"prompt": "A circle"}], "parameters": {"sampleCount": 1}}
+
+    def test_of_gemini(self) -> None:
+        call = errand_of("google", png(), model="gemini", size="auto").call(ACCESS)
+        assert call.url == "http://x/y/v1beta/models/gemini:generateContent"
+        given = {"inlineData": {"mimeType": "image/png", "data": "cG5n"}}
+        assert call.body == {
+            "contents": [{"role": "user", "parts": [given, {"text": "A circle"}]}],
+            "generationConfig": {"responseModalities": ["TEXT", "IMAGE"]},
+        }
+
+    def test_of_gemini_reads_a_file_from_its_beginning(self) -> None:
+        file = png()
+        file.stream.read()
+        [given, _] = errand_of("google", file, model="gemini").call(ACCESS).body["contents"][0]["parts"]
+        assert given["inlineData"]["data"] == "cG5n"
+
+    @pytest.mark.parametrize(
+        ("size", "imagen", "gemini"),
+        [
+            ("1024x1024", "1:1", "1:1"),
+            ("1024x1536", "3:4", "2:3"),
+            ("1536x1024", "4:3", "3:2"),
+            ("1024x1792", "9:16", "9:16"),
+            ("1792x1024", "16:9", "16:9"),
+            ("auto", None, None),
+            (None, None, None),
+        ],
+    )
+    def test_of_google_has_a_shape_for_each_size(
+        self, size: str | None, imagen: str | None, gemini: str | None
+    ) -> None:
+        sent = errand_of("google", model="imagen", size=size).call(ACCESS).body["parameters"]
+        assert sent.get("aspectRatio") == imagen
+        sent = errand_of("google", model="gemini", size=size).call(ACCESS).body["generationConfig"]
+        assert sent.get("imageConfig", {}).get("aspectRatio") == gemini
+
+    @pytest.mark.parametrize(
+        ("model", "files", "parameters", "place", "reason"),
+        [
+            (
+                "imagen",
+                (),
+                {"response_format": "url"},
+                "response_format",
+                "must be b64_json: Google gives no addresses",
+            ),
+            ("gemini", (), {"n": 2}, "n", "must be 1: Gemini draws one picture at a time"),
+            ("gemini", (png("mask"),), {}, "mask", "is not something that Gemini has"),
+            (
+                "imagen",
+                (),
+                {"size": "1x1"},
+                "size",
+                "must be one of 1024x1024, 1024x1536, 1536x1024, 1024x1792, 1792x1024",
+            ),
+        ],
+    )
+    def test_of_google_says_what_it_cannot_do(
+        self, model: str, files: Any, parameters: dict[str, Any], place: str, reason: str
+    ) -> None:
+        with pytest.raises(ApiError) as refused:
+            errand_of("google", *files, model=model, **parameters)
+        assert (refused.value.status, refused.value.code) == (422, "unsupported_content")
+        assert refused.value.message == f"{place} {reason}."
+        assert refused.value.errors == (FieldError(place, reason),)
+
+    def test_of_imagen_has_no_edits(self) -> None:
+        with pytest.raises(ApiError) as refused:
+            errand_of("google", png(), model="imagen")
+        assert refused.value.message == "The provider of that model has no edits of images."
+
+
+class TestReading:
+    def test_tells_what_is_said_of_all(self) -> None:
+        said = {
+            "created": 7,
+            "background": "auto",
+            "output_format": "png",
+            "quality": "x" * 64,
+            "size": "x" * 65,
+            "other": "x",
+            "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": "3", "details": {}},
+        }
+        made = read("openai", {"data": [{"b64_json": CIRCLE}], **said})
+        assert made.more == {
+            "created": 7,
+            "background": "auto",
+            "output_format": "png",
+            "quality": "x" * 64,
+            "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 0},
+        }
+
+    def test_says_when_where_the_provider_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("time.time", lambda: 1234.5)
+        assert read("openai", {"data": [{"b64_json": CIRCLE}], "created": "7"}).more == {"created": 1234}
+        made = read("google", {"predictions": [{"bytesBase64Encoded": CIRCLE}]}, "imagen")
+        assert made.more == {"created": 1234}
+
+    def test_takes_ten_pictures_and_no_more(self) -> None:
+        assert len(read("openai", {"data": [{"b64_json": CIRCLE}] * 10}).items) == 10
+        assert kind_of("openai", {"data": [{"b64_json": CIRCLE}] * 11}) == "no_picture"
+        assert kind_of("openai", {"data": []}) == "no_picture"
+
+    def test_takes_an_address_of_so_many_letters(self) -> None:
+        for scheme in ("http", "https"):
+            address = f"{scheme}://" + "a" * 8000
+            assert read("openai", {"data": [{"url": address}]}).items == [{"url": address}]
+            assert kind_of("openai", {"data": [{"url": f"{address}a"}]}) == "no_picture"
+
+    def test_prefers_the_content(self) -> None:
+        both = {"b64_json": CIRCLE, "url": "https://a.test", "revised_prompt": "x" * 100_001}
+        assert read("openai", {"data": [both]}).items == [
+            {"b64_json": CIRCLE, "revised_prompt": "x" * 100_000}
+        ]
+        assert read("openai", {"data": [{**both, "b64_json": None, "revised_prompt": 7}]}).items == [
+            {"url": "https://a.test"}
+        ]
+
+    def test_of_gemini_is_of_the_pictures_of_the_first_candidate(self) -> None:
+        data = {"inlineData": {"mimeType": "image/png", "data": CIRCLE}}
+        parts = [{"text": "a"}, {"thought": True, **data}, {**data}, {"inlineData": {}}]
+        answer = {
+            "candidates": [{"content": {"parts": parts}}, {"content": {"parts": [data]}}],
+            "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3},
+        }
+        made = read("google", answer, "gemini")
+        assert made.items == [{"b64_json": CIRCLE}]
+        assert made.more["usage"] == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+        made = read("google", {"candidates": answer["candidates"]}, "gemini")
+        assert "usage" not in made.more
+        made = read("google", {**answer, "usageMetadata": {"totalTokenCount": 3}}, "gemini")
+        assert made.more["usage"] == {"input_tokens": 0, "output_tokens": 0, "total_tokens": 3}
+
+    def test_of_imagen_leaves_out_what_was_withheld(self) -> None:
+        found = [{"raiFilteredReason": "No."}, {"bytesBase64Encoded": CIRCLE}, {"bytesBase64Encoded": ""}]
+        assert read("google", {"predictions": found}, "imagen").items == [{"b64_json": CIRCLE}]
+
+    @pytest.mark.parametrize("model", ["imagen", "gemini"])
+    def test_of_google_tells_what_is_withheld_from_what_is_no_answer(self, model: str) -> None:
+        with pytest.raises(ProviderFailure) as failed:
+            read("google", {}, model)
+        assert failed.value.kind == "filtered"
+        assert failed.value.error.message == "The provider's filter withheld the pictures."
+        assert failed.value.error.code == "provider_refused"
+        for answer in ([], {"error": {"code": 500}}, "text"):
+            assert kind_of("google", answer, model) == "no_picture"

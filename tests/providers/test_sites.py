@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from echo.errors import ApiError
+from echo.errors import ApiError, InternalError
 from echo.providers.chat import ChatProvider, Credentials
 from echo.providers.embeddings import EmbeddingRequest, embedder_of
 from echo.providers.failures import ProviderFailure, of_status, refused, unusable
@@ -240,6 +240,9 @@ class TestRest:
             (of_status(403, {}), Rest(600)),
             (of_status(404, {}, ["DeploymentNotFound"]), Rest(600, all_models=False)),
             (of_status(500, {}), Rest(20)),
+            (ProviderFailure(InternalError()), Rest(20)),
+            (of_status(503, {"retry-after": "19"}), Rest(20)),
+            (of_status(503, {"retry-after": "3601"}), Rest(3600)),
             (of_status(503, {"retry-after": "40"}), Rest(40)),
             (unusable("connect", transient=True), Rest(20)),
             (of_status(400, {}), None),
