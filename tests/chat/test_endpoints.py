@@ -110,7 +110,9 @@ class TestChoosing:
         )
         assert [scene.refusal(name) for name in ("none", "Lost", "openAI")] == ["endpoint_unavailable"] * 3
         assert scene.endpoints.choose("bob", "openAI").name == "openAI"
-        with pytest.raises(Unprocessable, match="does not offer that endpoint, or has no key for it"):
+        with pytest.raises(
+            Unprocessable, match=r": This server does not offer that endpoint, or has no key for it\.$"
+        ):
             scene.endpoints.choose("ada", "openAI")
 
     @pytest.mark.parametrize(

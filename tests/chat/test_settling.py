@@ -172,6 +172,11 @@ class TestSpec:
         assert (found.icon_url, found.kept) == ("poet.png", {"spec": "poet", "iconURL": "poet.png"})
         assert (found.switched, found.artifacts) == (("web_search",), "default")
 
+    def test_of_another_endpoint_is_refused(self, scene: Scene) -> None:
+        scene.offer(POET)
+        with pytest.raises(Unprocessable):
+            scene.settle({"spec": "poet"}, endpoint="google")
+
     def test_brings_its_tools_and_its_picture(self, scene: Scene) -> None:
         scene.offer(POET)
         found = scene.settle({"spec": "poet", "iconURL": "mine.png"})
