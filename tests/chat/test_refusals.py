@@ -1,5 +1,6 @@
 """The refusals whose codes LibreChat's clients of chats compare."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,21 +17,24 @@ from echo.errors import ApiError
 
 
 @pytest.mark.parametrize(
-    ("refused", "status", "code", "sentence"),
+    ("refuse", "status", "code", "sentence"),
     [
-        (no_active_run(), 404, "no_active_run", "No answer is being made in this conversation."),
-        (run_replaced(), 409, "run_replaced", "Another answer is being made in this conversation."),
+        (no_active_run, 404, "no_active_run", "No answer is being made in this conversation."),
+        (run_replaced, 409, "run_replaced", "Another answer is being made in this conversation."),
         (
-            queue_full(),
+            queue_full,
             429,
             "steer_queue_full",
             "So many messages wait for the end of this answer already.",
         ),
-        (steer_conflict(), 409, "steer_idempotency_conflict", "Another message has that id."),
-        (no_pending_action(), 404, "no_pending_action", "No answer waits for a decision."),
+        (steer_conflict, 409, "steer_idempotency_conflict", "Another message has that id."),
+        (no_pending_action, 404, "no_pending_action", "No answer waits for a decision."),
     ],
 )
-def test_have_a_code_for_each_client(refused: ApiError, status: int, code: str, sentence: str) -> None:
+def test_have_a_code_for_each_client(
+    refuse: Callable[[], ApiError], status: int, code: str, sentence: str
+) -> None:
+    refused = refuse()
     assert (refused.status, refused.code, refused.message) == (status, code, sentence)
     assert refused.librechat == {"code": code.upper(), "generationProtocolVersion": 2}
 
