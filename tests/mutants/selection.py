@@ -90,11 +90,6 @@ ELSEWHERE = {
         "chat/test_injection.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/answer": (
-        "chat/test_journal.py",
-        "chat/test_shapes.py",
-        "handlers/test_chat.py",
-    ),
     "echo/chat/artifacts": (
         "chat/test_code.py",
         "chat/test_toggles.py",
@@ -105,11 +100,6 @@ ELSEWHERE = {
         "chat/test_memories.py",
         "handlers/test_chat.py",
         "librechat/test_chat.py",
-    ),
-    "echo/chat/attached": (
-        "chat/test_code.py",
-        "chat/test_injection.py",
-        "chat/test_journal.py",
     ),
     "echo/chat/attachments": (
         "chat/test_code.py",
@@ -145,10 +135,6 @@ ELSEWHERE = {
         "chat/test_runs.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/injecting": (
-        "chat/test_code.py",
-        "chat/test_tools.py",
-    ),
     "echo/chat/members": (
         "chat/test_injection.py",
         "chat/test_teams.py",
@@ -156,16 +142,6 @@ ELSEWHERE = {
     "echo/chat/mirrors": (
         "chat/test_processes.py",
         "librechat/test_chat.py",
-    ),
-    "echo/chat/needs": (
-        "chat/test_code.py",
-        "chat/test_memories.py",
-        "handlers/test_chat.py",
-    ),
-    "echo/chat/numbering": (
-        "chat/test_journal.py",
-        "chat/test_teams.py",
-        "chat/test_tools.py",
     ),
     "echo/chat/place": (
         "chat/test_asking.py",
@@ -201,11 +177,6 @@ ELSEWHERE = {
         "chat/test_shapes.py",
         "chat/test_summaries.py",
         "chat/test_tools.py",
-    ),
-    "echo/chat/starting": (
-        "handlers/test_chat.py",
-        "handlers/test_moderation.py",
-        "librechat/test_chat.py",
     ),
     "echo/chat/subagents": (
         "chat/test_injection.py",
