@@ -85,11 +85,6 @@ ELSEWHERE = {
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
     "echo/accounts/writing": ("handlers/test_recovery.py",),
-    "echo/chat/agents": (
-        "chat/test_file_search.py",
-        "chat/test_injection.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/artifacts": (
         "chat/test_code.py",
         "chat/test_toggles.py",
@@ -98,13 +93,6 @@ ELSEWHERE = {
     "echo/chat/assembly": (
         "chat/test_code.py",
         "chat/test_memories.py",
-        "handlers/test_chat.py",
-        "librechat/test_chat.py",
-    ),
-    "echo/chat/attachments": (
-        "chat/test_code.py",
-        "chat/test_file_search.py",
-        "chat/test_injection.py",
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
@@ -123,12 +111,6 @@ ELSEWHERE = {
         "chat/test_code.py",
         "chat/test_injection.py",
         "chat/test_toggles.py",
-    ),
-    "echo/chat/finishing": (
-        "chat/test_journal.py",
-        "chat/test_memories.py",
-        "chat/test_shapes.py",
-        "librechat/test_chat.py",
     ),
     "echo/chat/hub": (
         "chat/test_memories.py",
@@ -193,12 +175,6 @@ ELSEWHERE = {
         "chat/test_journal.py",
         "chat/test_summaries.py",
         "chat/test_teams.py",
-    ),
-    "echo/chat/wanting": (
-        "chat/test_code.py",
-        "chat/test_file_search.py",
-        "chat/test_injection.py",
-        "chat/test_toggles.py",
     ),
     "echo/conversations/artifacts": ("conversations/test_artifacts.py", "librechat/test_messages.py"),
     "echo/conversations/assembly": ("test_searches.py", "librechat/test_shares.py"),
