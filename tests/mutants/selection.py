@@ -121,10 +121,6 @@ ELSEWHERE = {
         "chat/test_injection.py",
         "chat/test_teams.py",
     ),
-    "echo/chat/mirrors": (
-        "chat/test_processes.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/place": (
         "chat/test_asking.py",
         "chat/test_librechat.py",
@@ -177,9 +173,9 @@ ELSEWHERE = {
         "chat/test_teams.py",
     ),
     "echo/conversations/artifacts": ("conversations/test_artifacts.py", "librechat/test_messages.py"),
-    "echo/conversations/assembly": ("test_searches.py", "librechat/test_shares.py"),
+    "echo/conversations/assembly": ("test_searches.py", "handlers/librechat/test_shares.py"),
     "echo/conversations/link_forks": ("conversations/test_link_forks.py", "librechat/test_share_forks.py"),
-    "echo/conversations/links": ("librechat/test_shares.py",),
+    "echo/conversations/links": ("handlers/librechat/test_shares.py",),
     "exchanges": ("test_exchanges.py",),
     "federation/assembly": ("federation/test_openid.py", "federation/test_ways_in.py"),
     "federation/attempts": ("federation/test_openid.py", "federation/test_social.py"),
