@@ -96,12 +96,6 @@ ELSEWHERE = {
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/beginning": (
-        "chat/test_code.py",
-        "chat/test_librechat.py",
-        "handlers/test_chat.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/contexts": (
         "chat/test_code.py",
         "chat/test_summaries.py",
@@ -120,11 +114,6 @@ ELSEWHERE = {
     "echo/chat/members": (
         "chat/test_injection.py",
         "chat/test_teams.py",
-    ),
-    "echo/chat/place": (
-        "chat/test_asking.py",
-        "chat/test_librechat.py",
-        "handlers/test_chat.py",
     ),
     "echo/chat/preparation": (
         "chat/test_code.py",
