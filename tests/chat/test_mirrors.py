@@ -245,6 +245,23 @@ class TestAProcessThatIsGone:
 
         run(scene)
 
+    def test_has_only_its_own_runs_ended(self, run: Play) -> None:
+        async def scene(world: Elsewhere) -> None:
+            world.now = 1.0
+            names = {"a": "w", "b": "gone", "c": "w", "d": "gone"}
+            readers = {
+                name: Reader(world.mirrors.follow(world.begin(name, worker=worker), Reading()))
+                for name, worker in names.items()
+            }
+            await asyncio.gather(readers["b"].task, readers["d"].task)
+            statuses = {name: world.rows[name]["status"] for name in names}
+            assert statuses == {"a": "running", "b": "interrupted", "c": "running", "d": "interrupted"}
+            for name in ("a", "c"):
+                world.finish(run_id=name)
+                await readers[name].task
+
+        run(scene)
+
     def test_may_have_ended_the_run_before(self, run: Play) -> None:
         async def scene(world: Elsewhere) -> None:
             alive = world.alive
@@ -309,6 +326,17 @@ class TestARunThatIsOver:
             del streams, each
             await until(lambda: not world.mirrors._past)
             assert world.looks == 0
+
+        run(scene)
+
+    def test_that_was_interrupted_is_read_from_the_stored_message_by_librechats_client(
+        self, run: Play
+    ) -> None:
+        async def scene(world: Elsewhere) -> None:
+            document = {**world.begin(), "status": "interrupted", "frames": pack([said(0)])}
+            reader = Reader(world.mirrors.follow(document, Reading(reconnects=True)))
+            await reader.task
+            assert reader.bytes == told(said(0)) + frames.BROKEN
 
         run(scene)
 

@@ -133,11 +133,6 @@ ELSEWHERE = {
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/sides": (
-        "chat/test_injection.py",
-        "chat/test_teams.py",
-        "handlers/test_chat.py",
-    ),
     "echo/chat/speaker": (
         "chat/test_code.py",
         "chat/test_journal.py",
