@@ -119,8 +119,8 @@ class Preparation:
             "conversationId": conversation_id,
             "endpoint": first.shown_endpoint,
             "sender": first.sender,
-            "model": first.respondent.shown_model or first.model,
-            "iconURL": first.respondent.icon_url or first.settled.icon_url,
+            "model": first.shown_model,
+            "iconURL": first.icon_url,
             "before": place.before or [],
             **({"isEdited": True} if place.is_edited else {}),
         }

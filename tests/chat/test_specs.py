@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import requests
 
+from echo.chat.specs import Specs, spec_of
+from echo.errors import Unprocessable
 from tests.chat.conftest import Chat
 from tests.support.providers import Reply
 
@@ -143,3 +145,103 @@ class TestEnforcedSpec:
     @pytest.mark.parametrize("named", [{}, {"spec": None}, {"spec": "nobody"}, {"spec": "stranger"}])
     def test_must_be_named(self, specced: MakeSpeccedChat, named: dict[str, Any]) -> None:
         refused(specced(enforce=True), **named)
+
+
+def listed(name: str = "poet", endpoint: Any = "openAI", **more: Any) -> dict[str, Any]:
+    """A spec as the operator has written it down."""
+    return {"name": name, "preset": {"endpoint": endpoint, "model": "gpt-4"}, **more}
+
+
+class TestChoosing:
+    def choose(self, asked: dict[str, Any], held: dict[str, Any] | None = None, **more: Any) -> str | None:
+        specs = Specs([listed(), listed("stranger", "google")], enforced=more.pop("enforced", False))
+        found = specs.choose(asked, held or {}, more.pop("endpoint", "openAI"))
+        return found and found.name
+
+    def test_is_the_requests_or_the_conversations(self) -> None:
+        assert self.choose({"spec": "poet"}) == "poet"
+        assert self.choose({"spec": "poet", "model": "other"}) == "poet"
+        assert self.choose({}, {"spec": "poet"}) == "poet"
+        assert self.choose({"model": "gpt-4"}, {"spec": "poet"}) == "poet"
+        assert self.choose({}) is None
+
+    @pytest.mark.parametrize(
+        ("asked", "held"),
+        [
+            # Another model, another spec, another endpoint's, one that is gone.
+            ({"model": "other"}, {"spec": "poet"}),
+            ({"spec": "unknown"}, {"spec": "poet"}),
+            ({}, {"spec": "stranger"}),
+            ({}, {"spec": "gone"}),
+            ({"spec": 5}, {}),
+            ({"spec": ["poet"]}, {}),
+        ],
+    )
+    def test_is_none_where_it_does_not_go_on(self, asked: dict[str, Any], held: dict[str, Any]) -> None:
+        assert self.choose(asked, held) is None
+
+    def test_goes_by_the_endpoint_that_a_spec_names(self) -> None:
+        assert self.choose({"spec": "stranger"}, endpoint="google") == "stranger"
+        specs = Specs([listed(endpoint="assistants"), listed("odd", None)], enforced=False)
+        found = specs.choose({"spec": "poet"}, {}, "openAI")
+        assert found is not None
+        for name, endpoint in (("poet", "google"), ("odd", "openAI"), ("odd", "None")):
+            with pytest.raises(Unprocessable):
+                specs.choose({"spec": name}, {}, endpoint)
+
+    @pytest.mark.parametrize(
+        ("asked", "enforced", "sentence", "reason"),
+        [
+            ({"spec": "stranger"}, False, "The model spec is of another endpoint.", "is of another endpoint"),
+            (
+                {},
+                True,
+                "This server lets you chat with its model specs only.",
+                "must name a model spec",
+            ),
+        ],
+    )
+    def test_refuses_in_words(
+        self, asked: dict[str, Any], enforced: bool, sentence: str, reason: str
+    ) -> None:
+        with pytest.raises(Unprocessable) as found:
+            self.choose(asked, {"spec": "poet"}, enforced=enforced)
+        [error] = found.value.errors
+        assert (found.value.code, found.value.message) == ("unusable_model_spec", sentence)
+        assert (error.field, error.message) == ("spec", reason)
+
+    def test_without_any_nothing_is_enforced(self) -> None:
+        specs = Specs([], enforced=True)
+        assert not specs.enforced
+        assert specs.choose({}, {}, "openAI") is None
+        assert not Specs([listed()], enforced=False).enforced
+
+
+class TestListed:
+    def test_says_what_is_kept_of_it(self) -> None:
+        assert spec_of(listed()).kept == {"spec": "poet"}
+        assert spec_of(listed(iconURL="")).kept == {"spec": "poet"}
+        with_icon = spec_of(listed(iconURL="poet.png"))
+        assert (with_icon.icon_url, with_icon.kept) == ("poet.png", {"spec": "poet", "iconURL": "poet.png"})
+
+    @pytest.mark.parametrize(
+        ("said", "switched"),
+        [
+            ({"webSearch": True}, ("web_search",)),
+            ({"fileSearch": True}, ("file_search",)),
+            ({"executeCode": True}, ("execute_code",)),
+            ({"memory": True}, ("memory",)),
+            ({"webSearch": "yes", "memory": False}, ()),
+            ({"mcpServers": ["maps", "maps", "", 5]}, ("sys__all__sys_mcp_maps",)),
+            ({"mcpServers": "maps"}, ()),
+        ],
+    )
+    def test_switches_tools_on(self, said: dict[str, Any], switched: tuple[str, ...]) -> None:
+        assert spec_of(listed(**said)).switched == switched
+
+    @pytest.mark.parametrize(
+        ("said", "mode"),
+        [(True, "default"), (False, None), ("", None), (None, None), ("shadcnui", "shadcnui")],
+    )
+    def test_has_a_mode_of_artifacts(self, said: Any, mode: str | None) -> None:
+        assert spec_of(listed(artifacts=said)).artifacts == mode

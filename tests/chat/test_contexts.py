@@ -1,0 +1,136 @@
+"""What a model is sent of a conversation. Whole requests are in `test_summaries.py` and `test_asking.py`."""
+
+from typing import Any
+
+import pytest
+
+from echo.chat.context import Weighed
+from echo.chat.contexts import Contexts
+from echo.chat.place import Place
+from echo.chat.prepared import Asking
+from echo.chat.summaries import Boundary, Summarising
+from echo.providers.chat import ChatRequest, Turn
+from echo.settings.agents import SummarySettings
+
+CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
+
+
+def contexts(**settings: Any) -> Contexts:
+    nothing: Any = None
+    return Contexts(nothing, nothing, len, SummarySettings(**settings))
+
+
+def question(name: str, length: int = 10) -> dict[str, Any]:
+    return {"messageId": name, "text": "x" * length, "isCreatedByUser": True}
+
+
+def answer(name: str, length: int = 10) -> dict[str, Any]:
+    return {"messageId": name, "text": "x" * length, "isCreatedByUser": False}
+
+
+# Three turns; each message costs its ten characters, and three for being one.
+TALK = [question("q1"), answer("a1"), question("q2"), answer("a2"), question("q3"), answer("a3")]
+
+
+class TestWhatStays:
+    @staticmethod
+    def kept(is_new: bool = True, talk: list[dict[str, Any]] | None = None, **settings: Any) -> list[str]:
+        found = contexts(**settings)._retained(TALK if talk is None else talk, is_new=is_new)
+        return [each["messageId"] for each in found]
+
+    def test_is_everything_where_the_operator_says_nothing(self) -> None:
+        assert self.kept() == ["q1", "a1", "q2", "a2", "q3", "a3"]
+
+    @pytest.mark.parametrize(
+        ("turns", "kept"),
+        [
+            # The question itself is one of them.
+            (1, []),
+            (2, ["q3", "a3"]),
+            (3, ["q2", "a2", "q3", "a3"]),
+            (9, ["q1", "a1", "q2", "a2", "q3", "a3"]),
+        ],
+    )
+    def test_is_so_many_turns(self, turns: int, kept: list[str]) -> None:
+        assert self.kept(retained_turns=turns) == kept
+
+    @pytest.mark.parametrize(
+        ("tokens", "kept"),
+        [
+            (25, []),
+            (26, ["q3", "a3"]),
+            (51, ["q3", "a3"]),
+            (52, ["q2", "a2", "q3", "a3"]),
+        ],
+    )
+    def test_is_whole_turns_of_so_many_tokens(self, tokens: int, kept: list[str]) -> None:
+        assert self.kept(retained_tokens=tokens) == kept
+
+    def test_is_what_both_allow(self) -> None:
+        assert self.kept(retained_turns=3, retained_tokens=30) == ["q3", "a3"]
+        assert self.kept(retained_turns=2, retained_tokens=1000) == ["q3", "a3"]
+
+    def test_has_the_question_where_that_is_asked_again(self) -> None:
+        asked_again = TALK[:-1]
+        assert self.kept(False, asked_again, retained_turns=1) == ["q3"]
+        assert self.kept(False, asked_again, retained_tokens=0) == ["q3"]
+        assert self.kept(False, asked_again, retained_tokens=26) == ["q2", "a2", "q3"]
+        assert self.kept(False, asked_again, retained_tokens=25) == ["q3"]
+
+
+class TestWhatIsSaidLast:
+    @staticmethod
+    def last(**place: Any) -> tuple[Weighed | None, list[Any]]:
+        usual = {"branch": [], "question": {}, "answer_id": "a", "is_new_question": False}
+        return contexts()._last(Place(**{**usual, **place}))
+
+    def test_is_the_new_question(self) -> None:
+        asked = {"messageId": "q", "text": "Why?", "tokenCount": 7}
+        assert self.last(question=asked, is_new_question=True) == (Weighed("q", 7, True), [asked])
+
+    def test_is_nothing_where_a_question_is_asked_again(self) -> None:
+        assert self.last() == (None, [])
+
+    def test_is_the_order_to_go_on(self) -> None:
+        weighed, said = self.last(before=[])
+        assert weighed == Weighed("", len(CONTINUE), True)
+        assert said == [{"messageId": "", "text": CONTINUE, "isCreatedByUser": True}]
+
+    def test_is_the_edited_answer_and_the_order_to_go_on(self) -> None:
+        parts = [{"type": "text", "text": "Edited"}]
+        weighed, said = self.last(before=parts, is_edited=True)
+        assert weighed == Weighed("", len(CONTINUE) + 6, True)
+        assert said == [
+            {"messageId": "", "content": parts, "isCreatedByUser": False},
+            {"messageId": "", "text": CONTINUE, "isCreatedByUser": True},
+        ]
+
+
+class TestSumming:
+    @staticmethod
+    def summing(
+        boundary: Boundary | None, before: list[Any] | None = None, update: str | None = "Update."
+    ) -> Any:
+        nothing: Any = None
+        asking = Asking(nothing, ChatRequest("m", (), system="Sum up."), None, {}, "a", "openAI")
+        how = Summarising(asking, "q", update_prompt=update)
+        messages = [question("q1"), answer("a1")] if before is None else before
+        return contexts()._summing(how, messages, "q2", boundary)
+
+    def test_is_of_what_is_left_out(self) -> None:
+        made = self.summing(None)
+        assert made.asking.request.turns == (Turn.of_text("user", f"User: {'x' * 10}\n\nModel: {'x' * 10}"),)
+        assert (made.asking.request.system, made.asking.request.model) == ("Sum up.", "m")
+        assert (made.retained_from, made.messages, made.has_older, made.before) == ("q2", 2, False, None)
+
+    def test_takes_up_an_older_one(self) -> None:
+        made = self.summing(Boundary("So far.", 0, "a1", True))
+        assert (made.asking.request.system, made.has_older, made.before) == ("Update.", True, "So far.")
+        # Of these, `q1` is in it already.
+        assert made.messages == 1
+        assert (
+            self.summing(Boundary("So far.", 0, "a1", True), update=None).asking.request.system == "Sum up."
+        )
+
+    def test_of_nothing_is_none(self) -> None:
+        assert self.summing(None, []) is None
