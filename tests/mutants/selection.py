@@ -87,6 +87,8 @@ ELSEWHERE = {
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
     "echo/accounts/writing": ("handlers/test_recovery.py",),
+    "embedded/process": ("embedded/test_keeper.py", "embedded/test_server.py"),
+    "embedded/replica": ("embedded/test_server.py",),
     "exchanges": ("test_exchanges.py",),
     "federation/assembly": ("federation/test_openid.py", "federation/test_ways_in.py"),
     "federation/attempts": ("federation/test_openid.py", "federation/test_social.py"),
