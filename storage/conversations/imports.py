@@ -200,7 +200,8 @@ class _Draft:
         ]
 
     def _new(self) -> Document:
-        return imported_conversation(self._incoming.fields)
+        # The owner and the id last: whatever the other program had in its place.
+        return {**imported_conversation(self._incoming.fields), **self._mine}
 
     @property
     def outcome(self) -> Outcome:

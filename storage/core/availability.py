@@ -76,7 +76,7 @@ class Availability:
                     self.away = True
                 self._verdict.set()
                 self._closing.wait(PAUSE_SECONDS)
-            if self.away:
+            if self.away and not self._closing.is_set():
                 log.warning("the database answers again")
         finally:
             with self._lock:

@@ -1,8 +1,10 @@
 """A question and its answer in the database, from the beginning to the end."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
+from bson import ObjectId
 
 from storage.conversations import chats as stored_chats
 from storage.conversations.chat_shapes import Begun
@@ -11,7 +13,9 @@ from storage.conversations.deletions import DeletionRepository
 from storage.conversations.messages import NO_PARENT, MessageRepository
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument, NotFound
-from tests.support.chats import new_id, put_conversation, put_message
+from storage.core.repository import now
+from tests.support.chats import START, new_id, put_conversation, put_message
+from tests.support.stored import messages_of, stored
 
 
 @pytest.fixture
@@ -76,9 +80,9 @@ class TestBeginning:
         answer_id = put_message(database, ada, conversation_id, text="half", isCreatedByUser=False)
         again = begun(new=False, question=None, continues=True, answer={"messageId": answer_id})
         chats.begin(ada, conversation_id, again)
-        stored = database.collection("messages").find_one({"messageId": answer_id})
-        assert stored is not None
-        assert (stored["text"], stored["unfinished"]) == ("half", True)
+        message = database.collection("messages").find_one({"messageId": answer_id})
+        assert message is not None
+        assert (message["text"], message["unfinished"]) == ("half", True)
 
     def test_stores_no_message_when_the_conversation_cannot_be_changed(
         self, chats: ChatRepository, database: Database, ada: str
@@ -89,6 +93,169 @@ class TestBeginning:
             chats.begin(ada, conversation_id, begun(new=False))
         left = database.collection("messages").count_documents({"user": ada})
         assert left == (0 if database._has_transactions else 2)
+
+
+class TestWhatBegins:
+    """Each field, in a new conversation and in one that is there."""
+
+    LIBRECHATS: ClassVar[dict[str, Any]] = {"error": False, "_meiliIndex": False, "__v": 0}
+
+    def test_in_a_new_conversation(self, chats: ChatRepository, database: Database, ada: str) -> None:
+        conversation_id, both = new_id(), begun()
+        chats.begin(ada, conversation_id, both)
+        question, answer = messages_of(database, ada, conversation_id)
+        moment = question["createdAt"]
+        assert timedelta(0) <= now() - moment < timedelta(minutes=5)
+        life = {"isTemporary": False, "expiredAt": None, "createdAt": moment, "updatedAt": moment}
+        mine = {"user": ada, "conversationId": conversation_id}
+        assert question == {
+            "_id": question["_id"], **both.question, **mine, **life, **self.LIBRECHATS, "unfinished": False,
+        }  # fmt: skip
+        assert answer == {
+            "_id": answer["_id"], **both.answer, **mine, **life, **self.LIBRECHATS, "unfinished": True,
+        }  # fmt: skip
+        conversation = stored(database, ada, conversation_id)
+        assert conversation.pop("createdAt") == conversation.pop("updatedAt") >= moment
+        assert conversation == {
+            "_id": conversation["_id"],
+            **mine,
+            "endpoint": "openAI",
+            "model": "m",
+            "temperature": 0.5,
+            "title": "New Chat",
+            "isArchived": False,
+            "isTemporary": False,
+            "expiredAt": None,
+            "tags": [],
+            "files": [],
+            "messages": [question["_id"], answer["_id"]],
+            "_meiliIndex": False,
+            "__v": 0,
+        }
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_in_one_that_is_there(
+        self, chats: ChatRepository, database: Database, ada: str, named: bool
+    ) -> None:
+        expires = now() + timedelta(days=1)
+        kept = {"title": "Kept", "temperature": 1, "topP": 1, "files": ["old"], "isArchived": True}
+        life = {"isTemporary": True, "expiredAt": expires}
+        # A list that is none cannot be added to in one write: without a list there is one.
+        conversation_id = put_conversation(
+            database, ada, **kept, **life, **({"messages": []} if named else {}), _meiliIndex=True
+        )
+        chats.begin(ada, conversation_id, begun(new=False, file_ids=["f", "old"]))
+        question, answer = messages_of(database, ada, conversation_id)
+        for message in (question, answer):
+            assert {name: message[name] for name in life} == life
+            assert (message["user"], message["createdAt"] > START) == (ada, True)
+        conversation = stored(database, ada, conversation_id)
+        assert conversation["messages"] == [question["_id"], answer["_id"]]
+        assert conversation["updatedAt"] == answer["createdAt"]
+        assert (conversation["createdAt"], conversation["_meiliIndex"]) == (START, False)
+        changed = {**kept, "temperature": 0.5, "files": ["old", "f"], "model": "m", "endpoint": "openAI"}
+        assert {name: conversation[name] for name in changed} == changed
+
+    def test_a_temporary_one_goes_with_its_messages(
+        self, chats: ChatRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, expires = new_id(), now() + timedelta(days=1)
+        chats.begin(ada, conversation_id, begun(expires_at=expires))
+        documents = [stored(database, ada, conversation_id), *messages_of(database, ada, conversation_id)]
+        assert [(each["isTemporary"], each["expiredAt"]) for each in documents] == [(True, expires)] * 3
+
+    def test_one_of_a_project_is_counted_there(
+        self, chats: ChatRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        projects = database.collection("chatprojects")
+        hers, his = (
+            str(projects.insert_one({"user": owner, "name": "P"}).inserted_id) for owner in (ada, bob)
+        )
+        for project_id, expected in ((hers, hers), (his, None), ("no id", None), ("f" * 24, None)):
+            conversation_id = new_id()
+            chats.begin(ada, conversation_id, begun(project_id=project_id))
+            assert stored(database, ada, conversation_id).get("chatProjectId") == expected
+            if expected:
+                project = projects.find_one({"_id": ObjectId(hers)}) or {}
+                assert project["conversationCount"] == 1
+                assert project["lastConversationId"] == conversation_id
+        assert "conversationCount" not in (projects.find_one({"_id": ObjectId(his)}) or {})
+
+    def test_an_answer_that_goes_on_is_opened_again(
+        self, chats: ChatRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        over = {"unfinished": False, "error": True, "_meiliIndex": True, "text": "half"}
+        answer_id, other = (put_message(database, ada, conversation_id, **over) for _ in range(2))
+        again = begun(new=False, question=None, continues=True, answer={"messageId": answer_id})
+        chats.begin(ada, conversation_id, again)
+        opened, left = (
+            database.collection("messages").find_one({"messageId": each}) or {} for each in (answer_id, other)
+        )
+        assert {name: opened[name] for name in over} == {
+            "unfinished": True,
+            "error": False,
+            "_meiliIndex": False,
+            "text": "half",
+        }
+        assert opened["updatedAt"] > START
+        assert {name: left[name] for name in over} == over
+        conversation = stored(database, ada, conversation_id)
+        assert (conversation["messages"], conversation["updatedAt"] > START) == ([], True)
+
+    def test_a_question_asked_again_has_one_answer_more(
+        self, chats: ChatRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada, messages=[])
+        both = begun(new=False, question=None)
+        chats.begin(ada, conversation_id, both)
+        (message,) = messages_of(database, ada, conversation_id)
+        assert message["messageId"] == both.answer["messageId"]
+
+
+class TestReadingOne:
+    def test_a_conversation_with_its_settings_and_how_many_it_names(
+        self, chats: ChatRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        kept = {"title": "T", "temperature": 1, "isTemporary": False, "expiredAt": None, "promptPrefix": "P"}
+        conversation_id = put_conversation(database, ada, **kept, messages=[1, 2, 3], tags=["a"], user=ada)
+        given = chats.conversation(ada, conversation_id)
+        del given["_id"]
+        assert given == {**kept, "conversationId": conversation_id, "named": 3}
+        for value in (None, "none"):
+            database.collection("conversations").update_one({}, {"$set": {"messages": value}})
+            assert chats.conversation(ada, conversation_id)["named"] == 0
+        for owner, wanted in ((bob, conversation_id), (ada, new_id())):
+            with pytest.raises(NotFound):
+                chats.conversation(owner, wanted)
+
+    def test_an_answer_with_what_no_model_is_sent(
+        self, chats: ChatRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        said = {"text": "x", "content": [{"type": "text", "other": 1}], "attachments": [{"any": 1}]}
+        answer_id = put_message(database, ada, conversation_id, **said, sender="GPT")
+        given = chats.answer(ada, conversation_id, answer_id)
+        del given["_id"]
+        assert given == said
+        for owner, where, wanted in (
+            (bob, conversation_id, answer_id),
+            (ada, new_id(), answer_id),
+            (ada, conversation_id, new_id()),
+        ):
+            with pytest.raises(NotFound):
+                chats.answer(owner, where, wanted)
+
+    def test_what_messages_say_of_one_conversation_only(
+        self, chats: ChatRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, other = (put_conversation(database, ada) for _ in range(2))
+        first, second = (put_message(database, ada, conversation_id, text=text) for text in "ab")
+        elsewhere = put_message(database, ada, other, text="c")
+        assert chats.contents(ada, conversation_id, []) == {}
+        found = chats.contents(ada, conversation_id, [first, second, elsewhere])
+        assert {name: row["text"] for name, row in found.items()} == {first: "a", second: "b"}
+        assert chats.contents(ada, conversation_id, [first]).keys() == {first}
 
 
 class TestAnAnswer:
@@ -105,9 +272,9 @@ class TestAnAnswer:
         whole = {"content": [{"type": "text", "text": "half"}], "unfinished": False, "tokenCount": 1}
         conversation = chats.finish(ada, conversation_id, answer_id, whole)
         assert conversation["conversationId"] == conversation_id
-        stored = database.collection("messages").find_one({"messageId": answer_id})
-        assert stored is not None
-        assert (stored["unfinished"], stored["tokenCount"], stored["user"]) == (False, 1, ada)
+        message = database.collection("messages").find_one({"messageId": answer_id})
+        assert message is not None
+        assert (message["unfinished"], message["tokenCount"], message["user"]) == (False, 1, ada)
 
     def test_that_was_deleted_does_not_come_back(
         self, chats: ChatRepository, database: Database, ada: str
@@ -178,3 +345,14 @@ class TestTitles:
         assert chats.give_title(ada, conversation_id, "One")
         assert not chats.give_title(ada, conversation_id, "Two")
         assert chats.conversation(ada, conversation_id)["title"] == "One"
+
+    @pytest.mark.parametrize("title", [None, ""])
+    def test_are_given_where_there_is_none(
+        self, chats: ChatRepository, database: Database, ada: str, title: str | None
+    ) -> None:
+        conversation_id = put_conversation(database, ada, title=title, _meiliIndex=True)
+        assert chats.give_title(ada, conversation_id, "One")
+        conversation = stored(database, ada, conversation_id)
+        assert (conversation["title"], conversation["_meiliIndex"]) == ("One", False)
+        # That is no change of the conversation: it keeps its place in the list.
+        assert conversation["updatedAt"] == START

@@ -429,6 +429,122 @@ class TestUpdate:
         document = conversations.get(ada, conversation_id)
         assert (document["title"], document["isArchived"]) == ("new", True)
 
+    def test_pinning_keeps_the_place_in_the_list(
+        self, conversations: ConversationRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada, title="kept")
+        document = conversations.update(ada, conversation_id, pinned=True)
+        assert (document["title"], document["updatedAt"]) == ("kept", START)
+        assert stored(database, conversation_id)["pinned"] is True
+        conversations.update(ada, conversation_id, pinned=False)
+        after = stored(database, conversation_id)
+        assert after["pinned"] is False
+        assert "isArchived" not in after
+
+
+class TestReplaceTitle:
+    def test_gives_it_in_place_of_the_one_that_was(
+        self, conversations: ConversationRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada, title="old", _meiliIndex=True)
+        document = conversations.replace_title(ada, conversation_id, "old", "new")
+        assert document["title"] == "new"
+        assert document["updatedAt"] > START
+        assert stored(database, conversation_id)["_meiliIndex"] is False
+
+    def test_another_title_stays(
+        self, conversations: ConversationRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada, title="mine")
+        document = conversations.replace_title(ada, conversation_id, "old", "new")
+        assert (document["title"], document["updatedAt"]) == ("mine", START)
+        assert conversations.replace_title(ada, conversation_id, None, "new")["title"] == "mine"
+        assert stored(database, conversation_id)["title"] == "mine"
+
+    def test_none_stands_for_no_title(
+        self, conversations: ConversationRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        assert conversations.replace_title(ada, conversation_id, None, "new")["title"] == "new"
+
+    def test_another_owners_is_not_found(
+        self, conversations: ConversationRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada, title="old")
+        for wanted in (conversation_id, new_id()):
+            with pytest.raises(NotFound):
+                conversations.replace_title(bob, wanted, "old", "new")
+        assert stored(database, conversation_id)["title"] == "old"
+
+
+class TestTitles:
+    def test_are_of_those_named_that_have_one(
+        self, conversations: ConversationRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        titled, untitled, empty, other, his = (
+            put_conversation(database, owner, **fields)
+            for owner, fields in (
+                (ada, {"title": "T"}),
+                (ada, {}),
+                (ada, {"title": ""}),
+                (ada, {"title": "other"}),
+                (bob, {"title": "his"}),
+            )
+        )
+        asked = [titled, untitled, empty, his, new_id()]
+        assert conversations.titles(ada, iter(asked)) == {titled: "T"}
+        assert conversations.titles(ada, [other, titled]) == {titled: "T", other: "other"}
+        assert conversations.titles(ada, []) == {}
+
+
+class TestArchiveAll:
+    def test_archives_what_the_list_shows_and_nothing_else(
+        self, conversations: ConversationRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        later = now() + timedelta(days=1)
+        shown = [put_conversation(database, ada), put_conversation(database, ada, isArchived=False)]
+        hidden = [
+            put_conversation(database, ada, isTemporary=True, expiredAt=later),
+            put_conversation(database, ada, subagentThread={"parentConversationId": "x"}),
+            put_conversation(database, bob),
+        ]
+        put_conversation(database, ada, isArchived=True)
+        assert conversations.archive_all(ada) == 2
+        assert conversations.list_page(ada, limit=10).items == []
+        for conversation_id in shown:
+            document = stored(database, conversation_id)
+            assert (document["isArchived"], document["updatedAt"]) == (True, START)
+            assert document["archivedAt"] > START
+        assert not any("isArchived" in stored(database, each) for each in hidden)
+        assert conversations.archive_all(ada) == 0
+
+    def test_their_projects_are_counted_anew(
+        self, conversations: ConversationRepository, database: Database, ada: str
+    ) -> None:
+        projects = database.collection("chatprojects")
+        key = projects.insert_one({"user": ada, "name": "P", "conversationCount": 1}).inserted_id
+        put_conversation(database, ada, chatProjectId=str(key))
+        conversations.archive_all(ada)
+        assert (projects.find_one({"_id": key}) or {})["conversationCount"] == 0
+
+
+class TestShown:
+    """What there is of each conversation is said when the repository is made."""
+
+    def test_every_reader_and_writer_gives_that(self, database: Database, ada: str) -> None:
+        conversations = ConversationRepository(database, listed={"title": 1}, shown={"endpoint": 1})
+        conversation_id = put_conversation(database, ada, title="T", endpoint="openAI")
+        (item,) = conversations.list_page(ada, limit=1).items
+        assert item.keys() == {"_id", "title", "updatedAt"}
+        (item,) = conversations.list_page(ada, limit=1, search="t").items
+        assert item.keys() == {"_id", "title", "updatedAt"}
+        for given in (
+            conversations.get(ada, conversation_id),
+            conversations.update(ada, conversation_id, pinned=True),
+            conversations.replace_title(ada, conversation_id, "T", "U"),
+        ):
+            assert given.keys() == {"_id", "endpoint"}
+
 
 class TestFilters:
     """Each has its index: no page is sorted in memory, and none reads more than it shows and a little."""

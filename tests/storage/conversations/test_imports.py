@@ -1,15 +1,29 @@
 """What imports write: with which indexes they look, and that nothing of a refused conversation is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 
-from storage.conversations.imports import ImportRepository, Incoming, IncomingMessage
+from storage.conversations import imports as stored_imports
+from storage.conversations.imports import ImportRepository, Incoming, IncomingMessage, Outcome
 from storage.core.database import Database
 from storage.core.errors import Unavailable
 from storage.core.repository import now
-from tests.support.chats import new_id, new_owner, profiled, put_tree, shared_database
+from tests.support.chats import (
+    NO_PARENT,
+    START,
+    new_id,
+    new_owner,
+    profiled,
+    put_conversation,
+    put_message,
+    put_tree,
+    shared_database,
+)
+from tests.support.stored import messages_of, stored
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +114,155 @@ def test_what_comes_after_the_owner_is_erased_is_taken_back(
     assert imports.is_orphaned(ada)
     assert counts(database, ada) == (0, 0)
     assert counts(database, bob) == (1, 2)
+
+
+def said(
+    name: str, parent: str | None = None, *, others: tuple[str, ...] = (), **fields: object
+) -> IncomingMessage:
+    more = {"text": name, "createdAt": START, "updatedAt": START, **fields}
+    return IncomingMessage((*others, name), parent, more)
+
+
+def test_what_is_written(imports: ImportRepository, database: Database) -> None:
+    owner, name = new_owner(), new_id()
+    fields = {"title": "T", "endpoint": "openAI", "createdAt": START, "updatedAt": START, "user": "mallory"}
+    first, second = f"{name}-1", f"{name}-2"
+    messages = [said(first), said(second, first, user="mallory", unfinished=True)]
+    assert imports.store(owner, [Incoming((name,), fields, messages)]) == [Outcome(True, 2, 0)]
+    one, two = messages_of(database, owner, name)
+    of_all = {
+        "user": owner,
+        "conversationId": name,
+        "endpoint": "openAI",
+        "error": False,
+        "isTemporary": False,
+        "expiredAt": None,
+        "createdAt": START,
+        "updatedAt": START,
+        "_meiliIndex": False,
+        "__v": 0,
+    }
+    kept = {"messageId": first, "parentMessageId": NO_PARENT, "text": first, "unfinished": False}
+    assert one == {"_id": one["_id"], **of_all, **kept}
+    kept = {"messageId": second, "parentMessageId": first, "text": second, "unfinished": True}
+    assert two == {"_id": two["_id"], **of_all, **kept}
+    conversation = stored(database, owner, name)
+    assert conversation == {
+        "_id": conversation["_id"],
+        **fields,
+        "user": owner,
+        "conversationId": name,
+        "messages": [one["_id"], two["_id"]],
+        "tags": [],
+        "files": [],
+        "isArchived": False,
+        "isTemporary": False,
+        "expiredAt": None,
+        "_meiliIndex": False,
+        "__v": 0,
+    }
+
+
+def test_what_is_there_gets_what_it_lacks(imports: ImportRepository, database: Database) -> None:
+    owner, name, later = new_owner(), new_id(), START + timedelta(days=1)
+    fields = {"title": "T", "updatedAt": START}
+    imports.store(owner, [Incoming((name,), fields, [said("a")])])
+    more = {"title": "other", "updatedAt": later}
+    assert imports.store(owner, [Incoming((name,), more, [said("a"), said("b", "a")])]) == [
+        Outcome(False, 1, 1)
+    ]
+    conversation = stored(database, owner, name)
+    one, two = messages_of(database, owner, name)
+    assert (two["text"], two["parentMessageId"]) == ("b", "a")
+    assert conversation["messages"] == [one["_id"], two["_id"]]
+    assert (conversation["title"], conversation["updatedAt"]) == ("T", later)
+    # A date that is older changes nothing, and none is none.
+    imports.store(owner, [Incoming((name,), {"updatedAt": START}, [said("a"), said("c", "a")])])
+    imports.store(owner, [Incoming((name,), {}, [said("d")])])
+    conversation = stored(database, owner, name)
+    assert (conversation["updatedAt"], len(conversation["messages"])) == (later, 4)
+
+
+def test_one_that_is_there_under_an_earlier_id_goes_on(imports: ImportRepository, database: Database) -> None:
+    owner, earlier, name = new_owner(), new_id(), new_id()
+    put_conversation(database, owner, conversationId=earlier, messages=[])
+    put_message(database, owner, earlier, message_id="old", text="old")
+    incoming_one = Incoming(
+        ("unknown", earlier, name), {}, [said("new", others=("none", "old")), said("answer", "new")]
+    )
+    assert imports.store(owner, [incoming_one]) == [Outcome(False, 1, 1)]
+    answer, old = sorted(messages_of(database, owner, earlier), key=lambda each: str(each["text"]))
+    assert (old["text"], answer["parentMessageId"]) == ("old", "old")
+    # Whether it names what no import made is not for an import to change.
+    assert stored(database, owner, earlier)["messages"] == [answer["_id"]]
+    assert messages_of(database, owner, name) == []
+
+
+def test_one_that_is_not_there_gets_the_last_id(imports: ImportRepository, database: Database) -> None:
+    owner, first, last = new_owner(), new_id(), new_id()
+    imports.store(owner, [Incoming((first, last), {}, [said("m", others=("n",))])])
+    assert [each["messageId"] for each in messages_of(database, owner, last)] == ["m"]
+    assert messages_of(database, owner, first) == []
+
+
+def test_messages_that_a_crash_left_are_named(imports: ImportRepository, database: Database) -> None:
+    owner, name = new_owner(), new_id()
+    put_message(database, owner, name, message_id="a", text="a")
+    assert imports.store(owner, [Incoming((name,), {}, [said("a"), said("b")])]) == [Outcome(True, 1, 1)]
+    keys = {each["_id"] for each in messages_of(database, owner, name)}
+    assert set(stored(database, owner, name)["messages"]) == keys
+    # Those without an id go by that of their document.
+    put_message(database, owner, name, message_id="x", text="x")
+    database.collection("messages").update_one(
+        {"messageId": "x", "user": owner}, {"$set": {"messageId": None}}
+    )
+    key = next(each["_id"] for each in messages_of(database, owner, name) if each["text"] == "x")
+    assert imports.store(owner, [Incoming((name,), {}, [said(str(key))])]) == [Outcome(False, 0, 1)]
+
+
+def test_what_another_import_stored_meanwhile_is_named(
+    imports: ImportRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, name = new_owner(), new_id()
+    whole = Incoming((name,), {}, [said("a"), said("b", "a")])
+    write = ImportRepository._write_messages
+
+    def overtaken(self: ImportRepository, documents: Sequence[RawBSONDocument]) -> bool:
+        with monkeypatch.context() as undone:
+            undone.setattr(ImportRepository, "_write_messages", write)
+            ImportRepository(database).store(owner, [whole])
+        return write(self, documents)
+
+    monkeypatch.setattr(ImportRepository, "_write_messages", overtaken)
+    imports.store(owner, [whole])
+    keys = [each["_id"] for each in messages_of(database, owner, name)]
+    assert len(keys) == 2
+    assert stored(database, owner, name)["messages"] == keys
+
+
+def test_many_messages_are_written_and_named_some_at_a_time(
+    imports: ImportRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("WRITTEN_AT_ONCE", "ADDED_AT_ONCE"):
+        monkeypatch.setattr(stored_imports, limit, 2)
+    owner, name = new_owner(), new_id()
+    imports.store(owner, [Incoming((name,), {}, [])])
+    messages = [said(str(number)) for number in range(5)]
+    assert imports.store(owner, [Incoming((name,), {}, messages)]) == [Outcome(False, 5, 0)]
+    written = messages_of(database, owner, name)
+    assert [each["text"] for each in written] == list("01234")
+    assert stored(database, owner, name)["messages"] == [each["_id"] for each in written]
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("\ud800", "it holds a value that cannot be stored"),
+        ("x" * (17 << 20), "it holds a message of more than the 16 MiB that can be stored"),
+    ],
+    ids=["surrogate", "huge"],
+)
+def test_it_says_why_one_is_refused(imports: ImportRepository, bad: str, reason: str) -> None:
+    assert imports.store(new_owner(), [incoming("good", bad)]) == [Outcome(False, 0, 0, reason)]
+    title = Incoming((new_id(),), {"title": bad}, [])
+    assert imports.store(new_owner(), [title]) == [Outcome(False, 0, 0, reason)]

@@ -12,6 +12,8 @@ from storage.core.database import Database, Document
 from storage.core.errors import BrokenCursor, InvalidDocument, NotFound
 from storage.core.pages import Page
 from storage.core.repository import now
+from storage.core.search import Search
+from storage.core.stop import Stop
 from tests.support.chats import (
     START,
     every_page,
@@ -297,6 +299,149 @@ class TestGet:
         conversation_id, _ = put_tree(database, ada)
         with pytest.raises(NotFound):
             messages.get(ada, conversation_id, message_id)
+
+
+class TestOfId:
+    def test_is_found_in_whatever_conversation_of_the_owners(
+        self, messages: MessageRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        message = messages.of_id(ada, prefix + "b")
+        assert (message["text"], message["conversationId"]) == ("b", conversation_id)
+        assert "user" not in message
+        for owner, wanted in ((bob, prefix + "b"), (ada, new_id())):
+            with pytest.raises(NotFound):
+                messages.of_id(owner, wanted)
+
+
+class TestFind:
+    def test_gives_the_one_message_or_none(
+        self, messages: MessageRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        other, _ = put_tree(database, ada)
+        (message,) = messages.find(ada, conversation_id, prefix + "b")
+        assert (message["text"], message["messageId"]) == ("b", prefix + "b")
+        assert "user" not in message
+        assert messages.find(bob, conversation_id, prefix + "b") == []
+        assert messages.find(ada, other, prefix + "b") == []
+        assert messages.find(ada, conversation_id, new_id()) == []
+
+    @pytest.mark.parametrize("missing", [None, ""])
+    def test_finds_one_without_an_id_by_that_of_its_document(
+        self, messages: MessageRepository, database: Database, ada: str, missing: str | None
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        put_message(database, ada, conversation_id, messageId=missing)
+        (listed,) = messages.list_page(ada, limit=1).items
+        (message,) = messages.find(ada, conversation_id, str(listed["_id"]))
+        assert message["messageId"] == str(listed["_id"])
+
+
+class TestGiveFeedback:
+    def test_stores_what_is_named_and_nothing_else(
+        self, messages: MessageRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        feedback = {"rating": "thumbsDown", "tag": "inaccurate", "text": "No.", "user": "mallory"}
+        changed = messages.give_feedback(ada, conversation_id, prefix + "b", feedback)
+        assert (changed["messageId"], changed["feedback"]) == (prefix + "b", {"rating": "thumbsDown"})
+        assert "user" not in changed
+        stored = database.collection("messages").find_one({"messageId": prefix + "b"})
+        assert stored is not None
+        assert stored["feedback"] == {"rating": "thumbsDown", "tag": "inaccurate", "text": "No."}
+        assert database.collection("messages").count_documents({"user": ada, "feedback": {"$ne": None}}) == 1
+
+    def test_a_new_one_replaces_the_old_and_none_takes_it_away(
+        self, messages: MessageRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        stored = database.collection("messages")
+        messages.give_feedback(ada, conversation_id, prefix + "b", {"rating": "thumbsDown", "tag": "x"})
+        messages.give_feedback(ada, conversation_id, prefix + "b", {"rating": "thumbsUp"})
+        assert stored.find_one({"messageId": prefix + "b"}, {"feedback": 1, "_id": 0}) == {
+            "feedback": {"rating": "thumbsUp"}
+        }
+        changed = messages.give_feedback(ada, conversation_id, prefix + "b", None)
+        assert (changed["text"], "feedback" in changed) == ("b", False)
+        assert stored.find_one({"messageId": prefix + "b"}, {"feedback": 1, "_id": 0}) == {}
+
+    def test_of_another_owner_or_conversation_is_not_found(
+        self, messages: MessageRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        other, _ = put_tree(database, ada)
+        for owner, conversation, message in (
+            (bob, conversation_id, prefix + "b"),
+            (ada, other, prefix + "b"),
+            (ada, conversation_id, new_id()),
+        ):
+            with pytest.raises(NotFound):
+                messages.give_feedback(owner, conversation, message, {"rating": "thumbsUp"})
+        assert database.collection("messages").count_documents({"user": ada, "feedback": {"$ne": None}}) == 0
+
+
+class TestShown:
+    """What there is of each message is said when the repository is made."""
+
+    def test_every_reader_and_writer_gives_that(self, database: Database, ada: str) -> None:
+        messages = MessageRepository(database, shown={"messageId": 1, "sender": 1})
+        conversation_id = put_conversation(database, ada)
+        message_id = put_message(database, ada, conversation_id, sender="GPT", text="x")
+        wanted = {"messageId": message_id, "sender": "GPT"}
+        (read,) = messages.read_conversation(ada, conversation_id).documents()
+        for given in (
+            read,
+            messages.get(ada, conversation_id, message_id),
+            messages.of_id(ada, message_id),
+            *messages.find(ada, conversation_id, message_id),
+            messages.give_feedback(ada, conversation_id, message_id, {"rating": "thumbsUp"}),
+        ):
+            del given["_id"]
+            assert given == wanted
+
+
+class TestOrder:
+    def test_by_endpoint_or_the_last_change_in_both_directions(
+        self, messages: MessageRepository, database: Database, ada: str
+    ) -> None:
+        for text, endpoint, minute in (("b", "google", 1), ("c", "openAI", 0), ("a", "anthropic", 2)):
+            put_many(
+                database, ada, 1, text=text, endpoint=endpoint, updatedAt=START + timedelta(minutes=minute)
+            )
+
+        def found(**order: Any) -> str:
+            pages = every_page(lambda cursor: messages.list_page(ada, limit=1, cursor=cursor, **order))
+            return "".join(message["text"] for message in itertools.chain(*pages))
+
+        assert found(sort_by="endpoint", newest_first=False) == "abc"
+        assert found(sort_by="endpoint") == "cba"
+        assert found(sort_by="updatedAt", newest_first=False) == "cba"
+        assert found(sort_by="updatedAt") == "abc"
+
+
+class TestConversationsContaining:
+    # Of a long text the database finds the beginning only.
+    @pytest.mark.parametrize("text", ["needle", "a needle in the haystack"])
+    def test_gives_each_once_of_the_owner_only(
+        self, messages: MessageRepository, database: Database, ada: str, bob: str, text: str
+    ) -> None:
+        first, second = (put_many(database, ada, 2, text=f"{name} {text}") for name in ("a", "b"))
+        for other in ("hay", "a needle in the field"[: len(text) - 1]):
+            put_many(database, ada, 1, text=other)
+        put_many(database, ada, 1, text=text, conversationId=None)
+        his = put_many(database, bob, 1, text=text)
+        search = Search(text)
+        assert sorted(messages.conversations_containing(ada, search, Stop(10))) == sorted([first, second])
+        of = messages.conversations_containing(ada, search, Stop(10), of=[second, his])
+        assert of == [second]
+        assert messages.conversations_containing(ada, search, Stop(10), of=[]) == []
+        keys = [
+            row["_id"]
+            for row in database.collection("messages").find({"conversationId": {"$in": [first, his]}})
+        ]
+        assert messages.conversations_containing(ada, search, Stop(10), keys=keys) == [first]
+        assert messages.conversations_containing(ada, search, Stop(10), keys=[]) == []
 
 
 class TestIndexes:

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, _csot
 from pymongo.errors import ServerSelectionTimeoutError
 
 from echo.http.rate_limits import SharedMongoStorage
@@ -232,6 +233,125 @@ class TestASlowOperation:
             len(database.atomically(lambda session: list(things.find(slow, session=session)), seconds=60))
             == 1
         )
+
+
+class TestWhatIsKnown:
+    """`Availability` alone, with a ping that is answered when a test says so."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("storage.core.availability.PAUSE_SECONDS", 0.005)
+
+    @pytest.fixture
+    def known(self) -> Iterator[Availability]:
+        self.pings, self.answered, self.asked = list[str](), threading.Event(), threading.Event()
+        self.held = threading.Event()
+        self.held.set()
+        availability = Availability(30.0)
+        availability.ask_by(self.ping)
+        yield availability
+        availability.close()
+        self.held.set()
+
+    def ping(self) -> None:
+        self.pings.append(threading.current_thread().name)
+        self.asked.set()
+        self.held.wait(30)
+        if not self.answered.is_set():
+            raise ServerSelectionTimeoutError("no answer")
+
+    def is_away(self, known: Availability) -> bool:
+        try:
+            known.check()
+        except DatabaseAway as error:
+            return str(error) == "the database does not answer"
+        return False
+
+    def test_nothing_is_asked_before_there_is_a_doubt(self, known: Availability) -> None:
+        assert not self.is_away(known)
+        assert (known.away, self.pings) == (False, [])
+
+    def test_it_is_away_until_a_ping_is_answered(self, known: Availability) -> None:
+        known.doubt()
+        assert self.is_away(known)
+        assert known.away
+        assert until(lambda: len(self.pings) > 2)
+        assert self.is_away(known)
+        self.answered.set()
+        assert until(lambda: not self.is_away(known))
+        assert not known.away
+        assert set(self.pings) == {"echo-database-ping"}
+
+    def test_what_begins_meanwhile_waits_for_the_verdict(self, known: Availability) -> None:
+        self.held.clear()
+        known.doubt()
+        verdicts: list[bool] = []
+        waiting = threading.Thread(target=lambda: verdicts.append(self.is_away(known)))
+        waiting.start()
+        assert self.asked.wait(30)
+        assert verdicts == []
+        self.held.set()
+        waiting.join(30)
+        assert verdicts == [True]
+
+    def test_one_that_is_answered_was_a_slow_operation(
+        self, known: Availability, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.answered.set()
+        known.doubt()
+        assert not self.is_away(known)
+        assert until(lambda: known._asking is None)
+        assert (len(self.pings), caplog.records) == (1, [])
+
+    def test_only_one_thread_asks(self, known: Availability) -> None:
+        self.held.clear()
+        for _ in range(5):
+            known.doubt()
+        assert self.asked.wait(30)
+        assert len(self.pings) == 1
+        self.answered.set()
+        self.held.set()
+        assert until(lambda: known._asking is None)
+        # Another doubt asks again, and its verdict is waited for anew.
+        self.answered.clear()
+        known.doubt()
+        assert self.is_away(known)
+
+    def test_the_ping_itself_is_let_through(self, known: Availability) -> None:
+        through: list[bool] = []
+        known.ask_by(lambda: through.append(self.is_away(known)))
+        known.doubt()
+        assert until(lambda: through == [False])
+
+    def test_nobody_asks_after_the_end_or_without_a_ping(self, known: Availability) -> None:
+        without = Availability()
+        without.doubt()
+        assert not self.is_away(without)
+        known.close()
+        known.doubt()
+        assert not self.is_away(known)
+        assert self.pings == []
+
+    def test_the_end_ends_the_asking(self, known: Availability, caplog: pytest.LogCaptureFixture) -> None:
+        known.doubt()
+        assert self.is_away(known)
+        known.close()
+        assert until(lambda: known._asking is None)
+        assert not known.away
+        # Nobody knows that it answers again.
+        assert [record.getMessage() for record in caplog.records] == [
+            "the database does not answer; requests that need it are refused"
+        ]
+
+    def test_a_ping_has_its_time(self) -> None:
+        times: list[float | None] = []
+        availability = Availability(7.0)
+        availability.ask_by(lambda: times.append(_csot.remaining()))
+        availability.doubt()
+        assert until(lambda: bool(times))
+        assert times[0] is not None
+        assert 5 < times[0] <= 7
+        availability.close()
 
 
 class TestTheDriver:

@@ -76,6 +76,15 @@ class TestOfCode:
         assert len(rows) == THREADS
         assert [each["context"] for each in rows].count("execute_code") <= 1
 
+    def test_where_others_take_the_name_it_is_one_of_the_answer_only(
+        self, files: FileRepository, owner: str
+    ) -> None:
+        conversation, other = str(uuid.uuid4()), new_owner()
+        theirs = files.insert_made(other, conversation, record())
+        made = files.insert_made(owner, conversation, record())
+        assert files.get(owner, made["file_id"])["context"] == "message_attachment"
+        assert files.get(other, theirs["file_id"])["context"] == "execute_code"
+
     def test_is_found_by_the_services_names_and_by_its_owner(self, files: FileRepository, owner: str) -> None:
         made = files.insert(owner, record(metadata=self.ref("f")))
         assert files.find_made(owner, "s", "f")["_id"] == made["_id"]
@@ -160,6 +169,80 @@ class TestUse:
         made = files.insert(owner, record(expiresAt=datetime(2030, 1, 1, tzinfo=UTC)))
         files.use(new_owner(), [made["file_id"]])
         assert files.get(owner, made["file_id"]) == made
+
+
+class TestOwned:
+    def test_are_those_of_the_ids_that_are_the_owners(self, files: FileRepository, owner: str) -> None:
+        own, other = (files.insert(owner, record())["file_id"] for _ in range(2))
+        his = files.insert(new_owner(), record())["file_id"]
+        assert files.owned(owner, {own, his, "nothing"}) == {own}
+        assert files.owned(owner, [own, other]) == {own, other}
+        assert files.owned(owner, []) == set()
+
+    def test_find_gives_it_or_none(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record())
+        assert files.find(owner, made["file_id"]) == made
+        assert files.find(new_owner(), made["file_id"]) is None
+        assert files.find(owner, "nothing") is None
+
+
+class TestOfAgent:
+    def test_in_this_order_whoever_owns_them(self, files: FileRepository, owner: str) -> None:
+        first, second, _ = (files.insert(each, record(text="x")) for each in (owner, new_owner(), owner))
+        ids = [second["file_id"], "nothing", first["file_id"]]
+        assert files.of_agent(ids) == [second, first]
+        assert files.of_agent([]) == []
+
+    def test_listed_the_last_changed_first_without_contents(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        made = [files.insert(owner, record(filename=name, text="long")) for name in "abc"]
+        newest = datetime(2030, 1, 1, tzinfo=UTC)
+        database.collection("files").update_one({"filename": "a"}, {"$set": {"updatedAt": newest}})
+        older = datetime(2020, 1, 1, tzinfo=UTC)
+        database.collection("files").update_many({"filename": {"$ne": "a"}}, {"$set": {"updatedAt": older}})
+        listed = list(files.of_agent_listed([each["file_id"] for each in made]).documents())
+        assert [each["filename"] for each in listed] == ["a", "c", "b"]
+        assert not any("text" in each for each in listed)
+        assert len(list(files.of_agent_listed([made[0]["file_id"]]).documents())) == 1
+
+
+class TestHold:
+    def test_keeps_uploads_that_no_message_has(
+        self, files: FileRepository, owner: str, database: Database
+    ) -> None:
+        came, soon, late = (datetime(2030, 1, 1, hour, tzinfo=UTC) for hour in (0, 1, 9))
+        marks = {"soon": soon, "late": late, "never": None}
+        ids = {
+            name: files.insert(owner, record(filename=name, expiresAt=moment))["file_id"]
+            for name, moment in marks.items()
+        }
+        his = files.insert(new_owner(), record(expiresAt=soon))["file_id"]
+        other = files.insert(owner, record(expiresAt=soon))["file_id"]
+        rows = database.collection("files")
+        rows.update_many({}, {"$set": {"createdAt": came}})
+        assert files.hold(owner, [*ids.values(), his, "nothing"], 7200.5) == 2
+        until = {each["file_id"]: each["expiresAt"] for each in rows.find()}
+        assert until == {
+            ids["soon"]: datetime(2030, 1, 1, 2, 0, 0, 500000, tzinfo=UTC),
+            ids["late"]: late,
+            ids["never"]: None,
+            his: soon,
+            other: soon,
+        }
+
+
+class TestNoteStatus:
+    def test_of_one_that_has_a_status(self, files: FileRepository, owner: str) -> None:
+        made = files.insert(owner, record(status="pending"))
+        other, without = files.insert(owner, record(status="pending")), files.insert(owner, record())
+        files.note_status(new_owner(), made["file_id"], "failed")
+        assert files.get(owner, made["file_id"])["status"] == "pending"
+        for each in (made, without):
+            files.note_status(owner, each["file_id"], "ready")
+        assert files.get(owner, made["file_id"])["status"] == "ready"
+        assert files.get(owner, other["file_id"])["status"] == "pending"
+        assert files.get(owner, without["file_id"]) == without
 
 
 class TestDelete:

@@ -149,3 +149,127 @@ class TestRuns:
         past = datetime.now(UTC) - timedelta(seconds=1)
         database.collection("echo_runs").update_one({"_id": run_id}, {"$set": {"expiresAt": past}})
         assert runs.newest(ada, conversation_id) is None
+
+
+class TestWhatIsStored:
+    def test_of_one_that_begins(self, runs: RunRepository, database: Database, ada: str) -> None:
+        given = runs.insert(
+            ada, "c", "r-1", {"worker": "w", "user": "mallory", "status": "x"}, request_id="q", place=2
+        )
+        assert database.collection("echo_runs").find_one({"_id": "r-1"}) == given
+        moment = given.pop("createdAt")
+        assert timedelta(0) <= datetime.now(UTC) - moment < timedelta(minutes=5)
+        # Longer than the settings let a run take.
+        assert given.pop("expiresAt") - moment == timedelta(hours=25)
+        assert given == {
+            "_id": "r-1",
+            "worker": "w",
+            "user": ada,
+            "conversationId": "c",
+            "status": "running",
+            "clientRequestId": "q",
+            "place": 2,
+        }
+        assert {"clientRequestId", "place"}.isdisjoint(runs.insert(ada, "c", "r-2", {}, request_id=None))
+
+    @pytest.mark.parametrize("way", ["end", "end_all", "end_unless_waiting"])
+    def test_of_one_that_is_over(self, runs: RunRepository, ada: str, way: str) -> None:
+        runs.insert(ada, "c", run_id := new_id(), {"worker": "w"}, request_id="q", place=0)
+        if way == "end":
+            runs.end(ada, run_id, "aborted")
+        elif way == "end_all":
+            runs.end_all([RunEnd(ada, run_id, "aborted", b"[]")])
+        else:
+            runs.end_unless_waiting(ada, run_id, "aborted", b"[]", titling=False)
+        run = runs.get(ada, run_id)
+        assert run is not None
+        left = run.pop("expiresAt") - datetime.now(UTC)
+        assert timedelta(minutes=4) < left <= timedelta(minutes=5)
+        del run["createdAt"]
+        assert run == {
+            "_id": run_id,
+            "worker": "w",
+            "user": ada,
+            "conversationId": "c",
+            "status": "aborted",
+            "titling": False,
+            "clientRequestId": "q",
+            **({} if way == "end" else {"frames": b"[]"}),
+        }
+
+    def test_what_has_expired_goes(self, database: Database) -> None:
+        indexes = database.collection("echo_runs").index_information()
+        assert indexes["expiresAt_1"]["expireAfterSeconds"] == 0
+        for name in ("user_1_clientRequestId_1", "user_1_place_1"):
+            assert indexes[name]["unique"] is True
+
+
+class TestReading:
+    def test_one_and_only_its_owner(self, runs: RunRepository, ada: str, bob: str) -> None:
+        run_id = insert(runs, ada)
+        assert (runs.get(ada, run_id) or {})["_id"] == run_id
+        assert runs.get(bob, run_id) is None
+        assert runs.get(ada, new_id()) is None
+
+    def test_the_newest_of_all_and_of_equals_the_last(
+        self, runs: RunRepository, database: Database, ada: str, bob: str
+    ) -> None:
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        rows = database.collection("echo_runs")
+        for run_id, later in (("b", 1), ("a", 1), ("c", 0)):
+            runs.insert(ada, run_id, run_id, {}, request_id=None)
+            rows.update_one({"_id": run_id}, {"$set": {"createdAt": moment + timedelta(hours=later)}})
+        insert(runs, bob)
+        assert (runs.newest(ada) or {})["_id"] == "b"
+        assert (runs.newest(ada, "c") or {})["_id"] == "c"
+        assert [run["_id"] for run in runs.running(ada)] == ["c", "a", "b"]
+
+    def test_those_that_go_on_come_without_what_they_said(
+        self, runs: RunRepository, database: Database, ada: str
+    ) -> None:
+        going, expired, over = (insert(runs, ada) for _ in range(3))
+        rows = database.collection("echo_runs")
+        rows.update_many({}, {"$set": {"frames": b"x"}})
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        rows.update_one({"_id": expired}, {"$set": {"expiresAt": past}})
+        runs.end(ada, over, "complete")
+        (run,) = runs.running(ada)
+        assert (run["_id"], "frames" in run) == (going, False)
+
+    def test_states_are_of_those_that_are_named(self, runs: RunRepository, ada: str, bob: str) -> None:
+        first, second = insert(runs, ada), insert(runs, bob)
+        insert(runs, ada)
+        assert runs.states([first, second, "none"]) == {
+            each: {"_id": each, "status": "running", "worker": "w"} for each in (first, second)
+        }
+
+
+class TestOneOfSeveral:
+    """A change is of the one run that is named."""
+
+    def test_the_others_stay_as_they_are(self, runs: RunRepository, database: Database, ada: str) -> None:
+        changed, other = insert(runs, ada), insert(runs, ada)
+        rows = database.collection("echo_runs")
+        rows.update_many({}, {"$set": {"titling": True}})
+        before = rows.find_one({"_id": other})
+        runs.request_abort(ada, changed)
+        runs.end_titling(ada, changed)
+        assert (runs.get(ada, changed) or {})["titling"] is False
+        assert runs.end(ada, changed, "complete")
+        assert not runs.end(ada, changed, "error")
+        runs.delete(ada, changed)
+        assert runs.get(ada, changed) is None
+        assert rows.find_one({"_id": other}) == before
+
+    def test_an_ended_one_is_not_ended_again(self, runs: RunRepository, ada: str) -> None:
+        run_id = insert(runs, ada)
+        runs.end(ada, run_id, "aborted")
+        runs.end_all([RunEnd(ada, run_id, "complete", b"[]")])
+        run = runs.get(ada, run_id) or {}
+        assert (run["status"], "frames" in run) == ("aborted", False)
+
+    def test_titling_ends_for_the_owner_only(self, runs: RunRepository, ada: str, bob: str) -> None:
+        run_id = insert(runs, ada)
+        runs.end_all([RunEnd(ada, run_id, "complete", b"", titling=True)])
+        runs.end_titling(bob, run_id)
+        assert (runs.get(ada, run_id) or {})["titling"] is True

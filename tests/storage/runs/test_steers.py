@@ -6,6 +6,7 @@ import pytest
 
 from storage.core.database import Database
 from storage.core.repository import now
+from storage.runs import steers as stored_steers
 from storage.runs.runs import RunEnd, RunRepository
 from storage.runs.steers import MOST_CANCELLED, MOST_RUNS, MOST_WAITING, Steer, SteerRepository
 from tests.storage.runs.test_runs import insert
@@ -146,6 +147,69 @@ class TestTaking:
 
     def test_of_what_is_not_there_is_free(self, steers: SteerRepository, ada: str) -> None:
         assert [steers.take(ada, new_id(), "a", each) for each in ("r1", "r2")] == [True, True]
+
+
+class TestApplying:
+    def test_takes_those_that_are_named_in_the_order_they_came(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, bob: str
+    ) -> None:
+        run_id, other = insert(runs, ada), insert(runs, ada)
+        for name in "abc":
+            steers.add(ada, run_id, steer(name, text=name.upper()))
+        steers.add(ada, other, steer("a"))
+        assert steers.apply(bob, run_id, ["a"]) == []
+        applied = steers.apply(ada, run_id, ["c", "a", "none"])
+        assert [(each["steerId"], each["text"]) for each in applied] == [("a", "A"), ("c", "C")]
+        assert [each["steerId"] for each in steers.pending(ada, run_id)] == ["b"]
+        assert [each["steerId"] for each in steers.pending(ada, other)] == ["a"]
+        assert steers.apply(ada, run_id, ["a"]) == []
+
+    def test_none_that_a_request_asks_already(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        conversation_id = new_id()
+        run_id = insert(runs, ada, conversation_id=conversation_id)
+        steers.add(ada, run_id, steer("a"))
+        steers.take(ada, conversation_id, "a", "r1")
+        assert steers.apply(ada, run_id, ["a"]) == []
+        steers.give_back(ada, conversation_id, "a", "r1")
+        assert [each["steerId"] for each in steers.apply(ada, run_id, ["a"])] == ["a"]
+
+    def test_what_the_model_was_told_does_not_wait_again(
+        self, runs: RunRepository, steers: SteerRepository, ada: str
+    ) -> None:
+        run_id = insert(runs, ada)
+        steers.add(ada, run_id, steer("x"))
+        steers.add(ada, run_id, steer("a", client_id="c", text="one"))
+        steers.apply(ada, run_id, ["x", "a"])
+        again = steers.add(ada, run_id, steer("b", client_id="c"))
+        assert (again.added, again.position) == ("applied", 1)
+        assert again.steer is not None
+        assert (again.steer["steerId"], again.steer["text"]) == ("a", "one")
+        assert steers.pending(ada, run_id) == []
+        # Without such an id nobody knows it.
+        assert steers.add(ada, run_id, steer("b")).added == "new"
+
+    def test_of_so_many_that_were_told_the_last_are_known(
+        self, runs: RunRepository, steers: SteerRepository, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert stored_steers.MOST_APPLIED == 50
+        monkeypatch.setattr(stored_steers, "MOST_APPLIED", 2)
+        run_id = insert(runs, ada)
+        for name in "abc":
+            steers.add(ada, run_id, steer(name, client_id=name))
+            steers.apply(ada, run_id, [name])
+        added = [steers.add(ada, run_id, steer("x" + name, client_id=name)).added for name in "abc"]
+        assert added == ["new", "applied", "applied"]
+
+    def test_files_come_along(self, runs: RunRepository, steers: SteerRepository, ada: str) -> None:
+        run_id = insert(runs, ada)
+        files = [{"file_id": "f", "type": "image/png"}]
+        steers.add(ada, run_id, Steer("a", None, "x", 5, files))
+        waiting = [{"steerId": "a", "text": "x", "createdAt": 5, "files": files}]
+        assert steers.pending(ada, run_id) == waiting
+        assert steers.close(ada, run_id) == waiting
+        assert steers.apply(ada, run_id, ["a"]) == waiting
 
 
 class TestRunsBetween:

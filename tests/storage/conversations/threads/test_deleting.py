@@ -1,12 +1,15 @@
 """Deleting a message or a conversation: the tree stays whole, nothing is left behind."""
 
+from collections.abc import Callable, Mapping
+
 import pytest
+from bson import ObjectId
 
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.deletions import Deleted, DeletionRepository
 from storage.conversations.messages import MessageRepository
 from storage.conversations.threads import ThreadRepository
-from storage.core.database import Database
+from storage.core.database import Database, Document
 from storage.core.errors import NotFound
 from tests.support.chats import (
     NO_PARENT,
@@ -210,3 +213,142 @@ class TestDeleteConversation:
             assert sorted(conversation["messages"]) == sorted(message["_id"] for message in left)
         else:
             assert is_empty(database, ada)
+
+
+# What belongs to a conversation, besides its messages: the collection, and whose it is and of which conversation.
+BELONGING: Mapping[str, Callable[[str, str], Document]] = {
+    "sharedlinks": lambda owner, conversation_id: {"user": owner, "conversationId": conversation_id},
+    "echo_responses": lambda owner, conversation_id: {"user": owner, "conversationId": conversation_id},
+    "toolcalls": lambda owner, conversation_id: {"user": ObjectId(owner), "conversationId": conversation_id},
+    "agent_checkpoints": lambda owner, conversation_id: {"thread_id": conversation_id},
+    "agent_checkpoint_writes": lambda owner, conversation_id: {"thread_id": conversation_id},
+}
+
+
+def put_belonging(database: Database, owner: str, conversation_id: str) -> None:
+    """One of each kind, and a grant on the link."""
+    for name, fields in BELONGING.items():
+        key = database.collection(name).insert_one({"_id": ObjectId(), **fields(owner, conversation_id)})
+        if name == "sharedlinks":
+            grant = {"resourceType": "sharedLink", "resourceId": key.inserted_id}
+            database.collection("aclentries").insert_one({"_id": ObjectId(), **grant})
+
+
+def belonging(database: Database, owner: str, conversation_id: str) -> dict[str, int]:
+    """How many of each kind there are."""
+    return {
+        name: database.collection(name).count_documents(fields(owner, conversation_id))
+        for name, fields in BELONGING.items()
+    }
+
+
+def link_of(database: Database, conversation_id: str) -> ObjectId:
+    """The key of the one link to it."""
+    (link,) = database.collection("sharedlinks").find({"conversationId": conversation_id})
+    key: ObjectId = link["_id"]
+    return key
+
+
+class TestWhatBelongsToConversations:
+    def test_goes_with_its_own_and_no_other(self, database: Database, ada: str, bob: str) -> None:
+        gone, kept, his = (put_conversation(database, owner) for owner in (ada, ada, bob))
+        for owner, conversation_id in ((ada, gone), (ada, kept), (bob, his)):
+            put_belonging(database, owner, conversation_id)
+        grants = database.collection("aclentries")
+        of_gone, of_kept, of_his = (
+            {"resourceId": link_of(database, conversation_id)} for conversation_id in (gone, kept, his)
+        )
+        # An agent's grants, and the same number by chance.
+        grants.insert_one({"_id": ObjectId(), "resourceType": "agent", **of_gone})
+        DeletionRepository(database).delete(ada, gone)
+        assert set(belonging(database, ada, gone).values()) == {0}
+        assert [each["resourceType"] for each in grants.find(of_gone)] == ["agent"]
+        for owner, conversation_id, of_link in ((ada, kept, of_kept), (bob, his, of_his)):
+            assert set(belonging(database, owner, conversation_id).values()) == {1}
+            assert grants.count_documents(of_link) == 1
+
+    def test_of_another_owner_stays_where_the_ids_are_equal(
+        self, database: Database, ada: str, bob: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        put_conversation(database, bob, conversationId=conversation_id)
+        put_belonging(database, bob, conversation_id)
+        link = link_of(database, conversation_id)
+        DeletionRepository(database).delete(ada, conversation_id)
+        left = belonging(database, bob, conversation_id)
+        assert {name: left[name] for name in ("sharedlinks", "echo_responses", "toolcalls")} == {
+            "sharedlinks": 1,
+            "echo_responses": 1,
+            "toolcalls": 1,
+        }
+        assert database.collection("aclentries").count_documents({"resourceId": link}) == 1
+
+    def test_what_subagents_said_goes_too_however_deep(self, database: Database, ada: str, bob: str) -> None:
+        parent = put_conversation(database, ada)
+        child = put_conversation(database, ada, subagentThread={"parentConversationId": parent})
+        grandchild = put_conversation(database, ada, subagentThread={"parentConversationId": child})
+        put_message(database, ada, grandchild)
+        his = put_conversation(database, bob, subagentThread={"parentConversationId": parent})
+        deleted = DeletionRepository(database).delete(ada, parent)
+        assert deleted == Deleted([parent, child, grandchild], 1)
+        assert is_empty(database, ada)
+        assert stored(database, bob, his)
+
+    def test_an_owner_of_another_kind_of_id_has_no_tool_calls(self, database: Database) -> None:
+        conversation_id = put_conversation(database, "an old id")
+        assert DeletionRepository(database).delete("an old id", conversation_id).messages == 0
+
+    def test_its_bookmarks_and_projects_are_counted_anew(
+        self, database: Database, ada: str, bob: str
+    ) -> None:
+        tags, projects = database.collection("conversationtags"), database.collection("chatprojects")
+        for owner in (ada, bob):
+            tags.insert_one({"user": owner, "tag": "work", "count": 7})
+        key = projects.insert_one({"user": ada, "name": "P", "conversationCount": 7}).inserted_id
+        gone, kept = (
+            put_conversation(database, ada, tags=["work"], chatProjectId=str(key)) for _ in range(2)
+        )
+        DeletionRepository(database).delete(ada, gone)
+        project = projects.find_one({"_id": key}) or {}
+        assert (project["conversationCount"], project["lastConversationId"]) == (1, kept)
+        assert {each["user"]: each["count"] for each in tags.find()} == {ada: 1, bob: 7}
+        tags.delete_many({})
+
+    def test_the_index_of_searches_is_told(self, database: Database, ada: str, bob: str) -> None:
+        states = database.collection("echo_search")
+        for owner in (ada, bob):
+            states.insert_one({"user": owner, "expiresAt": None})
+        DeletionRepository(database).delete(ada, put_conversation(database, ada))
+        assert {each["user"]: each.get("stale") for each in states.find()} == {ada: 1, bob: None}
+        states.delete_many({})
+
+
+class TestDeleteAll:
+    def test_takes_all_of_the_owner_and_nothing_of_another(
+        self, database: Database, ada: str, bob: str
+    ) -> None:
+        # More than go in one transaction.
+        hers = [put_conversation(database, ada, isArchived=number % 2 == 0) for number in range(25)]
+        for conversation_id in hers:
+            put_message(database, ada, conversation_id)
+        put_belonging(database, ada, hers[-1])
+        his = put_conversation(database, bob)
+        put_message(database, bob, his)
+        put_belonging(database, bob, his)
+        for name in ("echo_search", "echo_search_parts"):
+            for owner in (ada, bob):
+                database.collection(name).insert_one({"_id": f"{owner}.x", "user": owner})
+        deleted = DeletionRepository(database).delete_all(ada)
+        assert sorted(deleted.conversation_ids) == sorted(hers)
+        assert deleted.messages == 25
+        assert is_empty(database, ada)
+        assert set(belonging(database, ada, hers[-1]).values()) == {0}
+        assert stored(database, bob, his)
+        assert len(messages_of(database, bob, his)) == 1
+        assert set(belonging(database, bob, his).values()) == {1}
+        for name in ("echo_search", "echo_search_parts"):
+            assert database.collection(name).distinct("user") == [bob]
+            database.collection(name).delete_many({})
+
+    def test_none_is_no_error(self, database: Database, ada: str) -> None:
+        assert DeletionRepository(database).delete_all(ada) == Deleted([], 0)
