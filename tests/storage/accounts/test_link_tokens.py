@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from storage.accounts.link_tokens import EMAIL_VERIFICATION, PASSWORD_RESET, LinkTokenRepository
+from storage.accounts.link_tokens import (
+    EMAIL_CHANGE,
+    EMAIL_VERIFICATION,
+    PASSWORD_RESET,
+    LinkTokenRepository,
+)
 from storage.core.database import Database
 from tests.support.threads import together
 
@@ -60,3 +65,29 @@ class TestLinkTokens:
         assert not tokens.use_up(bob, token)
         assert sum(together(lambda _: tokens.use_up(ada, token))) == 1
         assert tokens.latest(ada, PASSWORD_RESET) is None
+
+    def test_say_which_password_they_were_asked_for_with(
+        self, tokens: LinkTokenRepository, ada: str, database: Database
+    ) -> None:
+        tokens.issue(ada, EMAIL_CHANGE, token_hash="1", expires_at=SOON, mark="m")
+        row = tokens.latest(ada, EMAIL_CHANGE)
+        assert row is not None
+        assert (row["mark"], row["type"], "email" in row) == ("m", "echo_email_change", False)
+
+    def test_of_one_kind_are_dropped(self, tokens: LinkTokenRepository, ada: str, bob: str) -> None:
+        for owner, kind in ((ada, PASSWORD_RESET), (ada, EMAIL_CHANGE), (bob, PASSWORD_RESET)):
+            tokens.issue(owner, kind, token_hash="1", expires_at=SOON)
+        tokens.drop(ada, PASSWORD_RESET)
+        assert tokens.latest(ada, PASSWORD_RESET) is None
+        assert tokens.latest(ada, EMAIL_CHANGE) is not None
+        assert tokens.latest(bob, PASSWORD_RESET) is not None
+
+    def test_of_several_the_newest_counts(
+        self, tokens: LinkTokenRepository, ada: str, database: Database
+    ) -> None:
+        """As another program may have left them."""
+        row = {"userId": ObjectId(ada), "type": "password_reset", "expiresAt": SOON}
+        database.collection("tokens").insert_many(
+            {**row, "token": str(day), "createdAt": datetime(2026, 1, day, tzinfo=UTC)} for day in (1, 3, 2)
+        )
+        assert (tokens.latest(ada, PASSWORD_RESET) or {})["token"] == "3"
