@@ -36,7 +36,7 @@ class TestLinkTokens:
         }
 
     def test_a_new_one_takes_the_place_of_the_owners_others_of_its_kind(
-        self, tokens: LinkTokenRepository, ada: str, bob: str
+        self, tokens: LinkTokenRepository, database: Database, ada: str, bob: str
     ) -> None:
         for owner, kind, text in (
             (ada, PASSWORD_RESET, "1"),
@@ -51,6 +51,7 @@ class TestLinkTokens:
             for kind in (PASSWORD_RESET, EMAIL_VERIFICATION)
         ]
         assert [each and each["token"] for each in found] == ["4", "2", "3", None]
+        assert database.collection("tokens").count_documents({}) == 3
 
     def test_that_have_expired_or_are_nobodys_are_none(self, tokens: LinkTokenRepository, ada: str) -> None:
         past = datetime.now(UTC) - timedelta(seconds=1)
