@@ -66,22 +66,22 @@ class UserRepository(Repository):
         if not verified and not lasting:
             user["expiresAt"] = now() + timedelta(seconds=WEEK_SECONDS)
         if role or not self._is_empty():
-            return self._insert(user, None)
+            return self._insert(user)
         try:
             return self._database.atomically(lambda session: self._insert_first(user, session))
         except Conflict as error:
             if error.field != "_id":
                 raise
         # Another one has claimed to be the first, at the same time.
-        return self._insert(user, None)
+        return self._insert(user)
 
     def _is_empty(self) -> bool:
         with translated():
             return self._collection.find_one({}, {"_id": 1}) is None
 
-    def _insert(self, user: Document, session: ClientSession | None) -> Document:
+    def _insert(self, user: Document) -> Document:
         with translated():
-            self._collection.insert_one(user, session=session)
+            self._collection.insert_one(user)
         return user
 
     def _insert_first(self, user: Document, session: ClientSession | None) -> Document:

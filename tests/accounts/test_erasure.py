@@ -3,17 +3,21 @@
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from bson import ObjectId
 
 from echo.accounts.erasure import SETTLE_SECONDS, AccountEraser
 from echo.files import FileStore
+from echo.files.owner_directories import Removed
 from echo.services import Services
+from storage.accounts.bans import FOR_EVER, BanRepository
 from storage.core.database import Database
 from storage.operator.erasure import Erasure
 from tests.conftest import UserClient
 from tests.handlers.test_chat import PATH, start
+from tests.support.chats import new_owner
 from tests.support.waiting import PATIENCE, until
 
 
@@ -60,3 +64,75 @@ def test_what_a_program_with_an_api_key_still_writes_goes_too(
     AccountEraser(app_database, files).erase(ada.id)
     assert waited == [SETTLE_SECONDS]
     assert Erasure(app_database).count(ada.id) == {}
+
+
+class Noted:
+    """A file store that notes what it is asked to do, and the service that forgets what files say."""
+
+    sources = ("s3",)
+
+    def __init__(self, database: Database) -> None:
+        self.users = database.collection("users")
+        self.done: list[tuple[str, Any]] = []
+
+    def forget(self, owner: str) -> None:
+        assert self.users.find_one({"_id": ObjectId(owner)}), "the user goes last"
+        self.done.append(("forget", owner))
+
+    def delete_all(self, owner: str) -> Removed:
+        self.done.append(("delete_all", owner))
+        return Removed(2, 30)
+
+    def delete(self, record: dict[str, Any]) -> None:
+        self.done.append(("delete", (record["filename"], record["user"])))
+
+    def copy_to(self, record: dict[str, Any], heir: str) -> dict[str, str] | None:
+        self.done.append(("copy_to", (record["filename"], record["user"], heir)))
+        return None if record["filename"] == "gone" else {"filepath": "new", "source": "local"}
+
+
+def test_all_that_is_the_users_goes_once_nobody_comes_in_any_more(app_database: Database) -> None:
+    owner, collection = new_owner(), app_database.collection
+    collection("users").insert_one({"_id": ObjectId(owner), "email": f"{owner}@example.com"})
+    collection("files").insert_many({"user": ObjectId(owner), "source": each} for each in ("s3", "azure"))
+    noted, bans = Noted(app_database), BanRepository(app_database)
+
+    def forget(which: str) -> None:
+        assert bans.until(owner) == FOR_EVER
+        noted.forget(which)
+
+    erased = AccountEraser(app_database, cast("FileStore", noted), forget=forget).erase(owner)
+    assert noted.done == [("forget", owner), ("delete_all", owner)]
+    assert (erased.documents, erased.files, erased.elsewhere) == ({"files": 2, "users": 1}, Removed(2, 30), 1)
+    assert bans.until(owner) is None
+
+
+def test_files_of_skills_go_with_the_skill_and_stay_with_it(app_database: Database) -> None:
+    owner, other, collection = new_owner(), new_owner(), app_database.collection
+    mine, theirs = ObjectId(), ObjectId()
+    collection("skills").insert_many(
+        [{"_id": mine, "author": ObjectId(owner)}, {"_id": theirs, "author": ObjectId(other), "name": "x"}]
+    )
+    collection("skillfiles").insert_many(
+        {"skillId": skill, "author": ObjectId(author), "filename": name, "relativePath": name}
+        for skill, author, name in (
+            (mine, other, "sent"),
+            (mine, owner, "own"),
+            (theirs, owner, "kept"),
+            (theirs, owner, "gone"),
+        )
+    )
+    noted = Noted(app_database)
+    AccountEraser(app_database, cast("FileStore", noted)).erase(owner)
+    assert sorted(noted.done) == [
+        ("copy_to", ("gone", owner, other)),
+        ("copy_to", ("kept", owner, other)),
+        ("delete", ("sent", other)),
+        ("delete_all", owner),
+    ]
+    left = {
+        each["filename"]: each for each in collection("skillfiles").find({"skillId": {"$in": [mine, theirs]}})
+    }
+    assert left.keys() == {"kept", "gone"}
+    assert (left["kept"]["author"], left["kept"]["filepath"]) == (ObjectId(other), "new")
+    assert (left["gone"]["author"], "filepath" in left["gone"]) == (ObjectId(other), False)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from echo.accounts import sessions
 from echo.accounts.sessions import SessionGuard
 from storage.accounts.sessions import SessionRepository
 from storage.core.database import Database
+from storage.core.errors import Unavailable
 from tests.support.chats import new_owner
 
 ADA, BOB = new_owner(), new_owner()
@@ -135,4 +137,26 @@ def test_who_comes_while_others_are_asked_about_gets_an_answer_of_their_own_time
         return await asyncio.gather(asking, guarded.guard.is_alive(ADA, second))
 
     assert asyncio.run(one_after_the_other()) == [True, False]
+    assert guarded.stored.asked == 2
+
+
+def test_that_nobody_can_tell_is_told_to_all_who_wait_and_asked_anew(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = guarded.begin(ADA), guarded.begin(BOB)
+    answers = guarded.stored.active
+
+    def fails(sessions: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        answers(sessions)
+        raise Unavailable("no database")
+
+    async def both() -> list[Any]:
+        asked = (guarded.guard.is_alive(ADA, first), guarded.guard.is_alive(BOB, second))
+        return [*await asyncio.gather(*asked, return_exceptions=True)]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(guarded.stored, "active", fails)
+        assert [type(each) for each in asyncio.run(both())] == [Unavailable, Unavailable]
+    assert guarded.stored.asked == 1
+    assert asyncio.run(both()) == [True, True]
     assert guarded.stored.asked == 2

@@ -52,16 +52,27 @@ class TestCheck:
         assert keys.asked == [("h",)]
 
     @pytest.mark.parametrize(
-        ("caller", "parts", "code"),
+        ("caller", "parts", "said"),
         [
-            (SESSION, {"sessions": Answers(False)}, "session_expired"),
-            (KEY, {"keys": Answers(None)}, "invalid_api_key"),
+            (
+                SESSION,
+                {"sessions": Answers(False)},
+                ("session_expired", "The session has ended; log in again."),
+            ),
+            (
+                KEY,
+                {"keys": Answers(None)},
+                ("invalid_api_key", "The API key is not one of this server's, or has expired."),
+            ),
         ],
     )
-    def test_refuses_what_has_ended(self, caller: Caller, parts: dict[str, Answers], code: str) -> None:
+    def test_refuses_what_has_ended(
+        self, caller: Caller, parts: dict[str, Answers], said: tuple[str, str]
+    ) -> None:
         with pytest.raises(Unauthorized) as caught:
             asyncio.run(standing(**parts).check(caller))
-        assert (caught.value.status, caught.value.code) == (401, code)
+        assert caught.value.status == 401
+        assert (caught.value.code, caught.value.message) == said
 
 
 def test_an_end_is_felt_within_five_seconds() -> None:

@@ -1,5 +1,6 @@
 """Passkeys, with an authenticator in software."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,19 @@ class TestRegistration:
         options = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()["publicKey"]
         chosen = options["authenticatorSelection"]
         assert (chosen["userVerification"], chosen["residentKey"]) == ("required", "required")
-        assert (options["rp"]["id"], options["user"]["name"]) == ("localhost", ada.email)
+        assert options["rp"] == {"id": "localhost", "name": "Echo"}
+        user = ada.get("/api/user").json()
+        assert (options["user"]["name"], options["user"]["displayName"]) == (ada.email, user["name"])
+        assert options["user"]["id"] == base64.urlsafe_b64encode(bytes.fromhex(ada.id)).decode()
+        assert (options["timeout"], len(options["challenge"])) == (300_000, 43)
+
+    def test_names_who_has_no_name_by_the_address(self, ada: UserClient, stored: Stored) -> None:
+        mine = {"_id": ObjectId(ada.id)}
+        stored.users.update_one(mine, {"$set": {"name": ""}})
+        user = ada.post("/api/user/passkeys/challenge", json={"password": PASSWORD}).json()["publicKey"][
+            "user"
+        ]
+        assert (user["name"], user["displayName"]) == (ada.email, ada.email)
 
     def test_asks_for_the_password(self, ada: UserClient) -> None:
         for proof in ({}, {"password": "wrong horse 1 battery"}):

@@ -168,9 +168,12 @@ class TestWithoutMail:
         assert user is not None
         assert (user["emailVerified"], "expiresAt" in user) == (True, False)
         assert log_in(api, email).status_code == 200
-        assert answer(api.post("/api/user/verify/resend", json={"email": email})) == (403, "mail_disabled")
+        resent = api.post("/api/user/verify/resend", json={"email": email})
+        assert answer(resent) == (403, "mail_disabled")
+        assert resent.json()["message"] == "This server sends no mail."
         asked = api.post("/api/auth/requestPasswordReset", json={"email": email})
         assert answer(asked) == (403, "password_reset_disabled")
+        assert asked.json()["message"] == "Passwords cannot be reset by mail on this server."
         assert stored.echo_mails.count_documents({"to": email}) == 0
         config = api.get("/api/config").json()
         assert (config["emailEnabled"], config["passwordResetEnabled"]) == (False, False)
@@ -247,6 +250,7 @@ class TestReset:
             response = post.post("/api/auth/resetPassword", json={**fields, "userId": owner, "token": token})
             bodies.append({**response.json(), "requestId": ""})
         assert bodies[0]["code"] == "invalid_link"
+        assert bodies[0]["message"] == "The link is wrong, was used already, or is too old."
         assert all(body == bodies[0] for body in bodies)
         assert post.post("/api/auth/resetPassword", json=fields).status_code == 200
 

@@ -92,11 +92,13 @@ class TestEnableAndConfirm:
         secret = secret_in(ada.post("/api/auth/2fa/enable").json()["otpauthUrl"])
         answer = ada.post("/api/auth/2fa/confirm", json={"token": wrong_code(secret)})
         assert refused(answer, 403, "code_refused")
+        assert answer.json()["message"] == "That needs a valid code of the second factor."
         assert "token" in log_in(api, ada).json()
 
     def test_nothing_waits_nothing_is_confirmed(self, ada: UserClient, guarded: UserClient) -> None:
         answer = guarded.post("/api/auth/2fa/confirm", json={"token": code_of()})
         assert refused(answer, 409, "two_factor_not_begun")
+        assert answer.json()["message"] == "Two-factor authentication is not being set up."
 
     def test_one_that_an_older_librechat_left_unconfirmed_can_be(
         self, api: Client, ada: UserClient, stored: Stored
@@ -194,6 +196,7 @@ class TestRegenerateBackupCodes:
     def test_where_it_is_off_there_are_none(self, ada: UserClient, stored: Stored) -> None:
         answer = ada.post("/api/auth/2fa/backup/regenerate", json={})
         assert refused(answer, 409, "two_factor_off")
+        assert answer.json()["message"] == "Two-factor authentication is off."
         assert account(stored, ada)["backupCodes"] == []
 
 

@@ -17,7 +17,7 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
 from echo.accounts.federation.attempts import Attempt
-from echo.accounts.federation.identity import Identity, Policy, Refused, said
+from echo.accounts.federation.identity import Identity, Policy, Refused, exactly, said
 from echo.accounts.federation.provider import Answer
 from echo.accounts.federation.saml_signatures import check_signatures
 from echo.settings.saml import SamlSettings
@@ -173,9 +173,9 @@ def _where(callback_url: str) -> dict[str, str]:
 
 def identity_of(settings: SamlSettings, profile: Profile) -> Identity:
     """Who it is; the organisation's own provider vouches for the address."""
-    given = _first(profile, settings.given_name_claim, "given_name")
-    family = _first(profile, settings.family_name_claim, "family_name")
-    username = _first(profile, settings.username_claim, "username")
+    given = said(_first(profile, settings.given_name_claim, "given_name"))
+    family = said(_first(profile, settings.family_name_claim, "family_name"))
+    username = said(_first(profile, settings.username_claim, "username"))
     email = _first(profile, settings.email_claim, "email", "mail", MAIL_OID)
     whole = f"{given} {family}".strip() or username or email
     return Identity(
@@ -183,13 +183,13 @@ def identity_of(settings: SamlSettings, profile: Profile) -> Identity:
         subject=_first(profile, "nameID"),
         email=email or None,
         email_verified=bool(email),
-        name=_first(profile, settings.name_claim) if settings.name_claim else whole,
+        name=said(_first(profile, settings.name_claim)) if settings.name_claim else whole,
         username=username or given or email,
         picture=_first(profile, settings.picture_claim, "picture") or None,
     )
 
 
 def _first(profile: Profile, *names: str | None) -> str:
-    """The first of these that is there, of several values the first."""
+    """The first of these that is there, of several values the first, as it stands but for blanks around it."""
     value = next((profile[name] for name in names if name and profile.get(name)), "")
-    return said(value[0] if isinstance(value, list) else value)
+    return exactly(value[0] if isinstance(value, list) else value).strip()

@@ -96,7 +96,7 @@ class GitHub(OAuthService):
             email_verified=verified,
             name=said(user.get("name")) or said(user.get("login")),
             username=said(user.get("login")),
-            picture=said(user.get("avatar_url")) or None,
+            picture=exactly(user.get("avatar_url")) or None,
         )
 
 
@@ -142,7 +142,7 @@ class Facebook(OAuthService):
             email_verified=bool(email),
             name=said(user.get("name")),
             username=said(user.get("name")),
-            picture=said(picture.get("url")) or None,
+            picture=exactly(picture.get("url")) or None,
         )
 
 

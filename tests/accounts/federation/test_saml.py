@@ -449,3 +449,14 @@ def test_what_is_taken_from_attributes(
     identity = identity_of(replace(settings, **{"email_claim": None, **claims}), profile)
     assert (identity.email, identity.name, identity.username, identity.picture) == expected
     assert identity.email_verified is bool(identity.email)
+
+
+def test_what_tells_one_user_from_another_is_neither_cut_nor_cleaned(settings: SamlSettings) -> None:
+    """Names to show are. A subject that is too long is refused later, and an address that is none is none."""
+    whole = replace(settings, email_claim=None)
+    subject, address = "s" * 300, f"a\u200bda@{'x' * 250}.example"
+    found = identity_of(whole, {"nameID": f" {subject}\n", "email": address, "given_name": "G\u200b" * 201})
+    assert (found.subject, found.email, found.username) == (subject, address, "G" * 200)
+    assert identity_of(whole, {"nameID": "a\u200bda"}).subject == "a\u200bda"
+    picture = f"https://x.example/{'p' * 300}"
+    assert identity_of(whole, {"picture": picture}).picture == picture

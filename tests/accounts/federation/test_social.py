@@ -94,7 +94,9 @@ def challenge(form: dict[str, str]) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-GITHUB_USER = {"id": 583231, "login": "octocat", "name": None, "avatar_url": "https://avatars.example/u/1"}
+# Services sign addresses of pictures, which makes them long.
+PICTURE = f"https://pictures.example/4?signature={'x' * 300}"
+GITHUB_USER = {"id": 583231, "login": "octocat", "name": None, "avatar_url": PICTURE}
 
 
 class TestGitHub:
@@ -115,7 +117,7 @@ class TestGitHub:
             email_verified=True,
             name="octocat",
             username="octocat",
-            picture="https://avatars.example/u/1",
+            picture=PICTURE,
         )
         assert asked["scope"] == "user:email read:user"
         assert asked["code_challenge"] == challenge(service.forms[0])
@@ -189,9 +191,9 @@ def test_facebook(service: Service) -> None:
         "id": "4",
         "name": "Ada Lovelace",
         "email": "ada@example.com",
-        "picture": {"data": {"url": "https://pictures.example/4"}},
+        "picture": {"data": {"url": PICTURE}},
     }
-    _, identity = log_in(social.Facebook(SETTINGS, service.fetcher, POLICY, service.places), service)
+    asked, identity = log_in(social.Facebook(SETTINGS, service.fetcher, POLICY, service.places), service)
     assert identity == Identity(
         "facebook",
         "4",
@@ -199,10 +201,27 @@ def test_facebook(service: Service) -> None:
         True,
         "Ada Lovelace",
         "Ada Lovelace",
-        "https://pictures.example/4",
+        PICTURE,
     )
     proof = hmac.new(b"the-secret", b"the-token", "sha256").hexdigest()
-    assert service.queries[-1]["appsecret_proof"] == proof
+    fields = "id,name,email,picture.type(large)"
+    assert service.queries[-1] == {"fields": fields, "appsecret_proof": proof}
+    assert asked["scope"] == "public_profile email"
+    assert asked["code_challenge"] == challenge(service.forms[0])
+
+
+@pytest.mark.parametrize("picture", [{}, {"picture": {}}, {"picture": {"data": {"url": 7}}}], ids=str)
+def test_facebook_without_an_address_and_a_picture(service: Service, picture: dict[str, Any]) -> None:
+    service.answers["/api/me"] = {"id": 4, "name": "Ada", **picture}
+    _, identity = log_in(social.Facebook(SETTINGS, service.fetcher, POLICY, service.places), service)
+    assert identity == Identity("facebook", "4", None, False, "Ada", "Ada")
+
+
+@pytest.mark.parametrize("picture", [[], {"data": 1}])
+def test_facebook_with_a_picture_that_is_none_is_refused(service: Service, picture: Any) -> None:
+    service.answers["/api/me"] = {"id": "4", "picture": picture}
+    with pytest.raises(Refused, match="^login_failed: no JSON object$"):
+        log_in(social.Facebook(SETTINGS, service.fetcher, POLICY, service.places), service)
 
 
 KEY = jwk.ECKey.generate_key("P-256", {"kid": "k"})

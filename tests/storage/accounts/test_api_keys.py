@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from storage.accounts import api_keys as module
 from storage.accounts.api_keys import ApiKeyRepository
 from storage.core.database import Database
 from storage.core.errors import NotFound
+from storage.core.repository import now
 from tests.support.chats import new_owner
 
 IMPOSSIBLE_IDS = ["", "1", "x" * 24, "\ud800", "\0", "0" * 24]
@@ -109,3 +111,78 @@ class TestMarkUsed:
         )
         keys.mark_used(owner, key_id)
         assert keys.get(owner, key_id)["lastUsedAt"] > old
+
+    @pytest.mark.parametrize(("seconds", "noted"), [(60, False), (60.001, True)])
+    def test_once_in_a_minute(
+        self, keys: ApiKeyRepository, owner: str, monkeypatch: pytest.MonkeyPatch, seconds: float, noted: bool
+    ) -> None:
+        key_id, moment = make(keys, owner)[0], now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        keys.mark_used(owner, key_id)
+        later = moment + timedelta(seconds=seconds)
+        monkeypatch.setattr(module, "now", lambda: later)
+        keys.mark_used(owner, key_id)
+        assert keys.get(owner, key_id)["lastUsedAt"] == (later if noted else moment)
+
+
+class TestUpdate:
+    def test_changes_what_is_given_of_one_key(
+        self, keys: ApiKeyRepository, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (key_id, hashed), other = make(keys, owner), make(keys, owner)[0]
+        before, others = keys.get(owner, key_id), keys.get(owner, other)
+        moment = now() + timedelta(days=1)
+        monkeypatch.setattr(module, "now", lambda: moment)
+        end, limits = datetime(2099, 1, 1, tzinfo=UTC), {"tokensPerDay": 5}
+        changed = keys.update(owner, key_id, {"name": "new", "expires_at": end, "limits": limits})
+        new = {"name": "new", "expiresAt": end, "echoLimits": limits, "updatedAt": moment}
+        assert changed == keys.get(owner, key_id) == {**before, **new}
+        assert keys.get(owner, other) == others
+        assert (keys.find_by_hash(hashed) or {})["name"] == "new"
+
+    def test_takes_away_what_is_given_as_none_and_leaves_the_rest(
+        self, keys: ApiKeyRepository, owner: str
+    ) -> None:
+        limits = {"tokensPerDay": 5}
+        key_id, _ = make(keys, owner, expires_at=datetime(2099, 1, 1, tzinfo=UTC), limits=limits)
+        assert keys.get(owner, key_id)["echoLimits"] == limits
+        changed = keys.update(owner, key_id, {"expires_at": None})
+        assert ("expiresAt" in changed, changed["echoLimits"], changed["name"]) == (False, limits, "k")
+        assert "echoLimits" not in keys.update(owner, key_id, {"limits": None})
+        assert keys.update(owner, key_id, {})["name"] == "k"
+
+    @pytest.mark.parametrize("key_id", IMPOSSIBLE_IDS)
+    def test_of_an_impossible_id_or_anothers_is_not_found(
+        self, keys: ApiKeyRepository, owner: str, key_id: str
+    ) -> None:
+        for whose, which in ((owner, key_id), (new_owner(), make(keys, owner)[0])):
+            with pytest.raises(NotFound):
+                keys.update(whose, which, {"name": "new"})
+
+
+class TestWhatIsNotShown:
+    def test_in_lists_are_hashes_and_what_was_used_and_elsewhere_hashes_alone(
+        self, keys: ApiKeyRepository, owner: str, database: Database
+    ) -> None:
+        key_id, _ = make(keys, owner)
+        database.collection("agentapikeys").update_one({}, {"$set": {"echoUsage": {"x": 1}}})
+        [listed] = keys.list(owner)
+        assert not {"keyHash", "echoUsage"} & listed.keys()
+        assert keys.get(owner, key_id)["echoUsage"] == {"x": 1}
+
+    def test_ends_exactly_at_its_time(
+        self, keys: ApiKeyRepository, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end = datetime(2099, 1, 1, tzinfo=UTC)
+        _, hashed = make(keys, owner, expires_at=end)
+        monkeypatch.setattr(module, "now", lambda: end - timedelta(milliseconds=1))
+        assert keys.find_by_hash(hashed) is not None
+        monkeypatch.setattr(module, "now", lambda: end)
+        assert keys.find_by_hash(hashed) is None
+
+    def test_all_of_one_owner_are_deleted(self, keys: ApiKeyRepository, owner: str) -> None:
+        other = new_owner()
+        for each in (owner, owner, other):
+            make(keys, each)
+        assert (keys.delete_all(owner), keys.delete_all(owner)) == (2, 0)
+        assert keys.count(other) == 1

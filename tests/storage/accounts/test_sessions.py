@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from storage.accounts.sessions import SessionRepository
+from storage.accounts import sessions as module
+from storage.accounts.sessions import Origin, SessionRepository
 from storage.core.database import Database
 from storage.core.errors import Conflict, NotFound
+from storage.core.repository import now
 from tests.support.chats import new_owner
 from tests.support.threads import THREADS, together
 
@@ -152,3 +154,74 @@ class TestDeleteAll:
         assert sessions.delete_all(owner) == 3
         assert not sessions.active([(owner, session_id) for session_id in mine])
         assert sessions.active([(other, theirs)])
+
+
+class TestDeleteOthers:
+    def test_ends_all_of_the_owner_but_one(self, sessions: SessionRepository, owner: str) -> None:
+        kept, *ended = [log_in(sessions, owner) for _ in range(3)]
+        other = new_owner()
+        theirs = log_in(sessions, other)
+        assert sessions.delete_others(owner, kept) == 2
+        assert sessions.active([(owner, each) for each in (kept, *ended)]) == {(owner, kept)}
+        assert sessions.active([(other, theirs)])
+
+    def test_ends_all_where_there_is_none_to_keep(self, sessions: SessionRepository, owner: str) -> None:
+        for _ in range(2):
+            log_in(sessions, owner)
+        assert sessions.delete_others(owner, "") == 2
+
+
+class TestFromWhere:
+    def test_is_noted_at_the_login_and_with_each_use(
+        self, sessions: SessionRepository, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moment = now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        end = moment + HOUR
+        made = sessions.create(
+            owner, refresh_token_hash="x", expires_at=end, where=Origin("203.0.113.7", "d" * 301)
+        )
+        session_id, first = str(made["_id"]), moment
+        used = {"createdAt": first, "usedAt": first, "address": "203.0.113.7", "device": "d" * 300}
+        assert sessions.get(owner, session_id) == made
+        assert {name: made[name] for name in used} == used
+        moment += timedelta(minutes=1)
+        sessions.note_use(owner, session_id, Origin("203.0.113.8", "phone"))
+        used |= {"usedAt": moment, "address": "203.0.113.8", "device": "phone"}
+        assert sessions.get(owner, session_id) == {**made, **used}
+
+    def test_is_noted_of_the_owners_session_alone(self, sessions: SessionRepository, owner: str) -> None:
+        session_id, other = log_in(sessions, owner), log_in(sessions, owner)
+        sessions.note_use(new_owner(), session_id, Origin("203.0.113.7", "x"))
+        sessions.note_use(owner, other, Origin("203.0.113.7", "x"))
+        assert "address" not in sessions.get(owner, session_id)
+
+
+class TestList:
+    def test_is_of_the_owners_that_have_not_ended_without_secrets(
+        self, sessions: SessionRepository, owner: str
+    ) -> None:
+        session_id = log_in(sessions, owner)
+        log_in(sessions, owner, lasts=-timedelta(seconds=1))
+        log_in(sessions, new_owner())
+        [row] = sessions.list(owner)
+        assert row.keys() == {"_id", "user", "expiration", "__v"}
+        assert str(row["_id"]) == session_id
+
+    def test_has_the_last_used_first_and_of_those_that_were_not_the_longest(
+        self, sessions: SessionRepository, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        short, long, early, late = (log_in(sessions, owner, lasts=hours * HOUR) for hours in (1, 2, 4, 3))
+        for minutes, session_id in ((1, early), (2, late)):
+            moment = now() + timedelta(minutes=minutes)
+            monkeypatch.setattr(module, "now", lambda at=moment: at)
+            sessions.note_use(owner, session_id, Origin("203.0.113.7", "x"))
+        assert [str(each["_id"]) for each in sessions.list(owner)] == [late, early, long, short]
+
+    def test_is_of_the_last_hundred(
+        self, sessions: SessionRepository, owner: str, database: Database
+    ) -> None:
+        end = datetime.now(UTC) + HOUR
+        rows = [{"user": ObjectId(owner), "expiration": end, "refreshTokenHash": "x"} for _ in range(101)]
+        database.collection("sessions").insert_many(rows)
+        assert len(sessions.list(owner)) == 100

@@ -1,13 +1,17 @@
 """Accounts: one for each address, and one first of all."""
 
 import secrets
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
 
+from storage.accounts import users as module
 from storage.accounts.users import UserRepository
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, InvalidDocument, NotFound
+from storage.core.repository import now
 from tests.support.chats import START
 from tests.support.threads import THREADS, together
 
@@ -147,3 +151,119 @@ class TestCount:
         for _ in range(3):
             sign_up(users, f"{secrets.token_hex(4)}@example.com")
         assert users.count() == 3
+
+
+class TestWaiting:
+    def test_for_an_address_to_be_verified_an_account_has_a_week_or_for_ever(
+        self, users: UserRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moment = now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        fields = {"name": "x", "username": "x", "password_hash": "x"}
+        going = users.create(email="a@example.com", verified=False, lasting=False, **fields)
+        # MongoDB removes it a week after that.
+        assert (going["emailVerified"], going["expiresAt"]) == (False, moment + timedelta(days=7))
+        lasting = users.create(email="b@example.com", verified=False, lasting=True, **fields)
+        assert (lasting["emailVerified"], "expiresAt" in lasting) == (False, False)
+        verified = users.create(email="c@example.com", verified=True, lasting=False, **fields)
+        assert (verified["emailVerified"], "expiresAt" in verified) == (True, False)
+
+    def test_a_role_that_is_given_is_the_users_first_or_not(self, users: UserRepository) -> None:
+        fields = {"name": "x", "username": "x", "password_hash": "x"}
+        made = [users.create(email=f"{each}@example.com", role="TEAM", **fields)["role"] for each in range(2)]
+        assert made == ["TEAM", "TEAM"]
+
+    @pytest.mark.parametrize(("seconds", "role"), [(60, "USER"), (60.001, "ADMIN")])
+    def test_a_claim_to_be_the_first_holds_for_a_minute(
+        self,
+        users: UserRepository,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+        seconds: float,
+        role: str,
+    ) -> None:
+        moment = now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        claim = {"_id": "first-administrator", "claimedAt": moment - timedelta(seconds=seconds)}
+        database.collection("echo_claims").insert_one(claim)
+        assert sign_up(users, "a@example.com")["role"] == role
+        assert users.count() == 1
+
+
+class TestChanges:
+    MOMENT = now() + timedelta(days=1)
+
+    @pytest.fixture
+    def ada(self, users: UserRepository, monkeypatch: pytest.MonkeyPatch) -> Document:
+        made = sign_up(users, "ada@example.com")
+        users._collection.update_one({"_id": made["_id"]}, {"$set": {"expiresAt": START}})
+        monkeypatch.setattr(module, "now", lambda: self.MOMENT)
+        return users.get(str(made["_id"]))
+
+    def changed(self, users: UserRepository, before: Document) -> Document:
+        """What is another than before, and is the users' alone; None for what has gone."""
+        after = users.get(str(before["_id"]))
+        assert after.pop("updatedAt") == self.MOMENT
+        names = (before.keys() | after.keys()) - {"updatedAt"}
+        return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            (lambda users, ada: users.prefer_memories(ada, False), {"personalization": {"memories": False}}),
+            (lambda users, ada: users.set_skill_states(ada, {"s": True}), {"skillStates": {"s": True}}),
+            (lambda users, ada: users.set_avatar(ada, "/images/a"), {"avatar": "/images/a"}),
+            (lambda users, ada: users.set_password(ada, "hash"), {"password": "hash"}),
+            (lambda users, ada: users.set_email(ada, "New@X.com"), {"email": "new@x.com", "expiresAt": None}),
+            (lambda users, ada: users.set_verified(ada), {"expiresAt": None}),
+            (lambda users, ada: users.keep(ada), {"expiresAt": None}),
+            (lambda users, ada: users.rename(ada, {"name": "A", "role": "ADMIN"}), {"name": "A"}),
+            (lambda users, ada: users.rename(ada, {"username": "a"}), {"username": "a"}),
+            (lambda users, ada: users.change_password(ada, "$2b$12$x", "hash"), {"password": "hash"}),
+        ],
+    )
+    def test_are_of_one_user_and_nothing_else(
+        self, users: UserRepository, ada: Document, change: Any, expected: Document
+    ) -> None:
+        other = sign_up(users, "bob@example.com")
+        change(users, str(ada["_id"]))
+        assert self.changed(users, ada) == expected
+        assert users.get(str(other["_id"])) == other
+
+    @pytest.mark.parametrize("owner", ["nobody", "0" * 24])
+    def test_of_nobody_are_not_found(self, users: UserRepository, ada: Document, owner: str) -> None:
+        for change in (
+            lambda: users.set_password(owner, "hash"),
+            lambda: users.keep(owner),
+            lambda: users.rename(owner, {"name": "x"}),
+        ):
+            with pytest.raises(NotFound):
+                change()
+
+    def test_make_an_address_the_users_that_was_not_verified(
+        self, users: UserRepository, ada: Document
+    ) -> None:
+        owner = str(ada["_id"])
+        for change in (lambda: users.set_verified(owner), lambda: users.set_email(owner, "new@x.com")):
+            users._collection.update_one({"_id": ada["_id"]}, {"$set": {"emailVerified": False}})
+            change()
+            assert users.get(owner)["emailVerified"] is True
+
+    def test_to_an_address_that_is_taken_are_refused(self, users: UserRepository, ada: Document) -> None:
+        sign_up(users, "bob@example.com")
+        with pytest.raises(Conflict) as refused:
+            users.set_email(str(ada["_id"]), "BOB@example.com")
+        assert refused.value.field == "email"
+
+    def test_of_a_password_that_is_another_by_now_are_none(
+        self, users: UserRepository, ada: Document
+    ) -> None:
+        owner = str(ada["_id"])
+        assert users.change_password(owner, "$2b$12$x", "hash")
+        assert not users.change_password(owner, "$2b$12$x", "third")
+        assert not users.change_password("0" * 24, "hash", "third")
+        assert users.get(owner)["password"] == "hash"
+
+    def test_that_rename_answer_the_user(self, users: UserRepository, ada: Document) -> None:
+        owner = str(ada["_id"])
+        assert users.rename(owner, {"name": "A", "username": "a"}) == users.get(owner)
