@@ -88,7 +88,6 @@ ELSEWHERE = {
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
     "echo/accounts/writing": ("handlers/test_recovery.py",),
-<<<<<<< HEAD
     "echo/chat/artifacts": (
         "chat/test_code.py",
         "chat/test_toggles.py",
@@ -164,10 +163,8 @@ ELSEWHERE = {
     "echo/conversations/assembly": ("test_searches.py", "handlers/librechat/test_shares.py"),
     "echo/conversations/link_forks": ("conversations/test_link_forks.py", "librechat/test_share_forks.py"),
     "echo/conversations/links": ("handlers/librechat/test_shares.py",),
-=======
     "embedded/process": ("embedded/test_keeper.py", "embedded/test_server.py"),
     "embedded/replica": ("embedded/test_server.py",),
->>>>>>> w/mstore
     "exchanges": ("test_exchanges.py",),
     "federation/assembly": ("federation/test_openid.py", "federation/test_ways_in.py"),
     "federation/attempts": ("federation/test_openid.py", "federation/test_social.py"),
