@@ -1,7 +1,7 @@
 """`python -m tests.bench.programs`: `/v1` beside its provider, and beside a pass-through written by hand.
 
 Whole completions a second, by one and by many at a time; the time to the first word of a stream; the memory of an
-open stream. Provider, pass-through and Echo (one worker) are processes of their own, and are asked in turn.
+open stream. Provider, pass-through and Echo are processes of their own, and are asked in turn.
 """
 
 import argparse
@@ -216,7 +216,8 @@ async def measure(
                     f"{asked.name}, {at_a_time} at a time: first word after {percentile(times, 0.5):.2f} ms"
                     f" (99 %: {percentile(times, 0.99):.2f}), added {added[0]:.2f} (99 %: {added[1]:.2f})"
                 )
-        print(f"Echo: {await memory(everyone[-1], worker, given.streams):.1f} kB for each open stream")
+        if given.workers == 1:
+            print(f"Echo: {await memory(everyone[-1], worker, given.streams):.1f} kB for each open stream")
 
 
 def main() -> None:
@@ -225,6 +226,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement (default 5)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts (default 3)")
     parser.add_argument("--streams", type=int, default=500, help="open at once for the memory (default 500)")
+    parser.add_argument("--workers", type=int, default=1, help="of Echo (default 1); memory is of one alone")
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--before", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -247,7 +249,7 @@ def main() -> None:
             "OPENAI_REVERSE_PROXY": f"{provider}/v1",
             "OPENAI_MODELS": "bench",
         }
-        server = stack.enter_context(started(ECHO, 1, environ, directory / "echo.log"))
+        server = stack.enter_context(started(ECHO, given.workers, environ, directory / "echo.log"))
         urls = {"provider": provider, "pass-through": beside, "Echo": server.url}
         worker = server.one_worker()
         asyncio.run(measure(urls, sign_up(server.url), worker, given))
