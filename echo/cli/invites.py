@@ -11,7 +11,7 @@ from echo.cli.accounts import Duration, refusals_end
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
 from echo.cli.mails import send_now
 from echo.cli.output import show_one, show_rows
-from echo.cli.users import check_role
+from echo.cli.user_roles import check_role
 
 COLUMNS = ("id", "email", "role", "createdAt", "expiresAt")
 TOKEN_BYTES = 32

@@ -9,7 +9,7 @@ import click
 from echo.cli.accounts import confirm, yes_option
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
 from echo.cli.output import for_people, show_one, show_rows
-from echo.cli.users import set_role
+from echo.cli.user_roles import set_role
 
 COLUMNS = ("name", "description", "users")
 MAX_NAME, MAX_DESCRIPTION = 128, 2000

@@ -8,25 +8,21 @@ from typing import Any
 import click
 
 from echo.cli.accounts import (
-    confirm,
     find_account,
-    named,
     new_password,
     password_options,
     refusals_end,
     user_argument,
-    yes_option,
 )
 from echo.cli.banning import ban, unban
 from echo.cli.common import EXIT_NO, data_dir_option, fail, json_option, opened
+from echo.cli.deleting import delete
 from echo.cli.factors import disable_2fa
 from echo.cli.mails import put_notice
 from echo.cli.output import show_one, show_rows, stream_json
 from echo.cli.resetting import reset_link
+from echo.cli.user_roles import check_role, set_role
 
-LAST = "That is the last administrator; --force does it nevertheless."
-# As storage has it, which is imported late.
-USER = "USER"
 COLUMNS = ("id", "email", "name", "username", "role", "createdAt", "bannedUntil")
 PAGE = 500
 
@@ -43,6 +39,8 @@ user.add_command(ban)
 user.add_command(unban)
 user.add_command(disable_2fa)
 user.add_command(reset_link)
+user.add_command(set_role)
+user.add_command(delete)
 
 
 @user.command()
@@ -186,98 +184,6 @@ def set_password(*, who: str, from_stdin: bool, generate: bool, as_json: bool, d
         put_notice(settings, database, PASSWORD_CHANGED, account)
     done = {"id": account["_id"], "email": account.get("email"), "sessionsEnded": ended}
     show_one({**done, **({"password": password} if generate else {})}, as_json=as_json)
-
-
-@user.command()
-@user_argument
-@click.argument("role")
-@click.option("--force", is_flag=True, help="Do it even to the last administrator.")
-@json_option
-@data_dir_option
-def set_role(*, who: str, role: str, force: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Set the role of a user.
-
-    ROLE is ADMIN, USER, or one of LibreChat's own. The user's sessions have the new role from their next refresh on.
-    """
-    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
-
-    with opened(data_dir) as (_, database):
-        directory = AccountDirectory(database)
-        account = find_account(directory, who)
-        check_role(directory, role)
-        if force:
-            directory.set_role(str(account["_id"]), role)
-        else:
-            set_role_of(database, account, role)
-    show_one({"id": account["_id"], "email": account.get("email"), "role": role}, as_json=as_json)
-
-
-@user.command()
-@user_argument
-@yes_option
-@click.option("--force", is_flag=True, help="Do it even to the last administrator.")
-@json_option
-@data_dir_option
-def delete(*, who: str, yes: bool, force: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Delete a user and all of their data, files included.
-
-    If the command is interrupted, run it again.
-    """
-    from echo.accounts.erasure import AccountEraser  # noqa: PLC0415
-    from echo.files import build_file_store  # noqa: PLC0415
-    from echo.indexing.assembly import forgetting  # noqa: PLC0415
-    from storage.operator.administration import AccountDirectory  # noqa: PLC0415
-
-    with opened(data_dir) as (settings, database):
-        directory = AccountDirectory(database)
-        account = find_account(directory, who)
-        if not force and directory.is_last_administrator(str(account["_id"])):
-            fail(LAST, EXIT_NO)
-        confirm(f"Remove {named(account)} and all that is theirs?", yes=yes)
-        if not force:
-            # First, and one after the other in all processes: of two who go at the same time one must stay.
-            set_role_of(database, account, USER)
-        try:
-            store = build_file_store(settings)
-            eraser = AccountEraser(database, store, forget=forgetting(settings, database, store))
-            erased = eraser.erase(str(account["_id"]))
-        except OSError as error:
-            fail(f"A file cannot be removed, and so the user is still there: {error}.", EXIT_NO)
-    if erased.elsewhere:
-        click.echo(f"echo-api: {erased.elsewhere} files are with a service, and stay there.", err=True)
-    show_erased(account, erased, as_json=as_json)
-
-
-def show_erased(account: dict[str, Any], erased: Any, *, as_json: bool) -> None:
-    """Print what went."""
-    documents = dict(sorted(erased.documents.items()))
-    files = {"files": erased.files.files, "bytes": erased.files.bytes}
-    if as_json:
-        who = {"id": str(account["_id"]), "email": account.get("email")}
-        fields = {**who, "documents": documents, "disk": files, "filesElsewhere": erased.elsewhere}
-        show_one(fields, as_json=True)
-        return
-    rows = [{"what": name, "removed": number} for name, number in documents.items()]
-    rows += [{"what": f"{name} on disk", "removed": number} for name, number in files.items()]
-    show_rows(rows, ("what", "removed"), as_json=False)
-
-
-def check_role(directory: Any, role: str | None) -> None:
-    """Stop for a role that there is not."""
-    roles = directory.roles()
-    if role is not None and role not in roles:
-        fail(f"There is no role {role!r}; there are {', '.join(roles)}.", EXIT_NO)
-
-
-def set_role_of(database: Any, account: dict[str, Any], role: str) -> None:
-    """Give another role; stop where nobody would be left to administer."""
-    from storage.accounts.administrators import AdministratorRepository  # noqa: PLC0415
-    from storage.core.errors import LastAdministrator  # noqa: PLC0415
-
-    try:
-        AdministratorRepository(database).set_role(str(account["_id"]), role)
-    except LastAdministrator:
-        fail(LAST, EXIT_NO)
 
 
 def shown_account(account: dict[str, Any], bans: Any) -> dict[str, Any]:

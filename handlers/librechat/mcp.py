@@ -65,13 +65,13 @@ def list_mcp_tools(services: Services, caller: Caller) -> Pending:
 
 def get_mcp_connection_status(services: Services, caller: Caller) -> Json:
     """Which of them are connected."""
-    states = {name: schemas.state(each) for name, each in services.mcp.states(caller).items()}
+    states = {name: schemas.state(each) for name, each in services.mcp.standings.states(caller).items()}
     return {"success": True, "connectionStatus": states, "oauthTimeout": TIMEOUT_MS}
 
 
 def get_mcp_server_status(services: Services, caller: Caller, *, server_name: str) -> Json:
     """Whether one is connected."""
-    said = schemas.state(services.mcp.state(caller, server_name))
+    said = schemas.state(services.mcp.standings.state(caller, server_name))
     connection = said.pop("connectionState")
     return {"success": True, "serverName": server_name, "connectionStatus": connection, **said}
 
@@ -83,7 +83,7 @@ def reinitialize_mcp_server(
 
     async def make() -> Reply:
         done = await services.mcp.initialize(caller, server_name)
-        said = schemas.initialized(done, server_name, services.mcp.flow_id(caller, server_name))
+        said = schemas.initialized(done, server_name, services.mcp.standings.flow_id(caller, server_name))
         return said, 200, _bound(services, caller, client) if done.asked else {}
 
     return Pending(make)
@@ -105,7 +105,7 @@ def initiate_mcp_oauth(
     services: Services, caller: Caller, client: ClientInfo, *, server_name: str, user_id: str, flow_id: str
 ) -> Reply:
     """Send the browser to where the user logs in."""
-    url = services.mcp.pending_url(caller, server_name, user_id, flow_id)
+    url = services.mcp.standings.pending_url(caller, server_name, user_id, flow_id)
     return None, 302, {"Location": url, "Cache-Control": "no-store", **_bound(services, caller, client)}
 
 
@@ -135,12 +135,12 @@ def finish_mcp_oauth(
 
 def get_mcp_oauth_tokens(services: Services, caller: Caller, *, flow_id: str) -> Json:
     """That a login has come to tokens; never the tokens themselves."""
-    return {"tokens": schemas.token(services.mcp.completed(caller, flow_id))}
+    return {"tokens": schemas.token(services.mcp.standings.completed(caller, flow_id))}
 
 
 def get_mcp_oauth_status(services: Services, caller: Caller, *, flow_id: str) -> Json:
     """What became of a login."""
-    return schemas.login(services.mcp.login(caller, flow_id))
+    return schemas.login(services.mcp.standings.login(caller, flow_id))
 
 
 def cancel_mcp_oauth(services: Services, caller: Caller, *, server_name: str) -> Json:

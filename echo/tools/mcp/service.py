@@ -1,14 +1,13 @@
 """What the operations under `/api/mcp` do."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from echo.background import Background
-from echo.errors import NotFound
 from echo.handling.caller import Caller
 from echo.providers.personal import user_values
 from echo.settings.mcp import McpServer
@@ -20,10 +19,9 @@ from echo.tools.mcp.naming import key_of
 from echo.tools.mcp.own_servers import OwnServers, unusable
 from echo.tools.mcp.servers import Servers
 from echo.tools.mcp.source import McpTools
-from storage.accounts.mcp_logins import COMPLETED, FAILED, PENDING
+from echo.tools.mcp.standings import Standings
 from storage.accounts.mcp_tokens import Kept
 from storage.accounts.users import UserRepository
-from storage.core.database import Document
 
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
@@ -39,23 +37,6 @@ class Shown:
     server: McpServer
     may_edit: bool
     oauth: bool
-
-
-@dataclass(frozen=True)
-class State:
-    """LibreChat's words for a connection and for a login."""
-
-    connection: str
-    oauth: bool
-    authorization: str
-
-
-@dataclass(frozen=True)
-class _Told:
-    """States of connections by server, and the servers at which the user is logged in."""
-
-    connections: Mapping[str, str]
-    logins: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -85,6 +66,7 @@ class McpService:
         self.own = own
         self.tools = tools
         self.manager = tools.manager
+        self.standings = Standings(servers, own, tools.manager)
         self._users = users
         self._background = background
 
@@ -171,17 +153,6 @@ class McpService:
         listings = await asyncio.gather(*(ask(each) for each in servers.values()))
         return dict(zip(servers, zip(servers.values(), listings, strict=True), strict=True))
 
-    def states(self, caller: Caller) -> dict[str, State]:
-        """How things stand with each server of the caller."""
-        servers = self._servers.of(caller.id)
-        told = self._told(caller, servers.values())
-        return {name: self._state(caller, each, told) for name, each in servers.items()}
-
-    def state(self, caller: Caller, name: str) -> State:
-        """How things stand with one. Raises `NotFound`."""
-        server, _ = self.own.find(caller, name)
-        return self._state(caller, server, self._told(caller, [server]))
-
     async def initialize(self, caller: Caller, name: str) -> Initialized:
         """Connect anew for the caller, or begin the login that is needed first. Raises `NotFound`."""
         server, _ = await asyncio.to_thread(self.own.find, caller, name)
@@ -207,35 +178,6 @@ class McpService:
         server, _ = self.own.find(caller, name)
         values = self.manager.values(caller.id, server)
         return {each: bool(values.get(each)) for each in server.variables}
-
-    def login(self, caller: Caller, flow_id: str) -> Document:
-        """The caller's last login at a server, by LibreChat's name for it. Raises `NotFound`."""
-        owner, _, name = flow_id.partition(":")
-        login = self.logins.find(owner, name) if owner == caller.id else None
-        if login is None:
-            raise NotFound
-        return dict(login)
-
-    def completed(self, caller: Caller, flow_id: str) -> Document:
-        """The same, of one that has come to tokens. Raises `NotFound`."""
-        login = self.login(caller, flow_id)
-        if login["status"] != COMPLETED:
-            raise NotFound
-        return login
-
-    def pending_url(self, caller: Caller, name: str, user_id: str, flow_id: str) -> str:
-        """Where a login that has begun goes on. Raises `NotFound`."""
-        if user_id != caller.id or flow_id != self.flow_id(caller, name):
-            raise NotFound
-        login = self.login(caller, flow_id)
-        if login["status"] != PENDING or not login.get("url"):
-            raise NotFound
-        return str(login["url"])
-
-    @staticmethod
-    def flow_id(caller: Caller, name: str) -> str:
-        """LibreChat's name for the login of a user at a server."""
-        return f"{caller.id}:{name}"
 
     async def _begin_login(self, use: Use) -> Initialized:
         name = use.server.name
@@ -263,28 +205,6 @@ class McpService:
 
     def _shown(self, caller: Caller, server: McpServer) -> Shown:
         return Shown(server, self.own.may_edit(caller, server), self.manager.uses_oauth(server))
-
-    def _told(self, caller: Caller, servers: Collection[McpServer]) -> _Told:
-        """What is the same for all of these, whichever process is asked."""
-        reports = self.manager.reports
-        reports.learn(servers)
-        return _Told(
-            reports.of(caller.id) if servers else {},
-            self.logins.servers(caller.id) if any(map(self.manager.uses_oauth, servers)) else set(),
-        )
-
-    def _state(self, caller: Caller, server: McpServer, told: _Told) -> State:
-        if not self.manager.uses_oauth(server):
-            found = self.manager.state(Use(caller.id, server), told.connections) or "disconnected"
-            return State(found, oauth=False, authorization="not_required")
-        if server.name in told.logins:
-            return State("connected", oauth=True, authorization="authorized")
-        login = self.logins.find(caller.id, server.name)
-        if login is not None and login["status"] == PENDING:
-            return State("connecting", oauth=True, authorization="authorizing")
-        if login is not None and login["status"] == FAILED and login.get("error") != "cancelled":
-            return State("error", oauth=True, authorization="error")
-        return State("disconnected", oauth=True, authorization="needs_authorization")
 
     def _values(self, caller: Caller) -> dict[str, str]:
         return user_values(self._users.get(caller.id))

@@ -7,7 +7,8 @@ from marshmallow import fields
 
 from echo.settings.mcp import USER, McpServer
 from echo.tools.mcp.manager import Listing
-from echo.tools.mcp.service import Initialized, Shown, State, tools_of
+from echo.tools.mcp.service import Initialized, Shown, tools_of
+from echo.tools.mcp.standings import State
 from handlers.schemas.base import Flag, Moment, Output, Text, Whole
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from echo.settings.mcp import McpServer
 from echo.tools.mcp import logins
 from echo.tools.mcp.failures import LoginNeeded
 from echo.tools.mcp.manager import Use
-from echo.tools.mcp.service import State
+from echo.tools.mcp.standings import State
 from storage.accounts.mcp_states import McpStateRepository
 from storage.core.repository import now
 from tests.conftest import UserClient
@@ -28,7 +28,7 @@ def caller(user: UserClient) -> Caller:
 
 async def becomes(made: Made, user: UserClient, name: str, wanted: State) -> bool:
     """Whether a process comes to say this of a server; a fault is waited for until the test's end."""
-    while await asyncio.to_thread(made.service.state, caller(user), name) != wanted:
+    while await asyncio.to_thread(made.service.standings.state, caller(user), name) != wanted:
         await asyncio.sleep(0.01)
     return True
 
@@ -56,16 +56,16 @@ def test_a_connection_of_one_is_told_by_all(
 
     async def work() -> None:
         for server in (shared, personal):
-            assert other.service.state(caller(ada), server.name) == SHUT
+            assert other.service.standings.state(caller(ada), server.name) == SHUT
             await one.service.manager.tools(Use(ada.id, server))
             assert await becomes(other, ada, server.name, OPEN)
-        assert other.service.states(caller(bob))[shared.name] == OPEN
-        assert other.service.state(caller(bob), personal.name) == SHUT
+        assert other.service.standings.states(caller(bob))[shared.name] == OPEN
+        assert other.service.standings.state(caller(bob), personal.name) == SHUT
         await one.service.manager.drop(ada.id, personal)
         assert await becomes(other, ada, personal.name, SHUT)
-        assert other.service.state(caller(ada), shared.name) == OPEN
+        assert other.service.standings.state(caller(ada), shared.name) == OPEN
         await one.service.close()
-        assert other.service.state(caller(ada), shared.name) == SHUT
+        assert other.service.standings.state(caller(ada), shared.name) == SHUT
 
     run(work(), one, other)
 
@@ -81,9 +81,9 @@ def test_what_one_that_has_died_said_is_over_soon_and_what_one_that_lives_said_i
         await one.service.manager.tools(Use(ada.id, server))
         assert await becomes(other, ada, server.name, OPEN)
         states.update_one({"server": server.name}, {"$set": {"expiresAt": now() - timedelta(seconds=1)}})
-        assert other.service.state(caller(ada), server.name) == SHUT
+        assert other.service.standings.state(caller(ada), server.name) == SHUT
         await one.service.manager.reports.keep()
-        assert other.service.state(caller(ada), server.name) == OPEN
+        assert other.service.standings.state(caller(ada), server.name) == OPEN
         # MongoDB has removed it, as the process was stopped for a while.
         states.delete_one({"server": server.name})
         await one.service.manager.reports.keep()
@@ -100,17 +100,17 @@ def test_a_login_is_told_by_all_from_its_discovery_to_its_end(
     one, other = make(server), make(server)
 
     async def work() -> None:
-        assert other.service.state(caller(ada), server.name) == SHUT
+        assert other.service.standings.state(caller(ada), server.name) == SHUT
         with pytest.raises(LoginNeeded):
             await one.service.manager.tools(Use(ada.id, server))
         assert other.service.list(caller(ada))[server.name].oauth is True
         wanted = State("disconnected", oauth=True, authorization="needs_authorization")
-        assert other.service.state(caller(ada), server.name) == wanted
+        assert other.service.standings.state(caller(ada), server.name) == wanted
         # The one begins, the browser comes back to the other.
         asked = await one.service.initialize(caller(ada), server.name)
         assert asked.asked is not None
         waiting = State("connecting", oauth=True, authorization="authorizing")
-        assert other.service.state(caller(ada), server.name) == waiting
+        assert other.service.standings.state(caller(ada), server.name) == waiting
         again = await other.service.initialize(caller(ada), server.name)
         assert again.asked is not None
         assert again.asked.url == asked.asked.url
@@ -118,10 +118,13 @@ def test_a_login_is_told_by_all_from_its_discovery_to_its_end(
         location = await other.service.logins.come_back(server.name, answer, cookie_of(other, ada))
         assert "/oauth/success" in location
         done = State("connected", oauth=True, authorization="authorized")
-        assert [each.service.state(caller(ada), server.name) for each in (one, other)] == [done, done]
+        assert [each.service.standings.state(caller(ada), server.name) for each in (one, other)] == [
+            done,
+            done,
+        ]
         assert (await other.service.initialize(caller(ada), server.name)).success
         other.service.logins.forget(ada.id, server.name)
-        assert one.service.state(caller(ada), server.name) == wanted
+        assert one.service.standings.state(caller(ada), server.name) == wanted
 
     run(work(), one, other)
 
