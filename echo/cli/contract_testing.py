@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FUZZ = "fuzz"
 SWEEPS = ("methods", "errors", "ownership", "streams", "paging", "idempotency")
 
+# Neither was anything found, nor is it known that there is nothing.
+EXIT_UNTRIED = 75
+
 
 def file_option(name: str, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that names a file to write."""
@@ -85,7 +88,7 @@ def test(
 
     First come sweeps, each of which asks one thing of every operation; then Schemathesis, for the rest of the time.
     Use a server whose data does not matter: the test does anything that two users can do, and needs its rate limits
-    off. It ends with 0 if it found nothing, and with 1 if it found something.
+    off. It ends with 0 if it found nothing, with 1 if it found something, and with 75 if it came to try nothing.
 
     \b
     echo-api contract test http://127.0.0.1:3080 --minutes 2 --junit contract.xml
@@ -103,7 +106,9 @@ def test(
         wanted = {form: path for form in ("junit", "html") if (path := files[form])}
         try:
             claimed = claimed_document(url, document)
+            know_operations(claimed, (*only, *(each for each in exclude if each not in (*SWEEPS, FUZZ))))
             local.write_text(json.dumps(claimed), encoding="utf-8")
+            click.echo(for_people(f"Testing {url}: {minutes:g} minutes at most."), err=True)
             reports = {**wanted, "json": report}
             plan = Plan(
                 local,
@@ -122,9 +127,32 @@ def test(
         except ServerUnusable as error:
             fail(for_people(str(error)), EXIT_UNAVAILABLE)
         found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
-    click.echo(outcome.report)
+    click.echo(for_users(outcome.report, Path(directory), files["json"]))
     tell_sweeps(outcome.swept, found, document or "openapi.json", files)
+    if outcome.exit_code == 0 and not tried(outcome.swept, found):
+        fail("Nothing was tried: there was too little time, or nothing to try.", EXIT_UNTRIED)
     sys.exit(outcome.exit_code)
+
+
+def know_operations(document: dict[str, Any], names: tuple[str, ...]) -> None:
+    """End where one of these is no operation of the document: it would silently be tried, or not."""
+    from echo.testing.operations import Operations  # noqa: PLC0415
+
+    if unknown := set(names) - {each.id for each in Operations(document).each()}:
+        raise click.UsageError(f"The document has no operation {', '.join(sorted(unknown))}.")
+
+
+def for_users(report: str, private: Path, json_report: Path | None) -> str:
+    """What Schemathesis printed, without the files in this command's own directory, which are gone."""
+    if json_report:
+        report = report.replace(str(private / "report.json"), str(json_report.absolute()))
+    lines = [line for line in report.splitlines() if not (line.startswith("  - ") and str(private) in line)]
+    return "\n".join(lines).replace("\nReports:\n\n", "\n") + "\n"
+
+
+def tried(swept: "SweepReport", found: dict[str, Any]) -> int:
+    """How many requests and questions there were."""
+    return sum(each.tried for each in swept.results) + int(found.get("test_cases", {}).get("generated", 0))
 
 
 def tell_sweeps(

@@ -32,8 +32,11 @@ def configuration(
     refused: list[int | str] = [*REFUSALS] if refusals else ["4xx", "5xx"]
     peers = f"peers = {json.dumps(list(USERS[:count]))}\n" if count > 1 else ""
     named = f"hooks = {json.dumps(hooks)}\n" if hooks else ""
-    left_out = "".join(
-        f"[[operations]]\ninclude-operation-id = {json.dumps(each)}\nenabled = false\n" for each in without
+    # In one: a document that has none of them alone is not warned of.
+    left_out = (
+        f"[[operations]]\ninclude-operation-id = {json.dumps(list(without))}\nenabled = false\n"
+        if without
+        else ""
     )
     expected = {
         # A redirect answers too: that a login has failed is told on the page that it leads to.

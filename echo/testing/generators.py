@@ -26,8 +26,9 @@ def for_generators(document: Mapping[str, Any]) -> Json:
     """A copy that says the same, without what some well-known generator stumbles over.
 
     Links have no objects for bodies, and files are texts of `format: binary`. No schema has several types besides
-    null, forbids further fields or counts files, and integers have 64 bits. No two fields of a schema differ only by
-    underscores, and no schema is called `New` and the name of another. There are no server's extensions.
+    null, forbids further fields, counts files or lists booleans, and integers have 64 bits. No two fields of a schema
+    differ only by underscores, and no schema is called `New` and the name of another. There are no server's
+    extensions.
     """
     adapted: Json = _without_extensions(copy.deepcopy(dict(document)))
     for answer in _answers(adapted):
@@ -36,6 +37,7 @@ def for_generators(document: Mapping[str, Any]) -> Json:
         _say_how_large(schema)
         _leave_open(schema)
         _leave_files_uncounted(schema)
+        _leave_both_booleans(schema)
         _keep_one_of_twins(schema)
         _split_types(schema)
     schemas = adapted.get("components", {}).get("schemas", {})
@@ -102,6 +104,12 @@ def _leave_files_uncounted(schema: Json) -> None:
     if isinstance(items, dict) and items.get("format") == "binary":
         schema.pop("minItems", None)
         schema.pop("maxItems", None)
+
+
+def _leave_both_booleans(schema: Json) -> None:
+    """OpenAPI Generator's clients in Java do not compile where only `true` is allowed: it makes texts of it."""
+    if schema.get("type") == "boolean":
+        schema.pop("enum", None)
 
 
 def _keep_one_of_twins(schema: Json) -> None:

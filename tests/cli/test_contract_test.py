@@ -88,6 +88,32 @@ def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> No
     [log] = json.loads((tmp_path / "report.sarif").read_text())["runs"]
     assert any("Server error" in result["message"]["text"] for result in log["results"])
     assert "curl" in (tmp_path / "report.html" / "index.html").read_text()
+    assert f"  - JSON: {tmp_path / 'report.json'}\n" in done.stdout
+    assert "/report.json" not in done.stdout.replace(str(tmp_path / "report.json"), "")
+
+
+def test_names_no_report_that_nobody_asked_for(tmp_path: Path) -> None:
+    printed = f"Done\n\nReports:\n  - JSON: {tmp_path}/report.json\n\nSeed: 1\n"
+    assert contract_testing.for_users(printed, tmp_path, None) == "Done\n\nSeed: 1\n"
+    with_another = printed.replace("  - JSON", "  - JUnit: /r.xml\n  - JSON")
+    expected = "Done\n\nReports:\n  - JUnit: /r.xml\n\nSeed: 1\n"
+    assert contract_testing.for_users(with_another, tmp_path, None) == expected
+
+
+class TestNothingTried:
+    @pytest.mark.parametrize("option", ["--operation", "--exclude"])
+    def test_operations_that_the_document_has_not(self, run: Run, url: str, option: str) -> None:
+        done = run("contract", "test", url, option, "god", option, "good")
+        assert done.exit_code == 2
+        assert "The document has no operation god." in done.stderr
+        assert Things.seen == {("/openapi.json", None)}
+
+    def test_is_no_success(self, run: Run, url: str) -> None:
+        chosen = ("--operation", "good", "--exclude", "fuzz", "--sweeps", "paging", "--token", "one")
+        done = run("contract", "test", url, *chosen)
+        assert done.exit_code == 75, done.output
+        assert "paging           0 tried, 0 found" in done.stdout
+        assert "Nothing was tried" in done.stderr
 
 
 class TestSweeps:
@@ -146,7 +172,8 @@ def test_names_of_the_sweeps_are_theirs() -> None:
 
 def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
     done = run("contract", "test", "http://127.0.0.1:9")
-    assert (done.exit_code, done.stderr) == (69, "echo-api: http://127.0.0.1:9 does not answer.\n")
+    told = "Testing http://127.0.0.1:9: 5 minutes at most.\n"
+    assert (done.exit_code, done.stderr) == (69, f"{told}echo-api: http://127.0.0.1:9 does not answer.\n")
 
 
 def test_writes_a_configuration_once(run: Run, tmp_path: Path) -> None:
@@ -156,7 +183,8 @@ def test_writes_a_configuration_once(run: Run, tmp_path: Path) -> None:
     assert written["checks"]["use_after_free"] == {"enabled": False}
     assert written["checks"]["negative_data_rejection"]["enabled"] is False
     assert 405 in written["checks"]["negative_data_rejection"]["expected-statuses"]
-    assert {"include-operation-id": "logout", "enabled": False} in written["operations"]
+    # In one entry: Schemathesis warns of an entry that no operation matches.
+    assert written["operations"] == [{"include-operation-id": ["logout", "delete_account"], "enabled": False}]
     users = json.loads((tmp_path / "schemathesis-users.json").read_text())
     assert [each["name"] for each in users["auth"]] == ["ada", "bob"]
     assert run("contract", "init").exit_code == 1

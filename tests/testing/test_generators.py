@@ -81,6 +81,8 @@ def test_every_media_type_has_a_schema(media_type: str, media: Any, whole: Any) 
             {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": "string", "format": "binary"}},
             {"type": "array", "items": {"type": "string", "format": "binary"}},
         ),
+        ({"type": "boolean", "enum": [True]}, {"type": "boolean"}),
+        ({"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["a"]}),
         (
             {"properties": {"_id": {}, "id": {}, "_v": {}}, "required": ["_id", "id", "_v"]},
             {"properties": {"id": {}, "_v": {}}, "required": ["id", "_v"]},
