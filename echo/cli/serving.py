@@ -62,11 +62,11 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
 
 
 def _serve(ready: Path | None, seed_file: Path | None, options: dict[str, Any], alone: str | None) -> None:
-    from echo.serving.lean import load_checks, load_logging, load_server  # noqa: PLC0415
+    from echo.serving.lean import load_checks, load_logging  # noqa: PLC0415
     from echo.serving.plain_dataclasses import plain_dataclasses  # noqa: PLC0415
 
-    for load in (load_logging, load_checks, load_server):
-        load()
+    load_logging()
+    load_checks()
     with plain_dataclasses():
         from echo.observation.logs import configure_logging  # noqa: PLC0415
         from echo.serving.serve import serve as run  # noqa: PLC0415

@@ -80,3 +80,11 @@ class TestPatterns:
             pass
         with pytest.raises(re.error):
             re.compile("(")
+
+
+def test_a_database_can_be_started_before_the_server_is_loaded() -> None:
+    program = (
+        "import sys, echo.serving.serve; print('uvicorn' in sys.modules, 'storage.embedded' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "False True\n"

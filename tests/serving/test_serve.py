@@ -21,7 +21,7 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from echo.serving.config import ServerConfig
-from echo.serving.serve import Supervisor
+from echo.serving.supervisor import Supervisor
 from echo.serving.worker import Worker
 from echo.settings import load_settings
 from tests.support.server import PASSWORD, RunningServer, children_of, command_of, start_server
