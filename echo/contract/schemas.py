@@ -15,6 +15,8 @@ MAX_FIELD_ERRORS = 20
 # stopped the event loop for ten seconds and more. Whether something is valid takes a thousandth of that.
 MAX_EXPLAINED_VALUES = 2000
 TOO_MUCH = "is not valid, and holds too many values to say which is wrong"
+# An error has a copy of what is wrong, which the validator makes of 255 levels at most.
+TOO_DEEP = "is nested too deeply"
 
 
 class Validator:
@@ -32,7 +34,7 @@ class Validator:
         return jsonschema_rs.Draft202012Validator(self._schema(), validate_formats=True)
 
     def is_valid(self, instance: Any) -> bool:
-        """Whether the instance fits the schema; what is nested too deeply to be looked at does not."""
+        """Whether the instance fits the schema; what is no JSON, such as half of a surrogate pair, does not."""
         try:
             return self.compiled.is_valid(instance)
         except ValueError:
@@ -49,13 +51,16 @@ class Validator:
             errors = islice(self.compiled.iter_errors(instance), MAX_FIELD_ERRORS)
             return tuple(FieldError(_field_name(error), _explain(error)) for error in errors)
         except ValueError:
-            return (FieldError("body", "is nested too deeply"),)
+            return (FieldError("body", TOO_DEEP),)
 
     def details(self, instance: Any) -> list[str]:
         """What is wrong, with the values, for the log of the server only."""
         if holds_more_values(instance, MAX_EXPLAINED_VALUES):
             return [TOO_MUCH]
-        return [str(error) for error in self.compiled.iter_errors(instance)]
+        try:
+            return [str(error) for error in self.compiled.iter_errors(instance)]
+        except ValueError:
+            return [TOO_DEEP]
 
 
 def holds_more_values(instance: Any, most: int) -> bool:

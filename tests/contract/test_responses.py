@@ -124,6 +124,7 @@ class TestWhatIsNot:
             (start(200), b"{", "the body is not JSON"),
             (start(200), b'{"n": "canary"}', "canary"),
             (start(201, "text/plain", Location="/x/1"), b"long", "long"),
+            (start(200), b"[" * 300 + b"]" * 300, "is nested too deeply"),
         ],
     )
     def test_is_a_500_and_only_that_and_logged(self, first: Message, body: bytes, breach: str) -> None:

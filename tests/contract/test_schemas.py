@@ -16,6 +16,33 @@ def told(schema: dict[str, Any], value: Any) -> list[tuple[str, str]]:
     return [(each.field, each.message) for each in validator(schema).field_errors(value)]
 
 
+def test_what_is_no_json_does_not_fit() -> None:
+    assert validator({"type": "string"}).is_valid("\ud800") is False
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [(255, "has the wrong type"), (256, "is nested too deeply"), (1023, "is nested too deeply")],
+)
+def test_what_is_nested_too_deeply_is_told_without_its_place(levels: int, message: str) -> None:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    schema = validator({"type": "object"})
+    assert schema.is_valid(value) is False
+    assert schema.field_errors(value) == (FieldError("body", message),)
+    [detail] = schema.details(value)
+    assert (detail == "is nested too deeply") is (levels > 255)
+    assert validator({"type": "array"}).field_errors(value) == ()
+
+
+def test_equal_schemas_share_one_validator() -> None:
+    compiler = SchemaCompiler({})
+    first = compiler.compile({"type": "string", "maxLength": 5})
+    assert compiler.compile({"maxLength": 5, "type": "string"}) is first
+    assert compiler.compile({"type": "string", "maxLength": 6}) is not first
+
+
 @pytest.mark.parametrize(
     ("schema", "value", "field", "message"),
     [

@@ -49,6 +49,14 @@ class TestArray:
         with pytest.raises(ContractBreach, match="nobody"):
             next(pieces)
 
+    def test_all_that_is_wrong_with_an_item_is_told(self) -> None:
+        wrong = {**message("c"), "sender": "nobody", "text": 7}
+        with pytest.raises(ContractBreach) as raised:
+            next(json_pieces(JsonItems([[wrong]], 1), ARRAY))
+        said = sorted(ARRAY.items[None].details(wrong))
+        assert len(said) == 2
+        assert sorted(str(raised.value).split("; ")) == said
+
 
 class TestObject:
     @pytest.mark.parametrize("texts", [[], ["a", "b"]])
@@ -77,6 +85,11 @@ class TestShares:
         assert (next(pieces), answers.total) == (b"a", 5)
         assert (next(pieces), answers.total) == (b"b", 5)
         assert (next(pieces, b""), answers.total) == (b"", 0)
+
+    def test_of_nothing_are_given_back_with_the_end(self, answers: LargeAnswers) -> None:
+        pieces = begun(iter([]), answers.take("ada", 5))
+        assert b"".join(pieces) == b""
+        assert answers.total == 0
 
     def test_are_given_back_when_nobody_wants_the_pieces(self, answers: LargeAnswers) -> None:
         begun(iter([b"a"]), answers.take("ada", 5)).close()
