@@ -120,7 +120,7 @@ ELSEWHERE = {
     "providers/azure": ("test_openai.py", "test_personal.py", "test_sites.py", "test_dialects.py"),
     "providers/bodies": ("test_transport.py", "providers/test_audio.py"),
     "providers/call_pieces": ("providers/test_call_pieces.py", "providers/test_tools.py"),
-    "providers/chat": ("test_openai.py", "test_anthropic.py", "test_google.py"),
+    "providers/chat": ("providers/test_content.py", "test_openai.py", "test_anthropic.py", "test_google.py"),
     "providers/chunks": (
         "test_call_pieces.py",
         "test_dialects.py",
@@ -150,7 +150,7 @@ ELSEWHERE = {
         "providers/test_sites.py",
     ),
     "providers/parameters": ("test_adapting.py", "test_dialects.py"),
-    "providers/parts": ("test_openai.py", "test_offline.py"),
+    "providers/parts": ("providers/test_content.py", "test_openai.py", "test_offline.py"),
     "providers/provider": (
         "test_streams.py",
         "test_personal.py",
