@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -113,7 +114,7 @@ class TestServer:
             pauses.append(seconds)
             await really(0)
 
-        monkeypatch.setattr(service.asyncio, "sleep", sleep)
+        monkeypatch.setattr(service, "asyncio", SimpleNamespace(sleep=sleep))
         asked(body=body(model, stream=True, max_tokens=3))
         assert pauses == [seconds] * 5
 
@@ -125,7 +126,7 @@ class TestServer:
             pauses.append(seconds)
             await really(0)
 
-        monkeypatch.setattr(service.asyncio, "sleep", sleep)
+        monkeypatch.setattr(service, "asyncio", SimpleNamespace(sleep=sleep))
         asked(body=body("echo-silent"))
         assert pauses == [86_400]
 
