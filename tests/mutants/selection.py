@@ -116,7 +116,6 @@ ELSEWHERE = {
     "providers/anthropic_reader": ("test_anthropic.py", "test_tools.py", "test_ends.py"),
     "providers/arguments": ("test_google.py", "test_reading.py", "test_anthropic.py"),
     "providers/asked": ("test_google.py", "test_anthropic.py", "test_openai.py", "test_dialects.py"),
-    "providers/assembly": ("chat/test_shapes.py", "handlers/test_moderation.py"),
     "providers/azure": ("test_openai.py", "test_personal.py", "test_sites.py", "test_dialects.py"),
     "providers/bodies": ("test_transport.py", "providers/test_audio.py"),
     "providers/call_pieces": ("providers/test_call_pieces.py", "providers/test_tools.py"),
