@@ -38,6 +38,14 @@ class TestParts:
         parts = parts_of()
         assert (list(parts.voices), parts.moderation.enabled) == ([], False)
 
+    def test_have_the_limits_of_the_settings(self) -> None:
+        parts = parts_of(
+            voice=settings_of("openai", "http://127.0.0.1:1", name="voice"), ECHO_PROVIDER_ATTEMPTS="7"
+        )
+        transports = [*parts.registry._transports, *parts.voices._transports, parts.moderation._transport]
+        assert [each.limits.attempts for each in transports] == [7] * 5
+        assert parts.moderation._limits.attempts == 7
+
     def test_are_prepared_in_a_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         called: list[bool] = []
         monkeypatch.setattr(assembly, "prepare", lambda: called.append(True))

@@ -64,3 +64,8 @@ def test_a_file_is_sent_whole_each_time_and_stays_open(monkeypatch: pytest.Monke
 def test_neither_words_nor_content_are_shown() -> None:
     shown: Any = repr(Form([("prompt", "canary")], (file(b"canary"),)))
     assert "canary" not in shown
+
+
+def test_a_file_is_no_text() -> None:
+    with pytest.raises(TypeError, match=r"^a file is no text$"):
+        forms._Lent(file(b"a")).decode()
