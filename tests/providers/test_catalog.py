@@ -4,10 +4,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from echo.background import Background
+from echo.errors import BadGateway
 from echo.providers.catalog import Catalog, Endpoint
 from echo.providers.registry import build_providers
 from echo.settings import ProviderLimits, ProviderSettings, load_settings
@@ -181,3 +183,27 @@ class TestEndpoints:
         settings = ProviderSettings(name="Own", type="openai", models=models, fetch_models=fetched)
         found = self.catalog(settings).endpoints(Opened(frozenset({"somewhere"})))
         assert bool(found) is is_there
+
+
+@pytest.mark.parametrize("late", [TimeoutError(), BadGateway()], ids=repr)
+def test_an_event_loop_that_is_late_is_waited_for_no_longer_than_the_lists(
+    monkeypatch: pytest.MonkeyPatch, late: Exception
+) -> None:
+    monkeypatch.setattr("echo.providers.catalog.LIST_SECONDS", 3.0)
+    waited: list[float] = []
+
+    class Late(Background):
+        def wait(self, coroutine: Any, seconds: float) -> Any:
+            coroutine.close()
+            waited.append(seconds)
+            raise late
+
+    settings = (custom("http://127.0.0.1:9"),)
+    assert Catalog(settings, build_providers(settings), Late()).models() == {"Own": ["fallback"]}
+    assert waited == [6.0]
+
+
+def test_who_lists_models_is_asked_where_there_is_such_a_provider() -> None:
+    settings = (custom("http://127.0.0.1:9"), custom("http://127.0.0.1:9", "Other", fetch=False))
+    assert list(Catalog(settings, build_providers(settings), Background())._listing) == ["Own"]
+    assert Catalog(settings, {}, Background())._listing == {}
