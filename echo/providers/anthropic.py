@@ -29,9 +29,9 @@ from echo.settings import ProviderSettings
 
 # The version before 2026-10-21: from that one on no model takes a temperature any more, also those that knew it.
 API_VERSION = "2023-06-01"
-# What cannot be left out where the API refuses it: the answer would be another.
 # What of a request is counted.
 COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
+# What cannot be left out where the API refuses it: the answer would be another.
 NEEDED = ("max_tokens", "system", "tools", "tool_choice", "output_config")
 
 

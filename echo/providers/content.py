@@ -1,24 +1,12 @@
 """What goes into a request, in whatever provider's form: turns, pictures, text files."""
 
 import base64
-from collections.abc import Sequence
 from html import escape
 
 from echo.providers.chat import Attachment, ChatRequest, Turn
 from echo.providers.parts import PDF
 
 MAX_FILENAME = 255
-
-
-def alternating(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns from the first one of the user's on: not every provider lets the model begin."""
-    first = next((index for index, turn in enumerate(turns) if turn.role == "user"), len(turns))
-    return list(turns[first:])
-
-
-def pictures(turn: Turn) -> list[Attachment]:
-    """The attached pictures; those of the model's own turns are not sent, as no provider takes them."""
-    return [each for each in turn.attachments if is_picture(each)] if turn.role == "user" else []
 
 
 def full_text(turn: Turn) -> str:

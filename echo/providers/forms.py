@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -35,7 +35,7 @@ class Form:
         for name, text in self.fields:
             form.add_field(name, text)
         for each in self.files:
-            form.add_field(each.name, _Lent(each), content_type=each.media_type, filename=each.filename)
+            form.add_field(each.name, _Lent(each), filename=each.filename)
         return form
 
 
@@ -58,7 +58,3 @@ class _Lent(Payload):
         self._stream.seek(0)
         while chunk := self._stream.read(CHUNK_BYTES):
             await writer.write(chunk)
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: Any) -> None:
-        """The same: the length is that of the file."""
-        await self.write(writer)

@@ -18,7 +18,7 @@ WORDS = frozenset(
 PLACES = frozenset({"param", "loc", "field", "parameter"})
 MAX_VALUES = 1000
 # A name that could be a word of a sentence must be marked as a name.
-CODE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z]+)+|temperature")
+CODE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+|[a-z]+(?:[A-Z][a-z]*)+|temperature")
 MARKED = (
     r"(?:['\"`]|\b(?:parameters?|arguments?|fields?|propert(?:y|ies)|names?|keys?|supplied|unknown|unsupported)\b"
     r":?\s+|\A)"

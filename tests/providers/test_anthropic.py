@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from echo.errors import ApiError
+from echo.providers.anthropic import AnthropicDialect
 from echo.providers.anthropic_options import ONLY_JSON
 from echo.providers.chat import (
     Attachment,
@@ -681,3 +682,161 @@ def test_the_text_at_which_it_stopped_is_told() -> None:
     ) as server:
         said = listen(settings_of("anthropic", server.url), ChatRequest(MODEL, (HELLO,), max_tokens=9))
     assert said.events[-1] == Finished("stop", stop_sequence="END")
+
+
+ACCESS = Access("key", "http://x", own_url=True)
+
+
+def call_of(method: str = "chat", settings: Any = None, **chat: Any) -> Any:
+    """The request that one becomes."""
+    asked = ChatRequest(**{"model": MODEL, "turns": (HELLO,), **chat})
+    dialect = AnthropicDialect(settings_of("anthropic", "http://x", **(settings or {})))
+    return getattr(dialect, method)(asked, ACCESS)
+
+
+class TestCalls:
+    def test_go_to_the_messages(self) -> None:
+        call = call_of()
+        assert (call.url, call.guarded, call.model) == ("http://x/v1/messages", True, MODEL)
+        assert call.headers == {
+            "Content-Type": "application/json",
+            "x-api-key": "key",
+            "anthropic-version": "2023-06-01",
+        }
+        assert (call.body["model"], call.body["stream"], call.body["max_tokens"]) == (MODEL, True, 64_000)
+
+    def test_of_short_answers_are_marked_for_no_cache(self) -> None:
+        call = call_of("short", system="s", tools=(WEATHER,))
+        assert call.body["stream"] is False
+        assert "cache_control" not in str(call.body)
+        assert "cache_control" in str(call_of(system="s", tools=(WEATHER,)).body)
+
+    def test_to_count_say_what_is_read_and_may_leave_out_only_that(self) -> None:
+        call = call_of("count", system="s", temperature=0.5, reasoning_effort="low", tools=(TIME,))
+        assert call.url == "http://x/v1/messages/count_tokens"
+        assert set(call.body) == {"model", "messages", "system", "tools", "thinking"}
+        assert call.parameters == {"system", "tools", "thinking"}
+        assert call.optional == {"thinking"}
+
+    def test_may_leave_out_what_leaves_the_answer_what_it_is(self) -> None:
+        asked = {
+            "system": "s",
+            "temperature": 0.5,
+            "stop": ("a",),
+            "tools": (TIME,),
+            "tool_choice": "required",
+        }
+        call = call_of(**asked)
+        assert call.parameters == {
+            *("system", "temperature", "stop_sequences", "tools", "tool_choice", "max_tokens"),
+        }
+        assert call.optional == {"temperature", "stop_sequences"}
+
+    def test_ask_for_the_models(self) -> None:
+        dialect = AnthropicDialect(settings_of("anthropic", "http://x"))
+        call = dialect.models(ACCESS)
+        assert call is not None
+        assert (call.url, call.guarded, call.body) == ("http://x/v1/models?limit=1000", True, None)
+        assert call.headers["x-api-key"] == "key"
+        assert dialect.read_models({"data": [{"id": "a"}, {}, 7]}) == ["a", "", ""]
+        assert dialect.read_models({"data": {"id": "a"}}) == dialect.read_models(None) == []
+
+    def test_read_short_answers(self) -> None:
+        dialect = AnthropicDialect(settings_of("anthropic", "http://x"))
+        answer = {
+            "content": [{"type": "thinking", "thinking": "hm"}, {"text": "a "}, {"text": "title"}, None],
+            "usage": {"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 2},
+        }
+        assert dialect.read_text(answer) == "a title"
+        assert dialect.read_usage(answer) == [Usage(7, 2, cached_tokens=4)]
+        assert (dialect.read_text({"content": "a"}), dialect.read_usage({})) == ("", [])
+
+    def test_keep_the_operators_own_forms(self) -> None:
+        added = {"add_parameters": {"output_config": {"effort": "low", "own": 1}, "max_tokens": 7}}
+        body = call_of(settings=added, model="claude-opus-4-7", reasoning_effort="high").body
+        assert (body["output_config"], body["max_tokens"]) == ({"effort": "high", "own": 1}, 7)
+        body = call_of(settings=added, model="claude-opus-4-7").body
+        assert body["output_config"] == {"effort": "low", "own": 1}
+
+
+class TestSampling:
+    @pytest.mark.parametrize(
+        ("model", "more", "taken"),
+        [
+            ("claude-opus-4-0", {}, {"temperature": 0.5, "top_p": 0.9, "top_k": 3}),
+            # Of these only one of the first two.
+            ("claude-opus-4-1", {}, {"temperature": 0.5, "top_k": 3}),
+            ("claude-opus-4-1", {"temperature": None}, {"top_p": 0.9, "top_k": 3}),
+            ("claude-opus-4-6", {}, {"temperature": 0.5, "top_k": 3}),
+            ("claude-opus-4-6", {"thinking": "off"}, {"temperature": 0.5, "top_k": 3}),
+            ("claude-opus-4-6", {"thinking": "on"}, {}),
+            ("claude-opus-4-7", {}, {}),
+            ("claude-opus-4-7", {"thinking": "off"}, {}),
+            ("claude-opus-4-0", {"temperature": 2.0}, {"temperature": 1.0, "top_p": 0.9, "top_k": 3}),
+        ],
+    )
+    def test_is_what_the_model_takes(self, model: str, more: Any, taken: Any) -> None:
+        asked = {"temperature": 0.5, "top_p": 0.9, "top_k": 3, "model": model, **more}
+        body = call_of(**asked).body
+        assert {name: body[name] for name in ("temperature", "top_p", "top_k") if name in body} == taken
+
+
+@pytest.mark.parametrize(
+    ("effort", "budget"),
+    [
+        *(("minimal", 1024), ("low", 1024), ("medium", 8192)),
+        *(("high", 24_576), ("xhigh", 32_000), ("max", 32_000)),
+    ],
+)
+def test_an_effort_is_a_number_of_tokens_for_older_models(effort: str, budget: int) -> None:
+    body = call_of(reasoning_effort=effort).body
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
+
+
+@pytest.mark.parametrize(
+    ("asked", "budget"),
+    [
+        ({"thinking_tokens": 1023}, None),
+        ({"thinking_tokens": 1024}, 1024),
+        ({"thinking_tokens": 4000, "max_tokens": 4000}, 3999),
+        ({"thinking_tokens": 4000, "max_tokens": 4001}, 4000),
+        ({"thinking_tokens": 4000, "max_tokens": 1025}, 1024),
+        ({"thinking_tokens": 4000, "max_tokens": 1024}, None),
+    ],
+)
+def test_thinking_has_its_bounds(asked: dict[str, int], budget: int | None) -> None:
+    thinking = call_of(thinking="on", **asked).body.get("thinking")
+    assert thinking == (budget and {"type": "enabled", "budget_tokens": budget})
+
+
+def test_who_thinks_where_the_answer_goes_on_is_nobody() -> None:
+    """Neither before a forced call nor where the thinking of a call is lost; a result of tools is no such end."""
+    forced = {"tools": (TIME,), "tool_choice": NamedTool("time")}
+    assert "thinking" not in call_of(reasoning_effort="low", **forced).body
+    redacted = Turn("assistant", (Reasoning(redacted="h", format="anthropic"), *CALLING.parts))
+    unsigned = Turn("assistant", (Reasoning("hm", format="anthropic"), *CALLING.parts))
+    others = Turn("assistant", (Reasoning("hm", "sig", format="google"), *CALLING.parts))
+    for calling, thinks in ((redacted, True), (unsigned, False), (others, False)):
+        body = call_of(reasoning_effort="low", turns=(HELLO, calling, SUNNY), tools=(WEATHER,)).body
+        assert ("thinking" in body) is thinks
+
+
+def test_the_refusal_to_be_held_to_a_schema_says_which_models_can() -> None:
+    error = refusal("claude-opus-4-1", response_format=ResponseFormat("json_schema", schema=SCHEMA))
+    assert (error.code, error.message) == (
+        "unsupported_parameter",
+        "This model cannot be held to a JSON schema; Anthropic's can from version 4.5 on.",
+    )
+    error = refusal("claude-opus-4-6", turns=(HELLO, Turn.of_text("assistant", "{")))
+    assert error.message == (
+        "This model does not go on with an answer that has begun: the last message must be the user's."
+    )
+
+
+def test_counting_is_an_errand_of_its_own() -> None:
+    errand = counting_errand(settings_of("anthropic", "http://x"), ChatRequest(MODEL, (HELLO,)))
+    assert errand is not None
+    assert (errand.name, errand.model, errand.most) == ("count_tokens", MODEL, 65_536)
+    with pytest.raises(ProviderFailure) as failed:
+        errand.read(b"{}")
+    assert failed.value.kind == "no_count"

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +21,10 @@ Observed = list[tuple[tuple[Any, ...], dict[str, Any]]]
 def observed(monkeypatch: pytest.MonkeyPatch) -> Observed:
     """What is told to the metrics, on a clock that goes on by 2.5 s between any two looks at it."""
     told: Observed = []
-    ticks = iter(range(100))
+    ticks = count()
     monkeypatch.setattr(metrics, "observe_provider", lambda *args, **named: told.append((args, named)))
-    monkeypatch.setattr("echo.providers.calls.time.perf_counter", lambda: 10 + 2.5 * next(ticks))
+    clock = SimpleNamespace(perf_counter=lambda: 10 + 2.5 * next(ticks))
+    monkeypatch.setattr("echo.providers.calls.time", clock)
     return told
 
 

@@ -4,13 +4,16 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from echo.background import Background
-from echo.providers.catalog import Catalog
+from echo.errors import BadGateway
+from echo.providers.catalog import Catalog, Endpoint
 from echo.providers.registry import build_providers
 from echo.settings import ProviderLimits, ProviderSettings, load_settings
+from echo.settings.model_access import Opened
 from tests.support.providers.server import Answer, Received, json_answer, serving
 from tests.support.threads import started_pool
 from tests.support.waiting import PATIENCE, until
@@ -135,3 +138,72 @@ class TestModels:
     def test_without_an_event_loop_are_the_configured_ones(self) -> None:
         settings = (custom("http://127.0.0.1:9"),)
         assert Catalog(settings, build_providers(settings), Background()).models() == {"Own": ["fallback"]}
+
+
+class TestEndpoints:
+    SHOWN = ProviderSettings(
+        name="Own",
+        type="openai",
+        models=("one", "two"),
+        api_key="k",
+        user_provides_key=True,
+        user_provides_url=True,
+        model_display_label="Label",
+        icon_url="https://x.test/i.png",
+    )
+    BARE = ProviderSettings(name="bare", type="google", models=())
+    CUSTOM = ProviderSettings(name="Third", type="openai", models=("three",), custom=True)
+
+    def catalog(self, *settings: ProviderSettings) -> Catalog:
+        return Catalog(settings or (self.SHOWN, self.BARE, self.CUSTOM), {}, Background())
+
+    def test_tell_all_that_clients_see(self) -> None:
+        assert self.catalog().endpoints() == (
+            Endpoint("Own", "openai", ("one", "two"), True, 0, True, True, "Label", "https://x.test/i.png"),
+            Endpoint("bare", "google", (), False, 1, False, False, None, None),
+            Endpoint("Third", "custom", ("three",), False, 2, False, False, None, None),
+        )
+
+    def test_are_those_of_which_something_is_open(self) -> None:
+        opened = Opened(frozenset({"Own/two", "Third/other"}))
+        assert [(each.name, each.models, each.order) for each in self.catalog().endpoints(opened)] == [
+            ("Own", ("two",), 0),
+            ("Third", (), 2),
+        ]
+        assert self.catalog().models(opened) == {"Own": ["two"], "Third": []}
+        assert self.catalog().models() == {"Own": ["one", "two"], "bare": [], "Third": ["three"]}
+
+    @pytest.mark.parametrize(
+        ("models", "fetched", "is_there"),
+        [(("a",), False, False), (("a",), True, False), ((), False, False), ((), True, True)],
+    )
+    def test_may_have_a_model_that_is_not_known_yet(
+        self, models: tuple[str, ...], fetched: bool, is_there: bool
+    ) -> None:
+        settings = ProviderSettings(name="Own", type="openai", models=models, fetch_models=fetched)
+        found = self.catalog(settings).endpoints(Opened(frozenset({"somewhere"})))
+        assert bool(found) is is_there
+
+
+@pytest.mark.parametrize("late", [TimeoutError(), BadGateway()], ids=repr)
+def test_an_event_loop_that_is_late_is_waited_for_no_longer_than_the_lists(
+    monkeypatch: pytest.MonkeyPatch, late: Exception
+) -> None:
+    monkeypatch.setattr("echo.providers.catalog.LIST_SECONDS", 3.0)
+    waited: list[float] = []
+
+    class Late(Background):
+        def wait(self, coroutine: Any, seconds: float) -> Any:
+            coroutine.close()
+            waited.append(seconds)
+            raise late
+
+    settings = (custom("http://127.0.0.1:9"),)
+    assert Catalog(settings, build_providers(settings), Late()).models() == {"Own": ["fallback"]}
+    assert waited == [6.0]
+
+
+def test_who_lists_models_is_asked_where_there_is_such_a_provider() -> None:
+    settings = (custom("http://127.0.0.1:9"), custom("http://127.0.0.1:9", "Other", fetch=False))
+    assert list(Catalog(settings, build_providers(settings), Background())._listing) == ["Own"]
+    assert Catalog(settings, {}, Background())._listing == {}

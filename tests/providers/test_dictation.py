@@ -71,7 +71,7 @@ class TestEvents:
 
     def test_of_other_kinds_are_passed_over(self) -> None:
         others = event("transcript.text.segment", text="x") + event(7) + b"data: {}\n\ndata: [DONE]\n\n"
-        assert read(others, END) == [HELLO]
+        assert read(others, END) == read(others + END) == [HELLO]
 
     def test_hold_only_what_is_of_its_kind(self) -> None:
         assert read(delta(7) + delta("\ud83d"), END) == [

@@ -1,7 +1,7 @@
 """Tools, thoughts, forms of answers and files in Gemini's protocol, both ways."""
 
 import base64
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +18,7 @@ from echo.providers.chat import (
     Reasoning,
     ReasoningDelta,
     ReasoningSignature,
+    Refusal,
     ResponseFormat,
     Text,
     TextDelta,
@@ -28,7 +29,9 @@ from echo.providers.chat import (
     Turn,
     Usage,
 )
+from echo.providers.google import GoogleDialect
 from echo.providers.google_content import UNSIGNED, is_new
+from echo.providers.sites import Access
 from tests.support.providers import Answer, Reply, event_stream, google_server
 from tests.support.providers.asking import Said, listen, request, settings_of
 from tests.support.providers.google import event
@@ -422,3 +425,184 @@ def test_sources_are_named() -> None:
 )
 def test_which_models_are_new(model: str, new: bool) -> None:
     assert is_new(model) is new
+
+
+ACCESS = Access("key", "http://x", own_url=True)
+
+
+def dialect(**settings: Any) -> GoogleDialect:
+    return GoogleDialect(settings_of("google", "http://x", **settings))
+
+
+class TestCalls:
+    @pytest.mark.parametrize(
+        ("method", "path"), [("chat", "streamGenerateContent?alt=sse"), ("short", "generateContent")]
+    )
+    def test_go_to_the_model(self, method: str, path: str) -> None:
+        asked = ChatRequest("models/gemini/3", (HELLO,))
+        call = getattr(dialect(), method)(asked, ACCESS)
+        assert call.url == f"http://x/v1beta/models/gemini%2F3:{path}"
+        assert (call.guarded, call.model, call.whole) == (True, "models/gemini/3", False)
+        assert call.headers == {"Content-Type": "application/json", "x-goog-api-key": "key"}
+
+    def test_may_leave_out_what_leaves_the_answer_what_it_is(self) -> None:
+        wanted = {"temperature": 0.5, "seed": 1, "n": 2, "logprobs": True, "top_logprobs": 1}
+        form = ResponseFormat("json_schema", schema=PLACE)
+        call = dialect().chat(ChatRequest(NEW, (HELLO,), **wanted, response_format=form), ACCESS)
+        needed = {"responseMimeType", "responseJsonSchema", "candidateCount", "responseLogprobs", "logprobs"}
+        assert call.parameters == {"temperature", "seed", *needed}
+        assert call.optional == {"temperature", "seed"}
+
+    def test_ask_for_the_models(self) -> None:
+        call = dialect().models(ACCESS)
+        assert call is not None
+        assert (call.url, call.guarded) == ("http://x/v1beta/models?pageSize=1000", True)
+        assert (call.body, call.headers["x-goog-api-key"]) == (None, "key")
+        listed = [
+            {"name": "models/a", "supportedGenerationMethods": ["generateContent", "countTokens"]},
+            {"name": "b", "supportedGenerationMethods": ["generateContent"]},
+            {"name": "models/c", "supportedGenerationMethods": ["embedContent"]},
+            {"name": "models/d", "supportedGenerationMethods": "generateContent"},
+            {"name": "models/e"},
+            7,
+        ]
+        assert dialect().read_models({"models": listed}) == ["a", "b"]
+        assert dialect().read_models({"models": {}}) == dialect().read_models([]) == []
+
+    def test_read_short_answers(self) -> None:
+        parts = [{"text": "hm", "thought": True}, {"text": "a "}, {"text": "title", "thought": False}, 7]
+        answer = {
+            "candidates": [{"content": {"parts": parts}}, {"content": {"parts": [{"text": "another"}]}}],
+            "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2},
+        }
+        assert dialect().read_text(answer) == "a title"
+        assert dialect().read_usage(answer) == [Usage(5, 2)]
+        assert (dialect().read_text({}), dialect().read_usage({})) == ("", [])
+
+
+def all_of(**asked: Any) -> Any:
+    return dialect().chat(ChatRequest(**{"model": OLD, "turns": (HELLO,), **asked}), ACCESS).body
+
+
+def test_parameters_have_googles_names() -> None:
+    wanted = {
+        "max_tokens": 9,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 3,
+        "frequency_penalty": 0.1,
+        "presence_penalty": 0.2,
+        "stop": tuple("abcdef"),
+        "seed": 4,
+    }
+    assert all_of(**wanted)["generationConfig"] == {
+        "maxOutputTokens": 9,
+        "temperature": 0.5,
+        "topP": 0.9,
+        "topK": 3,
+        "frequencyPenalty": 0.1,
+        "presencePenalty": 0.2,
+        "stopSequences": list("abcde"),
+        "seed": 4,
+    }
+
+
+class TestThinking:
+    @pytest.mark.parametrize(
+        ("effort", "budget", "level"),
+        [
+            ("none", 0, "minimal"),
+            ("minimal", 1024, "minimal"),
+            ("low", 1024, "low"),
+            ("medium", 8192, "medium"),
+            ("high", 24_576, "high"),
+            ("xhigh", 24_576, None),
+        ],
+    )
+    def test_is_by_tokens_or_by_a_level(self, effort: str, budget: int, level: str | None) -> None:
+        for model in (OLD, f"models/{OLD}"):
+            config = all_of(model=model, reasoning_effort=effort)["generationConfig"]
+            assert config["thinkingConfig"] == {"thinkingBudget": budget, "includeThoughts": budget > 0}
+        config = all_of(model=NEW, reasoning_effort=effort)["generationConfig"]
+        assert config.get("thinkingConfig") == (level and {"thinkingLevel": level, "includeThoughts": True})
+
+    @pytest.mark.parametrize(
+        ("asked", "budget"),
+        [
+            ({"thinking": "off", "thinking_tokens": 500}, 0),
+            ({"thinking": "on", "thinking_tokens": 500}, 500),
+            ({"thinking": "on", "thinking_tokens": 99_999}, 24_576),
+            ({"reasoning_effort": "low", "thinking_tokens": 7}, 7),
+        ],
+    )
+    def test_has_as_many_tokens_as_were_given(self, asked: Any, budget: int) -> None:
+        config = all_of(**asked)["generationConfig"]["thinkingConfig"]
+        assert config == {"thinkingBudget": budget, "includeThoughts": budget > 0}
+
+
+@pytest.mark.parametrize(
+    ("schema", "declared"),
+    [
+        (None, None),
+        ({}, None),
+        ({"type": "object"}, None),
+        ({"properties": {}}, None),
+        ({"properties": {"a": {}}}, {"type": "object", "properties": {"a": {}}}),
+        ({"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}),
+        ({"anyOf": [{"type": "string"}]}, {"type": "object", "anyOf": [{"type": "string"}]}),
+        ({"additionalProperties": True}, {"type": "object", "additionalProperties": True}),
+    ],
+    ids=repr,
+)
+def test_a_tool_is_declared_with_its_arguments_where_it_has_any(schema: Any, declared: Any) -> None:
+    [tools] = all_of(tools=(Tool("f", None, schema),))["tools"]
+    expected = {"name": "f", "description": ""}
+    assert tools["functionDeclarations"] == [
+        {**expected, "parametersJsonSchema": declared} if declared else expected
+    ]
+
+
+def test_forms_are_refused_beside_tools_that_may_be_called() -> None:
+    wanted = {"response_format": ResponseFormat("json_object"), "tools": (TIME,)}
+    assert refusal(**wanted).message == (
+        "This model takes either tools or a form of its answer; Gemini takes both from version 3 on."
+    )
+    assert "responseMimeType" in all_of(**wanted, tool_choice="none")["generationConfig"]
+    bare = all_of(response_format=ResponseFormat("json_schema", schema=None))["generationConfig"]
+    assert bare == {"responseMimeType": "application/json"}
+
+
+class TestParts:
+    NOTE = Attachment("a.txt", "text/plain", b"Note")
+    SHOWN: ClassVar[dict[str, str]] = {"text": '<file name="a.txt">\nNote\n</file>'}
+
+    def test_of_text_files_stand_where_several_texts_do(self) -> None:
+        turn = Turn("user", (Text("One:"), self.NOTE, Text("Two:"), Refusal("No."), Text("")))
+        assert all_of(turns=(turn,))["contents"] == [
+            {"role": "user", "parts": [{"text": "One:"}, self.SHOWN, {"text": "Two:"}, {"text": "No."}]}
+        ]
+
+    def test_of_one_text_come_after_what_goes_with_it(self) -> None:
+        turn = Turn("user", (Text("See"), PNG))
+        assert all_of(turns=(turn,))["contents"][0]["parts"] == [PICTURE, {"text": "See"}]
+        assert all_of(turns=(Turn("user", (PNG,)),))["contents"][0]["parts"] == [PICTURE]
+
+    def test_of_results_are_lines_with_files(self) -> None:
+        result = ToolResult("c9", (Text("a"), self.NOTE, Text("b")))
+        [content] = all_of(turns=(Turn("tool", (result,)),))["contents"]
+        output = f"a\n{self.SHOWN['text']}\nb"
+        # Nobody has called it, so its id is all that is known of its name.
+        assert content["parts"] == [
+            {"functionResponse": {"name": "c9", "id": "c9", "response": {"output": output}}}
+        ]
+
+    def test_signatures_belong_to_the_next_text_alone(self) -> None:
+        thought = Reasoning("hm", signature="s", format="google")
+        bare = Reasoning("hm", format="google")
+        said = Turn("assistant", (thought, bare, Text("a"), Text("b"), Refusal("c"), Text("")))
+        [_, content] = all_of(turns=(HELLO, said))["contents"]
+        assert content["parts"] == [{"text": "a", "thoughtSignature": "s"}, {"text": "b"}, {"text": "c"}]
+
+    def test_that_are_none_make_no_content(self) -> None:
+        turns = (HELLO, Turn("assistant", (Text(""),)), Turn("user", ()), HELLO)
+        assert all_of(turns=turns)["contents"] == [{"role": "user", "parts": [{"text": "Hello"}]}] * 2

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -318,7 +319,8 @@ class TestReading:
         }
 
     def test_says_when_where_the_provider_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("time.time", lambda: 1234.5)
+        for name in ("images", "google_images"):
+            monkeypatch.setattr(f"echo.providers.{name}.time", SimpleNamespace(time=lambda: 1234.5))
         assert read("openai", {"data": [{"b64_json": CIRCLE}], "created": "7"}).more == {"created": 1234}
         made = read("google", {"predictions": [{"bytesBase64Encoded": CIRCLE}]}, "imagen")
         assert made.more == {"created": 1234}

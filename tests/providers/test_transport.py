@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -403,3 +404,41 @@ def test_a_call_keeps_keys_and_words_out_of_logs() -> None:
     shown = repr(Call("https://example.com", {"Authorization": "Bearer canary"}, {"text": "canary"}))
     assert "canary" not in shown
     assert "https://example.com" in shown
+
+
+class TestConnections:
+    def test_are_as_many_as_are_asked_for_at_once(self) -> None:
+        everybody = threading.Event()
+
+        async def one(opened: Transport) -> bytes:
+            async with opened.stream(Call(server.url, {})) as body:
+                if len(server.requests) == 101:
+                    everybody.set()
+                return await body.read()
+
+        async def run(opened: Transport) -> set[bytes]:
+            return set(await asyncio.gather(*(one(opened) for _ in range(101))))
+
+        with serving(lambda _: event_stream(everybody, b"a")) as server:
+            assert use(run) == {b"a"}
+        assert server.connections == 101
+
+    @pytest.mark.parametrize("guarded", [False, True])
+    def test_trust_whom_the_server_trusts(self, monkeypatch: pytest.MonkeyPatch, guarded: bool) -> None:
+        trusted = ssl.create_default_context()
+        monkeypatch.setattr(transport, "authorities", lambda: trusted)
+
+        async def run(opened: Transport) -> Any:
+            connector = opened._to_hosts(guarded)
+            try:
+                return connector._ssl
+            finally:
+                await connector.close()
+
+        assert use(run) is trusted
+
+    def test_are_prepared_for_by_reading_whom_to_trust(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read: list[bool] = []
+        monkeypatch.setattr(transport, "authorities", lambda: read.append(True))
+        transport.prepare()
+        assert read == [True]
