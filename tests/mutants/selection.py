@@ -101,19 +101,10 @@ ELSEWHERE = {
         "chat/test_summaries.py",
         "handlers/test_chat.py",
     ),
-    "echo/chat/equipping": (
-        "chat/test_code.py",
-        "chat/test_injection.py",
-        "chat/test_toggles.py",
-    ),
     "echo/chat/hub": (
         "chat/test_memories.py",
         "chat/test_runs.py",
         "librechat/test_chat.py",
-    ),
-    "echo/chat/members": (
-        "chat/test_injection.py",
-        "chat/test_teams.py",
     ),
     "echo/chat/preparation": (
         "chat/test_code.py",
