@@ -85,11 +85,6 @@ ELSEWHERE = {
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
     "echo/accounts/writing": ("handlers/test_recovery.py",),
-    "echo/chat/artifacts": (
-        "chat/test_code.py",
-        "chat/test_toggles.py",
-        "handlers/test_chat.py",
-    ),
     "echo/chat/assembly": (
         "chat/test_code.py",
         "chat/test_memories.py",
@@ -113,7 +108,6 @@ ELSEWHERE = {
         "librechat/test_chat.py",
     ),
     "echo/chat/prepared": ("chat/test_journal.py",),
-    "echo/chat/pruning": ("chat/test_summaries.py",),
     "echo/chat/relay": (
         "chat/test_injection.py",
         "chat/test_teams.py",
@@ -135,12 +129,7 @@ ELSEWHERE = {
         "chat/test_injection.py",
         "chat/test_teams.py",
     ),
-    "echo/chat/summarisers": (
-        "chat/test_summaries.py",
-        "handlers/test_chat.py",
-    ),
     "echo/chat/summary_frames": ("chat/test_summaries.py",),
-    "echo/chat/summing": ("chat/test_summaries.py",),
     "echo/chat/voice": (
         "chat/test_injection.py",
         "chat/test_journal.py",
