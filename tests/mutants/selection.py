@@ -118,13 +118,7 @@ ELSEWHERE = {
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/speaker": (
-        "chat/test_code.py",
-        "chat/test_journal.py",
-        "chat/test_shapes.py",
-        "chat/test_summaries.py",
-        "chat/test_tools.py",
-    ),
+    "echo/chat/speaker": ("chat/test_speaker.py", "chat/test_summaries.py"),
     "echo/chat/subagents": (
         "chat/test_injection.py",
         "chat/test_teams.py",
