@@ -96,11 +96,7 @@ ELSEWHERE = {
         "chat/test_summaries.py",
         "handlers/test_chat.py",
     ),
-    "echo/chat/hub": (
-        "chat/test_memories.py",
-        "chat/test_runs.py",
-        "librechat/test_chat.py",
-    ),
+    "echo/chat/hub": ("librechat/test_chat.py", "chat/test_memories.py"),
     "echo/chat/preparation": (
         "chat/test_code.py",
         "chat/test_librechat.py",
