@@ -97,12 +97,6 @@ ELSEWHERE = {
         "handlers/test_chat.py",
     ),
     "echo/chat/hub": ("librechat/test_chat.py", "chat/test_memories.py"),
-    "echo/chat/preparation": (
-        "chat/test_code.py",
-        "chat/test_librechat.py",
-        "handlers/test_chat.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/prepared": ("chat/test_journal.py",),
     "echo/chat/relay": (
         "chat/test_injection.py",
