@@ -144,7 +144,6 @@ ELSEWHERE = {
     "operator/indexes": ("librechat/test_indexes.py", "storage/core/test_database.py"),
     "operator/moving_files": ("files/test_clouds.py",),
     "operator/moving_pictures": ("cli/test_files.py", "files/test_clouds.py"),
-    "run": ("test_runs.py",),
     "search": ("test_conversations.py", "test_messages.py"),
 }
 
