@@ -91,12 +91,8 @@ ELSEWHERE = {
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
-    "echo/chat/contexts": (
-        "chat/test_code.py",
-        "chat/test_summaries.py",
-        "handlers/test_chat.py",
-    ),
-    "echo/chat/hub": ("librechat/test_chat.py", "chat/test_memories.py"),
+    "echo/chat/contexts": ("chat/test_contexts.py", "chat/test_summaries.py"),
+    "echo/chat/hub": ("chat/test_hub.py", "librechat/test_chat.py"),
     "echo/chat/prepared": ("chat/test_journal.py",),
     "echo/chat/relay": (
         "chat/test_injection.py",
