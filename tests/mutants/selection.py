@@ -98,12 +98,6 @@ ELSEWHERE = {
         "chat/test_injection.py",
         "chat/test_teams.py",
     ),
-    "echo/chat/service": (
-        "chat/test_librechat.py",
-        "chat/test_runs.py",
-        "handlers/test_chat.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/speaker": ("chat/test_speaker.py", "chat/test_summaries.py"),
     "echo/chat/subagents": (
         "chat/test_injection.py",
