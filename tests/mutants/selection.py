@@ -99,10 +99,6 @@ ELSEWHERE = {
         "chat/test_teams.py",
     ),
     "echo/chat/speaker": ("chat/test_speaker.py", "chat/test_summaries.py"),
-    "echo/chat/subagents": (
-        "chat/test_injection.py",
-        "chat/test_teams.py",
-    ),
     "echo/chat/summary_frames": ("chat/test_summaries.py",),
     "echo/chat/voice": (
         "chat/test_injection.py",
