@@ -100,12 +100,6 @@ ELSEWHERE = {
     ),
     "echo/chat/speaker": ("chat/test_speaker.py", "chat/test_summaries.py"),
     "echo/chat/summary_frames": ("chat/test_summaries.py",),
-    "echo/chat/voice": (
-        "chat/test_injection.py",
-        "chat/test_journal.py",
-        "chat/test_summaries.py",
-        "chat/test_teams.py",
-    ),
     "echo/conversations/artifacts": ("conversations/test_artifacts.py", "librechat/test_messages.py"),
     "echo/conversations/assembly": ("test_searches.py", "handlers/librechat/test_shares.py"),
     "echo/conversations/link_forks": ("conversations/test_link_forks.py", "librechat/test_share_forks.py"),
