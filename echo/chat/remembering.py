@@ -13,11 +13,12 @@ from typing import Any
 import structlog
 
 from echo.chat.prepared import Prepared
+from echo.chat.present import Present
 from echo.credits import Credits, Purchase, Spent
 from echo.credits.transactions import MEMORY
 from echo.errors import ApiError
 from echo.library.memories import Memories
-from echo.providers.chat import ChatRequest, Providers, Turn
+from echo.providers.chat import ChatRequest, Providers, Turn, Usage
 from echo.settings import ProviderSettings
 from echo.settings.agents import MemoryAgent, MemorySettings
 from echo.settings.endpoints import normal_name
@@ -106,24 +107,23 @@ class Remembering:
             log.warning("the memory agent has no endpoint with a key of the server's")
             return
         known = await asyncio.to_thread(self._known, prepared.owner)
+        system = f"{asked.instructions}\n\n{known}"
         request = ChatRequest(
             asked.model,
             [Turn.of_text("user", said)],
-            f"{asked.instructions}\n\n{known}",
+            system,
             prepared.first.placeholders,
             temperature=asked.temperature,
         )
-        looped = Looped(self._providers[provider.name], request, None, self._tools.tools(prepared.owner))
+        # Where a provider tells no figures.
+        tokens = tokens_of(f"{system}\n{said}")
+        tools = self._tools.tools(prepared.owner)
+        looped = Looped(self._providers[provider.name], request, None, tools, tokens)
         place = prepared.conversation_id, str(prepared.about["responseMessageId"])
+        bought = Purchase(provider.name, asked.model, MEMORY, *place)
         spent: list[Spent] = []
         try:
-            async with aclosing(ToolLoop(looped, LIMITS, _Host()).events()) as events:
-                async for event in events:
-                    if isinstance(event, RoundEnded):
-                        spent.append(Spent(Purchase(provider.name, asked.model, MEMORY, *place), event.usage))
-                    elif isinstance(event, CallDone):
-                        for attachment in event.output.attachments:
-                            attach(event.call.id, attachment)
+            await _work_on(looped, attach, lambda usage: spent.append(Spent(bought, usage)))
         finally:
             # As for a title nothing was held for it, and it is never refused.
             if spent and self._credits.counts:
@@ -163,13 +163,41 @@ def window(turns: Sequence[Turn], rules: MemorySettings) -> str:
 _NAMES: Mapping[str, str] = {"user": "User", "assistant": "Assistant"}
 
 
+async def _work_on(looped: Looped, attach: Attach, note: Callable[[Usage], None]) -> None:
+    """Let the agent work; `note` gets what each of its requests has used, however it ended."""
+    present = Present(looped.tokens)
+    host = _Host(present)
+    try:
+        async with aclosing(ToolLoop(looped, LIMITS, host).events()) as events:
+            async for event in events:
+                present.take(event)
+                if isinstance(event, RoundEnded):
+                    present.is_asking = False
+                    note(event.usage)
+                elif isinstance(event, CallDone):
+                    for attachment in event.output.attachments:
+                        attach(event.call.id, attachment)
+    finally:
+        if present.is_broken_off:
+            note(await present.used(host.count))
+
+
+def tokens_of(text: str) -> int:
+    """About how many a text has."""
+    return len(text) // CHARS_OF_TOKEN
+
+
 class _Host:
     """See `Host`: nobody says anything meanwhile."""
 
+    def __init__(self, present: Present) -> None:
+        self._present = present
+
     async def count(self, text: str) -> int:
-        return len(text) // CHARS_OF_TOKEN
+        return tokens_of(text)
 
     async def before_round(self, tokens: int) -> Sequence[Turn]:
+        self._present.tokens = tokens
         return ()
 
     async def summarise(self, turns: Sequence[Turn], used: int) -> Turn | None:

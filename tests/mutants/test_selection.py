@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
         "tests/accounts/test_tokens.py",
         "tests/accounts/test_tokens_signed.py",
         "tests/accounts/test_tokenless.py",
-        "tests/chat/test_runs.py",
+        "tests/chat/test_messages.py",
         "tests/http/test_bridge.py",
         "tests/http/test_client.py",
         "tests/storage/accounts/test_users.py",
@@ -94,8 +94,8 @@ class TestTests:
             ("echo/http/cors.py", ["tests/http"]),
             ("storage/embedded/server.py", ["tests/storage"]),
             # Named in the table, and found wherever it is.
-            ("echo/chat/run.py", ["tests/chat/test_runs.py"]),
-            ("echo/dialogue/run.py", ["tests/chat/test_runs.py"]),
+            ("echo/chat/search.py", ["tests/chat/test_messages.py"]),
+            ("echo/dialogue/search.py", ["tests/chat/test_messages.py"]),
         ],
     )
     def test_are_found_by_the_name_of_the_module(self, root: Path, module: str, tests: list[str]) -> None:

@@ -1,0 +1,316 @@
+"""The runs of one process: which may begin, and which are there. How they go on is in `test_runs.py`."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from echo.chat.hub import RunHub, RunStores
+from echo.chat.prepared import Asking, Prepared
+from echo.chat.presence import Presence
+from echo.errors import Conflict as Refused
+from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.providers.chat import ChatRequest
+from echo.tools.sources import Sources
+from storage.conversations.chat_shapes import Begun
+from storage.core.errors import Conflict, NotFound, Unavailable
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+MILLISECONDS = 1_767_225_600_000
+COUNTS = {"window": 1, "budget": 1, "system": 1, "messages": 1, "before": 1, "count": 1}
+NOBODY: Any = None
+
+
+class Scene:
+    """A hub, and everything that it asks, in one; `done` notes what was done, in its order."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.errors: dict[str, BaseException] = {}
+        self.there: set[str] = set()
+        self.rows: list[dict[str, Any]] = []
+        self.other: dict[str, Any] | None = None
+        everything: Any = self
+        stores = RunStores(everything, everything, everything, everything, everything)
+        self.hub = RunHub(
+            stores,
+            NOBODY,
+            NOBODY,
+            everything,
+            len,
+            sources=Sources(()),
+            moderation=NOBODY,
+            load_files=NOBODY,
+            remembering=NOBODY,
+            most_at_once=most,
+        )
+
+    def _do(self, *what: Any) -> None:
+        self.done.append(what)
+        if (error := self.errors.get(what[0])) is not None:
+            raise error
+
+    def beat(self, worker: str) -> None:
+        self._do("beat", worker)
+
+    def insert(self, owner: str, conversation_id: str, run_id: str, about: Any, **more: Any) -> Any:
+        self._do("inserted", owner, conversation_id, run_id, dict(about), more)
+        row = {
+            "_id": run_id,
+            "user": owner,
+            "worker": about["worker"],
+            "status": "running",
+            "createdAt": BEGAN,
+        }
+        self.rows.append(row)
+        return row
+
+    def delete(self, owner: str, run_id: str) -> None:
+        self._do("deleted", owner, run_id)
+
+    # `begin` is that of chats: what is stored of the messages.
+    def begin(self, owner: str, conversation_id: str, begun: Begun) -> None:
+        self._do("begun", owner, conversation_id, begun)
+
+    def submit(self, work: Any) -> None:
+        work.close()
+        self._do("submitted")
+
+    def between(self, *asked: Any) -> Any:
+        self._do("between", *asked)
+        return self.other
+
+    # Of workers.
+    def alive(self, workers: Any) -> set[str]:
+        return self.there & set(workers)
+
+    def start(self, run_id: str = "r", **more: Any) -> Any:
+        return self.hub.start(prepared(run_id, **more))
+
+    @property
+    def steps(self) -> list[str]:
+        return [step for step, *_ in self.done]
+
+
+def prepared(run_id: str = "r", **more: Any) -> Prepared:
+    about = {"responseMessageId": "answer", "conversationId": "c", "endpoint": "openAI", "sender": "GPT"}
+    question = {"messageId": "q", "text": "?"}
+    return Prepared(
+        **{
+            "run_id": run_id,
+            "owner": "ada",
+            "conversation_id": "c",
+            "question": question,
+            "begun": Begun(question, {}, {}, new=True),
+            "askings": (Asking(NOBODY, ChatRequest("m", ()), None, COUNTS, "a", "openAI"),),
+            "about": {**about, "model": "m", "iconURL": None},
+            "titling": True,
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+class TestARunThatBegins:
+    def test_is_written_down_before_it_is_run(self, scene: Scene) -> None:
+        document = scene.start(client_request_id="request")
+        worker = scene.hub.presence.worker
+        assert scene.steps == ["beat", "inserted", "begun", "submitted"]
+        _, owner, conversation_id, run_id, about, more = scene.done[1]
+        assert (owner, conversation_id, run_id) == ("ada", "c", "r")
+        assert about == {**prepared().about, "worker": worker, "titling": True}
+        assert more == {"request_id": "request", "place": None}
+        assert scene.done[2][1:] == ("ada", "c", prepared().begun)
+        assert document["createdAt"] == BEGAN
+
+    def test_is_found_by_its_id_and_by_its_time(self, scene: Scene) -> None:
+        scene.start()
+        run = scene.hub.local("r")
+        assert run is not None
+        assert (run.id, run.owner, run.created_at, run.titling) == ("r", "ada", BEGAN, True)
+        assert scene.hub.begun("ada", "c", MILLISECONDS) is run
+        for place in (("bob", "c", MILLISECONDS), ("ada", "d", MILLISECONDS), ("ada", "c", MILLISECONDS + 1)):
+            assert scene.hub.begun(*place) is None
+        assert scene.hub.local("s") is None
+
+    def test_is_one_of_as_many_as_its_owner_may_have(self) -> None:
+        scene = Scene(most=1)
+        scene.start()
+        assert scene.done[1][-1]["place"] == 0
+        scene.errors["inserted"] = Conflict("place")
+        scene.of_request = lambda *_: None  # type: ignore[attr-defined]
+        scene.running = lambda _owner: scene.rows  # type: ignore[attr-defined]
+        with pytest.raises(TooManyRequests):
+            scene.start("s")
+        assert scene.hub.local("s") is None
+
+    def test_does_not_when_the_server_stops(self, scene: Scene) -> None:
+        scene.hub.stop()
+        with pytest.raises(ServiceUnavailable, match=r": The server is stopping\.$"):
+            scene.start()
+        assert scene.done == []
+
+    @pytest.mark.parametrize(
+        ("step", "error"),
+        [("begun", NotFound()), ("submitted", Unavailable()), ("begun", KeyboardInterrupt())],
+    )
+    def test_leaves_nothing_where_that_fails(self, scene: Scene, step: str, error: BaseException) -> None:
+        scene.errors[step] = error
+        with pytest.raises(type(error)):
+            scene.start()
+        assert scene.done[-1] == ("deleted", "ada", "r")
+        assert scene.hub.local("r") is scene.hub.begun("ada", "c", MILLISECONDS) is None
+
+    def test_is_not_forgotten_for_another_that_began_at_the_same_time(self, scene: Scene) -> None:
+        scene.start()
+        first = scene.hub.local("r")
+        assert first is not None
+        scene.start("s")
+        scene.hub._forget(first)
+        assert scene.hub.local("r") is None
+        assert scene.hub.begun("ada", "c", MILLISECONDS) is scene.hub.local("s")
+
+
+class TestATurnThatIsToFollowARun:
+    def test_may_begin_where_no_other_has(self, scene: Scene) -> None:
+        scene.start(predecessor=17)
+        assert ("between", "ada", "c", 17, BEGAN, "r") in scene.done
+        assert scene.steps[-1] == "submitted"
+        scene.done.clear()
+        scene.start("s")
+        assert "between" not in scene.steps
+
+    @pytest.mark.parametrize(
+        ("status", "worker", "active"),
+        [("running", "there", True), ("running", "gone", False), ("complete", "there", False)],
+    )
+    def test_is_refused_where_another_has(self, scene: Scene, status: str, worker: str, active: bool) -> None:
+        scene.there = {"there"}
+        scene.other = {"_id": "s", "createdAt": BEGAN, "status": status, "worker": worker}
+        with pytest.raises(Refused) as refused:
+            scene.start(predecessor=17)
+        told = refused.value.librechat
+        assert (told["streamId"], told["generationCreatedAt"], told["active"]) == ("c", MILLISECONDS, active)
+        assert scene.steps == ["beat", "inserted", "between", "deleted"]
+        assert scene.hub.local("r") is None
+
+
+class TestWhichAreThere:
+    def test_are_those_of_processes_that_say_so_and_ones_own_that_have_not_ended(self, scene: Scene) -> None:
+        own = scene.hub.presence.worker
+        for run_id in ("goes on", "has ended"):
+            scene.start(run_id)
+        ended = scene.hub.local("has ended")
+        assert ended is not None
+        ended.transcript.add("error", {"error": "x"})
+        scene.there = {"other"}
+        rows = [
+            {"_id": "goes on", "worker": own},
+            {"_id": "has ended", "worker": own},
+            {"_id": "is unknown", "worker": own},
+            {"_id": "elsewhere", "worker": "other"},
+            {"_id": "is lost", "worker": "gone"},
+        ]
+        assert [run["_id"] for run in scene.hub.alive(rows)] == ["goes on", "elsewhere"]
+        assert scene.hub.alive([]) == []
+
+
+class TestStopping:
+    def test_ends_all_runs_and_wakes_who_reads(self, scene: Scene) -> None:
+        woken: list[str] = []
+        stopped: list[tuple[str, str]] = []
+        for run_id in ("r", "s"):
+            scene.start(run_id)
+            run: Any = scene.hub.local(run_id)
+            run.stop = lambda why, run_id=run_id: stopped.append((run_id, why))
+            run.transcript.watchers.add(lambda run_id=run_id: woken.append(run_id))
+        scene.hub.stop()
+        assert scene.hub.closing.is_set()
+        assert (stopped, woken) == ([("r", "interrupted"), ("s", "interrupted")], ["r", "s"])
+
+
+class TestListening:
+    def test_ends_the_runs_that_somebody_wants_to_end(self, scene: Scene) -> None:
+        stopped: list[tuple[str, str]] = []
+        scene.start("r")
+        scene.start("s")
+        for run_id in ("r", "s"):
+            run: Any = scene.hub.local(run_id)
+            run.stop = lambda why, run_id=run_id: stopped.append((run_id, why))
+        asked: list[str] = []
+
+        def abort_requests(worker: str) -> list[str]:
+            asked.append(worker)
+            return ["s", "of another time"]
+
+        scene.abort_requests = abort_requests  # type: ignore[attr-defined]
+        asyncio.run(scene.hub._listen())
+        assert (stopped, asked) == ([("s", "aborted")], [scene.hub.presence.worker])
+
+    def test_goes_on_while_the_database_is_away(self, scene: Scene) -> None:
+        def away(_worker: str) -> list[str]:
+            raise Unavailable
+
+        scene.abort_requests = away  # type: ignore[attr-defined]
+        asyncio.run(scene.hub._listen())
+
+
+class TestATitleThatComesLate:
+    @staticmethod
+    def after(scene: Scene, making: Callable[[], Any], **about: Any) -> Any:
+        run: Any = SimpleNamespace(
+            **{
+                "id": "r",
+                "owner": "ada",
+                "titling": True,
+                "is_closing": False,
+                "over": asyncio.Event(),
+                **about,
+            }
+        )
+
+        async def go() -> None:
+            async def make() -> None:
+                making()
+
+            scene.hub._keep_title(run, asyncio.create_task(make()))
+            while scene.hub._titling:
+                await asyncio.sleep(0)
+
+        asyncio.run(go())
+        return run
+
+    @pytest.fixture
+    def noted(self, scene: Scene) -> list[tuple[str, str]]:
+        noted: list[tuple[str, str]] = []
+        scene.end_titling = lambda *run: noted.append(run)  # type: ignore[attr-defined]
+        return noted
+
+    def test_is_noted_where_the_end_may_have_been_written_down(self, scene: Scene, noted: list[Any]) -> None:
+        run = self.after(scene, lambda: None, is_closing=True)
+        assert (run.titling, noted) == (False, [("ada", "r")])
+        over = asyncio.Event()
+        over.set()
+        self.after(scene, lambda: None, over=over)
+        assert len(noted) == 2
+
+    def test_needs_no_note_before(self, scene: Scene, noted: list[Any]) -> None:
+        assert (self.after(scene, lambda: None).titling, noted) == (False, [])
+
+    def test_may_fail(self, scene: Scene, noted: list[Any]) -> None:
+        def fail() -> None:
+            raise Unavailable
+
+        assert (self.after(scene, fail, is_closing=True).titling, noted) == (False, [("ada", "r")])
+
+
+def test_it_has_a_name_of_its_own(scene: Scene) -> None:
+    assert isinstance(scene.hub.presence, Presence)
+    assert scene.hub.presence.worker != Scene().hub.presence.worker
