@@ -119,6 +119,7 @@ ELSEWHERE = {
     "operator/moving_files": ("files/test_clouds.py",),
     "operator/moving_pictures": ("cli/test_files.py", "files/test_clouds.py"),
     "run": ("test_runs.py",),
+    "runs/runs": ("runs/test_steers.py",),
     "search": ("test_conversations.py", "test_messages.py"),
 }
 
