@@ -63,7 +63,7 @@ class ThreadRepository:
             found(self._conversations.find_one(mine, {"_id": 1}))
             there = self._messages.find_one({"user": owner, "messageId": message_id}, {"conversationId": 1})
         if there is None:
-            more = {"messageId": message_id, **others.pop("more", {})}
+            more = {**others.pop("more", {}), "messageId": message_id}
             return self.post(
                 owner, conversation_id, text=text, sender=sender, token_count=token_count, more=more, **others
             )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING
 from pymongo.operations import IndexModel
 
 from storage.core.repository import Repository
@@ -27,7 +27,6 @@ class WorkerRepository(Repository):
                 [{"$set": {"at": "$$NOW"}}],
                 {"_id": 1},
                 upsert=True,
-                return_document=ReturnDocument.AFTER,
             )
 
     def alive(self, workers: Iterable[str]) -> set[str]:

@@ -21,6 +21,7 @@ from tests.support.chats import (
     put_tree,
     shape,
 )
+from tests.support.patience import noted_seconds
 from tests.support.stored import messages_of, stored
 
 
@@ -110,6 +111,16 @@ class TestDuplicate:
         assert (tags.find_one({}) or {})["count"] == 2
         project = projects.find_one({}) or {}
         assert (project["conversationCount"], project["lastConversationId"]) == (2, made["conversationId"])
+
+
+def test_a_copy_has_the_time_of_what_takes_long(
+    copies: CopyRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation_id, prefix = put_tree(database, ada)
+    with noted_seconds(database, monkeypatch) as noted:
+        copies.duplicate(ada, conversation_id)
+        copies.fork(ada, conversation_id, prefix + "b", option="directPath", split_at_target=False)
+    assert noted == [60.0, 60.0]
 
 
 class TestTooMuchForATransaction:

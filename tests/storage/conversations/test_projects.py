@@ -26,6 +26,7 @@ from tests.support.chats import (
     shared_database,
 )
 from tests.support.kinds import kinds
+from tests.support.patience import noted_seconds
 from tests.support.threads import together
 
 MOST = 30
@@ -178,6 +179,14 @@ class TestOne:
         assert "chatProjectId" not in found[0]
         with pytest.raises(NotFound):
             projects.get(ada, gone)
+
+    def test_that_goes_has_the_time_of_what_takes_long(
+        self, projects: ProjectRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project_id = make(projects, ada)
+        with noted_seconds(database, monkeypatch) as noted:
+            projects.delete(ada, project_id)
+        assert noted == [60.0]
 
     def test_of_a_conversation_is_told_before_and_after(
         self, projects: ProjectRepository, database: Database, ada: str

@@ -199,6 +199,14 @@ class TestInsert:
         shares.insert(ada, older)
         assert shares.find(older["shareId"]) == older
 
+    def test_one_that_expires_in_that_moment_has_no_rivals(
+        self, shares: ShareRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id, _ = put_tree(database, ada)
+        link = shares.prepare(ada, conversation_id, target_id=None, with_files=False)
+        shares.insert(ada, {**link, "expiredAt": now() + PAST})
+        assert share_id_of(database) == link["shareId"]
+
     def test_an_expired_one_and_anothers_are_no_rivals(
         self, shares: ShareRepository, database: Database, ada: str, bob: str
     ) -> None:

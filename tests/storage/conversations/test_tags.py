@@ -12,6 +12,7 @@ from storage.core.database import Database
 from storage.core.errors import Conflict, NotFound, TooMany
 from tests.support.chats import new_id, new_owner, profiled, put_conversation, shared_database
 from tests.support.kinds import kinds
+from tests.support.patience import noted_seconds
 from tests.support.threads import together
 
 MOST = 20
@@ -193,6 +194,16 @@ class TestDelete:
         with pytest.raises(NotFound):
             tags.assign(ada, new_id(), ["work"])
         assert counts(tags, ada) == {"work": 0}
+
+
+def test_a_change_in_all_conversations_has_the_time_of_what_takes_long(
+    tags: TagRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags.create(ada, "work")
+    with noted_seconds(database, monkeypatch) as noted:
+        tags.update(ada, "work", new_tag="fun")
+        tags.delete(ada, "fun")
+    assert noted == [60.0, 60.0]
 
 
 def test_conversations_are_found_by_an_index(tags: TagRepository, database: Database, ada: str) -> None:

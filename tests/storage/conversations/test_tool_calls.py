@@ -53,15 +53,18 @@ def test_goes_when_its_message_goes_by_itself(
 
 
 def test_those_of_a_conversation_are_listed_the_oldest_first(
-    calls: ToolCallRepository, ada: str, bob: str, monkeypatch: pytest.MonkeyPatch
+    calls: ToolCallRepository, database: Database, ada: str, bob: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (calls.insert(ada, "c-1", new_id(), "execute_code", GAVE) for _ in range(2))
     calls.insert(ada, "c-2", new_id(), "execute_code", GAVE)
     his = calls.insert(bob, "c-1", new_id(), "execute_code", GAVE)
     assert calls.list(ada, "c-1") == [first, second]
     assert calls.list(bob, "c-1") == [his]
+    older = {"_id": ObjectId("0" * 24), "user": ObjectId(ada), "conversationId": "c-1"}
+    database.collection("toolcalls").insert_one(older)
+    assert calls.list(ada, "c-1") == [older, first, second]
     monkeypatch.setattr(tool_calls, "MOST_LISTED", 1)
-    assert calls.list(ada, "c-1") == [first]
+    assert calls.list(ada, "c-1") == [older]
 
 
 def test_no_conversation_has_more_than_are_listed(

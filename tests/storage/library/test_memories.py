@@ -91,3 +91,52 @@ class TestNewest:
         assert keys(2, 100_000) == ["k0", "k3"]
         assert keys(10, 600) == ["k0", "k3"]
         assert keys(10, 1) == ["k0"]
+
+
+class TestOfAgents:
+    """What an agent remembers, and what all chats share, have their own keys."""
+
+    @pytest.fixture(autouse=True)
+    def remembered(self, memories: MemoryRepository, owner: str) -> None:
+        memories.create(owner, "likes", "tea", tokens=2)
+        memories.create(owner, "lives", "here", tokens=3)
+        memories.create(owner, "likes", "milk", tokens=5, agent_id="a")
+        memories.create(owner, "likes", "water", tokens=7, agent_id="b")
+
+    def values(self, memories: MemoryRepository, owner: str) -> set[str]:
+        return {each["value"] for each in memories.list(owner).documents()}
+
+    def test_each_is_found_and_counted_where_it_belongs(self, memories: MemoryRepository, owner: str) -> None:
+        assert memories.get(owner, "likes")["value"] == "tea"
+        assert memories.get(owner, "likes", "a")["value"] == "milk"
+        with pytest.raises(NotFound):
+            memories.get(owner, "lives", "a")
+        assert (memories.tokens(owner), memories.tokens(owner, "a"), memories.tokens(owner, "c")) == (5, 5, 0)
+        assert memories.count(owner) == 4
+        assert {each["value"] for each in memories.newest(owner, count=9, size=10_000)} == {"tea", "here"}
+
+    def test_a_change_is_of_one(self, memories: MemoryRepository, owner: str) -> None:
+        changed = memories.change(owner, "likes", value="juice", tokens=11, agent_id="a")
+        assert (changed["value"], changed["tokenCount"], changed["key"]) == ("juice", 11, "likes")
+        assert self.values(memories, owner) == {"tea", "here", "juice", "water"}
+        assert memories.tokens(owner, "a") == 11
+
+    def test_a_new_key_must_be_free_there(self, memories: MemoryRepository, owner: str) -> None:
+        with pytest.raises(Conflict) as caught:
+            memories.change(owner, "likes", value="x", tokens=1, new_key="lives")
+        assert caught.value.field == "key"
+        assert self.values(memories, owner) == {"tea", "here", "milk", "water"}
+        assert (
+            memories.change(owner, "likes", value="x", tokens=1, new_key="lives", agent_id="a")["key"]
+            == "lives"
+        )
+        # The same key is no new one.
+        assert memories.change(owner, "likes", value="y", tokens=1, new_key="likes")["value"] == "y"
+
+    def test_one_is_deleted_and_the_others_stay(self, memories: MemoryRepository, owner: str) -> None:
+        memories.delete(owner, "likes", "a")
+        assert self.values(memories, owner) == {"tea", "here", "water"}
+        memories.delete(owner, "likes")
+        assert self.values(memories, owner) == {"here", "water"}
+        with pytest.raises(NotFound):
+            memories.delete(owner, "likes")

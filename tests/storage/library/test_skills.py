@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from storage.core.database import Database
 from storage.core.errors import Conflict, NotFound
+from storage.library import skills as stored_skills
 from storage.library.skills import SkillFileRepository, SkillRepository
 from tests.support.chats import new_owner
 from tests.support.threads import together
@@ -119,6 +120,83 @@ class TestLists:
         assert skills.existing([skill, ObjectId()]) == {skill}
         assert (skills.delete(skill), skills.delete(skill)) == (1, 0)
         assert skills.existing([skill]) == set()
+
+
+class TestFiles:
+    @pytest.fixture
+    def files(self, database: Database) -> SkillFileRepository:
+        return SkillFileRepository(database)
+
+    def test_one_is_put_found_and_forgotten(self, files: SkillFileRepository, owner: str) -> None:
+        skill, other = ObjectId(), ObjectId()
+        for place in ((skill, "a"), (skill, "b"), (other, "a")):
+            files.put(owner, *place, {"file_id": f"{place[1]}{place[0]}"})
+        assert files.get(skill, "a")["file_id"] == f"a{skill}"
+        for missing in ((skill, "c"), (ObjectId(), "a")):
+            for ask in (files.get, files.delete):
+                with pytest.raises(NotFound):
+                    ask(*missing)
+        assert files.delete(skill, "a")["file_id"] == f"a{skill}"
+        with pytest.raises(NotFound):
+            files.get(skill, "a")
+        assert [each["relativePath"] for each in files.list_skill(skill)] == ["b"]
+        assert files.get(other, "a")["file_id"] == f"a{other}"
+
+    def test_a_new_one_is_what_is_known_of_it(self, files: SkillFileRepository, owner: str) -> None:
+        skill = ObjectId()
+        given, before = files.put(owner, skill, "a", {"file_id": "f", "author": "mallory"})
+        assert before is None
+        stored = files.get(skill, "a")
+        assert given == stored
+        assert stored.pop("createdAt") == stored.pop("updatedAt")
+        assert stored == {
+            "_id": stored["_id"],
+            "skillId": skill,
+            "relativePath": "a",
+            "file_id": "f",
+            "author": ObjectId(owner),
+            "__v": 0,
+        }
+
+    def test_one_in_place_of_another_has_nothing_of_its_content(
+        self, files: SkillFileRepository, owner: str, database: Database
+    ) -> None:
+        skill = ObjectId()
+        large = dict.fromkeys(("content", "isBinary", "codeEnvRef", "codeEnvRefs", "storageKey"), "x")
+        old = {"_id": ObjectId(), "skillId": skill, "relativePath": "a", "file_id": "old", "kept": 1, **large}
+        database.collection("skillfiles").insert_one(old)
+        given, before = files.put(owner, skill, "a", {"file_id": "new"})
+        assert before == old
+        stored = files.get(skill, "a")
+        assert given == stored
+        assert (stored["_id"], stored["file_id"], stored["kept"]) == (old["_id"], "new", 1)
+        assert large.keys().isdisjoint(stored)
+        assert "createdAt" not in stored
+
+    def test_no_skill_has_more_than_the_most(
+        self, files: SkillFileRepository, owner: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert stored_skills.MAX_FILES == 1000
+        monkeypatch.setattr(stored_skills, "MAX_FILES", 2)
+        skill = ObjectId()
+        for path in "ab":
+            assert not files.is_full(skill, path)
+            files.put(owner, skill, path, {})
+        assert files.is_full(skill, "c")
+        # One that is there may be put again.
+        assert not files.is_full(skill, "a")
+        assert not files.is_full(ObjectId(), "a")
+        files.put(owner, skill, "c", {})
+        assert [each["relativePath"] for each in files.list_skill(skill)] == ["a", "b"]
+
+    def test_a_change_of_files_is_a_new_version(self, skills: SkillRepository, owner: str) -> None:
+        made, other = create(skills, owner), create(skills, owner, "read")
+        skills.note_files(made["_id"], 1)
+        skills.note_files(made["_id"], 0)
+        changed = skills.get(made["_id"])
+        assert changed == {**made, "version": 3, "fileCount": 1, "updatedAt": changed["updatedAt"]}
+        assert changed["updatedAt"] >= made["updatedAt"]
+        assert skills.get(other["_id"]) == other
 
 
 def test_files_are_listed_by_path_without_content_and_forgotten(database: Database) -> None:

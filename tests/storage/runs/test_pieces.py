@@ -28,6 +28,13 @@ class TestPieces:
         assert {(piece.run_id, piece.number) for piece in found} == {(first, 1), (first, 2), (second, 2)}
         assert [piece.number for piece in found] == sorted(piece.number for piece in found)
 
+    def test_come_in_their_order_without_an_index_too(
+        self, pieces: PieceRepository, database: Database, ada: str
+    ) -> None:
+        database.collection("echo_run_pieces").drop_indexes()
+        pieces.append_all([Piece(ada, "r", number, b"") for number in (2, 0, 3, 1)])
+        assert [piece.number for piece in pieces.read(ada, "r")] == [0, 1, 2, 3]
+
     def test_written_twice_are_there_once(self, pieces: PieceRepository, ada: str) -> None:
         run_id = new_id()
         pieces.append_all([Piece(ada, run_id, 0, b"a")])

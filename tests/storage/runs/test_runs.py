@@ -216,13 +216,13 @@ class TestReading:
     ) -> None:
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         rows = database.collection("echo_runs")
-        for run_id, later in (("b", 1), ("a", 1), ("c", 0)):
+        for run_id, later in (*((each, 1) for each in "bdhgaef"), ("c", 0)):
             runs.insert(ada, run_id, run_id, {}, request_id=None)
             rows.update_one({"_id": run_id}, {"$set": {"createdAt": moment + timedelta(hours=later)}})
         insert(runs, bob)
-        assert (runs.newest(ada) or {})["_id"] == "b"
+        assert (runs.newest(ada) or {})["_id"] == "h"
         assert (runs.newest(ada, "c") or {})["_id"] == "c"
-        assert [run["_id"] for run in runs.running(ada)] == ["c", "a", "b"]
+        assert [run["_id"] for run in runs.running(ada)] == list("cabdefgh")
 
     def test_those_that_go_on_come_without_what_they_said(
         self, runs: RunRepository, database: Database, ada: str

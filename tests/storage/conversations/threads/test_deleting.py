@@ -23,6 +23,7 @@ from tests.support.chats import (
     say,
     shape,
 )
+from tests.support.patience import noted_seconds
 from tests.support.stored import is_empty, messages_of, stored
 from tests.support.threads import together
 
@@ -349,6 +350,16 @@ class TestDeleteAll:
         for name in ("echo_search", "echo_search_parts"):
             assert database.collection(name).distinct("user") == [bob]
             database.collection(name).delete_many({})
+
+    def test_all_of_it_has_the_time_of_what_takes_long(
+        self, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(2):
+            conversation_id = put_conversation(database, ada)
+        with noted_seconds(database, monkeypatch) as noted:
+            DeletionRepository(database).delete(ada, conversation_id)
+            DeletionRepository(database).delete_all(ada)
+        assert noted == [60.0, 60.0]
 
     def test_none_is_no_error(self, database: Database, ada: str) -> None:
         assert DeletionRepository(database).delete_all(ada) == Deleted([], 0)

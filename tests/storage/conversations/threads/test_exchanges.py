@@ -1,15 +1,26 @@
 """Exchanges: several messages and their conversation, all or nothing."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 
 from storage.conversations.deletions import DeletionRepository
-from storage.conversations.exchanges import ExchangeRepository, Origin, Said
+from storage.conversations.exchanges import ExchangeRepository, Origin, Said, Stored
 from storage.conversations.threads import ThreadRepository
-from storage.core.database import Database
+from storage.core.database import Database, Document
 from storage.core.errors import InvalidDocument, NotFound, UnknownParent
-from tests.support.chats import NO_PARENT, new_id, new_owner, put_conversation, say, shape
+from storage.core.repository import now
+from tests.support.chats import (
+    NO_PARENT,
+    START,
+    new_id,
+    new_owner,
+    put_conversation,
+    put_message,
+    say,
+    shape,
+)
 from tests.support.stored import is_empty, messages_of, stored
 
 ORIGIN = Origin("openAI", "gpt-4o")
@@ -131,7 +142,79 @@ class TestAdd:
         assert is_empty(database, bob)
 
 
+class TestWhatIsStored:
+    CONTENT: ClassVar[list[Document]] = [{"type": "text", "text": "Because."}]
+
+    def test_parts_and_how_long_the_conversation_is_kept(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        life = {"isTemporary": True, "expiredAt": now() + timedelta(days=1)}
+        # In one write, and where a parent is not named, in a transaction.
+        for named in (True, False):
+            conversation_id = put_conversation(database, ada, endpoint="other", **life)
+            parent = None if named else put_message(database, ada, conversation_id, text="x")
+            said = [EXCHANGE[0], Said("assistant", "Because.", 3, self.CONTENT)]
+            given = exchanges.add(ada, conversation_id, said, ORIGIN, parent=parent)
+            question, answer = messages_of(database, ada, conversation_id)[-2:]
+            assert given == Stored(conversation_id, answer["messageId"])
+            assert (answer["content"], "content" in question) == (self.CONTENT, False)
+            assert question["parentMessageId"] == (parent or NO_PARENT)
+            for message in (question, answer):
+                assert {name: message[name] for name in life} == life
+                assert (message["endpoint"], message["user"]) == ("openAI", ada)
+            keys = [question["_id"], answer["_id"]]
+            assert stored(database, ada, conversation_id)["messages"] == keys
+
+    def test_where_it_is(self, exchanges: ExchangeRepository, database: Database, ada: str) -> None:
+        given = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        *_, last = messages_of(database, ada, given.conversation_id)
+        assert given == Stored(given.conversation_id, last["messageId"])
+        conversation = stored(database, ada, given.conversation_id)
+        assert conversation["createdAt"] <= conversation["updatedAt"] == last["createdAt"]
+        assert "promptPrefix" not in conversation
+
+
+class TestAmend:
+    def test_an_answer_says_something_else(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        stored_at = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        where = stored_at.conversation_id, stored_at.message_id
+        database.collection("messages").update_many({}, {"$set": {"_meiliIndex": True, "updatedAt": START}})
+        content = [{"type": "text", "text": "So."}]
+        exchanges.amend(ada, *where, Said("assistant", "So.", 7, content))
+        question, answer = messages_of(database, ada, where[0])
+        assert (answer["text"], answer["tokenCount"], answer["content"]) == ("So.", 7, content)
+        assert (answer["_meiliIndex"], answer["updatedAt"] > START) == (False, True)
+        assert (question["text"], question["updatedAt"]) == ("Why?", START)
+        exchanges.amend(ada, *where, Said("assistant", "Oh.", 1))
+        *_, answer = messages_of(database, ada, where[0])
+        assert (answer["text"], "content" in answer) == ("Oh.", False)
+
+    def test_another_owners_or_a_question_is_not_found(
+        self, exchanges: ExchangeRepository, database: Database, ada: str
+    ) -> None:
+        stored_at = exchanges.begin(ada, EXCHANGE, ORIGIN)
+        conversation_id, message_id = stored_at.conversation_id, stored_at.message_id
+        before = messages_of(database, ada, conversation_id)
+        for owner, conversation, message in (
+            (new_owner(), conversation_id, message_id),
+            (ada, new_id(), message_id),
+            (ada, conversation_id, new_id()),
+            (ada, conversation_id, before[0]["messageId"]),
+        ):
+            with pytest.raises(NotFound):
+                exchanges.amend(owner, conversation, message, Said("assistant", "x", 1))
+        assert messages_of(database, ada, conversation_id) == before
+
+
 class TestPromptPrefix:
+    @pytest.mark.parametrize("prefix", ["", None, 5, ["x"]])
+    def test_is_a_text_or_none(self, database: Database, prefix: Any) -> None:
+        owner = new_owner()
+        conversation_id = put_conversation(database, owner, promptPrefix=prefix)
+        assert ExchangeRepository(database).prompt_prefix(owner, conversation_id) is None
+
     def test_is_the_owners(self, exchanges: ExchangeRepository, ada: str) -> None:
         with_one = exchanges.begin(ada, EXCHANGE, ORIGIN, prompt_prefix="Be brief.").conversation_id
         without = exchanges.begin(ada, EXCHANGE, ORIGIN).conversation_id
