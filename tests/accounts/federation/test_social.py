@@ -220,7 +220,7 @@ def test_facebook_without_an_address_and_a_picture(service: Service, picture: di
 @pytest.mark.parametrize("picture", [[], {"data": 1}])
 def test_facebook_with_a_picture_that_is_none_is_refused(service: Service, picture: Any) -> None:
     service.answers["/api/me"] = {"id": "4", "picture": picture}
-    with pytest.raises(Refused, match="^login_failed: no JSON object$"):
+    with pytest.raises(Refused, match=r"^login_failed: no JSON object$"):
         log_in(social.Facebook(SETTINGS, service.fetcher, POLICY, service.places), service)
 
 
