@@ -32,7 +32,7 @@ ELSEWHERE = {
     "access/resources": ("test_acl_entries.py", "librechat/test_permissions.py"),
     "access/roles": ("access/test_roles.py", "admin/test_roles.py"),
     "access/system_grants": ("admin/test_grants.py", "security/test_capabilities.py"),
-    "accounts/addresses": ("handlers/test_recovery.py",),
+    "accounts/addresses": ("accounts/test_own_account.py", "handlers/test_recovery.py"),
     "accounts/credentials": ("handlers/test_auth.py",),
     "accounts/deletion": ("handlers/test_users.py", "accounts/test_erasure.py"),
     "accounts/federated_users": ("federation/test_accounts.py",),

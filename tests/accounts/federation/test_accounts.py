@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.accounts.federation.accounts import FederatedAccounts
+from echo.accounts.federation.accounts import FederatedAccounts, checked_address
 from echo.accounts.federation.identity import Identity, Policy, Refused
 from echo.accounts.federation.roles import RoleSync
+from storage.accounts.federated_users import FederatedUserRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
+from storage.core.errors import NotFound
 from tests.accounts.federation.conftest import MakeAccounts, somebody
 
 ORGANISATION = Policy(registers=True, unverified=True, renames=True)
@@ -23,6 +25,12 @@ def refusal(accounts: FederatedAccounts, identity: Identity, policy: Policy = OR
     with pytest.raises(Refused) as why:
         accounts.admit(identity, policy)
     return why.value.code
+
+
+def detail(accounts: FederatedAccounts, identity: Identity) -> str:
+    with pytest.raises(Refused) as why:
+        accounts.admit(identity, ORGANISATION)
+    return why.value.detail
 
 
 def local_account(database: Database) -> dict[str, Any]:
@@ -265,3 +273,63 @@ def test_groups_follow_the_server_and_others_are_left(
     assert stored["memberIds"] == [member]
     accounts.admit(replace(identity, groups=()), ORGANISATION)
     assert names() == {local}
+
+
+def test_the_id_in_a_directory_follows_the_server(accounts: FederatedAccounts) -> None:
+    identity = somebody(directory_id="oid-1")
+    accounts.admit(identity, ORGANISATION)
+    assert accounts.admit(replace(identity, directory_id="oid-2"), SOCIAL)["idOnTheSource"] == "oid-2"
+    assert accounts.admit(replace(identity, directory_id=None), SOCIAL)["idOnTheSource"] == "oid-2"
+
+
+def test_the_log_says_why_somebody_does_not_come_in(
+    accounts: FederatedAccounts, app_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = local_account(app_database)
+    assert detail(accounts, somebody(email=local["email"])) == "the address's account is local's"
+    # The server does not vouch for the address: only the database knows that it is taken.
+    unverified = somebody(email=local["email"], email_verified=False)
+    assert detail(accounts, unverified) == "email is taken"
+    stored_user(app_database, provider="local", googleId="g-1")
+    assert detail(accounts, somebody(provider="google", subject="g-1")) == "the subject's account is local's"
+    bound = stored_user(app_database, provider="openid", openidId="o-1")
+    assert detail(accounts, somebody(email=bound["email"])) == "the address's account has another subject"
+    assert detail(accounts, somebody(subject="")) == "no subject"
+    identity = somebody()
+    accounts.admit(identity, ORGANISATION)
+
+    def gone(*_: Any) -> Any:
+        raise NotFound
+
+    monkeypatch.setattr(FederatedUserRepository, "update", gone)
+    assert detail(accounts, replace(identity, name="New")) == "the account has gone"
+
+
+@pytest.mark.parametrize(
+    ("address", "stored"),
+    [
+        (" Ada@Example.COM ", "ada@example.com"),
+        ("ada@host.local", "ada@host.local"),
+        ("Ada@Sub.Host.LOCAL", "ada@sub.host.local"),
+        ("ada@.local", None),
+        (".local", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_may_be_of_the_organisations_own_network(address: str | None, stored: str | None) -> None:
+    assert checked_address(somebody(email=address)) == stored
+
+
+def test_a_new_account_is_called_by_its_address_where_nobody_says_its_name(
+    accounts: FederatedAccounts,
+) -> None:
+    identity = somebody(name="\u200b", username=" ")
+    user = accounts.admit(identity, ORGANISATION)
+    assert (user["name"], user["username"]) == (identity.subject, identity.subject)
+
+
+def test_a_refusal_says_its_word_and_what_is_for_the_log() -> None:
+    assert str(Refused("login_failed")) == "login_failed"
+    assert Refused("login_failed").detail == ""
+    assert str(Refused("login_failed", "no subject")) == "login_failed: no subject"

@@ -167,6 +167,7 @@ def test_passwords_go_through_tls_to_the_right_server_only(make: Make, directory
 def test_an_account_of_echos_own_that_is_not_let_in_is_the_operators_trouble(make: Make) -> None:
     error = refusal(make(LDAP_BIND_CREDENTIALS="wrong"), ADA)
     assert isinstance(error, ServiceUnavailable)
+    assert error.message == "The directory of users cannot be asked now."
     assert error.headers["Retry-After"] == "10"
 
 
@@ -243,6 +244,17 @@ def test_what_is_taken_from_an_entry(
 ) -> None:
     identity = identity_of(settings(LDAP_URL="ldap://localhost", **chosen), entry(**attributes))
     assert (identity.subject, identity.email, identity.name, identity.username) == expected
+
+
+def test_a_name_is_one_line_and_a_password_is_not_empty_and_each_has_a_longest() -> None:
+    lengths = (0, 1, 256, 257)
+    assert [directory_module.is_name("x" * length) for length in lengths] == [False, True, True, False]
+    assert directory_module.is_name(f" {'x' * 256} ")
+    assert not any(map(directory_module.is_name, (" ", "a\nb", "a\0")))
+    lengths = (0, 1, 1024, 1025)
+    assert [directory_module.is_password("x" * length) for length in lengths] == [False, True, True, False]
+    assert directory_module.is_password(" ")
+    assert not directory_module.is_password("a\0b")
 
 
 def test_what_is_no_text_is_told_in_hexadecimal() -> None:

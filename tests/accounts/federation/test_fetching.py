@@ -1,11 +1,15 @@
 """What is asked of other servers: where, how, and what of an answer counts."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
+from echo.accounts.federation import fetching
 from echo.accounts.federation.fetching import Fetcher, error_word, host_and_port
 from echo.accounts.federation.identity import Refused
 from tests.support.providers.server import Answer, ProviderServer, Received, json_answer, serving
@@ -133,3 +137,52 @@ def test_what_is_logged_of_an_error_is_a_word(value: Any, word: str) -> None:
 def test_how_a_place_is_named() -> None:
     assert host_and_port("https://sso.example.com/x") == "sso.example.com:443"
     assert host_and_port("http://[::1]:8080") == "[::1]:8080"
+
+
+class Names(AbstractResolver):
+    """Says that whatever is asked for is on this machine."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        return [
+            ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_public_name_of_a_private_address_is_not_asked(
+    server: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, port = Names(), urlsplit(server.url).port
+    monkeypatch.setattr(fetching, "ThreadedResolver", lambda: names)
+    server.requests.clear()
+    address = f"https://sso.example.com:{port}/object"
+    assert why_not(Fetcher(seconds=5).json(address)) == "sso.example.com: a private address"
+    # One that the operator has named may be there, and may go without TLS.
+    named = Fetcher([f"sso.example.com:{port}"], seconds=5)
+    assert asyncio.run(named.json(f"http://sso.example.com:{port}/object")) == {"a": 1}
+    assert names.asked == ["sso.example.com"] * 2
+    assert [each.path for each in server.requests] == ["/object"]
+
+
+def test_who_does_not_answer_is_named(server: ProviderServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        fetcher = Fetcher([f"127.0.0.1:{port}"], seconds=0.05)
+        assert why_not(fetcher.json(f"http://127.0.0.1:{port}/")) == "127.0.0.1 did not answer in time"
+    assert why_not(fetcher.json(f"http://127.0.0.1:{port}/")) == "127.0.0.1: ClientConnectorError"
+
+
+def test_nothing_is_taken_from_the_environment(
+    server: ProviderServer, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert asyncio.run(fetcher.json(f"{server.url}/object")) == {"a": 1}

@@ -13,6 +13,7 @@ from lxml import etree
 from echo.accounts.federation.attempts import Attempt
 from echo.accounts.federation.identity import Identity, Refused
 from echo.accounts.federation.saml import SamlProvider, identity_of, request_id
+from echo.accounts.federation.saml_signatures import Suspicious, check_signatures
 from echo.settings.saml import SamlSettings, certificates_of
 from tests.support.saml_idp import (
     ENTITY_ID,
@@ -85,6 +86,19 @@ def test_the_request_says_who_asks_and_where_to_answer(asked: Asked) -> None:
 def test_an_address_with_a_query_of_its_own_keeps_it(settings: SamlSettings) -> None:
     provider = SamlProvider(replace(settings, entry_point=f"{ENTRY_POINT}?tenant=1"))
     assert asyncio.run(provider.address(ATTEMPT)).startswith(f"{ENTRY_POINT}?tenant=1&SAMLRequest=")
+
+
+def test_hosts_may_have_names_of_the_organisations_own_network(settings: SamlSettings) -> None:
+    inside = replace(settings, entry_point="https://idp/sso", callback_url="https://chat/oauth/saml/callback")
+    assert asyncio.run(SamlProvider(inside).address(ATTEMPT)).startswith("https://idp/sso?SAMLRequest=")
+
+
+def test_an_assertion_need_say_nothing_but_the_name(
+    idp: IdentityProvider, provider: SamlProvider, asked: Asked
+) -> None:
+    response = idp.answer(asked, ADA, {})
+    assert response.find(".//saml:AttributeStatement", NAMESPACES) is None
+    assert read(provider, response) == Identity("saml", ADA, None, email_verified=False)
 
 
 def test_a_signed_assertion_says_who_it_is(provider: SamlProvider, honest: Any) -> None:
@@ -345,6 +359,11 @@ def test_what_the_provider_has_signed_but_not_for_this_login(
     idp: IdentityProvider, provider: SamlProvider, asked: Asked, change: Change, reason: str
 ) -> None:
     assert reason in why_not(provider, idp.answer(asked, ADA, ATTRIBUTES, change=change))
+
+
+def test_a_signature_of_the_document_itself_is_of_something_else() -> None:
+    with pytest.raises(Suspicious, match=r"^a signature of something else$"):
+        check_signatures(element("ds:Signature"))
 
 
 def test_an_answer_to_another_request(provider: SamlProvider, honest: Any) -> None:

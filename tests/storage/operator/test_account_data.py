@@ -76,3 +76,43 @@ def test_values_are_in_extended_json(empty_database: Database) -> None:
     (found,) = lines(empty_database, str(ada), "presets")
     assert (found["title"], found["number"]) == ("ä", 7)
     assert set(found["_id"]) == {"$oid"}
+
+
+def test_files_are_those_that_the_user_sent_as_the_file_store_knows_them(empty_database: Database) -> None:
+    ada, bob = ObjectId(), ObjectId()
+    empty_database.collection("files").insert_many(
+        {"user": who, "file_id": name, "type": "text/plain"} for who, name in ((ada, "one"), (bob, "bobs"))
+    )
+    empty_database.collection("skillfiles").insert_many(
+        {"author": who, "file_id": name, "mimeType": "text/css"}
+        for who, name in ((ada, "two"), (bob, "bobs"))
+    )
+    found = [
+        {name: each[name] for name in ("file_id", "user", "type")}
+        for each in AccountData(empty_database).files(str(ada))
+    ]
+    assert found == [
+        {"file_id": "one", "user": str(ada), "type": "text/plain"},
+        {"file_id": "two", "user": str(ada), "type": "text/css"},
+    ]
+
+
+def test_the_account_comes_first_and_what_is_of_two_forms_is_found_in_both(empty_database: Database) -> None:
+    ada = ObjectId()
+    names = AccountData(empty_database).names()
+    assert (names[0], names[-1]) == ("users", "groups")
+    rows = [{"principalId": ada, "n": 1}, {"principalId": str(ada), "n": 2}, {"principalId": "x"}]
+    empty_database.collection("configs").insert_many(rows)
+    groups = [{"memberIds": [ada], "name": "a"}, {"memberIds": [str(ada)], "name": "b"}, {"memberIds": []}]
+    empty_database.collection("groups").insert_many(groups)
+    assert [each["n"] for each in lines(empty_database, str(ada), "configs")] == [1, 2]
+    assert [each["name"] for each in lines(empty_database, str(ada), "groups")] == ["a", "b"]
+
+
+def test_each_document_is_a_line_in_the_order_of_ids(empty_database: Database) -> None:
+    ada = ObjectId()
+    for number in (3, 1, 2):
+        empty_database.collection("presets").insert_one({"_id": number, "user": str(ada)})
+    text = b"".join(AccountData(empty_database).lines(str(ada), "presets"))
+    assert text.endswith(b"\n")
+    assert [json.loads(line)["_id"] for line in text.splitlines()] == [1, 2, 3]

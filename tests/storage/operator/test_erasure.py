@@ -6,6 +6,7 @@ import pytest
 from bson import ObjectId
 
 from storage.core.database import Database, Document
+from storage.operator import erasure as module
 from storage.operator.erasure import CHECKPOINTS, GRANTED, ID, KEPT, MENTIONS, OWNED, TEXT, Erasure
 from storage.operator.indexes import REPOSITORIES
 from storage.operator.shared_resources import KINDS
@@ -245,6 +246,71 @@ class TestMore:
         put(empty_database, "auditlogs", {"actor": {"id": ada}})
         erasure.sweep(ada)
         assert len(left(empty_database, "auditlogs")) == 1
+
+
+class TestFigures:
+    def test_of_what_changes_are_by_collection(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        for name, field in MENTIONS:
+            put(
+                empty_database, name, *({field: form} for form in forms(ada, "mixed")), {field: ObjectId(bob)}
+            )
+        put(empty_database, "groups", {"memberIds": [ada]}, {"memberIds": [bob]})
+        put(empty_database, "conversations", {"user": ada, "conversationId": "c"}, {"user": bob})
+        for name in ("agent_checkpoints", "agent_checkpoint_writes"):
+            put(empty_database, name, {"thread_id": "c"}, {"thread_id": "c"}, {"thread_id": "d"})
+        environments = put(
+            empty_database, "codeenvironments", *({"createdBy": ObjectId(who)} for who in (ada, bob))
+        )
+        for resource in environments:
+            put(empty_database, "aclentries", {"resourceType": "codeEnvironment", "resourceId": resource})
+        put(empty_database, "skills", {"author": ObjectId(ada)})
+        assert erasure.count(ada) == {"conversations": 1, "codeenvironments": 1, "skills": 1}
+        assert erasure.sweep(ada) == {
+            "aclentries": 3,
+            "systemgrants": 2,
+            "skillsynccredentials": 4,
+            "groups": 1,
+            "conversations": 1,
+            "agent_checkpoints": 2,
+            "agent_checkpoint_writes": 2,
+            "codeenvironments": 1,
+            "skills": 1,
+        }
+        assert erasure.sweep(ada) == {}
+
+    def test_are_whole_however_many_there_are(
+        self, erasure: Erasure, empty_database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BATCH", 2)
+        names = [f"c{number}" for number in range(5)]
+        put(empty_database, "conversations", *({"user": ada, "conversationId": name} for name in names))
+        put(empty_database, "agent_checkpoints", *({"thread_id": name} for name in names))
+        assert erasure.sweep(ada) == {"conversations": 5, "agent_checkpoints": 5}
+
+    def test_of_files_elsewhere_leave_out_what_is_reached_and_what_is_anothers(
+        self, erasure: Erasure, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        for who in (ada, bob):
+            put(
+                empty_database,
+                "files",
+                *({"user": ObjectId(who), "source": name} for name in ("s3", "azure")),
+            )
+        assert erasure.elsewhere(ada) == 2
+        assert erasure.elsewhere(ada, ["s3"]) == 1
+        assert erasure.elsewhere(ada, ("s3", "azure")) == 0
+
+    @pytest.mark.parametrize("address", [{}, {"email": None}, {"email": 7}])
+    def test_of_a_user_without_an_address_take_nothing_of_others_along(
+        self, erasure: Erasure, empty_database: Database, ada: str, address: Document
+    ) -> None:
+        put(empty_database, "users", {"_id": ObjectId(ada), **address}, {"_id": ObjectId()})
+        put(empty_database, "tokens", {"email": None}, {"x": 1})
+        assert erasure.finish(ada) == {"users": 1}
+        assert len(left(empty_database, "tokens")) == 2
+        assert len(left(empty_database, "users")) == 1
 
 
 class TestWhatIsShared:
