@@ -140,8 +140,13 @@ def _patterns_on_demand() -> Iterator[None]:
 
 
 class _Pattern:
+    """A pattern that is compiled when something is asked of it; whoever asks whether it is a pattern is told yes."""
+
     def __init__(self, make: Callable[[], re.Pattern[Any]]) -> None:
         self._make = make
+
+    # The functions of `re` take a compiled pattern too, and know one by this.
+    __class__ = property(lambda self: re.Pattern)
 
     @cached_property
     def _made(self) -> re.Pattern[Any]:

@@ -75,6 +75,16 @@ class TestPatterns:
         assert found is not None
         assert (found.group(1), made.pattern, made.sub("x", "abab")) == ("BB", "a(b+)", "xx")
 
+    def test_it_is_one_for_the_functions_that_take_patterns(self) -> None:
+        with _patterns_on_demand():
+            made = re.compile("a(b+)")
+        assert isinstance(made, re.Pattern)
+        assert (re.sub(made, "x", "abab"), re.split(made, "1ab2"), re.compile(made).pattern) == (
+            "xx",
+            ["1", "b", "2"],
+            "a(b+)",
+        )
+
     def test_afterwards_they_are_compiled_at_once(self) -> None:
         with _patterns_on_demand():
             pass
