@@ -131,7 +131,8 @@ def references(node: Any) -> Iterator[str]:
 def _field_name(error: jsonschema_rs.ValidationError) -> str:
     path: Iterable[str | int] = error.instance_path
     name = ".".join(str(part) for part in path)
-    missing = getattr(error.kind, "property", None) if error.kind.name == "required" else None
+    # Of what is required and not there; no other kind of error has it.
+    missing = getattr(error.kind, "property", None)
     return ".".join(part for part in (name, missing) if part) or "body"
 
 

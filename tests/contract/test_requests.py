@@ -282,7 +282,7 @@ class TestUrlencodedForm:
     def test_malformed(self, content: bytes) -> None:
         with pytest.raises(BadRequest) as error:
             self.read(content)
-        assert error.value.code == "malformed_form"
+        assert (error.value.code, error.value.message) == ("malformed_form", "The form is malformed.")
 
     def test_what_does_not_fit(self) -> None:
         with pytest.raises(InvalidRequest):

@@ -6,13 +6,15 @@ from typing import Any
 import orjson
 import pytest
 
-from echo.contract.document import load_contract
+from echo.contract import streaming
+from echo.contract.document import Response, load_contract
 from echo.contract.responses import ContractBreach
-from echo.contract.streaming import begun, json_pieces, sliced
+from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.stream_body import JsonItems
 
-RESPONSES = {operation.id: operation.responses for operation in load_contract().operations}
+OPERATIONS = {operation.id: operation for operation in load_contract().operations}
+RESPONSES = {name: operation.responses for name, operation in OPERATIONS.items()}
 ARRAY = RESPONSES["list_conversation_messages"][200]
 FORK = RESPONSES["fork_conversation"][201]
 
@@ -71,8 +73,31 @@ class TestObject:
 
     def test_others_that_break_the_contract_are_not_sent(self) -> None:
         body = JsonItems([[message("a")]], 1, "messages", {"conversation": {"title": 5}})
-        with pytest.raises(ContractBreach):
+        with pytest.raises(ContractBreach, match='5 is not of type "string"'):
             next(json_pieces(body, FORK))
+
+
+class TestWhole:
+    """A large answer whose body is there already."""
+
+    def check(self, status: int, body: Any) -> None:
+        check_whole(OPERATIONS["list_conversation_messages"], status, body)
+
+    def test_passes_where_it_is_as_promised(self) -> None:
+        self.check(200, [message("a")])
+        # Of a status that is not declared the head says so.
+        self.check(299, {"any": "thing"})
+
+    def test_that_is_not_is_told_of_in_full(self) -> None:
+        wrong = [{**message("c"), "sender": "nobody", "text": 7}]
+        with pytest.raises(ContractBreach) as raised:
+            self.check(200, wrong)
+        first, second = str(raised.value).split("; ")
+        assert {"nobody" in first, "nobody" in second} == {True, False}
+        assert "7 is not of type" in str(raised.value)
+
+    def test_of_another_type_than_json_is_not_looked_into(self) -> None:
+        streaming.check(Response({"text/plain": None}, (), {}), {"any": "thing"})
 
 
 class TestShares:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from echo.credits.prices import Prices, Rates, name_of, rows_of, table
+from echo.credits.prices import Prices, Rates, Row, name_of, rows_of, table
 
 PRICES = Prices(
     {"Own": {"gpt-4o": {"prompt": 1, "completion": 2, "cacheRead": 0.5}, "bare": {}}, "Other": {}},
@@ -70,6 +70,7 @@ class TestRates:
 
     def test_are_known_of_models_that_have_some(self) -> None:
         assert PRICES.known("Own", "bare") == Rates(6, 6)
+        assert PRICES.known("Own", "gpt-4o") == Rates(1, 2, None, 0.5)
         assert PRICES.known("openAI", "gpt-4o") == Rates(2.5, 10, 2.5, 1.25)
         assert PRICES.known("openAI", "my-own-thing") is None
 
@@ -77,6 +78,13 @@ class TestRates:
 def test_the_table_has_every_row() -> None:
     assert len(table()) == 295
     assert all(row.usual.prompt >= 0 for row in table().values())
+
+
+def test_a_row_has_a_higher_price_only_with_a_threshold() -> None:
+    usual, above = Rates(1, 2), Rates(3, 4)
+    assert Row(usual, None, above).at(10**9) == usual
+    assert Row(usual, 5).at(6) == usual
+    assert (Row(usual, 5, above).at(5), Row(usual, 5, above).at(6)) == (usual, above)
 
 
 def test_a_row_may_have_two_prices_or_more() -> None:

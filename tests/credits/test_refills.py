@@ -51,3 +51,17 @@ def test_who_never_had_one_may_have_it() -> None:
 )
 def test_there_is_none(fields: dict[str, Any]) -> None:
     assert next_refill(balance(1, "days", **fields)) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "months", "due"),
+    [
+        (datetime(2026, 1, 1, tzinfo=UTC), 1, datetime(2026, 2, 1, tzinfo=UTC)),
+        (datetime(2026, 12, 1, tzinfo=UTC), 1, datetime(2027, 1, 1, tzinfo=UTC)),
+        (datetime(2024, 1, 30, tzinfo=UTC), 1, datetime(2024, 3, 1, tzinfo=UTC)),
+        (datetime(2024, 2, 29, tzinfo=UTC), 12, datetime(2025, 3, 1, tzinfo=UTC)),
+        (datetime(2026, 6, 30, tzinfo=UTC), 5, datetime(2026, 11, 30, tzinfo=UTC)),
+    ],
+)
+def test_months_are_those_of_the_calendar(last: datetime, months: int, due: datetime) -> None:
+    assert next_refill(balance(months, "months", lastRefill=last)) == due

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from echo.credits import usage
 from echo.credits.usage import Asked, UsageReports, day_of, in_dollars, report, settled
 from echo.errors import FieldError, InvalidRequest
 from storage.accounts.transactions import Sums, TransactionRepository
@@ -27,11 +28,18 @@ class TestDays:
     def test_are_the_thirty_before_the_last_one(self) -> None:
         assert settled(Asked(until=LAST))[0] == (date(2026, 10, 31), LAST)
 
-    def test_end_today(self) -> None:
-        before = datetime.now(UTC).date()
-        (since, until), _ = settled(Asked())
-        assert before <= until <= datetime.now(UTC).date()
-        assert until - since == timedelta(days=30)
+    def test_end_today_in_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Clock(datetime):
+            """In the evening of the day before, somewhere else."""
+
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return (
+                    datetime(2026, 11, 30, 0, 30, tzinfo=UTC) if tz is UTC else datetime(2026, 11, 29, 19, 30)
+                )
+
+        monkeypatch.setattr(usage, "datetime", Clock)
+        assert settled(Asked())[0] == (date(2026, 10, 31), LAST)
 
     def test_may_be_one(self) -> None:
         days, wanted = settled(Asked(FIRST, FIRST))

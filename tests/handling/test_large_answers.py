@@ -46,6 +46,17 @@ class TestLargeAnswers:
         with pytest.raises(TooManyRequests):
             answers.take("ada", 1)
 
+    def test_of_several_of_an_account_each_gives_back_its_own(self, answers: LargeAnswers) -> None:
+        first, second = answers.take("ada", 20), answers.take("ada", 40)
+        first.close()
+        assert answers.total == 40
+        answers.take("ada", 20)
+        with pytest.raises(TooManyRequests):
+            answers.take("ada", 1)
+        second.close()
+        assert answers.total == 20
+        answers.take("ada", 40)
+
     def test_who_was_refused_holds_nothing(self, answers: LargeAnswers) -> None:
         share = answers.take("ada", 60)
         with pytest.raises(TooManyRequests):

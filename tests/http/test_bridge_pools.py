@@ -150,3 +150,16 @@ def test_a_pool_has_room_again_for_whom_was_cancelled() -> None:
         return await pool.run(int, "1")
 
     assert asyncio.run(ask()) == 1
+
+
+def test_a_pool_has_as_much_room_after_work_as_before() -> None:
+    async def ask() -> tuple[int, int]:
+        pool = Pool("tests", 1, waiting=2)
+        for _ in range(3):
+            await pool.run(int, "1")
+        with pytest.raises(ValueError, match="invalid literal"):
+            await pool.run(int, "x")
+        return await fill("tests", pool)
+
+    # The thread was there before.
+    assert asyncio.run(ask()) == (0, 3)

@@ -1,11 +1,14 @@
 """The outermost layer around small applications: ids, headers, HEAD, the log line, and the last resort."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -121,7 +124,43 @@ class TestHead:
         assert "echo.is_head" not in scope
 
 
+class TestRequestId:
+    def told(self, *given: bytes) -> str:
+        sent = ask(send_each(START, BODY), scope_of(headers=tuple((b"x-request-id", each) for each in given)))
+        return headers_of(sent)["x-request-id"]
+
+    @pytest.mark.parametrize("given", [b"r", b"Trace-1_a.b", b"x" * 64])
+    def test_is_the_callers(self, given: bytes) -> None:
+        assert self.told(given) == given.decode()
+
+    @pytest.mark.parametrize(
+        "given", [b"", b"a b", b"x" * 65, b"id\x1b[31m", b"a\n", b"a/b", b"\xe9", "\u0661".encode()]
+    )
+    def test_is_a_new_one_where_the_callers_could_do_harm(self, given: bytes) -> None:
+        assert re.fullmatch("[0-9a-f]{32}", self.told(given))
+
+    def test_is_a_new_one_for_each_request_without(self) -> None:
+        first, second = self.told(), self.told()
+        assert re.fullmatch("[0-9a-f]{32}", first)
+        assert first != second
+
+    def test_is_known_inside_and_to_whatever_is_logged_there(self) -> None:
+        seen: list[Any] = []
+
+        async def application(scope: Scope, _receive: Receive, send: Send) -> None:
+            seen.append((scope["echo.request_id"], structlog.contextvars.get_contextvars()))
+            await send(START)
+
+        ask(application, scope_of(headers=((b"x-request-id", b"r-3"),)))
+        assert seen == [("r-3", {"request_id": "r-3"})]
+        assert structlog.contextvars.get_contextvars() == {}
+
+
 class TestHeaders:
+    def test_stand_on_an_answer_that_has_none(self) -> None:
+        start: Message = {"type": "http.response.start", "status": 204}
+        assert headers_of(ask(send_each(start, BODY), scope_of()))["cache-control"] == "no-store"
+
     def test_are_added_to_those_of_the_answer(self) -> None:
         start = {**START, "headers": [(b"cache-control", b"private"), (b"etag", b'"1"')]}
         headers = headers_of(ask(send_each(start, BODY), scope_of(headers=((b"x-request-id", b"r-2"),))))
@@ -173,6 +212,18 @@ def test_the_line_of_a_request_says_what_and_who_and_not_what_was_searched_for()
         "status": 404,
         "client": "2001:db8::1",
     }
+
+
+def test_the_line_of_an_operation_has_its_name() -> None:
+    scope = scope_of()
+
+    async def application(scope: Scope, _receive: Receive, send: Send) -> None:
+        scope["echo.operation"] = SimpleNamespace(label="librechat.do")
+        await send(START)
+
+    with capture_logs() as logged:
+        ask(application, scope)
+    assert [line["operation"] for line in logged] == ["librechat.do"]
 
 
 class TestOtherProtocols:

@@ -29,6 +29,7 @@ class Sender:
     """A client that sends these pieces, the last as the last, and then is heard of no more."""
 
     def __init__(self, *sizes: int, ends: bool = True) -> None:
+        self.asked = 0
         self._left = list(sizes)
         self._ends = ends
 
@@ -37,6 +38,7 @@ class Sender:
         return len(self._left)
 
     async def __call__(self) -> Message:
+        self.asked += 1
         if not self._left:
             await asyncio.Event().wait()
         size = self._left.pop(0)
@@ -95,8 +97,13 @@ class TestDraining:
         assert self.left_of([5, 5, 100, 0, 7]) == 0
 
     def test_asks_for_nothing_once_the_body_has_ended(self) -> None:
-        # It would wait for five seconds, and for ever without the time limit.
-        assert self.left_of([5, 5], read_before=2) == 0
+        for read_before in (0, 1, 2):
+            sender = Sender(5, 5)
+            body = LimitedBody(sender, 10)
+            read(body, read_before)
+            asyncio.run(body.drain())
+            # Once more would be to wait for nothing.
+            assert sender.asked == 2
 
     def test_ends_with_so_many_bytes_over_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(reader, "DRAIN_BYTES", 20)
