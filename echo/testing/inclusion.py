@@ -12,13 +12,15 @@ LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProp
 UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
 ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
-CONDITIONS = frozenset({"allOf", "if", "then", "else", "not"})
+CONDITIONS = frozenset({"allOf", "if", "then", "else", "not", "propertyNames", "dependentRequired"})
+CHOICES = ("oneOf", "anyOf")
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
     *("type", "enum", "required", "properties", "additionalProperties", "items"),
-    # Of the narrower schema only: it allows no more than its branches do.
-    "oneOf",
 }
+# One object each, by which they are known again where schemas lead back to themselves.
+ANYTHING: Json = {}
+NOTHING: Json = {"enum": []}
 Found = Iterator[tuple[str, str]]
 
 
@@ -30,6 +32,7 @@ class Inclusion:
         self._outer_document = outer_document
         # As in `Comparison`.
         self._under_way: set[tuple[int, int]] = set()
+        self._other_way: Inclusion | None = None
 
     def excess(self, inner: Any, outer: Any, place: str) -> Found:
         """Place and keyword of everything by which the outer schema refuses what the inner one allows."""
@@ -43,7 +46,7 @@ class Inclusion:
 
     def _excess(self, inner: Json, outer: Json, place: str) -> Found:
         inner, outer = with_names(inner), with_names(outer)
-        if "oneOf" in inner or "oneOf" in outer:
+        if any(each in inner or each in outer for each in CHOICES):
             yield from self._choice(inner, outer, place)
             return
         for keyword in sorted((inner.keys() | outer.keys()) - UNDERSTOOD):
@@ -54,16 +57,59 @@ class Inclusion:
             yield f"{place}.{name}", "required"
         yield from self._properties(inner, outer, place)
         if outer.get("items", True) is not True:
-            yield from self.excess(inner.get("items", {}), outer["items"], f"{place}[]")
+            yield from self.excess(inner.get("items", True), outer["items"], f"{place}[]")
 
     def _choice(self, inner: Json, outer: Json, place: str) -> Found:
-        if inner == outer and self._inner_document is self._outer_document:
+        keyword = next((each for each in CHOICES if each in outer), None)
+        rest, branches = split(inner)
+        if keyword is None:
+            # What stands beside the branches may say enough; else each of them has to.
+            left = list(self._excess(rest, outer, place))
+            for branch in branches if left else ():
+                yield from self.excess(branch, outer, place)
             return
-        if "oneOf" in outer or inner.keys() - ANNOTATIONS != {"oneOf"}:
-            yield place, "oneOf is not understood"
-            return
-        for branch in inner["oneOf"]:
-            yield from self.excess(branch, outer, place)
+        beside, _ = split(outer)
+        if beside.keys() - ANNOTATIONS:
+            yield from self._excess(inner, beside, place)
+        for index, branch in enumerate(branches or [inner]):
+            # Of values of a branch of `oneOf` it is known that no other branch has them.
+            excluded = [each for at, each in enumerate(branches) if at != index and "oneOf" in inner]
+            if self._is_chosen(branch, index, excluded, (keyword, outer[keyword])):
+                continue
+            if len(branches) == len(outer[keyword]) and not self._is_within(branch, outer[keyword][index]):
+                yield from self.excess(branch, outer[keyword][index], place)
+            else:
+                yield place, f"{keyword} is not understood"
+
+    def _is_chosen(
+        self, branch: Json, index: int, excluded: list[Json], choice: tuple[str, list[Json]]
+    ) -> bool:
+        """Whether a choice takes all values of a branch, the one at this place of another choice if it is in one."""
+        keyword, outer = choice
+        fitting = [at for at, each in enumerate(outer) if self._is_within(branch, each)]
+        if not fitting or keyword == "anyOf":
+            return bool(fitting)
+        fits = index if index in fitting else fitting[0]
+        return all(self._is_apart(branch, each, excluded) for at, each in enumerate(outer) if at != fits)
+
+    def _is_apart(self, branch: Json, other: Json, excluded: list[Json]) -> bool:
+        """Whether no value of a branch is one of another schema's; it is none of those excluded."""
+        inner, outer = as_object(branch), as_object(other)
+        inner, outer = resolve(self._inner_document, inner), resolve(self._outer_document, outer)
+        if types(inner).isdisjoint(types(outer)):
+            return True
+        return any(self._reversed()._is_within(other, each) for each in excluded)
+
+    def _is_within(self, inner: Json, outer: Json) -> bool:
+        # To its end: a pair that is left in the middle would stay under way.
+        return not list(self.excess(inner, outer, ""))
+
+    def _reversed(self) -> "Inclusion":
+        """The same for the other direction. It knows what is under way here, as schemas lead back to themselves."""
+        if self._other_way is None:
+            self._other_way = Inclusion(self._outer_document, self._inner_document)
+            self._other_way._other_way = self
+        return self._other_way
 
     def _properties(self, inner: Json, outer: Json, place: str) -> Found:
         # What a schema does not name, it allows as its `additionalProperties` say: without one, anything.
@@ -87,6 +133,12 @@ class Inclusion:
                 yield place, "additionalProperties"
             else:
                 yield from self.excess(schema, outer_rest, f"{place}.{name}")
+
+
+def split(schema: Json) -> tuple[Json, list[Json]]:
+    """A schema without its choice, and the branches of that: it allows no more than either does."""
+    keyword = next((each for each in CHOICES if each in schema), None)
+    return {name: each for name, each in schema.items() if name != keyword}, schema.get(keyword or "", [])
 
 
 def is_common(keyword: str, inner: Json, outer: Json) -> bool:
@@ -135,6 +187,6 @@ def with_names(schema: Json) -> Json:
 def as_object(schema: Any) -> Json:
     """A boolean schema as the object that means the same."""
     if isinstance(schema, bool):
-        return {} if schema else {"enum": []}
+        return ANYTHING if schema else NOTHING
     found: Json = schema
     return found

@@ -16,7 +16,8 @@ import requests
 
 from echo.testing.accounts import HEADERS, SECONDS, USERS, ServerUnusable, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
-from echo.testing.sweeps import ownership
+from echo.testing.operations import Operations
+from echo.testing.sweeps import links, ownership
 from echo.testing.sweeps.catalogue import run_sweeps
 from echo.testing.sweeps.findings import SweepReport
 from echo.testing.sweeps.session import Session
@@ -24,6 +25,7 @@ from echo.testing.sweeps.session import Session
 # Checks of ours stand for these: see `echo.testing.hooks`.
 HOOKS = "echo.testing.hooks"
 REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
+WITHOUT_LINKS = "examples,coverage,fuzzing"
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
 # In place of the refusals of a document.
@@ -160,7 +162,11 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
 
 def _chosen(plan: Plan) -> list[str]:
     """The options of a plan that may be absent."""
+    document = Operations(json.loads(plan.document.read_text(encoding="utf-8")))
+    # Schemathesis fails where it is to follow links, and none is left of those that the document has.
+    unlinked = plan.only and not links.any_within(document, plan.only)
     named = [
+        *((("--phases", WITHOUT_LINKS),) if unlinked else ()),
         *(("--include-operation-id", each) for each in plan.only),
         *(("--exclude-operation-id", each) for each in plan.without),
         *((f"--report-{form}-path", str(path.absolute())) for form, path in plan.reports.items()),

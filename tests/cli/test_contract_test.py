@@ -155,6 +155,12 @@ class TestSweeps:
         assert curl in page
         assert "<h3>GET /notes/{noteId}</h3>" in page
 
+    def test_no_link_is_looked_for_among_operations_without_one(self, run: Run, notes: str) -> None:
+        alone = ("--operation", "list_notes", "--token", "of ada", "--token", "of bob", "--sweeps", "paging")
+        done = run("contract", "test", notes, *alone, "--minutes", "0.1", "--seed", "1")
+        assert "Selected: 1/6" in done.stdout
+        assert "Missing Open API links" not in done.stdout
+
     def test_one_alone_finds_nothing_of_the_others(self, run: Run, notes: str) -> None:
         done = run("contract", "test", notes, *self.TOKENS, "--sweeps", "paging")
         assert done.exit_code == 0, done.output

@@ -11,6 +11,7 @@ import pytest
 
 from echo.testing.comparison import Comparison, Difference
 from echo.testing.floor import EXCEPTIONS, floor_document
+from echo.testing.inclusion import Inclusion
 
 ROOT = Path(__file__).parents[2]
 FLOOR = floor_document()
@@ -49,6 +50,65 @@ class TestTheFloor:
     @pytest.mark.parametrize("document", [FLOOR, CURRENT], ids=["floor", "current"])
     def test_a_document_is_compatible_with_itself(self, document: dict[str, Any]) -> None:
         assert Comparison(document, document).differences() == set()
+
+    @pytest.mark.parametrize("name", ["openapi.json", "openapi.librechat.json"])
+    def test_a_document_is_compatible_with_its_copy(self, name: str) -> None:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert Comparison(json.loads(text), json.loads(text)).differences() == set()
+
+
+A, B, C = ({"type": "object", "required": [name]} for name in "abc")
+TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+
+
+class TestChoices:
+    @staticmethod
+    def rules(inner: Any, outer: Any) -> set[str]:
+        return {rule for _, rule in Inclusion({}, {}).excess(inner, outer, "")}
+
+    @pytest.mark.parametrize(
+        ("inner", "outer"),
+        [
+            ({"oneOf": [A, B]}, {"oneOf": [{**A}, {**B}]}),
+            ({"oneOf": [A, B]}, {"oneOf": [{**B}, {**A}]}),
+            ({"oneOf": [{**TEXT, "maxLength": 1}, NUMBER]}, {"oneOf": [TEXT, NUMBER, A]}),
+            ({"oneOf": [A, B]}, {"anyOf": [A, B, C]}),
+            ({"anyOf": [A, B]}, {"anyOf": [C, B, A]}),
+            (A, {"anyOf": [B, A]}),
+            ({"anyOf": [A, B]}, {"type": "object"}),
+            ({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"type": "object"}),
+            ({"type": "object", "oneOf": [A, B]}, {"type": "object", "oneOf": [A, B]}),
+        ],
+    )
+    def test_what_is_within_one_is_fine(self, inner: Any, outer: Any) -> None:
+        assert self.rules(inner, outer) == set()
+
+    @pytest.mark.parametrize(
+        ("inner", "outer", "rule"),
+        [
+            # An object with both fields is in the first alone, and in two branches of the second.
+            ({"oneOf": [A, {**B, "maxProperties": 1}]}, {"oneOf": [A, B]}, "oneOf is not understood"),
+            (A, {"oneOf": [A, B]}, "oneOf is not understood"),
+            ({"anyOf": [A, B]}, {"oneOf": [A, B]}, None),
+            ({"anyOf": [TEXT, NUMBER]}, {"anyOf": [TEXT, {**NUMBER, "minimum": 1}]}, "minimum"),
+            ({"anyOf": [TEXT, NUMBER, A]}, {"anyOf": [TEXT, NUMBER]}, "anyOf is not understood"),
+            ({"oneOf": [TEXT, NUMBER]}, {"oneOf": [TEXT, {**NUMBER, "minimum": 1}]}, "minimum"),
+            ({"oneOf": [TEXT, NUMBER]}, TEXT, "type"),
+            ({"oneOf": [A, B]}, {"maxProperties": 9, "oneOf": [A, B]}, "maxProperties"),
+        ],
+    )
+    def test_what_is_not_is_found(self, inner: Any, outer: Any, rule: str | None) -> None:
+        assert self.rules(inner, outer) == {rule or "oneOf is not understood"}
+
+    def test_schemas_may_lead_back_to_themselves(self) -> None:
+        tree = {"oneOf": [TEXT, {"type": "object", "properties": {"more": {"$ref": "#/tree"}}}]}
+        document = {"tree": tree}
+        narrower = {"tree": {"oneOf": [{**TEXT, "maxLength": 3}, tree["oneOf"][1]]}}
+        reference = {"$ref": "#/tree"}
+        assert (
+            list(Inclusion(document, json.loads(json.dumps(document))).excess(reference, reference, "")) == []
+        )
+        assert set(Inclusion(document, narrower).excess(reference, reference, "")) == {("", "maxLength")}
 
 
 class TestOperations:

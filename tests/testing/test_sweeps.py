@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import requests
 
+from echo.testing.operations import Operations
 from echo.testing.sweeps.catalogue import SWEEPS, run_sweeps
 from echo.testing.sweeps.exchanges import Answer, Exchange, Request
 from echo.testing.sweeps.findings import Finding, Kind, Result, SweepReport
+from echo.testing.sweeps.links import any_within
 from echo.testing.sweeps.session import Session, over_http
 from echo.testing.sweeps.telling import as_text
 from echo.testing.sweeps.world import World
@@ -127,6 +129,21 @@ class TestWhichOperations:
         assert not any(each.startswith("DELETE /notes/") for each in sent)
         assert "POST /words" not in sent
         assert "POST /notes" in sent
+
+
+@pytest.mark.parametrize(
+    ("ids", "linked"),
+    [
+        (("create_note", "get_note"), True),
+        (("create_note", "list_notes"), False),
+        (("get_note",), False),
+        (("nothing",), False),
+    ],
+)
+def test_a_link_is_within_some_operations_if_it_leads_from_one_to_one(
+    ids: tuple[str, ...], linked: bool
+) -> None:
+    assert any_within(Operations(DOCUMENT), ids) is linked
 
 
 def test_what_cannot_be_made_is_told() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
@@ -35,6 +35,14 @@ class Linked:
         others = {self.named[name]: value for name, value in changes.items() if name in self.named}
         values = {**self.values, **{name: each for name, each in changes.items() if name in self.values}}
         return replace(self, values=values, body=replaced(self.body, others))
+
+
+def any_within(operations: Operations, ids: Collection[str]) -> bool:
+    """Whether a link leads from one of these operations to one of them."""
+    document = operations.document
+    answers = (each.raw.get("responses", {}).values() for each in operations.each() if each.id in ids)
+    links = (resolve(document, answer).get("links", {}).values() for found in answers for answer in found)
+    return any(resolve(document, link).get("operationId") in ids for found in links for link in found)
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
