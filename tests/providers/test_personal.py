@@ -7,8 +7,12 @@ import pytest
 from bson import ObjectId
 
 from echo.providers.addresses import AddressGuard
+from echo.providers.anthropic import AnthropicDialect
 from echo.providers.chat import Credentials
+from echo.providers.google import GoogleDialect
+from echo.providers.openai import OpenAIDialect
 from echo.providers.personal import body_values, encoded, filled, user_values
+from echo.providers.sites import Access
 from echo.settings import AzureDeployment
 from echo.settings.endpoints import HeaderTemplate
 from tests.support.providers import SERVERS, ProviderServer
@@ -161,3 +165,14 @@ def test_azures_groups_have_their_own() -> None:
         settings = settings_of("azure", server.url, deployments={MODEL: where}, models=(MODEL,))
         listen(settings, request(model=MODEL, placeholders={"LIBRECHAT_USER_ID": "7"}))
     assert server.chats[0].headers["x-u"] == "user-7!"
+
+
+@pytest.mark.parametrize("dialect", [AnthropicDialect, GoogleDialect, OpenAIDialect])
+@pytest.mark.parametrize("method", ["chat", "short"])
+def test_every_dialect_says_for_whom_it_asks(dialect: Any, method: str) -> None:
+    settings = settings_of("openai", "http://x", personal_headers={"X-U": NAME}, headers={"X-All": "all"})
+    chat = request(placeholders={"LIBRECHAT_USER_NAME": "Ada"})
+    headers = getattr(dialect(settings), method)(chat, Access("k", "http://x")).headers
+    assert (headers["X-U"], headers["X-All"]) == ("Ada", "all")
+    headers = getattr(dialect(settings), method)(chat, Access("k", "http://x", own_url=True)).headers
+    assert not {"X-U", "X-All"} & headers.keys()

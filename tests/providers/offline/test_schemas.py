@@ -132,6 +132,10 @@ class TestDepth:
     def test_of_what_must_be_there_has_a_later_one(self) -> None:
         assert depth_of(example_of({**LOOP, "required": ["more"]})) == 17
 
+    @pytest.mark.parametrize("choice", ["allOf", "anyOf", "oneOf"])
+    def test_of_a_choice_of_itself_is_nothing(self, choice: str) -> None:
+        assert example_of({choice: [{"$ref": "#"}]}) is None
+
     def test_takes_the_last_choice_in_the_end(self) -> None:
         either = {
             "anyOf": [{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, {"const": 0}]
