@@ -15,7 +15,7 @@ from echo.chat.mirrors import Mirror, Mirrors, past
 from echo.chat.transcript import BEGINNING, Frame, Transcript, pack
 from storage.core.errors import Unavailable
 from storage.runs.pieces import Piece
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import soon
 
 ABOUT = {"responseMessageId": "answer", "conversationId": "c", "sender": "GPT", "model": "m"}
 LOST = {
@@ -111,12 +111,6 @@ class Reader:
             self.bytes += piece
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 @pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +141,7 @@ class TestARunThatGoesOn:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             for number in range(2):
                 world.say(number)
-                await until(lambda at=number: told(said(at)) in reader.bytes)
+                await soon(lambda at=number: told(said(at)) in reader.bytes)
             world.finish(said(0), said(1))
             await reader.task
             assert reader.bytes == told(said(0), said(1), LAST)
@@ -158,7 +152,7 @@ class TestARunThatGoesOn:
         async def scene(world: Elsewhere) -> None:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             world.say(0)
-            await until(lambda: reader.bytes)
+            await soon(lambda: reader.bytes)
             world.say(2)
             world.finish(said(0), said(1), said(2))
             await reader.task
@@ -181,7 +175,7 @@ class TestARunThatGoesOn:
         async def scene(world: Elsewhere) -> None:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             world.say(0)
-            await until(lambda: reader.bytes)
+            await soon(lambda: reader.bytes)
             del world.rows["r"]
             await reader.task
             assert reader.bytes == told(said(0), Frame("error", LOST))
@@ -193,7 +187,7 @@ class TestARunThatGoesOn:
             document = world.begin()
             readers = [Reader(world.mirrors.follow(document, Reading())) for _ in range(2)]
             other = Reader(world.mirrors.follow(world.begin("s"), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             assert len(world.mirrors._mirrors) == 2
             readers[0].task.cancel()
             await asyncio.gather(readers[0].task, return_exceptions=True)
@@ -229,10 +223,10 @@ class TestAProcessThatIsGone:
         async def scene(world: Elsewhere) -> None:
             world.now = 1.0
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.checks)
+            await soon(lambda: world.checks)
             assert world.checks == [["w"]]
             looked = world.looks
-            await until(lambda: world.looks > looked + 3)
+            await soon(lambda: world.looks > looked + 3)
             # Once a second.
             assert (len(world.checks), world.rows["r"]["status"]) == (1, "running")
             world.there = set()
@@ -283,10 +277,10 @@ class TestAProcessThatIsGone:
         async def scene(world: Elsewhere) -> None:
             world.there, world.now, world.is_away = set(), 10.0, True
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             world.is_away = False
             for world.now in (10.0, 15.9):
-                await until(lambda enough=world.looks + 4: world.looks >= enough)
+                await soon(lambda enough=world.looks + 4: world.looks >= enough)
                 assert world.checks == []
             world.now = 16.0
             await reader.task
@@ -299,7 +293,7 @@ class TestAServerThatStops:
     def test_ends_the_streams(self, run: Play) -> None:
         async def scene(world: Elsewhere) -> None:
             first = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             world.is_away = True
             # This one has not even been told what there is.
             second = Reader(world.mirrors.follow(world.begin("s"), Reading()))
@@ -324,7 +318,7 @@ class TestARunThatIsOver:
             for each in streams:
                 await each.aclose()
             del streams, each
-            await until(lambda: not world.mirrors._past)
+            await soon(lambda: not world.mirrors._past)
             assert world.looks == 0
 
         run(scene)
