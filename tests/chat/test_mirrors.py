@@ -106,6 +106,11 @@ class Reader:
         self.bytes = b""
         self.task = asyncio.create_task(self._read(stream))
 
+    async def end(self) -> None:
+        """Return when all has come; an error if that does not."""
+        await soon(self.task.done)
+        await self.task
+
     async def _read(self, stream: AsyncIterator[bytes]) -> None:
         async for piece in stream:
             self.bytes += piece
@@ -143,7 +148,7 @@ class TestARunThatGoesOn:
                 world.say(number)
                 await soon(lambda at=number: told(said(at)) in reader.bytes)
             world.finish(said(0), said(1))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), said(1), LAST)
 
         run(scene)
@@ -155,7 +160,7 @@ class TestARunThatGoesOn:
             await soon(lambda: reader.bytes)
             world.say(2)
             world.finish(said(0), said(1), said(2))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), said(1), said(2), LAST)
 
         run(scene)
@@ -166,7 +171,7 @@ class TestARunThatGoesOn:
             world.say(0)
             world.finish(said(0))
             reader = Reader(world.mirrors.follow(document, Reading()))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(Frame("error", LOST))
 
         run(scene)
@@ -177,7 +182,7 @@ class TestARunThatGoesOn:
             world.say(0)
             await soon(lambda: reader.bytes)
             del world.rows["r"]
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), Frame("error", LOST))
 
         run(scene)
@@ -195,7 +200,7 @@ class TestARunThatGoesOn:
             world.say(0, "s")
             world.finish(said(0))
             world.finish(said(0), run_id="s")
-            await asyncio.gather(readers[1].task, other.task)
+            await asyncio.gather(readers[1].end(), other.end())
             assert readers[1].bytes == other.bytes == told(said(0), LAST)
             # Nobody follows, nobody asks.
             polling = world.mirrors._polling
@@ -210,7 +215,7 @@ class TestARunThatGoesOn:
             for number in range(2):
                 reader = Reader(world.mirrors.follow(world.begin(), Reading()))
                 world.finish(said(number))
-                await reader.task
+                await reader.end()
                 assert reader.bytes == told(said(number), LAST)
                 assert world.mirrors._polling is not None
                 await world.mirrors._polling
@@ -232,7 +237,7 @@ class TestAProcessThatIsGone:
             world.there = set()
             world.say(0)
             world.now = 2.0
-            await reader.task
+            await reader.end()
             # What it said last is told first.
             assert reader.bytes == told(said(0), Frame("error", LOST))
             assert world.rows["r"]["status"] == "interrupted"
@@ -247,12 +252,12 @@ class TestAProcessThatIsGone:
                 name: Reader(world.mirrors.follow(world.begin(name, worker=worker), Reading()))
                 for name, worker in names.items()
             }
-            await asyncio.gather(readers["b"].task, readers["d"].task)
+            await asyncio.gather(readers["b"].end(), readers["d"].end())
             statuses = {name: world.rows[name]["status"] for name in names}
             assert statuses == {"a": "running", "b": "interrupted", "c": "running", "d": "interrupted"}
             for name in ("a", "c"):
                 world.finish(run_id=name)
-                await readers[name].task
+                await readers[name].end()
 
         run(scene)
 
@@ -267,7 +272,7 @@ class TestAProcessThatIsGone:
             world.alive = gone  # type: ignore[method-assign]
             world.now = 1.0
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), LAST)
             assert world.rows["r"]["status"] == "complete"
 
@@ -283,7 +288,7 @@ class TestAProcessThatIsGone:
                 await soon(lambda enough=world.looks + 4: world.looks >= enough)
                 assert world.checks == []
             world.now = 16.0
-            await reader.task
+            await reader.end()
             assert world.rows["r"]["status"] == "interrupted"
 
         run(scene)
@@ -300,7 +305,7 @@ class TestAServerThatStops:
             await asyncio.sleep(0)
             world.closing.set()
             world.mirrors.stop()
-            await asyncio.gather(first.task, second.task)
+            await asyncio.gather(first.end(), second.end())
             assert first.bytes == second.bytes == frames.COME_BACK
 
         run(scene)
@@ -329,7 +334,7 @@ class TestARunThatIsOver:
         async def scene(world: Elsewhere) -> None:
             document = {**world.begin(), "status": "interrupted", "frames": pack([said(0)])}
             reader = Reader(world.mirrors.follow(document, Reading(reconnects=True)))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0)) + frames.BROKEN
 
         run(scene)

@@ -145,16 +145,17 @@ class Scene:
 
     def execute(self) -> Any:
         """Plays it; the last event."""
-        asyncio.run(self.run.execute())
-        return self.last
+        return self.stop("aborted", when=None)
 
-    def stop(self, why: Any, when: Callable[[], Any]) -> Any:
-        """Plays it, and stops it as soon as that is so; the last event."""
+    def stop(self, why: Any, when: Callable[[], Any] | None) -> Any:
+        """Plays it, and stops it as soon as that is so, if ever; the last event."""
 
         async def go() -> None:
             playing = asyncio.create_task(self.run.execute())
-            await soon(when)
-            self.run.stop(why)
+            if when is not None:
+                await soon(when)
+                self.run.stop(why)
+            await soon(playing.done)
             await playing
 
         asyncio.run(go())
