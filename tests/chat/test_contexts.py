@@ -1,16 +1,20 @@
 """What a model is sent of a conversation. Whole requests are in `test_summaries.py` and `test_asking.py`."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from echo.chat.context import Weighed
-from echo.chat.contexts import Contexts
+from echo.chat.contexts import Context, Contexts
 from echo.chat.place import Place
 from echo.chat.prepared import Asking
+from echo.chat.request import settle
 from echo.chat.summaries import Boundary, Summarising
-from echo.providers.chat import ChatRequest, Turn
-from echo.settings.agents import SummarySettings
+from echo.providers.chat import Attachment, ChatRequest, Turn
+from echo.settings.agents import PruningSettings, SummarySettings
+from echo.tools.tool import Wanted
 
 CONTINUE = "Continue your last answer exactly where it ends. Repeat nothing, and add no introduction."
 
@@ -134,3 +138,94 @@ class TestSumming:
 
     def test_of_nothing_is_none(self) -> None:
         assert self.summing(None, []) is None
+
+
+class TestWhatIsSent:
+    """Of a conversation whose messages cost thirteen each, for a model of a hundred tokens."""
+
+    @staticmethod
+    def of(
+        *settings: Any,
+        window: int = 100,
+        max_tokens: int | None = None,
+        tools: tuple[str, ...] = (),
+        resend: bool = True,
+        talk: list[dict[str, Any]] | None = None,
+        count: Callable[[str], int] = len,
+        **place: Any,
+    ) -> tuple[Context, list[Any]]:
+        rows = [
+            {**each, "tokenCount": 10, "files": [{"file_id": f"of {each['messageId']}"}]}
+            for each in talk or TALK
+        ]
+        chats: Any = SimpleNamespace(
+            contents=lambda owner, conversation_id, ids: {
+                each["messageId"]: each for each in rows if each["messageId"] in ids and owner == "ada"
+            }
+        )
+        loaded: list[Any] = []
+
+        def load(message: Any) -> tuple[Attachment, ...]:
+            loaded.append(message["messageId"])
+            return ()
+
+        files = SimpleNamespace(
+            again=lambda: SimpleNamespace(load_earlier=load), for_code=lambda messages: [{"file_id": "code"}]
+        )
+        picture = Attachment("a.png", "image/png", b"x")
+        about: Any = SimpleNamespace(owner="ada", files=files, loaded=(picture,), variables=None)
+        system = {"promptPrefix": "four", "max_tokens": max_tokens, "resendFiles": resend}
+        side: Any = SimpleNamespace(settled=settle(system, []), window=window, wanted=Wanted(names=tools))
+        sides: Any = None
+        rules = settings[0] if settings else SummarySettings(reserve=0.1)
+        question = {"messageId": "q4", "text": "New?", "tokenCount": 4, "isCreatedByUser": True}
+        where = {"branch": rows, "question": question, "answer_id": "a", "is_new_question": True, **place}
+        return Contexts(chats, sides, count, rules).of(about, side, Place(**where), "c"), loaded
+
+    def test_is_what_there_is_room_for_with_its_figures(self) -> None:
+        context, loaded = self.of()
+        # Of the 90 that are used: 4 for the instructions, 3 for the request, and whole turns.
+        assert context.counts == {
+            "window": 100,
+            "budget": 90,
+            "system": 4,
+            "messages": 2 * 26 + 7 + 3,
+            "before": 4 + 6 * 13,
+            "count": 5,
+        }
+        assert [(turn.role, len(turn.text)) for turn in context.turns] == [
+            ("user", 10),
+            ("assistant", 10),
+            ("user", 10),
+            ("assistant", 10),
+            ("user", 4),
+        ]
+        assert context.turns[-1].attachments == (Attachment("a.png", "image/png", b"x"),)
+        assert loaded == ["a3", "q3", "a2", "q2"]
+        assert [each["file_id"] for each in context.files] == ["of q2", "of a2", "of q3", "of a3"]
+        assert (context.summing, context.summarising) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("window", "max_tokens", "count"), [(71, None, 5), (71, 1, 3), (81, 10, 5), (81, 11, 3)]
+    )
+    def test_leaves_room_for_the_answer(self, window: int, max_tokens: int | None, count: int) -> None:
+        # Two turns and the question read 66 tokens with the instructions: 94 % of 71.
+        context, _ = self.of(SummarySettings(reserve=0.06), max_tokens=max_tokens, window=window)
+        assert context.counts["count"] == count
+
+    def test_has_files_of_earlier_messages_where_they_are_wanted(self) -> None:
+        assert self.of(resend=False)[1] == []
+        assert len(self.of(resend=False, is_new_question=False)[1]) == 6
+        context, _ = self.of(tools=("execute_code",))
+        assert context.files[-1] == {"file_id": "code"}
+
+    def test_is_shorter_by_old_results_and_never_less_than_nothing(self) -> None:
+        call = {"id": "c", "name": "look", "args": "{}", "output": "y" * 4000}
+        told = {**answer("a1"), "content": [{"type": "tool_call", "tool_call": call}]}
+        talk = [question("q1"), told, question("q2"), answer("a2")]
+        pruning = PruningSettings(kept_answers=1, trimmed_from=0.0, cleared_from=2.0, least_chars=100)
+        rules = SummarySettings(reserve=0.1, pruning=pruning)
+        for counted, messages in ((len, 4055 - 250), (lambda _text: 0, 0)):
+            context, _ = self.of(rules, talk=talk, tools=("look",), window=10_000, count=counted)
+            assert context.counts["messages"] == messages
+            assert [len(result.text) for turn in context.turns for result in turn.results] == [3000]

@@ -1,7 +1,9 @@
 """The runs of one process: which may begin, and which are there. How they go on is in `test_runs.py`."""
 
 import asyncio
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +15,11 @@ from echo.chat.prepared import Asking, Prepared
 from echo.chat.presence import Presence
 from echo.errors import Conflict as Refused
 from echo.errors import ServiceUnavailable, TooManyRequests
-from echo.providers.chat import ChatRequest
+from echo.providers.chat import ChatRequest, Finished, TextDelta
 from echo.tools.sources import Sources
 from storage.conversations.chat_shapes import Begun
 from storage.core.errors import Conflict, NotFound, Unavailable
+from tests.support.waiting import until
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 MILLISECONDS = 1_767_225_600_000
@@ -309,6 +312,152 @@ class TestATitleThatComesLate:
             raise Unavailable
 
         assert (self.after(scene, fail, is_closing=True).titling, noted) == (False, [("ada", "r")])
+
+
+class Saying:
+    """A provider that says one word."""
+
+    @staticmethod
+    async def stream(*_: Any) -> Any:
+        yield TextDelta("So")
+        yield Finished("stop")
+
+
+class TestARunThatGoesOn:
+    """From its beginning to its end, with everything that the hub gives it."""
+
+    @staticmethod
+    def play(scene: Scene, *, is_waiting: bool = False) -> list[tuple[str, str]]:
+        """What was written down, and by whom."""
+        written: list[tuple[str, str]] = []
+        everything: Any = scene
+        saying: Any = Saying()
+        asking = replace(prepared().first, provider=saying)
+
+        def conversation(*_: Any) -> Any:
+            written.append(("answer", "chats"))
+            return {"conversationId": "c", "title": "A talk"}
+
+        def end(*_: Any, **__: Any) -> bool:
+            written.append(("end", "runs"))
+            return not is_waiting
+
+        everything.finish = conversation
+        everything.end_unless_waiting = end
+        everything.end_all = lambda ends: written.append(("end", "journal"))
+        everything.append_all = lambda pieces: written.append(("pieces", "journal"))
+        everything.save_all = everything.delete_all = everything.abort_requests = lambda _: []
+        everything.close = lambda *_: []
+
+        async def go() -> None:
+            begun: list[asyncio.Task[None]] = []
+            everything.submit = lambda work: begun.append(asyncio.create_task(work))
+            scene.start(titling=False, askings=(asking,))
+            assert scene.hub.local("r") is not None
+            await begun[0]
+            if is_waiting:
+                # The journal has its end to write down.
+                assert scene.hub._tending is not None
+                await asyncio.to_thread(until, lambda: scene.hub.local("r") is None)
+            assert scene.hub.local("r") is scene.hub.begun("ada", "c", MILLISECONDS) is None
+            await scene.hub.close()
+
+        asyncio.run(go())
+        return written
+
+    @pytest.fixture
+    def scene(self) -> Scene:
+        scene = Scene()
+        nothing: Any = SimpleNamespace(limits=False, counts=False)
+        remembering: Any = SimpleNamespace(begin=lambda *_: scene.done.append(("remembering",)))
+        scene.hub._tools = replace(scene.hub._tools, credits=nothing)
+        assert scene.hub._tools.remembering is NOBODY
+        scene.hub._tools = replace(scene.hub._tools, remembering=remembering)
+        return scene
+
+    def test_is_forgotten_once_its_end_is_written_down(self, scene: Scene) -> None:
+        assert self.play(scene)[:2] == [("answer", "chats"), ("end", "runs")]
+        assert ("remembering",) in scene.done
+
+    def test_is_written_down_by_the_journal_where_that_is_left_to_it(self, scene: Scene) -> None:
+        written = self.play(scene, is_waiting=True)
+        assert written[:2] == [("answer", "chats"), ("end", "runs")]
+        assert ("end", "journal") in written
+
+    def test_is_forgotten_once_however_often_that_is_noted(self, scene: Scene) -> None:
+        scene.start()
+        run = scene.hub.local("r")
+        assert run is not None
+        for _ in range(2):
+            scene.hub._forget(run)
+        assert scene.hub.local("r") is None
+
+
+class TestTheSignalToEnd:
+    def test_stops_at_once_and_goes_on_to_who_waited_for_it_before(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        handlers: list[Any] = []
+        passed: list[Any] = []
+        stopped: list[str] = []
+        before: Any = lambda *told: passed.append(told)  # noqa: E731 - one of several
+        monkeypatch.setattr("echo.chat.hub.signal.getsignal", lambda _number: before)
+        monkeypatch.setattr(
+            "echo.chat.hub.signal.signal", lambda number, handler: handlers.append((number, handler))
+        )
+
+        async def go() -> None:
+            scene.hub.begin(lambda: stopped.append("all"))
+            [(number, handler)] = handlers
+            frame = object()
+            handler(number, frame)
+            assert passed == [(signal.SIGTERM, frame)]
+            await asyncio.sleep(0)
+
+        asyncio.run(go())
+        assert (stopped, handlers[0][0]) == (["all"], signal.SIGTERM)
+
+    def test_of_who_takes_it_by_other_means_is_left_alone(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        handlers: list[Any] = []
+        monkeypatch.setattr("echo.chat.hub.signal.getsignal", lambda _number: signal.SIG_DFL)
+        monkeypatch.setattr("echo.chat.hub.signal.signal", lambda *handler: handlers.append(handler))
+
+        async def go() -> None:
+            scene.hub.begin(lambda: None)
+
+        asyncio.run(go())
+        assert handlers == []
+
+
+def test_what_a_hub_is_given_its_runs_have() -> None:
+    given: list[Any] = [
+        SimpleNamespace(name=name) for name in ("titles", "credits", "remembering", "moderation")
+    ]
+    titles, ledger, remembering, moderation = given
+    everything: Any = Scene()
+    stores = RunStores(everything, everything, everything, everything, everything)
+    sources = Sources(())
+    tools = RunHub(
+        stores,
+        titles,
+        ledger,
+        everything,
+        len,
+        sources=sources,
+        moderation=moderation,
+        load_files=NOBODY,
+        remembering=remembering,
+        most_at_once=2,
+    )._tools
+    assert (tools.titles, tools.credits, tools.remembering, tools.sources) == (
+        titles,
+        ledger,
+        remembering,
+        sources,
+    )
+    assert (tools.chats, tools.runs, tools.steers, tools.count_tokens) == (everything,) * 3 + (len,)
 
 
 def test_it_has_a_name_of_its_own(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from echo.chat.mirrors import Mirror, Mirrors, past
 from echo.chat.transcript import BEGINNING, Frame, Transcript, pack
 from storage.core.errors import Unavailable
 from storage.runs.pieces import Piece
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import soon
 
 ABOUT = {"responseMessageId": "answer", "conversationId": "c", "sender": "GPT", "model": "m"}
 LOST = {
@@ -106,15 +106,14 @@ class Reader:
         self.bytes = b""
         self.task = asyncio.create_task(self._read(stream))
 
+    async def end(self) -> None:
+        """Return when all has come; an error if that does not."""
+        await soon(self.task.done)
+        await self.task
+
     async def _read(self, stream: AsyncIterator[bytes]) -> None:
         async for piece in stream:
             self.bytes += piece
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -147,9 +146,9 @@ class TestARunThatGoesOn:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             for number in range(2):
                 world.say(number)
-                await until(lambda at=number: told(said(at)) in reader.bytes)
+                await soon(lambda at=number: told(said(at)) in reader.bytes)
             world.finish(said(0), said(1))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), said(1), LAST)
 
         run(scene)
@@ -158,10 +157,10 @@ class TestARunThatGoesOn:
         async def scene(world: Elsewhere) -> None:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             world.say(0)
-            await until(lambda: reader.bytes)
+            await soon(lambda: reader.bytes)
             world.say(2)
             world.finish(said(0), said(1), said(2))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), said(1), said(2), LAST)
 
         run(scene)
@@ -172,7 +171,7 @@ class TestARunThatGoesOn:
             world.say(0)
             world.finish(said(0))
             reader = Reader(world.mirrors.follow(document, Reading()))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(Frame("error", LOST))
 
         run(scene)
@@ -181,9 +180,9 @@ class TestARunThatGoesOn:
         async def scene(world: Elsewhere) -> None:
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
             world.say(0)
-            await until(lambda: reader.bytes)
+            await soon(lambda: reader.bytes)
             del world.rows["r"]
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), Frame("error", LOST))
 
         run(scene)
@@ -193,7 +192,7 @@ class TestARunThatGoesOn:
             document = world.begin()
             readers = [Reader(world.mirrors.follow(document, Reading())) for _ in range(2)]
             other = Reader(world.mirrors.follow(world.begin("s"), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             assert len(world.mirrors._mirrors) == 2
             readers[0].task.cancel()
             await asyncio.gather(readers[0].task, return_exceptions=True)
@@ -201,7 +200,7 @@ class TestARunThatGoesOn:
             world.say(0, "s")
             world.finish(said(0))
             world.finish(said(0), run_id="s")
-            await asyncio.gather(readers[1].task, other.task)
+            await asyncio.gather(readers[1].end(), other.end())
             assert readers[1].bytes == other.bytes == told(said(0), LAST)
             # Nobody follows, nobody asks.
             polling = world.mirrors._polling
@@ -216,7 +215,7 @@ class TestARunThatGoesOn:
             for number in range(2):
                 reader = Reader(world.mirrors.follow(world.begin(), Reading()))
                 world.finish(said(number))
-                await reader.task
+                await reader.end()
                 assert reader.bytes == told(said(number), LAST)
                 assert world.mirrors._polling is not None
                 await world.mirrors._polling
@@ -229,16 +228,16 @@ class TestAProcessThatIsGone:
         async def scene(world: Elsewhere) -> None:
             world.now = 1.0
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.checks)
+            await soon(lambda: world.checks)
             assert world.checks == [["w"]]
             looked = world.looks
-            await until(lambda: world.looks > looked + 3)
+            await soon(lambda: world.looks > looked + 3)
             # Once a second.
             assert (len(world.checks), world.rows["r"]["status"]) == (1, "running")
             world.there = set()
             world.say(0)
             world.now = 2.0
-            await reader.task
+            await reader.end()
             # What it said last is told first.
             assert reader.bytes == told(said(0), Frame("error", LOST))
             assert world.rows["r"]["status"] == "interrupted"
@@ -253,12 +252,12 @@ class TestAProcessThatIsGone:
                 name: Reader(world.mirrors.follow(world.begin(name, worker=worker), Reading()))
                 for name, worker in names.items()
             }
-            await asyncio.gather(readers["b"].task, readers["d"].task)
+            await asyncio.gather(readers["b"].end(), readers["d"].end())
             statuses = {name: world.rows[name]["status"] for name in names}
             assert statuses == {"a": "running", "b": "interrupted", "c": "running", "d": "interrupted"}
             for name in ("a", "c"):
                 world.finish(run_id=name)
-                await readers[name].task
+                await readers[name].end()
 
         run(scene)
 
@@ -273,7 +272,7 @@ class TestAProcessThatIsGone:
             world.alive = gone  # type: ignore[method-assign]
             world.now = 1.0
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0), LAST)
             assert world.rows["r"]["status"] == "complete"
 
@@ -283,13 +282,13 @@ class TestAProcessThatIsGone:
         async def scene(world: Elsewhere) -> None:
             world.there, world.now, world.is_away = set(), 10.0, True
             reader = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             world.is_away = False
             for world.now in (10.0, 15.9):
-                await until(lambda enough=world.looks + 4: world.looks >= enough)
+                await soon(lambda enough=world.looks + 4: world.looks >= enough)
                 assert world.checks == []
             world.now = 16.0
-            await reader.task
+            await reader.end()
             assert world.rows["r"]["status"] == "interrupted"
 
         run(scene)
@@ -299,14 +298,14 @@ class TestAServerThatStops:
     def test_ends_the_streams(self, run: Play) -> None:
         async def scene(world: Elsewhere) -> None:
             first = Reader(world.mirrors.follow(world.begin(), Reading()))
-            await until(lambda: world.looks)
+            await soon(lambda: world.looks)
             world.is_away = True
             # This one has not even been told what there is.
             second = Reader(world.mirrors.follow(world.begin("s"), Reading()))
             await asyncio.sleep(0)
             world.closing.set()
             world.mirrors.stop()
-            await asyncio.gather(first.task, second.task)
+            await asyncio.gather(first.end(), second.end())
             assert first.bytes == second.bytes == frames.COME_BACK
 
         run(scene)
@@ -324,7 +323,7 @@ class TestARunThatIsOver:
             for each in streams:
                 await each.aclose()
             del streams, each
-            await until(lambda: not world.mirrors._past)
+            await soon(lambda: not world.mirrors._past)
             assert world.looks == 0
 
         run(scene)
@@ -335,7 +334,7 @@ class TestARunThatIsOver:
         async def scene(world: Elsewhere) -> None:
             document = {**world.begin(), "status": "interrupted", "frames": pack([said(0)])}
             reader = Reader(world.mirrors.follow(document, Reading(reconnects=True)))
-            await reader.task
+            await reader.end()
             assert reader.bytes == told(said(0)) + frames.BROKEN
 
         run(scene)

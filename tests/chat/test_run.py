@@ -19,6 +19,7 @@ from echo.tools.sources import Sources
 from echo.tools.tool import Wanted
 from storage.conversations.chat_shapes import Begun
 from storage.core.errors import NotFound, Unavailable
+from tests.support.waiting import soon
 
 COUNTS = {"window": 100, "budget": 90, "system": 5, "messages": 7, "before": 12, "count": 2}
 SAID = (TextDelta("So "), TextDelta("it is."), Usage(9, 3), Finished("stop"))
@@ -142,22 +143,19 @@ class Scene:
     def give_title(self, *_: Any) -> bool:
         return self.title is not None
 
-    async def until(self, condition: Callable[[], Any]) -> None:
-        while not condition():
-            await asyncio.sleep(0)
-
     def execute(self) -> Any:
         """Plays it; the last event."""
-        asyncio.run(self.run.execute())
-        return self.last
+        return self.stop("aborted", when=None)
 
-    def stop(self, why: Any, when: Callable[[], Any]) -> Any:
-        """Plays it, and stops it as soon as that is so; the last event."""
+    def stop(self, why: Any, when: Callable[[], Any] | None) -> Any:
+        """Plays it, and stops it as soon as that is so, if ever; the last event."""
 
         async def go() -> None:
             playing = asyncio.create_task(self.run.execute())
-            await self.until(when)
-            self.run.stop(why)
+            if when is not None:
+                await soon(when)
+                self.run.stop(why)
+            await soon(playing.done)
             await playing
 
         asyncio.run(go())

@@ -29,7 +29,7 @@ class Scene:
         self.settled: dict[str, Any] = {}
         everything: Any = self
         rules = AgentSettings(capabilities=capabilities or ("artifacts", "web_search", "memory"))
-        endpoints: Any = SimpleNamespace(choose=self.choose, model=lambda chosen, wanted: wanted or "usual")
+        endpoints: Any = SimpleNamespace(choose=self.choose, model=self.model)
         settling: Any = SimpleNamespace(settle=self.settle)
         self.sides = Sides(endpoints, settling, everything, rules)
 
@@ -49,6 +49,11 @@ class Scene:
         return Chosen(
             name, ProviderSettings(name=name, type="custom", models=(), prices=prices), NOBODY, None
         )
+
+    @staticmethod
+    def model(chosen: Chosen, wanted: str | None) -> str:
+        assert chosen.name
+        return wanted or "usual"
 
     def settle(self, owner: str, endpoint: str, asked: Asked, held: Any, fixed: Any) -> Settled:
         self.asked.append(("settled", owner, endpoint, asked, held, fixed))

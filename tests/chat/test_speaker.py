@@ -71,6 +71,7 @@ class Scene:
         return [Turn.of_text("user", "Wait")]
 
     async def stream(self, *_: Any) -> AsyncIterator[Event]:
+        self.worked = self.speaker.is_working
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
@@ -232,7 +233,8 @@ class TestSpeaking:
         assert [(turn.role, turn.text) for turn in added] == [("assistant", "So ")]
         assert deltas(scene) == [("text", "So "), ("think", "hm")]
         speaker = scene.speaker
-        assert (speaker.is_working, speaker.finish, speaker.present.tokens) == (False, "stop", 77)
+        assert (scene.worked, speaker.is_working) == (True, False)
+        assert (speaker.finish, speaker.present.tokens) == ("stop", 77)
         assert (scene.noted, speaker.present.usage) == ([], Usage(9, 3))
 
     def test_raises_what_asking_raises(self) -> None:

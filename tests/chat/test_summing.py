@@ -14,6 +14,7 @@ from echo.chat.summing import summarised, told_summary
 from echo.chat.transcript import Transcript
 from echo.errors import BadGateway, PaymentRequired
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta, Turn, Usage
+from tests.support.waiting import soon
 
 NOBODY: Any = None
 REQUEST = ChatRequest("m", (Turn.of_text("user", "Long talk"),), system="Sum up.")
@@ -190,8 +191,7 @@ class TestWhatIsTold:
 
             scene.stream = stream  # type: ignore[method-assign]
             making = asyncio.create_task(told_summary(scene.summing, scene.bench, scene.note, "a", {}))
-            while len(scene.told()) < 3:
-                await asyncio.sleep(0)
+            await soon(lambda: len(scene.told()) == 3)
             making.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await making

@@ -18,6 +18,7 @@ from echo.errors import BadGateway, PaymentRequired
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta, ToolCallDelta, Turn, Usage
 from echo.tools.sources import Sources
 from echo.tools.tool import RunPlace
+from tests.support.waiting import soon
 
 COUNTS = {"window": 1000, "budget": 900, "system": 5, "messages": 50, "before": 60, "count": 3}
 ABOUT = {"responseMessageId": "answer", "conversationId": "c", "sender": "GPT", "model": "m"}
@@ -146,8 +147,7 @@ class TestOneModel:
             voice = scene.voice()
             voice.stop()
             reading = voice.begin()
-            while not scene.transcript.content():
-                await asyncio.sleep(0)
+            await soon(scene.transcript.content)
             assert voice.lead is voice.asking
             voice.stop()
             await asyncio.wait([reading])
