@@ -112,6 +112,13 @@ ELSEWHERE = {
     "google": ("test_dialects.py",),
     "http/capabilities": ("test_guards.py",),
     "http/permissions": ("test_guards.py",),
+    **dict.fromkeys(
+        (
+            f"library/{name}"
+            for name in ("assistants", "file_chunks", "memories", "prompt_groups", "prompts", "skills")
+        ),
+        ("library/test_time_limits.py",),
+    ),
     "openai": ("test_dialects.py",),
     "operator/agent_directory": ("cli/test_agents.py",),
     "operator/directory": ("federation/test_directory.py",),
