@@ -75,6 +75,7 @@ ELSEWHERE = {
     "conversations/additions": ("threads/test_claims.py", "threads/test_posting.py"),
     "conversations/chats": ("conversations/test_transactions.py",),
     "conversations/claims": ("threads/test_claims.py", "threads/test_posting.py"),
+    "conversations/conversations": ("conversations/test_search_index.py",),
     "conversations/copies": (
         "threads/test_forking.py",
         "conversations/test_transactions.py",
@@ -129,6 +130,13 @@ ELSEWHERE = {
     "google": ("test_dialects.py", "test_personal.py"),
     "http/capabilities": ("test_guards.py",),
     "http/permissions": ("test_guards.py",),
+    **dict.fromkeys(
+        (
+            f"library/{name}"
+            for name in ("assistants", "file_chunks", "memories", "prompt_groups", "prompts", "skills")
+        ),
+        ("library/test_time_limits.py",),
+    ),
     "openai": ("test_dialects.py",),
     "openai": ("test_dialects.py", "test_personal.py"),
     "conversations/tool_calls": ("librechat/test_code.py", "librechat/test_tools.py"),

@@ -112,6 +112,7 @@ class TestListPage:
             "kept for a while, as all": {"expiredAt": later, "isTemporary": False},
             "temporary": {"expiredAt": later, "isTemporary": True},
             "temporary, old": {"expiredAt": later},
+            "temporary, without a date": {"expiredAt": None, "isTemporary": True},
             "expired": {"expiredAt": earlier, "isTemporary": False},
             "of a subagent": {"subagentThread": {"parentConversationId": "x"}},
         }.items():

@@ -1,6 +1,7 @@
 """What exports read: the owner's alone, in an index's order."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import chain
 
 import pytest
@@ -8,7 +9,16 @@ import pytest
 from storage.conversations.exports import ExportRepository
 from storage.core.database import Database, Document
 from storage.core.repository import now
-from tests.support.chats import new_owner, profiled, put_conversation, put_tree, shared_database
+from tests.support.chats import (
+    NO_PARENT,
+    START,
+    new_owner,
+    profiled,
+    put_conversation,
+    put_message,
+    put_tree,
+    shared_database,
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +75,55 @@ def test_each_that_is_there_comes_once_whatever_begins_meanwhile(
     assert [len(some) for some in keys] == [1, 2, 2]
     assert titles(exports.conversations(owner, [*chain(*keys)])) == ["of another kind", "0", "2", "3", "4"]
     assert exports.count(owner) == 6
+
+
+def test_all_that_are_neither_temporary_nor_expired(exports: ExportRepository, database: Database) -> None:
+    owner, moment = new_owner(), now()
+    for title, fields in {
+        "plain": {},
+        "archived": {"isArchived": True},
+        "kept for a while": {"expiredAt": moment + timedelta(days=1), "isTemporary": False},
+        "temporary": {"isTemporary": True},
+        "expired": {"expiredAt": moment - timedelta(seconds=1), "isTemporary": False},
+        "of a subagent": {"subagentThread": {"x": 1}},
+        "without an id": {"conversationId": None},
+    }.items():
+        put_conversation(database, owner, title=title, **fields)
+    [keys] = exports.conversation_keys(owner)
+    assert titles(exports.conversations(owner, keys)) == ["plain", "archived", "kept for a while"]
+    assert exports.count(owner) == 3
+
+
+def test_what_only_a_database_needs_is_left_out(exports: ExportRepository, database: Database) -> None:
+    owner, inner = new_owner(), {"__v": 0, "_meiliIndex": True}
+    conversation_id = put_conversation(database, owner, title="T", messages=[1], **inner)
+    put_message(database, owner, conversation_id, text="x", **inner)
+    [[key]] = exports.conversation_keys(owner)
+    [[conversation]] = exports.conversations(owner, [key])
+    assert conversation == {
+        "_id": key,
+        "title": "T",
+        "conversationId": conversation_id,
+        "createdAt": START,
+        "updatedAt": START,
+    }
+    [outline] = exports.outlines(owner, [conversation_id])[conversation_id]
+    message = exports.messages(owner, [outline.key])[outline.key]
+    assert message["text"] == "x"
+    assert {"user", "__v", "_meiliIndex"}.isdisjoint(message)
+
+
+def test_outlines_are_a_tree_in_the_order_of_time(exports: ExportRepository, database: Database) -> None:
+    conversation_id, prefix = put_tree(database, owner := new_owner())
+    other, _ = put_tree(database, owner)
+    put_message(database, owner, conversation_id, messageId=None, parentMessageId=None, minute=-1)
+    outlines = exports.outlines(owner, [conversation_id])
+    assert outlines.keys() == {conversation_id}
+    first, second, third, *_ = outlines[conversation_id]
+    assert (first.message_id, first.parent) == (str(first.key), None)
+    assert (second.message_id, second.parent) == (prefix + "a", NO_PARENT)
+    assert (third.message_id, third.parent) == (prefix + "b", prefix + "a")
+    assert exports.outlines(owner, [conversation_id, other]).keys() == {conversation_id, other}
 
 
 def test_large_conversations_come_one_by_one(exports: ExportRepository, database: Database) -> None:

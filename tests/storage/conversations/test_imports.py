@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import BulkWriteError
 
 from storage.conversations import imports as stored_imports
 from storage.conversations.imports import ImportRepository, Incoming, IncomingMessage, Outcome
 from storage.core.database import Database
-from storage.core.errors import Unavailable
+from storage.core.errors import StorageError, Unavailable
 from storage.core.repository import now
 from tests.support.chats import (
     NO_PARENT,
@@ -238,6 +240,39 @@ def test_what_another_import_stored_meanwhile_is_named(
     keys = [each["_id"] for each in messages_of(database, owner, name)]
     assert len(keys) == 2
     assert stored(database, owner, name)["messages"] == keys
+
+
+class _Refusing:
+    """A collection that refuses the first write of many, as it does when two imports make the same."""
+
+    def __init__(self, collection: Any, code: int) -> None:
+        self._collection, self._codes = collection, [code]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    def bulk_write(self, updates: Any, *, ordered: bool) -> Any:
+        assert ordered is False
+        if self._codes:
+            raise BulkWriteError({"writeErrors": [{"code": self._codes.pop(), "errmsg": "refused"}]})
+        return self._collection.bulk_write(updates, ordered=ordered)
+
+
+@pytest.mark.parametrize(("code", "is_stored"), [(11000, True), (8000, False)])
+def test_a_conversation_that_another_import_makes_is_written_once_more(
+    database: Database, code: int, is_stored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports, owner, name = ImportRepository(database), new_owner(), new_id()
+    refusing = _Refusing(database.collection("conversations"), code)
+    monkeypatch.setattr(imports, "_conversations", refusing)
+    wanted = [Incoming((name,), {"title": "T"}, [said("a")])]
+    if is_stored:
+        assert imports.store(owner, wanted) == [Outcome(True, 1, 0)]
+        assert stored(database, owner, name)["title"] == "T"
+    else:
+        with pytest.raises(StorageError):
+            imports.store(owner, wanted)
+        assert counts(database, owner) == (0, 1)
 
 
 def test_many_messages_are_written_and_named_some_at_a_time(

@@ -129,7 +129,12 @@ class TestListPage:
         put_many(database, ada, 1, text="kept for a while, as all", expiredAt=later, isTemporary=False)
         temporary = put_many(database, ada, 1, text="temporary", expiredAt=later, isTemporary=True)
         put_many(database, ada, 1, text="temporary, old", expiredAt=later)
+        put_many(database, ada, 1, text="temporary, without a date", expiredAt=None, isTemporary=True)
+        past = now() - timedelta(seconds=1)
+        put_many(database, ada, 1, text="expired", expiredAt=past, isTemporary=False)
         assert texts(messages.list_page(ada, limit=10)) == ["kept for a while, as all"]
+        put_many(database, ada, 1, text="plain", expiredAt=None, isTemporary=False, createdAt=now())
+        assert texts(messages.list_page(ada, limit=10)) == ["plain", "kept for a while, as all"]
         assert texts(messages.list_page(ada, limit=10, conversation_id=temporary)) == ["temporary"]
 
     def test_shows_what_the_contract_needs_and_no_more(

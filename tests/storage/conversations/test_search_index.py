@@ -19,7 +19,7 @@ from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.core.repository import now
 from storage.core.stop import Stop
-from tests.support.chats import message_document, put_conversation
+from tests.support.chats import message_document, profiled, put_conversation
 
 WORDS = (
     *("Straße", "strasse", "Ærø", "aero", "café", "CAFE", "ёлка", "елка", "日本語", "言語", "한글"),
@@ -211,6 +211,16 @@ def test_what_many_messages_have_is_found_conversation_after_conversation(
     assert hers.messages.narrowed(hers.owner, "same", Stop(10)) == Candidates(None)
     assert hers.narrowed("other") == set(keys(database, hers.owner)[56:])
     hers.check("same", "the same", "common", "other")
+
+
+def test_of_titles_few_are_read(database: Database, hers: Indexed) -> None:
+    for each in range(40):
+        put_messages(database, hers.owner, ["text"], "rare title" if each in (20, 21) else "other")
+    hers.build()
+    hers.build(TITLES)
+    with profiled(database, "conversations") as notes:
+        assert len(hers.found("rare title")[1]) == 2
+    assert max(note["docsExamined"] for note in notes) <= 2
 
 
 def test_it_is_asked_for_by_whoever_has_many_messages_and_searches(database: Database, hers: Indexed) -> None:

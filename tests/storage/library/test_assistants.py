@@ -1,5 +1,7 @@
 """Assistants: an owner's own, page by page."""
 
+import re
+
 import pytest
 from bson import ObjectId
 
@@ -43,7 +45,7 @@ class TestCreate:
             "file_ids": [],
         }
         assert (librechats | FIELDS).items() <= made.items()
-        assert made["assistant_id"].startswith("asst_")
+        assert re.fullmatch("asst_[0-9a-f]{24}", made["assistant_id"])
         assert database.collection("assistants").find_one({"_id": made["_id"]}) == made
 
     def test_takes_none_of_the_servers_own_fields(self, assistants: AssistantRepository, owner: str) -> None:

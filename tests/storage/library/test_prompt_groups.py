@@ -53,6 +53,16 @@ class TestCreate:
         assert (groups.count(owner), groups.count(new_owner())) == (1, 0)
 
 
+def test_one_is_found_by_its_key(groups: PromptGroupRepository, owner: str) -> None:
+    made = [create(groups, owner) for _ in range(3)]
+    assert [groups.get(each["_id"]) for each in made] == made
+    assert [groups.delete(made[1]["_id"]) for _ in range(2)] == [1, 0]
+    assert groups.read([each["_id"] for each in made])[0]["_id"] == made[0]["_id"]
+    assert groups.count(owner) == 2
+    with pytest.raises(NotFound):
+        groups.get(made[1]["_id"])
+
+
 class TestPlaces:
     def put(self, database: Database, **fields: Any) -> ObjectId:
         identifier: ObjectId = database.collection("promptgroups").insert_one(dict(fields)).inserted_id

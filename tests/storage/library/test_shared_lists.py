@@ -52,6 +52,17 @@ def test_pages_have_everything_once(limit: int) -> None:
     assert seen == every
 
 
+# A cursor is as long as its numbers, and three of four lengths are padded to be read.
+@pytest.mark.parametrize("number", [1, 10, 100, 1000, -5])
+def test_a_cursor_of_any_length_is_read(number: int) -> None:
+    every = places(number, number)
+    page, after = cut(every, None, 1, ENOUGH)
+    assert after is not None
+    assert "=" not in after
+    assert page == every[:1]
+    assert cut(every, after, 1, ENOUGH) == (every[1:], None)
+
+
 def test_a_page_goes_on_after_a_place_that_is_gone() -> None:
     every = places(1, 2, 3, 4)
     _, after = cut(every, None, 2, ENOUGH)
