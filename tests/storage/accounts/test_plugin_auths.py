@@ -54,5 +54,9 @@ def test_are_bounded(values: PluginAuthRepository, monkeypatch: pytest.MonkeyPat
     owner = new_owner()
     values.set(owner, "a", {"A": "1", "B": "2"})
     values.set(owner, "a", {"B": "3"})
-    with pytest.raises(TooMany):
+    with pytest.raises(TooMany) as refused:
         values.set(owner, "b", {"B": "2"})
+    assert (refused.value.kind, refused.value.most) == ("values for tools", 2)
+    assert values.get(owner, "b") == {}
+    # Others have their own.
+    values.set(new_owner(), "b", {"A": "1", "B": "2"})
