@@ -65,7 +65,6 @@ ELSEWHERE = {
     "core/errors": ("test_translation.py", "test_availability.py"),
     "core/folding": ("storage/core/test_search.py", "conversations/test_searches.py"),
     "core/lists": ("test_list_plans.py", "storage/library/test_presets.py"),
-    "echo/accounts/own_data": ("handlers/test_account.py", "handlers/test_users.py"),
     "echo/accounts/passwords": ("accounts/test_passwords.py", "handlers/test_recovery.py"),
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
