@@ -129,7 +129,8 @@ class TestWithoutKeysOfTheServers:
             with pytest.raises(ServiceUnavailable) as refused:
                 attempt()
             assert refused.value.code == "keys_unavailable"
-            assert "CREDS_KEY" in repr(refused.value.__cause__)
+            assert refused.value.message == "Keys cannot be kept on this server."
+            assert str(refused.value.__cause__) == "CREDS_KEY and CREDS_IV are not set"
         assert closed.credentials(owner, "openAI") is None
 
     def test_everything_can_be_deleted(self, closed: KeyService, service: KeyService) -> None:
@@ -153,6 +154,17 @@ class TestPut:
         with pytest.raises(Unprocessable) as refused:
             service.put(owner, name="one more", value="y")
         assert refused.value.code == "too_many_keys"
+        assert refused.value.message == "Nobody may keep more than 100 provider keys."
+
+
+class TestExpiry:
+    def test_is_a_time_or_never_or_nothing(self, service: KeyService) -> None:
+        owner, end = new_owner(), datetime(2099, 1, 1, tzinfo=UTC)
+        assert service.expiry(owner, "openAI") is None
+        service.put(owner, name="openAI", value="x")
+        assert service.expiry(owner, "openAI") == "never"
+        service.put(owner, name="openAI", value="x", expires_at=end)
+        assert service.expiry(owner, "openAI") == end
 
 
 def test_the_cipher_is_made_of_the_settings() -> None:

@@ -88,7 +88,9 @@ def why_not(read: Any, token: Any) -> str:
 
 class TestEveryToken:
     @pytest.mark.parametrize(
-        ("key", "alg"), [(RSA, "RS256"), (RSA, "RS384"), (RSA, "PS512"), (CURVE, "ES256")], ids=str
+        ("key", "alg"),
+        [(RSA, "RS256"), (RSA, "RS384"), (RSA, "PS512"), (CURVE, "ES256")],
+        ids=["RS256", "RS384", "PS512", "ES256"],
     )
     def test_may_be_signed_by_any_algorithm_with_a_key_of_the_issuers(self, key: Any, alg: str) -> None:
         known = Known()

@@ -1,5 +1,7 @@
 """Invitations: for one address, by one token, until they expire, once."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,3 +75,23 @@ def test_all_of_an_address_are_used_up_together_and_no_others(
         ("other@example.com", "invite"),
         (EMAIL, "password_reset"),
     }
+
+
+@pytest.fixture
+def far_west(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock shows nine hours less than UTC."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "XXX+9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_west")
+def test_ends_at_the_same_time_wherever_the_machine_is(
+    invitations: InvitationRepository, database: Database
+) -> None:
+    invite(database, expiresAt=datetime.now(UTC) - HOUR)
+    assert invitations.find(EMAIL, HASH) is None
+    invite(database)
+    assert invitations.find(EMAIL, HASH) is not None

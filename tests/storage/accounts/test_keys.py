@@ -59,9 +59,13 @@ class TestFind:
         self, keys: KeyRepository, owner: str, database: Database
     ) -> None:
         mine = {"userId": ObjectId(owner), "name": "openAI"}
-        database.collection("keys").insert_many([{**mine, "value": "1"}, {**mine, "value": "2"}])
-        keys.put(owner, "openAI", value="3", expires_at=None)
-        assert (keys.find(owner, "openAI") or {})["value"] == "3"
+        rows = [{**mine, "_id": ObjectId(f"{number:024x}"), "value": str(number)} for number in (2, 1, 3)]
+        database.collection("keys").insert_many(rows)
+        assert (keys.find(owner, "openAI") or {})["value"] == "1"
+        keys.put(owner, "openAI", value="new", expires_at=None)
+        assert (keys.find(owner, "openAI") or {})["value"] == "new"
+        left = database.collection("keys").find({"userId": ObjectId(owner)}).sort("_id", 1)
+        assert [row["value"] for row in left] == ["new", "2", "3"]
 
 
 class TestCountOthers:

@@ -9,6 +9,7 @@ from storage.accounts import mails as module
 from storage.accounts.mails import Mail, MailRepository
 from storage.core.database import Database
 from storage.core.errors import TooMany
+from storage.core.repository import now
 from tests.support.threads import THREADS, together
 
 ADA = "ada@example.com"
@@ -68,6 +69,48 @@ class TestOutbox:
         assert len(taken) == THREADS
         assert sum(mail is not None for mail in taken) == 1
 
+    def test_says_for_whom_and_by_which_password_it_was_asked_for_and_when(
+        self, mails: MailRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moment = now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        mails.put("email_change", ADA, owner="o", mark="m")
+        [row] = rows(database)
+        del row["_id"]
+        assert row == {
+            "kind": "email_change",
+            "to": ADA,
+            "owner": "o",
+            "mark": "m",
+            "attempts": 0,
+            "due": moment,
+            "createdAt": moment,
+            "expiresAt": moment + timedelta(hours=6),
+        }
+        mail = mails.take()
+        assert mail is not None
+        assert (mail.owner, mail.mark) == ("o", "m")
+
+    def test_waits_once_for_each_owner_and_password(self, mails: MailRepository, database: Database) -> None:
+        for owner, mark in (("o", "m"), ("o", "n"), ("p", "m"), ("o", None), (None, None), ("o", "m")):
+            mails.put("a", ADA, owner=owner, mark=mark, once=True)
+        assert len(rows(database)) == 5
+
+    def test_is_put_off_and_kept_alone(
+        self, mails: MailRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moment = now()
+        monkeypatch.setattr(module, "now", lambda: moment)
+        for kind in ("a", "b", "c"):
+            mails.put(kind, ADA)
+        taken = {mail.kind: mail for mail in (mails.take(), mails.take(), mails.take()) if mail}
+        mails.postpone(taken["a"], timedelta(minutes=1))
+        mails.keep(taken["b"], timedelta(hours=1))
+        mails.done(taken["c"])
+        found = {row["kind"]: (row["due"], row["expiresAt"]) for row in rows(database)}
+        end, sent = moment + timedelta(hours=6), moment + timedelta(hours=1)
+        assert found == {"a": (moment + timedelta(minutes=1), end), "b": (sent, sent)}
+
     def test_waits_once_of_a_kind_for_an_address(self, mails: MailRepository, database: Database) -> None:
         for kind, to in (("a", ADA), ("a", ADA), ("b", ADA), ("a", "bob@example.com")):
             mails.put(kind, to, once=True)
@@ -108,5 +151,6 @@ class TestOutbox:
         monkeypatch.setattr(module, "MOST", 2)
         mails.put("a", ADA)
         mails.put("a", ADA)
-        with pytest.raises(TooMany):
+        with pytest.raises(TooMany) as refused:
             mails.put("a", ADA)
+        assert (refused.value.kind, refused.value.most) == ("waiting mails", 2)

@@ -1,6 +1,7 @@
 """What users bring for tools: a value for each field of a plugin, of one owner."""
 
 import pytest
+from bson import ObjectId
 
 from storage.accounts.plugin_auths import PluginAuthRepository
 from storage.core.database import Database
@@ -54,5 +55,18 @@ def test_are_bounded(values: PluginAuthRepository, monkeypatch: pytest.MonkeyPat
     owner = new_owner()
     values.set(owner, "a", {"A": "1", "B": "2"})
     values.set(owner, "a", {"B": "3"})
-    with pytest.raises(TooMany):
+    with pytest.raises(TooMany) as refused:
         values.set(owner, "b", {"B": "2"})
+    assert (refused.value.kind, refused.value.most) == ("values for tools", 2)
+    assert values.get(owner, "b") == {}
+    # Others have their own.
+    values.set(new_owner(), "b", {"A": "1", "B": "2"})
+
+
+def test_of_doubles_the_first_is_read(values: PluginAuthRepository, database: Database) -> None:
+    owner = new_owner()
+    mine = {"userId": owner, "pluginKey": "a", "authField": "A"}
+    database.collection("pluginauths").insert_many(
+        {**mine, "_id": ObjectId(f"{number:024x}"), "value": str(number)} for number in (2, 1, 3)
+    )
+    assert values.get(owner, "a") == values.get_fields(owner, ["A"]) == {"A": "1"}

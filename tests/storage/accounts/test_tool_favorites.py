@@ -72,3 +72,13 @@ def test_are_a_hundred_of_a_user_at_most(favorites: ToolFavoriteRepository, ada:
     favorites.add(ada, "tool", "5")
     favorites.add(bob, "tool", "one")
     assert len(favorites.list(ada)) == 100
+
+
+def test_of_one_moment_are_listed_by_their_ids(
+    favorites: ToolFavoriteRepository, database: Database, ada: str
+) -> None:
+    """As another program may have put them in."""
+    mine = {"user": ObjectId(ada), "itemType": "tool", "createdAt": now()}
+    rows = [{**mine, "_id": ObjectId(f"{number:024x}"), "itemId": str(number)} for number in (3, 1, 2)]
+    database.collection("toolfavorites").insert_many(rows)
+    assert [item for _, item in marks(favorites, ada)] == ["1", "2", "3"]

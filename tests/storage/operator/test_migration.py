@@ -8,7 +8,7 @@ import pytest
 
 from storage.core.database import Database
 from storage.operator.indexes import REPOSITORIES, ensure_indexes
-from storage.operator.migration import PlannedIndex, plan_indexes
+from storage.operator.migration import PlannedIndex, describe, plan_indexes
 
 
 def plan_of(database: Database, collection: str, name: str) -> PlannedIndex:
@@ -116,3 +116,46 @@ class TestDoubles:
             [{"email": "a@x", "tenantId": tenant, "createdAt": moment} for tenant in ("one", "two")]
         )
         assert blocked(empty_database) == set()
+
+
+class TestTheReason:
+    def test_names_what_is_in_the_way(self, empty_database: Database) -> None:
+        database = empty_database
+        database.collection("users").create_index([("email", 1), ("tenantId", 1)], name="email_1_tenantId_1")
+        database.collection("sessions").create_index("expiration", expireAfterSeconds=60, name="mine")
+        reasons = [
+            plan_of(database, collection, name).reason
+            for collection, name in (("users", "email_1_tenantId_1"), ("sessions", "expiration_1"))
+        ]
+        assert reasons == [
+            "email_1_tenantId_1 is there, and is a plain one",
+            "mine is there, and is expiring after 60 s",
+        ]
+
+    def test_counts_values_that_are_there_more_than_once(self, empty_database: Database) -> None:
+        emails = ("a", "a", "a", "b", "b", "c")
+        empty_database.collection("users").insert_many([{"email": each} for each in emails])
+        planned = plan_of(empty_database, "users", "email_1_tenantId_1")
+        assert planned.reason == "2 values that must be unique occur more than once"
+
+    def test_is_none_where_nothing_is_in_the_way(self, empty_database: Database) -> None:
+        # Two that differ in this live beside each other.
+        empty_database.collection("sessions").create_index("user", sparse=True, name="mine")
+        planned = plan_of(empty_database, "sessions", "user_1")
+        assert (planned.state, planned.reason) == ("missing", "")
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        ({}, ""),
+        ({"unique": True, "sparse": True}, "unique, sparse"),
+        ({"unique": False, "sparse": None}, ""),
+        ({"expireAfterSeconds": 0}, "expiring after 0 s"),
+        ({"partialFilterExpression": {"a": 1}}, "partial"),
+        ({"collation": {"locale": "en"}}, "with a collation"),
+        ({"name": "x", "background": True}, ""),
+    ],
+)
+def test_an_index_is_described_by_what_it_is_besides_its_keys(index: dict[str, Any], words: str) -> None:
+    assert describe(index) == words

@@ -48,12 +48,17 @@ def roles_of_users(database: Database) -> dict[str, str]:
 
 class TestRename:
     def test_calls_it_so_wherever_it_is_named(self, changes: RoleChanges, database: Database) -> None:
+        for name in ("OLD", "NEW"):
+            role(database, name, tenantId="t")
         role(database, "OLD")
-        role(database, "OLD", tenantId="t")
         fill(database)
         before = now()
         renamed = changes.rename("OLD", "NEW")
-        assert (renamed["name"], renamed["permissions"]) == ("NEW", {"of": "OLD"})
+        assert (renamed["name"], renamed["permissions"], renamed.get("tenantId")) == (
+            "NEW",
+            {"of": "OLD"},
+            None,
+        )
         # What a role of that name had before is nobody's.
         for collection in NAMED:
             assert principals(database, collection) == [
@@ -66,7 +71,7 @@ class TestRename:
         moved = database.collection("users").find_one({"role": "NEW"}) or {}
         assert before <= moved["updatedAt"] <= now() + timedelta(seconds=1)
         others = database.collection("roles").find({"tenantId": "t"})
-        assert [row["name"] for row in others] == ["OLD"]
+        assert [row["name"] for row in others] == ["OLD", "NEW"]
 
     def test_of_one_that_is_not_there_is_refused(self, changes: RoleChanges, database: Database) -> None:
         role(database, "OLD", tenantId="t")
@@ -89,7 +94,7 @@ class TestDelete:
     def test_makes_its_users_plain_and_takes_what_it_had(
         self, changes: RoleChanges, database: Database
     ) -> None:
-        for tenant in ({}, {"tenantId": "t"}):
+        for tenant in ({"tenantId": "t"}, {}):
             role(database, "OLD", **tenant)
         fill(database)
         database.collection("systemgrants").insert_one({"principalType": "role", "principalId": "OLD"})

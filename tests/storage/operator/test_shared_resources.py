@@ -157,3 +157,21 @@ class TestRemoval:
         assert +shared.remove(ada) == {"agents": 1}
         row = empty_database.collection("agents").find_one({}) or {}
         assert row["versions"] == [{"name": "1"}, {"updatedBy": form(bob)}]
+
+    def test_leaves_parts_with_the_thing_that_they_are_of(
+        self, shared: SharedResources, empty_database: Database, ada: str, bob: str
+    ) -> None:
+        """And takes those whose thing has gone."""
+        cyd = str(ObjectId())
+        for kind, parts, field in (
+            ("promptgroups", "prompts", "groupId"),
+            ("skills", "skillfiles", "skillId"),
+        ):
+            wholes = [put(empty_database, kind, author, name=author) for author in (bob, cyd)]
+            for whole in (*wholes, ObjectId()):
+                put(empty_database, parts, ada, **{field: whole})
+                put(empty_database, parts, bob, **{field: whole})
+        assert +shared.remove(ada) == {"prompts": 3, "skillfiles": 3}
+        for parts in ("prompts", "skillfiles"):
+            rows = empty_database.collection(parts).find().sort("_id", 1)
+            assert [str(row["author"]) for row in rows] == [bob, bob, cyd, bob, bob]
