@@ -121,7 +121,6 @@ ELSEWHERE = {
         ),
         ("library/test_time_limits.py",),
     ),
-    "openai": ("test_dialects.py",),
     "openai": ("test_dialects.py", "test_personal.py"),
     "conversations/tool_calls": ("librechat/test_code.py", "librechat/test_tools.py"),
     "operator/agent_directory": ("cli/test_agents.py",),
