@@ -140,7 +140,6 @@ ELSEWHERE = {
     "providers/arguments": ("test_google.py", "test_reading.py", "test_anthropic.py"),
     "providers/asked": ("test_google.py", "test_anthropic.py", "test_openai.py", "test_dialects.py"),
     "providers/azure": ("test_openai.py", "test_personal.py", "test_sites.py", "test_dialects.py"),
-    "providers/bodies": ("test_transport.py", "providers/test_audio.py"),
     "providers/call_pieces": ("providers/test_call_pieces.py", "providers/test_tools.py"),
     "providers/chat": ("providers/test_content.py", "test_openai.py", "test_anthropic.py", "test_google.py"),
     "providers/chunks": (

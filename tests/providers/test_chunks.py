@@ -59,6 +59,13 @@ def test_says_what_the_long_way_says(second: dict[str, Any], options: dict[str, 
     assert events(FIRST, second, last, **options) == events(FIRST, second, last, slow=True, **options)
 
 
+def test_is_taken_from_the_second_piece_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, plain = ChunkReader(), chunk({"content": "lo", "role": "assistant"}, logprobs=None)
+    reader.read(ServerEvent(b"", json.dumps(FIRST).encode()))
+    monkeypatch.setattr(reader, "_read", None)
+    assert reader.read(ServerEvent(b"", json.dumps(plain).encode())) == [TextDelta("lo")]
+
+
 def test_of_pieces_of_text() -> None:
     said = events(FIRST, chunk({"content": "lo"}), chunk({}, finish_reason="stop"), tags=True)
     assert said == [TextDelta("Hel"), TextDelta("lo"), "stop", False]

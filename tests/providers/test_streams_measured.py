@@ -172,16 +172,12 @@ class TestCalls:
 
     def test_without_arguments_have_empty_ones_at_the_end(self) -> None:
         other = ToolCallDelta(1, "e", "g", choice=2)
-        pieces = [
-            CALL,
-            BARE,
-            other,
-            ToolCallDelta(1, arguments="{", choice=2),
-            ToolCallDelta(1, arguments=" ", choice=2),
-        ]
+        argued = [ToolCallDelta(1, arguments="{", choice=2), ToolCallDelta(1, arguments=" ", choice=2)]
+        pieces = [CALL, BARE, other, *argued, ToolCallDelta(0, "h", "f", choice=2)]
         assert read(*pieces, "stop", tools=True) == [
             *pieces,
             ToolCallDelta(1, arguments="{}"),
+            ToolCallDelta(0, arguments="{}", choice=2),
             Finished("tool_calls"),
         ]
 

@@ -25,7 +25,8 @@ from tests.support.providers.server import ProviderServer, serving
 from tests.support.waiting import PATIENCE, until
 
 STREAM = {"Content-Type": "text/event-stream"}
-NOTHING = threading.Event()
+# Seconds, far more than anybody here waits; a reader without a limit would come to the end of them.
+NOTHING = 5.0
 # Long enough for a server that has answered already.
 SOON = replace(LIMITS, first_seconds=0.3, chunk_seconds=0.3, short_seconds=0.3)
 
@@ -307,7 +308,7 @@ class TestRefusal:
 
     def test_that_never_comes_to_its_end_is_told_by_its_status(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(transport, "ERROR_SECONDS", 0.1)
-        assert self.refused(Answer([b'{"error"', NOTHING], 404)).kind == "status_404"
+        assert self.refused(Answer([b'{"error": {"code"', NOTHING, b': "odd"}}'], 404)).kind == "status_404"
 
 
 class TestSize:
@@ -371,7 +372,7 @@ class TestBody:
 
     def test_is_drained_for_a_moment_and_up_to_its_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(transport, "DRAIN_SECONDS", 0.05)
-        assert streamed(event_stream(b"a", NOTHING), drained=True) == [b"a"]
+        assert streamed(event_stream(b"a", threading.Event()), drained=True) == [b"a"]
         monkeypatch.setattr(transport, "DRAIN_SECONDS", PATIENCE)
         monkeypatch.setattr(transport, "MAX_STREAM_BYTES", 1_000_000)
         assert streamed(event_stream(b"a", 0.05, b"a" * 100_000, endless=True), drained=True)
