@@ -205,7 +205,7 @@ class TestARunThatGoesOn:
             # Nobody follows, nobody asks.
             polling = world.mirrors._polling
             assert polling is not None
-            await polling
+            await soon(polling.done)
             assert world.mirrors._mirrors == {}
 
         run(scene)
@@ -218,7 +218,7 @@ class TestARunThatGoesOn:
                 await reader.end()
                 assert reader.bytes == told(said(number), LAST)
                 assert world.mirrors._polling is not None
-                await world.mirrors._polling
+                await soon(world.mirrors._polling.done)
 
         run(scene)
 
