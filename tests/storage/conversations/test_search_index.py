@@ -266,7 +266,12 @@ def test_of_too_many_such_messages_there_is_no_index(
     put_messages(database, hers.owner, ["a long one that says more"] * 32)
     assert hers.build() == 1
     assert hers.build() == 0
-    assert hers.narrowed("long") is None
+    asked: list[str] = []
+    hers.messages.wanted = asked.append
+    with profiled(database, "messages") as notes:
+        assert hers.narrowed("long") is None
+    # Nothing is read for it, and nobody is asked to make it.
+    assert (notes, asked) == ([], [])
     assert database.collection("echo_search_parts").count_documents({}) == 0
 
 
