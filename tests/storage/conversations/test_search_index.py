@@ -1,11 +1,12 @@
 """Searches with an index find what searches without one find, whatever happened to the messages since."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from pymongo import monitoring
 
 from storage.conversations import search_building, search_index, search_parts
 from storage.conversations.conversations import ConversationRepository
@@ -20,6 +21,7 @@ from storage.core.database import Database
 from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import message_document, profiled, put_conversation
+from tests.support.database import PreparedDatabase
 
 WORDS = (
     *("Straße", "strasse", "Ærø", "aero", "café", "CAFE", "ёлка", "елка", "日本語", "言語", "한글"),
@@ -211,6 +213,41 @@ def test_what_many_messages_have_is_found_conversation_after_conversation(
     assert hers.messages.narrowed(hers.owner, "same", Stop(10)) == Candidates(None)
     assert hers.narrowed("other") == set(keys(database, hers.owner)[56:])
     hers.check("same", "the same", "common", "other")
+
+
+class _Noting(monitoring.CommandListener):
+    """Notes the commands that read."""
+
+    def __init__(self) -> None:
+        self.reads: list[Mapping[str, search_index.Any]] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in ("find", "getMore"):
+            self.reads.append(event.command)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing is noted of it."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nor of this."""
+
+
+def test_all_that_it_reads_can_be_ended_together(
+    prepared_database: PreparedDatabase, database: Database, hers: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_messages(database, hers.owner, ["one"] * 120)
+    Builder(database, MESSAGES).build(hers.owner)
+    noting = _Noting()
+    monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
+    watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
+    found = SearchIndex(watched, MESSAGES).narrowed(hers.owner, "one", Stop(60))
+    watched.close()
+    assert found is not None
+    # The state, what came since and what was changed, lists, and keys; each in one answer.
+    assert [read["find"] for read in noting.reads] == [
+        *("echo_search", "messages", "messages", "echo_search_parts", "echo_search_parts")
+    ]
+    assert len({read["lsid"]["id"] for read in noting.reads}) == 1
 
 
 def test_of_titles_few_are_read(database: Database, hers: Indexed) -> None:
