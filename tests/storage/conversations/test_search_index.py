@@ -250,6 +250,17 @@ def test_all_that_it_reads_can_be_ended_together(
     assert len({read["lsid"]["id"] for read in noting.reads}) == 1
 
 
+def test_of_messages_few_are_read(database: Database, hers: Indexed) -> None:
+    for each in range(10):
+        put_messages(database, hers.owner, ["other"] * 4 + (["needle"] if each in (3, 7) else []))
+    put_messages(database, hers.owner, ["other"] * 6)
+    assert hers.build() > 0
+    assert hers.narrowed("needle") is not None
+    with profiled(database, "messages") as notes:
+        assert len(hers.found("needle")[1]) == 2
+    assert max(note["docsExamined"] for note in notes) <= 2
+
+
 def test_of_titles_few_are_read(database: Database, hers: Indexed) -> None:
     for each in range(40):
         put_messages(database, hers.owner, ["text"], "rare title" if each in (20, 21) else "other")
