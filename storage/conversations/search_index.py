@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 from storage.conversations.narrowing import Candidates
 from storage.conversations.search_building import PORTION, due
 from storage.conversations.search_parts import Lost, SearchPartRepository, TooMany
-from storage.conversations.search_states import BEFORE_ALL, Keys, SearchStateRepository, Source
+from storage.conversations.search_states import Keys, SearchStateRepository, Source
 from storage.core.database import Database, Document
 from storage.core.grams import sought
 from storage.core.stop import Stop
@@ -57,12 +57,17 @@ class SearchIndex:
         if state is None:
             self._ask(owner, session)
             return None
-        fresh = self._keys({"user": owner, "_id": newer(state.last)}, self._source.by_key, session)
+        if state.is_refused:
+            return None
+        # Whatever is not up to the last key, of whichever type it is.
+        fresh = self._keys(
+            {"user": owner, "_id": {"$not": {"$lte": state.last}}}, self._source.by_key, session
+        )
         if len(fresh) >= PORTION or due(state):
             self.wanted(owner)
         changed = {"user": owner, **self._source.lists, "updatedAt": {"$gte": state.through}}
         keys = {*state.again, *state.large, *fresh, *self._keys(changed, self._source.by_change, session)}
-        if state.is_refused or len(keys) > MOST_FRESH:
+        if len(keys) > MOST_FRESH:
             return None
         try:
             found = self._parts.find(owner, state.portions, pieces, few_of(state.count), session)
@@ -82,11 +87,6 @@ class SearchIndex:
     def _keys(self, query: Document, hint: Keys, session: Any) -> list[ObjectId]:
         rows = self._rows.find(query, {"_id": 1}, session=session, batch_size=MOST_FRESH + 2).hint(hint)
         return [row["_id"] for row in rows.limit(MOST_FRESH + 1)]
-
-
-def newer(key: ObjectId) -> Document:
-    """The condition for keys that are not up to this one, of whichever type."""
-    return {"$not": {"$lte": key}} if key != BEFORE_ALL else {"$exists": True}
 
 
 def few_of(count: int) -> int:

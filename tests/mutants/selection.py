@@ -74,6 +74,11 @@ ELSEWHERE = {
     "conversations/search_building": ("conversations/test_search_index.py",),
     "conversations/search_parts": ("conversations/test_search_index.py",),
     "conversations/search_states": ("conversations/test_search_index.py",),
+    "conversations/shapes": (
+        "conversations/test_copies.py",
+        "conversations/test_imports.py",
+        "conversations/test_revisions.py",
+    ),
     "conversations/tags": ("conversations/test_transactions.py",),
     "conversations/threads": ("conversations/test_transactions.py",),
     "core/errors": ("test_translation.py", "test_availability.py"),

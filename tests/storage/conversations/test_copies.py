@@ -73,6 +73,15 @@ class TestDuplicate:
         assert message["_meiliIndex"] is False
         assert {forks.ORIGINAL, forks.BYTES}.isdisjoint(message)
 
+    def test_what_belongs_to_one_conversation_only_stays_there(
+        self, copies: CopyRepository, database: Database, ada: str
+    ) -> None:
+        own = {"archivedAt": START, "subagentThread": {"x": 1}, "agentEventActor": {"x": 1}}
+        made = copies.duplicate(ada, put_conversation(database, ada, isArchived=True, agent_id="a", **own))
+        assert own.keys().isdisjoint(made)
+        assert (made["agent_id"], made["isArchived"], made["_meiliIndex"]) == ("a", False, False)
+        assert made["createdAt"] == made["updatedAt"] > START
+
     def test_one_without_an_id_is_copied(self, copies: CopyRepository, database: Database, ada: str) -> None:
         conversation_id = put_conversation(database, ada)
         put_message(database, ada, conversation_id, messageId=None, text="x")

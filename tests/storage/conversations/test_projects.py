@@ -110,6 +110,14 @@ class TestWhatIsCounted:
         projects.assign(ada, last, project_id)
         assert counters(projects, ada, project_id) == (2, START, last)
 
+    def test_one_without_a_change_counts_by_its_beginning(
+        self, projects: ProjectRepository, database: Database, ada: str
+    ) -> None:
+        project_id = make(projects, ada)
+        first = put_conversation(database, ada, updatedAt=None)
+        projects.assign(ada, first, project_id)
+        assert counters(projects, ada, project_id) == (1, START, first)
+
     def test_eight_at_once_are_all_counted(
         self, projects: ProjectRepository, database: Database, ada: str
     ) -> None:

@@ -1,11 +1,12 @@
 """Searches with an index find what searches without one find, whatever happened to the messages since."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from pymongo import monitoring
 
 from storage.conversations import search_building, search_index, search_parts
 from storage.conversations.conversations import ConversationRepository
@@ -20,6 +21,7 @@ from storage.core.database import Database
 from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import message_document, profiled, put_conversation
+from tests.support.database import PreparedDatabase
 
 WORDS = (
     *("Straße", "strasse", "Ærø", "aero", "café", "CAFE", "ёлка", "елка", "日本語", "言語", "한글"),
@@ -213,6 +215,52 @@ def test_what_many_messages_have_is_found_conversation_after_conversation(
     hers.check("same", "the same", "common", "other")
 
 
+class _Noting(monitoring.CommandListener):
+    """Notes the commands that read."""
+
+    def __init__(self) -> None:
+        self.reads: list[Mapping[str, search_index.Any]] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in ("find", "getMore"):
+            self.reads.append(event.command)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing is noted of it."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nor of this."""
+
+
+def test_all_that_it_reads_can_be_ended_together(
+    prepared_database: PreparedDatabase, database: Database, hers: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_messages(database, hers.owner, ["one"] * 120)
+    Builder(database, MESSAGES).build(hers.owner)
+    noting = _Noting()
+    monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
+    watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
+    found = SearchIndex(watched, MESSAGES).narrowed(hers.owner, "one", Stop(60))
+    watched.close()
+    assert found is not None
+    # The state, what came since and what was changed, lists, and keys; each in one answer.
+    assert [read["find"] for read in noting.reads] == [
+        *("echo_search", "messages", "messages", "echo_search_parts", "echo_search_parts")
+    ]
+    assert len({read["lsid"]["id"] for read in noting.reads}) == 1
+
+
+def test_of_messages_few_are_read(database: Database, hers: Indexed) -> None:
+    for each in range(10):
+        put_messages(database, hers.owner, ["other"] * 4 + (["needle"] if each in (3, 7) else []))
+    put_messages(database, hers.owner, ["other"] * 6)
+    assert hers.build() > 0
+    assert hers.narrowed("needle") is not None
+    with profiled(database, "messages") as notes:
+        assert len(hers.found("needle")[1]) == 2
+    assert max(note["docsExamined"] for note in notes) <= 2
+
+
 def test_of_titles_few_are_read(database: Database, hers: Indexed) -> None:
     for each in range(40):
         put_messages(database, hers.owner, ["text"], "rare title" if each in (20, 21) else "other")
@@ -266,7 +314,12 @@ def test_of_too_many_such_messages_there_is_no_index(
     put_messages(database, hers.owner, ["a long one that says more"] * 32)
     assert hers.build() == 1
     assert hers.build() == 0
-    assert hers.narrowed("long") is None
+    asked: list[str] = []
+    hers.messages.wanted = asked.append
+    with profiled(database, "messages") as notes:
+        assert hers.narrowed("long") is None
+    # Nothing is read for it, and nobody is asked to make it.
+    assert (notes, asked) == ([], [])
     assert database.collection("echo_search_parts").count_documents({}) == 0
 
 

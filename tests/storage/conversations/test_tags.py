@@ -149,6 +149,19 @@ class TestNames:
         with pytest.raises(NotFound):
             tags.update(new_owner(), "b", position=1)
 
+    def test_stay_where_the_new_name_is_taken(
+        self, tags: TagRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        tags.assign(ada, conversation_id, ["a"])
+        tags.create(ada, "b")
+        # As on a single server: nothing is taken back there.
+        monkeypatch.setattr(database, "_has_transactions", False)
+        with pytest.raises(Conflict):
+            tags.update(ada, "a", new_tag="b")
+        stored = database.collection("conversations").find_one({"conversationId": conversation_id}) or {}
+        assert stored["tags"] == ["a"]
+
     def test_are_given_once_to_ones_own(self, tags: TagRepository, database: Database, ada: str) -> None:
         conversation_id = put_conversation(database, ada)
         assert tags.assign(ada, conversation_id, ["b", "a", "b"]) == ["b", "a"]
