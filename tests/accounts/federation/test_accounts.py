@@ -333,3 +333,25 @@ def test_a_refusal_says_its_word_and_what_is_for_the_log() -> None:
     assert str(Refused("login_failed")) == "login_failed"
     assert Refused("login_failed").detail == ""
     assert str(Refused("login_failed", "no subject")) == "login_failed: no subject"
+
+
+def test_the_domain_is_what_stands_behind_the_last_at_sign(
+    make_accounts: MakeAccounts, app_database: Database
+) -> None:
+    strict, subject = make_accounts(allowed_domains=("corp.example",)), str(ObjectId())
+    for address, comes_in in ((f'"{subject}@x"@corp.example', True), (f'"{subject}@corp.example"@x', False)):
+        stored_user(app_database, provider="google", googleId=address, email=address)
+        identity = somebody(provider="google", issuer=None, subject=address, email_verified=False)
+        if comes_in:
+            assert strict.admit(identity, SOCIAL)["email"] == address
+        else:
+            assert refusal(strict, identity, SOCIAL) == "domain_not_allowed"
+
+
+def test_groups_name_a_member_by_the_id_in_the_directory(
+    accounts: FederatedAccounts, app_database: Database
+) -> None:
+    name, oid = f"team-{ObjectId()}", str(ObjectId())
+    accounts.admit(somebody(groups=(name,), directory_id=oid), ORGANISATION)
+    group = app_database.collection("groups").find_one({"name": name}) or {}
+    assert group["memberIds"] == [oid]

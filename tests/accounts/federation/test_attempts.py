@@ -73,6 +73,9 @@ def test_a_login_is_found_once_by_its_own_browser(app_database: Database) -> Non
         with pytest.raises(Refused) as refused:
             attempts.take(provider, state, browser)
         assert refused.value.code == "login_expired"
+        is_whole = bool(state) and browser in (first.browser, BROWSER)
+        why = "no such login has begun in this browser" if is_whole else "no state, or no cookie"
+        assert refused.value.detail == why
     assert attempts.take("openid", second.state, first.browser) == second
     assert attempts.take("openid", first.state, first.browser) == first
     with pytest.raises(Refused, match="login_expired"):

@@ -366,6 +366,21 @@ def test_a_signature_of_the_document_itself_is_of_something_else() -> None:
         check_signatures(element("ds:Signature"))
 
 
+def test_a_confirmation_of_another_kind_does_not_fill_in_for_the_bearers(
+    idp: IdentityProvider, provider: SamlProvider, asked: Asked
+) -> None:
+    def both(root: Any) -> Any:
+        (bearer,) = root.xpath("//saml:SubjectConfirmation", namespaces=NAMESPACES)
+        other = deepcopy(bearer)
+        other.set("Method", "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches")
+        bearer.addnext(other)
+        del bearer.find("saml:SubjectConfirmationData", NAMESPACES).attrib["Recipient"]
+        return root
+
+    response = idp.answer(asked, ADA, ATTRIBUTES, change=both)
+    assert why_not(provider, response) == "no confirmation for this login"
+
+
 def test_an_answer_to_another_request(provider: SamlProvider, honest: Any) -> None:
     with pytest.raises(Refused, match="does not match the ID"):
         provider.read(encoded(honest), request_id(Attempt("another state", "b" * 43)))
