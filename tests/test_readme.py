@@ -88,7 +88,7 @@ def test_a_server_for_contract_tests_starts(tmp_path: Path) -> None:
     [script] = blocks("sh")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
-        ["sh", "-euc", f"trap 'kill $!; wait' EXIT\n{script}\ncurl -sf $URL/health"],
+        ["sh", "-euc", f"trap 'kill $!; wait' EXIT\n{script}\ncurl -sf $ECHO_URL/health"],
         env={"PATH": path, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
