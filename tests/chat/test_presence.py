@@ -1,6 +1,7 @@
 """Whether the processes that make answers are there."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ class Workers:
 
     def __init__(self, away: int = 0) -> None:
         self.beats: list[str] = []
+        self.threads: set[str] = set()
         self.away = away
 
     def beat(self, worker: str) -> None:
@@ -25,6 +27,7 @@ class Workers:
             self.away -= 1
             raise Unavailable
         self.beats.append(worker)
+        self.threads.add(threading.current_thread().name)
 
 
 def test_a_process_says_so_every_other_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +56,8 @@ def test_a_process_says_so_as_long_as_it_is_needed_though_the_database_is_away(
     presence = Presence(workers)
     asyncio.run(presence.stay(lambda: len(workers.beats) < 3))
     assert workers.beats == [presence.worker] * 3
+    # In a thread of its own.
+    assert workers.threads == {"echo-beat_0"}
 
 
 def test_a_process_looks_twice_as_often_as_it_speaks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,7 @@ class TestTeam:
     @staticmethod
     def team(scene: Scene, first: Side) -> tuple[list[str], list[tuple[str, str]]]:
         members, edges = scene.sides.team("ada", first, Variables(), "Likes tea.")
+        assert {each.settled.system for each in members} <= {"Likes tea."}
         return [each.agent_id for each in members], [(each.source, each.target) for each in edges]
 
     def test_is_all_that_are_named_each_once(self) -> None:

@@ -94,11 +94,13 @@ ELSEWHERE = {
         "handlers/test_chat.py",
         "librechat/test_chat.py",
     ),
+    "echo/chat/contexts": ("chat/test_summaries.py",),
     "echo/chat/prepared": ("chat/test_journal.py",),
     "echo/chat/relay": (
         "chat/test_injection.py",
         "chat/test_teams.py",
     ),
+    "echo/chat/speaker": ("chat/test_summaries.py",),
     "echo/chat/summary_frames": ("chat/test_summaries.py",),
     "echo/conversations/artifacts": ("conversations/test_artifacts.py", "librechat/test_messages.py"),
     "echo/conversations/assembly": ("test_searches.py", "handlers/librechat/test_shares.py"),
