@@ -60,7 +60,7 @@ ELSEWHERE = {
     "conversations/additions": ("threads/test_claims.py", "threads/test_posting.py"),
     "conversations/chats": ("conversations/test_transactions.py",),
     "conversations/claims": ("threads/test_claims.py", "threads/test_posting.py"),
-    "conversations/conversations": ("conversations/test_search_index.py",),
+    "conversations/conversations": ("conversations/test_search_index.py", "conversations/test_shares.py"),
     "conversations/copies": (
         "threads/test_forking.py",
         "conversations/test_transactions.py",

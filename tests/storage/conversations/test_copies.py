@@ -122,6 +122,25 @@ class TestDuplicate:
         assert (project["conversationCount"], project["lastConversationId"]) == (2, made["conversationId"])
 
 
+@pytest.mark.parametrize(
+    ("latest", "expected"), [(None, {"b": None, "d": "b", "g": "d"}), ("e", {"b": None, "e": "b"})]
+)
+def test_a_fork_that_begins_at_its_target_ends_where_a_client_says(
+    copies: CopyRepository, database: Database, latest: str | None, expected: dict[str, str | None]
+) -> None:
+    ada = new_owner()
+    conversation_id, prefix = put_tree(database, ada)
+    made = copies.fork(
+        ada,
+        conversation_id,
+        prefix + "b",
+        option="directPath",
+        split_at_target=True,
+        latest_id=latest and prefix + latest,
+    )
+    assert shape(messages_of(database, ada, made["conversationId"])) == expected
+
+
 def test_a_copy_has_the_time_of_what_takes_long(
     copies: CopyRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
