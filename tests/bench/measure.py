@@ -21,7 +21,7 @@ from tests.bench.load import Outcome, drive, drive_beside
 from tests.bench.results import Results, Row, middle
 from tests.bench.scenarios import Scenario, User
 from tests.bench.seed import PASSWORD, Seeded, seed
-from tests.bench.servers import ECHO, ECHO_ASYNC, FASTAPI, FLASK, Server
+from tests.bench.servers import ECHO, FASTAPI, FLASK, Server
 
 # A write is measured for a shorter time: what it leaves behind makes the next one's work larger.
 WRITE_SHARE = 0.5
@@ -135,7 +135,7 @@ def prepared(seconds: float, rounds: int) -> Iterator[Bench]:
 def compare_reads(bench: Bench, results: Results, workers: int) -> None:
     """The two lists on every server."""
     with ExitStack() as stack:
-        running = [bench.start(stack, name, workers) for name in (ECHO, ECHO_ASYNC, FASTAPI, FLASK)]
+        running = [bench.start(stack, name, workers) for name in (ECHO, FASTAPI, FLASK)]
         user = bench.user(running[0], "user")
         bench.measure(results, running, scenarios.reads(running[0].url, user))
 
@@ -154,7 +154,7 @@ def out_of_the_box(bench: Bench, results: Results, workers: int) -> None:
     """Everything else, on Echo with its own defaults."""
     bench = bench.as_installed()
     with ExitStack() as stack:
-        running = [bench.start(stack, name, workers) for name in (ECHO, ECHO_ASYNC)]
+        running = [bench.start(stack, ECHO, workers)]
         url = running[0].url
         few, many, user = (bench.user(running[0], name) for name in ("few", "many", "user"))
         results.facts["seconds from start to first answer"] = round(running[0].start_seconds, 2)

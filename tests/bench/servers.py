@@ -15,7 +15,7 @@ import requests
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
-ECHO, ECHO_ASYNC, FASTAPI, FLASK = "echo", "echo on AsyncApp", "FastAPI", "Flask"
+ECHO, FASTAPI, FLASK = "echo", "FastAPI", "Flask"
 # Threads of the Flask service: eight in all, as a person would set it on two cores.
 FLASK_THREADS = 8
 
@@ -70,8 +70,6 @@ def command(name: str, workers: int, port: int) -> list[str]:
     python, count, listen = sys.executable, str(workers), str(port)
     if name == ECHO:
         return [python, "-m", "echo", "serve", "--port", listen, "--workers", count]
-    if name == ECHO_ASYNC:
-        return [python, "-m", "tests.bench.asyncapp", "--port", listen, "--workers", count]
     if name == FASTAPI:
         service = "tests.bench.reference.fastapi_service:app"
         options = ["--workers", count, "--no-access-log", "--log-level", "warning"]
