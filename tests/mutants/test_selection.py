@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.selection import ELSEWHERE, NoSuchModule, by_package, modules_to_mutate, own_tests
+from tests.mutants.elsewhere import ELSEWHERE
+from tests.mutants.selection import NoSuchModule, by_package, modules_to_mutate, own_tests
 
 ROOT = Path(__file__).parents[2]
 
