@@ -1,6 +1,7 @@
 """Many streams at once, one word a second in each, and what others wait meanwhile.
 
-`python -m tests.bench.chats`: a thousand of one worker; `--streams 5000 --workers 2 --pause 5` for more.
+`python -m tests.bench.chats`: a thousand of one worker. For more, which begin more slowly:
+`--streams 5000 --workers 2 --pause 10 --words 25 --begin 180`.
 """
 
 import argparse
@@ -12,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -28,6 +30,7 @@ from tests.support.server import PASSWORD
 STREAMS, WORDS = 1000, 60
 # Streams begin over so many seconds, as people do.
 BEGIN_SECONDS = 30.0
+WARM_SECONDS = 5.0
 # Of the pieces alone: the last event has the whole answer once more.
 WORD = re.compile(rb'"delta":\{"content":\[\{"type":"text","text":"([0-9 ]+)"')
 KEYS = {
@@ -116,7 +119,7 @@ async def others(address: tuple[str, int], token: str, seen: Seen, enough: float
 
 
 async def drive(
-    server: Server, token: str, workers: list[psutil.Process], streams: int
+    server: Server, token: str, workers: list[psutil.Process], streams: int, begin: float
 ) -> tuple[Seen, dict[str, float]]:
     """All streams at once; what was seen, and what they took of the workers together."""
 
@@ -128,14 +131,14 @@ async def drive(
 
     parts = urlsplit(server.url)
     address, seen = (str(parts.hostname), int(parts.port or 80)), Seen()
-    await asyncio.gather(*(one_stream(address, token, Seen(), 0.0) for _ in range(20)))
+    await warm_up([one_stream(address, token, Seen(), 0.0) for _ in range(20)])
     before = memory()
     reading = asyncio.create_task(others(address, token, seen, streams * 0.9))
     asked = [
-        asyncio.create_task(one_stream(address, token, seen, BEGIN_SECONDS * number / streams))
+        asyncio.create_task(one_stream(address, token, seen, begin * number / streams))
         for number in range(streams)
     ]
-    await asyncio.sleep(BEGIN_SECONDS + 4)
+    await asyncio.sleep(begin + 4)
     started_at, used = time.monotonic(), cpu()
     await asyncio.sleep(10)
     busy = (cpu() - used) / (time.monotonic() - started_at)
@@ -143,6 +146,15 @@ async def drive(
     await asyncio.gather(*asked)
     reading.cancel()
     return seen, {"kB": (most - before) / 1000 / streams, "cores": busy}
+
+
+async def warm_up(streams: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Let some begin, and leave them: they may last for minutes."""
+    tasks = [asyncio.create_task(each) for each in streams]
+    await asyncio.wait(tasks, timeout=WARM_SECONDS)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager
@@ -201,13 +213,19 @@ def sign_up(url: str) -> str:
     return str(requests.post(f"{url}/api/auth/login", json=person, timeout=30).json()["token"])
 
 
-def measure(streams: int = STREAMS, workers: int = 1, pause: float = 1.0) -> dict[str, float]:
+def measure(
+    streams: int = STREAMS,
+    workers: int = 1,
+    pause: float = 1.0,
+    words: int = WORDS,
+    begin: float = BEGIN_SECONDS,
+) -> dict[str, float]:
     """Run it once; the figures by their names."""
     with (
         tempfile.TemporaryDirectory(prefix="echo-bench-") as name,
-        serving(Path(name), pause=pause, workers=workers, connections=2 * streams) as server,
+        serving(Path(name), words, pause, workers=workers, connections=2 * streams) as server,
     ):
-        seen, took = asyncio.run(drive(server, sign_up(server.url), server.all_workers(), streams))
+        seen, took = asyncio.run(drive(server, sign_up(server.url), server.all_workers(), streams, begin))
     return {
         "streams open at once": seen.most,
         "streams that ended well": seen.finals,
@@ -229,8 +247,10 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=STREAMS)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two words (default 1)")
+    parser.add_argument("--words", type=int, default=WORDS, help=f"of each answer (default {WORDS})")
+    parser.add_argument("--begin", type=float, default=BEGIN_SECONDS, help="seconds in which they begin")
     given = parser.parse_args()
-    for figure, value in measure(given.streams, given.workers, given.pause).items():
+    for figure, value in measure(**vars(given)).items():
         print(f"{figure:42} {value:10.1f}")
 
 
