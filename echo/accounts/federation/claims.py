@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echo.accounts.federation.discovery import normal_issuer
-from echo.accounts.federation.identity import MAX_TEXT, Identity, Refused, said
+from echo.accounts.federation.identity import MAX_TEXT, Identity, Refused, exactly, said
 from echo.settings.sign_in import ACCESS, ID, USERINFO, Claim, GroupSettings, OpenIdSettings, RoleClaim
 
 Claims = Mapping[str, Any]
@@ -75,7 +75,7 @@ def openid_identity(settings: OpenIdSettings, sources: Sources, subject: str) ->
         username=_username(settings, profile),
         picture=picture if isinstance(picture, str) else None,
         issuer=normal_issuer(sources.issuer),
-        directory_id=said(profile.get("oid")) or None,
+        directory_id=exactly(profile.get("oid")) or None,
         admin=_has_role(settings.admin, sources) if settings.admin else None,
         roles=names_in(sources.of(sync.claim)) if sync else None,
         groups=_groups(settings.groups, sources) if settings.groups else None,
@@ -125,7 +125,9 @@ def _groups(settings: GroupSettings, sources: Sources) -> tuple[str, ...] | None
         return None
     wanted = [
         settings.prefix + name
-        for name in map(said, names_in(value))
-        if name and (settings.filter is None or settings.filter.fullmatch(name))
+        for name in map(str.strip, names_in(value))
+        # Cut or cleaned, the name could be that of another group, with its rights.
+        if name and name == said(name) and len(settings.prefix + name) <= MAX_TEXT
+        if settings.filter is None or settings.filter.fullmatch(name)
     ]
-    return tuple(dict.fromkeys(name[:MAX_TEXT] for name in wanted))[:MAX_GROUPS]
+    return tuple(dict.fromkeys(wanted))[:MAX_GROUPS]
