@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from echo.http.rate_limits import subscriber
+from echo.handling.caller import subscriber
 from echo.settings import Settings
 from storage.accounts.bans import BanRepository
 from storage.accounts.sessions import SessionRepository

@@ -12,6 +12,7 @@ from echo.contract.document import JSON, Operation
 from echo.contract.file_answers import disposition, empty_reply, file_reply
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.handling.caller import subscriber
 from echo.handling.event_stream import HEADERS as EVENT_HEADERS
 from echo.handling.event_stream import EventStream
 from echo.handling.file_body import FileBody
@@ -56,7 +57,9 @@ class BoundOperation:
     def __call__(self, request: Mapping[str, Any]) -> Reply:
         """Answer a request: its arguments, its caller and what else is known stand under `echo.handling.scope`."""
         caller = request[CALLER]
-        respond = partial(self._respond, caller.id if caller else "", request[CONDITIONS])
+        # Who has no login is told by the address: nobody holds up all others who read what is shared.
+        owner = caller.id if caller else subscriber(request[CLIENT].address)
+        respond = partial(self._respond, owner, request[CONDITIONS])
         return respond(self.handle(request))
 
     def handle(self, request: Mapping[str, Any]) -> Any:

@@ -1,6 +1,10 @@
 """Whose request it is, and where it comes from."""
 
+import ipaddress
 from dataclasses import dataclass, field
+
+# What one subscriber has of IPv6 (RFC 6177).
+IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,19 @@ class ClientInfo:
     address: str
     secure: bool
     device: str = ""
+
+
+def subscriber(address: str) -> str:
+    """What one subscriber has of addresses: an IPv4 address, or the /64 in which an IPv6 one lies (RFC 6177).
+
+    Within it anybody takes as many as there are, and would have each limit as many times.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), IPV6_PREFIX), strict=False))

@@ -5,7 +5,6 @@ The contract says which limits an operation has (`x-echo-rate-limits`), the sett
 
 import asyncio
 import hashlib
-import ipaddress
 import math
 import time
 import unicodedata
@@ -20,11 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echo.contract.document import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
+from echo.handling.caller import subscriber
 from echo.handling.scope import CLIENT, OPERATION
 from echo.observation import metrics
 from echo.settings import RateLimit
 
-IPV6_PREFIX = 64
 # Longer than any name of an account.
 MAX_NAME = 1024
 ADDRESS, ACCOUNT, EMAIL, PENDING, SEARCH = "address", "account", "email", "pending", "search"
@@ -121,22 +120,6 @@ class RateLimiter:
         metrics.count_refusal(name)
         self._exceeded(name, who.account, who.address)
         raise TooManyRequests(seconds_until(remaining))
-
-
-def subscriber(address: str) -> str:
-    """What one subscriber has of addresses: an IPv4 address, or the /64 in which an IPv6 one lies (RFC 6177).
-
-    Within it anybody takes as many as there are, and would have each limit as many times.
-    """
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
 
 
 def seconds_until(moment: float) -> int:

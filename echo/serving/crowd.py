@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Protocol
 
-from echo.http.rate_limits import subscriber
+from echo.handling.caller import subscriber
 from echo.serving.descriptors import room_for
 from echo.settings import ConnectionLimits
 

@@ -175,10 +175,22 @@ class TestAReply:
         with pytest.raises(error) as raised:
             call(returning(JsonItems([], held=60), large, *statuses))
         assert (raised.value.code, raised.value.headers["Retry-After"]) == (code, "5")
-        # It is counted by account.
-        call(returning(JsonItems([], held=60), large, *statuses), None)
+        # It is counted by account, and without a login by address.
+        held = call(returning(JsonItems([], held=60), large, *statuses), None)
+        with pytest.raises(error):
+            call(returning(JsonItems([], held=60), large, *statuses), None)
+        elsewhere = returning(JsonItems([], held=60), large, *statuses)
+        elsewhere(
+            {
+                ARGUMENTS: {},
+                CALLER: None,
+                CLIENT: ClientInfo("203.0.113.8", secure=True),
+                CONDITIONS: {},
+            }
+        )
         share.close()
         call(returning(JsonItems([], held=60), large, *statuses))
+        assert held.pieces is not None
 
     def test_may_come_later_and_may_be_events(self) -> None:
         async def frames() -> AsyncGenerator[bytes, None]:

@@ -17,7 +17,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from echo.contract.document import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
-from echo.handling.caller import ClientInfo
+from echo.handling.caller import ClientInfo, subscriber
 from echo.http import rate_limits
 from echo.http.rate_limits import (
     RateLimiter,
@@ -25,7 +25,6 @@ from echo.http.rate_limits import (
     SharedMongoStorage,
     account_key,
     seconds_until,
-    subscriber,
 )
 from echo.settings import RateLimit, load_settings
 from storage.core.database import Database
