@@ -1,12 +1,10 @@
 """What workers are forked from: it has loaded what they need, and can be forked without harm."""
 
 import dataclasses
-import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -86,80 +84,3 @@ def test_dataclasses_are_the_same_however_they_are_made(options: dict[str, bool]
     assert told[first:] == usually[first:]
     # What is imported later is made in Python's own way.
     assert all(getattr(dataclasses, name, None) is writer for name, writer in WRITERS.items())
-
-
-def make_of_every_kind(**options: bool) -> list[Any]:
-    """Classes whose `__init__` differ in all that it can differ in."""
-
-    @dataclasses.dataclass(**options)
-    class Nothing:
-        """Has no fields."""
-
-    @dataclasses.dataclass(**options)
-    class Checked:
-        name: str
-        size: int = 1
-        kind: ClassVar[str] = "checked"
-
-        def __post_init__(self) -> None:
-            if self.size < 0:
-                raise ValueError(self.name)
-
-    @dataclasses.dataclass(**options)
-    class Inherited(Checked):
-        further: str | None = None
-
-    @dataclasses.dataclass(**options)
-    class Filled:
-        name: str
-        several: list[str] = dataclasses.field(default_factory=list)
-
-    @dataclasses.dataclass(**options, kw_only=True)
-    class Named:
-        name: str = "n"
-        size: int
-
-    @dataclasses.dataclass(**options)
-    class Given:
-        name: str
-        twice: dataclasses.InitVar[bool] = True
-        size: int = dataclasses.field(default=3, init=False)
-
-        def __post_init__(self, twice: bool) -> None:
-            object.__setattr__(self, "size", 6 if twice else 3)
-
-    return [Nothing, Checked, Inherited, Filled, Named, Given]
-
-
-def try_to_make(cls: Any) -> Iterator[Any]:
-    """What comes of calling a class in several ways: the object's values, or the error."""
-    yield str(inspect.signature(cls)), str(cls.__init__.__annotations__), cls.__init__.__doc__, cls.__doc__
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
-        ((), {}),
-        (("a",), {}),
-        (("a", -1), {}),
-        (("a", 2, "b"), {}),
-        ((), {"name": "a", "size": 2}),
-        ((), {"name": "a", "further": "f"}),
-        (("a",), {"name": "b"}),
-    ]
-    for given, named in calls:
-        try:
-            yield vars(cls(*given, **named))
-        except (TypeError, ValueError) as error:
-            yield type(error), str(error).rpartition("<locals>.")[2]
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_they_are_made_of_the_same_arguments(*, frozen: bool) -> None:
-    usual = make_of_every_kind(frozen=frozen)
-    with plain_dataclasses():
-        quick = make_of_every_kind(frozen=frozen)
-    for own, pythons in zip(quick, usual, strict=True):
-        assert list(try_to_make(own)) == list(try_to_make(pythons))
-    assert vars(quick[2]("a", 2, "b")) == {"name": "a", "size": 2, "further": "b"}
-
-
-def test_one_without_a_default_must_not_follow_one_with() -> None:
-    with plain_dataclasses(), pytest.raises(TypeError, match="non-default argument 'size' follows default"):
-        dataclasses.make_dataclass("Made", [("name", str, "n"), ("size", int)])
