@@ -35,7 +35,7 @@ from tests.support.asgi import QuickClient
 from tests.support.clouds import S3Server, s3_server
 from tests.support.code_interpreter import KEY, Interpreter, code_interpreter
 from tests.support.contract import ProjectChecker
-from tests.support.database import PreparedDatabase, in_memory, named_database
+from tests.support.database import PreparedDatabase, in_memory, keep_what_is_over, named_database
 from tests.support.measuring import in_order, place, stop_measuring
 from tests.support.providers import ProviderServer, event_stream, openai_server
 from tests.support.routes import Service
@@ -88,7 +88,9 @@ def mongo_uri() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="echo-test-", dir=in_memory()) as directory:
         server = EmbeddedServer(Path(directory) / "mongodb")
-        yield server.start()
+        uri = server.start()
+        keep_what_is_over(uri)
+        yield uri
         server.stop()
 
 

@@ -176,9 +176,8 @@ class TestListOfCommands:
         parts = {
             # Not commands themselves, but what they are made of.
             *("__init__", "accounts", "agent_runs", "banning", "common", "ending", "factors"),
-            *("contract_testing", "file_moving", "output", "picture_moving"),
-            "resetting",
-            "standing_in",
+            *("contract_testing", "deleting", "file_moving", "output", "picture_moving"),
+            *("resetting", "standing_in", "user_roles"),
         }
         assert {place.module for place in COMMANDS.values()} == modules - parts
 

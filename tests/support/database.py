@@ -27,6 +27,12 @@ def in_memory() -> Path | None:
     return memory if shutil.disk_usage(memory).free > MEMORY_BYTES else None
 
 
+def keep_what_is_over(uri: str) -> None:
+    """Let a server of the tests' own delete nothing by itself, as it does once a minute: they look at what is over."""
+    with MongoClient(uri) as client:
+        client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+
+
 @contextmanager
 def named_database(uri: str, prefix: str) -> Iterator[str]:
     """The URI of a new, empty database on the server of `uri`; dropped at the end."""
