@@ -28,7 +28,7 @@ def in_memory() -> Path | None:
 
 
 def keep_what_is_over(uri: str) -> None:
-    """Let a server of the tests' own delete nothing by itself, as it does once a minute: tests look at such things."""
+    """Let a server of the tests' own not delete by itself, once a minute, what is over: tests look at it."""
     with MongoClient(uri) as client:
         client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
 
