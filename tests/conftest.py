@@ -103,6 +103,15 @@ def prepared_database(mongo_uri: str) -> Iterator[PreparedDatabase]:
         prepared.close()
 
 
+@pytest.fixture
+def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
+    """A database as `echo-api serve` prepares it, without documents, for who needs no server."""
+    database = Database(prepared_database.uri)
+    yield database
+    database.close()
+    prepared_database.clear()
+
+
 @pytest.fixture(scope="session")
 def checker() -> ProjectChecker:
     return ProjectChecker()

@@ -1,6 +1,6 @@
 """Who makes an account, by what, and which mails are sent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -19,7 +19,6 @@ from storage.accounts.invitations import InvitationRepository
 from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from storage.operator.administration import InvitationDirectory
-from tests.support.database import PreparedDatabase
 
 CLIENT = ClientInfo("203.0.113.7", secure=False)
 GOOD = "correct horse 1 battery"
@@ -57,15 +56,6 @@ class Desk:
 
 
 Make = Callable[..., Desk]
-
-
-@pytest.fixture
-def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
-    """One with indexes and nothing else."""
-    database = Database(prepared_database.uri)
-    yield database
-    database.close()
-    prepared_database.clear()
 
 
 @pytest.fixture

@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 
 from echo.app import Application, assemble
-from storage.core.database import Database
 from tests.conftest import MakeUser, make_settings
-from tests.support.database import PreparedDatabase
 from tests.support.providers import Behaviour, ProviderServer, openai_server
 from tests.support.streams import Talker, listening
 from tests.support.waiting import PATIENCE
 
 Serve = Callable[..., str]
-
-
-@pytest.fixture
-def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
-    """A database with indexes and no documents, for who needs no server."""
-    database = Database(prepared_database.uri)
-    yield database
-    database.close()
-    prepared_database.clear()
 
 
 @pytest.fixture

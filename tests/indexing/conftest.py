@@ -1,7 +1,7 @@
 """Files of two owners in a database of their own, and what splits and searches them."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,6 @@ from storage.library.files import FileRepository
 from storage.library.vector_search import VectorSearch
 from tests.files.samples import upload
 from tests.support.chats import new_owner
-from tests.support.database import PreparedDatabase
-
-
-@pytest.fixture
-def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
-    database = Database(prepared_database.uri)
-    yield database
-    database.close()
-    prepared_database.clear()
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The post: what fails is tried again, what cannot be sent is given up, and nothing is sent twice by two workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -15,7 +15,6 @@ from echo.settings import MailSettings, SmtpSettings
 from storage.accounts import mails as storage_mails
 from storage.accounts.mails import Mail, MailRepository
 from storage.core.database import Database
-from tests.support.database import PreparedDatabase
 
 SETTINGS = MailSettings(SmtpSettings("localhost", 25), "echo@example.com", "Echo", "Echo")
 ADA = "ada@example.com"
@@ -38,14 +37,6 @@ class Recorder:
 
     async def probe(self) -> str:
         return "well"
-
-
-@pytest.fixture
-def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
-    database = Database(prepared_database.uri)
-    yield database
-    database.close()
-    prepared_database.clear()
 
 
 def write(mail: Mail) -> Letter | None:

@@ -6,7 +6,7 @@ import pytest
 
 from storage.core.database import Database
 from tests.support.chats import new_owner
-from tests.support.database import PreparedDatabase, named_database
+from tests.support.database import named_database
 
 
 @pytest.fixture
@@ -16,15 +16,6 @@ def empty_database(mongo_uri: str) -> Iterator[Database]:
         database = Database(uri)
         yield database
         database.close()
-
-
-@pytest.fixture
-def database(prepared_database: PreparedDatabase) -> Iterator[Database]:
-    """A database as `echo-api serve` prepares it."""
-    database = Database(prepared_database.uri)
-    yield database
-    database.close()
-    prepared_database.clear()
 
 
 @pytest.fixture
