@@ -19,6 +19,7 @@ from echo.tools.sources import Sources
 from echo.tools.tool import Wanted
 from storage.conversations.chat_shapes import Begun
 from storage.core.errors import NotFound, Unavailable
+from tests.support.streams import played
 from tests.support.waiting import soon
 
 COUNTS = {"window": 100, "budget": 90, "system": 5, "messages": 7, "before": 12, "count": 2}
@@ -35,13 +36,8 @@ class Provider:
 
     async def stream(self, request: ChatRequest, _credentials: Any) -> AsyncIterator[Event]:
         self.asked.append(request)
-        for event in self.events:
-            if isinstance(event, asyncio.Event):
-                await event.wait()
-            elif isinstance(event, Exception):
-                raise event
-            else:
-                yield event
+        async for event in played(self.events):
+            yield event
 
 
 class Scene:

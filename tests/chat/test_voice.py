@@ -18,6 +18,7 @@ from echo.errors import BadGateway, PaymentRequired
 from echo.providers.chat import ChatRequest, Event, Finished, TextDelta, ToolCallDelta, Turn, Usage
 from echo.tools.sources import Sources
 from echo.tools.tool import RunPlace
+from tests.support.streams import played
 from tests.support.waiting import soon
 
 COUNTS = {"window": 1000, "budget": 900, "system": 5, "messages": 50, "before": 60, "count": 3}
@@ -34,13 +35,8 @@ class Provider:
 
     async def stream(self, request: ChatRequest, _credentials: Any) -> AsyncIterator[Event]:
         self.asked.append((request.model, [turn.text for turn in request.turns]))
-        for event in self.answers[request.model]:
-            if isinstance(event, asyncio.Event):
-                await event.wait()
-            elif isinstance(event, Exception):
-                raise event
-            else:
-                yield event
+        async for event in played(self.answers[request.model]):
+            yield event
 
 
 def says(text: str) -> tuple[Event, ...]:

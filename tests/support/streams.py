@@ -1,8 +1,9 @@
 """Chats as tests hold them: an Echo on a real port in this process, and its streams of events read as they come."""
 
+import asyncio
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,3 +150,14 @@ def listening(application: Application) -> Iterator[str]:
 
 def new_id() -> str:
     return str(uuid.uuid4())
+
+
+async def played(events: Iterable[Any]) -> AsyncIterator[Any]:
+    """What a model says: each event in its turn; one of asyncio's is waited for, and an error raised."""
+    for event in events:
+        if isinstance(event, asyncio.Event):
+            await event.wait()
+        elif isinstance(event, Exception):
+            raise event
+        else:
+            yield event

@@ -27,6 +27,7 @@ from storage.accounts.users import UserRepository
 from storage.core import errors as storage_errors
 from storage.core.database import Database
 from storage.core.repository import now
+from tests.support.logins import LoginWorld
 
 PANEL = "https://admin.example.com"
 CLIENT = ClientInfo("203.0.113.7", secure=True)
@@ -51,42 +52,15 @@ def signed_in() -> SignedIn:
     return SignedIn(USER, TOKENS.make_access(caller), "cookie", "refresh")
 
 
-class World:
+class World(LoginWorld):
     """All that a login goes through: notes what is asked, and fails where that is wanted."""
 
-    name = "openid"
-    policy = POLICY
-    comes_by_form = False
-
     def __init__(self) -> None:
-        self.fails: dict[str, Exception] = {}
-        self.asked: list[tuple[Any, ...]] = []
-        self.signed_in: SignedIn | HalfSignedIn = signed_in()
-
-    def _note(self, name: str, *arguments: Any) -> None:
-        self.asked.append((name, *arguments))
-        if error := self.fails.get(name):
-            raise error
+        super().__init__(ATTEMPT, CLIENT, IDENTITY, signed_in())
 
     def begin(self, provider: str, browser: str | None, challenge: str) -> Attempt:
         self._note("begin", provider, browser, challenge)
         return ATTEMPT
-
-    def take(self, provider: str, state: str | None, browser: str | None) -> Attempt:
-        self._note("take", provider, state, browser)
-        return ATTEMPT
-
-    def cookie(self, attempt: Attempt, client: ClientInfo, *, cross_site: bool) -> str:
-        assert (attempt, client) == (ATTEMPT, CLIENT)
-        return f"cookie; cross_site={cross_site}"
-
-    async def address(self, attempt: Attempt) -> str:
-        self._note("address", attempt)
-        return "https://sso.example.com/login"
-
-    async def identity(self, attempt: Attempt, answer: Answer, code: str) -> Identity:
-        self._note("identity", attempt, answer, code)
-        return IDENTITY
 
     def refuse_banned_address(self, client: ClientInfo) -> None:
         self._note("refuse_banned_address", client)

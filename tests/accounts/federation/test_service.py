@@ -18,6 +18,7 @@ from echo.accounts.federation.service import Federation, Redirect
 from echo.accounts.service import AuthService, HalfSignedIn, SignedIn
 from echo.errors import ApiError, Forbidden, NotFound, ServiceUnavailable, Unauthorized
 from echo.handling.caller import Caller, ClientInfo
+from tests.support.logins import LoginWorld
 
 HOME = "https://chat.example.com/chat"
 CLIENT = ClientInfo("203.0.113.7", secure=True)
@@ -29,48 +30,21 @@ CALLER = Caller("a" * 24, "s", "", "", "openid", "USER")
 SIGNED_IN = SignedIn(USER, "token", "refreshToken=x")
 
 
-class World:
+class World(LoginWorld):
     """All that a login goes through: notes what is asked, and fails where that is wanted."""
 
-    name = "openid"
-    policy = POLICY
-    comes_by_form = False
     exchanges_tokens = True
 
     def __init__(self) -> None:
-        self.fails: dict[str, Exception] = {}
-        self.asked: list[tuple[Any, ...]] = []
-        self.signed_in: SignedIn | HalfSignedIn = SIGNED_IN
-        self.identified = IDENTITY
+        super().__init__(ATTEMPT, CLIENT, IDENTITY, SIGNED_IN)
         self.address_of_end: str | None = "https://sso.example.com/end"
-
-    def _note(self, name: str, *arguments: Any) -> None:
-        self.asked.append((name, *arguments))
-        if error := self.fails.get(name):
-            raise error
 
     # Attempts.
     def begin(self, provider: str, browser: str | None) -> Attempt:
         self._note("begin", provider, browser)
         return ATTEMPT
 
-    def take(self, provider: str, state: str | None, browser: str | None) -> Attempt:
-        self._note("take", provider, state, browser)
-        return ATTEMPT
-
-    def cookie(self, attempt: Attempt, client: ClientInfo, *, cross_site: bool) -> str:
-        assert (attempt, client) == (ATTEMPT, CLIENT)
-        return f"cookie; cross_site={cross_site}"
-
     # The provider.
-    async def address(self, attempt: Attempt) -> str:
-        self._note("address", attempt)
-        return "https://sso.example.com/login"
-
-    async def identity(self, attempt: Attempt, answer: Answer, code: str) -> Identity:
-        self._note("identity", attempt, answer, code)
-        return self.identified
-
     async def identity_of_token(self, token: str) -> Identity:
         self._note("identity_of_token", token)
         return self.identified
