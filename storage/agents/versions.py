@@ -10,6 +10,7 @@ import bson
 from storage.agents.shapes import DERIVED, editable
 from storage.core.database import Document
 from storage.core.repository import owner_id
+from storage.core.translation import translated
 
 # MongoDB's documents have 16 MB at most: this much is for the versions, and the oldest go when they have more.
 # LibreChat keeps all, and cannot store such an agent any more one day.
@@ -63,10 +64,14 @@ def _text(value: Any) -> str:
 
 
 def kept(versions: Sequence[Any]) -> int:
-    """How many of the versions stay, counted from the newest, which always does."""
+    """How many of the versions stay, counted from the newest, which always does.
+
+    Raises `InvalidDocument` where one cannot be stored.
+    """
     left, count = VERSIONS_BYTES, 0
     for version in reversed(versions):
-        left -= len(bson.encode({"": version}))
+        with translated():
+            left -= len(bson.encode({"": version}))
         if left < 0 and count:
             break
         count += 1

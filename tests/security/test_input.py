@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.testing.bodies import with_value
+from echo.testing.bodies import value_at, with_value
 from storage.core.database import Database
 from tests.conftest import Client, UserClient
 from tests.security.conftest import Belongings, body_for, furnish, furnish_for, send
-from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields
+from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields, free_objects
 
 WITH_JSON = [op for op in ALL_OPERATIONS if JSON in op.media]
 WITH_PARAMETERS = [op for op in ALL_OPERATIONS if op.parameters("query") or op.parameters("path")]
@@ -50,6 +50,14 @@ HOSTILE: list[Any] = [
     [[[[[[]]]]]],
 ]
 
+# What JSON can say and MongoDB cannot keep, or only in some places, as the content of an object.
+UNSTORABLE: list[dict[str, Any]] = [
+    {"a\x00b": 1},
+    {"$set": {"a": 1}, "$a": 1},
+    {"a.b": 1, ".": 1, "": 1},
+    {"n": 2**63, "list": [{"n": -(10**40)}]},
+]
+
 
 # After these there is no user, or no session of hers.
 ENDING = ("logout", "delete_account", "delete_own_account", "delete_all_conversations")
@@ -83,6 +91,16 @@ class TestEveryBodyField:
                 assert response.status_code < 500 or response.status_code == 503, (place, repr(value)[:80])
             if op.id == "logout":
                 break
+
+    def test_survives_what_cannot_be_stored(self, op: Op, make_user: Callable[[str], UserClient]) -> None:
+        ada = furnish_for(make_user("ada"), op)
+        for place in free_objects(op.json_schema or {}):
+            for content in UNSTORABLE:
+                body = body_for(op, ada.ids)
+                inside = value_at(body, place)
+                put = {**inside, **content} if isinstance(inside, dict) else content
+                response = send(ada.owner, op, ada.ids, body=with_value(body, place, put))
+                assert response.status_code < 500 or response.status_code == 503, (place, content)
 
     def test_survives_other_bodies(
         self, op: Op, lasting: Belongings, make_user: Callable[[str], UserClient]

@@ -105,6 +105,17 @@ def all_fields(schema: Mapping[str, Any]) -> Iterator[Place]:
     return (place for place, _ in bodies.all_fields(schema, resolve))
 
 
+def free_objects(schema: Mapping[str, Any], place: Place = ()) -> Iterator[Place]:
+    """Every place in a body of this schema that takes an object with names of the client's choosing."""
+    of_objects = "object" in schema.get("type", "object")
+    if of_objects and schema.get("additionalProperties", True) is not False:
+        yield place
+    for name, raw in schema.get("properties", {}).items():
+        yield from free_objects(resolve(raw), (*place, name))
+    if "items" in schema:
+        yield from free_objects(resolve(schema["items"]), (*place, 0))
+
+
 def responses(op: Op) -> dict[int, Mapping[str, Any]]:
     return {int(status): resolve(response) for status, response in op.raw["responses"].items()}
 

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from storage.agents.versions import VERSIONS_BYTES, kept, next_version, restored, says_the_same
+from storage.core.errors import InvalidDocument
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EDITOR = ObjectId()
@@ -83,6 +84,11 @@ class TestKept:
 
     def test_the_newest_one_always_does(self) -> None:
         assert kept([{}, {"text": "x" * VERSIONS_BYTES}]) == 1
+
+    @pytest.mark.parametrize("parameters", [{"a\0b": 1}, {"n": 2**63}])
+    def test_one_that_cannot_be_stored_is_told(self, parameters: dict[str, Any]) -> None:
+        with pytest.raises(InvalidDocument):
+            kept([{}, {"model_parameters": parameters}])
 
 
 def test_an_agent_takes_over_what_an_editor_may_set() -> None:
