@@ -3,8 +3,6 @@
 Each calls the original and takes back only a finding that is none. Event streams are checked event by event.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import dropwhile, takewhile
 from typing import Any
 
 import schemathesis
@@ -18,38 +16,29 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from echo.testing.event_streams import before_load_schema
+from echo.testing.lifetimes import was_made_anew, was_taken_away
 
 __all__ = ("before_load_schema",)
-
-POST_A_MESSAGE = "POST /api/messages/{conversationId}"
-DELETE_A_CONVERSATION = "DELETE /api/convos/{conversationId}"
 
 
 @schemathesis.check
 def use_after_delete(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
-    """`use_after_free`, knowing that a message posted to a deleted conversation's id creates the conversation anew.
-
-    Schemathesis sees a new creation only where its path begins like the deleted one's.
-    """
+    """`use_after_free`, knowing what makes a deleted thing anew, and which things have one path."""
     try:
         return use_after_free(ctx, response, case)
     except UseAfterFree as failure:
-        if _happened(ctx, POST_A_MESSAGE, failure.deleted_case_id, case):
+        if was_made_anew(ctx, failure.deleted_case_id, case):
             return None
         raise
 
 
 @schemathesis.check
 def created_is_there(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
-    """`ensure_resource_availability`, knowing that a conversation takes its messages with it.
-
-    Schemathesis sees a deletion only where its path begins like the created one's.
-    """
+    """`ensure_resource_availability`, knowing what takes a thing away under another path than its own."""
     try:
         return ensure_resource_availability(ctx, response, case)
     except EnsureResourceAvailability:
-        created = ctx.internals.find_parent(case_id=case.id)
-        if created and _happened(ctx, DELETE_A_CONVERSATION, created.id, case):
+        if was_taken_away(ctx, case):
             return None
         raise
 
@@ -63,21 +52,3 @@ def invalid_is_refused(ctx: CheckContext, response: Response, case: Case[Any]) -
         if case.media_type == "multipart/form-data" and "(was string, became" in failure.message:
             return None
         raise
-
-
-def _happened(ctx: CheckContext, label: str, since: str | None, last: Case[Any]) -> bool:
-    """Whether such an operation on the same conversation succeeded between two requests."""
-    for case in _between(ctx.internals.find_all_cases(), since, last.id):
-        answer = ctx.internals.find_response(case_id=case.id)
-        if (
-            case.operation.label == label
-            and answer is not None
-            and answer.status_code < 300
-            and case.path_parameters["conversationId"] == last.path_parameters.get("conversationId")
-        ):
-            return True
-    return False
-
-
-def _between(cases: Iterable[Case[Any]], first: str | None, last: str) -> Iterator[Case[Any]]:
-    return takewhile(lambda case: case.id != last, dropwhile(lambda case: case.id != first, cases))

@@ -67,11 +67,6 @@ class Outcome:
     report: str = ""
     swept: SweepReport = field(default_factory=SweepReport)
 
-    @property
-    def summary(self) -> str:
-        """The report's last part, with the counts."""
-        return self.report[-4000:]
-
 
 def run_at(url: str, plan: Plan) -> Outcome:
     """Run against a server that runs already, which keeps what is made there: two accounts and their data.

@@ -42,6 +42,8 @@ def seed_plan(seconds: int, seed: int | None = None) -> Plan:
     return Plan(SEED_DOCUMENT, seconds, seed, NOT_WITHOUT_ERRORS)
 
 
+# The parts of Schemathesis's report that are about what it found.
+FOUND = ("FAILURES", "ERRORS")
 PLANS = {"own": own_plan, "librechat": librechat_plan, "seed": seed_plan}
 
 
@@ -67,6 +69,13 @@ def fuzz(plan: Plan) -> Outcome:
             return outcome
         finally:
             server.stop(signal.SIGTERM)
+
+
+def found_by(outcome: Outcome) -> str:
+    """What a report says was found, with the requests that show it, before warnings and counts."""
+    parts = re.split(r"^=+ (.+) =+$", outcome.report, flags=re.MULTILINE)
+    told = [text for title, text in zip(parts[1::2], parts[2::2], strict=True) if title in FOUND]
+    return "".join(told) or outcome.report[-4000:]
 
 
 def faults_in(log: Path) -> list[str]:

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,30 +13,33 @@ from schemathesis import HookContext
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
 
-from echo.testing import hooks
+from echo.testing import hooks, lifetimes
 from echo.testing.event_streams import answers, before_load_schema, event_streams
-from tests.support.operations import DOCUMENT, LIBRECHAT
+from tests.support.operations import ALL_OPERATIONS, DOCUMENT, LIBRECHAT
 
 
-def case(name: str, label: str, conversation_id: str = "c", status: int = 200) -> Any:
+def case(name: str, label: str, status: int = 200, answer: Any = None, **said: Any) -> Any:
+    """A request that was sent: `said` are its `query` and `body`, and else the values in its path."""
+    query, body = said.pop("query", {}), said.pop("body", None)
     return SimpleNamespace(
         id=name,
         operation=SimpleNamespace(label=label),
-        path_parameters={"conversationId": conversation_id},
+        path_parameters=said,
+        query=query,
+        body=body,
         status=status,
+        answer=answer,
+        transition=None,
         media_type=None,
     )
-
-
-DELETED = case("1", hooks.DELETE_A_CONVERSATION)
-POSTED = case("2", hooks.POST_A_MESSAGE)
-READ = case("3", "GET /api/convos/{conversationId}")
 
 
 def check(checked: Callable[..., Any], *cases: Any) -> bool | None:
     """Run a check on the last of these cases; the first is its parent."""
 
     class Internals:
+        recorder = SimpleNamespace(cases={each.id: each for each in cases})
+
         def find_all_cases(self) -> Any:
             return iter(cases)
 
@@ -43,8 +47,8 @@ def check(checked: Callable[..., Any], *cases: Any) -> bool | None:
             return cases[0]
 
         def find_response(self, *, case_id: str) -> Any:
-            [status] = [each.status for each in cases if each.id == case_id]
-            return SimpleNamespace(status_code=status)
+            [found] = [each for each in cases if each.id == case_id]
+            return SimpleNamespace(status_code=found.status, json=lambda: found.answer)
 
     response = SimpleNamespace(status_code=200)
     result: bool | None = checked(SimpleNamespace(internals=Internals()), response, cases[-1])
@@ -64,53 +68,135 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_up
 
 
+POST_A_MESSAGE = "POST /api/messages/{conversationId}"
+DELETE_A_CONVERSATION = "DELETE /api/convos/{conversationId}"
+READ = case("9", "GET /api/convos/{conversationId}", conversationId="c")
+DELETED = case("1", DELETE_A_CONVERSATION, conversationId="c")
+POSTED = case("2", POST_A_MESSAGE, conversationId="c")
+
+
 class TestUseAfterDelete:
     @pytest.fixture(autouse=True)
     def found(self, find: Callable[..., None]) -> None:
         options = {"operation": "DELETE", "message": "there", "free": "DELETE", "usage": "GET"}
-        find("use_after_free", UseAfterFree(**options, deleted_case_id=DELETED.id))
+        find("use_after_free", UseAfterFree(**options, deleted_case_id="1"))
 
-    def test_a_message_creates_the_conversation_anew(self) -> None:
-        assert check(hooks.use_after_delete, DELETED, POSTED, READ) is None
+    @pytest.mark.parametrize(
+        "cases",
+        [
+            pytest.param((DELETED, POSTED, READ), id="a message makes its conversation"),
+            pytest.param(
+                (
+                    case("1", "DELETE /api/memories/{memoryKey}", memoryKey="likes"),
+                    case("2", "PATCH /api/memories/{memoryKey}", memoryKey="x", body={"key": "likes"}),
+                    case("3", "PATCH /api/memories/{memoryKey}", memoryKey="likes"),
+                ),
+                id="another one got its name",
+            ),
+            pytest.param(
+                (
+                    case("1", "DELETE /api/memories/{memoryKey}", memoryKey="likes"),
+                    case("3", "PATCH /api/memories/{memoryKey}", memoryKey="likes", query={"agentId": "a"}),
+                ),
+                id="an agent's has the same name",
+            ),
+        ],
+    )
+    def test_what_is_there_anew_is_none(self, cases: tuple[Any, ...]) -> None:
+        assert check(hooks.use_after_delete, *cases) is None
 
     @pytest.mark.parametrize(
         "cases",
         [
             (DELETED, READ),
             (POSTED, DELETED, READ),
-            (DELETED, case("2", hooks.POST_A_MESSAGE, "another"), READ),
-            (DELETED, case("2", "PUT /api/messages/{conversationId}/{messageId}"), READ),
-            (DELETED, case("2", hooks.POST_A_MESSAGE, status=422), READ),
+            (DELETED, case("2", POST_A_MESSAGE, conversationId="another"), READ),
+            (DELETED, case("2", "PUT /api/messages/{conversationId}/{messageId}", conversationId="c"), READ),
+            (DELETED, case("2", POST_A_MESSAGE, 422, conversationId="c"), READ),
+            (
+                case("1", "DELETE /api/memories/{memoryKey}", memoryKey="likes", query={"agentId": "a"}),
+                case("2", "PATCH /api/memories/{memoryKey}", memoryKey="x", body={"key": "dislikes"}),
+                case("3", "PATCH /api/memories/{memoryKey}", memoryKey="likes", query={"agentId": "a"}),
+            ),
+            (
+                # The deletion is not among what is known.
+                case("5", DELETE_A_CONVERSATION, conversationId="c"),
+                POSTED,
+                READ,
+            ),
         ],
     )
-    def test_without_one_the_finding_stands(self, cases: tuple[Any, ...]) -> None:
+    def test_otherwise_the_finding_stands(self, cases: tuple[Any, ...]) -> None:
         with pytest.raises(UseAfterFree):
             check(hooks.use_after_delete, *cases)
 
 
-class TestCreatedIsThere:
-    READ = case("4", "GET /api/messages/{conversationId}/{messageId}")
-    DELETED = case("3", hooks.DELETE_A_CONVERSATION)
+READ_MESSAGE = case("9", "GET /api/messages/{conversationId}/{messageId}", conversationId="c", messageId="m")
+PROMPT = case("1", "POST /api/prompts", answer={"prompt": {"_id": "p"}, "group": {"_id": "g", "name": "n"}})
+READ_GROUP = case("9", "GET /api/prompts/groups/{groupId}", groupId="g")
+DELETE_PROMPT = "DELETE /api/prompts/{promptId}"
+ROLE = case("1", "POST /api/admin/roles", answer={"role": {"_id": "r", "name": "editors"}})
+READ_ROLE = case("9", "PATCH /api/admin/roles/{roleName}/permissions", roleName="editors")
+RENAME_ROLE = "PATCH /api/admin/roles/{roleName}"
 
+
+class TestCreatedIsThere:
     @pytest.fixture(autouse=True)
     def found(self, find: Callable[..., None]) -> None:
         options = {"message": "gone", "created_with": "POST", "not_available_with": "GET"}
         find("ensure_resource_availability", EnsureResourceAvailability(operation="POST", **options))
 
-    def test_a_conversation_takes_its_messages_with_it(self) -> None:
-        assert check(hooks.created_is_there, POSTED, self.DELETED, self.READ) is None
+    @pytest.mark.parametrize(
+        "cases",
+        [
+            (POSTED, case("3", DELETE_A_CONVERSATION, conversationId="c"), READ_MESSAGE),
+            (POSTED, case("3", "DELETE /api/convos", body={"arg": {"conversationId": "c"}}), READ_MESSAGE),
+            (POSTED, case("3", "DELETE /api/convos/all"), READ_MESSAGE),
+            (PROMPT, case("3", DELETE_PROMPT, promptId="p"), READ_GROUP),
+            (ROLE, case("3", RENAME_ROLE, roleName="editors", body={"name": "writers"}), READ_ROLE),
+            (case("1", "POST /api/agents/chat", answer={}), case("9", "POST /api/agents/chat/abort")),
+            (
+                case("1", "POST /v1/responses", answer={"id": "r"}, body={"store": False}),
+                case("9", "DELETE /v1/responses/{response_id}", response_id="r"),
+            ),
+        ],
+    )
+    def test_what_went_with_another_is_none(self, cases: tuple[Any, ...]) -> None:
+        assert check(hooks.created_is_there, *cases) is None
+
+    @pytest.mark.parametrize("guessed", [True, False])
+    def test_a_link_that_no_document_has_is_a_guess(self, guessed: bool) -> None:
+        read = copy.copy(READ_MESSAGE)
+        read.transition = SimpleNamespace(is_inferred=guessed)
+        with nullcontext() if guessed else pytest.raises(EnsureResourceAvailability):
+            check(hooks.created_is_there, POSTED, read)
 
     @pytest.mark.parametrize(
         "cases",
         [
-            (POSTED, READ),
-            (POSTED, case("3", hooks.DELETE_A_CONVERSATION, "another"), READ),
-            (POSTED, case("3", hooks.DELETE_A_CONVERSATION, status=404), READ),
+            (POSTED, READ_MESSAGE),
+            (POSTED, case("3", DELETE_A_CONVERSATION, conversationId="another"), READ_MESSAGE),
+            (POSTED, case("3", DELETE_A_CONVERSATION, 404, conversationId="c"), READ_MESSAGE),
+            (POSTED, case("3", "DELETE /api/convos", body={"arg": {"conversationId": "d"}}), READ_MESSAGE),
+            (PROMPT, case("3", DELETE_PROMPT, promptId="q"), READ_GROUP),
+            (PROMPT, case("3", "DELETE /api/convos/all"), READ_GROUP),
+            (ROLE, case("3", RENAME_ROLE, roleName="others", body={"name": "writers"}), READ_ROLE),
+            (case("1", "POST /api/agents/chat", answer={}), case("9", "GET /api/agents/chat/active")),
+            (
+                case("1", "POST /v1/responses", answer={"id": "r"}, body={"store": None}),
+                case("9", "DELETE /v1/responses/{response_id}", response_id="r"),
+            ),
         ],
     )
     def test_otherwise_the_finding_stands(self, cases: tuple[Any, ...]) -> None:
         with pytest.raises(EnsureResourceAvailability):
             check(hooks.created_is_there, *cases)
+
+
+@pytest.mark.parametrize("table", [lifetimes.TAKEN_AWAY, lifetimes.ALL_TAKEN_AWAY, lifetimes.MADE_ANEW])
+def test_all_that_is_known_of_is_in_a_document(table: dict[str, set[str]]) -> None:
+    labels = {f"{op.method} {op.template}" for op in ALL_OPERATIONS}
+    assert {*table, *set().union(*table.values()), *lifetimes.ENDS_BY_ITSELF} <= labels
 
 
 class TestInvalidIsRefused:
