@@ -11,14 +11,15 @@ tell (`alone`), since it is called at the import.
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 from _pytest.fixtures import FixtureDef
 from _pytest.runner import runtestprotocol
+from _pytest.scope import Scope
 from mutmut.mutation import trampoline
 from mutmut.mutation.trampoline import set_mutant_under_test
 
@@ -78,12 +79,13 @@ class Trial:
         missing = {test for mutant in self._mutants for test in mutant.tests} - self._items.keys()
         if missing:
             raise LookupError(f"No such tests: {missing}")
+        mutants = [replace(each, tests=side_by_side(each.tests, self._items)) for each in self._mutants]
         by_imports = set(self._called)
         self._shared |= by_imports
         if self._alone:
-            self._try_alone(self._mutants[0])
+            self._try_alone(mutants[0])
             return True
-        left, before = list(self._mutants), -1
+        left, before = mutants, -1
         while left and len(left) != before:
             before = len(left)
             in_a_copy(self._try_each, left)
@@ -176,6 +178,24 @@ class Trial:
         finally:
             set_mutant_under_test(TELLING)
         return not any(report.failed for report in reports)
+
+
+def side_by_side(tests: Sequence[str], items: Mapping[str, pytest.Item]) -> list[str]:
+    """In this order, but those together that share what takes long to put together, such as one of two servers."""
+    places: dict[object, int] = {}
+    for place, test in enumerate(tests):
+        places.setdefault(_shared_by(items[test]), place)
+    return sorted(tests, key=lambda test: places[_shared_by(items[test])])
+
+
+def _shared_by(item: pytest.Item) -> object:
+    """The parameters of what is made for more than one test, and where it is."""
+    made = getattr(item, "callspec", None)
+    scopes = (
+        {name: scope for name, scope in made._arg2scope.items() if scope > Scope.Function} if made else {}
+    )
+    wide = any(scope > Scope.Module for scope in scopes.values())
+    return item.path.parent if wide else item.path, frozenset((name, made.indices[name]) for name in scopes)
 
 
 def in_a_copy(task: Callable[[Any], None], argument: Any) -> None:
