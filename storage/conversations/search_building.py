@@ -186,7 +186,7 @@ class _Taken:
         self.numbers: dict[str, list[int]] = {}
         characters = 0
         for row in rows:
-            texts = list(_texts({**row, "_id": None}))
+            texts = list(_texts(row))
             characters += sum(map(len, texts))
             self._take(row["_id"], texts)
             rest()

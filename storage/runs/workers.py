@@ -22,12 +22,7 @@ class WorkerRepository(Repository):
     def beat(self, worker: str) -> None:
         """Say that a process is there."""
         with translated():
-            self._collection.find_one_and_update(
-                {"_id": worker},
-                [{"$set": {"at": "$$NOW"}}],
-                {"_id": 1},
-                upsert=True,
-            )
+            self._collection.find_one_and_update({"_id": worker}, [{"$set": {"at": "$$NOW"}}], upsert=True)
 
     def alive(self, workers: Iterable[str]) -> set[str]:
         """Those of the processes that have said lately that they are there."""

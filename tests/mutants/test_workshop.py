@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants import patience
 from tests.mutants.workshop import Workshop
 
 PAGES = '''\
@@ -23,6 +24,18 @@ def test_add():
     assert add(1, 2) == 3
 def test_double():
     double(1)
+"""
+
+LOOP = """\
+def down(number):
+    while number > 0:
+        number -= 1
+    return number
+"""
+TESTS_OF_LOOP = """\
+from storage.pages import down
+def test_down():
+    assert down(3) == 0
 """
 
 PAGES_MODULE = Path("storage/pages.py")
@@ -92,6 +105,10 @@ def test_a_copy_has_what_git_would_have(project: Path, tmp_path: Path) -> None:
     ]
 
 
+def _added(diff: str) -> str:
+    return next(line[1:].strip() for line in diff.splitlines() if line.startswith("+ "))
+
+
 @pytest.mark.slow
 class TestTrying:
     def test_tells_what_no_test_of_a_modules_own_noticed(self, project: Path, tmp_path: Path) -> None:
@@ -108,6 +125,19 @@ class TestTrying:
         # It would have noticed everything.
         assert workshop.failing == ["tests/test_sums.py::test_that_fails"]
         assert contents(project) == before
+
+    def test_ends_a_fault_that_never_ends(
+        self, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(patience, "SHARED_SECONDS", 2.0)
+        (project / "storage" / "pages.py").write_text(LOOP)
+        (project / "tests" / "test_pages.py").write_text(TESTS_OF_LOOP)
+        workshop = Workshop.copy_of(project, tmp_path / "copy")
+        (pages,) = workshop.try_modules({PAGES_MODULE: [Path("tests/test_pages.py")]}, processes=1)
+        # What does not count down, and stays at one or goes up. The others are tried all the same.
+        changes = sorted(_added(workshop.show(name)) for name in pages.late)
+        assert changes == ["number += 1", "number = 1"]
+        assert pages.line == "storage/pages.py: 5/5 killed (100%), 2 of them by the time limit"
 
     def test_does_not_begin_with_tests_that_all_fail(self, project: Path, tmp_path: Path) -> None:
         (project / "tests" / "test_pages.py").write_text(

@@ -11,19 +11,22 @@ tell (`alone`), since it is called at the import.
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 from _pytest.fixtures import FixtureDef
 from _pytest.runner import runtestprotocol
+from _pytest.scope import Scope
 from mutmut.mutation import trampoline
 from mutmut.mutation.trampoline import set_mutant_under_test
 
 # mutmut's name for: no mutant, and functions tell when they are called.
 TELLING = "stats"
+# Noted while a verdict is to come: before the first test, and before each with the mutant, and without any.
+BEGUN, WITH_MUTANT, WITHOUT = UNDER_WAY = ("begun", "with it", "without it")
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,13 @@ class Trial:
         missing = {test for mutant in self._mutants for test in mutant.tests} - self._items.keys()
         if missing:
             raise LookupError(f"No such tests: {missing}")
+        mutants = [replace(each, tests=side_by_side(each.tests, self._items)) for each in self._mutants]
         by_imports = set(self._called)
         self._shared |= by_imports
         if self._alone:
-            self._try_alone(self._mutants[0])
+            self._try_alone(mutants[0])
             return True
-        left, before = list(self._mutants), -1
+        left, before = mutants, -1
         while left and len(left) != before:
             before = len(left)
             in_a_copy(self._try_each, left)
@@ -94,20 +98,20 @@ class Trial:
     def _settle(self, mutant: Mutant, *, is_imported: bool) -> None:
         """Try once more, in a copy that does all anew, where that tells."""
         verdict = self._found().get(mutant.name)
-        if verdict not in ("begun", "unsure"):
+        if verdict not in (*UNDER_WAY, "unsure"):
             return
         if is_imported:
             self._note("unsure", mutant.name)
             return
         in_a_copy(self._try_alone, mutant)
-        if self._found()[mutant.name] == "begun":
+        if self._found()[mutant.name] in UNDER_WAY:
             # Tests that a mutant ends have noticed it.
             self._note("killed", mutant.name)
 
     def _try_each(self, mutants: Sequence[Mutant]) -> None:
         """Until one has left something behind that would make others' tests fail."""
         for mutant in mutants:
-            self._note("begun", mutant.name)
+            self._note(BEGUN, mutant.name)
             verdict, clean = self._try(mutant)
             self._note(verdict, mutant.name)
             if not clean:
@@ -115,8 +119,8 @@ class Trial:
         self._end()
 
     def _try_alone(self, mutant: Mutant) -> None:
-        self._note("begun", mutant.name)
-        passed = all(self._passes(test, mutant.name) for test in mutant.tests)
+        self._note(BEGUN, mutant.name)
+        passed = all(self._passes(test, mutant, WITH_MUTANT) for test in mutant.tests)
         self._note("survived" if passed else "killed", mutant.name)
         self._end()
 
@@ -125,24 +129,24 @@ class Trial:
         for item in [*self._items.values()][:1]:
             item.session._setupstate.teardown_exact(None)
 
-    def _note(self, verdict: str, name: str) -> None:
-        print(json.dumps([verdict, name]), file=self._notes, flush=True)
+    def _note(self, verdict: str, name: str, test: str = "") -> None:
+        print(json.dumps([verdict, name, test]), file=self._notes, flush=True)
 
     def _found(self) -> dict[str, str]:
         """What was noted last of each mutant, by this process and its copies."""
         self._notes.seek(0)
-        found = {name: verdict for verdict, name in map(json.loads, self._notes)}
+        found = {name: verdict for verdict, name, _ in map(json.loads, self._notes)}
         self._notes.seek(0, os.SEEK_END)
         return found
 
     def _try(self, mutant: Mutant) -> tuple[str, bool]:
         """The verdict, and whether the process is as it was."""
         for test in mutant.tests:
-            if test not in self._warm and not self._passes(test, TELLING):
+            if test not in self._warm and not self._passes(test, mutant, WITHOUT):
                 return "unsure", False
             self._warm.add(test)
-            if not self._passes(test, mutant.name):
-                clean = self._passes(test, TELLING)
+            if not self._passes(test, mutant, WITH_MUTANT):
+                clean = self._passes(test, mutant, WITHOUT)
                 return ("killed" if clean else "unsure"), clean
         if mutant.function in self._shared:
             return "unsure", True
@@ -152,13 +156,14 @@ class Trial:
         """Whether the tests would have called the mutant: what was kept since the first time is not done again."""
         for test in mutant.tests:
             self._called.clear()
-            if not self._passes(test, TELLING):
+            if not self._passes(test, mutant, WITHOUT):
                 return "unsure", False
             if mutant.function not in self._called:
                 return "unsure", True
         return "survived", True
 
-    def _passes(self, test: str, mutant: str) -> bool:
+    def _passes(self, test: str, mutant: Mutant, how: str) -> bool:
+        self._note(how, mutant.name, test)
         item = self._items[test]
         # What the test before it shares with others, and not with this one.
         item.session._setupstate.teardown_exact(item)
@@ -167,12 +172,30 @@ class Trial:
         nearest = next((other for other in others if other.parent is item.parent), None) or next(
             (other for other in others if other.path == item.path), next(iter(others), None)
         )
-        set_mutant_under_test(mutant)
+        set_mutant_under_test(mutant.name if how == WITH_MUTANT else TELLING)
         try:
             reports = runtestprotocol(item, log=False, nextitem=nearest)
         finally:
             set_mutant_under_test(TELLING)
         return not any(report.failed for report in reports)
+
+
+def side_by_side(tests: Sequence[str], items: Mapping[str, pytest.Item]) -> list[str]:
+    """In this order, but those together that share what takes long to put together, such as one of two servers."""
+    places: dict[object, int] = {}
+    for place, test in enumerate(tests):
+        places.setdefault(_shared_by(items[test]), place)
+    return sorted(tests, key=lambda test: places[_shared_by(items[test])])
+
+
+def _shared_by(item: pytest.Item) -> object:
+    """The parameters of what is made for more than one test, and where it is."""
+    made = getattr(item, "callspec", None)
+    scopes = (
+        {name: scope for name, scope in made._arg2scope.items() if scope > Scope.Function} if made else {}
+    )
+    wide = any(scope > Scope.Module for scope in scopes.values())
+    return item.path.parent if wide else item.path, frozenset((name, made.indices[name]) for name in scopes)
 
 
 def in_a_copy(task: Callable[[Any], None], argument: Any) -> None:

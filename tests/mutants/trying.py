@@ -1,4 +1,4 @@
-"""Has mutants tried by processes of `tests/mutants/trial.py`, and is not held up by one that hangs."""
+"""Has mutants tried by processes of `tests/mutants/trial.py`, and is not held up by one that never ends."""
 
 import json
 import os
@@ -6,23 +6,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
-from tests.mutants.trial import Mutant
+from tests.mutants.patience import Spent, Stopwatch, limit_of_all, limit_of_test
+from tests.mutants.trial import UNDER_WAY, WITH_MUTANT, Mutant
 
 # As for all runs of tests here: see `tests/mutants/workshop.py`.
 ARGUMENTS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "--tb=native", "--rootdir=.")
-# A busy machine is slow, too: so much for what is shared, and so many times the time of the tests themselves. What
-# takes longer is tried once more, with twice that.
-SHARED_SECONDS = 45.0
-TIMES = 10.0
-STARTING_SECONDS = 300.0
-POLL_SECONDS = 0.05
+# To import and to collect is not a mutant's time.
+STARTING = Spent(300.0, 300.0)
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,14 +32,14 @@ class Trier:
     seconds: Mapping[str, float]
 
     def try_all(self, mutants: Sequence[Mutant], processes: int) -> dict[str, str]:
-        """What becomes of each: `killed`, `survived`, `no tests`, or `timeout` where the tests hang twice."""
+        """What becomes of each: `killed`, `survived`, `no tests`, or `timeout` where a test does not end."""
         reached = [mutant for mutant in mutants if mutant.tests]
         with ThreadPoolExecutor(processes) as pool:
             parts = [part for number in range(processes) if (part := reached[number::processes])]
             found = {
                 name: status for part in pool.map(self._try_together, parts) for name, status in part.items()
             }
-            again = [mutant for mutant in reached if found[mutant.name] in ("unsure", "timeout")]
+            again = [mutant for mutant in reached if found[mutant.name] == "unsure"]
             alone = dict(pool.map(self._try_alone, again))
         return {mutant.name: "no tests" for mutant in mutants} | found | alone
 
@@ -80,46 +77,67 @@ class Trier:
                 start_new_session=True,
             )
             try:
-                return self._watch(process, mutants, lambda: _read(notes), patience=2 if alone else 1)
+                return self._watch(process, mutants, Notes(notes))
             finally:
                 _end(process)
 
     def _watch(
-        self,
-        process: "subprocess.Popen[bytes]",
-        mutants: Sequence[Mutant],
-        read: Callable[[], list[tuple[str, str]]],
-        *,
-        patience: int,
+        self, process: "subprocess.Popen[bytes]", mutants: Sequence[Mutant], notes: "Notes"
     ) -> dict[str, str]:
         """What the process has found until it ended, or until it took too long for one mutant."""
-        limits = {each.name: patience * (SHARED_SECONDS + TIMES * self._seconds_of(each)) for each in mutants}
-        # To import and collect is not a mutant's time.
-        limit, begun, known = STARTING_SECONDS, monotonic(), 0
+        whole = {each.name: limit_of_all(sum(map(self._seconds_of, each.tests))) for each in mutants}
+        found: dict[str, str] = {}
+        stopwatch = Stopwatch(process.pid)
+        begun = of_mutant = stopwatch.look()
+        # To be kept within until the next news: of the test, and of all tests of the mutant.
+        limit = limit_of_mutant = STARTING
         running = True
         while running:
-            running = process.poll() is None
-            lines = read()
-            if len(lines) > known:
-                known, begun = len(lines), monotonic()
-                limit = limits[lines[-1][1]]
-            if running and monotonic() - begun > limit:
+            running = not _has_ended(process)
+            spent = stopwatch.look()
+            for verdict, name, test in notes.news():
+                if found.get(name) not in UNDER_WAY:
+                    of_mutant, limit_of_mutant = spent, whole[name]
+                found[name] = verdict
+                begun, limit = spent, limit_of_test(self._seconds_of(test))
+            if spent.since(begun).is_beyond(limit) or spent.since(of_mutant).is_beyond(limit_of_mutant):
                 break
-            sleep(POLL_SECONDS if running else 0)
-        found = {name: verdict for verdict, name in lines if verdict != "begun"}
-        # One that the process has not come to an end with has kept it, or ended it.
-        if lines and lines[-1][0] == "begun":
-            found[lines[-1][1]] = "timeout" if running else "unsure"
-        return found
+        return {name: _final(verdict, timed_out=running) for name, verdict in found.items()}
 
-    def _seconds_of(self, mutant: Mutant) -> float:
-        return sum(self.seconds.get(test, 0.0) for test in mutant.tests)
+    def _seconds_of(self, test: str) -> float:
+        return self.seconds.get(test, 0.0)
 
 
-def _read(notes: Path) -> list[tuple[str, str]]:
-    """Whole lines only."""
-    text = notes.read_text()
-    return [tuple(json.loads(line)) for line in text[: text.rfind("\n") + 1].splitlines()]
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """After a pause, unless it ends sooner."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(POLL_SECONDS)
+    return process.returncode is not None
+
+
+def _final(verdict: str, *, timed_out: bool) -> str:
+    """What is known of a mutant once its process has ended, or was ended since it took too long."""
+    if verdict not in UNDER_WAY:
+        return verdict
+    # A test that hangs without the mutant says nothing of it.
+    return "timeout" if timed_out and verdict == WITH_MUTANT else "unsure"
+
+
+class Notes:
+    """What a process has noted, as it comes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def news(self) -> list[tuple[str, str, str]]:
+        """The verdicts since the last time, each with the mutant and the test; whole lines only."""
+        with self._path.open() as file:
+            file.seek(self._read)
+            text = file.read()
+        whole = text[: text.rfind("\n") + 1]
+        self._read += len(whole.encode())
+        return [tuple(json.loads(line)) for line in whole.splitlines()]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -75,3 +77,84 @@ def test_killing_leaves_neither(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     pid = eventually(lambda: told.exists() and told.read_text().strip())
     process.end(started)
     eventually(lambda: not there(int(pid)))
+
+
+class Kept:
+    """A program that only plays one, and what is done around it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+        self.code, self.log, self.handlers = code, list[Any](), dict[int, Any]()
+        self.input = [b"x", b"y", b""]
+        self.watch: Any = None
+        monkeypatch.setattr(keeper.subprocess, "Popen", self.start)
+        monkeypatch.setattr(
+            keeper.signal, "pthread_sigmask", lambda how, which: self.log.append((how, which))
+        )
+        monkeypatch.setattr(keeper.signal, "signal", self.handlers.__setitem__)
+        monkeypatch.setattr(keeper.threading, "Thread", self.thread)
+        monkeypatch.setattr(keeper.os, "read", self.read)
+
+    def start(self, command: list[str], *, stdin: int, preexec_fn: Any) -> Any:
+        self.log.append((command, stdin))
+        self.arrange = preexec_fn
+        return self
+
+    def thread(self, *, target: Any, daemon: bool) -> Any:
+        # It shall not keep the program from ending.
+        assert daemon is True
+        self.watch = target
+        return SimpleNamespace(start=lambda: self.log.append("watch"))
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        assert (descriptor, size) == (0, 4096)
+        return self.input.pop(0)
+
+    def wait(self) -> int:
+        self.log.append("wait")
+        return self.code
+
+    def send_signal(self, number: int) -> None:
+        self.log.append(f"signal {number}")
+
+    def terminate(self) -> None:
+        self.log.append("terminate")
+
+
+class TestKeep:
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+    def test_no_signal_is_lost_before_there_is_a_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = Kept(monkeypatch, 0)
+        assert keeper.keep(["mongod", "--quiet"]) == 0
+        assert kept.log == [
+            (signal.SIG_BLOCK, self.SIGNALS),
+            (["mongod", "--quiet"], subprocess.DEVNULL),
+            "watch",
+            (signal.SIG_UNBLOCK, self.SIGNALS),
+            "wait",
+        ]
+        # The program itself blocks none.
+        kept.arrange()
+        assert kept.log[-1] == (signal.SIG_UNBLOCK, self.SIGNALS)
+
+    def test_signals_are_the_programs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = Kept(monkeypatch, 0)
+        keeper.keep(["mongod"])
+        assert kept.handlers.keys() == set(self.SIGNALS)
+        for number, handler in kept.handlers.items():
+            handler(number, None)
+            assert kept.log[-1] == f"signal {number}"
+
+    def test_the_end_of_the_input_ends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = Kept(monkeypatch, 0)
+        keeper.keep(["mongod"])
+        kept.watch()
+        assert kept.input == []
+        assert kept.log[-1] == "terminate"
+
+    @pytest.mark.parametrize(("code", "told"), [(0, 0), (14, 14), (-9, 137)])
+    def test_its_exit_code_is_told_as_by_a_shell(
+        self, monkeypatch: pytest.MonkeyPatch, code: int, told: int
+    ) -> None:
+        Kept(monkeypatch, code)
+        assert keeper.keep(["mongod"]) == told

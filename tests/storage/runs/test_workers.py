@@ -23,9 +23,16 @@ class TestWorkers:
         for worker in (here, gone):
             workers.beat(worker)
         assert workers.alive([here, gone, "never"]) == {here, gone}
-        long_ago = datetime.now(UTC) - timedelta(seconds=60)
+        assert workers.alive([gone]) == {gone}
+        long_ago = datetime.now(UTC) - timedelta(seconds=12)
         database.collection("echo_run_workers").update_one({"_id": gone}, {"$set": {"at": long_ago}})
         assert workers.alive([here, gone]) == {here}
+        workers.beat(gone)
+        assert workers.alive([here, gone]) == {here, gone}
+
+    def test_that_have_gone_are_forgotten_after_an_hour(self, database: Database) -> None:
+        indexes = database.collection("echo_run_workers").index_information()
+        assert indexes["at_1"]["expireAfterSeconds"] == 3600
 
     def test_may_say_so_for_the_first_time_from_two_threads(self, workers: WorkerRepository) -> None:
         worker = new_id()
