@@ -364,3 +364,16 @@ def test_runs_and_readers_end_with_the_application() -> None:
     stop()
     asyncio.run(scene.service.close())
     assert done[1:] == ["hub stopped", "mirrors stopped", "mirrors closed", "hub closed"]
+
+
+def test_what_it_is_given_is_what_operations_find() -> None:
+    hub, starting, steering, stores = (SimpleNamespace() for _ in range(4))
+    vars(hub).update(in_thread=SimpleNamespace(), closing=asyncio.Event())
+    vars(stores).update(runs="runs", pieces="pieces", workers="workers")
+    given: Any = (starting, hub, stores, SimpleNamespace(), steering)
+    service: Any = ChatService(*given)
+    assert (service.starting, service.hub, service.steering) == (starting, hub, steering)
+    mirrors = service._mirrors
+    assert (mirrors._runs, mirrors._pieces, mirrors._workers) == ("runs", "pieces", "workers")
+    # Readers of runs of other processes end with the server, too.
+    assert (mirrors._in_thread, mirrors._closing) == (hub.in_thread, hub.closing)

@@ -1,6 +1,7 @@
 """LibreChat's variables in prompts, and what headers say of a request."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from echo.chat.variables import Variables, zone_of
+from echo.settings import ProviderSettings
+from echo.settings.endpoints import HeaderTemplate
 from tests.chat.conftest import Chat
 from tests.support.providers import Reply
 from tests.support.waiting import until
@@ -79,6 +82,43 @@ class TestPrompt:
         assert zone_of(zone) is None
         local = NEW_YEAR.astimezone()
         assert fill("{{current_date}}", zone).startswith(f"{local:%Y-%m-%d}")
+
+
+class TestHeaders:
+    def test_are_filled_in_for_who_names_the_user_only(self) -> None:
+        asked: list[str] = []
+
+        def find() -> dict[str, str]:
+            asked.append("user")
+            return {"_id": "5", "name": "Ada"}
+
+        plain = ProviderSettings(name="x", type="openai", models=())
+        personal = replace(
+            plain, personal_headers={"X-User": HeaderTemplate(("", ""), ("LIBRECHAT_USER_ID",))}
+        )
+        variables = Variables(find, lambda: NEW_YEAR)
+        assert (variables.headers(plain, conversationId="c"), asked) == ({}, [])
+        made = variables.headers(personal, conversationId="c", messageId=None)
+        assert made == variables.placeholders(conversationId="c", messageId=None)
+        assert {name: value for name, value in made.items() if value} == {
+            "LIBRECHAT_USER_ID": "5",
+            "LIBRECHAT_USER_NAME": "Ada",
+            "LIBRECHAT_BODY_CONVERSATIONID": "c",
+        }
+        assert asked == ["user"]
+
+    def test_are_filled_in_of_a_user_that_was_read_before(self) -> None:
+        found = iter([{"_id": "5", "name": "Ada"}])
+        variables = Variables(lambda: next(found))
+        variables.read_user()
+        assert list(found) == []
+        assert variables.placeholders()["LIBRECHAT_USER_NAME"] == "Ada"
+        assert variables.prompt("{{current_user}}") == "Ada"
+
+    def test_of_now_are_of_the_time_in_utc(self) -> None:
+        before = datetime.now(UTC) - timedelta(milliseconds=1)
+        made = datetime.fromisoformat(str(Variables(dict).prompt("{{iso_datetime}}")))
+        assert before < made <= datetime.now(UTC)
 
 
 YAML = """

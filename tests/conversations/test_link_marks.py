@@ -1,6 +1,7 @@
 """Which conversations have a link, remembered for lists."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,23 +60,83 @@ def test_an_answer_that_was_under_way_is_not_kept() -> None:
     assert marks.among("ada", ["a"]) == set()
 
 
-def test_is_asked_again_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_marks, "SHOWN_SECONDS", 0.0)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time as a test has it."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(link_marks, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_is_asked_again_after_three_seconds(clock: SimpleNamespace) -> None:
+    links = Links()
+    marks = LinkMarks(links)
+    found = []
+    for clock.now in (1000.0, 1002.9, 1003.0):
+        found.append(marks.among("ada", ["a"]))
+        links.of["ada"] = set()
+    assert found == [{"a"}, {"a"}, set()]
+
+
+def test_the_time_of_a_page_begins_with_the_owners_first_one(clock: SimpleNamespace) -> None:
+    links = Links()
+    marks = LinkMarks(links)
+    for clock.now, page in ((1000.0, "a"), (1002.0, "b"), (1002.9, "b")):
+        marks.among("ada", [page])
+    assert links.asked == 2
+    clock.now = 1003.0
+    marks.among("ada", ["b"])
+    assert links.asked == 3
+
+
+def test_of_who_is_not_known_nothing_is_forgotten() -> None:
     links = Links()
     marks = LinkMarks(links)
     marks.among("ada", ["a"])
-    links.of["ada"] = set()
-    assert marks.among("ada", ["a"]) == set()
+    marks.forget("bob")
+    assert (marks.among("ada", ["a"]), links.asked) == ({"a"}, 1)
 
 
-def test_no_more_owners_and_pages_are_known_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_marks, "MAX_OWNERS", 1)
+def test_twenty_pages_of_an_owner_are_known() -> None:
+    links = Links()
+    marks = LinkMarks(links)
+    pages = [[f"page {number}"] for number in range(20)]
+    for _ in range(2):
+        for page in pages[:19]:
+            marks.among("ada", page)
+    assert links.asked == 19
+    # The twentieth is kept, and whatever is asked next begins anew.
+    marks.among("ada", pages[19])
+    marks.among("ada", pages[19])
+    marks.among("ada", pages[19])
+    assert links.asked == 21
+
+
+def test_the_owner_who_asked_longest_ago_is_forgotten_first(
+    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    assert link_marks.MAX_OWNERS == 1000
+    monkeypatch.setattr(link_marks, "MAX_OWNERS", 2)
+    links = Links()
+    links.of["eve"] = set()
+    marks = LinkMarks(links)
+    marks.among("ada", ["a"])
+    marks.among("bob", ["a"])
+    clock.now = 1003.0
+    # Her time begins anew: she is no longer the first.
+    marks.among("ada", ["a"])
+    marks.among("eve", ["a"])
+    assert links.asked == 4
+    marks.among("ada", ["a"])
+    assert links.asked == 4
+    marks.among("bob", ["a"])
+    assert links.asked == 5
+
+
+def test_no_more_pages_are_known_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_marks, "MAX_PAGES", 2)
     links = Links()
     marks = LinkMarks(links)
-    for owner in ("ada", "bob", "ada"):
-        marks.among(owner, ["a"])
-    assert links.asked == 3
-    for page in (["b"], ["c"], ["a"]):
+    for page in (["a"], ["b"], ["c"], ["a"]):
         marks.among("ada", page)
-    assert links.asked == 6
+    assert links.asked == 4

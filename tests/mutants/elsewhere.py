@@ -68,12 +68,6 @@ ELSEWHERE = {
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
     "echo/accounts/writing": ("handlers/test_recovery.py",),
-    "echo/chat/assembly": (
-        "chat/test_code.py",
-        "chat/test_memories.py",
-        "handlers/test_chat.py",
-        "librechat/test_chat.py",
-    ),
     "echo/chat/contexts": ("chat/test_summaries.py",),
     "echo/chat/prepared": ("chat/test_journal.py",),
     "echo/chat/relay": (
@@ -83,7 +77,6 @@ ELSEWHERE = {
     "echo/chat/speaker": ("chat/test_summaries.py",),
     "echo/chat/summary_frames": ("chat/test_summaries.py",),
     "echo/conversations/artifacts": ("conversations/test_artifacts.py", "librechat/test_messages.py"),
-    "echo/conversations/assembly": ("test_searches.py", "handlers/librechat/test_shares.py"),
     "echo/conversations/link_forks": ("conversations/test_link_forks.py", "librechat/test_share_forks.py"),
     "echo/conversations/links": ("handlers/librechat/test_shares.py",),
     "embedded/process": ("embedded/test_keeper.py",),
