@@ -1,11 +1,14 @@
 """The file with everything about a user: what is in it, under which names, and in which pieces it is made."""
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+
+import pytest
 
 from echo.accounts import own_data
 from echo.accounts.own_data import OwnData
@@ -89,6 +92,29 @@ def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
     assert "- echo_mails: mails that wait to be sent, of which you get each" in lines
     assert len([line for line in lines if line.startswith("- ")]) == len(SECRET) + len(NOT_EXPORTED)
     assert readme.endswith("\n")
+
+
+@pytest.fixture
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose clock shows half a day more than the world's."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "FAR-12")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_its_times_are_the_same_wherever_the_server_stands() -> None:
+    before = datetime.now(UTC)
+    body, pieces = export({"users": [b"1\n"]}, {"one": b"words"})
+    after = datetime.now(UTC)
+    assert datetime.now().astimezone().utcoffset() == timedelta(hours=12)
+    assert body.filename in {f"account-{day:%Y-%m-%d}.zip" for day in (before, after)}
+    with archive_of(pieces) as archive:
+        for entry in archive.infolist():
+            made = datetime(*entry.date_time, tzinfo=UTC)
+            assert before - timedelta(seconds=3) < made <= after
 
 
 def test_is_made_in_pieces_that_are_neither_empty_nor_small() -> None:
