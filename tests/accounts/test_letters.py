@@ -1,5 +1,7 @@
 """What people read in mails about their accounts: each letter word for word, with its link."""
 
+from collections.abc import Callable
+
 import pytest
 
 from echo.accounts import letters
@@ -13,7 +15,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
     ("letter", "expected"),
     [
         (
-            letters.reset("Ask", LINK, 15),
+            lambda: letters.reset("Ask", LINK, 15),
             Letter(
                 "Set a new password for Ask",
                 ("Somebody, probably you, wants to set a new password for your account at Ask. Here you can do so:",),
@@ -26,7 +28,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
             ),
         ),
         (
-            letters.verification("Ask", LINK, 15),
+            lambda: letters.verification("Ask", LINK, 15),
             Letter(
                 "Confirm your e-mail address for Ask",
                 ("An account at Ask was made with this e-mail address. Confirm that the address is yours:",),
@@ -39,7 +41,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
             ),
         ),
         (
-            letters.change("Ask", LINK, 15),
+            lambda: letters.change("Ask", LINK, 15),
             Letter(
                 "Confirm your new e-mail address for Ask",
                 ("This is to be the e-mail address of an account at Ask. Confirm that it is yours:",),
@@ -52,7 +54,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
             ),
         ),
         (
-            letters.taken("Ask", "https://chat.example.com/c"),
+            lambda: letters.taken("Ask", "https://chat.example.com/c"),
             Letter(
                 "You have an account at Ask already",
                 (
@@ -67,7 +69,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
             ),
         ),
         (
-            letters.invitation("Ask", LINK, "3 May"),
+            lambda: letters.invitation("Ask", LINK, "3 May"),
             Letter(
                 "You are invited to Ask",
                 ("You are invited to make an account at Ask with this e-mail address:",),
@@ -77,7 +79,7 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
             ),
         ),
         (
-            letters.probe("Ask"),
+            lambda: letters.probe("Ask"),
             Letter(
                 "A test of Ask",
                 ("This is a test: Ask can send mail to this address. Nothing has to be done.",),
@@ -86,8 +88,10 @@ NOT_YOU = "If it was not you, set another password at once, and tell who runs th
     ],
     ids=["reset", "verification", "change", "taken", "invitation", "probe"],
 )  # fmt: skip
-def test_a_letter_says_what_can_be_done_and_by_which_link(letter: Letter, expected: Letter) -> None:
-    assert letter == expected
+def test_a_letter_says_what_can_be_done_and_by_which_link(
+    letter: Callable[[], Letter], expected: Letter
+) -> None:
+    assert letter() == expected
 
 
 @pytest.mark.parametrize(

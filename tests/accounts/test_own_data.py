@@ -37,7 +37,8 @@ class Stored:
     def files(self, owner: str) -> Iterator[dict[str, Any]]:
         assert owner == ADA.id
         for file_id in self.contents:
-            yield {"file_id": file_id, "filename": f"../{file_id}.txt"}
+            named = {} if file_id == "nameless" else {"filename": f"../{file_id}.txt"}
+            yield {"file_id": file_id, **named}
 
     @contextmanager
     def opened(self, record: dict[str, Any]) -> Iterator[io.BytesIO]:
@@ -60,7 +61,9 @@ def archive_of(pieces: list[bytes]) -> zipfile.ZipFile:
 def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
     before = datetime.now(UTC)
     collections = {"users": [b'{"a":1}\n'], "presets": [b"1\n", b"2\n"], "empty": []}
-    body, pieces = export(collections, {"one": b"words", "gone": None, "large": b"x" * 200_000})
+    body, pieces = export(
+        collections, {"one": b"words", "gone": None, "nameless": b"2", "large": b"x" * 200_000}
+    )
     named = {f"account-{day:%Y-%m-%d}.zip" for day in (before, datetime.now(UTC))}
     assert body.filename in named
     assert (body.content_type, body.held) == ("application/octet-stream", 4 * 1024 * 1024)
@@ -73,6 +76,7 @@ def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
             "data/presets.jsonl",
             "data/empty.jsonl",
             "files/one/one.txt",
+            "files/nameless/file",
             "files/large/large.txt",
         ]
         assert archive.read("data/users.jsonl") == b'{"a":1}\n'
