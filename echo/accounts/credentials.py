@@ -34,7 +34,7 @@ class StoredCredentials:
 
     def holder(self, name: str, password: str) -> User:
         """See `Credentials`."""
-        user = self._users.find_by_email(name.strip().lower())
+        user = self._users.find_by_email(name.strip())
         if not verify_password(password, user.get("password") if user else None) or user is None:
             raise wrong_credentials()
         return user

@@ -1,11 +1,14 @@
 """The file with everything about a user: what is in it, under which names, and in which pieces it is made."""
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+
+import pytest
 
 from echo.accounts import own_data
 from echo.accounts.own_data import OwnData
@@ -34,7 +37,8 @@ class Stored:
     def files(self, owner: str) -> Iterator[dict[str, Any]]:
         assert owner == ADA.id
         for file_id in self.contents:
-            yield {"file_id": file_id, "filename": f"../{file_id}.txt"}
+            named = {} if file_id == "nameless" else {"filename": f"../{file_id}.txt"}
+            yield {"file_id": file_id, **named}
 
     @contextmanager
     def opened(self, record: dict[str, Any]) -> Iterator[io.BytesIO]:
@@ -57,7 +61,9 @@ def archive_of(pieces: list[bytes]) -> zipfile.ZipFile:
 def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
     before = datetime.now(UTC)
     collections = {"users": [b'{"a":1}\n'], "presets": [b"1\n", b"2\n"], "empty": []}
-    body, pieces = export(collections, {"one": b"words", "gone": None, "large": b"x" * 200_000})
+    body, pieces = export(
+        collections, {"one": b"words", "gone": None, "nameless": b"2", "large": b"x" * 200_000}
+    )
     named = {f"account-{day:%Y-%m-%d}.zip" for day in (before, datetime.now(UTC))}
     assert body.filename in named
     assert (body.content_type, body.held) == ("application/octet-stream", 4 * 1024 * 1024)
@@ -70,6 +76,7 @@ def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
             "data/presets.jsonl",
             "data/empty.jsonl",
             "files/one/one.txt",
+            "files/nameless/file",
             "files/large/large.txt",
         ]
         assert archive.read("data/users.jsonl") == b'{"a":1}\n'
@@ -89,6 +96,29 @@ def test_holds_lines_and_files_and_says_what_is_left_out() -> None:
     assert "- echo_mails: mails that wait to be sent, of which you get each" in lines
     assert len([line for line in lines if line.startswith("- ")]) == len(SECRET) + len(NOT_EXPORTED)
     assert readme.endswith("\n")
+
+
+@pytest.fixture
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose clock shows half a day more than the world's."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "FAR-12")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_its_times_are_the_same_wherever_the_server_stands() -> None:
+    before = datetime.now(UTC)
+    body, pieces = export({"users": [b"1\n"]}, {"one": b"words"})
+    after = datetime.now(UTC)
+    assert datetime.now().astimezone().utcoffset() == timedelta(hours=12)
+    assert body.filename in {f"account-{day:%Y-%m-%d}.zip" for day in (before, after)}
+    with archive_of(pieces) as archive:
+        for entry in archive.infolist():
+            made = datetime(*entry.date_time, tzinfo=UTC)
+            assert before - timedelta(seconds=3) < made <= after
 
 
 def test_is_made_in_pieces_that_are_neither_empty_nor_small() -> None:

@@ -13,10 +13,8 @@ ELSEWHERE = {
     "access/roles": ("access/test_roles.py", "admin/test_roles.py"),
     "access/system_grants": ("admin/test_grants.py", "security/test_capabilities.py"),
     "accounts/addresses": ("accounts/test_own_account.py",),
-    "accounts/credentials": ("accounts/test_service_logins.py",),
     "accounts/deletion": ("handlers/test_users.py", "accounts/test_erasure.py"),
     "accounts/federated_users": ("federation/test_accounts.py",),
-    "accounts/letters": ("handlers/test_recovery.py",),
     "accounts/recovery": ("handlers/test_recovery.py",),
     "accounts/service": (
         "accounts/test_service.py",
@@ -27,8 +25,8 @@ ELSEWHERE = {
     ),
     "accounts/metering": ("accounts/test_metering.py", "handlers/test_api_key_limits.py"),
     "echo/accounts/api_keys": ("handlers/test_api_keys.py", "handlers/test_api_key_limits.py"),
+    "echo/accounts/key_limits": ("accounts/test_metering_refusals.py",),
     "echo/accounts/passkeys": ("handlers/test_passkeys.py",),
-    "echo/accounts/turns": ("federation/test_delegation.py", "mcp/test_on_behalf.py"),
     "echo/accounts/two_factor": ("handlers/test_two_factor.py", "handlers/test_two_factor_login.py"),
     "echo/accounts/violations": ("accounts/test_service.py", "http/test_violations.py"),
     "agents/agent_lists": ("storage/agents/test_agents.py",),
@@ -67,7 +65,6 @@ ELSEWHERE = {
     "echo/accounts/passwords": ("accounts/test_passwords.py", "handlers/test_recovery.py"),
     "echo/accounts/registration": ("handlers/test_auth.py", "handlers/test_recovery.py"),
     "echo/accounts/user_keys": ("accounts/test_user_keys.py", "handlers/test_keys.py"),
-    "echo/accounts/writing": ("handlers/test_recovery.py",),
     "echo/chat/contexts": ("chat/test_summaries.py",),
     "echo/chat/prepared": ("chat/test_journal.py",),
     "echo/chat/relay": (
