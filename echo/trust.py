@@ -59,11 +59,11 @@ def authorities() -> ssl.SSLContext:
 
 
 def session(*, from_environment: bool = False) -> "requests.Session":
-    """A session for threads, which believes the same; of the environment it takes proxies only if that is said."""
-    # Imported here: few processes need it, and it takes as long as all the rest.
-    import requests  # noqa: PLC0415
+    """A session for threads, which believes the same; of the environment it takes proxies only if that is said.
 
-    made = requests.Session()
+    Of an answer that leads elsewhere and is not followed, no more is read than of any other.
+    """
+    made = _session_class()()
     made.trust_env = from_environment
     mount(made)
     return made
@@ -72,6 +72,21 @@ def session(*, from_environment: bool = False) -> "requests.Session":
 def mount(made: "requests.Session") -> None:
     """Let a session believe the same."""
     made.mount("https://", _adapter()())
+
+
+@cache
+def _session_class() -> "type[requests.Session]":
+    """The class: requests' own reads all of a redirect's body, however long, to say what could be asked next."""
+    # Imported here: few processes need it, and it takes as long as all the rest.
+    import requests  # noqa: PLC0415
+
+    class Session(requests.Session):
+        """Follows redirects as requests does, and prepares none that nobody follows."""
+
+        def resolve_redirects(self, *args: Any, yield_requests: bool = False, **kwargs: Any) -> Any:
+            return iter(()) if yield_requests else super().resolve_redirects(*args, **kwargs)
+
+    return Session
 
 
 @cache

@@ -34,6 +34,8 @@ from echo.settings.reader import SettingsError
 from echo.tools.mcp.http import CheckedTransport, make_client
 from echo.tools.outbound import Outbound, Request
 from echo.webclient.registry import _Session
+from tests.support.providers import Answer, Received, json_answer
+from tests.support.providers.server import serving
 from tests.support.waiting import until
 
 ANSWER = (
@@ -234,6 +236,16 @@ def test_the_file_goes_with_the_process(extra: Path, tmp_path: Path) -> None:
     assert len(said) == 2
     assert said[0] == said[1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_follows_where_it_is_let() -> None:
+    def respond(received: Received) -> Answer:
+        return json_answer({}, 302, Location="/there") if received.path == "/" else json_answer({"a": 1})
+
+    with serving(respond) as server, trust.session() as session:
+        assert session.get(f"{server.url}/").json() == {"a": 1}
+        assert session.get(f"{server.url}/", allow_redirects=False).status_code == 302
+    assert [received.path for received in server.requests] == ["/", "/there", "/"]
 
 
 class TestTheSetting:

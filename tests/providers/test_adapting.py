@@ -238,6 +238,14 @@ class TestStaysRefused:
             said = listen(settings_of("custom", server.url), request(**ALL))
         assert (len(server.chats), said.error.code) == (2, "provider_refused")
 
+    def test_once_five_others_have_been_left_out(self) -> None:
+        """One for each answer: a server that names yet another one each time is not asked for ever."""
+        names = ["temperature", "top_p", "stop", "frequency_penalty", "presence_penalty", "stream_options"]
+        with openai_server(strict(*names, say=openai_one_by_one)) as server:
+            said = listen(settings_of("custom", server.url), request(**ALL))
+        assert [len(received.json.keys() & set(names)) for received in server.chats] == [6, 5, 4, 3, 2, 1]
+        assert said.error.message.endswith("with these values: stream_options.")
+
     def test_is_not_remembered(self) -> None:
         """Only an answer shows that it was what had been left out."""
         with openai_server(mistral(["top_p"]), mistral(["model"]), Reply()) as server:

@@ -1,9 +1,11 @@
 """Calls of tools in the streams of OpenAI's protocol, also as servers write them that only resemble OpenAI's."""
 
+import re
 from typing import Any
 
 import pytest
 
+from echo.providers.call_pieces import made_id
 from echo.providers.chat import Finished, Tool, ToolCallDelta
 from tests.support.providers import CUT, event_stream, openai_server
 from tests.support.providers import openai as support
@@ -258,3 +260,9 @@ class TestStreams:
         with openai_server(event_stream(first, CUT)) as server:
             said = listen(settings_of("custom", server.url), request(tools=TOOLS))
         assert (said.error.code, len(server.chats)) == ("provider_failed", 1)
+
+
+def test_a_made_id_is_a_secret_of_96_bits() -> None:
+    both = made_id(), made_id()
+    assert all(re.fullmatch("call_[0-9a-f]{24}", each) for each in both)
+    assert both[0] != both[1]

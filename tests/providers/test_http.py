@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,6 +113,24 @@ class TestAnswer:
         text = "x" * 19_998
         assert answered(json_answer(text))[0] == text
         assert type(failure_of(json_answer(f"{text}x"))) is BadGateway
+
+    @pytest.mark.parametrize(
+        "begun",
+        [
+            Answer([b" " * 300_000], headers={"Content-Length": "900000"}),
+            Answer([b" " * 300_000], 201),
+            Answer([b" "], 302, {"Location": "/elsewhere"}),
+            Answer([b" "], 307, {"Location": "/elsewhere"}),
+            Answer([b" "], 429),
+            Answer([b" "], 500),
+        ],
+        ids=["too long", "201", "302", "307", "429", "500"],
+    )
+    def test_is_not_waited_for_once_it_is_known_to_be_none(self, begun: Answer) -> None:
+        """The rest never comes: whoever reads it gives up for want of time."""
+        failure = failure_of(replace(begun, pieces=[*begun.pieces, threading.Event()]), seconds=PATIENCE)
+        assert isinstance(failure, ServiceUnavailable if begun.status == 429 else BadGateway)
+        assert failure.__cause__ is None
 
     def test_is_limited_in_time(self) -> None:
         given_up = threading.Event()

@@ -55,6 +55,11 @@ class TestJson:
         assert call.url == "http://east/dep/embeddings?api-version=1"
         assert call.headers["api-key"] == "east"
 
+    def test_stands_where_the_chats_end_whatever_the_address_holds_before(self) -> None:
+        access = Access("k", "http://x/chat/completions/v1")
+        call = operations().json("embeddings", WANTED, access, {})
+        assert call.url == "http://x/chat/completions/v1/embeddings"
+
 
 class TestForm:
     def test_has_the_model_the_fields_and_the_files(self) -> None:

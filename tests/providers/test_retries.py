@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
 from echo.providers.failures import ProviderFailure, unusable
-from echo.providers.retries import Attempts
+from echo.providers.naming import Named
+from echo.providers.retries import Attempts, Tries
+from echo.providers.sites import Access, Sites
+from echo.providers.transport import Call
 
 
 def failure(retry_after: float | None = None, *, transient: bool = True) -> ProviderFailure:
@@ -77,3 +81,85 @@ class TestPauses:
         with pytest.raises(ProviderFailure):
             tried(Attempts(4, 0.1), failure(5.01))
         assert pauses == []
+
+
+class Sent:
+    """How a request is sent to one key; what is named in a failure is left out once."""
+
+    def __init__(self, access: Access) -> None:
+        self.call = Call(access.base_url, {}, access.site)
+        self.adapts = 0
+        self.works = 0
+
+    def adapt(self, failed: ProviderFailure) -> bool:
+        self.adapts += 1
+        return bool(failed.named) and self.adapts == 1
+
+    def worked(self) -> None:
+        self.works += 1
+
+
+class TestTries:
+    KEYS = (Access("a", "http://x", site=1), Access("b", "http://x", site=2))
+
+    def tries(self, most: int, keys: int = 2) -> tuple[Tries, list[Any]]:
+        made: list[Any] = []
+
+        def make(access: Access) -> Any:
+            made.append(Sent(access))
+            return made[-1]
+
+        return Tries(Sites("e").among(self.KEYS[:keys], "m"), make, Attempts(most, 0.1)), made
+
+    def after(self, tries: Tries, *failures: ProviderFailure) -> list[int]:
+        """The key that is asked first, and after each failure."""
+
+        async def run() -> list[int]:
+            keys = [tries.call.body]
+            for each in failures:
+                await tries.again(each)
+                keys.append(tries.call.body)
+            return keys
+
+        return asyncio.run(run())
+
+    def test_ask_each_key_before_there_is_a_pause(self, pauses: list[float]) -> None:
+        tries, made = self.tries(2)
+        assert self.after(tries, failure()) == [1, 2]
+        assert pauses == []
+        assert self.after(tries, failure()) == [2, 1]
+        assert len(pauses) == 1
+        assert self.after(tries, failure()) == [1, 2]
+        last = failure()
+        with pytest.raises(ProviderFailure):
+            self.after(tries, last)
+        assert (len(made), len(pauses)) == (4, 1)
+
+    def test_make_nothing_anew_for_the_same_key(self, pauses: list[float]) -> None:
+        tries, made = self.tries(3, keys=1)
+        assert self.after(tries, failure(), failure()) == [1, 1, 1]
+        assert (len(made), len(pauses)) == (1, 2)
+
+    def test_leave_out_what_was_refused_first(self, pauses: list[float]) -> None:
+        refusal = ProviderFailure(unusable().error, named=Named(frozenset({"stop"})))
+        tries, made = self.tries(1)
+        assert self.after(tries, refusal) == [1, 1]
+        assert (len(made), made[0].adapts, pauses) == (1, 1, [])
+        assert self.after(tries, refusal) == [1, 2]
+
+    def test_raise_the_failure_that_ends_first(self, pauses: list[float]) -> None:
+        """Of all keys, not the last one's."""
+        soon, late = failure(7), failure(30)
+        tries, _ = self.tries(5)
+        with pytest.raises(ProviderFailure) as caught:
+            self.after(tries, soon, late)
+        assert caught.value is soon
+        assert pauses == []
+
+    def test_are_told_how_it_went(self) -> None:
+        tries, made = self.tries(1)
+        tries.worked()
+        assert made[0].works == 1
+        tries.broke_off(failure())
+        assert (made[0].works, tries.call.body) == (1, 1)
+        assert self.after(self.tries(1)[0], failure()) == [1, 2]

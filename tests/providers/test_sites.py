@@ -276,6 +276,83 @@ class TestRest:
         assert len(known._resting) == 256
 
 
+class TestFirst:
+    """Who is asked for what any of them can be asked: a list of models, say."""
+
+    ALL = (Access("a", "", site=1), Access("b", "", site=2), Access("c", "", site=3))
+
+    def test_is_always_the_first_and_takes_nobodys_turn(self) -> None:
+        known = Sites("e")
+        assert [known.first(self.ALL).site for _ in range(3)] == [1, 1, 1]
+        assert [known.next(self.ALL, "m").site for _ in range(3)] == [1, 2, 3]
+        assert known.first(self.ALL).site == 1
+
+    def test_is_none_that_is_left_out(self) -> None:
+        known = Sites("e")
+        known.leave_out(self.ALL[0], "m", Rest(30), unusable())
+        assert [known.first(self.ALL, name).site for name in ("", "m")] == [2, 2]
+        known.leave_out(self.ALL[1], "m", Rest(30, all_models=False), unusable())
+        assert [known.first(self.ALL, name).site for name in ("", "m", "other")] == [2, 3, 2]
+
+    def test_is_the_one_that_comes_back_first_where_all_are_left_out(self) -> None:
+        now = [1000.0]
+        known = Sites("e", lambda: now[0])
+        for access, seconds in zip(self.ALL, (30, 10, 20), strict=True):
+            known.leave_out(access, "m", Rest(seconds), unusable())
+        assert known.first(self.ALL).site == 2
+        now[0] += 30
+        assert known.first(self.ALL).site == 1
+
+
+class TestTurn:
+    def test_tells_the_failure_that_ends_first(self) -> None:
+        turn = Sites("e").among(TestFirst.ALL, "m")
+        failures = [of_status(429, {"retry-after": wait}) for wait in ("90", "30", "60")]
+        assert [turn.pass_on(each) for each in failures] == [True, True, False]
+        assert turn.failure is failures[1]
+
+    def test_tells_of_those_that_pass_first(self) -> None:
+        """A limit is known to end; what may pass at once is better; a refused key helps nobody."""
+        passing, limit, refusal = (
+            unusable("connect", transient=True),
+            of_status(429, {"retry-after": "7"}),
+            of_status(401, {}),
+        )
+        for failures, told in (((refusal, limit), limit), ((limit, refusal), limit), ((refusal,), refusal)):
+            turn = Sites("e").among(TestFirst.ALL, "m")
+            assert all(turn.pass_on(each) for each in failures)
+            assert turn.failure is told
+        assert limit.transient is True
+        turn = Sites("e").among(TestFirst.ALL, "m")
+        assert [turn.pass_on(each) for each in (limit, refusal, passing)] == [True, True, False]
+        assert turn.failure is passing
+
+    def test_ends_with_a_failure_of_the_request_and_forgets_the_others(self) -> None:
+        turn = Sites("e").among(TestFirst.ALL, "m")
+        blamed = of_status(400, {})
+        assert turn.pass_on(of_status(429, {"retry-after": "1"})) is True
+        before = turn.access
+        assert turn.pass_on(blamed) is False
+        assert (turn.failure, turn.access) == (blamed, before)
+
+    def test_begins_again_with_all(self) -> None:
+        turn = Sites("e").among(TestFirst.ALL[:2], "m")
+        assert [turn.pass_on(unusable()) for _ in range(2)] == [True, False]
+        assert turn.access.site == 2
+        turn.begin_again()
+        assert turn.access.site == 1
+        last = unusable()
+        assert turn.pass_on(last) is True
+        assert (turn.access.site, turn.failure) == (2, last)
+
+    def test_leaves_out_none_that_is_alone(self) -> None:
+        known = Sites("e")
+        turn = known.among(TestFirst.ALL[:1], "m")
+        assert turn.failed(of_status(401, {})) is True
+        assert turn.failed(of_status(400, {})) is False
+        assert known._resting == {}
+
+
 def test_embeddings_are_asked_of_the_next_key_too() -> None:
     asked: list[str] = []
 
