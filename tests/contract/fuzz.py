@@ -73,9 +73,10 @@ def fuzz(plans: Sequence[Plan]) -> Outcome:
         try:
             base = CHAT_BASE if plans[0].document == LIBRECHAT_DOCUMENT else ""
             outcome = run_each(server.url + base, plans)
-            faults = faults_in(server.log) + ([] if server.healthy() else ["the server did not survive"])
+            gone = [] if server.healthy() else ["the server did not survive"]
         finally:
             server.stop(signal.SIGTERM)
+        faults = faults_in(server.log) + gone
     if not faults:
         return outcome
     return replace(outcome, exit_code=1, report="\n".join([outcome.report, "The server's log:", *faults]))
@@ -90,7 +91,8 @@ def run_each(url: str, plans: Sequence[Plan]) -> Outcome:
 
 def faults_in(log: Path) -> list[str]:
     """What the server's log says is wrong with the server: in which operation, and how it came about."""
-    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    # Paths have characters that end a line for `splitlines`.
+    lines = [json.loads(line) for line in log.read_text().split("\n") if line.startswith("{")]
     asked = {line.get("request_id"): line for line in lines if line["event"] == "request"}
     return [
         f"{_place_of(asked.get(line.get('request_id'), line))}: {line['event']}: {_cause_of(line)}"

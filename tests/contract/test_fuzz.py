@@ -19,7 +19,9 @@ def log(tmp_path: Path) -> Path:
 
 
 def write(log: Path, *lines: dict[str, Any]) -> None:
-    log.write_text("mongod says hello\n" + "".join(json.dumps(line) + "\n" for line in lines))
+    log.write_text(
+        "mongod says hello\n" + "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    )
 
 
 ASKED = {
