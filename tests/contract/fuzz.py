@@ -79,7 +79,9 @@ def fuzz(plans: Sequence[Plan]) -> Outcome:
         faults = faults_in(server.log) + gone
     if not faults:
         return outcome
-    return replace(outcome, exit_code=1, report="\n".join([outcome.report, "The server's log:", *faults]))
+    # Under a heading as those of Schemathesis.
+    told = "\n".join([f"{' FAILURES ':=^80}", "By the server's log:", *faults])
+    return replace(outcome, exit_code=1, report=f"{outcome.report}\n{told}")
 
 
 def run_each(url: str, plans: Sequence[Plan]) -> Outcome:
