@@ -56,8 +56,10 @@ test: $(VENV)/.dev $(VENV)/.tracing ## Run all tests, with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
+FUZZ = $(BIN)/python -m tests.contract.fuzz --minutes $(or $(MINUTES),20) --document $(or $(CONTRACT),own) $(if $(URL),--url $(URL))
 fuzz: $(VENV)/.dev ## Fuzz an Echo for long: MINUTES=20 CONTRACT=librechat make fuzz, or URL=http://... for one that runs
-	$(BIN)/python -m tests.contract.fuzz --minutes $(or $(MINUTES),20) --document $(or $(CONTRACT),own) $(if $(URL),--url $(URL))
+	$(FUZZ)
+	$(FUZZ) --families
 
 bench: $(VENV)/.dev ## Measure beside services written by hand (needs wrk): ARGS="--help" make bench
 	$(BIN)/python -m tests.bench $(ARGS)

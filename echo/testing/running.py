@@ -25,7 +25,8 @@ from echo.testing.sweeps.session import Session
 # Checks of ours stand for these: see `echo.testing.hooks`.
 HOOKS = "echo.testing.hooks"
 REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
-WITHOUT_LINKS = "examples,coverage,fuzzing"
+WITHOUT_LINKS = ("examples", "coverage", "fuzzing")
+ALONG_LINKS = ("stateful",)
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
 # In place of the refusals of a document.
@@ -47,6 +48,8 @@ class Plan:
     seed: int | None = None
     # Checks that are left out.
     exclude: tuple[str, ...] = ()
+    # Schemathesis's phases; all if none are named.
+    phases: tuple[str, ...] = ()
     # Operations, by their ids.
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -160,8 +163,9 @@ def _chosen(plan: Plan) -> list[str]:
     document = Operations(json.loads(plan.document.read_text(encoding="utf-8")))
     # Schemathesis fails where it is to follow links, and none is left of those that the document has.
     unlinked = plan.only and not links.any_within(document, plan.only)
+    phases = plan.phases or (WITHOUT_LINKS if unlinked else ())
     named = [
-        *((("--phases", WITHOUT_LINKS),) if unlinked else ()),
+        *((("--phases", ",".join(phases)),) if phases else ()),
         *(("--include-operation-id", each) for each in plan.only),
         *(("--exclude-operation-id", each) for each in plan.without),
         *((f"--report-{form}-path", str(path.absolute())) for form, path in plan.reports.items()),

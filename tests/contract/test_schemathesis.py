@@ -10,17 +10,17 @@ from tests.contract.fuzz import found_by, fuzz, librechat_plan, own_plan, seed_p
 
 @pytest.mark.slow
 def test_finds_nothing_with_our_document() -> None:
-    outcome = fuzz(own_plan(seconds=45))
+    outcome = fuzz([own_plan(seconds=45)])
     assert outcome.exit_code == 0, found_by(outcome)
 
 
 @pytest.mark.slow
 def test_finds_nothing_with_librechats_document() -> None:
-    outcome = fuzz(librechat_plan(seconds=45))
+    outcome = fuzz([librechat_plan(seconds=45)])
     assert outcome.exit_code == 0, found_by(outcome)
 
 
 @pytest.mark.slow
 def test_finds_nothing_with_the_seed_document() -> None:
-    outcome = fuzz(seed_plan(seconds=20))
+    outcome = fuzz([seed_plan(seconds=20)])
     assert outcome.exit_code == 0, found_by(outcome)

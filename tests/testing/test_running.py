@@ -1,0 +1,67 @@
+"""With which options Schemathesis is run."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echo.testing.running import Plan, run_schemathesis
+
+ANSWER = {"200": {"description": "There"}}
+LINKED = {"200": {"description": "Made", "links": {"self": {"operationId": "get_note"}}}}
+DOCUMENT = {
+    "paths": {
+        "/notes": {"post": {"operationId": "create_note", "responses": LINKED}},
+        "/notes/{id}": {"get": {"operationId": "get_note", "responses": ANSWER}},
+    }
+}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    return Plan(tmp_path / "openapi.json", seconds=5)
+
+
+def options_of(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command line that a plan becomes."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    run_schemathesis("http://echo", plan, plan.document.parent)
+    [command] = commands
+    return command
+
+
+class TestPhases:
+    @pytest.mark.parametrize(
+        ("only", "phases", "said"),
+        [
+            # Links are followed where there are some to follow.
+            ((), (), None),
+            (("create_note", "get_note"), (), None),
+            (("get_note",), (), "examples,coverage,fuzzing"),
+            (("create_note",), (), "examples,coverage,fuzzing"),
+            # Those that a plan names are run, whatever there is.
+            ((), ("stateful",), "stateful"),
+            (("get_note",), ("coverage", "fuzzing"), "coverage,fuzzing"),
+        ],
+    )
+    def test_are_named(
+        self,
+        plan: Plan,
+        monkeypatch: pytest.MonkeyPatch,
+        only: tuple[str, ...],
+        phases: tuple[str, ...],
+        said: str | None,
+    ) -> None:
+        options = options_of(replace(plan, only=only, phases=phases), monkeypatch)
+        assert ("--phases" in options) is (said is not None)
+        assert said is None or options[options.index("--phases") + 1] == said
