@@ -37,8 +37,8 @@ FORM = {
     },
 }
 EXAMPLES = [
-    {"name": "a", "parentId": "p", "otherId": "o", "parts": [{"part_id": "x"}]},
-    {"name": "b", "parentId": "p"},
+    {"name": "a", "parentId": "parents", "otherId": "o", "parts": [{"part_id": "x"}]},
+    {"name": "b", "parentId": "parents"},
 ]
 LINKS = {
     "read": {"operationId": "get_thing", "parameters": {"path.thingId": "$response.body#/things/0/id"}},
@@ -113,15 +113,15 @@ class TestBodies:
 
     def test_are_the_examples_without_ids_that_need_not_be_there(self, builder: Builder) -> None:
         assert self.told(builder) == [
-            {"name": "a", "parentId": "p", "parts": [{"part_id": "x"}]},
-            {"name": "b", "parentId": "p"},
+            {"name": "a", "parentId": "parents", "parts": [{"part_id": "x"}]},
+            {"name": "b", "parentId": "parents"},
         ]
 
     def test_have_the_ids_and_the_model_that_are_known(self, builder: Builder) -> None:
         builder.known.update(otherId="O", part_id="P", model="m", endpoint="e", endpointType="custom")
         assert self.told(builder)[0] == {
             "name": "a",
-            "parentId": "p",
+            "parentId": "parents",
             "otherId": "O",
             "parts": [{"part_id": "P"}],
             "model": "m",
@@ -133,7 +133,7 @@ class TestBodies:
         first = self.told(builder, anew=NAMES | {"parentId"})[0]
         assert first["name"].startswith("a")
         assert len(first["name"]) == 9
-        assert first["parentId"] != "p"
+        assert first["parentId"] != "parents"
 
     def test_that_a_link_gives_are_sent_as_they_are(self, builder: Builder) -> None:
         assert self.told(builder, body={"name": "c"}) == [{"name": "c"}]
