@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from echo.testing.inclusion import Found, Inclusion, with_names
+from echo.testing.merging import Parts
 from echo.testing.references import METHODS, Json, is_open, parameters, resolve, whole
 
 
@@ -29,6 +30,7 @@ class Comparison:
     def __init__(self, floor: Json, current: Json) -> None:
         self._floor = floor
         self._current = current
+        self._old_parts, self._new_parts = Parts(floor), Parts(current)
         # Pairs of schemas that are being compared: one that comes again within itself says nothing new.
         self._under_way: set[tuple[int, int]] = set()
 
@@ -101,7 +103,7 @@ class Comparison:
         yield from self._defaults(old, new, place)
 
     def _defaults(self, old: Json, new: Json, place: str) -> Found:
-        old, new = resolve(self._floor, old), resolve(self._current, new)
+        old, new = self._old_parts.whole(old), self._new_parts.whole(new)
         if (pair := (id(old), id(new))) in self._under_way:
             return
         self._under_way.add(pair)
@@ -134,10 +136,10 @@ class Comparison:
             yield from self._lost(before, after, status)
 
     def _lost(self, old: Json, new: Json, place: str) -> Found:
-        old, new = resolve(self._floor, old), resolve(self._current, new)
+        old, new = self._old_parts.whole(old), self._new_parts.whole(new)
         if "oneOf" in new:
             # The first is the floor's own; the others are for clients that know them.
-            new = resolve(self._current, new["oneOf"][0])
+            new = self._new_parts.whole(new["oneOf"][0])
         if (pair := (id(old), id(new))) in self._under_way:
             return
         self._under_way.add(pair)

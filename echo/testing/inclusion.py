@@ -5,22 +5,22 @@ from collections.abc import Iterator
 from operator import eq, ge, le
 from typing import Any
 
+from echo.testing.merging import LOWER_BOUNDS, UPPER_BOUNDS, Parts, as_object
 from echo.testing.references import Json, resolve
 
 TYPES = frozenset({"null", "boolean", "object", "array", "number", "string"})
-LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 EXACT = ("format", "pattern", "multipleOf", "uniqueItems", "const")
-ANNOTATIONS = {"title", "description", "example", "examples", "default", "deprecated"}
-CONDITIONS = frozenset({"allOf", "if", "then", "else", "not", "propertyNames", "dependentRequired"})
+ANNOTATIONS = {
+    *("title", "description", "example", "examples", "default", "deprecated", "$comment"),
+    # They say how a value is shown or passed on, not which one it is.
+    *("readOnly", "writeOnly", "xml", "externalDocs", "discriminator"),
+}
+CONDITIONS = frozenset({"if", "then", "else", "not", "propertyNames", "dependentRequired"})
 CHOICES = ("oneOf", "anyOf")
 UNDERSTOOD = {
     *(*LOWER_BOUNDS, *UPPER_BOUNDS, *EXACT, *ANNOTATIONS),
     *("type", "enum", "required", "properties", "additionalProperties", "items"),
 }
-# One object each, by which they are known again where schemas lead back to themselves.
-ANYTHING: Json = {}
-NOTHING: Json = {"enum": []}
 Found = Iterator[tuple[str, str]]
 
 
@@ -30,6 +30,7 @@ class Inclusion:
     def __init__(self, inner_document: Json, outer_document: Json) -> None:
         self._inner_document = inner_document
         self._outer_document = outer_document
+        self._inner_parts, self._outer_parts = Parts(inner_document), Parts(outer_document)
         # As in `Comparison`.
         self._under_way: set[tuple[int, int]] = set()
         self._other_way: Inclusion | None = None
@@ -41,8 +42,18 @@ class Inclusion:
         if (pair := (id(inner), id(outer))) in self._under_way:
             return
         self._under_way.add(pair)
-        yield from self._excess(inner, outer, place)
+        yield from self._each_part(inner, outer, place)
         self._under_way.discard(pair)
+
+    def _each_part(self, inner: Json, outer: Json, place: str) -> Found:
+        """As `excess`: every part of an outer `allOf` has to hold; of an inner one, one may say enough, or all do."""
+        if "allOf" in outer:
+            for part in self._outer_parts.of(outer):
+                yield from self.excess(inner, part, place)
+        elif "allOf" not in inner:
+            yield from self._excess(inner, outer, place)
+        elif not any(self._is_within(part, outer) for part in self._inner_parts.of(inner)):
+            yield from self._excess(self._inner_parts.whole(inner), outer, place)
 
     def _excess(self, inner: Json, outer: Json, place: str) -> Found:
         inner, outer = with_names(inner), with_names(outer)
@@ -182,11 +193,3 @@ def with_names(schema: Json) -> Json:
     named = {name: said["properties"][name] for name, said in dependent.items()}
     rest = {key: value for key, value in schema.items() if key != "dependentSchemas"}
     return {**rest, "properties": {**schema.get("properties", {}), **named}}
-
-
-def as_object(schema: Any) -> Json:
-    """A boolean schema as the object that means the same."""
-    if isinstance(schema, bool):
-        return ANYTHING if schema else NOTHING
-    found: Json = schema
-    return found
