@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from storage.conversations.additions import Additions, later, moved_up, storable
-from storage.conversations.claims import Ends
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument, UnknownParent
 from tests.support.chats import START, message_document, put_conversation, put_message
@@ -59,28 +58,6 @@ class TestStorable:
     def test_a_text_that_is_none_is_refused(self) -> None:
         with pytest.raises(InvalidDocument):
             storable({"text": "\ud800"})
-
-
-class TestEnds:
-    MINE = ({"user": "ada", "conversationId": "c"}, {"user": "bob", "conversationId": "c"})
-
-    def test_the_last_of_each_conversation_and_owner(self) -> None:
-        ends, (hers, his) = Ends(), self.MINE
-        assert ends.of(hers) is None
-        first, second = message_document("m1"), message_document("m2")
-        ends.note(hers, first)
-        ends.note(hers, second)
-        assert ends.of(hers) == (second["_id"], "m2")
-        assert ends.of(his) is None
-
-    def test_of_more_than_the_most_the_oldest_are_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert Ends.MOST == 4096
-        monkeypatch.setattr(Ends, "MOST", 2)
-        ends, message = Ends(), message_document("m")
-        places = [{"user": "ada", "conversationId": name} for name in "abc"]
-        for place in (places[0], places[1], places[0], places[2]):
-            ends.note(place, message)
-        assert [ends.of(place) is not None for place in places] == [True, False, True]
 
 
 class TestAdd:
