@@ -106,6 +106,32 @@ class TestWithoutAConversation:
         assert database.collection("conversations").count_documents({"user": ada}) == 0
 
 
+class TestNames:
+    """Of what a conversation names the last sixty-four are looked at."""
+
+    @pytest.fixture
+    def named(self, database: Database, ada: str) -> list[ObjectId]:
+        """The first one is of a message that is not there."""
+        names = [ObjectId() for _ in range(65)]
+        self.conversation_id = put_conversation(database, ada, messages=names)
+        self.ids = [put_message(database, ada, self.conversation_id, _id=key) for key in names[1:]]
+        self.unnamed = put_message(database, ada, self.conversation_id)
+        return names
+
+    def test_by_who_writes_after_one_that_is_not_named(
+        self, threads: ThreadRepository, database: Database, ada: str, named: list[ObjectId]
+    ) -> None:
+        message = say(threads, ada, self.conversation_id, parent_message_id=self.unnamed)
+        # One more would have been waited for, and given up.
+        assert stored(database, ada, self.conversation_id)["messages"] == [*named, message["_id"]]
+
+    def test_by_who_deletes_a_message(
+        self, threads: ThreadRepository, database: Database, ada: str, named: list[ObjectId]
+    ) -> None:
+        threads.delete_message(ada, self.conversation_id, self.ids[-1])
+        assert stored(database, ada, self.conversation_id)["messages"] == named[:-1]
+
+
 class TestTwoAtOnce:
     """The first message of a conversation that another writer has begun meanwhile."""
 
