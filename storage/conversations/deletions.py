@@ -97,11 +97,14 @@ class DeletionRepository:
             self._remove_links(mine, session)
             self._database.collection("echo_responses").delete_many(mine, session=session)
             self._remove_traces(owner, ids, session)
-            keys = [{"_id": each["_id"], "user": owner} for each in there]
-            gone = [self._conversations.delete_one(key, session=session).deleted_count for key in keys]
-            return [each for each, count in zip(there, gone, strict=True) if count], messages
+            return [each for each in there if self._remove_one(owner, each["_id"], session)], messages
 
         return self._claims.settled(remove, seconds=PATIENT_SECONDS)
+
+    def _remove_one(self, owner: str, key: ObjectId, session: Session) -> bool:
+        """Delete a conversation by its key; whether it was still there."""
+        gone = self._conversations.delete_one({"_id": key, "user": owner}, session=session)
+        return gone.deleted_count == 1
 
     def _remove_traces(self, owner: str, ids: Sequence[str], session: Session) -> None:
         """Delete what tools were asked for, and what a run could be resumed from."""

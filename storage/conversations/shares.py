@@ -128,9 +128,7 @@ class ShareRepository(ListRepository):
         """
         mine = {"user": owner, "conversationId": conversation_id}
         with translated():
-            conversation = found(
-                self._conversations.find_one(mine, {"title": 1, "expiredAt": 1, "isTemporary": 1})
-            )
+            conversation = found(self._conversations.find_one(mine, {"title": 1, "expiredAt": 1}))
             same = {**mine, **not_expired(now()), **({"targetMessageId": target_id} if target_id else {})}
             if self._collection.find_one(same, {"_id": 1}):
                 raise Conflict("conversationId")

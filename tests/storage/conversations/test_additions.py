@@ -4,12 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from storage.conversations.additions import Additions, later, moved_up, storable
-from storage.conversations.claims import Ends
 from storage.core.database import Database
 from storage.core.errors import InvalidDocument, UnknownParent
-from tests.support.chats import START, message_document, put_conversation, put_message
+from tests.support.chats import (
+    NO_PARENT,
+    START,
+    message_document,
+    profiled,
+    put_conversation,
+    put_message,
+)
 from tests.support.stored import messages_of, stored
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -59,28 +66,6 @@ class TestStorable:
     def test_a_text_that_is_none_is_refused(self) -> None:
         with pytest.raises(InvalidDocument):
             storable({"text": "\ud800"})
-
-
-class TestEnds:
-    MINE = ({"user": "ada", "conversationId": "c"}, {"user": "bob", "conversationId": "c"})
-
-    def test_the_last_of_each_conversation_and_owner(self) -> None:
-        ends, (hers, his) = Ends(), self.MINE
-        assert ends.of(hers) is None
-        first, second = message_document("m1"), message_document("m2")
-        ends.note(hers, first)
-        ends.note(hers, second)
-        assert ends.of(hers) == (second["_id"], "m2")
-        assert ends.of(his) is None
-
-    def test_of_more_than_the_most_the_oldest_are_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert Ends.MOST == 4096
-        monkeypatch.setattr(Ends, "MOST", 2)
-        ends, message = Ends(), message_document("m")
-        places = [{"user": "ada", "conversationId": name} for name in "abc"]
-        for place in (places[0], places[1], places[0], places[2]):
-            ends.note(place, message)
-        assert [ends.of(place) is not None for place in places] == [True, False, True]
 
 
 class TestAdd:
@@ -141,3 +126,68 @@ class TestAdd:
         with pytest.raises(InvalidDocument):
             Additions(database).add(self.mine, None, self.make("x" * (17 << 20)))
         assert "messages" not in stored(database, ada, self.conversation_id)
+
+    def test_the_last_one_that_is_named_is_waited_for_if_it_is_not_the_newest(
+        self, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        awaited: list[tuple[Any, ...]] = []
+        additions = Additions(database)
+        monkeypatch.setattr(additions.claims, "await_stored", lambda *asked: awaited.append(asked))
+        # Nothing is named: nothing is waited for, whatever is there.
+        newest = put_message(database, ada, self.conversation_id, createdAt=START + 300 * MILLISECOND)
+        added = additions.add(self.mine, None, self.make("one"))
+        assert added is not None
+        assert (added[0]["parentMessageId"], awaited) == (newest, [])
+        # The one that was added is named, and by its date it is the newest.
+        added = additions.add(self.mine, None, self.make("two"))
+        assert awaited == []
+        coming = ObjectId()
+        additions.claims.claim(self.mine, [coming], {"$set": {"model": "m"}})
+        assert added is not None
+        followed = additions.add(self.mine, None, self.make("three"))
+        assert awaited == [(self.mine, [coming])]
+        assert followed is not None
+        assert followed[0]["parentMessageId"] == added[0]["messageId"]
+
+    def test_what_this_process_stored_last_is_known_without_asking(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        additions = Additions(database)
+        first = additions.add(self.mine, None, self.make("one"))
+        assert first is not None
+        additions.ends.note(self.mine, first[0])
+        monkeypatch.setattr(additions, "_find_newest", None)
+        second = additions.add(self.mine, None, self.make("two"))
+        assert second is not None
+        assert second[0]["parentMessageId"] == first[0]["messageId"]
+        # As a parent by its id, too; another one is looked for.
+        additions.ends.note(self.mine, second[0])
+        with profiled(database, "messages") as reads:
+            third = additions.add(self.mine, second[0]["messageId"], self.make("three"))
+            fourth = additions.add(self.mine, first[0]["messageId"], self.make("four"))
+        assert third is not None
+        assert fourth is not None
+        assert third[0]["parentMessageId"] == second[0]["messageId"]
+        assert fourth[0]["parentMessageId"] == first[0]["messageId"]
+        assert len([each for each in reads if each["op"] == "query"]) == 1
+
+    def test_a_root_follows_nothing(self, database: Database, ada: str) -> None:
+        put_message(database, ada, self.conversation_id, createdAt=START + timedelta(hours=1))
+        added = Additions(database).add(self.mine, NO_PARENT, self.make("root"))
+        assert added is not None
+        assert added[0]["parentMessageId"] == NO_PARENT
+        # Nor is it later than what it does not follow.
+        assert added[0]["createdAt"] == START + MILLISECOND
+
+    def test_a_moment_that_is_late_enough_is_kept_and_written_once(
+        self, database: Database, ada: str
+    ) -> None:
+        database.collection("conversations").update_one(
+            self.mine, {"$set": {"updatedAt": START - MILLISECOND}}
+        )
+        with profiled(database, "conversations") as notes:
+            added = Additions(database).add(self.mine, None, self.make("one"))
+        assert added is not None
+        assert added[0]["createdAt"] == added[0]["updatedAt"] == START
+        assert stored(database, ada, self.conversation_id)["updatedAt"] == START
+        assert len(notes) == 1

@@ -1,12 +1,13 @@
 """Making the index of searches and keeping it true: each step, its limits, and what is stored of it."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from bson import ObjectId
+from pymongo import monitoring
 
 from storage.conversations import search_building
 from storage.conversations.search_building import Builder, due
@@ -16,6 +17,7 @@ from storage.core.database import Database, Document
 from storage.core.grams import sought
 from storage.core.repository import now
 from tests.support.chats import message_document, new_id
+from tests.support.database import PreparedDatabase
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -243,6 +245,82 @@ class TestTakingUp:
         assert not hers.build()
         assert hers.states.get(hers.owner, MESSAGES) is None
         assert hers.names() == {his.state.portions[0].name}
+
+
+class Noting(monitoring.CommandListener):
+    """Notes what is read of messages."""
+
+    def __init__(self) -> None:
+        self.finds: list[Any] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command.get("find") == "messages":
+            names = ("filter", "hint", "sort", "limit", "projection")
+            self.finds.append({name: event.command.get(name) for name in names})
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing is noted of it."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nor of this."""
+
+
+class TestReading:
+    """Each read is by an index, and has no more than it needs."""
+
+    BY_KEY: ClassVar[Document] = {"user": 1, "_id": 1}
+    BY_CHANGE: ClassVar[Document] = {"user": 1, "updatedAt": 1, "_id": 1}
+
+    @pytest.fixture
+    def finds(
+        self, prepared_database: PreparedDatabase, hers: Hers, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[list[Any]]:
+        noting = Noting()
+        monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
+        monkeypatch.setattr(search_building, "MOST_CHANGED", 6)
+        watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
+        self.builder = Builder(watched, MESSAGES)
+        yield noting.finds
+        watched.close()
+
+    def test_of_what_is_taken_up(self, hers: Hers, finds: list[Any]) -> None:
+        hers.put(["one"] * 4)
+        self.builder.build(hers.owner)
+        following, whether_any = finds
+        assert following["hint"] == self.BY_KEY
+        assert (following["sort"], following["limit"]) == ({"_id": 1}, 4)
+        assert following["projection"] == {"text": 1, "content.text": 1}
+        assert whether_any["filter"] == {"user": hers.owner}
+        assert (whether_any["limit"], whether_any["projection"]) == (1, {"_id": 1})
+
+    def test_of_what_was_changed(self, hers: Hers, finds: list[Any]) -> None:
+        keys = hers.put(["one"] * 8)
+        hers.build()
+        state = hers.state
+        self.builder.build(hers.owner)
+        following, changed, _ = finds
+        assert following["filter"]["_id"]["$gt"] == keys[3]
+        assert changed["hint"] == self.BY_CHANGE
+        assert (changed["limit"], changed["projection"]) == (7, {"_id": 1})
+        assert changed["filter"] == {
+            "user": hers.owner,
+            "updatedAt": {"$gte": state.through},
+            "_id": {"$lte": keys[3]},
+        }
+
+    def test_of_what_is_there(self, hers: Hers, finds: list[Any]) -> None:
+        keys = hers.put(["one"] * 8)
+        hers.build()
+        hers.build()
+        hers.pretend(swept=now() - 2 * DAY)
+        self.builder.build(hers.owner)
+        assert [each["filter"]["_id"] for each in finds] == [
+            {"$gt": ObjectId("0" * 24), "$lte": keys[3]},
+            {"$gt": keys[3], "$lte": keys[7]},
+        ]
+        assert [each["hint"] for each in finds] == [self.BY_KEY] * 2
+        assert [each["projection"] for each in finds] == [{"_id": 1}] * 2
+        assert [each["filter"]["user"] for each in finds] == [hers.owner] * 2
 
 
 class TestJoining:

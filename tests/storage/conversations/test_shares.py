@@ -9,13 +9,16 @@ from bson import ObjectId
 
 from storage.conversations import shares as stored_shares
 from storage.conversations.shares import NothingToShare, ShareRepository, ids_of_files, owner_of
+from storage.core import portions
 from storage.core.database import Database, Document
-from storage.core.errors import BrokenCursor, Conflict, NotFound, TooMany
+from storage.core.errors import BrokenCursor, Conflict, NotFound, TookTooLong, TooMany
 from storage.core.repository import now
+from storage.core.stop import Stop
 from tests.support.chats import (
     START,
     every_page,
     new_id,
+    profiled,
     put_conversation,
     put_message,
     put_tree,
@@ -316,8 +319,52 @@ class TestListPage:
             with pytest.raises(BrokenCursor):
                 shares.list_page(ada, limit=1, cursor=cursor, **change)
 
+    def test_one_without_a_title_has_its_place(
+        self, shares: ShareRepository, database: Database, ada: str
+    ) -> None:
+        for title in ("b", None, "a"):
+            put_link(database, ada, "c", title=title)
+        pages = every_page(lambda cursor: shares.list_page(ada, limit=1, cursor=cursor, sort_by="title"))
+        assert [each["title"] for each in itertools.chain(*pages)] == ["b", "a", None]
+
+    def test_has_the_time_of_a_list_and_a_search_that_of_who_asks(
+        self, shares: ShareRepository, database: Database, ada: str
+    ) -> None:
+        self.put(database, ada)
+        with profiled(database, "sharedlinks") as notes:
+            shares.list_page(ada, limit=1)
+            shares.list_page(ada, limit=1, search="the")
+            shares.list_page(ada, limit=1, search="the", stop=Stop(60))
+        times = [note["command"]["maxTimeMS"] for note in notes]
+        assert times[0] == 10_000
+        assert 0 < times[1] <= 10_000 < times[2] <= 60_000
+        told = Stop(60)
+        told.tell()
+        with pytest.raises(TookTooLong):
+            shares.list_page(ada, limit=1, search="the", stop=told)
+
 
 class TestRead:
+    def test_what_is_large_is_read_in_portions(
+        self, shares: ShareRepository, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conversation_id, prefix = put_tree(database, ada)
+        database.collection("messages").update_one({"messageId": prefix + "c"}, {"$unset": {"messageId": 1}})
+        link = share(shares, ada, conversation_id)
+        whole = shares.read(link)
+        assert (whole.is_whole, whole.held) == (True, 1024 * 1024)
+        # What is whole can be read again.
+        assert len(list(whole.documents())) == len(list(whole.documents())) == 9
+        for name in ("WHOLE_BYTES", "PORTION_BYTES"):
+            monkeypatch.setattr(portions, name, 1000)
+        database.collection("messages").update_one({"text": "a"}, {"$set": {"text": "a" * 5000}})
+        parts = shares.read(link)
+        assert not parts.is_whole
+        assert 5000 < parts.held < 6000
+        messages = list(parts.documents())
+        assert [each["text"][0] for each in messages] == list("abcdefgrh")
+        assert messages[2]["messageId"] == str(messages[2]["_id"])
+
     @pytest.mark.parametrize(
         ("target", "expected"), [(None, "abcdefgrh"), ("a", "ar"), ("b", "abcrh"), ("g", "abcdefgrh")]
     )

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, _csot
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, ServerSelectionTimeoutError
 
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.messages import MessageRepository
@@ -142,3 +145,101 @@ def test_every_list_has_a_time_limit(database: Database, ada: str) -> None:
     first, second = (note["command"]["maxTimeMS"] for note in notes)
     assert first == 10_000
     assert 0 < second <= 7000
+
+
+class Deployment:
+    """One that gives a session, and notes which are killed."""
+
+    def __init__(self) -> None:
+        self.given, self.killed = list[object](), list[object]()
+
+    @contextmanager
+    def session_from_now(self) -> Iterator[object]:
+        self.given.append(object())
+        yield self.given[-1]
+
+    def kill(self, session: object) -> None:
+        self.killed.append(session)
+
+
+def unavailable(cause: Exception) -> Unavailable:
+    """As the driver's errors are translated."""
+    try:
+        raise Unavailable("no answer") from cause
+    except Unavailable as error:
+        return error
+
+
+class TestOver:
+    """What ends within it, and how."""
+
+    @pytest.fixture
+    def deployment(self) -> Any:
+        return Deployment()
+
+    @pytest.mark.parametrize(
+        ("error", "is_told", "becomes"),
+        [
+            (OperationFailure("took too long", 50), False, TookTooLong),
+            (OperationFailure("no", 2), False, OperationFailure),
+            (OperationFailure("killed", 11601), False, OperationFailure),
+            (OperationFailure("killed", 11601), True, TookTooLong),
+            (unavailable(NetworkTimeout("no answer")), False, TookTooLong),
+            (unavailable(OperationFailure("took too long", 50)), False, TookTooLong),
+            (unavailable(AutoReconnect("broken")), False, Unavailable),
+            (unavailable(AutoReconnect("broken")), True, TookTooLong),
+            (unavailable(ServerSelectionTimeoutError("nobody")), False, Unavailable),
+            (unavailable(ValueError("odd")), False, Unavailable),
+            (Unavailable("alone"), False, Unavailable),
+            (ValueError("odd"), True, ValueError),
+        ],
+    )
+    def test_what_took_too_long_is_told_from_what_is_away(
+        self, deployment: Any, error: Exception, is_told: bool, becomes: type[Exception]
+    ) -> None:
+        stop = Stop(600)
+
+        def fail() -> None:
+            if is_told:
+                stop.tell()
+            raise error
+
+        with pytest.raises(becomes) as caught, stop.over(deployment):
+            fail()
+        assert (caught.value.__cause__ if becomes is TookTooLong else caught.value) is error
+
+    def test_what_is_under_way_is_killed_and_nothing_else(self, deployment: Any) -> None:
+        stop = Stop(600)
+        with stop.over(deployment) as session:
+            assert deployment.killed == []
+            stop.tell()
+            stop.tell()
+        assert deployment.given == [session]
+        assert deployment.killed == [session, session]
+        stop.tell()
+        assert deployment.killed == [session, session]
+
+    def test_what_failed_is_under_way_no_more(self, deployment: Any) -> None:
+        stop = Stop(600)
+        with pytest.raises(ValueError, match="odd"), stop.over(deployment):
+            raise ValueError("odd")
+        stop.tell()
+        assert deployment.killed == []
+
+    @pytest.mark.parametrize(("passed", "left"), [(0.0, 5.0), (3.0, 2.0), (4.9999, 0.001)])
+    def test_it_has_the_time_that_is_left(
+        self, deployment: Any, monkeypatch: pytest.MonkeyPatch, passed: float, left: float
+    ) -> None:
+        clock = [100.0]
+        monkeypatch.setattr("storage.core.stop.time", SimpleNamespace(monotonic=lambda: clock[0]))
+        stop = Stop(5)
+        clock[0] += passed
+        with stop.over(deployment):
+            assert _csot.get_timeout() == pytest.approx(left)
+        assert _csot.get_timeout() is None
+
+    def test_it_begins_nothing_once_its_time_is_over(self, deployment: Any) -> None:
+        stop = Stop(0)
+        with pytest.raises(TookTooLong), stop.over(deployment):
+            pass
+        assert deployment.given == []

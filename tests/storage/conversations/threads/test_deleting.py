@@ -1,6 +1,7 @@
 """Deleting a message or a conversation: the tree stays whole, nothing is left behind."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -350,6 +351,29 @@ class TestDeleteAll:
         for name in ("echo_search", "echo_search_parts"):
             assert database.collection(name).distinct("user") == [bob]
             database.collection(name).delete_many({})
+
+    def test_what_is_no_conversation_is_left(self, database: Database, ada: str) -> None:
+        conversation_id = put_conversation(database, ada)
+        put_conversation(database, ada, conversationId=5)
+        assert DeletionRepository(database).delete_all(ada) == Deleted([conversation_id], 0)
+        left = database.collection("conversations").find({"user": ada})
+        assert [each["conversationId"] for each in left] == [5]
+
+    def test_what_another_has_deleted_meanwhile_is_not_counted(
+        self, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if database._has_transactions:
+            pytest.skip("there the other one has to wait")
+        first, second = put_conversation(database, ada), put_conversation(database, ada)
+        deletions = DeletionRepository(database)
+        remove_traces = deletions._remove_traces
+
+        def meanwhile(*arguments: Any) -> None:
+            database.collection("conversations").delete_one({"conversationId": first})
+            remove_traces(*arguments)
+
+        monkeypatch.setattr(deletions, "_remove_traces", meanwhile)
+        assert deletions.delete_all(ada) == Deleted([second], 0)
 
     def test_all_of_it_has_the_time_of_what_takes_long(
         self, database: Database, ada: str, monkeypatch: pytest.MonkeyPatch
