@@ -19,7 +19,7 @@ from echo.providers.chat import ChatRequest, Finished, TextDelta
 from echo.tools.sources import Sources
 from storage.conversations.chat_shapes import Begun
 from storage.core.errors import Conflict, NotFound, Unavailable
-from tests.support.waiting import until
+from tests.support.waiting import soon, until
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 MILLISECONDS = 1_767_225_600_000
@@ -312,6 +312,36 @@ class TestATitleThatComesLate:
             raise Unavailable
 
         assert (self.after(scene, fail, is_closing=True).titling, noted) == (False, [("ada", "r")])
+
+    def test_is_waited_for_and_so_is_the_end_of_its_run(
+        self, scene: Scene, noted: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("echo.chat.hub.WRITE_SECONDS", 0.0)
+        run: Any = SimpleNamespace(id="r", owner="ada", titling=True, is_closing=True, over=asyncio.Event())
+        scene.hub._local["r"] = run
+
+        async def go() -> None:
+            made = asyncio.Event()
+
+            async def make() -> None:
+                await made.wait()
+
+            scene.hub._keep_title(run, asyncio.create_task(make()))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert (run.titling, list(scene.hub._titling)) == (True, ["r"])
+            made.set()
+            await soon(lambda: not run.titling)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            # The end would note that the title is still to come.
+            assert (noted, list(scene.hub._titling)) == ([], ["r"])
+            del scene.hub._local["r"]
+            await scene.hub._titling["r"]
+            assert noted == [("ada", "r")]
+
+        asyncio.run(go())
+        assert scene.hub._titling == {}
 
 
 class Saying:

@@ -78,6 +78,14 @@ def test_is_asked_again_after_three_seconds(clock: SimpleNamespace) -> None:
     assert found == [{"a"}, {"a"}, set()]
 
 
+def test_a_page_is_asked_for_once_on_a_machine_that_has_just_started(clock: SimpleNamespace) -> None:
+    links = Links()
+    marks = LinkMarks(links)
+    clock.now = 0.5
+    assert [marks.among("ada", ["a"]) for _ in range(2)] == [{"a"}] * 2
+    assert links.asked == 1
+
+
 def test_the_time_of_a_page_begins_with_the_owners_first_one(clock: SimpleNamespace) -> None:
     links = Links()
     marks = LinkMarks(links)
@@ -121,6 +129,7 @@ def test_the_owner_who_asked_longest_ago_is_forgotten_first(
     links.of["eve"] = set()
     marks = LinkMarks(links)
     marks.among("ada", ["a"])
+    clock.now = 1001.0
     marks.among("bob", ["a"])
     clock.now = 1003.0
     # Her time begins anew: she is no longer the first.

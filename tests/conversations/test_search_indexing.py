@@ -1,8 +1,11 @@
 """The thread that indexes messages: by itself, owner after owner, and it ends with the process."""
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -17,6 +20,7 @@ from storage.core.stop import Stop
 from tests.support.chats import new_owner
 from tests.support.database import PreparedDatabase
 from tests.support.waiting import until
+from tests.support.wiring import unreached
 
 
 class Recorded:
@@ -116,3 +120,170 @@ def test_without_a_request_there_is_no_thread(indexing: SearchIndexing) -> None:
     assert indexing._thread is None
     with pytest.raises(Ended):
         indexing.rest()
+
+
+def test_the_thread_steps_back_for_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped: list[tuple[int, ...]] = []
+    seen: list[tuple[str, bool, int]] = []
+    monkeypatch.setattr(os, "setpriority", lambda *how: stepped.append(how))
+
+    class Work:
+        def build(self, _owner: str) -> bool:
+            thread = threading.current_thread()
+            seen.append((thread.name, thread.daemon, threading.get_native_id()))
+            return False
+
+    indexing = SearchIndexing({"messages": Work()})
+    indexing.ask("ada", "messages")
+    until(lambda: seen)
+    indexing.close()
+    [(name, is_daemon, thread_id)] = seen
+    assert (name, is_daemon) == ("echo-search-index", True)
+    assert stepped == [(os.PRIO_PROCESS, thread_id, 10)]
+    assert indexing._thread is not None
+    assert not indexing._thread.is_alive()
+
+
+def test_where_that_is_not_allowed_it_works_all_the_same(
+    work: Recorded, indexing: SearchIndexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    work.go.set()
+    indexing.ask("broken", "messages")
+    until(lambda: work.built == ["broken"])
+
+
+def test_of_each_kind_its_own_builder_works() -> None:
+    built: list[tuple[str, str]] = []
+
+    def builder(of: str) -> Any:
+        return SimpleNamespace(build=lambda owner: built.append((of, owner)))
+
+    indexing = SearchIndexing({of: builder(of) for of in ("messages", "conversations")})
+    indexing.ask("ada", "conversations")
+    indexing.ask("ada", "messages")
+    until(lambda: len(built) == 2)
+    indexing.close()
+    assert built == [("conversations", "ada"), ("messages", "ada")]
+
+
+def test_a_thousand_owners_wait_and_no_more(
+    work: Recorded, indexing: SearchIndexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert search_indexing.MOST_WAITING == 1000
+    monkeypatch.setattr(search_indexing, "MOST_WAITING", 2)
+    # It is working on the first one, and the others wait.
+    indexing.ask("first", "messages")
+    until(lambda: not indexing._waiting)
+    for owner in ("ada", "bob", "eve"):
+        indexing.ask(owner, "messages")
+    assert list(indexing._waiting) == [("ada", "messages"), ("bob", "messages")]
+
+
+class Waits:
+    """In the place of a condition: it notes how long it was to be waited for."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def wait_for(self, _done: Any, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
+class TestResting:
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+        clock = SimpleNamespace(now=100.0)
+        monkeypatch.setattr(search_indexing, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        return clock
+
+    def test_takes_as_long_as_was_worked(self, clock: SimpleNamespace) -> None:
+        def build(_owner: str) -> bool:
+            clock.now += 3
+            made.rest()
+            clock.now += 5
+            return False
+
+        work: Any = SimpleNamespace(build=build)
+        waits: Any = Waits()
+        made = SearchIndexing({"messages": work})
+        made._changed = waits
+        made._build("ada", "messages")
+        assert waits.waited == [3.0, 5.0]
+        # What passed between two pieces of work is not worked.
+        clock.now = 1000.0
+        made._build("ada", "messages")
+        assert waits.waited == [3.0, 5.0, 3.0, 5.0]
+
+    def test_ends_with_the_process(self) -> None:
+        indexing = SearchIndexing({})
+        indexing.close()
+        with pytest.raises(Ended):
+            indexing.rest()
+        with pytest.raises(Ended):
+            indexing._next()
+
+
+class TestLooking:
+    def test_is_for_what_is_stale_and_never_fails(self) -> None:
+        def away() -> list[tuple[str, str]]:
+            raise Unavailable("away")
+
+        indexing = SearchIndexing({}, lambda: [("ada", "messages"), ("bob", "conversations")])
+        indexing._look()
+        assert list(indexing._waiting) == [("ada", "messages"), ("bob", "conversations")]
+        SearchIndexing({}, away)._look()
+        nothing = SearchIndexing({})
+        nothing._look()
+        assert list(nothing._waiting) == []
+
+    def test_is_done_every_ten_minutes_without_work_and_the_first_who_asked_comes_first(self) -> None:
+        assert search_indexing.LOOKING == 600.0
+        stale = [[("ada", "messages"), ("bob", "messages")]]
+        indexing = SearchIndexing({}, stale.pop)
+        waited: list[float] = []
+
+        class Slept(Waits):
+            def wait(self, seconds: float) -> bool:
+                waited.append(seconds)
+                # Somebody may wake it for nothing.
+                return len(waited) == 1
+
+        slept: Any = Slept()
+        indexing._changed = slept
+        assert indexing._next() == ("ada", "messages")
+        assert (waited, stale) == ([600.0, 600.0], [])
+        assert indexing._next() == ("bob", "messages")
+        assert (waited, indexing._waiting) == ([600.0, 600.0], {})
+
+
+def test_indexes_ask_for_their_own_kind_and_rest_with_their_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with unreached() as database:
+        indexes = SearchIndexes(database)
+        asked: list[tuple[str, str]] = []
+        monkeypatch.setattr(indexes.making, "ask", lambda *what: asked.append(what))
+        indexes.messages.wanted("ada")
+        indexes.titles.wanted("bob")
+        assert asked == [("ada", "messages"), ("bob", "conversations")]
+        builders: Any = indexes.making._builders
+        assert {of: each._source.collection for of, each in builders.items()} == {
+            "messages": "messages",
+            "conversations": "conversations",
+        }
+        rests: list[str] = []
+        monkeypatch.setattr(indexes.making, "rest", lambda: rests.append("rest"))
+        for each in builders.values():
+            each._rest()
+        assert rests == ["rest", "rest"]
+        assert indexes.making._stale.__name__ == "stale"

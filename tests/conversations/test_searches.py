@@ -3,15 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from echo.conversations import searches as module
 from echo.conversations.searches import Searches
 from echo.errors import TooManyRequests
 from storage.conversations.messages import MessageRepository
 from storage.core.database import Database
-from storage.core.errors import TookTooLong
+from storage.core.errors import TookTooLong, Unavailable
 from storage.core.stop import Stop
 from tests.support.chats import new_id, new_owner, put_message, shared_database
 from tests.support.waiting import until
@@ -110,6 +112,7 @@ class TestSeveral:
         assert results == [1] * 6 + [7]
         assert most == [1] * 6
         assert (refusal.code, refusal.headers["Retry-After"]) == ("too_many_searches", "1")
+        assert refusal.message == "Other searches of yours are still running."
 
     def test_one_that_leaves_while_it_waits_never_runs(self) -> None:
         searches, release, begun = Searches(600), threading.Event(), []
@@ -126,3 +129,112 @@ class TestSeveral:
 
         assert asyncio.run(ask()) == 3
         assert begun == []
+
+    def test_of_two_accounts_run_at_the_same_time(self) -> None:
+        searches, both = Searches(600), threading.Barrier(2)
+
+        async def ask() -> list[Any]:
+            each = [searches.pending(owner, lambda _: both.wait(60)).make() for owner in ("ada", "bob")]
+            return await asyncio.gather(*each)
+
+        assert sorted(asyncio.run(ask())) == [0, 1]
+
+    def test_leave_nothing_behind(self) -> None:
+        searches, release = Searches(600), threading.Event()
+
+        async def ask() -> None:
+            asked = [
+                asyncio.ensure_future(searches.pending("ada", lambda _: release.wait(60)).make())
+                for _ in range(2)
+            ]
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert searches._present == {"ada": 2}
+            release.set()
+            await asyncio.gather(*asked)
+            with pytest.raises(ValueError, match="x"):
+                await searches.pending("ada", lambda _: int("x")).make()
+
+        asyncio.run(ask())
+        assert (searches._present, searches._locks) == ({}, {})
+
+
+class Told:
+    """In the place of a `Stop`: what was begun, and how often it was told to end."""
+
+    made: list["Told"]
+    # What the first tellings come to.
+    errors: list[Exception]
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.times = 0
+        self.enough = threading.Event()
+        Told.made.append(self)
+
+    def tell(self) -> None:
+        self.times += 1
+        if Told.errors:
+            raise Told.errors.pop(0)
+        if self.times == 3:
+            self.enough.set()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    Told.made, Told.errors = [], []
+    monkeypatch.setattr(module, "Stop", Told)
+    return Told.made
+
+
+class TestTheEnd:
+    def test_is_after_so_many_seconds_of_its_own_turn(self, told: list[Told]) -> None:
+        searches = Searches(7)
+        given: list[Any] = []
+
+        async def ask() -> None:
+            pending = [searches.pending("ada", given.append) for _ in range(2)]
+            assert told == []
+            for each in pending:
+                await each.make()
+
+        asyncio.run(ask())
+        assert ([each.seconds for each in told], given) == ([7, 7], told)
+
+    @pytest.mark.parametrize("errors", [[], [Unavailable()], [Unavailable(), Unavailable()]])
+    def test_is_told_until_it_has_come(
+        self, monkeypatch: pytest.MonkeyPatch, told: list[Told], errors: list[Exception]
+    ) -> None:
+        assert module.REMINDER_SECONDS == 0.25
+        monkeypatch.setattr(module, "REMINDER_SECONDS", 0.001)
+        searches, begun, ended = Searches(600), threading.Event(), []
+        Told.errors = [*errors]
+
+        def work(stop: Any) -> None:
+            begun.set()
+            # Whoever is not told often enough waits as long as a patient test.
+            ended.append(stop.enough.wait(60))
+            raise TookTooLong
+
+        async def leave() -> None:
+            asked = asyncio.ensure_future(searches.pending("ada", work).make())
+            await asyncio.to_thread(begun.wait, 60)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            # Its turn is over, and its thread is free.
+            assert (ended, searches._present) == ([True], {})
+
+        asyncio.run(leave())
+        assert [each.times >= 3 for each in told] == [True]
+
+    def test_waits_for_what_has_begun_when_the_process_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pools: list[Any] = []
+
+        def pool(*given: Any, **more: Any) -> Any:
+            pools.append((given, more))
+            return SimpleNamespace(close=lambda: pools.append("closed"))
+
+        monkeypatch.setattr(module, "Pool", pool)
+        Searches(7).close()
+        assert pools == [(("search", 2), {"waiting": 100}), "closed"]
