@@ -131,3 +131,24 @@ def test_is_made_in_pieces_that_are_neither_empty_nor_small() -> None:
     assert pieces[-1]
     with archive_of(pieces) as archive:
         assert archive.read("files/noise/noise.txt") == noise
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sent"),
+    [
+        ([], []),
+        ([0, 0], []),
+        ([1], [1]),
+        ([65_535], [65_535]),
+        # As soon as there are so many, and nothing after them.
+        ([65_536], [65_536]),
+        ([65_535, 1, 0], [65_536]),
+        ([0, 65_535, 2, 3], [65_537, 3]),
+        ([65_536, 65_536, 5], [65_536, 65_536, 5]),
+    ],
+)
+def test_small_pieces_are_sent_together_in_their_order(sizes: list[int], sent: list[int]) -> None:
+    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
+    gathered = list(own_data._gathered(iter(pieces)))
+    assert [len(each) for each in gathered] == sent
+    assert b"".join(gathered) == b"".join(pieces)
