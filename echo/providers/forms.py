@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -45,11 +45,11 @@ class _Lent(Payload):
     _autoclose = True
 
     def __init__(self, file: FormFile) -> None:
-        super().__init__(file.stream, content_type=file.media_type, filename=file.filename)
+        super().__init__(file.stream, content_type=file.media_type)
         self._size = file.size
         self._stream = file.stream
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def decode(self, *_: Any, **__: Any) -> str:
         """Nobody asks for it as text."""
         raise TypeError("a file is no text")
 

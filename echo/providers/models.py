@@ -34,7 +34,7 @@ class ModelList:
         if key not in self._asking:
             task = asyncio.ensure_future(self._ask(key, fetch))
             self._asking[key] = task
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
+            task.add_done_callback(lambda _: self._asking.pop(key))
         return await asyncio.shield(self._asking[key])
 
     async def _ask(self, key: bytes, fetch: Callable[[], Awaitable[list[Any]]]) -> Names:

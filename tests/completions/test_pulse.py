@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,49 @@ class TestInBatches:
             return [batch async for batch in in_batches(ready(), PATIENCE, asyncio.Future())]
 
         assert asyncio.run(collected()) == [[0, 1, 2, 3, 4]]
+
+    def test_so_many_are_read_ahead_of_who_takes_them(self) -> None:
+        read: list[int] = []
+
+        async def many() -> AsyncGenerator[int, None]:
+            for number in range(40):
+                read.append(number)
+                yield number
+
+        async def taken() -> None:
+            async with aclosing(in_batches(many(), PATIENCE, asyncio.Future())) as batches:
+                assert await anext(batches) == list(range(16))
+                assert len(read) == 16
+                assert await anext(batches) == list(range(16, 32))
+                assert await anext(batches) == list(range(32, 40))
+                assert [batch async for batch in batches] == []
+
+        asyncio.run(taken())
+
+    def test_leaves_nothing_at_what_ends_it(self) -> None:
+        """A caller's standing is watched for longer than one answer takes."""
+
+        async def left() -> None:
+            refusal = Noted()
+            async with aclosing(in_batches(items(0), PATIENCE, refusal)) as batches:
+                assert await anext(batches) == [0]
+                assert len(refusal.watching) == 1
+            assert refusal.watching == []
+
+        asyncio.run(left())
+
+
+class Noted(asyncio.Future[ApiError]):
+    """Notes who waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watching: list[object] = []
+
+    def add_done_callback(self, *callbacks: Any, **options: Any) -> None:
+        self.watching += callbacks
+        super().add_done_callback(*callbacks, **options)
+
+    def remove_done_callback(self, callback: Any) -> int:
+        self.watching.remove(callback)
+        return super().remove_done_callback(callback)

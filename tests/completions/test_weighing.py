@@ -28,12 +28,16 @@ def file(media_type: str, content: bytes, detail: str | None = None) -> Attachme
         (file("application/pdf", TWO_PAGES), 6000),
         # Its pages are compressed.
         (file("application/pdf", b"%PDF-1.7" + bytes(120_000)), 9000),
+        (file("application/pdf", b"%PDF-1.7" + bytes(49_991)), 3000),
+        (file("application/pdf", b"%PDF-1.7" + bytes(49_992)), 6000),
         (file("audio/mpeg", bytes(8000)), 21),
+        (file("audio/mpeg", bytes(8399)), 21),
         (file("text/plain", bytes(300)), 101),
+        (file("text/plain", bytes(302)), 101),
         (ToolResult("c", (Text("a"), PictureAddress("https://example.com/x.png"))), 1105),
         (Text("words"), 0),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_what_is_no_text_has_its_tokens(part: Part, tokens: int) -> None:
     asked = request(part)

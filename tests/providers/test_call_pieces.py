@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from echo.providers.call_pieces import made_id
+from echo.providers.call_pieces import known_id, made_id
 from echo.providers.chat import Finished, Tool, ToolCallDelta
 from tests.support.providers import CUT, event_stream, openai_server
 from tests.support.providers import openai as support
@@ -113,6 +113,10 @@ DEVIATIONS = {
     "each with the index 0 and no id": (
         [[call("look", '{"at": 1}', index=0)], [call("look", '{"at": 2}', index=0)]],
         [LOOK, ("look", '{"at": 2}')],
+    ),
+    "each with the index 0 and begun before its arguments": (
+        [[call("look", "", index=0, id="a")], [call("look", '{"at": 1}', index=0, id="b")]],
+        [("look", "{}"), LOOK],
     ),
     "with the name in each piece": (
         [
@@ -266,3 +270,19 @@ def test_a_made_id_is_a_secret_of_96_bits() -> None:
     both = made_id(), made_id()
     assert all(re.fullmatch("call_[0-9a-f]{24}", each) for each in both)
     assert both[0] != both[1]
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [("a", "a"), ("a" * 8000, "a" * 8000), ("a" * 8001, ""), ("", ""), (None, ""), (7, "")],
+    ids=["short", "as long as may be", "too long", "empty", "null", "a number"],
+)
+def test_an_id_is_known_that_can_be_given_back(told: Any, known: str) -> None:
+    assert known_id({"id": told}) == known
+
+
+def test_two_ids_that_are_too_long_are_two() -> None:
+    both = [call("wait", "{}", index=index, id="a" * 8001) for index in range(2)]
+    made = [event.id for event in pieces(both).events if isinstance(event, ToolCallDelta) and event.name]
+    assert len(set(made)) == 2
+    assert all(re.fullmatch("call_[0-9a-f]{24}", str(each)) for each in made)

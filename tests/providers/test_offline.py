@@ -48,6 +48,12 @@ def texts(found: list[Event]) -> list[str]:
 
 
 class TestAnswers:
+    def test_are_in_no_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A line for each request to itself would tell an operator nothing."""
+        with caplog.at_level("INFO"):
+            assert texts(events("echo"))
+        assert [each.message for each in caplog.records if each.name.startswith("aiohttp")] == []
+
     def test_says_what_it_is_and_what_it_was_told_word_by_word(self) -> None:
         found = events("echo", turns=(Turn.of_text("user", "Well met"),))
         assert "".join(texts(found)).startswith(INTRODUCTION)

@@ -70,6 +70,7 @@ def test_google_knows_bounds_and_open_objects() -> None:
         (True, {}),
         ({}, {}),
         ({"type": "string", "minLength": None}, {"type": "string", "description": "(minLength: null)"}),
+        ({"type": "string", "pattern": "^ü"}, {"type": "string", "description": '(pattern: "^ü")'}),
         ({"oneOf": [{"type": "string"}, True]}, {"anyOf": [{"type": "string"}, {}]}),
         ({"allOf": [{"$ref": "#/definitions/A"}], "title": "T"}, {"$ref": "#/$defs/A"}),
         (

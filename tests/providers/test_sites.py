@@ -275,6 +275,12 @@ class TestRest:
             known.leave_out(one, f"m{number}", Rest(60, all_models=False), unusable())
         assert len(known._resting) == 256
 
+    def test_that_begins_anew_is_the_newest(self) -> None:
+        known, one = Sites("e"), Access("a", "", site=1)
+        for number in [*range(256), 0, 256]:
+            known.leave_out(one, f"m{number}", Rest(60, all_models=False), unusable())
+        assert {"m0", "m1"} & {model for _, model in known._resting} == {"m0"}
+
 
 class TestFirst:
     """Who is asked for what any of them can be asked: a list of models, say."""

@@ -175,6 +175,68 @@ class TestOffered:
         assert provider.listed in ([], [own])
 
 
+class TestWaitedFor:
+    """What a thread asks for: all that it says reaches the provider."""
+
+    def waited(self, service: TitleService, *said: str, **more: Any) -> str:
+        waits: list[float] = []
+
+        class Loop:
+            def wait(self, work: Any, limit: float) -> Any:
+                waits.append(limit)
+                return asyncio.run(work)
+
+        loop: Any = Loop()
+        made = service.wait_for(loop, *said, **more)
+        assert waits == [20.0]
+        return made
+
+    def test_is_as_any_other(self) -> None:
+        provider, own = Provider(usage=(Usage(5, 2),)), Credentials("own")
+        told: list[AskedTitle] = []
+        service = titles(provider, asked=told.append)
+        asking: dict[str, Any] = {"credentials": own, "placeholders": {"X": "y"}, "titled": TITLED}
+        assert self.waited(service, "Hello", "Hi", endpoint="one", model="n", **asking) == "A Title"
+        [(request, credentials)] = provider.asked
+        assert request.turns[0].text == "Hello\n\nHi"
+        assert (request.model, credentials, request.placeholders) == ("n", own, {"X": "y"})
+        assert told == [AskedTitle(TITLED, "one", "n", Usage(5, 2), f"{INSTRUCTION}Hello\n\nHi", "A Title")]
+
+    @pytest.mark.parametrize(
+        ("more", "model"),
+        [
+            ({"endpoint": "one", "model": "n"}, "n"),
+            ({"endpoint": "one", "model": "elsewhere"}, "m"),
+            ({"endpoint": "one"}, "m"),
+            ({"model": "n"}, "m"),
+            ({}, "m"),
+        ],
+    )
+    def test_is_of_a_model_that_is_offered(self, more: dict[str, str], model: str) -> None:
+        provider = Provider()
+        self.waited(titles(provider), "Hello", **more)
+        assert [request.model for request, _ in provider.asked] == [model]
+
+    def test_is_of_what_is_open_alone(self) -> None:
+        provider = Provider()
+        service = titles(provider)
+        opened = Opened(frozenset({"n"}))
+        self.waited(service, "Hello", endpoint="one", model="m", opened=opened)
+        self.waited(service, "Hello", endpoint="one", model="n", opened=opened)
+        assert [request.model for request, _ in provider.asked] == ["n", "n"]
+        assert self.waited(service, "Hello", endpoint="one", opened=Opened(frozenset({"x"}))) == "Hello"
+        assert len(provider.asked) == 2
+
+    def test_is_made_of_the_question_where_nobody_answers_in_time(self) -> None:
+        class Late:
+            def wait(self, work: Any, _limit: float) -> Any:
+                work.close()
+                raise TimeoutError
+
+        late: Any = Late()
+        assert titles(Provider()).wait_for(late, "Hello") == "Hello"
+
+
 class TestClean:
     @pytest.mark.parametrize(
         ("text", "title"),
@@ -185,6 +247,8 @@ class TestClean:
             ("abcdefghij k", "abcdefghij…"),
             ("abcde fghij k", "abcde fgh…"),
             ("abcd efghijk", "abcd efgh…"),
+            ("abcd fgh ijk", "abcd fgh…"),
+            ("abcdef gh ijk", "abcdef gh…"),
             ("a\x00b\u202ec", "a b c"),
             ("\ud83d", ""),
             (" a \t\n b ", "a b"),

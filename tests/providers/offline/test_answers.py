@@ -96,6 +96,11 @@ class TestLimit:
         wanted = whole if text is None else text
         assert said.text == (wanted if len(words_of(wanted)) != 10 else f"{INTRODUCTION} What came ")
 
+    def test_is_not_of_what_is_thought(self) -> None:
+        said = answer_to(body("Hello", model="echo-reasoning", max_tokens=2))
+        assert (said.text, said.finish) == ("I am ", "length")
+        assert said.reasoning == answer_to(body("Hello", model="echo-reasoning")).reasoning != ""
+
     def test_is_not_reached_by_as_many_words(self) -> None:
         whole = answer_to(body("Hello"))
         assert answer_to(body("Hello", max_tokens=len(words_of(whole.text)))) == whole
