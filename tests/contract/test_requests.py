@@ -1,6 +1,7 @@
 """A request becomes the arguments of its handler, or an error that says what is wrong."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -180,6 +181,20 @@ class TestJson:
             UnsupportedMediaType, operation(body=body(JSON)), b"{}", headers=of(f"{JSON}; charset={charset}")
         )
         assert error.message == "Bodies are read as UTF-8 only."
+
+    def test_has_integers_where_numbers_are_such(self) -> None:
+        sent = b'{"n": 1.0, "deep": [{"n": -2.0}, 0.0, [3e2]], "half": 0.5, "text": "1.0", "yes": true}'
+        [found] = read(operation(body=body(JSON)), sent).values()
+        assert json.dumps(found) == (
+            '{"n": 1, "deep": [{"n": -2}, 0, [300]], "half": 0.5, "text": "1.0", "yes": true}'
+        )
+
+    @pytest.mark.parametrize(
+        ("sent", "kind"), [(b"9007199254740992.0", int), (b"9007199254740994.0", float), (b"-1e300", float)]
+    )
+    def test_has_no_integers_that_a_double_cannot_count(self, sent: bytes, kind: type) -> None:
+        [found] = read(operation(body=body(JSON)), b'{"m": ' + sent + b"}").values()
+        assert (type(found["m"]), found["m"]) == (kind, float(sent))
 
     def test_may_come_in_pieces(self) -> None:
         pieces = (b'{"te', b"", b'xt": ', b'"x"}')

@@ -201,19 +201,22 @@ def test_all_that_is_known_of_is_in_a_document(table: dict[str, set[str]]) -> No
 
 class TestInvalidIsRefused:
     MUTATION = "Invalid component: in body - violates `type` at /properties/metadata (was {}, became boolean)"
+    # What it says of a form with a file that it has made to fit, and has put a link's value into.
+    MADE_TO_FIT = "Invalid data should have been rejected\nInvalid component: positive test case"
 
     @pytest.mark.parametrize(
-        ("media_type", "was", "stands"),
+        ("media_type", "message", "stands"),
         [
-            ("multipart/form-data", "string", False),
-            ("multipart/form-data", "integer", True),
-            ("application/json", "string", True),
+            ("multipart/form-data", MUTATION.format("string"), False),
+            ("multipart/form-data", MUTATION.format("integer"), True),
+            ("application/json", MUTATION.format("string"), True),
+            ("multipart/form-data", MADE_TO_FIT, False),
+            ("application/json", MADE_TO_FIT, True),
         ],
     )
-    def test_a_text_of_a_form_is_a_text(
-        self, find: Callable[..., None], media_type: str, was: str, stands: bool
+    def test_a_form_that_is_none_the_worse_is_valid(
+        self, find: Callable[..., None], media_type: str, message: str, stands: bool
     ) -> None:
-        message = self.MUTATION.format(was)
         options = {"message": message, "status_code": 201, "expected_statuses": ["400"]}
         find("negative_data_rejection", AcceptedNegativeData(operation="POST", **options))
         sent = case("1", "POST /api/files")

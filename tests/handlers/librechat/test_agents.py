@@ -425,6 +425,12 @@ class TestVersions:
         assert back["is_promoted"] is True
         assert back["createdAt"] == made["createdAt"]
 
+    def test_a_whole_number_is_an_integer_however_it_is_written(self, ada: UserClient) -> None:
+        made = create(ada)
+        change(ada, made, instructions="Be brief.")
+        back = ada.post(f"{AGENTS}/{made['id']}/revert", json={"version_index": 0.0})
+        assert (back.status_code, back.json()["instructions"]) == (200, "Be kind.")
+
     def test_no_version_is_none(self, ada: UserClient) -> None:
         made = create(ada)
         response = ada.post(f"{AGENTS}/{made['id']}/revert", json={"version_index": 1})
