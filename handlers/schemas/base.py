@@ -7,10 +7,11 @@ On the way out such a value is left out, because the contract promises types, an
 import copy
 import math
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing
 
 from echo.errors import FieldError, InvalidRequest
@@ -42,7 +43,7 @@ class Output(Schema):
                 field.data_key or name,
                 field.attribute or name,
                 field.dump_default,
-                as_it_is(field),
+                *short_way(field),
                 field._serialize,
             )
             for name, field in self.dump_fields.items()
@@ -57,10 +58,10 @@ class Output(Schema):
     def dump_one(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The contract's object for a document."""
         dumped = {}
-        for key, attribute, default, kind, serialize in self._plan_for(document):
+        for key, attribute, default, kind, change, serialize in self._plan_for(document):
             value = document.get(attribute)
             if value.__class__ is kind:
-                dumped[key] = value
+                dumped[key] = change(value) if change else value
                 continue
             if value is None:
                 value = default
@@ -88,9 +89,10 @@ class Output(Schema):
         return self.dump_all(obj) if many else self.dump_one(obj)
 
 
-def as_it_is(field: fields.Field[Any]) -> type | None:
-    """The type whose values a field dumps unchanged, so that it need not be asked; None where there is none."""
-    return next((kind for each, kind in UNCHANGED.items() if type(field)._serialize is each._serialize), None)
+def short_way(field: fields.Field[Any]) -> tuple[type | None, Callable[[Any], Any] | None]:
+    """The type whose values a field need not be asked for, and what makes of one what is dumped: None for nothing."""
+    ways = (way for each, way in SHORT_WAYS.items() if type(field)._serialize is each._serialize)
+    return next(ways, (None, None))
 
 
 class Input(Schema):
@@ -198,10 +200,6 @@ class Flag(fields.Boolean):
         return value is True
 
 
-# What these fields dump of such a value is the value, in those derived from them too that dump as they do.
-UNCHANGED: dict[type[fields.Field[Any]], type] = {Text: str, Whole: int, Flag: bool}
-
-
 class Texts(fields.List[str]):
     """A list of strings; LibreChat's lists may hold nulls, which are left out."""
 
@@ -254,8 +252,18 @@ def plain(value: Any) -> Any:
 
 def moment(value: datetime) -> str:
     """A time in UTC as RFC 3339 with milliseconds."""
-    # The first 23 characters end before a time zone, if there is one.
-    return f"{value.isoformat('T', 'milliseconds')[:23]}Z"
+    # Takes half the time of `isoformat`. Without fractions where there are none; what comes after them is cut off.
+    text = orjson.dumps(value).decode()
+    return f"{text[1:24]}Z" if value.microsecond else f"{text[1:20]}.000Z"
+
+
+# What these fields dump of a value of exactly that type, in those derived from them too that dump as they do.
+SHORT_WAYS: dict[type[fields.Field[Any]], tuple[type, Callable[[Any], Any] | None]] = {
+    Text: (str, None),
+    Whole: (int, None),
+    Flag: (bool, None),
+    Moment: (datetime, moment),
+}
 
 
 class Time(fields.AwareDateTime):

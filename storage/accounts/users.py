@@ -11,6 +11,7 @@ from pymongo.operations import IndexModel
 
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, InvalidDocument
+from storage.core.finding import find_one_at_once
 from storage.core.repository import Repository, found, now, owner_id
 from storage.core.translation import translated
 
@@ -100,7 +101,7 @@ class UserRepository(Repository):
     def get(self, owner: str) -> Document:
         """The user; raises `NotFound`."""
         with translated():
-            return found(self._collection.find_one({"_id": owner_id(owner)}))
+            return found(find_one_at_once(self._collection, {"_id": owner_id(owner)}))
 
     def prefer_memories(self, owner: str, wanted: bool) -> None:
         """Note whether chats may know what is remembered of the user; raises `NotFound`."""

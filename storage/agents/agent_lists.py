@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING
 from storage.agents.shapes import LISTED, SUMMARY
 from storage.core.database import Document
 from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, MeasuredCursor, read_within
+from storage.core.portions import read_page
 from storage.core.repository import LIST_MS, LIST_SECONDS, Repository
 from storage.core.search import Search
 from storage.core.stop import Stop
@@ -56,8 +56,7 @@ class AgentListRepository(Repository):
             found_ones, complete = self._search(query, Search(wanted.search), keyset, limit + 1, stop)
         else:
             with translated():
-                rows = MeasuredCursor(self._lists, query, LISTED, max_time_ms=LIST_MS).sort(keyset.sort)
-                found_ones, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+                found_ones, complete = read_page(self._lists, query, LISTED, keyset.sort, limit=limit + 1)
         return keyset.page(found_ones, limit, complete=complete)
 
     def _search(

@@ -13,6 +13,7 @@ from storage.conversations.counts import Counts
 from storage.conversations.messages import MessageRepository, visible
 from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
+from storage.core.finding import find_one_at_once
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
 from storage.core.repository import LIST_SECONDS, found, now
@@ -224,7 +225,8 @@ class ConversationRepository(ListRepository):
     def get(self, owner: str, conversation_id: str) -> Document:
         """One conversation; raises `NotFound`."""
         with translated():
-            return found(self._collection.find_one(self._mine(owner, conversation_id), self._shown))
+            mine = self._mine(owner, conversation_id)
+            return found(find_one_at_once(self._collection, mine, self._shown))
 
     def update(
         self,

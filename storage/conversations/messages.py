@@ -10,6 +10,7 @@ from pymongo.operations import IndexModel
 
 from storage.conversations.narrowing import Candidates, Narrowing
 from storage.core.database import Database, Document
+from storage.core.finding import find_one_at_once
 from storage.core.lists import ListRepository, Sought
 from storage.core.pages import Keyset, Page
 from storage.core.portions import Query, Reading, read_all
@@ -137,7 +138,7 @@ class MessageRepository(ListRepository):
         """One message; raises `NotFound`."""
         query = {"user": owner, "conversationId": conversation_id, **by_id(message_id)}
         with translated():
-            return identified(found(self._collection.find_one(query, self._shown)))
+            return identified(found(find_one_at_once(self._collection, query, self._shown)))
 
     def of_id(self, owner: str, message_id: str) -> Document:
         """One message of whatever conversation; raises `NotFound`."""

@@ -8,8 +8,8 @@ from pymongo import ASCENDING
 
 from storage.core.database import Document
 from storage.core.pages import Keyset, Page
-from storage.core.portions import PAGE_BYTES, MeasuredCursor, read_within
-from storage.core.repository import LIST_MS, Repository
+from storage.core.portions import read_page
+from storage.core.repository import Repository
 from storage.core.search import Search, Texts
 from storage.core.stop import Stop
 from storage.core.translation import translated
@@ -47,8 +47,7 @@ class ListRepository(Repository):
         shown = {**shown, keyset.sort_key: 1} if any(shown.values()) else shown
         if sought is None:
             with translated():
-                page = MeasuredCursor(self._lists, query, shown, max_time_ms=LIST_MS).sort(keyset.sort)
-                items, complete = read_within(page.limit(limit + 1), PAGE_BYTES)
+                items, complete = read_page(self._lists, query, shown, keyset.sort, limit=limit + 1)
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
         if sought.among is not None:

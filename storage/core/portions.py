@@ -6,12 +6,11 @@ one its keys and sizes are read first, and then the documents, a portion at a ti
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from pymongo.collection import Collection
-from pymongo.cursor import Cursor
 
+from storage.core.finding import find_at_once
 from storage.core.repository import LIST_MS
 from storage.core.translation import translated
 
@@ -22,8 +21,8 @@ PORTION_BYTES = 1024 * 1024
 PORTION_DOCUMENTS = 200
 # A page of a list ends after so many bytes; there is a next one then.
 PAGE_BYTES = 4 * 1024 * 1024
-# MongoDB's number of documents in the first answer to a query, where they fit into 16 MB.
-FIRST_BATCH = 101
+# A list without an end is asked for so many documents at once. Longer ones are rare, and are read by a cursor.
+AT_ONCE = 1000
 # About what names, numbers and dates of a document take.
 OVERHEAD_BYTES = 200
 SIZE: Document = {"$bsonSize": "$$ROOT"}
@@ -47,17 +46,6 @@ class Reading:
             yield from portion
 
 
-class MeasuredCursor(Cursor[Document]):
-    """A cursor that knows how many bytes it has `received`: a list that is small as a whole is not weighed."""
-
-    # The driver's constructor may raise, and its destructor ask.
-    received = 0
-
-    def _unpack_response(self, response: Any, *arguments: Any, **options: Any) -> Any:
-        self.received += len(response.payload_document)
-        return super()._unpack_response(response, *arguments, **options)
-
-
 @dataclass(frozen=True)
 class Query:
     """A list of one owner's: which documents, in which order, and what of them.
@@ -75,9 +63,8 @@ class Query:
 def read_all(collection: Collection[Document], query: Query) -> Reading:
     """All documents of a list; see `Reading`. Raises `Unavailable`."""
     with translated():
-        cursor = MeasuredCursor(collection, query.wanted, query.shown, max_time_ms=LIST_MS).sort(query.order)
-        rows, is_whole = read_within(cursor, WHOLE_BYTES)
-        if is_whole:
+        rows = _read_whole(collection, query)
+        if rows is not None:
             return Reading([sorted(rows, key=query.arranged) if query.arranged else rows], True, WHOLE_BYTES)
         named = {"_id": 1, "size": SIZE, **(query.named or {})}
         outlines: list[Document] = list(
@@ -90,6 +77,20 @@ def read_all(collection: Collection[Document], query: Query) -> Reading:
     return Reading(_read_portions(collection, query, sizes), False, max(PORTION_BYTES, largest))
 
 
+def _read_whole(collection: Collection[Document], query: Query) -> list[Document] | None:
+    """The documents of a small list; None for what is not read as a whole."""
+    wanted, shown, order = query.wanted, query.shown, query.order
+    answer = find_at_once(collection, wanted, shown, order, most=AT_ONCE, max_time_ms=LIST_MS)
+    if answer.size > WHOLE_BYTES:
+        return None
+    rows = answer.documents()
+    if len(rows) < AT_ONCE:
+        return rows
+    with collection.find(wanted, shown, max_time_ms=LIST_MS).sort(order) as cursor:
+        rows, is_whole = take_within(cursor, WHOLE_BYTES)
+    return rows if is_whole else None
+
+
 def _read_portions(
     collection: Collection[Document], query: Query, sizes: Sequence[tuple[Any, int]]
 ) -> Iterator[list[Document]]:
@@ -100,28 +101,27 @@ def _read_portions(
         yield [found[key] for key in keys if key in found]
 
 
-def read_within(cursor: Cursor[Document], most: int) -> tuple[list[Document], bool]:
-    """The first documents of a cursor: as many as have `most` bytes together, at least one; whether those are all.
+def read_page(
+    collection: Collection[Document],
+    wanted: Mapping[str, Any],
+    shown: Mapping[str, Any],
+    order: Sequence[tuple[str, int]],
+    *,
+    limit: int,
+) -> tuple[list[Document], bool]:
+    """The first `limit` documents of a list, or those before `PAGE_BYTES` are full; whether none had to be left out.
 
-    The driver has a batch in memory meanwhile, of 16 MB at most. Of a `MeasuredCursor` what has come is known, and
-    documents are weighed one by one only where that is too much.
+    What is small is not weighed. Of anything larger the driver has a batch in memory meanwhile, of 16 MB at most.
     """
-    with cursor:
-        if not isinstance(cursor, MeasuredCursor):
-            return take_within(cursor, most)
-        # No more than the first batch has, once it is there: this loads no second one.
-        rows = cursor.to_list(1)
-        if rows and cursor.received <= most:
-            rows += cursor.to_list(FIRST_BATCH - 1)
-        for row in cursor:
-            rows.append(row)
-            if cursor.received > most:
-                break
-        return take_within(chain(rows, cursor), most) if cursor.received > most else (rows, True)
+    answer = find_at_once(collection, wanted, shown, order, most=limit, max_time_ms=LIST_MS)
+    if answer.size <= PAGE_BYTES:
+        return answer.documents(), True
+    with collection.find(wanted, shown, max_time_ms=LIST_MS).sort(order).limit(limit) as cursor:
+        return take_within(cursor, PAGE_BYTES)
 
 
 def take_within(documents: Iterable[Document], most: int) -> tuple[list[Document], bool]:
-    """The first of some documents, in the same way."""
+    """The first of some documents: as many as have `most` bytes together, at least one; whether those are all."""
     rows, size = list[Document](), 0
     for row in documents:
         size += weight(row)

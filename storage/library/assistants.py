@@ -12,8 +12,8 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.core.database import Document
-from storage.core.portions import PAGE_BYTES, MeasuredCursor, read_within
-from storage.core.repository import LIST_MS, Repository, found, now, owner_id
+from storage.core.portions import read_page
+from storage.core.repository import Repository, found, now, owner_id
 from storage.core.translation import translated
 
 # What a client may set; everything else in a document is the server's.
@@ -62,10 +62,8 @@ class AssistantRepository(Repository):
         if after is not None:
             query |= self._beyond(self.get(owner, after), "$lt" if newest_first else "$gt")
         with translated():
-            rows = MeasuredCursor(self._collection, query, max_time_ms=LIST_MS).sort(
-                [("createdAt", direction), ("_id", direction)]
-            )
-            items, complete = read_within(rows.limit(limit + 1), PAGE_BYTES)
+            order = [("createdAt", direction), ("_id", direction)]
+            items, complete = read_page(self._collection, query, {}, order, limit=limit + 1)
         return items[:limit], len(items) > limit or not complete
 
     def get(self, owner: str, assistant_id: str) -> Document:

@@ -39,6 +39,16 @@ class TestOutput:
             assert named[:4] == [{"text": "x"}, {"whole": 3}, {"text": "x", "whole": 3}, {"whole": 3}]
             assert not any(named[4:])
 
+    def test_a_field_with_a_way_of_its_own_is_asked(self) -> None:
+        class Year(base.Moment):
+            def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+                return value.year
+
+        class Dated(base.Output):
+            year = Year()
+
+        assert Dated().dump({"year": datetime(2026, 1, 2)}) == {"year": 2026}
+
     @pytest.mark.parametrize(
         ("name", "value", "expected"),
         [
@@ -53,6 +63,11 @@ class TestOutput:
             ("texts", ["a", None, 1, "b"], ["a", "b"]),
             ("moment", datetime(2026, 1, 2, 3, 4, 5, 6999, tzinfo=UTC), "2026-01-02T03:04:05.006Z"),
             ("moment", datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00.000Z"),
+            ("moment", datetime(2026, 1, 2, 3, 4, 5, 678_000), "2026-01-02T03:04:05.678Z"),
+            ("moment", datetime(2026, 1, 2, 3, 4, 5), "2026-01-02T03:04:05.000Z"),
+            ("moment", datetime(2026, 1, 2, 3, 4, 5, 999), "2026-01-02T03:04:05.000Z"),
+            ("moment", datetime(1, 1, 1, 0, 0, 0, 1_000), "0001-01-01T00:00:00.001Z"),
+            ("moment", datetime(9999, 12, 31, 23, 59, 59, 999_999), "9999-12-31T23:59:59.999Z"),
         ],
     )
     def test_a_value_of_the_type_leaves(self, name: str, value: Any, expected: Any) -> None:

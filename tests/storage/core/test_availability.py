@@ -18,6 +18,7 @@ from storage.conversations.threads import ThreadRepository
 from storage.core.availability import Availability, DatabaseAway, GuardedClient
 from storage.core.database import Database
 from storage.core.errors import StorageError, Unavailable, Uncertain
+from storage.core.finding import find_at_once
 from storage.core.translation import translated
 from storage.embedded import EmbeddedServer
 from storage.embedded.binary import EmbeddedUnavailable
@@ -39,6 +40,7 @@ OPERATIONS: tuple[Callable[[Any], Any], ...] = (
     lambda things: things.find_one_and_update({"_id": 1}, {"$inc": {"n": 1}}),
     lambda things: things.create_index("n"),
     lambda things: list(things.list_indexes()),
+    lambda things: find_at_once(things, {}, {}, (), most=1),
 )
 
 

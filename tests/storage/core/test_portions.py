@@ -104,17 +104,31 @@ class TestReading:
         self, messages: MessageRepository, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ada = new_owner()
-        small, large = put_large(database, ada, [10] * 150), put_large(database, ada, [700 * KIB] * 2)
+        small, large = put_large(database, ada, [10] * 150), put_large(database, ada, [3 * MIB] * 2)
         monkeypatch.setattr(portions, "weight", lambda document: pytest.fail("weighed"))
         assert len(list(messages.read_conversation(ada, small).documents())) == 150
+        assert len(messages.list_page(ada, limit=100, conversation_id=small).items) == 100
         with pytest.raises(pytest.fail.Exception):
-            messages.read_conversation(ada, large)
+            messages.list_page(ada, limit=100, conversation_id=large)
 
     def test_many_small_ones_are_one_portion(self, messages: MessageRepository, database: Database) -> None:
         ada = new_owner()
         reading = messages.read_conversation(ada, put_large(database, ada, [10] * 250))
         assert reading.is_whole
         assert numbers(list(reading.documents())) == list(range(250))
+
+    def test_more_than_comes_at_once_is_read_to_its_end(
+        self, messages: MessageRepository, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(portions, "AT_ONCE", 5)
+        ada = new_owner()
+        for count in (4, 5, 6):
+            reading = messages.read_conversation(ada, put_large(database, ada, [10] * count))
+            assert reading.is_whole
+            assert numbers(list(reading.documents())) == list(range(count))
+        large = messages.read_conversation(ada, put_large(database, ada, [10] * 5 + [MIB]))
+        assert not large.is_whole
+        assert numbers(list(large.documents())) == [0, 1, 2, 3, 4, 5]
 
     def test_more_than_a_mebibyte_comes_in_portions_of_one(
         self, messages: MessageRepository, database: Database
