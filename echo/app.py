@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from echo.contract.document import LIBRECHAT
+from echo.contract.compiled import LIBRECHAT
 from echo.http.application import build_application
 from echo.http.bridge import Pools
 from echo.http.cors import Cors

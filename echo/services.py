@@ -22,7 +22,7 @@ from echo.chat.assembly import ChatParts, build_chat
 from echo.chat.service import ChatService
 from echo.completions.assembly import CompletionParts, build_completions
 from echo.completions.service import CompletionService
-from echo.contract.document import LIBRECHAT
+from echo.contract.compiled import LIBRECHAT
 from echo.contract.routes import Contracts, load_contracts
 from echo.conversations.assembly import Conversations, build_conversations
 from echo.conversations.token_count import count_tokens

@@ -7,7 +7,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from echo.contract.document import FORM, Body
+from echo.contract.compiled import FORM, Body
 from echo.contract.parameters import argument_name, convert
 from echo.error_causes import disk_failed
 from echo.errors import BadRequest, FieldError, InvalidRequest

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echo.contract.document import Operation
+from echo.contract.compiled import Operation
 from echo.contract.responses import CheckedSend, send_rendered
 from echo.contract.routes import Contracts
 from echo.error_bodies import render

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from echo.contract.document import JSON, Operation
+from echo.contract.compiled import JSON, Operation
 from echo.contract.file_answers import disposition, empty_reply, file_reply
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.errors import ServiceUnavailable, TooManyRequests

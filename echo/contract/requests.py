@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 from werkzeug.sansio.http import parse_cookie
 
-from echo.contract.document import FORM, URLENCODED, Body, Operation
+from echo.contract.compiled import FORM, URLENCODED, Body, Operation
 from echo.contract.forms import read_form
 from echo.contract.parameters import Fields
 from echo.errors import BadRequest, FieldError, InvalidRequest, UnsupportedMediaType

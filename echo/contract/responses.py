@@ -11,7 +11,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import Message, Scope, Send
 
-from echo.contract.document import ANY_MEDIA_TYPE, Operation, Response
+from echo.contract.compiled import ANY_MEDIA_TYPE, Operation, Response
 from echo.error_bodies import RenderedError, render
 from echo.errors import InternalError
 from echo.handling.event_stream import MEDIA_TYPE as EVENT_STREAM

@@ -9,7 +9,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from echo.contract.document import ECHO, LIBRECHAT, Contract, Match, load_contract
+from echo.contract.compiled import ECHO, LIBRECHAT
+from echo.contract.document import Contract, Match, load_contract
 
 CHAT_BASE, ECHO_BASE = "/chat", "/echo"
 API = "/api/"

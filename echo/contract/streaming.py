@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from echo.contract.document import JSON, Operation, Response
+from echo.contract.compiled import JSON, Operation, Response
 from echo.contract.responses import ContractBreach
 from echo.handling.large_answers import Share
 from echo.handling.stream_body import JsonItems

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from echo.contract.document import ECHO, Contract
+from echo.contract.compiled import ECHO
+from echo.contract.document import Contract
 from echo.contract.routes import API, Contracts
 from echo.docs.examples import only_model, with_model
 from echo.errors import NotFound

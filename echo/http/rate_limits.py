@@ -17,7 +17,7 @@ from limits.storage import MongoDBStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from echo.contract.document import Operation
+from echo.contract.compiled import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.handling.caller import subscriber
 from echo.handling.scope import CLIENT, OPERATION

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from echo.contract.document import FORM, Operation
+from echo.contract.compiled import FORM, Operation
 from echo.contract.requests import read_arguments
 from echo.errors import PayloadTooLarge, ServiceUnavailable
 from echo.handling.scope import ARGUMENTS, CALLER, CLIENT, OPERATION

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
 
-from echo.contract.document import Operation
+from echo.contract.compiled import Operation
 from echo.handling.scope import OPERATION
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from echo.contract.document import FILES, LIBRECHAT, document_text
+from echo.contract.compiled import LIBRECHAT
+from echo.contract.document import FILES, document_text
 
 MAX_BYTES = 64 * 1024 * 1024
 SECONDS = 30

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from echo.contract.document import Contract, Operation, document_text, load_contract
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract, document_text, load_contract
 from echo.contract.parameters import Fields
 from echo.errors import BadRequest
 

@@ -13,7 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from echo.contract.document import Contract, Operation, load_contract
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract, load_contract
 from echo.contract.schemas import Validator
 from echo.http.reader import IMPORT
 from echo.settings.rate_limits import RATE_LIMITS

@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from echo.contract import forms
-from echo.contract.document import FORM, Body
+from echo.contract.compiled import FORM, Body
 from echo.contract.forms import read_form
 from echo.contract.schemas import SchemaCompiler
 from echo.errors import ApiError, BadRequest, FieldError, InvalidRequest, ServiceUnavailable

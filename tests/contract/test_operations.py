@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from echo.contract.document import Contract, Operation
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract
 from echo.contract.operations import BoundOperation, HandlerMismatch
 from echo.contract.responses import ContractBreach
 from echo.errors import ServiceUnavailable, TooManyRequests

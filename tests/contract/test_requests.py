@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
-from echo.contract.document import Contract, Operation
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract
 from echo.contract.requests import read_all, read_arguments, read_cookies
 from echo.errors import ApiError, BadRequest, FieldError, InvalidRequest, UnsupportedMediaType
 

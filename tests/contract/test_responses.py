@@ -8,7 +8,8 @@ import pytest
 from starlette.types import Message
 from structlog.testing import capture_logs
 
-from echo.contract.document import Contract, Operation
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract
 from echo.contract.responses import CheckedSend, send_rendered
 from echo.error_bodies import RenderedError
 

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from echo.contract import streaming
-from echo.contract.document import Response, load_contract
+from echo.contract.compiled import Response
+from echo.contract.document import load_contract
 from echo.contract.responses import ContractBreach
 from echo.contract.streaming import begun, check_whole, json_pieces, sliced
 from echo.handling.large_answers import LargeAnswers

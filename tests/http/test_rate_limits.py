@@ -15,7 +15,7 @@ from limits.storage import MemoryStorage, Storage
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from echo.contract.document import Operation
+from echo.contract.compiled import Operation
 from echo.errors import ServiceUnavailable, TooManyRequests
 from echo.handling.caller import ClientInfo, subscriber
 from echo.http import rate_limits

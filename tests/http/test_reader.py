@@ -9,7 +9,8 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive
 
-from echo.contract.document import Contract, Operation
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract
 from echo.errors import (
     ApiError,
     BadRequest,

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
-from echo.contract.document import Operation, load_contract
+from echo.contract.compiled import Operation
+from echo.contract.document import load_contract
 from echo.contract.parameters import Fields
 from tests.support.operations import JSON, LIBRECHAT, LIBRECHAT_OPERATIONS, Op, resolve, responses
 

@@ -63,6 +63,7 @@ ELSEWHERE = {
     "completions/messages": ("completions/test_asking.py", "completions/test_refusal.py"),
     "completions/models": ("completions/test_agents.py",),
     "completions/service": ("handlers/test_completions.py",),
+    "contract/compiled": ("contract/test_compiling.py", "contract/test_document.py"),
     "contract/document": ("contract/test_compiling.py",),
     "contract/operations": ("contract/test_operations.py", "test_large_answers.py", "http/test_http.py"),
     "contract/schemas": ("test_parameters.py", "test_forms.py", "contract/test_requests.py"),

@@ -16,7 +16,8 @@ from starlette.datastructures import Headers
 from echo.accounts.tokens import InvalidToken, Tokens
 from echo.app import Application
 from echo.completions.messages import read_messages
-from echo.contract.document import Contract, Operation, load_contract
+from echo.contract.compiled import Operation
+from echo.contract.document import Contract, load_contract
 from echo.contract.forms import read_form
 from echo.contract.requests import read_arguments, read_cookies
 from echo.errors import ApiError
