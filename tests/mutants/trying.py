@@ -19,7 +19,7 @@ from tests.mutants.trial import UNDER_WAY, WITH_MUTANT, Mutant
 ARGUMENTS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "--tb=native", "--rootdir=.")
 # To import and to collect is not a mutant's time.
 STARTING = Spent(300.0, 300.0)
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)

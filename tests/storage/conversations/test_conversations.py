@@ -13,7 +13,7 @@ from storage.core.database import Database, Document
 from storage.core.errors import BrokenCursor, InvalidDocument, NotFound
 from storage.core.pages import Page
 from storage.core.repository import now
-from storage.core.search import MAX_CHARACTERS
+from storage.core.search import MAX_CHARACTERS, MAX_PATTERN
 from tests.support.chats import (
     START,
     every_page,
@@ -323,6 +323,19 @@ class TestSearch:
         put_conversation(database, ada, title=character * (MAX_CHARACTERS - 1))
         search = character * (MAX_CHARACTERS * 20)
         assert ids(conversations.list_page(ada, limit=10, search=search)) == [wanted]
+
+    @pytest.mark.parametrize("search", ["the hidden needle", "THE HIDDEN NEEDLE in it"])
+    def test_of_a_long_text_all_of_it_counts_in_titles_and_in_messages(
+        self, conversations: ConversationRepository, database: Database, ada: str, search: str
+    ) -> None:
+        # More than the database is asked for.
+        assert len(search) > MAX_PATTERN
+        titled = put_conversation(database, ada, title=f"See {search.lower()}")
+        spoken = put_conversation(database, ada, title="Chat")
+        put_message(database, ada, spoken, text=f"Seen {search.lower()}")
+        for title, text in ((f"{search[:-1]}x", "Chat"), ("Chat", f"{search[:-1]}x")):
+            put_message(database, ada, put_conversation(database, ada, title=title), text=text)
+        assert set(ids(conversations.list_page(ada, limit=10, search=search))) == {titled, spoken}
 
     def test_a_lone_surrogate_is_refused(self, conversations: ConversationRepository, ada: str) -> None:
         with pytest.raises(InvalidDocument):

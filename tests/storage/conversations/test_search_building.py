@@ -228,12 +228,17 @@ class TestTakingUp:
         if not is_refused:
             assert hers.indexed("one") == {keys[3]}
 
-    def test_of_an_owner_who_was_erased_meanwhile_nothing_stays(
-        self, hers: Hers, bob: str, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_of_an_owner_who_was_erased_meanwhile_nothing_new_stays(
+        self, hers: Hers, bob: str, monkeypatch: pytest.MonkeyPatch, before: int
     ) -> None:
         his = Hers(hers.database, bob)
         his.put(["his"] * 4)
         his.build()
+        for _ in range(before):
+            hers.put(["one"] * 4)
+            hers.build()
+        names = hers.names()
         hers.put(["one"] * 4)
         store = SearchStateRepository.store
 
@@ -243,8 +248,9 @@ class TestTakingUp:
 
         monkeypatch.setattr(SearchStateRepository, "store", erased)
         assert not hers.build()
-        assert hers.states.get(hers.owner, MESSAGES) is None
-        assert hers.names() == {his.state.portions[0].name}
+        # What was there before goes with whoever erases the owner.
+        assert hers.names() == names
+        assert (hers.states.get(hers.owner, MESSAGES) is None) is (before == 0)
 
 
 class Noting(monitoring.CommandListener):

@@ -129,8 +129,9 @@ class TestPrepare:
         conversation_id, prefix = put_tree(database, ada)
         share(shares, ada, conversation_id, target_id=prefix + "b")
         for target in (None, prefix + "b"):
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict) as caught:
                 shares.prepare(ada, conversation_id, target_id=target, with_files=False)
+            assert caught.value.field == "conversationId"
         assert shares.prepare(ada, conversation_id, target_id=prefix + "c", with_files=False)
 
     def test_one_that_has_expired_or_is_anothers_is_in_nobodys_way(
@@ -183,8 +184,9 @@ class TestInsert:
         first["createdAt"] = second["createdAt"]
         other = shares.prepare(ada, conversation_id, target_id=prefix + "b", with_files=False)
         shares.insert(ada, first)
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict) as caught:
             shares.insert(ada, second)
+        assert caught.value.field == "conversationId"
         # A link to a part is another one, if it came first.
         other["createdAt"] = first["createdAt"] - FUTURE
         shares.insert(ada, other)
@@ -246,6 +248,7 @@ class TestFinding:
         self, shares: ShareRepository, database: Database, ada: str, bob: str
     ) -> None:
         moment = now()
+        put_link(database, ada, "c")
         last = put_link(database, ada, "c", updatedAt=moment, messages=[ObjectId()])
         put_link(database, ada, "c")
         put_link(database, ada, "c", updatedAt=moment + FUTURE, expiredAt=now() + PAST)

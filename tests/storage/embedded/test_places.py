@@ -119,6 +119,14 @@ class TestSocket:
         assert not own.socket.parent.exists()
         own.tidy()
 
+    def test_what_cannot_be_removed_is_left(self, own: Places) -> None:
+        own.make()
+        own.claim_socket()
+        own.socket.mkdir()
+        own.remove_socket()
+        own.tidy()
+        assert own.socket.is_dir()
+
 
 class TestPredecessor:
     def test_is_waited_for_as_long_as_it_holds_the_lock(self, own: Places) -> None:
