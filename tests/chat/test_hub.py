@@ -265,6 +265,72 @@ class TestListening:
         asyncio.run(scene.hub._listen())
 
 
+class TestTending:
+    """What is said is written down each time, and who wants a run to end is asked every 0.4 seconds."""
+
+    @staticmethod
+    def tend(scene: Scene, monkeypatch: pytest.MonkeyPatch, *steps: float, fails: bool = False) -> list[str]:
+        """What was done when the clock goes on by such steps; then the last run ends."""
+        done: list[str] = []
+        left = list(steps)
+        clock = SimpleNamespace(now=1000.0)
+        monkeypatch.setattr("echo.chat.hub.time", SimpleNamespace(monotonic=lambda: clock.now))
+        hub: Any = scene.hub
+        hub._local["r"] = SimpleNamespace(id="r")
+
+        async def wait() -> None:
+            done.append("waited")
+            clock.now += left.pop(0)
+
+        async def write() -> None:
+            done.append("written")
+            if fails and len(left) == 1:
+                raise KeyError("a fault of ours")
+            if not left:
+                hub._local.clear()
+
+        async def listen() -> None:
+            done.append("asked")
+
+        hub._wait, hub._write, hub._listen = wait, write, listen
+        asyncio.run(hub._tend())
+        return done
+
+    def test_asks_at_once_and_then_now_and_again(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.tend(scene, monkeypatch, 0.0, 0.15, 0.24, 0.02, 0.15, 0.26, 1.0)
+        assert "".join(each[0] for each in done) == "wwa ww ww wwa ww wwa ww".replace(" ", "")
+
+    def test_asks_for_nobody_where_no_run_is_left(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.tend(scene, monkeypatch, 0.0) == ["waited", "written"]
+
+    def test_goes_on_after_a_fault_of_one_run(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("echo.chat.hub.ASK_SECONDS", 0.0)
+        done = self.tend(scene, monkeypatch, 0.0, 0.0, fails=True)
+        assert done == ["waited", "written", "waited", "written"]
+
+    def test_goes_on_until_the_journal_has_nothing_to_write(self, scene: Scene) -> None:
+        idle = iter([False, False, True])
+
+        class Journal:
+            is_idle = property(lambda _: next(idle))
+
+        hub: Any = scene.hub
+        hub._journal = Journal()
+        written: list[str] = []
+
+        async def wait() -> None:
+            pass
+
+        async def write() -> None:
+            written.append("all")
+
+        hub._wait, hub._write = wait, write
+        asyncio.run(hub._tend())
+        assert written == ["all", "all"]
+
+
 class TestATitleThatComesLate:
     @staticmethod
     def after(scene: Scene, making: Callable[[], Any], **about: Any) -> Any:
@@ -431,7 +497,7 @@ class TestTheSignalToEnd:
         passed: list[Any] = []
         stopped: list[str] = []
         before: Any = lambda *told: passed.append(told)  # noqa: E731 - one of several
-        monkeypatch.setattr("echo.chat.hub.signal.getsignal", lambda _number: before)
+        monkeypatch.setattr("echo.chat.hub.signal.getsignal", {signal.SIGTERM: before}.get)
         monkeypatch.setattr(
             "echo.chat.hub.signal.signal", lambda number, handler: handlers.append((number, handler))
         )
