@@ -528,32 +528,34 @@ class TestTheSignalToEnd:
 
 
 def test_what_a_hub_is_given_its_runs_have() -> None:
-    given: list[Any] = [
-        SimpleNamespace(name=name) for name in ("titles", "credits", "remembering", "moderation")
-    ]
-    titles, ledger, remembering, moderation = given
-    everything: Any = Scene()
-    stores = RunStores(everything, everything, everything, everything, everything)
+    given: list[Any] = [object() for _ in range(11)]
+    titles, ledger, remembering, moderation, load_files, background, *stores = given
+    chats, runs, pieces, workers, steers = stores
     sources = Sources(())
-    tools = RunHub(
-        stores,
+    everything: Any = RunHub(
+        RunStores(chats, runs, pieces, workers, steers),
         titles,
         ledger,
-        everything,
+        background,
         len,
         sources=sources,
         moderation=moderation,
-        load_files=NOBODY,
+        load_files=load_files,
         remembering=remembering,
         most_at_once=2,
-    )._tools
-    assert (tools.titles, tools.credits, tools.remembering, tools.sources) == (
-        titles,
-        ledger,
-        remembering,
-        sources,
     )
-    assert (tools.chats, tools.runs, tools.steers, tools.count_tokens) == (everything,) * 3 + (len,)
+    hub, tools, injecting = everything, everything._tools, everything._tools.injecting
+    assert (tools.titles, tools.credits, tools.remembering) == (titles, ledger, remembering)
+    assert (tools.sources, tools.count_tokens) == (sources, len)
+    assert (tools.chats, tools.runs, tools.steers) == (chats, runs, steers)
+    assert (tools.in_thread, tools.keep, tools.pause) == (hub.in_thread, hub._keep_title, hub._journal.pause)
+    assert (injecting._steers, injecting._moderation) == (steers, moderation)
+    assert (injecting._load_files, injecting._in_thread) == (load_files, hub.in_thread)
+    journal, places = hub._journal, hub._places
+    assert (journal._chats, journal._runs, journal._pieces) == (chats, runs, pieces)
+    assert journal._in_thread == hub.in_thread
+    assert (places._runs, places._alive, places._most) == (runs, hub.alive, 2)
+    assert (hub.presence._workers, hub._background) == (workers, background)
 
 
 def test_it_has_a_name_of_its_own(scene: Scene) -> None:
