@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -474,6 +475,21 @@ class TestARunThatGoesOn:
     def test_is_forgotten_once_its_end_is_written_down(self, scene: Scene) -> None:
         assert self.play(scene)[:2] == [("answer", "chats"), ("end", "runs")]
         assert ("remembering",) in scene.done
+
+    def test_is_a_job_of_its_kind_while_it_goes_on(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jobs: list[str] = []
+
+        @contextmanager
+        def running(kind: str) -> Iterator[None]:
+            jobs.append(kind)
+            yield
+            jobs.append(f"{kind} over")
+
+        monkeypatch.setattr("echo.chat.hub.metrics", SimpleNamespace(jobs=SimpleNamespace(running=running)))
+        self.play(scene)
+        assert jobs == ["chat", "chat over"]
 
     def test_is_written_down_by_the_journal_where_that_is_left_to_it(self, scene: Scene) -> None:
         written = self.play(scene, is_waiting=True)
