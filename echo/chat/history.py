@@ -29,7 +29,7 @@ def branch_of(skeleton: Sequence[Document], message_id: str) -> list[Document]:
     message = by_id.pop(message_id, None)
     while message is not None:
         branch.append(message)
-        message = by_id.pop(message.get("parentMessageId") or "", None)
+        message = by_id.pop(message.get("parentMessageId"), None)
     return branch[::-1]
 
 

@@ -71,8 +71,8 @@ class Scene:
         environ = {"OPENAI_API_KEY": "sk", "OPENAI_MODELS": "gpt-4", **environ}
         self.settings: Settings = make_settings(NOWHERE, directory, **environ)
         self.asked: list[str] = []
-        self.parts: dict[str, Any] = {each.name: SimpleNamespace() for each in fields(ChatParts)}
-        self.parts |= {"providers": {"openAI": SimpleNamespace()}, "live": self.live}
+        self.parts: dict[str, Any] = {each.name: object() for each in fields(ChatParts)}
+        self.parts |= {"providers": {"openAI": object()}, "live": self.live}
         self.service: ChatService = build_chat(self.settings, database, ChatParts(**self.parts))
         self.made: Any = self.service
 

@@ -152,6 +152,7 @@ class TestWhatIsSent:
         resend: bool = True,
         talk: list[dict[str, Any]] | None = None,
         count: Callable[[str], int] = len,
+        how: Summarising | None = None,
         **place: Any,
     ) -> tuple[Context, list[Any]]:
         rows = [
@@ -180,7 +181,11 @@ class TestWhatIsSent:
         rules = settings[0] if settings else SummarySettings(reserve=0.1)
         question = {"messageId": "q4", "text": "New?", "tokenCount": 4, "isCreatedByUser": True}
         where = {"branch": rows, "question": question, "answer_id": "a", "is_new_question": True, **place}
-        return Contexts(chats, sides, count, rules).of(about, side, Place(**where), "c"), loaded
+        made = Contexts(chats, sides, count, rules)
+        asked_for = ("ada", side, None, "q4")
+        summarisers: Any = SimpleNamespace(of=lambda *asked: how if asked == asked_for else None)
+        made._summarisers = summarisers
+        return made.of(about, side, Place(**where), "c"), loaded
 
     def test_is_what_there_is_room_for_with_its_figures(self) -> None:
         context, loaded = self.of()
@@ -229,3 +234,103 @@ class TestWhatIsSent:
             context, _ = self.of(rules, talk=talk, tools=("look",), window=10_000, count=counted)
             assert context.counts["messages"] == messages
             assert [len(result.text) for turn in context.turns for result in turn.results] == [3000]
+
+
+SUMMARISER: Any = Asking(None, ChatRequest("s", (), system="Sum up."), None, {}, "a", "openAI")  # type: ignore[arg-type]
+HOW = Summarising(SUMMARISER, "q4", update_prompt="Update.")
+
+
+def summed_up(message: dict[str, Any], retained: str) -> dict[str, Any]:
+    """The message with a summary that covers what is before another one."""
+    said = {"type": "summary", "text": "So far.", "coverage": {"retainedFromMessageId": retained}}
+    return {**message, "content": [said]}
+
+
+class TestWhatIsSummarised:
+    """Of the three turns one has no room beside the new question; see `TestWhatIsSent`."""
+
+    @staticmethod
+    def of(*settings: Any, **more: Any) -> Context:
+        return TestWhatIsSent.of(*settings, how=HOW, **more)[0]
+
+    def test_is_all_that_does_not_fit_into_half_of_the_window(self) -> None:
+        context = self.of()
+        assert context.summarising is HOW
+        summing = context.summing
+        assert summing is not None
+        assert (summing.retained_from, summing.messages, summing.before) == ("q3", 4, None)
+        [told] = summing.asking.request.turns
+        assert told.text == "\n\n".join([f"User: {'x' * 10}", f"Model: {'x' * 10}"] * 2)
+        assert summing.asking.request.system == "Sum up."
+        assert [len(turn.text) for turn in context.turns] == [10, 10, 4]
+        assert context.counts == {
+            "window": 100,
+            "budget": 90,
+            "system": 4,
+            "messages": 26 + 7 + 3,
+            "before": 4 + 6 * 13,
+            "count": 3,
+        }
+        # Tools read the files of what is sent.
+        assert [each["file_id"] for each in context.files] == ["of q3", "of a3"]
+
+    def test_is_more_where_the_operator_wants_less_to_stay(self) -> None:
+        talk = [each for turn in range(6) for each in (question(f"Q{turn}"), answer(f"A{turn}"))]
+        both = self.of(talk=talk, window=160)
+        assert (both.counts["messages"], both.counts["count"]) == (2 * 26 + 7 + 3, 5)
+        one = self.of(SummarySettings(reserve=0.1, retained_turns=2), talk=talk, window=160)
+        assert (one.counts["messages"], one.counts["count"]) == (26 + 7 + 3, 3)
+        assert [len(turn.text) for turn in one.turns] == [10, 10, 4]
+        assert one.summing is not None
+        assert (one.summing.retained_from, one.summing.messages) == ("Q5", 10)
+
+    def test_is_everything_before_the_question_where_nothing_stays(self) -> None:
+        context = self.of(SummarySettings(reserve=0.1, retained_turns=1))
+        assert context.summing is not None
+        assert (context.summing.retained_from, context.summing.messages) == ("q4", 6)
+        assert [turn.text for turn in context.turns] == ["New?"]
+
+    @pytest.mark.parametrize(
+        ("trigger", "wanted"),
+        [
+            # The instructions, six messages and the question have 86 tokens; two messages have no room.
+            (("remaining_tokens", 14), True),
+            (("remaining_tokens", 13), False),
+            (("token_ratio", 0.86), True),
+            (("token_ratio", 0.87), False),
+            (("messages_to_refine", 2), True),
+            (("messages_to_refine", 3), False),
+        ],
+    )
+    def test_is_nothing_before_the_operator_wants_it(self, trigger: Any, wanted: bool) -> None:
+        context = self.of(SummarySettings(reserve=0.1, trigger=trigger))
+        assert (context.summing is not None) is wanted
+        assert context.counts["count"] == (3 if wanted else 5)
+        assert context.summarising is HOW
+
+    def test_is_nothing_where_all_fits_or_nobody_can(self) -> None:
+        assert self.of(window=200).summing is None
+        assert TestWhatIsSent.of()[0].summing is None
+
+    def test_goes_on_from_an_older_summary_that_lacks_something(self) -> None:
+        context = self.of(talk=[*TALK[:5], summed_up(TALK[5], "gone")])
+        summing = context.summing
+        assert summing is not None
+        assert (summing.messages, summing.before, summing.has_older) == (4, "So far.", True)
+        [told] = summing.asking.request.turns
+        assert told.text.startswith(
+            f"A summary of the chat before this message:\nSo far.\n\nUser: {'x' * 10}\n\n"
+        )
+        assert summing.asking.request.system == "Update."
+        # What is told of it is up to who makes the new one.
+        assert [len(turn.text) for turn in context.turns] == [10, 10, 4]
+
+    def test_is_nothing_where_an_older_summary_covers_the_rest(self) -> None:
+        context = self.of(talk=[*TALK[:5], summed_up(TALK[5], "q3")])
+        assert context.summing is None
+        assert [turn.text for turn in context.turns] == [
+            "A summary of the chat before this message:\n\nSo far.",
+            "x" * 10,
+            "x" * 10,
+            "New?",
+        ]

@@ -38,6 +38,8 @@ class TestALongAnswer:
         found = events(pieces)
         so_far = found[0].data["resumeState"]["aggregatedContent"][0]["text"] if resume else ""
         assert so_far + spoken(found) == LONG
+        # What is made at a time is no more, either.
+        assert max(len(spoken([event])) for event in found) <= 64 * 1024
         assert found[-1].kind == "error"
 
 

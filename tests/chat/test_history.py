@@ -72,6 +72,10 @@ class TestReading:
         assert affordable(branch, ["a", "b"]) == ["a", "b"]
         assert affordable([{"messageId": "a", "size": 17 * 1024 * 1024}], ["a"]) == []
 
+    def test_of_unknown_size_they_are_afforded(self) -> None:
+        branch: list[dict[str, Any]] = [{"messageId": "a", "size": 16 * 1024 * 1024}, {"messageId": "b"}]
+        assert affordable(branch, ["a", "b", "elsewhere"]) == ["a", "b", "elsewhere"]
+
     def test_text_of_few_tokens_is_not_read_without_end(self, app_database: Database) -> None:
         owner = new_owner()
         conversation_id, parent = put_conversation(app_database, owner), None

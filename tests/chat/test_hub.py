@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -265,6 +266,72 @@ class TestListening:
         asyncio.run(scene.hub._listen())
 
 
+class TestTending:
+    """What is said is written down each time, and who wants a run to end is asked every 0.4 seconds."""
+
+    @staticmethod
+    def tend(scene: Scene, monkeypatch: pytest.MonkeyPatch, *steps: float, fails: bool = False) -> list[str]:
+        """What was done when the clock goes on by such steps; then the last run ends."""
+        done: list[str] = []
+        left = list(steps)
+        clock = SimpleNamespace(now=1000.0)
+        monkeypatch.setattr("echo.chat.hub.time", SimpleNamespace(monotonic=lambda: clock.now))
+        hub: Any = scene.hub
+        hub._local["r"] = SimpleNamespace(id="r")
+
+        async def wait() -> None:
+            done.append("waited")
+            clock.now += left.pop(0)
+
+        async def write() -> None:
+            done.append("written")
+            if fails and len(left) == 1:
+                raise KeyError("a fault of ours")
+            if not left:
+                hub._local.clear()
+
+        async def listen() -> None:
+            done.append("asked")
+
+        hub._wait, hub._write, hub._listen = wait, write, listen
+        asyncio.run(hub._tend())
+        return done
+
+    def test_asks_at_once_and_then_now_and_again(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        done = self.tend(scene, monkeypatch, 0.0, 0.15, 0.24, 0.02, 0.15, 0.26, 1.0)
+        assert "".join(each[0] for each in done) == "wwa ww ww wwa ww wwa ww".replace(" ", "")
+
+    def test_asks_for_nobody_where_no_run_is_left(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.tend(scene, monkeypatch, 0.0) == ["waited", "written"]
+
+    def test_goes_on_after_a_fault_of_one_run(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("echo.chat.hub.ASK_SECONDS", 0.0)
+        done = self.tend(scene, monkeypatch, 0.0, 0.0, fails=True)
+        assert done == ["waited", "written", "waited", "written"]
+
+    def test_goes_on_until_the_journal_has_nothing_to_write(self, scene: Scene) -> None:
+        idle = iter([False, False, True])
+
+        class Journal:
+            is_idle = property(lambda _: next(idle))
+
+        hub: Any = scene.hub
+        hub._journal = Journal()
+        written: list[str] = []
+
+        async def wait() -> None:
+            pass
+
+        async def write() -> None:
+            written.append("all")
+
+        hub._wait, hub._write = wait, write
+        asyncio.run(hub._tend())
+        assert written == ["all", "all"]
+
+
 class TestATitleThatComesLate:
     @staticmethod
     def after(scene: Scene, making: Callable[[], Any], **about: Any) -> Any:
@@ -409,6 +476,21 @@ class TestARunThatGoesOn:
         assert self.play(scene)[:2] == [("answer", "chats"), ("end", "runs")]
         assert ("remembering",) in scene.done
 
+    def test_is_a_job_of_its_kind_while_it_goes_on(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jobs: list[str] = []
+
+        @contextmanager
+        def running(kind: str) -> Iterator[None]:
+            jobs.append(kind)
+            yield
+            jobs.append(f"{kind} over")
+
+        monkeypatch.setattr("echo.chat.hub.metrics", SimpleNamespace(jobs=SimpleNamespace(running=running)))
+        self.play(scene)
+        assert jobs == ["chat", "chat over"]
+
     def test_is_written_down_by_the_journal_where_that_is_left_to_it(self, scene: Scene) -> None:
         written = self.play(scene, is_waiting=True)
         assert written[:2] == [("answer", "chats"), ("end", "runs")]
@@ -431,7 +513,7 @@ class TestTheSignalToEnd:
         passed: list[Any] = []
         stopped: list[str] = []
         before: Any = lambda *told: passed.append(told)  # noqa: E731 - one of several
-        monkeypatch.setattr("echo.chat.hub.signal.getsignal", lambda _number: before)
+        monkeypatch.setattr("echo.chat.hub.signal.getsignal", {signal.SIGTERM: before}.get)
         monkeypatch.setattr(
             "echo.chat.hub.signal.signal", lambda number, handler: handlers.append((number, handler))
         )
@@ -462,32 +544,34 @@ class TestTheSignalToEnd:
 
 
 def test_what_a_hub_is_given_its_runs_have() -> None:
-    given: list[Any] = [
-        SimpleNamespace(name=name) for name in ("titles", "credits", "remembering", "moderation")
-    ]
-    titles, ledger, remembering, moderation = given
-    everything: Any = Scene()
-    stores = RunStores(everything, everything, everything, everything, everything)
+    given: list[Any] = [object() for _ in range(11)]
+    titles, ledger, remembering, moderation, load_files, background, *stores = given
+    chats, runs, pieces, workers, steers = stores
     sources = Sources(())
-    tools = RunHub(
-        stores,
+    everything: Any = RunHub(
+        RunStores(chats, runs, pieces, workers, steers),
         titles,
         ledger,
-        everything,
+        background,
         len,
         sources=sources,
         moderation=moderation,
-        load_files=NOBODY,
+        load_files=load_files,
         remembering=remembering,
         most_at_once=2,
-    )._tools
-    assert (tools.titles, tools.credits, tools.remembering, tools.sources) == (
-        titles,
-        ledger,
-        remembering,
-        sources,
     )
-    assert (tools.chats, tools.runs, tools.steers, tools.count_tokens) == (everything,) * 3 + (len,)
+    hub, tools, injecting = everything, everything._tools, everything._tools.injecting
+    assert (tools.titles, tools.credits, tools.remembering) == (titles, ledger, remembering)
+    assert (tools.sources, tools.count_tokens) == (sources, len)
+    assert (tools.chats, tools.runs, tools.steers) == (chats, runs, steers)
+    assert (tools.in_thread, tools.keep, tools.pause) == (hub.in_thread, hub._keep_title, hub._journal.pause)
+    assert (injecting._steers, injecting._moderation) == (steers, moderation)
+    assert (injecting._load_files, injecting._in_thread) == (load_files, hub.in_thread)
+    journal, places = hub._journal, hub._places
+    assert (journal._chats, journal._runs, journal._pieces) == (chats, runs, pieces)
+    assert journal._in_thread == hub.in_thread
+    assert (places._runs, places._alive, places._most) == (runs, hub.alive, 2)
+    assert (hub.presence._workers, hub._background) == (workers, background)
 
 
 def test_it_has_a_name_of_its_own(scene: Scene) -> None:

@@ -99,7 +99,8 @@ class Scene:
             raise Unavailable
 
     def read(self, owner: str, run_id: str) -> list[Piece]:
-        assert (owner, run_id) == ("ada", "r")
+        # A run of this process is there itself.
+        assert (owner, run_id, self.is_here) == ("ada", "r", False)
         return [Piece("ada", "r", 0, pack([frame])) for frame in self.transcript.since((0, 0))[0]]  # type: ignore[arg-type]
 
     def pending(self, owner: str, run_id: str) -> list[Any]:
@@ -367,12 +368,14 @@ def test_runs_and_readers_end_with_the_application() -> None:
 
 
 def test_what_it_is_given_is_what_operations_find() -> None:
-    hub, starting, steering, stores = (SimpleNamespace() for _ in range(4))
-    vars(hub).update(in_thread=SimpleNamespace(), closing=asyncio.Event())
-    vars(stores).update(runs="runs", pieces="pieces", workers="workers")
-    given: Any = (starting, hub, stores, SimpleNamespace(), steering)
+    starting, steering, background, in_thread = (object() for _ in range(4))
+    hub = SimpleNamespace(in_thread=in_thread, closing=asyncio.Event())
+    stores = SimpleNamespace(runs="runs", pieces="pieces", workers="workers")
+    given: Any = (starting, hub, stores, background, steering)
     service: Any = ChatService(*given)
     assert (service.starting, service.hub, service.steering) == (starting, hub, steering)
+    assert (service._stores, service._background) == (stores, background)
+    assert (service._running._runs, service._running._hub) == ("runs", hub)
     mirrors = service._mirrors
     assert (mirrors._runs, mirrors._pieces, mirrors._workers) == ("runs", "pieces", "workers")
     # Readers of runs of other processes end with the server, too.

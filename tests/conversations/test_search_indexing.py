@@ -19,7 +19,7 @@ from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import new_owner
 from tests.support.database import PreparedDatabase
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 from tests.support.wiring import unreached
 
 
@@ -231,6 +231,21 @@ class TestResting:
             indexing.rest()
         with pytest.raises(Ended):
             indexing._next()
+
+    def test_is_cut_short_by_the_end_of_the_process(self) -> None:
+        indexing = SearchIndexing({})
+        ended = threading.Event()
+
+        def rest() -> None:
+            # As if it had worked since the machine began.
+            with pytest.raises(Ended):
+                indexing.rest()
+            ended.set()
+
+        resting = threading.Thread(target=rest, daemon=True)
+        resting.start()
+        indexing.close()
+        assert ended.wait(PATIENCE)
 
 
 class TestLooking:
