@@ -68,15 +68,17 @@ class SessionGuard:
 
     def forget_others(self, owner: str, session_id: str) -> None:
         """All sessions of an account but one have ended here."""
-        for key in [each for each in self._alive_until if each[0] == owner and each[1] != session_id]:
-            self._alive_until.pop(key, None)
+        # Of a copy, which is made in one step: this is a handler's thread, and the loop's goes on noting.
+        for key in tuple(self._alive_until):
+            if key[0] == owner and key[1] != session_id:
+                self._alive_until.pop(key, None)
 
     def _note(self, key: Key, alive: bool, until: float) -> None:
+        # To its end, in steps of which each may meet a handler's thread that forgets it.
+        self._alive_until.pop(key, None)
         if not alive:
-            self._alive_until.pop(key, None)
             return
         self._alive_until[key] = until
-        self._alive_until.move_to_end(key)
         if len(self._alive_until) > MAX_REMEMBERED:
             self._alive_until.popitem(last=False)
 

@@ -80,7 +80,7 @@ class Violations:
 
     def count(self, kind: str, account: str | None, address: str | None) -> None:
         """Count a violation of an account, or of an address without one, and ban if it is one too many."""
-        points = self._rules.scores.get(kind, 0)
+        points = self._rules.scores.get(kind)
         if not self._rules.ban or not points or (account is None and address is None):
             return
         try:

@@ -1,6 +1,7 @@
 """Which sessions are alive is remembered for three seconds, and not once they have ended here."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -88,6 +89,37 @@ def test_when_all_others_have_ended_this_one_and_other_peoples_are_still_known(g
     guarded.guard.forget_others(ADA, kept)
     asked = [guarded.alive(*each)[1] for each in ((ADA, kept), (ADA, ended), (ADA, also), (BOB, bobs))]
     assert asked == [0, 1, 1, 0]
+
+
+def test_others_are_forgotten_while_more_are_noted(guarded: Guarded) -> None:
+    """By a handler's thread, between two steps of which the event loop's may come."""
+    kept, ended = guarded.begin(ADA), guarded.begin(ADA)
+    for session in (kept, ended):
+        guarded.alive(ADA, session)
+
+    class Meanwhile(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            guarded.guard._note((BOB, new_owner()), True, 2000.0)
+            return str.__eq__(self, other)
+
+    guarded.guard.forget_others(Meanwhile(ADA), kept)
+    assert [guarded.alive(ADA, session)[1] for session in (kept, ended)] == [0, 1]
+
+
+def test_one_that_ends_here_while_it_is_noted_is_no_fault(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetting(OrderedDict[tuple[str, str], float]):
+        def __setitem__(self, key: tuple[str, str], until: float) -> None:
+            super().__setitem__(key, until)
+            guarded.guard.forget(*key)
+
+    monkeypatch.setattr(guarded.guard, "_alive_until", Forgetting())
+    session = guarded.begin(ADA)
+    assert [guarded.alive(ADA, session) for _ in range(2)] == [(True, 1)] * 2
 
 
 def test_those_that_were_asked_for_last_are_remembered(

@@ -58,6 +58,15 @@ class TestAccessToken:
     def test_forged_as_the_control_is_accepted(self) -> None:
         assert TOKENS.read_access(forge()).caller == CALLER
 
+    @pytest.mark.parametrize(("end", "good"), [(2**53, True), (2**53 + 1, False)])
+    def test_ends_in_a_second_that_every_reader_knows(self, end: int, good: bool) -> None:
+        """The last whole number that JSON's readers all agree on (RFC 8259, section 6)."""
+        if good:
+            assert TOKENS.read_access(forge(exp=end)).expires_at == end
+        else:
+            with pytest.raises(InvalidToken):
+                TOKENS.read_access(forge(exp=end))
+
     @pytest.mark.parametrize(
         "token",
         [

@@ -97,6 +97,7 @@ class TestRegistration:
     def test_of_what_does_not_fit_is_refused(self, ada: UserClient, bent: dict[str, Any]) -> None:
         refused = register(ada, Authenticator(**bent))
         assert (refused.status_code, refused.json()["code"]) == (422, "passkey_refused")
+        assert refused.json()["message"] == "The passkey could not be checked; begin again."
 
     def test_takes_a_challenge_once_and_only_from_whom_it_was_given(
         self, ada: UserClient, bob: UserClient
