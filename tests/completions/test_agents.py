@@ -118,6 +118,15 @@ def test_use_their_tools(
     assert sent["messages"][-1]["content"] == "rain in Kyïv"
 
 
+def test_say_nothing_after_their_tools_where_that_is_wanted(
+    echo: Any, ada: UserClient, make: Callable[..., str], provider: ProviderServer
+) -> None:
+    agent, asked = make(ada, tools=["weather_mcp_kit"], end_after_tools=True), len(provider.requests)
+    said = ask(echo, ada, agent).json()
+    assert (said["choices"][0]["message"]["content"], len(provider.requests)) == ("See. ", asked + 1)
+    assert (said["usage"]["prompt_tokens"], said["usage"]["completion_tokens"]) == (10, 5)
+
+
 def test_stream_and_answer_as_responses(echo: Any, ada: UserClient, make: Callable[..., str]) -> None:
     agent = make(ada, tools=["weather_mcp_kit"])
     streamed = ask(echo, ada, agent, stream=True).text

@@ -18,6 +18,7 @@ from echo.providers.chat import (
     ToolResult,
     Turn,
 )
+from tests.files import samples
 from tests.security.conftest import PNG
 
 PDF = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\nendobj\n%%EOF\n"
@@ -166,6 +167,28 @@ class TestParts:
         part = {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
         _, (turn,) = read_messages([user([part])])
         assert turn.parts == (Attachment("sound-1.wav", "audio/wav", WAV),)
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (samples.sound("webm", "libopus"), "audio/webm"),
+            (samples.sound("ipod", "aac"), "audio/mp4"),
+            # Either may be a film, too: what has no picture in it is for the model to hear.
+            (samples.film("webm", "libvpx"), "audio/webm"),
+            (samples.film("mp4", "mpeg4"), "audio/mp4"),
+        ],
+    )
+    def test_sounds_in_containers(self, content: bytes, kind: str) -> None:
+        part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(content).decode()}}
+        _, (turn,) = read_messages([user([part])])
+        assert turn.parts == (Attachment(f"sound-1.{kind.partition('/')[2]}", kind, content),)
+
+    def test_an_address_has_so_many_letters_at_most(self) -> None:
+        address = "https://example.com/".ljust(8192, "a")
+        _, (turn,) = read_messages([user([picture(address)])])
+        assert turn.parts == (PictureAddress(address, None),)
+        with pytest.raises(Unprocessable, match="must be a data: URL, or a public"):
+            read_messages([user([picture(f"{address}a")])])
 
     @pytest.mark.parametrize(
         ("content", "kind"),

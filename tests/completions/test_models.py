@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from echo.chat.request import Asked
+from echo.chat.respondent import Respondent
 from echo.chat.variables import Variables
 from echo.completions.models import Chosen, Reach
-from echo.errors import BadGateway, NotFound
+from echo.errors import BadGateway, NotFound, Unprocessable
 from echo.handling.caller import Caller, KeyGrant
 from echo.providers.chat import ChatRequest, Credentials, Event
 from echo.settings import ProviderSettings
+from echo.settings.model_access import Opened
 
 OWN = Credentials("sk-own")
 CALLER = Caller("0" * 24, "1" * 24, "ada@example.com", "ada", "local", "USER")
@@ -128,3 +132,60 @@ class TestAKeyThatOpensSomeModels:
 
     def test_decides_between_two_endpoints_by_what_it_opens(self) -> None:
         assert choose("shared", holding("mine/*"), mine=OWN).endpoint.name == "mine"
+
+
+class Agents:
+    """Finds one agent, whose model is asked at an endpoint; notes for whom it becomes a provider."""
+
+    def __init__(self, endpoint: str, model: str | None = "one") -> None:
+        self.found = Respondent(endpoint, Asked(), fixed={"model": model} if model else None)
+        self.made: list[Any] = []
+
+    def find(self, *asked: Any) -> Respondent:
+        self.made.append(asked)
+        return self.found
+
+    def names(self, _caller: Caller) -> list[str]:
+        return ["agent_1"]
+
+    def provider(self, *asked: Any) -> Any:
+        self.made.append(asked)
+        return SimpleNamespace(request="request", paying="paying")
+
+
+class TestAgents:
+    def choose(self, agents: Agents, name: str = "agents/agent_1", **more: Any) -> Chosen:
+        given: Any = agents
+        return asyncio.run(replace(reach(mine=OWN), agents=given, **more).choose(name))
+
+    def test_are_models_too(self) -> None:
+        agents: Any = Agents("a")
+        listed = asyncio.run(replace(reach(), agents=agents).all())
+        assert listed[-1] == ("agents", "agent_1")
+        assert ("agents", "agent_1") not in asyncio.run(reach().all())
+
+    @pytest.mark.parametrize(
+        ("endpoint", "model", "credentials"), [("a", "one", None), ("mine", "three", OWN)]
+    )
+    def test_ask_their_own_model(self, endpoint: str, model: str, credentials: Any) -> None:
+        agents = Agents(endpoint, model)
+        chosen = self.choose(agents)
+        assert (chosen.endpoint.name, chosen.model, chosen.credentials) == (endpoint, model, credentials)
+        assert (chosen.prepare, chosen.reserving) == ("request", "paying")
+        (caller, name, _), (same, found, asked, _) = agents.made
+        assert (caller, same, name, found) == (CALLER, CALLER, "agents/agent_1", agents.found)
+        assert (asked.name, asked.settings.name, asked.credentials) == (endpoint, endpoint, credentials)
+
+    @pytest.mark.parametrize("endpoint", ["unknown", "nobodys"])
+    def test_need_a_key_for_it(self, endpoint: str) -> None:
+        settings = {**reach().settings, "nobodys": ProviderSettings("nobodys", "custom", ())}
+        providers = {**reach().providers, "nobodys": Provider("one")}
+        with pytest.raises(Unprocessable, match=r"There is no key for the agent's model\.$") as refused:
+            self.choose(Agents(endpoint), settings=settings, providers=providers)
+        assert refused.value.code == "endpoint_unavailable"
+
+    def test_are_not_there_for_whom_their_model_is_not(self) -> None:
+        with pytest.raises(NotFound, match=r"There is no such agent\.$") as refused:
+            self.choose(Agents("a"), opened=Opened(frozenset({"a/shared"})))
+        assert refused.value.code == "model_not_found"
+        assert self.choose(Agents("a"), opened=Opened(frozenset({"a/one"}))).model == "one"
