@@ -20,6 +20,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*"
 # So many kinds of documents, by the names of their fields, a schema remembers what to look at in.
 _MAX_SHAPES = 200
+_LARGEST = 2**63
 # RFC 3986: a scheme that a client may be sent to, a host by name, and the characters that each part may hold.
 _CHARACTERS = r"(?:[A-Za-z0-9._~:/@!$&'()*+,;=?-]|%[0-9A-Fa-f]{2})*"
 _WEB_ADDRESS = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:[/?]{_CHARACTERS})?(?:#{_CHARACTERS})?")
@@ -180,10 +181,10 @@ class WebAddress(Text):
 
 
 class Whole(fields.Integer):
-    """An integer."""
+    """An integer of 64 bits: more are not written as JSON, and LibreChat stores numbers of any size."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return int(value) if _is_finite(value) else missing
+        return int(value) if _is_finite(value) and abs(value) < _LARGEST else missing
 
 
 class Number(fields.Float):

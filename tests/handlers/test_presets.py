@@ -43,6 +43,7 @@ class TestListPresets:
                 "title": None,
                 "endpoint": None,
                 "temperature": "hot",
+                "maxOutputTokens": 1e30,
             }
         )
         assert ada.get("/api/presets").json() == [{"presetId": f"old-{ada.id}"}]

@@ -6,13 +6,22 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from echo.testing.bodies import value_at, with_value
+from echo.testing.bodies import Place, value_at, with_value
 from storage.core.database import Database
 from tests.conftest import Client, UserClient
 from tests.security.conftest import Belongings, body_for, furnish, furnish_for, send
 from tests.support.operations import ALL_OPERATIONS, JSON, Op, all_fields, free_objects
 
 WITH_JSON = [op for op in ALL_OPERATIONS if JSON in op.media]
+
+
+def integers(op: Op) -> list[Place]:
+    """Where the example body of the operation has integers."""
+    body = op.example_body()
+    return [place for place in all_fields(op.json_schema or {}) if type(value_at(body, place)) is int]
+
+
+WITH_INTEGERS = [op for op in WITH_JSON if integers(op)]
 WITH_PARAMETERS = [op for op in ALL_OPERATIONS if op.parameters("query") or op.parameters("path")]
 
 HOSTILE: list[Any] = [
@@ -147,6 +156,15 @@ class TestEveryBodyField:
             # Who has deleted the account is nobody any more.
             now = ada.owner.get("/api/user")
             assert now.status_code == 401 or now.json()["role"] == role
+
+
+@pytest.mark.parametrize("op", WITH_INTEGERS, ids=lambda op: op.id)
+def test_an_integer_may_be_written_with_a_point(op: Op, lasting: Belongings) -> None:
+    # JSON Schema knows no difference (validation, section 6.1.1), and so no check refuses it.
+    for place in integers(op):
+        body = body_for(op, lasting.ids)
+        response = send(lasting.owner, op, lasting.ids, body=with_value(body, place, 1.0))
+        assert response.status_code < 500 or response.status_code == 503, place
 
 
 @pytest.mark.parametrize("op", WITH_PARAMETERS, ids=lambda op: op.id)

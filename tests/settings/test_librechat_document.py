@@ -34,6 +34,13 @@ class TestParsing:
     def test_what_is_missing_has_the_line_of_what_lacks_it(self) -> None:
         assert parse("a:\n  b: {c: 1}\n", "f.yaml").where(("a", "b", "d")) == "f.yaml, line 2: a.b.d"
 
+    def test_follows_an_anchor_that_is_set_anew_and_says_nothing(
+        self, recwarn: pytest.WarningsRecorder
+    ) -> None:
+        text = "a: &x 1\nb: *x\nc: &x 2\nd: *x\n"
+        assert parse(text, "a.yaml").data == {"a": 1, "b": 1, "c": 2, "d": 2}
+        assert not recwarn.list
+
     def test_follows_aliases_and_merges(self) -> None:
         text = "base: &base {k: 1, m: 2}\nuse: {<<: *base, k: 3}\nboth: {<<: [*base, {n: 4}]}\n"
         data = parse(text, "f").data

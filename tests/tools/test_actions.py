@@ -143,6 +143,12 @@ class TestDocuments:
         )
         assert described(text).operations["x"].schema["properties"] == {"next": {}, "v": {"type": "string"}}
 
+    def test_require_only_properties_that_they_have(self) -> None:
+        schema = {"properties": {"n": {}}, "required": ["n", "m", ["n"], {"n": 1}, None]}
+        body = {"content": {"application/json": {"schema": schema}}}
+        found = described(written({"/x": {"post": {"operationId": "x", "requestBody": body}}}))
+        assert found.operations["x"].schema["required"] == ["n"]
+
     @pytest.mark.parametrize(
         ("text", "why"),
         [

@@ -73,8 +73,11 @@ def parse(text: str, name: str) -> Document:
     """The document in a text; see `read_document`."""
     if TOWER.search(text):
         raise ConfigFileError(f"{name} is nested too deeply.")
+    reader = YAML(typ="safe", pure=True)
+    # An anchor may be set anew (YAML 1.2.2, section 3.2.2.2): strangers' files would fill the log with themselves.
+    reader.composer.warn_double_anchors = False
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = reader.compose(text)
     except YAMLError as error:
         raise ConfigFileError(_broken(error, name)) from error
     except RecursionError as error:

@@ -228,7 +228,9 @@ class _Reader:
             made["properties"] = {
                 str(name)[:256]: self._schema(each, depth, within) for name, each in properties.items()
             }
-            made["required"] = [each for each in _items(value, "required") if each in properties]
+            made["required"] = [
+                each for each in _items(value, "required") if isinstance(each, str) and each in properties
+            ]
         if isinstance(value.get("items"), Mapping):
             made["items"] = self._schema(value["items"], depth, within)
         for name in ("allOf", "anyOf", "oneOf"):
