@@ -10,9 +10,9 @@ from starlette.types import ASGIApp
 
 from echo.contract.compiled import LIBRECHAT
 from echo.http.application import build_application
-from echo.http.bridge import Pools
 from echo.http.cors import Cors
 from echo.http.edge import Edge
+from echo.http.pools import Pools
 from echo.http.rate_limits import RateLimiter, SharedMongoStorage
 from echo.observation.logs import configure_logging
 from echo.observation.observe import Observation, observe

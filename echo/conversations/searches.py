@@ -8,7 +8,7 @@ from typing import Any
 
 from echo.errors import TooManyRequests
 from echo.handling.pending import Pending
-from echo.http.bridge import Pool
+from echo.http.pools import Pool
 from storage.core.errors import StorageError
 from storage.core.stop import Stop
 

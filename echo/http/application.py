@@ -34,9 +34,10 @@ from echo.contract.routes import Contracts
 from echo.handling.large_answers import LargeAnswers
 from echo.handling.reply import Reply
 from echo.handling.scope import OPERATION
-from echo.http.bridge import Bridge, Pools
+from echo.http.bridge import Bridge
 from echo.http.capabilities import CapabilityGuard, CapabilityMiddleware
 from echo.http.permissions import Guard, PermissionMiddleware
+from echo.http.pools import Pools
 from echo.http.rate_limits import RateLimiter, RateLimitMiddleware
 from echo.http.reader import RequestReader
 from echo.settings import Settings

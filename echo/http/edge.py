@@ -51,10 +51,11 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, send, read_client(dict(scope), self._trusted_proxies))
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            if self._meter:
-                self._meter.began(scope)
-            await self._answer(exchange, receive)
+        # Not taken back: the server runs each request in a task, which has a context of its own.
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        if self._meter:
+            self._meter.began(scope)
+        await self._answer(exchange, receive)
 
     async def _answer(self, exchange: "Exchange", receive: Receive) -> None:
         try:

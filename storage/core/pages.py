@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from bson import ObjectId
 from bson.errors import InvalidId
 
@@ -73,13 +74,9 @@ class Keyset:
         return Page(items, self._encode(items[-1]))
 
     def _encode(self, row: Mapping[str, Any]) -> str:
-        payload = json.dumps(
-            [self._plain(row.get(self.sort_key)), str(row["_id"]), self._fingerprint()],
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
         # MongoDB's texts are UTF-8, so there is nothing here that has no bytes.
-        return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+        payload = orjson.dumps([self._plain(row.get(self.sort_key)), str(row["_id"]), self._fingerprint()])
+        return base64.urlsafe_b64encode(payload).decode().rstrip("=")
 
     def _plain(self, value: Any) -> str | int | None:
         if self.of_text:

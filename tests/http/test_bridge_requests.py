@@ -11,7 +11,8 @@ from starlette.types import Message
 
 from echo.handling.pending import Pending
 from echo.handling.reply import Reply, Unfinished
-from echo.http.bridge import Bridge, Pools, close_pieces, while_client_stays
+from echo.http.bridge import Bridge, close_pieces, while_client_stays
+from echo.http.pools import Pools
 
 CALLER, CLIENT = object(), object()
 HEADERS = [(b"x-a", b"b")]

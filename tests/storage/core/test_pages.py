@@ -47,6 +47,32 @@ BY_NAME_DOWN = Keyset("name", True, "things", of_text=True)
 NAMES = ["b", "", "a", None, "ä", "b", "🍲", "B", "a\x00", None]
 
 
+class TestWritten:
+    @pytest.mark.parametrize(
+        ("keyset", "row", "cursor"),
+        [
+            (
+                Keyset("updatedAt", True, "conversations|False|"),
+                {"updatedAt": datetime(2026, 1, 2, 3, 4, 5, 678000)},
+                "WzE3NjczMjMwNDU2NzgsIjY1YTBjMWQyZTNmNDA1MTYyNzM4NDk1YSIsImNmM2Q1M2VhIl0",
+            ),
+            (
+                Keyset("title", False, "conversations|False|", of_text=True),
+                {"title": 'Größe "a\\b" \n\x01\x7f\u2028€😀/'},
+                "WyJHcsO2w59lIFwiYVxcYlwiIFxuXHUwMDAxf-KAqOKCrPCfmIAvIiwiNjVhMGMxZDJlM2Y0MDUxNjI3Mzg0OTVhIiwiZjY4YjE4NTkiXQ",
+            ),
+            (
+                Keyset("title", False, "conversations|False|", of_text=True),
+                {},
+                "W251bGwsIjY1YTBjMWQyZTNmNDA1MTYyNzM4NDk1YSIsImY2OGIxODU5Il0",
+            ),
+        ],
+    )
+    def test_cursors_that_clients_have_stay_good(self, keyset: Keyset, row: Document, cursor: str) -> None:
+        key = {"_id": ObjectId("65a0c1d2e3f405162738495a")}
+        assert keyset.page([{**key, **row}] * 2, 1).next_cursor == cursor
+
+
 class TestTexts:
     @pytest.mark.parametrize("limit", [1, 3, 20])
     @pytest.mark.parametrize("keyset", [BY_NAME, BY_NAME_DOWN], ids=["up", "down"])

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from echo.errors import ServiceUnavailable
-from echo.http import bridge
-from echo.http.bridge import OnLoop, Pool, Pools
+from echo.http import pools as module
+from echo.http.pools import OnLoop, Pool, Pools
 
 
 @pytest.fixture
@@ -49,6 +50,129 @@ async def fill(name: str, pool: Any) -> tuple[int, int]:
     finally:
         release.set()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class TestPool:
+    def test_runs_in_a_thread_of_its_own(self) -> None:
+        async def ask() -> str:
+            return await Pool("tests", 1, waiting=0).run(lambda: threading.current_thread().name)
+
+        assert asyncio.run(ask()).startswith("echo-tests")
+
+    def test_takes_the_context_along(self) -> None:
+        async def ask() -> dict[str, str]:
+            with structlog.contextvars.bound_contextvars(request_id="r-1"):
+                return await Pool("tests", 1, waiting=0).run(structlog.contextvars.get_contextvars)
+
+        assert asyncio.run(ask()) == {"request_id": "r-1"}
+
+    def test_raises_what_the_function_raises_and_has_room_again(self) -> None:
+        async def ask() -> int:
+            pool = Pool("tests", 1, waiting=0)
+            with pytest.raises(ValueError, match="invalid literal"):
+                await pool.run(int, "x")
+            return await pool.run(int, "1")
+
+        assert asyncio.run(ask()) == 1
+
+    def test_a_full_one_refuses_at_once(self) -> None:
+        async def ask() -> None:
+            pool, release = Pool("tests", 1, waiting=1), threading.Event()
+            waiting = [asyncio.create_task(pool.run(release.wait)) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(ServiceUnavailable) as refused:
+                await pool.run(int)
+            release.set()
+            await asyncio.gather(*waiting)
+            assert refused.value.code == "overloaded"
+            assert await pool.run(int) == 0
+
+        asyncio.run(ask())
+
+    def test_has_so_many_threads_and_no_more(self) -> None:
+        async def ask() -> set[str]:
+            pool, all_there = Pool("tests", 3, waiting=20), threading.Barrier(3)
+
+            def wait() -> str:
+                all_there.wait()
+                return threading.current_thread().name
+
+            return set(await asyncio.gather(*(pool.run(wait) for _ in range(12))))
+
+        assert asyncio.run(ask()) == {"echo-tests_0", "echo-tests_1", "echo-tests_2"}
+
+    def test_what_nobody_waits_for_any_more_is_not_begun(self) -> None:
+        made: list[int] = []
+
+        async def ask() -> None:
+            pool, release = Pool("tests", 1, waiting=2), threading.Event()
+            first, second, third = (
+                asyncio.create_task(pool.run(work)) for work in (release.wait, lambda: made.append(2), int)
+            )
+            await asyncio.sleep(0)
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+            release.set()
+            assert (await first, await third) == (True, 0)
+
+        asyncio.run(ask())
+        assert made == []
+
+    def test_what_is_under_way_when_the_caller_goes_harms_nothing(self) -> None:
+        async def ask() -> int:
+            pool, begun, release = Pool("tests", 1, waiting=1), threading.Event(), threading.Event()
+
+            def fail() -> None:
+                begun.set()
+                release.wait()
+                raise ValueError
+
+            gone = asyncio.create_task(pool.run(fail))
+            await asyncio.to_thread(begun.wait)
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+            release.set()
+            return await pool.run(int, "7")
+
+        assert asyncio.run(ask()) == 7
+
+    def test_closing_waits_for_what_has_begun(self) -> None:
+        made: list[int] = []
+        pool, begun, release = Pool("tests", 2, waiting=0), threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            release.wait()
+            made.append(1)
+
+        async def ask() -> None:
+            asked = asyncio.create_task(pool.run(work))
+            await asyncio.to_thread(begun.wait)
+            asked.cancel()
+
+        asyncio.run(ask())
+        closing = threading.Thread(target=pool.close)
+        closing.start()
+        assert made == []
+        release.set()
+        closing.join()
+        assert made == [1]
+        assert not any(each.is_alive() for each in pool._threads)
+
+    def test_a_thread_outlives_the_loop_that_asked_for_it(self) -> None:
+        pool, begun, release = Pool("tests", 1, waiting=1), threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            release.wait()
+
+        async def leave() -> None:
+            asyncio.create_task(pool.run(work))  # noqa: RUF006 - the loop ends before it does
+            await asyncio.to_thread(begun.wait)
+
+        asyncio.run(leave())
+        release.set()
+        assert asyncio.run(pool.run(int, "3")) == 3
 
 
 class TestPools:
@@ -124,7 +248,7 @@ class TestPoliteness:
     def test_is_that_of_the_threads_for_passwords(
         self, pools: Pools, steps: list[tuple[int, int, int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bridge, "sys", SimpleNamespace(platform="linux"))
+        monkeypatch.setattr(module, "sys", SimpleNamespace(platform="linux"))
         for name in ("status", "read", "write", "slow"):
             self.native_id(pools[name])
         assert steps == []
@@ -134,7 +258,7 @@ class TestPoliteness:
     def test_is_none_where_it_would_be_the_whole_processes(
         self, pools: Pools, steps: list[tuple[int, int, int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bridge, "sys", SimpleNamespace(platform="darwin"))
+        monkeypatch.setattr(module, "sys", SimpleNamespace(platform="darwin"))
         self.native_id(pools["password"])
         assert steps == []
 
