@@ -97,6 +97,9 @@ class Call:
         result, error = None, None
         try:
             result = self._context.run(self._function)
+        except StopIteration:
+            # No future takes it: whoever waits would wait for ever.
+            error = RuntimeError("a handler raised StopIteration")
         except BaseException as raised:
             error = raised
         # The loop may have ended meanwhile: then nobody waits either.

@@ -75,6 +75,15 @@ class TestPool:
 
         assert asyncio.run(ask()) == 1
 
+    def test_raises_what_no_future_takes_as_another_error(self) -> None:
+        nothing: Iterator[int] = iter(())
+
+        async def ask() -> int:
+            return await asyncio.wait_for(Pool("tests", 1, waiting=0).run(next, nothing), 30)
+
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            asyncio.run(ask())
+
     def test_a_full_one_refuses_at_once(self) -> None:
         async def ask() -> None:
             pool, release = Pool("tests", 1, waiting=1), threading.Event()
