@@ -94,7 +94,8 @@ class Call:
         """Make it in this thread, unless nobody waits for it any more."""
         if self.result.cancelled():
             return
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         try:
             result = self._context.run(self._function)
         except StopIteration:
