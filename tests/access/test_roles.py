@@ -1,6 +1,7 @@
 """What a process remembers of roles: for three seconds, and of a thousand at most."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ def remembered(database: Database) -> RolePermissions:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that the module sees."""
     now = [time.monotonic()]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

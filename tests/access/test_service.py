@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ class TestChanges:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         now = [1000.0]
-        monkeypatch.setattr(remembered.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: now[0]))
         ada = make_caller("STAFF")
         resource = grant(1, to_group(database, ada.id))
         grant(2, to_role("STAFF"), resource=resource)

@@ -92,7 +92,7 @@ def test_one_that_is_told_before_it_begins_never_does(database: Database, ada: s
 
 def test_its_time_is_over_when_it_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("storage.core.stop.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("storage.core.stop.time", SimpleNamespace(monotonic=lambda: clock[0]))
     stop = Stop(5)
     for passed, is_over in ((0.0, False), (4.9, False), (5.0, True)):
         clock[0] = 100 + passed

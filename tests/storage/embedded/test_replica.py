@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pymongo
@@ -36,8 +37,9 @@ class Waiting:
         self.left, self.clock, self.log = {"listens": listens, "ready": ready}, 1000.0, list[Any]()
         monkeypatch.setattr(replica, "listens", lambda path: self.look("listens", path))
         monkeypatch.setattr(replica, "is_ready", lambda uri, *, initiate: self.look("ready", uri, initiate))
-        monkeypatch.setattr(replica.time, "monotonic", lambda: self.clock)
-        monkeypatch.setattr(replica.time, "sleep", self.sleep)
+        # That module's alone: other threads of this process sleep as well.
+        clock = SimpleNamespace(monotonic=lambda: self.clock, sleep=self.sleep)
+        monkeypatch.setattr(replica, "time", clock)
 
     def look(self, name: str, *arguments: Any) -> bool:
         self.log.append((name, *arguments))

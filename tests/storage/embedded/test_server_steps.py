@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,8 +45,9 @@ class Steps:
         monkeypatch.setattr(module, "plain_env", lambda: {"PLAIN": "1"})
         monkeypatch.setattr(module, "wait_until_ready", self.wait)
         monkeypatch.setattr(module, "probe", lambda binary: self.log.append(("probe", binary)))
-        monkeypatch.setattr(module.time, "monotonic", lambda: self.clock)
-        monkeypatch.setattr(module.time, "sleep", self.sleep)
+        # That module's alone: other threads of this process sleep as well.
+        self.time = SimpleNamespace(monotonic=lambda: self.clock, sleep=self.sleep)
+        monkeypatch.setattr(module, "time", self.time)
         monkeypatch.setattr(
             module.Places, "wait_for_predecessor", lambda _, seconds: self.log.append(("before", seconds))
         )
@@ -207,7 +209,7 @@ class TestAnotherOwner:
             steps.sleep(seconds)
             (steps.directory / "socket.path").write_text(str(socket))
 
-        monkeypatch.setattr(module.time, "sleep", sleep)
+        steps.time.sleep = sleep
         uri = steps.server.start()
         # At first it is not noted where it is, and then it does not answer yet.
         assert steps.log == [0.1, 0.1, ("wait", uri, socket)]
