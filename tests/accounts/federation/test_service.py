@@ -14,7 +14,7 @@ from echo.accounts.federation.delegation import Delegations
 from echo.accounts.federation.identity import Identity, Policy, Refused
 from echo.accounts.federation.portraits import Portraits
 from echo.accounts.federation.provider import Answer
-from echo.accounts.federation.service import Federation, Redirect
+from echo.accounts.federation.service import Federation, Redirect, said_error
 from echo.accounts.service import AuthService, HalfSignedIn, SignedIn
 from echo.errors import ApiError, Forbidden, NotFound, ServiceUnavailable, Unauthorized
 from echo.handling.caller import Caller, ClientInfo
@@ -247,3 +247,18 @@ class TestTheEnd:
         asyncio.run(page.federation.close())
         asyncio.run(Page(world, organisation=False).federation.begin_running())
         assert world.asked == [("prepare",), ("close",)]
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (None, ""),
+        ("", ""),
+        ("access_denied", "access_denied"),
+        # Nothing that could be a line, or an address, of the log.
+        ("a\nb: https://x.example/?1", "abhttpsxexample"),
+        ("x" * 41, "x" * 40),
+    ],
+)
+def test_what_a_provider_calls_an_error_is_a_word_and_no_more(error: str | None, word: str) -> None:
+    assert said_error(Answer(error=error)) == word
