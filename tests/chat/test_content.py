@@ -142,3 +142,10 @@ def test_events_that_are_pieces_alone_are_told_from_others() -> None:
     assert pieces_of(event) is None
     assert pieces_of({"event": "on_run_step", "data": {}}) is None
     assert pieces_of({"final": True}) is None
+
+
+def test_a_summary_that_is_being_made_says_whose_it_is() -> None:
+    maker = {"type": "summary", "model": "m"}
+    [part] = put_together(step("s", summary=maker, agentId="a", groupId=1), ("s", "summary", "So"))
+    assert (part["model"], part["agentId"], part["groupId"]) == ("m", "a", 1)
+    assert maker == {"type": "summary", "model": "m"}
