@@ -201,6 +201,19 @@ class TestCheck:
         assert str(caught.value) == "messages are on their way"
         hers.claims.check({"messages": [there]}, hers.mine, None)
 
+    def test_looks_in_the_session_of_whoever_asks(self, hers: Hers, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[tuple[Any, ...]] = []
+
+        def find(query: Document, shown: Document, *, session: Any) -> list[Document]:
+            asked.append((query, shown, session))
+            return []
+
+        monkeypatch.setattr(hers.claims, "_messages", SimpleNamespace(find=find))
+        key, session = ObjectId(), object()
+        with pytest.raises(OnTheirWay):
+            hers.claims.check({"messages": [key]}, hers.mine, session)  # type: ignore[arg-type]
+        assert asked == [({"_id": {"$in": [key]}, **hers.mine}, {"_id": 1}, session)]
+
     def test_one_that_is_in_another_conversation_is_not_there(self, database: Database, hers: Hers) -> None:
         key = ObjectId()
         Hers(database, hers.owner).insert(key)
