@@ -183,6 +183,41 @@ class TestParts:
         _, (turn,) = read_messages([user([part])])
         assert turn.parts == (Attachment(f"sound-1.{kind.partition('/')[2]}", kind, content),)
 
+    @pytest.mark.parametrize(
+        ("part", "reason"),
+        [
+            (picture("data:;base64,gA=="), "image_url is no picture of a type that is accepted"),
+            (picture("data:;base64,YWJj"), "image_url is no picture of a type that is accepted"),
+            (picture("data:;base64,Y"), "image_url is not in base64"),
+            (
+                picture("ftp://example.com/a"),
+                "image_url must be a data: URL, or a public http(s) address that the provider can fetch",
+            ),
+            (
+                {"type": "input_audio", "input_audio": {"data": "gA=="}},
+                "input_audio is no sound of a type that is accepted",
+            ),
+            (
+                {"type": "input_audio", "input_audio": {"data": "YWJj"}},
+                "input_audio is no sound of a type that is accepted",
+            ),
+            (
+                {"type": "file", "file": {"file_data": "gA=="}},
+                "file is neither a PDF nor a picture nor a text in UTF-8",
+            ),
+            (
+                {"type": "file", "file": {"file_id": "f", "file_data": "YWJj"}},
+                "file must have file_data: there are no files of OpenAI's here",
+            ),
+        ],
+    )
+    def test_what_is_refused_is_told_why(self, part: dict[str, Any], reason: str) -> None:
+        with pytest.raises(Unprocessable) as refused:
+            read_messages([user([part])])
+        place = f"messages.0.content.0.{reason}"
+        assert refused.value.message == f"The request cannot be sent to a model: {place}."
+        assert (refused.value.errors[0].field, refused.value.errors[0].message) == tuple(place.split(" ", 1))
+
     def test_an_address_has_so_many_letters_at_most(self) -> None:
         address = "https://example.com/".ljust(8192, "a")
         _, (turn,) = read_messages([user([picture(address)])])
