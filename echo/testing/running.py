@@ -166,9 +166,15 @@ def _chosen(plan: Plan) -> list[str]:
     phases = plan.phases or (WITHOUT_LINKS if unlinked else ())
     named = [
         *((("--phases", ",".join(phases)),) if phases else ()),
-        *(("--include-operation-id", each) for each in plan.only),
-        *(("--exclude-operation-id", each) for each in plan.without),
+        *((f"--include-{_called(document, each)}", each) for each in plan.only),
+        *((f"--exclude-{_called(document, each)}", each) for each in plan.without),
         *((f"--report-{form}-path", str(path.absolute())) for form, path in plan.reports.items()),
         *((("--seed", str(plan.seed)),) if plan.seed is not None else ()),
     ]
     return [word for option in named for word in option]
+
+
+def _called(document: Operations, operation: str) -> str:
+    """By what Schemathesis knows an operation: its id, or method and path where the document gives it none."""
+    nameless = {each.label for each in document.each() if "operationId" not in each.raw}
+    return "name" if operation in nameless else "operation-id"

@@ -16,6 +16,7 @@ DOCUMENT = {
     "paths": {
         "/notes": {"post": {"operationId": "create_note", "responses": LINKED}},
         "/notes/{id}": {"get": {"operationId": "get_note", "responses": ANSWER}},
+        "/health": {"get": {"responses": ANSWER}},
     }
 }
 
@@ -38,6 +39,17 @@ def options_of(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     run_schemathesis("http://echo", plan, plan.document.parent)
     [command] = commands
     return command
+
+
+@pytest.mark.parametrize("choice", ["include", "exclude"])
+def test_operations_without_an_id_are_named_by_method_and_path(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    names = ("get_note", "GET /health")
+    chosen = replace(plan, only=names) if choice == "include" else replace(plan, without=names)
+    options = options_of(chosen, monkeypatch)
+    assert options[options.index(f"--{choice}-operation-id") + 1] == "get_note"
+    assert options[options.index(f"--{choice}-name") + 1] == "GET /health"
 
 
 class TestPhases:
