@@ -81,13 +81,15 @@ class Post:
         while True:
             self._due.clear()
             try:
-                while (mail := await asyncio.to_thread(self._mails.take)) is not None:
+                while not _is_cancelled() and (mail := await asyncio.to_thread(self._mails.take)) is not None:
                     await self._deliver(mail)
             except StorageError as error:
                 log.warning("the outbox cannot be read", cause=type(error).__name__)
             except Exception:
                 # A mail that we cannot write must not keep the others.
                 log.exception("a mail could not be written")
+            if _is_cancelled():
+                return
             try:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._due.wait()
@@ -123,3 +125,13 @@ class Post:
             self._mails.postpone(mail, PAUSES[mail.attempts - 1])
         else:
             self._mails.done(mail)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was told to end.
+
+    `asyncio.wait_for` of Python 3.11, by which `aiosmtplib` waits for each answer, loses that where it comes together
+    with the answer.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -96,6 +96,7 @@ class Catalog:
 
     async def _ask(self, provider: ChatProvider) -> Models:
         try:
-            return await asyncio.wait_for(provider.models(), LIST_SECONDS)
+            async with asyncio.timeout(LIST_SECONDS):
+                return await provider.models()
         except (TimeoutError, ApiError):
             return ()

@@ -37,7 +37,8 @@ class Sources:
         try:
             # One may have to wait for the user, who logs in somewhere.
             seconds = getattr(source, "offer_seconds", OFFER_SECONDS)
-            return await asyncio.wait_for(source.offer(wanted, place), seconds)
+            async with asyncio.timeout(seconds):
+                return await source.offer(wanted, place)
         except Exception as error:
             log.warning("tools are left out of a run", source=type(source).__name__, cause=repr(error)[:500])
             return Offer()

@@ -69,7 +69,33 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.01)
 
 
+class Losing(Recorder):
+    """A way to send that loses that its task is cancelled, as `asyncio.wait_for` of Python 3.11 may."""
+
+    async def send(self, message: EmailMessage) -> None:
+        self.sent.append(str(message["Subject"]))
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
 class TestPost:
+    def test_ends_though_a_library_loses_that_it_was_cancelled(self, database: Database) -> None:
+        sender = Losing()
+        post = post_of(database, sender)
+
+        async def run() -> None:
+            post.put("first", ADA)
+            post.put("second", ADA)
+            task = asyncio.create_task(post.running())
+            await until(lambda: sender.sent)
+            task.cancel()
+            await asyncio.wait_for(task, 60)
+
+        asyncio.run(run())
+        # What was sent is done, and the other one waits for the next process.
+        assert sender.sent == ["first"]
+        assert [each["kind"] for each in waiting(database)] == ["second"]
+
     def test_sends_what_was_put_before_and_what_comes(self, database: Database) -> None:
         sender = Recorder()
         post = post_of(database, sender)

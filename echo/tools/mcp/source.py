@@ -122,11 +122,15 @@ class McpTools:
 
     async def _listing(self, use: Use, place: RunPlace) -> Listing:
         try:
-            return await asyncio.wait_for(self.manager.tools(use), LIST_SECONDS)
+            return await self._listed(use)
         except LoginNeeded:
             if not await self._logged_in(use, place):
                 raise
-        return await asyncio.wait_for(self.manager.tools(use), LIST_SECONDS)
+        return await self._listed(use)
+
+    async def _listed(self, use: Use) -> Listing:
+        async with asyncio.timeout(LIST_SECONDS):
+            return await self.manager.tools(use)
 
     async def _logged_in(self, use: Use, place: RunPlace) -> bool:
         """Show the user where to log in, as LibreChat's step does, and wait for it."""
