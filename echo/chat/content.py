@@ -67,7 +67,7 @@ class Parts:
             self._close(data)
         elif event == "on_summarize_complete":
             made = data.get(SUMMARY) or {**self._slots[data["id"]].fields, "content": []}
-            self._slots[data["id"]] = Slot("", fields=dict(made))
+            self._slots[data["id"]] = Slot("", dict(made), self._shown[data["id"]])
         elif event in ("on_agent_update", "on_steer_applied"):
             part = data.get("part", data)
             self._slots[f"{event} {len(self._slots)}"] = Slot("", fields=dict(part))

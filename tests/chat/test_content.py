@@ -144,6 +144,14 @@ def test_events_that_are_pieces_alone_are_told_from_others() -> None:
     assert pieces_of({"final": True}) is None
 
 
+@pytest.mark.parametrize("made", [{"type": "summary", "content": [{"type": "text", "text": "So."}]}, None])
+def test_a_summary_that_was_made_says_whose_it_is(made: dict[str, Any] | None) -> None:
+    maker = {"type": "summary", "model": "m"}
+    complete = {"event": "on_summarize_complete", "data": {"id": "s", **({"summary": made} if made else {})}}
+    [part] = put_together(step("s", summary=maker, agentId="a", groupId=1), complete)
+    assert part == {**(made or {**maker, "content": []}), "agentId": "a", "groupId": 1}
+
+
 def test_a_summary_that_is_being_made_says_whose_it_is() -> None:
     maker = {"type": "summary", "model": "m"}
     [part] = put_together(step("s", summary=maker, agentId="a", groupId=1), ("s", "summary", "So"))
