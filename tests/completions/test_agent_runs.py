@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from echo.completions import agent_runs
 from echo.completions.agent_runs import AgentRun, Working
 from echo.errors import BadGateway
 from echo.providers.chat import (
@@ -78,6 +80,72 @@ class TestOneAgent:
 
     def test_that_is_stopped_was_too_long(self) -> None:
         assert self.told(Stopped("steps", "Too many."))[0] == [Finished("length")]
+
+
+class TestWork:
+    """One agent's part from its beginning to its end, with a loop that does as the test says."""
+
+    def work(
+        self, monkeypatch: pytest.MonkeyPatch, *events: Any, fails: bool = False
+    ) -> tuple[list[Any], Working]:
+        log: list[Any] = []
+        asking = SimpleNamespace(limits="limits", ends_after_tools=False)
+        ready = SimpleNamespace(limits="limits", ends_after_tools=False)
+
+        class Loop:
+            added = ("turn",)
+
+            def __init__(self, looped: Any, limits: Any, host: Working) -> None:
+                assert (looped.tokens, limits, host.asking) == (7, "limits", ready)
+
+            async def events(self) -> Any:
+                for each in events:
+                    yield each
+                if fails:
+                    raise BadGateway
+
+        async def readied(*given: Any) -> Any:
+            assert given == (asking, None, kit, purse.note)
+            return SimpleNamespace(tokens=7), ready
+
+        async def before_round(given: Any, tokens: int) -> Any:
+            log.append(("before", given, tokens))
+            return ()
+
+        async def count(text: str) -> int:
+            return len(text)
+
+        kit: Any = SimpleNamespace(
+            before_round=before_round, count=count, ended=lambda given: log.append(("ended", given))
+        )
+        purse: Any = Purse()
+        monkeypatch.setattr(agent_runs, "readied", readied)
+        monkeypatch.setattr(agent_runs, "ToolLoop", Loop)
+        given: Any = asking
+        working = Working(kit, purse, given)
+        with pytest.raises(BadGateway) if fails else nullcontext():
+            asyncio.run(working.work(is_first=True))
+        assert log == [("before", ready, 7), ("ended", ready)]
+        assert [each for each, _ in purse.noted] == [ready] * len(purse.noted)
+        return [usage for _, usage in purse.noted], working
+
+    def test_holds_before_it_asks_and_gives_back_at_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ended = RoundEnded(1, Usage(3, 1), "stop", 0)
+        used, working = self.work(monkeypatch, RoundBegun(1), TextDelta("a"), ended)
+        assert used == [Usage(3, 1)]
+        assert working.added == ("turn",)
+        said = [working.queue.get_nowait() for _ in range(working.queue.qsize())]
+        assert said == [TextDelta("a"), Usage(3, 0), None]
+
+    def test_notes_what_was_said_before_it_broke_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        used, working = self.work(monkeypatch, RoundBegun(1), TextDelta("four"), fails=True)
+        assert used == [Usage(7, 4)]
+        assert working.added == ()
+        assert working.queue.get_nowait() == TextDelta("four")
+        assert working.queue.get_nowait() is None
+
+    def test_notes_nothing_of_what_had_not_begun(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.work(monkeypatch, RoundBegun(1), fails=True)[0] == []
 
 
 class Part:

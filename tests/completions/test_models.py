@@ -134,6 +134,23 @@ class TestAKeyThatOpensSomeModels:
         assert choose("shared", holding("mine/*"), mine=OWN).endpoint.name == "mine"
 
 
+class TestModelsThatAreOpenToSome:
+    def test_are_reached_by_their_endpoint_and_name(self) -> None:
+        """One name at two endpoints is two models."""
+        some = replace(reach(mine=OWN), opened=Opened(frozenset({"a/one", "mine/shared"})))
+        assert asyncio.run(some.models()) == [("a", "one"), ("mine", "shared")]
+        assert asyncio.run(some.choose("mine/shared")).endpoint.name == "mine"
+        assert asyncio.run(some.choose("shared")).endpoint.name == "mine"
+        for name in ("a/shared", "mine/three", "three"):
+            with pytest.raises(NotFound):
+                asyncio.run(some.choose(name))
+        assert (some.may_ask("a", "one"), some.may_ask("mine", "one")) == (True, False)
+
+    def test_are_those_that_the_key_opens_too(self) -> None:
+        some = replace(reach(holding("a/*")), opened=Opened(frozenset({"a/one", "mine/*"})))
+        assert asyncio.run(some.models()) == [("a", "one")]
+
+
 class Agents:
     """Finds one agent, whose model is asked at an endpoint; notes for whom it becomes a provider."""
 

@@ -75,9 +75,9 @@ def make(services: Services, provider: ChatProvider, **options: Any) -> Completi
     return CompletionService(Answering(models, **{**parts, **options}), keeper)
 
 
-async def stream_of(service: CompletionService) -> EventStream:
+async def stream_of(service: CompletionService, caller: Caller = CALLER) -> EventStream:
     question = Question("a/m", (Turn.of_text("user", "Hello"),), stream=True)
-    return await begun(service.create(CALLER, question))
+    return await begun(service.create(caller, question))
 
 
 async def begun(pending: Pending) -> EventStream:
@@ -91,9 +91,12 @@ def with_session(user: UserClient) -> Caller:
 
 
 class TestSilence:
-    def test_is_filled_until_the_model_speaks(self, services: Services) -> None:
+    def test_is_filled_until_the_model_speaks(self, services: Services, make_user: MakeUser) -> None:
+        # One who stays logged in, however long a busy machine takes.
+        ada = with_session(make_user("ada"))
+
         async def collect() -> list[bytes]:
-            stream = await stream_of(make(services, Slow(0.25), pulse_seconds=0.1))
+            stream = await stream_of(make(services, Slow(0.25), pulse_seconds=0.1), ada)
             return [frame async for frame in stream.frames]
 
         frames = asyncio.run(collect())
@@ -111,6 +114,28 @@ class TestSilence:
     def test_a_failure_before_it_has_its_status(self, services: Services) -> None:
         with pytest.raises(BadGateway):
             asyncio.run(stream_of(make(services, Slow(0, fails=True))))
+
+
+class Mute(Slow):
+    """Ends without a word."""
+
+    async def stream(
+        self, request: ChatRequest, credentials: Credentials | None = None
+    ) -> AsyncGenerator[Event, None]:
+        for event in ():
+            yield event
+
+
+def test_a_stream_of_nothing_ends_as_any_other(services: Services, make_user: MakeUser) -> None:
+    ada = with_session(make_user("ada"))
+
+    async def collect() -> list[bytes]:
+        stream = await stream_of(make(services, Mute(0)), ada)
+        return [frame async for frame in stream.frames]
+
+    frames = asyncio.run(collect())
+    assert frames[-1].endswith(DONE)
+    assert not any(b'"error"' in frame for frame in frames)
 
 
 class TestOpenCompletions:
