@@ -230,6 +230,12 @@ class Agents:
             self._access.require(caller, AGENT, agent["_id"], VIEW)
         return agent
 
+    def list_for_programs(self, caller: Caller, *, limit: int, cursor: str | None = None) -> Page:
+        """Some of those that `for_programs` gives, as stored; the last changed first."""
+        kinds = (self._access.each(caller, kind) for kind in (AGENT, REMOTE))
+        ids = {identifier for bits in kinds for identifier, each in bits.items() if each & VIEW}
+        return self._agents.list_page([*ids], Wanted(), limit=limit, cursor=cursor)
+
     def _may(self, caller: Caller, agent_id: str, needed: int) -> Any:
         identifier = self._agents.identify(agent_id)
         self._access.require(caller, AGENT, identifier, needed)

@@ -106,7 +106,7 @@ def build_agent_models(settings: Settings, database: Database, parts: Completion
     def listed(caller: Caller, most: int) -> Iterator[str]:
         cursor: str | None = None
         while most > 0:
-            page = parts.agents.list_page(caller, limit=min(most, PAGE), cursor=cursor)
+            page = parts.agents.list_for_programs(caller, limit=min(most, PAGE), cursor=cursor)
             yield from (str(each["id"]) for each in page.items)
             most, cursor = most - PAGE, page.next_cursor
             if cursor is None:

@@ -148,6 +148,26 @@ def test_are_listed_for_who_may_ask_them(
     assert listed not in others["data"]
     refused = ask(echo, bob, agent)
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("kind", ["agent", "remoteAgent"])
+def test_are_listed_for_whom_they_are_shared_with(
+    echo: Any,
+    make_user: MakeUser,
+    make: Callable[..., str],
+    app_database: Database,
+    kind: str,
+) -> None:
+    """For chats, or for programs alone: either answers under `/v1`."""
+    agent, bob = make(make_user("ada")), make_user("bob")
+    [document] = app_database.collection("agents").find({"id": agent})
+    whose = {"principalType": "user", "principalId": ObjectId(bob.id), "principalModel": "User"}
+    shared = {"resourceType": kind, "resourceId": document["_id"], "permBits": 1}
+    app_database.collection("aclentries").insert_one({**whose, **shared})
+    models = echo[0].get("/v1/models", headers=bob.headers).json()["data"]
+    [listed] = [each for each in models if each["owned_by"] == "agents"]
+    assert listed["id"] == f"agents/{agent}"
+    assert ask(echo, bob, listed["id"]).status_code == 200
     assert ask(echo, ada, agent).json()["choices"][0]["message"]["content"] == "No idea."
 
 
