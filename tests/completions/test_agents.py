@@ -148,6 +148,7 @@ def test_are_listed_for_who_may_ask_them(
     assert listed not in others["data"]
     refused = ask(echo, bob, agent)
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+    assert ask(echo, ada, agent).json()["choices"][0]["message"]["content"] == "No idea."
 
 
 @pytest.mark.parametrize("kind", ["agent", "remoteAgent"])
@@ -168,7 +169,6 @@ def test_are_listed_for_whom_they_are_shared_with(
     [listed] = [each for each in models if each["owned_by"] == "agents"]
     assert listed["id"] == f"agents/{agent}"
     assert ask(echo, bob, listed["id"]).status_code == 200
-    assert ask(echo, ada, agent).json()["choices"][0]["message"]["content"] == "No idea."
 
 
 class TestSeveralTogether:
