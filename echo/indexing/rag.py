@@ -14,6 +14,7 @@ import requests
 import structlog
 
 from echo import trust
+from echo.cut_off import cut_off
 from echo.errors import ApiError, BadGateway
 from echo.extraction import Extractor
 from echo.files import FileStore
@@ -82,6 +83,7 @@ class RagService:
         try:
             with (
                 trust.session() as session,
+                cut_off(session, QUERY_SECONDS),
                 session.delete(
                     f"{self._url}/documents",
                     headers=self._headers(owner),

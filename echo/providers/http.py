@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from echo import trust
+from echo.cut_off import cut_off
 from echo.errors import BadGateway, ServiceUnavailable
 from echo.observation import tracing
 
@@ -57,6 +58,7 @@ def post(
         # Credentials for the provider's host come from the settings, never from a .netrc.
         with (
             trust.session() as session,
+            cut_off(session, seconds),
             session.post(
                 url,
                 headers={**tracing.outgoing_headers(), **headers},

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import requests
 
 from echo import trust
+from echo.cut_off import cut_off
 from echo.errors import NotFound
 from echo.files.cloud.service import CONNECT_SECONDS, REQUEST_SECONDS, Calls, Head
 from echo.settings.cloud import FIREBASE, FirebaseSettings
@@ -21,6 +22,8 @@ FAILURES = (requests.RequestException, ValueError, KeyError)
 # Of an answer that is no file: a page of a list has up to a thousand keys.
 ANSWER_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+# What is sent may be large, and the way there narrow.
+UPLOAD_SECONDS = 3600.0
 
 
 class FirebaseCloud:
@@ -100,6 +103,7 @@ def ask(method: str, url: str, most: int, **more: Any) -> tuple[int, bytes]:
     """
     with (
         trust.session(from_environment=True) as session,
+        cut_off(session, UPLOAD_SECONDS if "data" in more else 2 * REQUEST_SECONDS),
         session.request(
             method, url, timeout=TIMEOUTS, allow_redirects=False, stream=True, **more
         ) as response,
