@@ -2,11 +2,29 @@
 
 from typing import Any
 
+from bson import ObjectId
+
 from echo.accounts.federation.attempts import Attempt
 from echo.accounts.federation.identity import Identity, Policy
 from echo.accounts.federation.provider import Answer
 from echo.accounts.service import HalfSignedIn, SignedIn
 from echo.handling.caller import ClientInfo
+from storage.core.database import Database
+
+
+def stored_user(database: Database, **fields: Any) -> dict[str, Any]:
+    """An account as LibreChat left it: of an OpenID provider's, unless another is said."""
+    user = {
+        "_id": ObjectId(),
+        "name": "Old",
+        "username": "old",
+        "email": f"{ObjectId()}@example.com",
+        "provider": "openid",
+        "role": "USER",
+        **fields,
+    }
+    database.collection("users").insert_one(user)
+    return user
 
 
 class LoginWorld:

@@ -16,6 +16,7 @@ from storage.accounts.users import UserRepository
 from storage.core.database import Database
 from storage.core.errors import NotFound
 from tests.accounts.federation.conftest import MakeAccounts, somebody
+from tests.support.logins import stored_user
 
 ORGANISATION = Policy(registers=True, unverified=True, renames=True)
 SOCIAL = Policy(registers=True)
@@ -37,20 +38,6 @@ def local_account(database: Database) -> dict[str, Any]:
     return UserRepository(database).create(
         name="Ada", email=f"{ObjectId()}@example.com", username="ada", password_hash="a hash"
     )
-
-
-def stored_user(database: Database, **fields: Any) -> dict[str, Any]:
-    """An account as LibreChat left it."""
-    user = {
-        "_id": ObjectId(),
-        "name": "Old",
-        "username": "old",
-        "email": f"{ObjectId()}@example.com",
-        "role": "USER",
-        **fields,
-    }
-    database.collection("users").insert_one(user)
-    return user
 
 
 def test_a_new_account_has_librechats_fields_and_no_password(accounts: FederatedAccounts) -> None:

@@ -13,6 +13,7 @@ from storage.accounts.federated_users import FederatedUserRepository
 from storage.core.database import Database
 from storage.core.errors import Conflict
 from tests.accounts.federation.conftest import MakeAccounts, somebody
+from tests.support.logins import stored_user
 
 ORGANISATION = Policy(registers=True, unverified=True, renames=True)
 SOCIAL = Policy(registers=True)
@@ -23,21 +24,6 @@ def refused(accounts: FederatedAccounts, identity: Identity, policy: Policy = OR
     with pytest.raises(Refused) as why:
         accounts.admit(identity, policy)
     return why.value
-
-
-def stored_user(database: Database, **fields: Any) -> dict[str, Any]:
-    """An account of an OpenID provider's, as LibreChat left it."""
-    user = {
-        "_id": ObjectId(),
-        "name": "Old",
-        "username": "old",
-        "email": f"{ObjectId()}@example.com",
-        "provider": "openid",
-        "role": "USER",
-        **fields,
-    }
-    database.collection("users").insert_one(user)
-    return user
 
 
 def read(database: Database, user: Mapping[str, Any]) -> dict[str, Any]:
