@@ -11,6 +11,7 @@ from storage.conversations.claims import Claims, Ends
 from storage.conversations.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.core.database import Database, Document
 from storage.core.errors import InvalidDocument, UnknownParent
+from storage.core.finding import find_one_at_once
 from storage.core.translation import translated
 
 # Makes the document of a message, of its parent's id and what it takes over from its conversation.
@@ -33,18 +34,19 @@ class Additions:
         self.ends = Ends()
 
     def add(
-        self, mine: Document, parent_message_id: str | None, make: Make
+        self, mine: Document, parent_message_id: str | None, make: Make, parent_key: Any = None
     ) -> tuple[Document, Document] | None:
         """Store a message, the newest one or one of this id being its parent; with the conversation as it was.
 
+        `parent_key` is the parent's `_id`, where that is known to be in the conversation.
         None, and nothing is stored, where the conversation is not there, or does not name the parent.
         Raises `UnknownParent`, `InvalidDocument`.
         """
         began, key = time.monotonic(), ObjectId()
         # Before anything is named: whether MongoDB would take it.
         draft = storable({**make(parent_message_id or NO_PARENT, {}), "_id": key})
-        after = None
-        if parent_message_id not in (None, NO_PARENT):
+        after = parent_key
+        if after is None and parent_message_id not in (None, NO_PARENT):
             after = self._key_of(mine, str(parent_message_id))
         before = self.claims.claim(mine, [key], moved_up(draft), after)
         if before is None:
@@ -62,7 +64,7 @@ class Additions:
         if end and end[1] == message_id:
             return end[0]
         with translated():
-            parent = self._messages.find_one({**mine, **by_id(message_id)}, {"_id": 1})
+            parent = find_one_at_once(self._messages, {**mine, **by_id(message_id)}, {"_id": 1})
         if parent is None:
             raise UnknownParent
         return parent["_id"]

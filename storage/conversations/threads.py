@@ -7,7 +7,7 @@ transactions, the order of the writes leaves nothing broken if the process dies 
 conversation elsewhere is counted after the change.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -23,6 +23,7 @@ from storage.conversations.search_states import SearchStateRepository
 from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, UnknownParent
+from storage.core.finding import find_at_once, find_one_at_once
 from storage.core.repository import found, now
 from storage.core.translation import translated
 
@@ -59,17 +60,33 @@ class ThreadRepository:
         when another conversation of the owner's has the id, `UnknownParent`, `InvalidDocument`.
         """
         mine = {"user": owner, "conversationId": conversation_id}
-        with translated():
-            found(self._conversations.find_one(mine, {"_id": 1}))
-            there = self._messages.find_one({"user": owner, "messageId": message_id}, {"conversationId": 1})
-        if there is None:
+        parent_id = others.get("parent_message_id")
+        there = self._of_ids(owner, [message_id, *([parent_id] if parent_id else ())])
+        if message_id not in there:
+            parent = there.get(str(parent_id), {})
+            known = parent.get("_id") if parent.get("conversationId") == conversation_id else None
             more = {**others.pop("more", {}), "messageId": message_id}
-            return self.post(
-                owner, conversation_id, text=text, sender=sender, token_count=token_count, more=more, **others
-            )
-        if there.get("conversationId") != conversation_id:
+            fields = {"text": text, "model": others.pop("model", None), "tokenCount": token_count}
+            return self._add(mine, sender, fields, more=more, parent_key=known, begins=False, **others)
+        self._demand(mine)
+        if there[message_id].get("conversationId") != conversation_id:
             raise Conflict("messageId")
         return self.edit(owner, conversation_id, message_id, text=text, token_count=token_count)
+
+    def _of_ids(self, owner: str, message_ids: Sequence[str]) -> dict[str, Document]:
+        """Which of these the owner has, and in which conversations."""
+        wanted, shown = (
+            {"user": owner, "messageId": {"$in": message_ids}},
+            {"messageId": 1, "conversationId": 1},
+        )
+        with translated():
+            rows = find_at_once(self._messages, wanted, shown, (), most=2 * len(message_ids)).documents()
+        return {row["messageId"]: row for row in rows}
+
+    def _demand(self, mine: Document) -> None:
+        """Raise `NotFound` where the conversation is not there."""
+        with translated():
+            found(find_one_at_once(self._conversations, mine, {"_id": 1}))
 
     def post(
         self,
@@ -90,16 +107,37 @@ class ThreadRepository:
         """
         mine = {"user": owner, "conversationId": conversation_id}
         fields = {"text": text, "model": model, "tokenCount": token_count}
+        return self._add(mine, sender, fields, parent_message_id=parent_message_id, more=more)
+
+    def _add(
+        self,
+        mine: Document,
+        sender: str,
+        fields: Document,
+        *,
+        parent_message_id: str | None = None,
+        more: Mapping[str, Any] | None = None,
+        parent_key: Any = None,
+        begins: bool = True,
+    ) -> Document:
+        """As `post`; with the parent's key where that is known, and whether a conversation may begin with it."""
 
         def make(parent: str, conversation: Mapping[str, Any]) -> Document:
             return {**new_message(mine, parent, sender, fields, conversation), **(more or {})}
 
-        added = self._additions.add(mine, parent_message_id, make)
+        try:
+            added = self._additions.add(mine, parent_message_id, make, parent_key)
+        except UnknownParent:
+            if not begins:
+                self._demand(mine)
+            raise
         if added is None:
+            if not begins:
+                self._demand(mine)
             added = self._attempt(lambda session: self._write(mine, parent_message_id, make, session))
         message, conversation = added
         self._additions.ends.note(mine, message)
-        self._counts.touch(owner, conversation)
+        self._counts.touch(mine["user"], conversation)
         return message
 
     def _write(

@@ -5,7 +5,7 @@ import pytest
 from storage.conversations.threads import ThreadRepository
 from storage.core.database import Database
 from storage.core.errors import Conflict, NotFound, UnknownParent
-from tests.support.chats import START, TREE, new_id, put_conversation, put_tree, shape
+from tests.support.chats import START, TREE, new_id, put_conversation, put_message, put_tree, shape
 from tests.support.stored import is_empty, messages_of, stored
 
 
@@ -87,6 +87,21 @@ class TestPut:
                     threads.put(bob, wanted, message_id, text="new", sender="user", token_count=1)
         assert is_empty(database, bob)
         assert shape(messages_of(database, ada, conversation_id)) == TREE
+
+    def test_no_conversation_is_told_before_no_parent(self, threads: ThreadRepository, ada: str) -> None:
+        said = {"text": "new", "sender": "user", "token_count": 1}
+        with pytest.raises(NotFound):
+            threads.put(ada, new_id(), new_id(), parent_message_id=new_id(), **said)
+
+    def test_follows_one_that_has_no_id_of_a_clients(
+        self, threads: ThreadRepository, database: Database, ada: str
+    ) -> None:
+        conversation_id = put_conversation(database, ada)
+        put_message(database, ada, conversation_id, messageId=None)
+        [parent] = messages_of(database, ada, conversation_id)
+        said = {"text": "new", "sender": "user", "token_count": 1}
+        given = threads.put(ada, conversation_id, new_id(), parent_message_id=str(parent["_id"]), **said)
+        assert given["parentMessageId"] == str(parent["_id"])
 
     def test_a_parent_elsewhere_is_unknown(
         self, threads: ThreadRepository, database: Database, ada: str
