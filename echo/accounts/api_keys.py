@@ -45,6 +45,8 @@ class ApiKeyGuard:
         self._users = users
         self._bans = bans
         self._good: OrderedDict[str, tuple[Caller, str, float]] = OrderedDict()
+        # How often a key has gone or changed here: what was asked before is not noted as good afterwards.
+        self._changed = 0
 
     async def caller(self, key: str) -> Caller | None:
         """Whose the key is; None if it is nobody's, or a banned user's. Raises `storage.core.errors.Unavailable`."""
@@ -56,12 +58,15 @@ class ApiKeyGuard:
         if until > time.monotonic():
             return caller
         self._good.pop(hashed, None)
-        if found := await asyncio.to_thread(self._find, hashed):
-            self._good[hashed] = (*found, time.monotonic() + CHECK_SECONDS)
+        until, changed = time.monotonic() + CHECK_SECONDS, self._changed
+        found = await asyncio.to_thread(self._find, hashed)
+        if found is None:
+            return None
+        if changed == self._changed:
+            self._good[hashed] = (*found, until)
             if len(self._good) > MAX_REMEMBERED:
                 self._good.popitem(last=False)
-            return found[0]
-        return None
+        return found[0]
 
     def _find(self, hashed: str) -> tuple[Caller, str] | None:
         if (key := self._keys.find_by_hash(hashed)) is None:
@@ -79,6 +84,7 @@ class ApiKeyGuard:
 
     def forget(self, owner: str, key_id: str) -> None:
         """The key was deleted or changed here: this process shall know at once."""
+        self._changed += 1
         for hashed, (caller, known_id, _) in tuple(self._good.items()):
             if (caller.id, known_id) == (owner, key_id):
                 self._good.pop(hashed, None)

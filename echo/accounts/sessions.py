@@ -22,6 +22,8 @@ class SessionGuard:
     def __init__(self, sessions: SessionRepository) -> None:
         self._sessions = sessions
         self._alive_until: OrderedDict[Key, float] = OrderedDict()
+        # How often something has ended here: what was asked before is not noted as alive afterwards.
+        self._ended = 0
         # Those that are asked about next, and the task that asks.
         self._waiting: dict[Key, asyncio.Future[bool]] = {}
         self._asking: asyncio.Task[None] | None = None
@@ -47,14 +49,14 @@ class SessionGuard:
         try:
             while self._waiting:
                 asked, self._waiting = self._waiting, {}
-                until = time.monotonic() + CHECK_SECONDS
+                until, ended = time.monotonic() + CHECK_SECONDS, self._ended
                 try:
                     alive = await asyncio.to_thread(self._sessions.active, tuple(asked))
                 except Exception as error:
                     settle(asked, error=error)
                     continue
                 for key in asked:
-                    self._note(key, key in alive, until)
+                    self._note(key, key in alive and ended == self._ended, until)
                 settle(asked, alive)
         finally:
             # Only where the loop ends does anybody still wait.
@@ -64,10 +66,12 @@ class SessionGuard:
 
     def forget(self, owner: str, session_id: str) -> None:
         """The session has ended here: this process shall know at once."""
+        self._ended += 1
         self._alive_until.pop((owner, session_id), None)
 
     def forget_others(self, owner: str, session_id: str) -> None:
         """All sessions of an account but one have ended here."""
+        self._ended += 1
         # Of a copy, which is made in one step: this is a handler's thread, and the loop's goes on noting.
         for key in tuple(self._alive_until):
             if key[0] == owner and key[1] != session_id:

@@ -126,6 +126,26 @@ def test_what_was_changed_here_is_known_at_once(guarded: Guarded) -> None:
     assert [guarded.ask(key)[1] for key in keys] == [1, 0, 0]
 
 
+def test_one_that_goes_while_it_is_asked_for_is_not_remembered(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = guarded.user()
+    key, key_id = guarded.key(owner)
+    find = guarded.stored.find_by_hash
+
+    def goes_meanwhile(key_hash: str) -> Document | None:
+        found = find(key_hash)
+        guarded.stored.delete(owner, key_id)
+        guarded.guard.forget(owner, key_id)
+        return found
+
+    with monkeypatch.context() as slow:
+        slow.setattr(guarded.stored, "find_by_hash", goes_meanwhile)
+        # It was there when it was asked for.
+        assert guarded.ask(key) == (owner, 1)
+    assert guarded.ask(key) == (None, 1)
+
+
 def test_those_that_were_asked_for_last_are_remembered(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,6 +172,29 @@ def test_who_comes_while_others_are_asked_about_gets_an_answer_of_their_own_time
     assert guarded.stored.asked == 2
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_one_that_ends_while_it_is_asked_about_is_not_remembered(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    session = guarded.begin(ADA)
+    answers = guarded.stored.active
+
+    def ends_meanwhile(sessions: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        alive = answers(sessions)
+        guarded.stored.delete(ADA, session)
+        if others:
+            guarded.guard.forget_others(ADA, "f" * 24)
+        else:
+            guarded.guard.forget(ADA, session)
+        return alive
+
+    with monkeypatch.context() as slow:
+        slow.setattr(guarded.stored, "active", ends_meanwhile)
+        # It was alive when it was asked for.
+        assert guarded.alive(ADA, session) == (True, 1)
+    assert guarded.alive(ADA, session) == (False, 1)
+
+
 def test_that_nobody_can_tell_is_told_to_all_who_wait_and_asked_anew(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
