@@ -10,18 +10,8 @@ from storage.core.database import Database
 from tests.support.database import PreparedDatabase
 
 
-class Noted(monitoring.CommandListener):
-    """A database, and what is done in it to which collection."""
-
-    database: Database
-
-    def __init__(self) -> None:
-        self.commands: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        named = event.command.get(event.command_name)
-        if isinstance(named, str):
-            self.commands.append(f"{event.command_name} {named}")
+class CommandNotes(monitoring.CommandListener):
+    """Notes commands as they are sent: what of them, each kind says by its `started`."""
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Nothing is noted of it."""
@@ -31,13 +21,12 @@ class Noted(monitoring.CommandListener):
 
 
 @contextmanager
-def noting(prepared: PreparedDatabase) -> Iterator[Noted]:
+def watched_by(notes: CommandNotes, prepared: PreparedDatabase) -> Iterator[Database]:
     """Another client of a test's database, whose commands are noted."""
-    noted = Noted()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("storage.core.database.CommandWatch", lambda _: noted)
-        noted.database = Database(prepared.uri, watchers=[lambda _: lambda *_: None])
+        patch.setattr("storage.core.database.CommandWatch", lambda _: notes)
+        database = Database(prepared.uri, watchers=[lambda _: lambda *_: None])
     try:
-        yield noted
+        yield database
     finally:
-        noted.database.close()
+        database.close()

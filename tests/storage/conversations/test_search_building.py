@@ -17,6 +17,7 @@ from storage.core.database import Database, Document
 from storage.core.grams import sought
 from storage.core.repository import now
 from tests.support.chats import message_document, new_id
+from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -253,7 +254,7 @@ class TestTakingUp:
         assert (hers.states.get(hers.owner, MESSAGES) is None) is (before == 0)
 
 
-class Noting(monitoring.CommandListener):
+class Noting(CommandNotes):
     """Notes what is read of messages."""
 
     def __init__(self) -> None:
@@ -263,12 +264,6 @@ class Noting(monitoring.CommandListener):
         if event.command.get("find") == "messages":
             names = ("filter", "hint", "sort", "limit", "projection")
             self.finds.append({name: event.command.get(name) for name in names})
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is noted of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nor of this."""
 
 
 class TestReading:
@@ -282,12 +277,10 @@ class TestReading:
         self, prepared_database: PreparedDatabase, hers: Hers, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[list[Any]]:
         noting = Noting()
-        monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
         monkeypatch.setattr(search_building, "MOST_CHANGED", 6)
-        watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
-        self.builder = Builder(watched, MESSAGES)
-        yield noting.finds
-        watched.close()
+        with watched_by(noting, prepared_database) as watched:
+            self.builder = Builder(watched, MESSAGES)
+            yield noting.finds
 
     def test_of_what_is_taken_up(self, hers: Hers, finds: list[Any]) -> None:
         hers.put(["one"] * 4)

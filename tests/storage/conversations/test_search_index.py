@@ -21,6 +21,7 @@ from storage.core.database import Database
 from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import message_document, profiled, put_conversation
+from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
 
 WORDS = (
@@ -215,7 +216,7 @@ def test_what_many_messages_have_is_found_conversation_after_conversation(
     hers.check("same", "the same", "common", "other")
 
 
-class _Noting(monitoring.CommandListener):
+class _Noting(CommandNotes):
     """Notes the commands that read."""
 
     def __init__(self) -> None:
@@ -225,23 +226,15 @@ class _Noting(monitoring.CommandListener):
         if event.command_name in ("find", "getMore"):
             self.reads.append(event.command)
 
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is noted of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nor of this."""
-
 
 def test_all_that_it_reads_can_be_ended_together(
-    prepared_database: PreparedDatabase, database: Database, hers: Indexed, monkeypatch: pytest.MonkeyPatch
+    prepared_database: PreparedDatabase, database: Database, hers: Indexed
 ) -> None:
     put_messages(database, hers.owner, ["one"] * 120)
     Builder(database, MESSAGES).build(hers.owner)
     noting = _Noting()
-    monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
-    watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
-    found = SearchIndex(watched, MESSAGES).narrowed(hers.owner, "one", Stop(60))
-    watched.close()
+    with watched_by(noting, prepared_database) as watched:
+        found = SearchIndex(watched, MESSAGES).narrowed(hers.owner, "one", Stop(60))
     assert found is not None
     # The state, what came since and what was changed, lists, and keys; each in one answer.
     assert [read["find"] for read in noting.reads] == [

@@ -19,6 +19,7 @@ from storage.core.database import Database
 from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import message_document
+from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
 
 LONG_AGO = now() - timedelta(days=30)
@@ -164,7 +165,7 @@ class Used(Stop):
             yield session
 
 
-class Noting(monitoring.CommandListener):
+class Noting(CommandNotes):
     """Notes every command."""
 
     def __init__(self) -> None:
@@ -173,29 +174,20 @@ class Noting(monitoring.CommandListener):
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         self.commands.append(event.command)
 
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is noted of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nor of this."""
-
 
 class TestCommands:
     """All of a search's commands are of one session, by which they are ended together."""
 
     @pytest.fixture
-    def noting(self, monkeypatch: pytest.MonkeyPatch) -> Noting:
-        noting = Noting()
-        monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
-        return noting
+    def noting(self) -> Noting:
+        return Noting()
 
     @pytest.fixture
     def watched(
         self, prepared_database: PreparedDatabase, database: Database, noting: Noting
     ) -> Iterator[Database]:
-        watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
-        yield watched
-        watched.close()
+        with watched_by(noting, prepared_database) as watched:
+            yield watched
 
     def of_one_session(self, noting: Noting) -> list[Mapping[str, Any]]:
         first, *commands = [each for each in noting.commands if "lsid" in each and "endSessions" not in each]

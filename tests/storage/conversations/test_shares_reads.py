@@ -10,10 +10,11 @@ from storage.conversations.forks import OUTLINE
 from storage.conversations.shares import ShareRepository
 from storage.core.database import Database, Document
 from tests.support.chats import put_tree
+from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
 
 
-class Noting(monitoring.CommandListener):
+class Noting(CommandNotes):
     """Notes what is read of which collection, in which order and how much."""
 
     def __init__(self) -> None:
@@ -25,12 +26,6 @@ class Noting(monitoring.CommandListener):
             self.reads.append((command["find"], command.get("projection")))
         if "findAndModify" in command:
             self.reads.append((command["findAndModify"], command.get("fields")))
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is noted of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nor of this."""
 
 
 class Hers:
@@ -58,13 +53,9 @@ def noting() -> Noting:
 
 
 @pytest.fixture
-def hers(
-    prepared_database: PreparedDatabase, noting: Noting, ada: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Hers]:
-    monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
-    watched = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
-    yield Hers(watched, ada)
-    watched.close()
+def hers(prepared_database: PreparedDatabase, noting: Noting, ada: str) -> Iterator[Hers]:
+    with watched_by(noting, prepared_database) as watched:
+        yield Hers(watched, ada)
     prepared_database.clear()
 
 

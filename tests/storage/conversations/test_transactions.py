@@ -19,12 +19,13 @@ from storage.conversations.threads import ThreadRepository
 from storage.core.commands import collection_of
 from storage.core.database import Database, Document
 from tests.support.chats import new_id, new_owner, put_conversation, put_message
+from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
 
 SAID = [{"type": "text", "text": "one", "agentId": "a"}]
 
 
-class Noting(monitoring.CommandListener):
+class Noting(CommandNotes):
     """Notes what is done to which collection within transactions."""
 
     def __init__(self) -> None:
@@ -36,12 +37,6 @@ class Noting(monitoring.CommandListener):
         if "autocommit" in event.command and collection != "none":
             self.inside.append(f"{name} {collection}")
 
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing is noted of it."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nor of this."""
-
 
 @pytest.fixture
 def noting() -> Noting:
@@ -49,16 +44,12 @@ def noting() -> Noting:
 
 
 @pytest.fixture
-def watched(
-    prepared_database: PreparedDatabase, noting: Noting, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
+def watched(prepared_database: PreparedDatabase, noting: Noting) -> Iterator[Database]:
     """A database whose commands are noted."""
-    monkeypatch.setattr("storage.core.database.CommandWatch", lambda _: noting)
-    database = Database(prepared_database.uri, watchers=[lambda _: lambda *_: None])
-    if not database._has_transactions:
-        pytest.skip("a single server has no transactions")
-    yield database
-    database.close()
+    with watched_by(noting, prepared_database) as database:
+        if not database._has_transactions:
+            pytest.skip("a single server has no transactions")
+        yield database
     prepared_database.clear()
 
 
