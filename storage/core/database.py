@@ -20,6 +20,7 @@ from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
 from storage.core.members import ReadPreference, at_each_member, chosen, read_preference
+from storage.core.sockets import PlainPool
 from storage.core.translation import translated
 from storage.core.uris import read_uri
 
@@ -216,6 +217,7 @@ def connect(
                 # `w=0` asks for no acknowledgement at all. A single server takes "majority" as itself.
                 "w": options.get("w") or "majority",
                 "journal": True,
+                "_pool_class": PlainPool,
                 "read_preference": Primary(),
                 **({"server_selector": chosen} if elsewhere else {}),
                 **times(options, timeout_ms, seconds),
