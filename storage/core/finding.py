@@ -12,10 +12,17 @@ from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo import _csot
+from pymongo import MongoClient, _csot
 from pymongo.collection import Collection
+from pymongo.helpers_shared import _check_command_response
+from pymongo.message import _op_msg
+from pymongo.synchronous.pool import Connection
 
 Document = dict[str, Any]
+# How an answer begins that has a list: with an embedded document of this name.
+FOUND = b"\x03cursor\x00"
+# MongoDB's code for a login by OpenID Connect that has ended; the driver renews it.
+LOG_IN_AGAIN = 391
 
 
 class Answer:
@@ -51,22 +58,15 @@ def find_at_once(
     command |= {"sort": dict(order)} if order else {}
     command |= {"maxTimeMS": max_time_ms} if max_time_ms else {}
     command["singleBatch"] = True
-    client, options = collection.database.client, collection.codec_options
-    undecoded = options.with_options(document_class=RawBSONDocument)
+    client = collection.database.client
+    if collection.read_concern.level:
+        command["readConcern"] = collection.read_concern.document
 
-    def ask(_session: Any, _server: Any, connection: Any, preference: Any) -> RawBSONDocument:
-        answered: RawBSONDocument = connection.command(
-            collection.database.name,
-            # A copy for each attempt: the driver puts what is left of the time into it.
-            dict(command),
-            preference,
-            undecoded,
-            read_concern=collection.read_concern,
-            client=client,
-        )
-        return answered
+    def ask(_session: Any, _server: Any, connection: Connection, preference: Any) -> bytes | memoryview:
+        # A copy for each attempt: the driver puts into it what is left of the time, and the database's name.
+        return asked(connection, client, collection, dict(command), preference)
 
-    answer: RawBSONDocument = client._retry_internal(
+    raw: bytes | memoryview = client._retry_internal(
         ask,
         None,
         None,
@@ -75,7 +75,51 @@ def find_at_once(
         read_pref=collection.read_preference,
         retryable=client.options.retry_reads,
     )
-    return Answer(answer.raw, options)
+    return Answer(raw, collection.codec_options)
+
+
+def asked(
+    connection: Connection,
+    client: MongoClient[Document],
+    collection: Collection[Document],
+    command: Document,
+    preference: Any,
+) -> bytes | memoryview:
+    """What MongoDB answers a command, as bytes. Raises what the driver's `Connection.command` raises.
+
+    That looks into each answer for what only sessions and transactions need, and tells listeners of it: half of what
+    a read of one document takes. Where something listens, or compresses, it is asked nevertheless.
+    """
+    options, name = collection.codec_options, collection.database.name
+    listeners = connection.listeners
+    if connection.compression_context or (listeners and listeners.enabled_for_commands):
+        return asked_by_driver(connection, client, collection, command, preference)
+    connection.apply_timeout(command)
+    request, message, _, _ = _op_msg(0, command, name, preference, options)
+    connection.send_message(message, 0)
+    raw = connection.receive_message(request).raw_command_response()
+    # A list that was found comes first in its answer, whatever else MongoDB says.
+    if raw[4:12] != FOUND:
+        answer = bson.decode(raw, options)
+        if answer.get("code") == LOG_IN_AGAIN:
+            return asked_by_driver(connection, client, collection, command, preference)
+        _check_command_response(answer, connection.max_wire_version)
+    return raw
+
+
+def asked_by_driver(
+    connection: Connection,
+    client: MongoClient[Document],
+    collection: Collection[Document],
+    command: Document,
+    preference: Any,
+) -> bytes | memoryview:
+    """The same, by the driver's own function for any command."""
+    undecoded: Any = collection.codec_options.with_options(document_class=RawBSONDocument)
+    name = collection.database.name
+    answered: Any = connection.command(name, command, preference, undecoded, client=client)
+    raw: bytes | memoryview = answered.raw
+    return raw
 
 
 def find_one_at_once(

@@ -5,17 +5,25 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import Any
+from unittest.mock import MagicMock
 
+import bson
 import pymongo
 import pytest
 from bson import CodecOptions, ObjectId
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
+from pymongo.message import _OpMsg
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import Primary, SecondaryPreferred
+from pymongo.synchronous.pool import Connection
 
+from storage.core.commands import Command, Ended
 from storage.core.database import Database, Document
-from storage.core.finding import find_at_once, find_one_at_once
+from storage.core.finding import asked, find_at_once, find_one_at_once
 from tests.support.chats import profiled, shared_database
 
 MIB = 1024 * 1024
+LOCAL = ReadConcern("local")
 BEGINNING = datetime(2026, 1, 2, 3, 4, 5, 678_000)
 
 
@@ -104,6 +112,51 @@ class TestFindAtOnce:
     def test_a_query_that_mongodb_refuses_fails(self, database: Database) -> None:
         with pytest.raises(OperationFailure, match="unknown operator"):
             find_at_once(database.collection("found"), {"a": {"$no": 1}}, {}, (), most=1)
+
+    def test_a_server_that_is_addressed_directly_is_asked_for_what_it_has(
+        self, mongo_uri: str, database: Database, group: ObjectId
+    ) -> None:
+        near = database.collection("found").with_options(
+            read_preference=SecondaryPreferred(), read_concern=LOCAL
+        )
+        with profiled(database, "found") as notes:
+            assert len(find_at_once(near, {"group": group}, {}, (), most=5).documents()) == 3
+        command = notes[0]["command"]
+        assert (command["$readPreference"], command["readConcern"]["level"]) == (
+            {"mode": "primaryPreferred"},
+            "local",
+        )
+
+    def test_watchers_are_told(self, mongo_uri: str, database: Database, group: ObjectId) -> None:
+        told: list[Command] = []
+
+        def watch(command: Command) -> Ended:
+            told.append(command)
+            return lambda seconds, error: None
+
+        with closing(Database(mongo_uri, watchers=[watch])) as watched:
+            found = watched.client[database.name]["found"]
+            rows = find_at_once(found, {"group": group}, {}, [("number", 1)], most=5).documents()
+        assert numbers(rows) == [1, 2, 3]
+        assert Command("find", "found") in told
+
+    def test_a_connection_that_compresses_is_left_to_the_driver(self, database: Database) -> None:
+        connection = MagicMock(Connection, listeners=None, compression_context=object())
+        connection.command.return_value.raw = b"the driver's"
+        found = database.collection("found")
+        assert asked(connection, database.client, found, {"find": "found"}, Primary()) == b"the driver's"
+        connection.send_message.assert_not_called()
+
+    def test_a_login_that_has_ended_is_left_to_the_driver(self, database: Database, group: ObjectId) -> None:
+        connection, found = MagicMock(Connection), database.collection("found")
+        connection.compression_context = connection.listeners = None
+        refused = bson.encode({"ok": 0.0, "code": 391, "errmsg": "reauthenticate"})
+        connection.receive_message.return_value = _OpMsg(0, refused)
+        connection.command.return_value.raw = b"the driver's"
+        command = {"find": "found", "filter": {"group": group}}
+        assert asked(connection, database.client, found, command, Primary()) == b"the driver's"
+        [call] = connection.command.call_args_list
+        assert call.args[:2] == (database.name, command)
 
     def test_more_than_sixteen_megabytes_end_it_early(self, database: Database, group: ObjectId) -> None:
         found = database.collection("found")
