@@ -1,4 +1,7 @@
-"""Answers to HTTP/1.0, which knows no chunks.
+"""How answers are written: a short one at once, and to HTTP/1.0, which knows no chunks, as that has it.
+
+Uvicorn writes the head of an answer and its body by two system calls. Its event loop sends each at once, so that they
+travel in two packets, and a client that waits for the answer wakes twice.
 
 Uvicorn sends whatever has no `Content-Length` (event streams, exports) in chunks, whichever version was asked in.
 RFC 9112 forbids that (section 6.1): to HTTP/1.0 such a body ends with the connection (section 6.3). So speak nginx to
@@ -13,25 +16,71 @@ from starlette.types import Message
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+# A longer body is not copied behind its head.
+MOST_JOINED_BYTES = 64 * 1024
 # Closing resets the connection (SO_LINGER of nothing, see socket(7)).
 RESET = struct.pack("ii", 1, 0)
 
 
+class Kept:
+    """In the place of a transport: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def write(self, content: bytes) -> None:
+        """Keep it."""
+        self.content += content
+
+
 class ResponseCycle(RequestResponseCycle):
-    """Uvicorn's cycle of a request and its response, with the end of the connection as that of an HTTP/1.0 body."""
+    """Uvicorn's cycle of a request and its response.
+
+    A head goes with the first of its body, where the body has a length and so comes at once. The end of the
+    connection is that of an HTTP/1.0 body.
+    """
 
     _ends_with_connection = False
+    _head = b""
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send one message of the application."""
         if message["type"] == "http.response.start":
-            if self.scope["http_version"] < "1.1" and not has_length(message):
+            if has_length(message):
+                await self._keep_head(message)
+                return
+            if self.scope["http_version"] < "1.1":
                 self._ends_with_connection = True
                 self.chunked_encoding = False
         elif self._ends_with_connection:
             # Whatever comes is as long as it should be.
             self.expected_content_length = len(message.get("body", b""))
+        elif self._head:
+            message = self._with_head(message)
         await super().send(message)  # type: ignore[arg-type]
+
+    async def _keep_head(self, start: Message) -> None:
+        # Waited for here: nothing else may come between while the transport is another.
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        transport, kept = self.transport, Kept()
+        self.transport = kept  # type: ignore[assignment]
+        try:
+            await super().send(start)  # type: ignore[arg-type]
+        finally:
+            self.transport = transport
+        self._head = kept.content
+
+    def _with_head(self, message: Message) -> Message:
+        head, self._head = self._head, b""
+        body = message.get("body", b"")
+        if self.scope["method"] == "HEAD" or len(body) > MOST_JOINED_BYTES:
+            if not self.disconnected:
+                self.transport.write(head)
+            return message
+        # Uvicorn counts whether as much is sent as the head says.
+        self.expected_content_length += len(head)
+        return {**message, "body": head + body}
 
     async def run_asgi(self, app: Any) -> None:
         """Run the application; a body that breaks off ends in a reset, or it would look like a whole one."""

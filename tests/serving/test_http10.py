@@ -1,15 +1,18 @@
-"""Answers to HTTP/1.0, by uvicorn with our cycle, over real connections."""
+"""How answers are written, and answers to HTTP/1.0 by uvicorn with our cycle, over real connections."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
+from starlette.types import Message
 from uvicorn.protocols.http import httptools_impl
 
-from echo.serving.http10 import answer_http10
+from echo.serving.http10 import ResponseCycle, answer_http10
 from tests.support.waiting import PATIENCE, until
 
 
@@ -72,6 +75,90 @@ class TestHttp10:
     def test_a_body_that_breaks_off_does_not_look_whole(self, port: int) -> None:
         with pytest.raises(ConnectionResetError):
             ask(port, "/broken", "HTTP/1.0")
+
+
+class Written:
+    """In the place of a connection's transport: what is written, call by call."""
+
+    def __init__(self) -> None:
+        self.calls: list[bytes] = []
+
+    def write(self, content: bytes) -> None:
+        self.calls.append(bytes(content))
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def written(*messages: Message, method: str = "GET") -> list[bytes]:
+    """What is written for an answer."""
+    transport = Written()
+    given: dict[str, Any] = {
+        "scope": {"type": "http", "method": method, "http_version": "1.1"},
+        "transport": transport,
+        "flow": SimpleNamespace(write_paused=False),
+        **dict.fromkeys(("logger", "access_logger")),
+        "access_log": False,
+        "default_headers": [],
+        "message_event": asyncio.Event(),
+        "expect_100_continue": False,
+        "keep_alive": True,
+        "on_response": lambda: None,
+    }
+    cycle = ResponseCycle(**given)
+
+    async def send_all() -> None:
+        for message in messages:
+            await cycle.send(message)
+
+    asyncio.run(send_all())
+    assert cycle.response_complete
+    return transport.calls
+
+
+def start(length: int | None, *, status: int = 200) -> Message:
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def piece(content: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+class TestHead:
+    def test_goes_with_a_body(self) -> None:
+        assert written(start(5), piece(b"whole")) == [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole"]
+
+    def test_goes_with_the_first_piece_of_a_body_of_known_length(self) -> None:
+        assert written(start(6), piece(b"one", more=True), piece(b"two")) == [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\none",
+            b"two",
+        ]
+
+    def test_goes_with_nothing_where_the_body_is_empty(self) -> None:
+        assert written(start(0, status=202), piece(b"")) == [
+            b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
+        ]
+
+    def test_is_all_of_an_answer_to_head(self) -> None:
+        assert written(start(5), piece(b""), method="HEAD") == [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+        ]
+
+    @pytest.mark.parametrize(("size", "calls"), [(65_536, 1), (65_537, 2)])
+    def test_goes_before_a_long_body(self, size: int, calls: int) -> None:
+        told = written(start(size), piece(bytes(size)))
+        head = f"HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n".encode()
+        assert (len(told), b"".join(told)) == (calls, head + bytes(size))
+
+    def test_goes_at_once_where_the_body_has_no_length(self) -> None:
+        head, *_ = written(start(None), piece(b"event", more=True), piece(b""))
+        assert head == b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    @pytest.mark.parametrize("body", [b"four", b"sixsix"])
+    def test_still_says_how_long_the_body_must_be(self, body: bytes) -> None:
+        with pytest.raises(RuntimeError, match="Response content"):
+            written(start(5), piece(body))
 
 
 class TestHttp11:
