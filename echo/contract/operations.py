@@ -98,10 +98,17 @@ class BoundOperation:
         content, content_type = encode(body)
         if len(content) <= SMALL_BYTES or content_type != JSON:
             shown = {"Content-Type": content_type, **headers, "Content-Length": str(len(content))}
-            return Reply(status, raw_headers(shown), content)
+            is_checked = shown["Content-Type"] == JSON and self._keeps_contract(status, body)
+            return Reply(status, raw_headers(shown), content, is_checked=is_checked)
         check_whole(self.operation, status, body)
         pieces = begun(sliced(content), self._share(owner, len(content)))
         return checked_reply(pieces, status, {"Content-Length": str(len(content)), **headers})
+
+    def _keeps_contract(self, status: int, body: Any) -> bool:
+        """Whether a body is certainly what is promised; any other is held against the contract as it leaves."""
+        response = self.operation.responses.get(status)
+        validator = response.media_types.get(JSON) if response else None
+        return validator is not None and validator.is_valid(body)
 
     def _share(self, owner: str, size: int) -> Share:
         try:

@@ -1,7 +1,9 @@
 """One operation with its handler: what a handler must take, and what becomes of what it returns."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,25 @@ class TestAReply:
         response = call(returning(([1], 201, {"Location": "/x/1"}), None, 201))
         assert (response.status, header(response, "Location")) == (201, "/x/1")
         assert call(returning(None, None, 302, 303)).status == 302
+
+    @pytest.mark.parametrize(
+        ("reply", "is_checked"),
+        [
+            ([1, 2], True),
+            (([1], 202), True),
+            # What is no JSON yet is held against the contract once it is.
+            ([datetime(2026, 1, 2, tzinfo=UTC)], False),
+            ([math.nan], False),
+            (["one"], False),
+            # For nothing else is promised what is promised for JSON.
+            (([1], 200, {"Content-Type": "application/vnd.x+json"}), False),
+            (([1], 500), False),
+            ("text", False),
+        ],
+    )
+    def test_is_held_against_the_contract_where_it_is_made(self, reply: Any, is_checked: bool) -> None:
+        response = call(returning(reply, None, 200, 202))
+        assert (response.is_checked, response.pieces) == (is_checked, None)
 
     def test_that_is_made_piece_by_piece_is_json_or_a_file(self) -> None:
         large = LargeAnswers(most=100, most_of_one=100)
