@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 
 from storage.conversations.additions import storable
@@ -31,6 +31,7 @@ from storage.conversations.conversations import UNTITLED
 from storage.conversations.counts import Counts
 from storage.conversations.messages import OLDEST_FIRST, by_id, identified
 from storage.conversations.shapes import INHERITED
+from storage.core.changing import change_at_once
 from storage.core.database import Database, Document
 from storage.core.errors import NotFound
 from storage.core.portions import SIZE
@@ -208,9 +209,7 @@ class ChatRepository:
         with translated():
             # Nobody misses the time of a change that is lost with the server; the answer waits for the journal.
             conversation = found(
-                self._claims.unhurried.find_one_and_update(
-                    mine, {"$max": {"updatedAt": moment}}, return_document=ReturnDocument.AFTER
-                )
+                change_at_once(self._claims.unhurried, mine, {"$max": {"updatedAt": moment}}, after=True)
             )
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound

@@ -18,6 +18,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from storage.conversations.shapes import INHERITED
+from storage.core.changing import change_at_once
 from storage.core.database import Database, Document
 from storage.core.errors import Unavailable
 from storage.core.translation import translated
@@ -37,6 +38,8 @@ LAST_NAMES = 64
 AGE = timedelta(minutes=10)
 # MongoDB's code for an addition to what is no list.
 BAD_VALUE = 2
+# What a claim gives of the conversation as it was.
+BEFORE: Document = {**INHERITED, "updatedAt": 1, "messages": {"$slice": -1}}
 # What tells whether messages are on their way into a conversation.
 LAST_NAMED: Document = {"messages": {"$slice": -LAST_NAMES}}
 
@@ -70,10 +73,12 @@ class Claims:
         """
         try:
             with translated():
-                return self.unhurried.find_one_and_update(
+                return change_at_once(
+                    self.unhurried,
                     mine if after is None else {**mine, "messages": after},
                     {**update, "$push": naming(keys)},
-                    projection={**INHERITED, "updatedAt": 1, "messages": {"$slice": -1}},
+                    BEFORE,
+                    take_back=lambda: self._unname(mine, keys),
                 )
         except OperationFailure as error:
             if error.code != BAD_VALUE:
@@ -121,7 +126,10 @@ class Claims:
     def give_back(self, mine: Document, keys: Sequence[Any]) -> None:
         """Name the messages no more: they will not come."""
         with translated():
-            self.unhurried.update_one(mine, {"$pull": {"messages": {"$in": list(keys)}}})
+            self._unname(mine, keys)
+
+    def _unname(self, mine: Document, keys: Sequence[Any]) -> None:
+        self.unhurried.update_one(mine, {"$pull": {"messages": {"$in": list(keys)}}})
 
     def check(self, conversation: Mapping[str, Any] | None, mine: Document, session: Session) -> None:
         """Raise `OnTheirWay` if the conversation, as it has `LAST_NAMED`, names messages that are still to come."""
