@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
 from storage.conversations.counts import Counts
-from storage.conversations.messages import MessageRepository, visible
+from storage.conversations.messages import AT_ONCE, MessageRepository, visible
 from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.finding import find_one_at_once
@@ -194,7 +194,7 @@ class ConversationRepository(ListRepository):
             return None
         query = {"user": owner, "conversationId": {"$in": spoken}}
         with stop.over(self._database) as session, translated():
-            rows = self._collection.find(query, {"_id": 1}, session=session)
+            rows = self._collection.find(query, {"_id": 1}, session=session, batch_size=AT_ONCE)
             return [*{*narrowed.keys, *(row["_id"] for row in rows)}]
 
     def _walk(

@@ -1,6 +1,6 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from pymongo.operations import IndexModel
 from storage.conversations.narrowing import Candidates, Narrowing
 from storage.core.database import Database, Document
 from storage.core.finding import find_one_at_once
-from storage.core.lists import ListRepository, Sought
+from storage.core.lists import BY_ID, ListRepository, Sought, by_index
 from storage.core.pages import Keyset, Page
 from storage.core.portions import Query, Reading, read_all
 from storage.core.repository import LIST_SECONDS, found, now
@@ -49,6 +49,10 @@ IN_FULL = dict.fromkeys(
 CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
 SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
+OF_ONE_CONVERSATION = [("conversationId", ASCENDING), ("user", ASCENDING), *OLDEST_FIRST]
+OF_ALL = [("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]
+# So many rows with little in them come in one answer.
+AT_ONCE = 10_000
 
 
 class MessageRepository(ListRepository):
@@ -62,16 +66,8 @@ class MessageRepository(ListRepository):
             background=True,
         ),
         IndexModel([("expiredAt", ASCENDING)], expireAfterSeconds=0, background=True),
-        IndexModel(
-            [
-                ("conversationId", ASCENDING),
-                ("user", ASCENDING),
-                ("createdAt", ASCENDING),
-                ("_id", ASCENDING),
-            ],
-            background=True,
-        ),
-        IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
+        IndexModel(OF_ONE_CONVERSATION, background=True),
+        IndexModel(OF_ALL, background=True),
         # What came and what was changed since the index of searches was made.
         IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("user", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
@@ -111,12 +107,15 @@ class MessageRepository(ListRepository):
         wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
         narrowed = self.narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
         among = narrowed.keys if narrowed else None
+        index = (
+            (OF_ALL if conversation_id is None else OF_ONE_CONVERSATION) if sort_by == "createdAt" else None
+        )
         page = self._page(
             {"user": owner, "$and": conditions},
             self._shown,
             keyset,
             limit=limit,
-            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among) if wanted else None,
+            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among, index) if wanted else None,
             stop=stop,
         )
         return Page([identified(row) for row in page.items], page.next_cursor)
@@ -180,25 +179,33 @@ class MessageRepository(ListRepository):
 
         Of messages with these `keys`, or of these conversations only, where those are given.
         """
-        query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
+        query, index = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}, None
         if of is not None:
-            query["conversationId"] = {"$in": of}
+            query["conversationId"], index = {"$in": of}, OF_ONE_CONVERSATION
         if keys is not None:
-            query["_id"] = {"$in": keys}
+            query["_id"], index = {"$in": keys}, BY_ID
+        wanted = {"conversationId": 1, "_id": 0} if search.exact else CONTAINING
+        options = {"batch_size": AT_ONCE} if search.exact else {}
         with stop.over(self._database) as session, translated():
-            if search.exact and keys is None:
+            if search.exact and index is None:
                 ids: list[str] = self._searched.distinct("conversationId", query, session=session)
                 return ids
-            wanted = {"conversationId": 1} if search.exact else CONTAINING
-            rows = self._searched.find(query, wanted, session=session)
-            if keys is not None:
-                rows = rows.hint([("_id", ASCENDING)])
-            held = rows if search.exact else search.holding(rows, spoken, stop)
-            return list({row["conversationId"] for row in held})
+            return by_index(
+                index,
+                lambda hint: _conversations(
+                    self._searched.find(query, wanted, hint=hint, session=session, **options), search, stop
+                ),
+            )
 
     def narrowed(self, owner: str, search: Search, stop: Stop) -> Candidates | None:
         """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
         return self._index.narrowed(owner, search.text, stop) if self._index else None
+
+
+def _conversations(rows: Iterable[Document], search: Search, stop: Stop) -> list[str]:
+    """The conversations of those that hold the text."""
+    held = rows if search.exact else search.holding(rows, spoken, stop)
+    return list({row["conversationId"] for row in held})
 
 
 def identified(message: Document) -> Document:

@@ -17,6 +17,7 @@ from storage.conversations.search_parts import Lost, SearchPartRepository, TooMa
 from storage.conversations.search_states import Keys, SearchStateRepository, Source
 from storage.core.database import Database, Document
 from storage.core.grams import sought
+from storage.core.lists import NO_SUCH_INDEX
 from storage.core.stop import Stop
 from storage.core.translation import translated
 
@@ -24,8 +25,6 @@ from storage.core.translation import translated
 WORTHWHILE = 4096
 # More that came or was changed since is read faster with all the rest.
 MOST_FRESH = 5000
-# MongoDB's code for a hint to an index that is not there.
-NO_SUCH_INDEX = 2
 
 
 class SearchIndex:
