@@ -177,13 +177,13 @@ class MessageRepository(ListRepository):
     ) -> list[str]:
         """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
 
-        Of messages with these `keys`, or of these conversations only, where those are given.
+        Of messages with these `keys`, and of these conversations only, where those are given.
         """
         query, index = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}, None
         if of is not None:
             query["conversationId"], index = {"$in": of}, OF_ONE_CONVERSATION
         if keys is not None:
-            query["_id"], index = {"$in": keys}, BY_ID
+            query["_id"], index = {"$in": list(keys)}, index or BY_ID
         wanted = {"conversationId": 1, "_id": 0} if search.exact else CONTAINING
         options = {"batch_size": AT_ONCE} if search.exact else {}
         with stop.over(self._database) as session, translated():
@@ -197,9 +197,11 @@ class MessageRepository(ListRepository):
                 ),
             )
 
-    def narrowed(self, owner: str, search: Search, stop: Stop) -> Candidates | None:
+    def narrowed(
+        self, owner: str, search: Search, stop: Stop, *, patiently: bool = False
+    ) -> Candidates | None:
         """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
-        return self._index.narrowed(owner, search.text, stop) if self._index else None
+        return self._index.narrowed(owner, search.text, stop, patiently=patiently) if self._index else None
 
 
 def _conversations(rows: Iterable[Document], search: Search, stop: Stop) -> list[str]:

@@ -23,6 +23,8 @@ from storage.core.translation import translated
 
 # Who has fewer than this is searched as fast without an index.
 WORTHWHILE = 4096
+# So many times as many are named where the next ones were not near after all.
+PATIENTLY = 8
 # More that came or was changed since is read faster with all the rest.
 MOST_FRESH = 5000
 
@@ -38,20 +40,20 @@ class SearchIndex:
         self._parts = SearchPartRepository(database)
         self._rows = database.collection(source.collection)
 
-    def narrowed(self, owner: str, text: str, stop: Stop) -> Candidates | None:
+    def narrowed(self, owner: str, text: str, stop: Stop, *, patiently: bool = False) -> Candidates | None:
         """The keys of all that may hold the text; None where that is not known. Raises `TookTooLong`."""
         pieces = sought(text)
         if not pieces:
             return None
         try:
             with stop.over(self._database) as session, translated():
-                return self._narrowed(owner, pieces, session)
+                return self._narrowed(owner, pieces, session, patiently=patiently)
         except OperationFailure as error:
             if error.code != NO_SUCH_INDEX:
                 raise
             return None
 
-    def _narrowed(self, owner: str, pieces: list[str], session: Any) -> Candidates | None:
+    def _narrowed(self, owner: str, pieces: list[str], session: Any, *, patiently: bool) -> Candidates | None:
         state = self._states.get(owner, self._source, session)
         if state is None:
             self._ask(owner, session)
@@ -68,15 +70,16 @@ class SearchIndex:
         keys = {*state.again, *state.large, *fresh, *self._keys(changed, self._source.by_change, session)}
         if len(keys) > MOST_FRESH:
             return None
+        most = few_of(state.count) * (PATIENTLY if patiently else 1)
         try:
-            found = self._parts.find(owner, state.portions, pieces, few_of(state.count), session)
+            found = self._parts.find(owner, state.portions, pieces, most, session)
         except TooMany:
             return Candidates(None)
         except Lost:
             # Unless others have made it anew meanwhile, it will be.
             self._states.remove(owner, state, session)
             return None
-        return Candidates([*keys | found])
+        return Candidates([*keys | found], are_many=len(found) > many_of(state.count))
 
     def _ask(self, owner: str, session: Any) -> None:
         many = {"limit": WORTHWHILE + 1, "hint": self._source.by_key, "session": session}
@@ -91,3 +94,8 @@ class SearchIndex:
 def few_of(count: int) -> int:
     """So many texts of all are soon read. If more have a word, a page of them is sooner found in the list's order."""
     return max(1000, 5 * isqrt(count))
+
+
+def many_of(count: int) -> int:
+    """Where more texts than this of all have a word, the next conversation with it is sooner found than all are."""
+    return few_of(count) // 2

@@ -31,7 +31,7 @@ class Sought:
     texts: Texts
     # The keys of all rows that may hold it, where those are known.
     among: Sequence[Any] | None = None
-    # Where they are not, the index that has the rows in their order, if one is known to.
+    # Where they are not, the index that finds the rows, or has them in their order, if one is known to.
     index: Keys | None = None
 
 
@@ -61,14 +61,13 @@ class ListRepository(Repository):
         query, index = {"$and": [query, sought.matching]}, sought.index
         if sought.among is not None:
             query["_id"], index = {"$in": list(sought.among)}, BY_ID
-        options = {} if sought.among is None else {"allow_disk_use": True}
         with stop.over(self._database) as session, translated():
             items, complete = by_index(
                 index,
                 lambda hint: sought.search.first(
                     limit + 1,
                     self._searched.find(
-                        query, shown, sort=keyset.sort, hint=hint, session=session, **options
+                        query, shown, sort=keyset.sort, hint=hint, session=session, allow_disk_use=True
                     ),
                     sought.texts,
                     stop,
