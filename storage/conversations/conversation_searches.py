@@ -5,20 +5,18 @@ are looked through in the order of their list, some at a time, until there are e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, overload
 
 from bson import ObjectId
 from pymongo import ASCENDING
 
-from storage.conversations.messages import AT_ONCE, MessageRepository
+from storage.conversations.message_searches import AT_ONCE, Asked, MessageSearches
 from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.lists import BY_ID, Keys, ListRepository, Sought
-from storage.core.pages import Keyset, Page
+from storage.core.pages import Page
 from storage.core.portions import PAGE_BYTES, take_within
 from storage.core.search import Search
-from storage.core.stop import Stop
 from storage.core.translation import translated
 
 BY_CONVERSATION_ID: Keys = [("conversationId", ASCENDING), ("user", ASCENDING), ("tenantId", ASCENDING)]
@@ -27,18 +25,6 @@ FIRST_WALKED, MOST_WALKED = 32, 512
 # After so many it is known how many more there would be; a walk that would be longer than this is given up.
 TRIED, LONGEST_WALK = 200, 1024
 WALKED = {"conversationId": 1}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked for: a page of an owner's list, the text, and what ends the search."""
-
-    owner: str
-    query: Document
-    keyset: Keyset
-    limit: int
-    search: Search
-    stop: Stop
 
 
 class ConversationSearches(ListRepository):
@@ -56,28 +42,25 @@ class ConversationSearches(ListRepository):
     ) -> None:
         super().__init__(database)
         self._listed = listed
-        self._messages = MessageRepository(database, index=index)
+        self._messages = MessageSearches(database, index)
         self._titles = titles
 
     def page(self, asked: Asked) -> Page:
-        """The page. `asked.query` has the condition of its cursor as the first of its `$and`.
-
-        Raises `TookTooLong`, `Unavailable`.
-        """
-        narrowed = self._messages.narrowed(asked.owner, asked.search, asked.stop)
-        if narrowed and narrowed.are_near:
+        """The page. Raises `TookTooLong`, `Unavailable`."""
+        narrowed = self._messages.narrowed(asked)
+        if narrowed and narrowed.every:
             page = self._walk(asked, narrowed.keys, LONGEST_WALK)
             if page is not None:
                 return page
             if narrowed.keys is None:
-                narrowed = self._messages.narrowed(asked.owner, asked.search, asked.stop, patiently=True)
+                narrowed = self._messages.narrowed(asked, patiently=True)
             if narrowed and narrowed.keys is None:
                 return self._walk(asked, None)
         return self._of_messages(asked, narrowed.keys if narrowed else None)
 
     def _of_messages(self, asked: Asked, keys: Sequence[Any] | None) -> Page:
         """The page by the messages that have the text, of those with these keys if they are given."""
-        spoken = self._messages.conversations_containing(asked.owner, asked.search, asked.stop, keys=keys)
+        spoken = self._messages.conversations_containing(asked, keys=keys)
         titled = self._titled(asked)
         if titled is None:
             return self._found(asked, _sought(asked.search, spoken))
@@ -133,9 +116,7 @@ class ConversationSearches(ListRepository):
     def _holding(self, asked: Asked, some: list[Document], keys: Sequence[Any] | None) -> Page:
         """Those of some conversations that contain the text."""
         ids = [each["conversationId"] for each in some if each.get("conversationId")]
-        spoken = self._messages.conversations_containing(
-            asked.owner, asked.search, asked.stop, keys=keys, of=ids
-        )
+        spoken = self._messages.conversations_containing(asked, keys=keys, of=ids)
         return self._found(asked, _sought(asked.search, spoken, [each["_id"] for each in some]))
 
     def _found(self, asked: Asked, sought: Sought) -> Page:
@@ -145,12 +126,17 @@ class ConversationSearches(ListRepository):
 
 
 def _sought(search: Search, spoken: list[str], among: Sequence[ObjectId] | None = None) -> Sought:
-    """What finds conversations with the text in their titles, and those in whose messages it was found."""
+    """What finds conversations with the text in their titles, and those in whose messages it was found.
+
+    Of those with these keys only, where they are given.
+    """
     in_messages = set(spoken)
 
     def texts(row: Document) -> tuple[object]:
         # What was found in messages needs no other proof.
         return (search.text if row.get("conversationId") in in_messages else row.get("title"),)
 
-    matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
-    return Sought(search, matching, texts, among)
+    matching: Document = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
+    if among is None:
+        return Sought(search, matching, texts)
+    return Sought(search, {"_id": {"$in": among}, **matching}, texts, BY_ID)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.conversations.conversation_searches import BY_CONVERSATION_ID, Asked, ConversationSearches
+from storage.conversations.conversation_searches import BY_CONVERSATION_ID, ConversationSearches
 from storage.conversations.counts import Counts
+from storage.conversations.message_searches import Asked
 from storage.conversations.messages import visible
 from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document

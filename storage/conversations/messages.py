@@ -1,17 +1,18 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.conversations.narrowing import Candidates, Narrowing
+from storage.conversations.message_searches import OF_ALL, OF_ONE_CONVERSATION, Asked, MessageSearches
+from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.finding import find_one_at_once
-from storage.core.lists import BY_ID, ListRepository, Sought, by_index
+from storage.core.lists import ListRepository
 from storage.core.pages import Keyset, Page
 from storage.core.portions import Query, Reading, read_all
 from storage.core.repository import LIST_SECONDS, found, now
@@ -46,13 +47,7 @@ IN_FULL = dict.fromkeys(
     ),
     0,
 )
-CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
-SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
-OF_ONE_CONVERSATION = [("conversationId", ASCENDING), ("user", ASCENDING), *OLDEST_FIRST]
-OF_ALL = [("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]
-# So many rows with little in them come in one answer.
-AT_ONCE = 10_000
 
 
 class MessageRepository(ListRepository):
@@ -78,7 +73,7 @@ class MessageRepository(ListRepository):
     ) -> None:
         super().__init__(database)
         self._shown = shown
-        self._index = index
+        self._searches = MessageSearches(database, index)
         self._conversations = database.collection("conversations")
 
     def list_page(
@@ -104,20 +99,12 @@ class MessageRepository(ListRepository):
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
-        wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
-        narrowed = self.narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
-        among = narrowed.keys if narrowed else None
-        index = (
-            (OF_ALL if conversation_id is None else OF_ONE_CONVERSATION) if sort_by == "createdAt" else None
-        )
-        page = self._page(
-            {"user": owner, "$and": conditions},
-            self._shown,
-            keyset,
-            limit=limit,
-            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among, index) if wanted else None,
-            stop=stop,
-        )
+        query, stop = {"user": owner, "$and": conditions}, stop or Stop(LIST_SECONDS)
+        if search:
+            asked = Asked(owner, query, keyset, limit, Search(search), stop)
+            page = self._searches.page(asked, self._shown, of_one_conversation=conversation_id is not None)
+        else:
+            page = self._page(query, self._shown, keyset, limit=limit, sought=None, stop=stop)
         return Page([identified(row) for row in page.items], page.next_cursor)
 
     def read_conversation(self, owner: str, conversation_id: str) -> Reading:
@@ -166,49 +153,6 @@ class MessageRepository(ListRepository):
             )
         return identified(found(changed))
 
-    def conversations_containing(
-        self,
-        owner: str,
-        search: Search,
-        stop: Stop,
-        *,
-        keys: Sequence[ObjectId] | None = None,
-        of: Sequence[str] | None = None,
-    ) -> list[str]:
-        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
-
-        Of messages with these `keys`, and of these conversations only, where those are given.
-        """
-        query, index = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}, None
-        if of is not None:
-            query["conversationId"], index = {"$in": of}, OF_ONE_CONVERSATION
-        if keys is not None:
-            query["_id"], index = {"$in": list(keys)}, index or BY_ID
-        wanted = {"conversationId": 1, "_id": 0} if search.exact else CONTAINING
-        options = {"batch_size": AT_ONCE} if search.exact else {}
-        with stop.over(self._database) as session, translated():
-            if search.exact and index is None:
-                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
-                return ids
-            return by_index(
-                index,
-                lambda hint: _conversations(
-                    self._searched.find(query, wanted, hint=hint, session=session, **options), search, stop
-                ),
-            )
-
-    def narrowed(
-        self, owner: str, search: Search, stop: Stop, *, patiently: bool = False
-    ) -> Candidates | None:
-        """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
-        return self._index.narrowed(owner, search.text, stop, patiently=patiently) if self._index else None
-
-
-def _conversations(rows: Iterable[Document], search: Search, stop: Stop) -> list[str]:
-    """The conversations of those that hold the text."""
-    held = rows if search.exact else search.holding(rows, spoken, stop)
-    return list({row["conversationId"] for row in held})
-
 
 def identified(message: Document) -> Document:
     """The message with an id. LibreChat's API takes messages without one; they go by their `_id`."""
@@ -223,15 +167,6 @@ def by_id(message_id: str) -> Document:
     if not ObjectId.is_valid(message_id):
         return query
     return {"$or": [query, {"_id": ObjectId(message_id), "messageId": {"$in": [None, ""]}}]}
-
-
-def spoken(message: Document) -> Iterator[Any]:
-    """What `SEARCHED` names in a message: its `text`, and the texts in the parts of newer answers."""
-    yield message.get("text")
-    content = message.get("content")
-    for part in content if isinstance(content, list) else [content]:
-        text = part.get("text") if isinstance(part, dict) else None
-        yield text.get("value") if isinstance(text, dict) else text
 
 
 def visible(moment: datetime) -> Document:

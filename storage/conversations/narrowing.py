@@ -11,16 +11,11 @@ from storage.core.stop import Stop
 class Candidates:
     """The keys of all documents that may hold a text; None where they are too many to be named.
 
-    `are_many` says that there are so many that the next ones in any order should be near.
+    Where they are many, one of `every` so many may hold it on the average: in any order the next ones should be near.
     """
 
     keys: Sequence[Any] | None
-    are_many: bool = False
-
-    @property
-    def are_near(self) -> bool:
-        """Whether the next ones should be near."""
-        return self.are_many or self.keys is None
+    every: int | None = None
 
 
 class Narrowing(Protocol):

@@ -74,12 +74,13 @@ class SearchIndex:
         try:
             found = self._parts.find(owner, state.portions, pieces, most, session)
         except TooMany:
-            return Candidates(None)
+            return Candidates(None, state.count // most)
         except Lost:
             # Unless others have made it anew meanwhile, it will be.
             self._states.remove(owner, state, session)
             return None
-        return Candidates([*keys | found], are_many=len(found) > many_of(state.count))
+        are_many = len(found) > many_of(state.count)
+        return Candidates([*keys | found], state.count // len(found) if are_many else None)
 
     def _ask(self, owner: str, session: Any) -> None:
         many = {"limit": WORTHWHILE + 1, "hint": self._source.by_key, "session": session}

@@ -1,6 +1,6 @@
 """What repositories with long lists have in common: one page in the order of its keyset, searched or not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,9 +29,7 @@ class Sought:
     search: Search
     matching: Document
     texts: Texts
-    # The keys of all rows that may hold it, where those are known.
-    among: Sequence[Any] | None = None
-    # Where they are not, the index that finds the rows, or has them in their order, if one is known to.
+    # The index that finds the rows, or has them in their order, if one is known to.
     index: Keys | None = None
 
 
@@ -58,12 +56,10 @@ class ListRepository(Repository):
             with translated():
                 items, complete = read_page(self._lists, query, shown, keyset.sort, limit=limit + 1)
             return keyset.page(items, limit, complete=complete)
-        query, index = {"$and": [query, sought.matching]}, sought.index
-        if sought.among is not None:
-            query["_id"], index = {"$in": list(sought.among)}, BY_ID
+        query = {"$and": [query, sought.matching]}
         with stop.over(self._database) as session, translated():
             items, complete = by_index(
-                index,
+                sought.index,
                 lambda hint: sought.search.first(
                     limit + 1,
                     self._searched.find(

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from storage.conversations import conversation_searches as module
 from storage.conversations.conversations import ConversationRepository
-from storage.conversations.messages import MessageRepository
+from storage.conversations.message_searches import MessageSearches
 from storage.conversations.narrowing import Candidates
 from storage.core.database import Database, Document
 from storage.core.errors import TookTooLong
@@ -25,7 +25,8 @@ class Index:
     def __init__(
         self, keys: Sequence[Any] | None, patiently: Sequence[Any] | None = None, *, are_many: bool = False
     ) -> None:
-        self.known, self.more = Candidates(keys, are_many), Candidates(patiently)
+        self.known = Candidates(keys, 2 if are_many or keys is None else None)
+        self.more = Candidates(patiently, None if patiently else 2)
         self.asked, self.patiently = list[tuple[str, str, Stop]](), 0
 
     def narrowed(self, owner: str, text: str, stop: Stop, *, patiently: bool = False) -> Candidates:
@@ -66,7 +67,7 @@ class Walking:
     def know(self, *keys: Any, **more: Any) -> None:
         """What the index is to know."""
         self.index = Index(*keys, **more)
-        self.searches._messages = MessageRepository(self.searches._database, index=self.index)
+        self.searches._messages = MessageSearches(self.searches._database, self.index)
 
     @property
     def steps(self) -> list[int]:

@@ -1,20 +1,17 @@
 """Messages: lists that page, filter and search; one conversation's; a single one."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import monitoring
 
 from storage.conversations.messages import MessageRepository
 from storage.core.database import Database, Document
 from storage.core.errors import BrokenCursor, InvalidDocument, NotFound
 from storage.core.pages import Page
 from storage.core.repository import now
-from storage.core.search import Search
-from storage.core.stop import Stop
 from tests.support.chats import (
     START,
     every_page,
@@ -27,8 +24,6 @@ from tests.support.chats import (
     put_tree,
     shared_database,
 )
-from tests.support.commands import CommandNotes, watched_by
-from tests.support.database import PreparedDatabase
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +35,6 @@ def database(mongo_uri: str) -> Iterator[Database]:
 @pytest.fixture
 def messages(database: Database) -> MessageRepository:
     return MessageRepository(database)
-
-
-class _Finds(CommandNotes):
-    """Notes the commands that find."""
-
-    def __init__(self) -> None:
-        self.commands: list[Mapping[str, Any]] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if event.command_name == "find":
-            self.commands.append(event.command)
 
 
 def texts(page: Page) -> list[str]:
@@ -246,34 +230,6 @@ class TestSearch:
         assert texts(messages.list_page(ada, limit=10, search=search)) == [text, ""]
         assert texts(messages.list_page(ada, limit=10, search=search, conversation_id=new_id())) == []
 
-    @pytest.mark.parametrize(
-        ("one_conversation", "sort_by", "hint"),
-        [
-            (False, "createdAt", {"user": 1, "createdAt": -1, "_id": -1}),
-            (True, "createdAt", {"conversationId": 1, "user": 1, "createdAt": 1, "_id": 1}),
-            (False, "updatedAt", None),
-        ],
-    )
-    def test_is_read_in_the_order_of_its_list_whatever_text_was_searched_before(
-        self, prepared_database: PreparedDatabase, ada: str, one_conversation: bool, sort_by: str, hint: Any
-    ) -> None:
-        finds = _Finds()
-        with watched_by(finds, prepared_database) as watched:
-            made = put_many(watched, ada, 3)
-            of = made if one_conversation else None
-            repository = MessageRepository(watched)
-            page = repository.list_page(ada, limit=5, search="1", sort_by=sort_by, conversation_id=of)
-        assert texts(page) == ["1"]
-        assert [each.get("hint") for each in finds.commands] == [hint]
-
-    @pytest.mark.parametrize("one_conversation", [True, False])
-    def test_needs_no_index(self, empty_database: Database, ada: str, one_conversation: bool) -> None:
-        made = put_many(empty_database, ada, 12)
-        of = made if one_conversation else None
-        page = MessageRepository(empty_database).list_page(ada, limit=2, search="1", conversation_id=of)
-        assert texts(page) == ["11", "10"]
-        assert page.next_cursor
-
     def test_thoughts_and_tools_are_not_searched(
         self, messages: MessageRepository, database: Database, ada: str
     ) -> None:
@@ -465,46 +421,6 @@ class TestOrder:
         assert found(sort_by="endpoint") == "cba"
         assert found(sort_by="updatedAt", newest_first=False) == "cba"
         assert found(sort_by="updatedAt") == "abc"
-
-
-class TestConversationsContaining:
-    # Of a long text the database finds the beginning only.
-    @pytest.mark.parametrize("text", ["needle", "a needle in the haystack"])
-    def test_gives_each_once_of_the_owner_only(
-        self, messages: MessageRepository, database: Database, ada: str, bob: str, text: str
-    ) -> None:
-        first, second = (put_many(database, ada, 2, text=f"{name} {text}") for name in ("a", "b"))
-        for other in ("hay", "a needle in the field"[: len(text) - 1]):
-            put_many(database, ada, 1, text=other)
-        put_many(database, ada, 1, text=text, conversationId=None)
-        his = put_many(database, bob, 1, text=text)
-        search = Search(text)
-        assert sorted(messages.conversations_containing(ada, search, Stop(10))) == sorted([first, second])
-        of = messages.conversations_containing(ada, search, Stop(10), of=[second, his])
-        assert of == [second]
-        assert messages.conversations_containing(ada, search, Stop(10), of=[]) == []
-        keys = [
-            row["_id"]
-            for row in database.collection("messages").find({"conversationId": {"$in": [first, his]}})
-        ]
-        assert messages.conversations_containing(ada, search, Stop(10), keys=keys) == [first]
-        assert messages.conversations_containing(ada, search, Stop(10), keys=[]) == []
-
-    @pytest.mark.parametrize("text", ["needle", "a needle in the haystack"])
-    def test_of_some_conversations_their_messages_are_read_whatever_text_was_searched_before(
-        self, prepared_database: PreparedDatabase, empty_database: Database, ada: str, text: str
-    ) -> None:
-        finds, search = _Finds(), Search(text)
-        with watched_by(finds, prepared_database) as watched:
-            some, _ = (put_many(watched, ada, 300, text=f"a {text}") for _ in range(2))
-            found = MessageRepository(watched).conversations_containing(ada, search, Stop(10), of=[some])
-        assert found == [some]
-        hint = {"conversationId": 1, "user": 1, "createdAt": 1, "_id": 1}
-        assert [each["hint"] for each in finds.commands] == [hint]
-        # Nor is there need of the index.
-        some, _ = (put_many(empty_database, ada, 3, text=f"a {text}") for _ in range(2))
-        bare = MessageRepository(empty_database)
-        assert bare.conversations_containing(ada, search, Stop(10), of=[some]) == [some]
 
 
 class TestIndexes:
