@@ -20,8 +20,9 @@ from storage.core.search import Search
 from storage.core.translation import translated
 
 BY_CONVERSATION_ID: Keys = [("conversationId", ASCENDING), ("user", ASCENDING), ("tenantId", ASCENDING)]
-# Conversations that are looked through together, at first and at most.
-FIRST_WALKED, MOST_WALKED = 32, 512
+# Conversations that are looked through together, at first and at most; more at first where the messages with the text
+# are known, as no others are read.
+FIRST_WALKED, FIRST_WITH_KEYS, MOST_WALKED = 32, 128, 512
 # After so many it is known how many more there would be; a walk that would be longer than this is given up.
 TRIED, LONGEST_WALK = 200, 1024
 WALKED = {"conversationId": 1}
@@ -98,7 +99,8 @@ class ConversationSearches(ListRepository):
         Of their messages those with these `keys` are read, if they are given.
         """
         keyset, limit, stop = asked.keyset, asked.limit, asked.stop
-        items, walked, at_once, cursor = list[Document](), 0, FIRST_WALKED, None
+        items, walked, cursor = list[Document](), 0, None
+        at_once = FIRST_WALKED if keys is None else FIRST_WITH_KEYS
         first, *conditions = asked.query["$and"]
         while True:
             query = {**asked.query, "$and": [keyset.after(cursor) if cursor else first, *conditions]}
@@ -111,7 +113,8 @@ class ConversationSearches(ListRepository):
             left = (limit + 1 - len(items)) * walked // max(1, len(items))
             if longest and walked >= TRIED and walked + left > longest:
                 return None
-            at_once = max(FIRST_WALKED, min(MOST_WALKED, left if items else 2 * at_once))
+            # A quarter more, so that it is the last time mostly.
+            at_once = max(FIRST_WALKED, min(MOST_WALKED, 5 * left // 4 if items else 2 * at_once))
 
     def _holding(self, asked: Asked, some: list[Document], keys: Sequence[Any] | None) -> Page:
         """Those of some conversations that contain the text."""

@@ -98,5 +98,5 @@ def few_of(count: int) -> int:
 
 
 def many_of(count: int) -> int:
-    """Where more texts than this of all have a word, the next conversation with it is sooner found than all are."""
-    return few_of(count) // 2
+    """If more texts than this of all have a word, a page is sooner found in the list's order, by their keys."""
+    return 2 * few_of(count) // 3

@@ -50,6 +50,7 @@ class Walking:
 
     def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "FIRST_WALKED", 2)
+        monkeypatch.setattr(module, "FIRST_WITH_KEYS", 3)
         monkeypatch.setattr(module, "MOST_WALKED", 5)
         self.index = Index(None)
         self.repository = ConversationRepository(database, index=self.index)
@@ -84,7 +85,7 @@ def walking(database: Database, monkeypatch: pytest.MonkeyPatch) -> Walking:
 
 
 def test_the_limits() -> None:
-    assert (module.FIRST_WALKED, module.MOST_WALKED) == (32, 512)
+    assert (module.FIRST_WALKED, module.FIRST_WITH_KEYS, module.MOST_WALKED) == (32, 128, 512)
     assert (module.TRIED, module.LONGEST_WALK) == (200, 1024)
 
 
@@ -113,7 +114,7 @@ def test_ends_with_one_more_than_was_asked_for(database: Database, walking: Walk
     made = put(database, ada, 20, holding=[0, 3, 4, 15])
     page = walking.repository.list_page(ada, limit=2, search="needle")
     assert walking.ids(page) == [made[0], made[3]]
-    assert walking.steps == [2, 4]
+    assert walking.steps == [2, 5]
     rest = walking.repository.list_page(ada, limit=2, search="needle", cursor=page.next_cursor)
     assert walking.ids(rest) == [made[4], made[15]]
     assert rest.next_cursor is None
@@ -189,8 +190,8 @@ class TestLongWalks:
         walking.know(None, self.keys(database, made[1], made[15], made[18], made[19]))
         page = walking.repository.list_page(ada, limit=2, search="needle")
         assert (walking.ids(page), walking.index.patiently) == ([made[1], made[15]], 1)
-        # One of two, then none of four: of six, one has it, and twelve more were to be looked through.
-        assert walking.steps == [2, 4]
+        # One of two, then none of five: of seven, one has it, and fourteen more were to be looked through.
+        assert walking.steps == [2, 5]
         page = walking.repository.list_page(ada, limit=2, search="needle", cursor=page.next_cursor)
         assert (walking.ids(page), page.next_cursor) == ([made[18]], None)
 
@@ -200,7 +201,7 @@ class TestLongWalks:
         made = put(database, ada, 20, holding=[1, 15, 18])
         page = walking.repository.list_page(ada, limit=2, search="needle")
         assert (walking.ids(page), walking.index.patiently) == ([made[1], made[15]], 1)
-        assert walking.steps[:4] == [2, 4, 2, 4]
+        assert walking.steps[:4] == [2, 5, 2, 5]
 
     def test_what_is_near_is_found_before(self, database: Database, walking: Walking, ada: str) -> None:
         # Of four, two have it: three walked for each of two more are not too long.
@@ -214,13 +215,13 @@ class TestLongWalks:
         made = put(database, ada, 20, holding=[0, 1, 2, 15])
         walking.know(self.keys(database, made[0], made[2], made[15]), are_many=True)
         page = walking.repository.list_page(ada, limit=1, search="needle")
-        # In the second is a word that the index does not know of.
-        assert (walking.ids(page), walking.steps) == ([made[0]], [2, 2])
+        # In the second is the word, too, but the index does not know of it.
+        assert (walking.ids(page), walking.steps) == ([made[0]], [3])
         walking.read.clear()
         page = walking.repository.list_page(ada, limit=5, search="needle")
         assert (walking.ids(page), page.next_cursor) == ([made[0], made[2], made[15]], None)
         assert walking.index.patiently == 0
-        assert walking.steps == [2, 5]
+        assert walking.steps == [3, 5]
 
     def test_few_that_are_named_are_read_at_once(
         self, database: Database, walking: Walking, ada: str

@@ -158,7 +158,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     few, many, longest = request.param
     monkeypatch.setattr(search_index, "few_of", lambda _: few)
     monkeypatch.setattr(search_index, "many_of", lambda _: many)
-    for name, value in (("FIRST_WALKED", 2), ("MOST_WALKED", 5), ("TRIED", 4), ("LONGEST_WALK", longest)):
+    walk = {"FIRST_WALKED": 2, "FIRST_WITH_KEYS": 3, "MOST_WALKED": 5, "TRIED": 4, "LONGEST_WALK": longest}
+    for name, value in walk.items():
         monkeypatch.setattr(conversation_searches, name, value)
 
 
