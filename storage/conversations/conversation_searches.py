@@ -5,6 +5,7 @@ are looked through in the order of their list, some at a time, until there are e
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, overload
 
 from bson import ObjectId
@@ -105,7 +106,8 @@ class ConversationSearches(ListRepository):
         while True:
             query = {**asked.query, "$and": [keyset.after(cursor) if cursor else first, *conditions]}
             some = self._page(query, WALKED, keyset, limit=at_once, sought=None, stop=stop)
-            found = self._holding(asked, some.items, keys)
+            # What is changed meanwhile leaves its place for the first, and must not bring it to the end of the page.
+            found = self._holding(replace(asked, query=query), some.items, keys)
             items, fit = take_within([*items, *found.items], PAGE_BYTES)
             cursor, walked = some.next_cursor, walked + len(some.items)
             if len(items) > limit or found.next_cursor or cursor is None or not fit:

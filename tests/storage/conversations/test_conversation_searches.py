@@ -171,6 +171,23 @@ def test_ends_with_as_much_as_a_page_may_have(
     assert (walking.ids(last), last.next_cursor) == (made[3:6], None)
 
 
+def test_what_is_changed_meanwhile_does_not_begin_the_list_anew(
+    database: Database, walking: Walking, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = put(database, ada, 6, holding=[0, 1, 5])
+    containing = MessageSearches.conversations_containing
+
+    def changing(self: MessageSearches, asked: Any, **more: Any) -> list[str]:
+        if made[5] in more["of"]:
+            new = {"$set": {"updatedAt": START + timedelta(days=1)}}
+            database.collection("conversations").update_one({"conversationId": made[5]}, new)
+        return containing(self, asked, **more)
+
+    monkeypatch.setattr(MessageSearches, "conversations_containing", changing)
+    page = walking.repository.list_page(ada, limit=3, search="needle")
+    assert (walking.ids(page), page.next_cursor) == (made[:2], None)
+
+
 class TestLongWalks:
     """A walk that would be long is given up."""
 
