@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
+from storage.conversations.conversation_searches import BY_CONVERSATION_ID, ConversationSearches
 from storage.conversations.counts import Counts
-from storage.conversations.messages import MessageRepository, visible
+from storage.conversations.message_searches import Asked
+from storage.conversations.messages import visible
 from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.finding import find_one_at_once
-from storage.core.lists import ListRepository, Sought
+from storage.core.lists import ListRepository
 from storage.core.pages import Keyset, Page
 from storage.core.repository import LIST_SECONDS, found, now
 from storage.core.search import Search
@@ -45,9 +46,6 @@ LISTED = {
 IN_FULL = {"_meiliIndex": 0, "subagentThreadLease": 0, "tenantId": 0}
 # The conversations in no project, where a project is asked for.
 UNASSIGNED = "unassigned"
-# Conversations that are looked through together, at first and at most, for what is in many messages.
-FIRST_WALKED, MOST_WALKED = 32, 512
-WALKED = {"conversationId": 1}
 # LibreChat's subagents keep records of their own in this collection, which its lists leave out.
 OF_PEOPLE: Document = {"subagentThread": {"$exists": False}}
 
@@ -98,11 +96,7 @@ class ConversationRepository(ListRepository):
 
     collection_name: ClassVar[str] = "conversations"
     indexes: ClassVar[tuple[IndexModel, ...]] = (
-        IndexModel(
-            [("conversationId", ASCENDING), ("user", ASCENDING), ("tenantId", ASCENDING)],
-            unique=True,
-            background=True,
-        ),
+        IndexModel(BY_CONVERSATION_ID, unique=True, background=True),
         IndexModel([("expiredAt", ASCENDING)], expireAfterSeconds=0, background=True),
         # The list: an older document without `isArchived` sorts in beside those where it is false.
         IndexModel(
@@ -150,8 +144,7 @@ class ConversationRepository(ListRepository):
     ) -> None:
         super().__init__(database)
         self._listed, self._shown = listed, shown
-        self._messages = MessageRepository(database, index=index)
-        self._titles = titles
+        self._searches = ConversationSearches(database, listed=listed, index=index, titles=titles)
         self._counts = Counts(database)
 
     def list_page(
@@ -178,42 +171,7 @@ class ConversationRepository(ListRepository):
         if not wanted.search:
             return self._page(query, self._listed, keyset, limit=limit, sought=None, stop=stop)
         search = Search(wanted.search)
-        narrowed = self._messages.narrowed(owner, search, stop)
-        if narrowed and narrowed.keys is None:
-            return self._walk(owner, query, keyset, limit, search=search, stop=stop)
-        spoken = self._messages.conversations_containing(
-            owner, search, stop, keys=narrowed.keys if narrowed else None
-        )
-        sought = _sought(search, spoken, self._among(owner, search, spoken, stop))
-        return self._page(query, self._listed, keyset, limit=limit, sought=sought, stop=stop)
-
-    def _among(self, owner: str, search: Search, spoken: list[str], stop: Stop) -> list[ObjectId] | None:
-        """The keys of all conversations that may have the text in their titles, or have it in messages."""
-        narrowed = self._titles.narrowed(owner, search.text, stop) if self._titles else None
-        if narrowed is None or narrowed.keys is None:
-            return None
-        query = {"user": owner, "conversationId": {"$in": spoken}}
-        with stop.over(self._database) as session, translated():
-            rows = self._collection.find(query, {"_id": 1}, session=session)
-            return [*{*narrowed.keys, *(row["_id"] for row in rows)}]
-
-    def _walk(
-        self, owner: str, query: Document, keyset: Keyset, limit: int, *, search: Search, stop: Stop
-    ) -> Page:
-        """The page of what is in many messages: some conversations after the others, until there are enough."""
-        items, at_once, cursor = list[Document](), FIRST_WALKED, None
-        first, *conditions = query["$and"]
-        while True:
-            page = {**query, "$and": [keyset.after(cursor) if cursor else first, *conditions]}
-            some = self._page(page, WALKED, keyset, limit=at_once, sought=None, stop=stop)
-            ids = [each["conversationId"] for each in some.items if each.get("conversationId")]
-            spoken = self._messages.conversations_containing(owner, search, stop, of=ids)
-            sought = _sought(search, spoken, [each["_id"] for each in some.items])
-            found = self._page(query, self._listed, keyset, limit=limit, sought=sought, stop=stop)
-            items += found.items
-            cursor, at_once = some.next_cursor, min(2 * at_once, MOST_WALKED)
-            if len(items) > limit or found.next_cursor or cursor is None:
-                return keyset.page(items, limit, complete=not found.next_cursor)
+        return self._searches.page(Asked(owner, query, keyset, limit, search, stop))
 
     def titles(self, owner: str, conversation_ids: Iterable[str]) -> dict[str, str]:
         """The titles of those of the conversations that have one."""
@@ -280,18 +238,6 @@ class ConversationRepository(ListRepository):
     @staticmethod
     def _mine(owner: str, conversation_id: str) -> Document:
         return {"user": owner, "conversationId": conversation_id}
-
-
-def _sought(search: Search, spoken: list[str], among: Sequence[ObjectId] | None) -> Sought:
-    """What finds conversations with the text in their titles, and those in whose messages it was found."""
-    in_messages = set(spoken)
-
-    def texts(row: Document) -> tuple[object]:
-        # What was found in messages needs no other proof.
-        return (search.text if row.get("conversationId") in in_messages else row.get("title"),)
-
-    matching = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
-    return Sought(search, matching, texts, among)
 
 
 def changes(

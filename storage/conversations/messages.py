@@ -1,17 +1,18 @@
 """The `messages` collection: reading, and feedback. What also touches the conversation is in `threads`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.operations import IndexModel
 
-from storage.conversations.narrowing import Candidates, Narrowing
+from storage.conversations.message_searches import OF_ALL, OF_ONE_CONVERSATION, Asked, MessageSearches
+from storage.conversations.narrowing import Narrowing
 from storage.core.database import Database, Document
 from storage.core.finding import find_one_at_once
-from storage.core.lists import ListRepository, Sought
+from storage.core.lists import ListRepository
 from storage.core.pages import Keyset, Page
 from storage.core.portions import Query, Reading, read_all
 from storage.core.repository import LIST_SECONDS, found, now
@@ -46,8 +47,6 @@ IN_FULL = dict.fromkeys(
     ),
     0,
 )
-CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
-SEARCHED = ("text", "content.text", "content.text.value")
 OLDEST_FIRST = [("createdAt", ASCENDING), ("_id", ASCENDING)]
 
 
@@ -62,16 +61,8 @@ class MessageRepository(ListRepository):
             background=True,
         ),
         IndexModel([("expiredAt", ASCENDING)], expireAfterSeconds=0, background=True),
-        IndexModel(
-            [
-                ("conversationId", ASCENDING),
-                ("user", ASCENDING),
-                ("createdAt", ASCENDING),
-                ("_id", ASCENDING),
-            ],
-            background=True,
-        ),
-        IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)], background=True),
+        IndexModel(OF_ONE_CONVERSATION, background=True),
+        IndexModel(OF_ALL, background=True),
         # What came and what was changed since the index of searches was made.
         IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("user", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
@@ -82,7 +73,7 @@ class MessageRepository(ListRepository):
     ) -> None:
         super().__init__(database)
         self._shown = shown
-        self._index = index
+        self._searches = MessageSearches(database, index)
         self._conversations = database.collection("conversations")
 
     def list_page(
@@ -108,17 +99,12 @@ class MessageRepository(ListRepository):
             keyset.after(cursor),
             visible(now()) if conversation_id is None else {"conversationId": conversation_id},
         ]
-        wanted, stop = Search(search) if search else None, stop or Stop(LIST_SECONDS)
-        narrowed = self.narrowed(owner, wanted, stop) if wanted and conversation_id is None else None
-        among = narrowed.keys if narrowed else None
-        page = self._page(
-            {"user": owner, "$and": conditions},
-            self._shown,
-            keyset,
-            limit=limit,
-            sought=Sought(wanted, wanted.within(*SEARCHED), spoken, among) if wanted else None,
-            stop=stop,
-        )
+        query, stop = {"user": owner, "$and": conditions}, stop or Stop(LIST_SECONDS)
+        if search:
+            asked = Asked(owner, query, keyset, limit, Search(search), stop)
+            page = self._searches.page(asked, self._shown, of_one_conversation=conversation_id is not None)
+        else:
+            page = self._page(query, self._shown, keyset, limit=limit, sought=None, stop=stop)
         return Page([identified(row) for row in page.items], page.next_cursor)
 
     def read_conversation(self, owner: str, conversation_id: str) -> Reading:
@@ -167,39 +153,6 @@ class MessageRepository(ListRepository):
             )
         return identified(found(changed))
 
-    def conversations_containing(
-        self,
-        owner: str,
-        search: Search,
-        stop: Stop,
-        *,
-        keys: Sequence[ObjectId] | None = None,
-        of: Sequence[str] | None = None,
-    ) -> list[str]:
-        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
-
-        Of messages with these `keys`, or of these conversations only, where those are given.
-        """
-        query = {"user": owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
-        if of is not None:
-            query["conversationId"] = {"$in": of}
-        if keys is not None:
-            query["_id"] = {"$in": keys}
-        with stop.over(self._database) as session, translated():
-            if search.exact and keys is None:
-                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
-                return ids
-            wanted = {"conversationId": 1} if search.exact else CONTAINING
-            rows = self._searched.find(query, wanted, session=session)
-            if keys is not None:
-                rows = rows.hint([("_id", ASCENDING)])
-            held = rows if search.exact else search.holding(rows, spoken, stop)
-            return list({row["conversationId"] for row in held})
-
-    def narrowed(self, owner: str, search: Search, stop: Stop) -> Candidates | None:
-        """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
-        return self._index.narrowed(owner, search.text, stop) if self._index else None
-
 
 def identified(message: Document) -> Document:
     """The message with an id. LibreChat's API takes messages without one; they go by their `_id`."""
@@ -214,15 +167,6 @@ def by_id(message_id: str) -> Document:
     if not ObjectId.is_valid(message_id):
         return query
     return {"$or": [query, {"_id": ObjectId(message_id), "messageId": {"$in": [None, ""]}}]}
-
-
-def spoken(message: Document) -> Iterator[Any]:
-    """What `SEARCHED` names in a message: its `text`, and the texts in the parts of newer answers."""
-    yield message.get("text")
-    content = message.get("content")
-    for part in content if isinstance(content, list) else [content]:
-        text = part.get("text") if isinstance(part, dict) else None
-        yield text.get("value") if isinstance(text, dict) else text
 
 
 def visible(moment: datetime) -> Document:

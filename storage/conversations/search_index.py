@@ -17,15 +17,16 @@ from storage.conversations.search_parts import Lost, SearchPartRepository, TooMa
 from storage.conversations.search_states import Keys, SearchStateRepository, Source
 from storage.core.database import Database, Document
 from storage.core.grams import sought
+from storage.core.lists import NO_SUCH_INDEX
 from storage.core.stop import Stop
 from storage.core.translation import translated
 
 # Who has fewer than this is searched as fast without an index.
 WORTHWHILE = 4096
+# So many times as many are named where the next ones were not near after all.
+PATIENTLY = 8
 # More that came or was changed since is read faster with all the rest.
 MOST_FRESH = 5000
-# MongoDB's code for a hint to an index that is not there.
-NO_SUCH_INDEX = 2
 
 
 class SearchIndex:
@@ -39,20 +40,20 @@ class SearchIndex:
         self._parts = SearchPartRepository(database)
         self._rows = database.collection(source.collection)
 
-    def narrowed(self, owner: str, text: str, stop: Stop) -> Candidates | None:
+    def narrowed(self, owner: str, text: str, stop: Stop, *, patiently: bool = False) -> Candidates | None:
         """The keys of all that may hold the text; None where that is not known. Raises `TookTooLong`."""
         pieces = sought(text)
         if not pieces:
             return None
         try:
             with stop.over(self._database) as session, translated():
-                return self._narrowed(owner, pieces, session)
+                return self._narrowed(owner, pieces, session, patiently=patiently)
         except OperationFailure as error:
             if error.code != NO_SUCH_INDEX:
                 raise
             return None
 
-    def _narrowed(self, owner: str, pieces: list[str], session: Any) -> Candidates | None:
+    def _narrowed(self, owner: str, pieces: list[str], session: Any, *, patiently: bool) -> Candidates | None:
         state = self._states.get(owner, self._source, session)
         if state is None:
             self._ask(owner, session)
@@ -69,15 +70,17 @@ class SearchIndex:
         keys = {*state.again, *state.large, *fresh, *self._keys(changed, self._source.by_change, session)}
         if len(keys) > MOST_FRESH:
             return None
+        most = few_of(state.count) * (PATIENTLY if patiently else 1)
         try:
-            found = self._parts.find(owner, state.portions, pieces, few_of(state.count), session)
+            found = self._parts.find(owner, state.portions, pieces, most, session)
         except TooMany:
-            return Candidates(None)
+            return Candidates(None, state.count // most)
         except Lost:
             # Unless others have made it anew meanwhile, it will be.
             self._states.remove(owner, state, session)
             return None
-        return Candidates([*keys | found])
+        are_many = len(found) > many_of(state.count)
+        return Candidates([*keys | found], state.count // len(found) if are_many else None)
 
     def _ask(self, owner: str, session: Any) -> None:
         many = {"limit": WORTHWHILE + 1, "hint": self._source.by_key, "session": session}
@@ -92,3 +95,8 @@ class SearchIndex:
 def few_of(count: int) -> int:
     """So many texts of all are soon read. If more have a word, a page of them is sooner found in the list's order."""
     return max(1000, 5 * isqrt(count))
+
+
+def many_of(count: int) -> int:
+    """If more texts than this of all have a word, a page is sooner found in the list's order, by their keys."""
+    return 2 * few_of(count) // 3

@@ -28,9 +28,10 @@ KEYS = 128
 KEY_BYTES = 12
 # In place of the key of a text that has gone.
 NO_KEY = b"\0" * KEY_BYTES
-# A list is worth reading unless it is so much longer than what the shorter ones have left.
+# A portion's list is worth reading unless it is so much longer than what the others have left.
 LONGER = 150
-# Nor is a longer one, or the shortest if it is longer; a number takes a byte or little more.
+# Nor are the lists of a piece worth it that are longer together, nor all if those of the rarest piece are; a number
+# takes a byte or little more.
 LONGEST = 200_000
 
 
@@ -98,19 +99,19 @@ class SearchPartRepository(Repository):
         data = self._read(owner, parts, session)
         lists = [{each: list_of(data[portion.part(each)], each) for each in hashes} for portion in portions]
         lengths = {each: sum(len(some[each]) for some in lists) for each in hashes}
-        first, *others = sorted(hashes, key=lambda each: lengths[each])
-        if lengths[first] > LONGEST:
+        order = sorted(hashes, key=lambda each: lengths[each])
+        if lengths[order[0]] > LONGEST:
             raise TooMany
-        here = [set(numbers(some[first])) for some in lists]
-        for each in others:
-            if lengths[each] > min(LONGEST, LONGER * sum(map(len, here))):
-                break
-            for left, some in zip(here, lists, strict=True):
-                if left:
-                    left.intersection_update(numbers(some[each]))
-        if sum(map(len, here)) > most:
-            raise TooMany
-        return self._keys(owner, zip(portions, here, strict=True), session)
+        order = [each for each in order if lengths[each] <= LONGEST]
+        left, found = most, list[tuple[Portion, set[int]]]()
+        # The latest portions are the smallest: what is in many texts is soon too much.
+        for portion, some in zip(reversed(portions), reversed(lists), strict=True):
+            here = _common([some[each] for each in order])
+            left -= len(here)
+            if left < 0:
+                raise TooMany
+            found.append((portion, here))
+        return self._keys(owner, found, session)
 
     def _keys(self, owner: str, wanted: Iterable[tuple[Portion, set[int]]], session: Any) -> set[ObjectId]:
         named = [(portion.key(each), each % KEYS) for portion, some in wanted for each in some]
@@ -230,6 +231,16 @@ class SearchPartRepository(Repository):
     def remove_all(self, owner: str) -> None:
         """Remove everything that is an owner's."""
         self._collection.delete_many({"user": owner})
+
+
+def _common(lists: Sequence[bytes]) -> set[int]:
+    """The numbers that are in the first list, and in all others that are worth reading."""
+    first, *others = lists
+    common = set(numbers(first))
+    for each in others:
+        if len(each) <= LONGER * len(common):
+            common.intersection_update(numbers(each))
+    return common
 
 
 def _all_of(portion: Portion) -> Document:

@@ -1,10 +1,11 @@
 """What repositories with long lists have in common: one page in the order of its keyset, searched or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import ASCENDING
+from pymongo.errors import OperationFailure
 
 from storage.core.database import Document
 from storage.core.pages import Keyset, Page
@@ -14,6 +15,12 @@ from storage.core.search import Search, Texts
 from storage.core.stop import Stop
 from storage.core.translation import translated
 
+T = TypeVar("T")
+Keys = list[tuple[str, int]]
+BY_ID: Keys = [("_id", ASCENDING)]
+# MongoDB's code for a hint to an index that is not there.
+NO_SUCH_INDEX = 2
+
 
 @dataclass(frozen=True)
 class Sought:
@@ -22,8 +29,8 @@ class Sought:
     search: Search
     matching: Document
     texts: Texts
-    # The keys of all rows that may hold it, where those are known.
-    among: Sequence[Any] | None = None
+    # The index that finds the rows, or has them in their order, if one is known to.
+    index: Keys | None = None
 
 
 class ListRepository(Repository):
@@ -50,11 +57,30 @@ class ListRepository(Repository):
                 items, complete = read_page(self._lists, query, shown, keyset.sort, limit=limit + 1)
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
-        if sought.among is not None:
-            query["_id"] = {"$in": list(sought.among)}
         with stop.over(self._database) as session, translated():
-            rows = self._searched.find(query, shown, session=session).sort(keyset.sort)
-            if sought.among is not None:
-                rows = rows.hint([("_id", ASCENDING)]).allow_disk_use(True)
-            items, complete = sought.search.first(limit + 1, rows, sought.texts, stop)
+            items, complete = by_index(
+                sought.index,
+                lambda hint: sought.search.first(
+                    limit + 1,
+                    self._searched.find(
+                        query, shown, sort=keyset.sort, hint=hint, session=session, allow_disk_use=True
+                    ),
+                    sought.texts,
+                    stop,
+                ),
+            )
         return keyset.page(items, limit, complete=complete)
+
+
+def by_index(index: Keys | None, read: Callable[[Keys | None], T]) -> T:
+    """What is read by an index, which is the hint, or in MongoDB's own way where there is none such.
+
+    Left to itself MongoDB tries each index that may do, and remembers which one did. With texts to compare that
+    depends on the text: what was best for a frequent word may read everything for another one.
+    """
+    try:
+        return read(index)
+    except OperationFailure as error:
+        if index is None or error.code != NO_SUCH_INDEX:
+            raise
+        return read(None)

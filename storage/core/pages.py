@@ -63,6 +63,14 @@ class Keyset:
         bound = {"$not": {"$gt": value}} if self.descending else {"$gte": value}
         return {self.sort_key: bound, "$or": [{self.sort_key: {operator: value}}, ties, *undated]}
 
+    def until(self, row: Document) -> Document:
+        """The filter for the rows up to one and those level with it; empty for a row without a value."""
+        value = row.get(self.sort_key)
+        if not isinstance(value, str if self.of_text else datetime):
+            return {}
+        # Rows without a value are the last ones, or the first.
+        return {self.sort_key: {"$gte": value} if self.descending else {"$not": {"$gt": value}}}
+
     def page(self, rows: list[Document], limit: int, *, complete: bool = True) -> Page:
         """The page for `limit + 1` rows that were asked for: the last one only shows that there is more.
 

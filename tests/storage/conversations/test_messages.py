@@ -12,8 +12,6 @@ from storage.core.database import Database, Document
 from storage.core.errors import BrokenCursor, InvalidDocument, NotFound
 from storage.core.pages import Page
 from storage.core.repository import now
-from storage.core.search import Search
-from storage.core.stop import Stop
 from tests.support.chats import (
     START,
     every_page,
@@ -423,30 +421,6 @@ class TestOrder:
         assert found(sort_by="endpoint") == "cba"
         assert found(sort_by="updatedAt", newest_first=False) == "cba"
         assert found(sort_by="updatedAt") == "abc"
-
-
-class TestConversationsContaining:
-    # Of a long text the database finds the beginning only.
-    @pytest.mark.parametrize("text", ["needle", "a needle in the haystack"])
-    def test_gives_each_once_of_the_owner_only(
-        self, messages: MessageRepository, database: Database, ada: str, bob: str, text: str
-    ) -> None:
-        first, second = (put_many(database, ada, 2, text=f"{name} {text}") for name in ("a", "b"))
-        for other in ("hay", "a needle in the field"[: len(text) - 1]):
-            put_many(database, ada, 1, text=other)
-        put_many(database, ada, 1, text=text, conversationId=None)
-        his = put_many(database, bob, 1, text=text)
-        search = Search(text)
-        assert sorted(messages.conversations_containing(ada, search, Stop(10))) == sorted([first, second])
-        of = messages.conversations_containing(ada, search, Stop(10), of=[second, his])
-        assert of == [second]
-        assert messages.conversations_containing(ada, search, Stop(10), of=[]) == []
-        keys = [
-            row["_id"]
-            for row in database.collection("messages").find({"conversationId": {"$in": [first, his]}})
-        ]
-        assert messages.conversations_containing(ada, search, Stop(10), keys=keys) == [first]
-        assert messages.conversations_containing(ada, search, Stop(10), keys=[]) == []
 
 
 class TestIndexes:

@@ -211,7 +211,7 @@ def test_what_many_messages_have_is_found_conversation_after_conversation(
         )
     hers.build()
     monkeypatch.setattr(search_index, "few_of", lambda _: 20)
-    assert hers.messages.narrowed(hers.owner, "same", Stop(10)) == Candidates(None)
+    assert hers.messages.narrowed(hers.owner, "same", Stop(10)) == Candidates(None, 2)
     assert hers.narrowed("other") == set(keys(database, hers.owner)[56:])
     hers.check("same", "the same", "common", "other")
 

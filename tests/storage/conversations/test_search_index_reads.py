@@ -12,10 +12,11 @@ from pymongo.client_session import ClientSession
 
 from storage.conversations import search_index
 from storage.conversations.narrowing import Candidates
-from storage.conversations.search_index import SearchIndex, few_of
-from storage.conversations.search_parts import Portion
+from storage.conversations.search_index import SearchIndex, few_of, many_of
+from storage.conversations.search_parts import Portion, SearchPartRepository
 from storage.conversations.search_states import MESSAGES, SearchStateRepository, State
 from storage.core.database import Database
+from storage.core.grams import sought
 from storage.core.repository import now
 from storage.core.stop import Stop
 from tests.support.chats import message_document
@@ -153,6 +154,43 @@ class TestKeys:
 )
 def test_few_are_five_times_the_root_of_all_and_a_thousand_at_least(count: int, few: int) -> None:
     assert few_of(count) == few
+
+
+@pytest.mark.parametrize(("count", "many"), [(0, 666), (40_401, 670), (1_000_000, 3333)])
+def test_many_are_two_thirds_of_that(count: int, many: int) -> None:
+    assert many_of(count) == many
+
+
+class TestHowNearTheNextOneIs:
+    def found(self, hers: Asking, monkeypatch: pytest.MonkeyPatch, count: int, few: int) -> list[Any]:
+        """What is named where so many of twelve have the pieces, at once and patiently."""
+        monkeypatch.setattr(search_index, "few_of", lambda _: few)
+        made = put(hers.database, hers.owner, 12, text="hay")
+        lists = {piece: [*range(count)] for piece in sought("needle")}
+        parts = SearchPartRepository(hers.database)
+        portion = parts.add(hers.owner, now() + timedelta(days=1), sorted(made), lists, lambda: None)
+        put_state(hers.database, hers.owner, portions=(portion,))
+        return [
+            hers.index.narrowed(hers.owner, "needle", Stop(60), patiently=patiently)
+            for patiently in (False, True)
+        ]
+
+    def test_of_few_nothing_is_said(self, hers: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert search_index.PATIENTLY == 8
+        for each in self.found(hers, monkeypatch, 2, 4):
+            assert (len(each.keys), each.every) == (2, None)
+
+    def test_of_many_it_is_how_many_have_it(self, hers: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+        for each in self.found(hers, monkeypatch, 3, 4):
+            assert (len(each.keys), each.every) == (3, 4)
+
+    def test_more_are_named_only_patiently(self, hers: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+        at_once, patiently = self.found(hers, monkeypatch, 5, 4)
+        assert at_once == Candidates(None, 3)
+        assert (len(patiently.keys), patiently.every) == (5, 2)
+
+    def test_too_many_are_never_named(self, hers: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.found(hers, monkeypatch, 9, 1) == [Candidates(None, 12), Candidates(None, 1)]
 
 
 class Used(Stop):

@@ -1,6 +1,6 @@
 """Lists of pieces: stored in portions, read by their owner, joined, and bounded."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,6 +9,7 @@ from bson import ObjectId
 from storage.conversations import search_parts
 from storage.conversations.search_parts import NO_KEY, Lost, Portion, SearchPartRepository, TooMany
 from storage.core.database import Database
+from storage.core.postings import numbers
 from storage.core.repository import now
 from tests.support.chats import new_owner
 
@@ -100,6 +101,27 @@ class TestFind:
         assert len(parts.find(ada, portions, ["one"], 5, None)) == 5
         with pytest.raises(TooMany):
             parts.find(ada, portions, ["one"], 4, None)
+
+    def test_of_what_too_many_of_the_latest_have_older_lists_are_not_looked_at(
+        self,
+        parts: SearchPartRepository,
+        portions: list[Portion],
+        ada: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen: list[list[int]] = []
+
+        def noted(data: bytes) -> Iterator[int]:
+            seen.append([*numbers(data)])
+            return iter(seen[-1])
+
+        monkeypatch.setattr(search_parts, "numbers", noted)
+        with pytest.raises(TooMany):
+            parts.find(ada, portions, ["two"], 1, None)
+        assert seen == [[0, 1]]
+        with pytest.raises(TooMany):
+            parts.find(ada, portions, ["two"], 4, None)
+        assert seen[1:] == [[0, 1], [1, 3, 5]]
 
     # Five texts have the one, one has the other, and none both: found is what must be read and compared.
     @pytest.mark.parametrize(

@@ -154,6 +154,27 @@ class TestPaging:
         assert pages[0][0]["at"] == START
 
 
+class TestUntil:
+    @pytest.mark.parametrize("keyset", [NEWEST_FIRST, OLDEST_FIRST])
+    def test_are_all_rows_before_and_those_that_are_level(
+        self, empty_database: Database, keyset: Keyset
+    ) -> None:
+        things = empty_database.collection("things")
+        things.insert_many([*rows_with_ties(), {"at": None}, {"other": 1}])
+        every = list(things.find().sort(keyset.sort))
+        for row in every:
+            last = max(number for number, each in enumerate(every) if each.get("at") == row.get("at"))
+            wanted = every[: last + 1] if row.get("at") else every
+            assert list(things.find(keyset.until(row)).sort(keyset.sort)) == wanted
+
+    def test_of_something_else_for_a_value_nothing_is_known(self) -> None:
+        assert NEWEST_FIRST.until({"at": "yesterday"}) == {}
+        assert Keyset("name", False, "things", of_text=True).until({"name": START}) == {}
+        assert Keyset("name", False, "things", of_text=True).until({"name": "b"}) == {
+            "name": {"$not": {"$gt": "b"}}
+        }
+
+
 class TestCursor:
     def test_fits_into_an_address_as_it_is(self) -> None:
         assert set(a_cursor()) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")

@@ -1,0 +1,152 @@
+"""Searches of messages, with the index of their texts where there is one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING
+
+from storage.conversations.narrowing import Candidates, Narrowing
+from storage.core.database import Database, Document
+from storage.core.lists import BY_ID, Keys, ListRepository, Sought, by_index
+from storage.core.pages import Keyset, Page
+from storage.core.search import Search
+from storage.core.stop import Stop
+from storage.core.translation import translated
+
+SEARCHED = ("text", "content.text", "content.text.value")
+CONTAINING = {"conversationId": 1, "text": 1, "content.text": 1}
+OF_ONE_CONVERSATION: Keys = [
+    ("conversationId", ASCENDING),
+    ("user", ASCENDING),
+    ("createdAt", ASCENDING),
+    ("_id", ASCENDING),
+]
+OF_ALL: Keys = [("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]
+# So many rows with little in them come in one answer.
+AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: a page of an owner's list, the text, and what ends the search.
+
+    The first of the query's `$and` is the condition of the page's cursor.
+    """
+
+    owner: str
+    query: Document
+    keyset: Keyset
+    limit: int
+    search: Search
+    stop: Stop
+
+
+class MessageSearches(ListRepository):
+    """Messages that contain a text, and their conversations."""
+
+    collection_name: ClassVar[str] = "messages"
+
+    def __init__(self, database: Database, index: Narrowing | None = None) -> None:
+        super().__init__(database)
+        self._index = index
+
+    def page(self, asked: Asked, shown: Mapping[str, Any], *, of_one_conversation: bool) -> Page:
+        """The page, with what is `shown` of each. Raises `TookTooLong`, `Unavailable`."""
+        by_date = asked.keyset.sort_key == "createdAt"
+        index = (OF_ONE_CONVERSATION if of_one_conversation else OF_ALL) if by_date else None
+        narrowed = None if of_one_conversation else self.narrowed(asked)
+        if narrowed and narrowed.every and index:
+            page = self._near(asked, shown, narrowed)
+            if page is not None:
+                return page
+            narrowed = narrowed if narrowed.keys is not None else self.narrowed(asked, patiently=True)
+        keys = narrowed.keys if narrowed else None
+        return self._found(asked, shown, asked.query, index if keys is None else BY_ID, keys)
+
+    def _near(self, asked: Asked, shown: Mapping[str, Any], narrowed: Candidates) -> Page | None:
+        """The page, if there are enough among the next ones of the list, twice as many as it should take."""
+        keyset, twice = asked.keyset, 2 * (asked.limit + 1) * (narrowed.every or 1)
+        query = {"user": asked.owner, "$and": asked.query["$and"][:1]}
+        with asked.stop.over(self._database) as session, translated():
+            rows = by_index(
+                OF_ALL,
+                lambda hint: list(
+                    self._searched.find(
+                        query, {keyset.sort_key: 1}, sort=keyset.sort, hint=hint, session=session
+                    )
+                    .skip(twice)
+                    .limit(1)
+                ),
+            )
+        near = keyset.until(rows[0]) if rows else {}
+        query = {**asked.query, "$and": [*asked.query["$and"], near]}
+        page = self._found(asked, shown, query, OF_ALL, narrowed.keys)
+        return page if page.next_cursor or not near else None
+
+    def _found(
+        self,
+        asked: Asked,
+        shown: Mapping[str, Any],
+        query: Document,
+        index: Keys | None,
+        keys: Sequence[Any] | None,
+    ) -> Page:
+        matching = asked.search.within(*SEARCHED)
+        if keys is not None:
+            matching["_id"] = {"$in": list(keys)}
+        sought = Sought(asked.search, matching, spoken, index)
+        return self._page(query, shown, asked.keyset, limit=asked.limit, sought=sought, stop=asked.stop)
+
+    def conversations_containing(
+        self,
+        asked: Asked,
+        *,
+        keys: Sequence[ObjectId] | None = None,
+        of: Sequence[str] | None = None,
+    ) -> list[str]:
+        """The ids of the conversations in which a message contains the text. Raises `TookTooLong`.
+
+        Of messages with these `keys`, and of these conversations only, where those are given.
+        """
+        search, stop = asked.search, asked.stop
+        query: Document = {"user": asked.owner, "conversationId": {"$ne": None}, **search.within(*SEARCHED)}
+        index = None
+        if of is not None:
+            query["conversationId"], index = {"$in": of}, OF_ONE_CONVERSATION
+        if keys is not None:
+            query["_id"], index = {"$in": list(keys)}, index or BY_ID
+        wanted = {"conversationId": 1, "_id": 0} if search.exact else CONTAINING
+        options = {"batch_size": AT_ONCE} if search.exact else {}
+        with stop.over(self._database) as session, translated():
+            if search.exact and index is None:
+                ids: list[str] = self._searched.distinct("conversationId", query, session=session)
+                return ids
+            return by_index(
+                index,
+                lambda hint: _conversations(
+                    self._searched.find(query, wanted, hint=hint, session=session, **options), search, stop
+                ),
+            )
+
+    def narrowed(self, asked: Asked, *, patiently: bool = False) -> Candidates | None:
+        """The messages that may contain the text, where an index says so. Raises `TookTooLong`."""
+        if self._index is None:
+            return None
+        return self._index.narrowed(asked.owner, asked.search.text, asked.stop, patiently=patiently)
+
+
+def spoken(message: Document) -> Iterator[Any]:
+    """What `SEARCHED` names in a message: its `text`, and the texts in the parts of newer answers."""
+    yield message.get("text")
+    content = message.get("content")
+    for part in content if isinstance(content, list) else [content]:
+        text = part.get("text") if isinstance(part, dict) else None
+        yield text.get("value") if isinstance(text, dict) else text
+
+
+def _conversations(rows: Iterable[Document], search: Search, stop: Stop) -> list[str]:
+    """The conversations of those that hold the text."""
+    held = rows if search.exact else search.holding(rows, spoken, stop)
+    return list({row["conversationId"] for row in held})
