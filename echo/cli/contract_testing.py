@@ -96,6 +96,7 @@ def test(
     needs_schemathesis()
     from echo.testing.accounts import ServerUnusable  # noqa: PLC0415
     from echo.testing.documents import DocumentUnusable, claimed_document  # noqa: PLC0415
+    from echo.testing.repeating import how_to_repeat  # noqa: PLC0415
     from echo.testing.running import Plan, run_at  # noqa: PLC0415
 
     if len(tokens) > 2:
@@ -129,6 +130,9 @@ def test(
         found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
     click.echo(for_users(outcome.report, Path(directory), files["json"]))
     tell_sweeps(outcome.swept, found, document or "openapi.json", files)
+    if outcome.exit_code == EXIT_NO and not tokens:
+        for line in how_to_repeat(url):
+            click.echo(for_people(line))
     if outcome.exit_code == 0 and not tried(outcome.swept, found):
         fail("Nothing was tried: there was too little time, or nothing to try.", EXIT_UNTRIED)
     sys.exit(outcome.exit_code)

@@ -17,6 +17,7 @@ import requests
 from echo.testing.accounts import HEADERS, SECONDS, USERS, ServerUnusable, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
 from echo.testing.operations import Operations
+from echo.testing.repeating import repeatable
 from echo.testing.sweeps import links, ownership
 from echo.testing.sweeps.catalogue import run_sweeps
 from echo.testing.sweeps.findings import SweepReport
@@ -144,7 +145,9 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
         document = directory / "openapi.json"
         document.write_text(json.dumps(without_refusals(json.loads(plan.document.read_text()))))
     (directory / "schemathesis.toml").write_text(
-        configuration(directory / "users.json", count=len(plan.tokens) or 2, refusals=plan.refusals)
+        configuration(
+            directory / "users.json", count=len(plan.tokens) or 2, refusals=plan.refusals, cache=False
+        )
     )
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),
@@ -155,7 +158,17 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
     ]
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
-    return Outcome(run.returncode, run.stdout + run.stderr)
+    if page := plan.reports.get("html"):
+        make_repeatable(page / "index.html")
+    if cases := plan.reports.get("junit"):
+        make_repeatable(cases, in_xml=True)
+    return Outcome(run.returncode, repeatable(run.stdout + run.stderr))
+
+
+def make_repeatable(path: Path, *, in_xml: bool = False) -> None:
+    """As `repeatable`, with a file; one that was not written is none."""
+    if path.is_file():
+        path.write_text(repeatable(path.read_text(encoding="utf-8"), in_xml=in_xml), encoding="utf-8")
 
 
 def _chosen(plan: Plan) -> list[str]:
