@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import requests
-
-from echo.testing.accounts import HEADERS, SECONDS, USERS, ServerUnusable, log_in, prepare_users, wfc
+from echo.testing.accounts import USERS, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
 from echo.testing.operations import Operations
+from echo.testing.refusals import refuses_like_echo, without_refusals
 from echo.testing.repeating import repeatable
 from echo.testing.sweeps import links, ownership
 from echo.testing.sweeps.catalogue import run_sweeps
@@ -30,8 +28,6 @@ WITHOUT_LINKS = ("examples", "coverage", "fuzzing")
 ALONG_LINKS = ("stateful",)
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
-# In place of the refusals of a document.
-REFUSED = {"4XX": {"description": "Refused"}, "5XX": {"description": "Failed"}}
 # LibreChat deletes an account without asking for anything, and nothing can be tried afterwards.
 NOT_WITH_LIBRECHAT = ("delete_account",)
 
@@ -110,31 +106,6 @@ def sweep(url: str, plan: Plan) -> SweepReport:
         deadline=time.monotonic() + plan.seconds / (2 if plan.fuzz else 1),
     )
     return run_sweeps(session, names, plan.only, plan.without)
-
-
-def refuses_like_echo(url: str) -> bool:
-    """Whether the server's errors are those of the document; LibreChat has a different shape in each place."""
-    try:
-        answer = requests.get(f"{url}/api/user", headers=HEADERS, timeout=SECONDS)
-    except requests.RequestException as error:
-        raise ServerUnusable(f"{url} does not answer.") from error
-    return '"code"' in answer.text
-
-
-def without_refusals(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with any refusal allowed; errors in streams need no code.
-
-    That a server fails is found as such, and not held against the document too.
-    """
-    for schema in document.get("components", {}).get("schemas", {}).values():
-        if "error" in schema.get("properties", {}) and "code" in schema.get("required", ()):
-            schema["required"] = [name for name in schema["required"] if name != "code"]
-    for item in document["paths"].values():
-        for operation in item.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                kept = {status: answer for status, answer in operation["responses"].items() if status < "4"}
-                operation["responses"] = {**kept, **REFUSED}
-    return document
 
 
 def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
