@@ -2,7 +2,7 @@
 ARG PYTHON=3.12-slim
 
 FROM python:${PYTHON} AS build
-# Which extras of pyproject.toml are installed; add `speech` for speech recognition offline.
+# Which extras of pyproject.toml are installed; add `speech` for speech recognition offline (with PYTHON=3.13-slim: 3.12 has no wheel).
 ARG EXTRAS=documents,ldap,mcp,otel,s3,saml,sso
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE openapi.json openapi.librechat.json ./

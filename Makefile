@@ -22,7 +22,7 @@ $(BIN)/python:
 $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	@echo "Installing Echo and what it needs into $(VENV): about half a minute, in which pip prints nothing."
 	$(INSTALL) -e '.[documents,embedded,speech]'
-	@$(BIN)/python -c 'import pocketsphinx' 2>/dev/null || echo "Speech is not recognised offline here: pocketsphinx has no wheel for this machine. See docs/speech.md."
+	@$(BIN)/python -c 'import pocketsphinx' 2>/dev/null || echo "Speech is not recognised offline here: pocketsphinx has no wheel for this machine and its version of Python. See docs/speech.md."
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python

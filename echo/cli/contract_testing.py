@@ -95,7 +95,12 @@ def test(
     """
     needs_schemathesis()
     from echo.testing.accounts import ServerUnusable  # noqa: PLC0415
-    from echo.testing.documents import DocumentUnusable, claimed_document  # noqa: PLC0415
+    from echo.testing.documents import (  # noqa: PLC0415
+        DocumentUnreachable,
+        DocumentUnusable,
+        claimed_document,
+    )
+    from echo.testing.repeating import how_to_repeat  # noqa: PLC0415
     from echo.testing.running import Plan, run_at  # noqa: PLC0415
 
     if len(tokens) > 2:
@@ -105,10 +110,10 @@ def test(
         local, report = Path(directory) / "openapi.json", Path(directory) / "report.json"
         wanted = {form: path for form in ("junit", "html") if (path := files[form])}
         try:
+            click.echo(for_people(f"Testing {url}: {minutes:g} minutes at most."), err=True)
             claimed = claimed_document(url, document)
             know_operations(claimed, (*only, *(each for each in exclude if each not in (*SWEEPS, FUZZ))))
             local.write_text(json.dumps(claimed), encoding="utf-8")
-            click.echo(for_people(f"Testing {url}: {minutes:g} minutes at most."), err=True)
             reports = {**wanted, "json": report}
             plan = Plan(
                 local,
@@ -122,13 +127,16 @@ def test(
                 reports=reports,
             )
             outcome = run_at(url, plan)
+        except (DocumentUnreachable, ServerUnusable) as error:
+            fail(for_people(str(error)), EXIT_UNAVAILABLE)
         except DocumentUnusable as error:
             fail(for_people(str(error)), EXIT_DATA)
-        except ServerUnusable as error:
-            fail(for_people(str(error)), EXIT_UNAVAILABLE)
         found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
     click.echo(for_users(outcome.report, Path(directory), files["json"]))
     tell_sweeps(outcome.swept, found, document or "openapi.json", files)
+    if outcome.exit_code == EXIT_NO and not tokens:
+        for line in how_to_repeat(url):
+            click.echo(for_people(line))
     if outcome.exit_code == 0 and not tried(outcome.swept, found):
         fail("Nothing was tried: there was too little time, or nothing to try.", EXIT_UNTRIED)
     sys.exit(outcome.exit_code)

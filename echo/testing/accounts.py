@@ -21,14 +21,18 @@ class ServerUnusable(Exception):
 
 
 def prepare_users(url: str) -> None:
-    """See that both accounts are there, and can log in. Raises `ServerUnusable`."""
+    """See that both accounts are there, and can log in. Raises `ServerUnusable`.
+
+    Who can log in already is not registered again: a LibreChat takes five registrations an hour.
+    """
     for name in USERS:
-        sign_up(url, name)
-        log_in(url, name)
+        if _login(url, name).status_code != 200:
+            sign_up(url, name)
+            log_in(url, name)
 
 
 def sign_up(url: str, name: str) -> None:
-    """Register a user, who may be there from an earlier run. Raises `ServerUnusable`."""
+    """Register a user, who may be there with another password. Raises `ServerUnusable`."""
     registration = {**credentials(name), "name": name, "confirm_password": PASSWORD}
     answer = _post(f"{url}/api/auth/register", registration)
     # LibreChat answers 200 in either case.
@@ -41,7 +45,7 @@ def log_in(url: str, name: str) -> str:
 
     That it is there and has the password LibreChat does not say when it registers somebody.
     """
-    answer = _post(f"{url}/api/auth/login", credentials(name))
+    answer = _login(url, name)
     if answer.status_code != 200 or "token" not in answer.text:
         raise ServerUnusable(f"{name} cannot log in at {url}: {_said(answer)}")
     return str(answer.json()["token"])
@@ -84,6 +88,10 @@ def login_of(name: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _login(url: str, name: str) -> requests.Response:
+    return _post(f"{url}/api/auth/login", credentials(name))
 
 
 def _post(address: str, body: dict[str, str]) -> requests.Response:

@@ -23,11 +23,13 @@ def configuration(
     without: tuple[str, ...] = (),
     replaced: tuple[str, ...] = (),
     refusals: bool = True,
+    cache: bool = True,
 ) -> str:
     """The configuration file; `users` is the file in which they are, in the Web Fuzzing Commons form.
 
     `without` are operations, by their ids, that are not tried, `replaced` checks that hooks stand for. Without
-    `refusals` a request may be refused with any status; that a server fails is found once, as such.
+    `refusals` a request may be refused with any status; that a server fails is found once, as such. Without `cache`
+    Schemathesis keeps nothing from which `schemathesis replay` could take a request, and does not name that command.
     """
     refused: list[int | str] = [*REFUSALS] if refusals else ["4xx", "5xx"]
     peers = f"peers = {json.dumps(list(USERS[:count]))}\n" if count > 1 else ""
@@ -44,6 +46,7 @@ def configuration(
         "not_a_server_error": ["2xx", "3xx", "4xx", 501, 503],
         "negative_data_rejection": [*refused, 405],
     }
+    no_cache = "[cache]\nenabled = false\n"
     checks = "".join(
         f"[checks.{name}]\n"
         + ("enabled = false\n" if name in replaced else "")
@@ -55,4 +58,4 @@ def configuration(
 [auth.wfc]
 path = {json.dumps(str(users))}
 {peers}refresh_interval = 60
-{checks}{left_out}"""
+{checks}{left_out}{"" if cache else no_cache}"""

@@ -15,6 +15,10 @@ class DocumentUnusable(Exception):
     """A document cannot be had, or is none; one sentence for people."""
 
 
+class DocumentUnreachable(DocumentUnusable):
+    """Nothing answers at the document's address."""
+
+
 def load_document(name: str) -> dict[str, Any]:
     """The document in a file or at an address; `echo` and `librechat` are those of this Echo.
 
@@ -32,12 +36,14 @@ def load_document(name: str) -> dict[str, Any]:
 def claimed_document(url: str, name: str | None = None) -> dict[str, Any]:
     """The contract that a server claims: the named one, else the one that it serves, else LibreChat's.
 
-    Raises `DocumentUnusable`.
+    Raises `DocumentUnusable`, and `DocumentUnreachable` where no server answers: what it claims is not known then.
     """
     if name is not None:
         return load_document(name)
     try:
         return load_document(f"{url}/openapi.json")
+    except DocumentUnreachable as error:
+        raise DocumentUnreachable(f"{url} does not answer.") from error
     except DocumentUnusable:
         return load_document(LIBRECHAT)
 
@@ -58,6 +64,9 @@ def _fetched(address: str) -> str:
     # Imported here: most commands need no client.
     import requests  # noqa: PLC0415
 
-    answer = requests.get(address, timeout=SECONDS, headers={"Accept": "application/json"})
+    try:
+        answer = requests.get(address, timeout=SECONDS, headers={"Accept": "application/json"})
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise DocumentUnreachable(f"{address} cannot be read: {error}.") from error
     answer.raise_for_status()
     return answer.text

@@ -107,7 +107,7 @@ class Inclusion:
         """Whether no value of a branch is one of another schema's; it is none of those excluded."""
         inner, outer = as_object(branch), as_object(other)
         inner, outer = resolve(self._inner_document, inner), resolve(self._outer_document, outer)
-        if types(inner).isdisjoint(types(outer)):
+        if types(inner).isdisjoint(types(outer)) or have_different_fields(inner, outer):
             return True
         return any(self._reversed()._is_within(other, each) for each in excluded)
 
@@ -171,6 +171,20 @@ def scalar_excess(inner: Json, outer: Json) -> Iterator[str]:
         for keyword in keywords:
             if keyword in outer and not (keyword in inner and is_within(inner[keyword], outer[keyword])):
                 yield keyword
+
+
+def have_different_fields(one: Json, other: Json) -> bool:
+    """Whether both are of objects of which those of one have a field that the other refuses."""
+    if frozenset({"object"}) not in (types(one), types(other)):
+        return False
+    return needs_what_is_refused(one, other) or needs_what_is_refused(other, one)
+
+
+def needs_what_is_refused(one: Json, other: Json) -> bool:
+    """Whether a field that one requires is none of the other's, which takes no others."""
+    if other.get("additionalProperties") is not False or "patternProperties" in other:
+        return False
+    return not set(one.get("required", ())) <= with_names(other).get("properties", {}).keys()
 
 
 def types(schema: Json) -> frozenset[str]:

@@ -125,15 +125,13 @@ def echo_server(
 
 @pytest.fixture
 def echo_user(echo_server: EchoServer) -> EchoUser:
-    """A new account, logged in."""
+    """A new account, logged in. It is registered as anybody could be: where nobody may, the test fails."""
     nobody = EchoClient(echo_server)
     name = f"user-{secrets.token_hex(6)}"
     credentials = {"email": f"{name}@example.com", "password": PASSWORD}
-    made = nobody.post("/api/auth/register", json={**credentials, "name": name, "confirm_password": PASSWORD})
-    made.raise_for_status()
-    answer = nobody.post("/api/auth/login", json=credentials)
-    answer.raise_for_status()
-    login = answer.json()
+    registration = {**credentials, "name": name, "confirm_password": PASSWORD}
+    granted(nobody.post("/api/auth/register", json=registration), "to register a user")
+    login = granted(nobody.post("/api/auth/login", json=credentials), "to log a user in").json()
     return EchoUser(login["user"]["id"], credentials["email"], PASSWORD, login["token"])
 
 
@@ -147,9 +145,15 @@ def echo_client(echo_server: EchoServer, echo_user: EchoUser) -> EchoClient:
 def echo_openai(echo_client: EchoClient) -> Any:
     """OpenAI's own client with a key of the new account; skips the test where `openai` is not installed."""
     openai = pytest.importorskip("openai")
-    answer = echo_client.post("/api/api-keys", json={"name": "tests"})
-    answer.raise_for_status()
-    return openai.OpenAI(base_url=f"{echo_client.server.url}/v1", api_key=answer.json()["key"])
+    made = granted(echo_client.post("/api/api-keys", json={"name": "tests"}), "to make a key")
+    return openai.OpenAI(base_url=f"{echo_client.server.url}/v1", api_key=made.json()["key"])
+
+
+def granted(answer: requests.Response, what: str) -> requests.Response:
+    """The answer; what the server said fails the test if it has refused."""
+    if not answer.ok:
+        pytest.fail(f"Echo refuses {what}: {answer.status_code} {answer.text}", pytrace=False)
+    return answer
 
 
 def start(

@@ -42,11 +42,14 @@ class ProxyServer(ThreadingHTTPServer):
         self._under_way = 0
 
     def note(self, operation: str, departures: Iterator[str]) -> None:
-        """Count what was found in one exchange, and tell of it."""
+        """Count what was found in one exchange, and tell of it, of what all events have in common once."""
+        told = set[str]()
         for each in departures:
             with self._change:
                 self.found[operation, each] += 1
-            self._tell(operation, each)
+            if each not in told:
+                told.add(each)
+                self._tell(operation, each)
 
     @contextmanager
     def exchange(self) -> Iterator[None]:
@@ -97,13 +100,24 @@ class ProxyHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         connection = self.server.connect()
         try:
-            answer = self._ask(connection, body)
-            self._look(body, answer, self._send(answer))
+            if answer := self._asked(connection, body):
+                self._look(body, answer, self._send(answer))
         except (OSError, http.client.HTTPException):
             # Of whichever side has gone; the other one sees a connection that breaks off.
             self.close_connection = True
         finally:
             connection.close()
+
+    def _asked(self, connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse | None:
+        """The server's answer. None if there is none: the client is told, and it counts as a departure."""
+        try:
+            return self._ask(connection, body)
+        except (OSError, http.client.HTTPException):
+            path = f"{self.command} {urlsplit(self.path).path}"
+            self.server.note(path, iter(("the server does not answer",)))
+            self.close_connection = True
+            self.send_error(502, "The server behind the proxy does not answer")
+            return None
 
     def _ask(self, connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
         connection.putrequest(

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import requests
-
-from echo.testing.accounts import HEADERS, SECONDS, USERS, ServerUnusable, log_in, prepare_users, wfc
+from echo.testing.accounts import USERS, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
 from echo.testing.operations import Operations
+from echo.testing.refusals import refuses_like_echo, without_refusals
+from echo.testing.repeating import repeatable
 from echo.testing.sweeps import links, ownership
 from echo.testing.sweeps.catalogue import run_sweeps
 from echo.testing.sweeps.findings import SweepReport
@@ -29,8 +28,6 @@ WITHOUT_LINKS = ("examples", "coverage", "fuzzing")
 ALONG_LINKS = ("stateful",)
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
-# In place of the refusals of a document.
-REFUSED = {"4XX": {"description": "Refused"}, "5XX": {"description": "Failed"}}
 # LibreChat deletes an account without asking for anything, and nothing can be tried afterwards.
 NOT_WITH_LIBRECHAT = ("delete_account",)
 
@@ -111,31 +108,6 @@ def sweep(url: str, plan: Plan) -> SweepReport:
     return run_sweeps(session, names, plan.only, plan.without)
 
 
-def refuses_like_echo(url: str) -> bool:
-    """Whether the server's errors are those of the document; LibreChat has a different shape in each place."""
-    try:
-        answer = requests.get(f"{url}/api/user", headers=HEADERS, timeout=SECONDS)
-    except requests.RequestException as error:
-        raise ServerUnusable(f"{url} does not answer.") from error
-    return '"code"' in answer.text
-
-
-def without_refusals(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with any refusal allowed; errors in streams need no code.
-
-    That a server fails is found as such, and not held against the document too.
-    """
-    for schema in document.get("components", {}).get("schemas", {}).values():
-        if "error" in schema.get("properties", {}) and "code" in schema.get("required", ()):
-            schema["required"] = [name for name in schema["required"] if name != "code"]
-    for item in document["paths"].values():
-        for operation in item.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                kept = {status: answer for status, answer in operation["responses"].items() if status < "4"}
-                operation["responses"] = {**kept, **REFUSED}
-    return document
-
-
 def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
     """Run the command line as anyone would."""
     (directory / "users.json").write_text(json.dumps(wfc(plan.tokens)))
@@ -144,7 +116,9 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
         document = directory / "openapi.json"
         document.write_text(json.dumps(without_refusals(json.loads(plan.document.read_text()))))
     (directory / "schemathesis.toml").write_text(
-        configuration(directory / "users.json", count=len(plan.tokens) or 2, refusals=plan.refusals)
+        configuration(
+            directory / "users.json", count=len(plan.tokens) or 2, refusals=plan.refusals, cache=False
+        )
     )
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(directory / "schemathesis.toml")),
@@ -155,7 +129,17 @@ def run_schemathesis(url: str, plan: Plan, directory: Path) -> Outcome:
     ]
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
-    return Outcome(run.returncode, run.stdout + run.stderr)
+    if page := plan.reports.get("html"):
+        make_repeatable(page / "index.html")
+    if cases := plan.reports.get("junit"):
+        make_repeatable(cases, in_xml=True)
+    return Outcome(run.returncode, repeatable(run.stdout + run.stderr))
+
+
+def make_repeatable(path: Path, *, in_xml: bool = False) -> None:
+    """As `repeatable`, with a file; one that was not written is none."""
+    if path.is_file():
+        path.write_text(repeatable(path.read_text(encoding="utf-8"), in_xml=in_xml), encoding="utf-8")
 
 
 def _chosen(plan: Plan) -> list[str]:

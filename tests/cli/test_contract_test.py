@@ -87,7 +87,16 @@ def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> No
     assert json.loads((tmp_path / "report.json").read_text())["seed"] == 1
     [log] = json.loads((tmp_path / "report.sarif").read_text())["runs"]
     assert any("Server error" in result["message"]["text"] for result in log["results"])
-    assert "curl" in (tmp_path / "report.html" / "index.html").read_text()
+    page = (tmp_path / "report.html" / "index.html").read_text()
+    # Lines that can be sent again, and none for what is gone with this command's own directory.
+    assert "&quot;Authorization: Bearer $TOKEN&quot; " in page
+    assert '"Authorization: Bearer $TOKEN" ' in done.stdout
+    assert "Authorization: Bearer $TOKEN" in (tmp_path / "report.junit").read_text()
+    for told in (page, done.stdout):
+        assert "[Filtered]" not in told
+        assert "st replay" not in told
+    # Whose tokens they are, only the caller knows.
+    assert "contract-ada" not in done.stdout
     assert f"  - JSON: {tmp_path / 'report.json'}\n" in done.stdout
     assert "/report.json" not in done.stdout.replace(str(tmp_path / "report.json"), "")
 

@@ -58,6 +58,9 @@ class TestTheFloor:
 
 
 A, B, C = ({"type": "object", "required": [name]} for name in "abc")
+AB: dict[str, Any] = {"a": {}, "b": {}}
+ANY_B: dict[str, Any] = {"properties": {"b": {}}, "additionalProperties": False}
+ONLY_B: dict[str, Any] = {"type": "object", **ANY_B}
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 
 
@@ -78,6 +81,9 @@ class TestChoices:
             ({"anyOf": [A, B]}, {"type": "object"}),
             ({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"type": "object"}),
             ({"type": "object", "oneOf": [A, B]}, {"type": "object", "oneOf": [A, B]}),
+            # What has `a` is no `ONLY_B`, also when more is promised of it.
+            ({"oneOf": [{**A, "required": ["a", "c"]}, ONLY_B]}, {"oneOf": [A, ONLY_B]}),
+            ({"oneOf": [{**ONLY_B, "required": ["b"]}, A]}, {"oneOf": [ONLY_B, A]}),
         ],
     )
     def test_what_is_within_one_is_fine(self, inner: Any, outer: Any) -> None:
@@ -95,10 +101,22 @@ class TestChoices:
             ({"oneOf": [TEXT, NUMBER]}, {"oneOf": [TEXT, {**NUMBER, "minimum": 1}]}, "minimum"),
             ({"oneOf": [TEXT, NUMBER]}, TEXT, "type"),
             ({"oneOf": [A, B]}, {"maxProperties": 9, "oneOf": [A, B]}, "maxProperties"),
+            # Each of the second ones takes what has `a` and `b`, or no object at all.
+            (
+                {"oneOf": [{**A, "required": ["a", "b"]}, ONLY_B]},
+                {"oneOf": [A, {**ONLY_B, "properties": AB}]},
+                None,
+            ),
+            ({"oneOf": [{"required": ["a", "c"]}, ANY_B]}, {"oneOf": [{"required": ["a"]}, ANY_B]}, None),
         ],
     )
     def test_what_is_not_is_found(self, inner: Any, outer: Any, rule: str | None) -> None:
         assert self.rules(inner, outer) == {rule or "oneOf is not understood"}
+
+    def test_fields_by_a_pattern_may_be_any(self) -> None:
+        inner = {"oneOf": [{**A, "required": ["a", "c"]}, ONLY_B]}
+        patterned = {"oneOf": [A, {**ONLY_B, "patternProperties": AB}]}
+        assert "oneOf is not understood" in self.rules(inner, patterned)
 
     def test_schemas_may_lead_back_to_themselves(self) -> None:
         tree = {"oneOf": [TEXT, {"type": "object", "properties": {"more": {"$ref": "#/tree"}}}]}

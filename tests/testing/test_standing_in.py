@@ -143,6 +143,25 @@ class TestProxy:
             "the answer has the status 200, which the document does not have"
         }
 
+    def test_tells_of_what_events_have_in_common_once_and_counts_it(
+        self, stub: str, document: dict[str, Any]
+    ) -> None:
+        media = document["paths"]["/things/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+        media["x-echo-item-schema"] = {"required": ["id"]}
+        told: list[str] = []
+        server = ProxyServer(("127.0.0.1", 0), stub, document, lambda _, what: told.append(what))
+        with serving(server) as url:
+            requests.get(f"{url}/things/events", timeout=5)
+        what = 'an event does not fit its schema: "id" is a required property'
+        assert told == [what]
+        assert server.found == {("GET /things/events", what): 2}
+
+    def test_a_server_that_does_not_answer_is_told(self, document: dict[str, Any]) -> None:
+        server = ProxyServer(("127.0.0.1", 0), "http://127.0.0.1:9", document, lambda *_: None)
+        with serving(server) as url:
+            assert requests.get(f"{url}/things/1?a=b", timeout=5).status_code == 502
+        assert server.found == {("GET /things/1", "the server does not answer"): 1}
+
     def test_looks_at_events(self, stub: str, document: dict[str, Any]) -> None:
         media = document["paths"]["/things/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
         media["x-echo-item-schema"] = {"properties": {"event": {"const": "message"}}}

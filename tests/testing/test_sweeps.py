@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from echo.testing.sweeps.exchanges import Answer, Exchange, Request
 from echo.testing.sweeps.findings import Finding, Kind, Result, SweepReport
 from echo.testing.sweeps.links import any_within
 from echo.testing.sweeps.session import Session, over_http
-from echo.testing.sweeps.telling import as_text
+from echo.testing.sweeps.telling import as_text, into_html
 from echo.testing.sweeps.world import World
 from tests.support.threaded import serving
 from tests.testing.notes import DOCUMENT, Notes
@@ -155,6 +156,26 @@ def test_what_cannot_be_made_is_told() -> None:
     assert (paging.tried, paging.untried) == (0, ["GET /notes: 401 no"])
 
 
+def test_what_nothing_that_is_tried_follows_from_is_not_missed() -> None:
+    def refusing(_url: str, _request: Request) -> Answer:
+        return Answer(503, {}, b"no")
+
+    def untried(*only: str) -> list[str]:
+        [ownership] = run_sweeps(session(refusing), ["ownership"], only=only).results
+        return ownership.untried
+
+    assert untried("list_notes") == []
+    assert untried("list_notes", "get_note") == ["POST /notes: 503 no"]
+
+
+def test_what_leads_nowhere_is_not_told_as_a_refusal() -> None:
+    def forgetful(_url: str, request: Request) -> Answer:
+        return Answer(200, {"content-type": "application/json"}, b"{}")
+
+    [ownership] = run_sweeps(session(forgetful), ["ownership"]).results
+    assert ownership.untried == ["POST /notes: its answer names nothing to go on with: 200 {}"]
+
+
 def test_ends_when_its_time_is_over() -> None:
     report = swept("serves", deadline=time.monotonic() - 1)
     assert [(result.tried, result.unfinished) for result in report.results] == [(0, True)] * len(SWEEPS)
@@ -225,6 +246,15 @@ class TestModels:
         )
         assert known == {"endpoint": "Offline", "model": "echo", "/v1 model": "Offline/echo"}
 
+    def test_is_none_that_wants_a_key_of_the_users_own(self) -> None:
+        known = self.known(
+            models={"openAI": ["gpt-4o"], **self.MODELS},
+            endpoints={"openAI": {"userProvide": True}, "Fake": {"userProvide": False}},
+        )
+        assert (known["endpoint"], known["model"]) == ("Fake", "f-1")
+        listed = self.known(models=self.MODELS, endpoints=[{"name": "Fake", "userProvide": True}])
+        assert listed == {}
+
     def test_is_none_where_none_is_named(self) -> None:
         assert self.known(models=self.MODELS, endpoints={}) == {}
 
@@ -251,13 +281,17 @@ def test_a_stream_is_looked_for_where_a_link_leads_to_it() -> None:
         sent.append(request.target)
         if request.method == "POST":
             return Answer(201, {}, json.dumps({"id": f"run {len(sent)}"}).encode())
-        return Answer(200, {"content-type": "text/event-stream"}, b"data: 2\n\n")
+        return Answer(200, {"content-type": "text/event-stream"}, b"data: 2\n\ndata: 3\n\n")
 
     secured = {"paths": paths, "security": [{"bearer": []}]}
     [result] = run_sweeps(
         Session("", secured, {"ada": "a", "bob": "b"}, transport=running), ["streams"]
     ).results
-    assert [each.kind.name for each in result.found] == ["wrong-event"]
+    [found] = result.found
+    assert (found.kind.name, found.detail) == (
+        "wrong-event",
+        'an event does not fit its schema: "1" was expected',
+    )
     # Of a run that has just begun.
     assert sent[-1] == f"/runs/run%20{len(sent) - 1}?stream=true"
 
@@ -334,3 +368,41 @@ def test_the_text_for_people_groups_by_kind() -> None:
         "          4  Only Echo promises it (spare)",
         "             PUT /a, PUT /b, PUT /c and 1 more operations",
     ]
+
+
+def test_the_text_for_people_shows_different_operations_first() -> None:
+    kind = Kind("other", "Something is otherwise", "low")
+    found = [
+        Finding("methods", kind, f"GET /{name}", f"because {name}") for name in ("a", "a", "b", "c", "d", "d")
+    ]
+    lines = as_text(SweepReport((Result("methods", 6, found),))).splitlines()
+    assert [line for line in lines if line.startswith(("GET", "and"))] == [
+        "GET /a",
+        "GET /b",
+        "GET /c",
+        "and 3 more: GET /d, GET /a",
+    ]
+
+
+class TestPage:
+    KIND = Kind("other", "Something is otherwise", "low")
+
+    def written(self, directory: Path) -> str:
+        found = [Finding("methods", self.KIND, "GET /a", "because <it>")]
+        result = Result("methods", 9, found, [], ["GET /x: 403 <b>"], unfinished=True)
+        into_html(directory, SweepReport((result,)))
+        return (directory / "index.html").read_text()
+
+    def test_has_what_was_found_and_what_was_not_tried(self, tmp_path: Path) -> None:
+        page = self.written(tmp_path / "new")
+        assert "<h2>Sweeps: 1 found</h2>" in page
+        assert "<li>methods: 9 tried, 1 found (not to its end: the time was over)" in page
+        assert "<summary>1 not tried</summary><ul><li>GET /x: 403 &lt;b&gt;</li></ul>" in page
+        assert "because &lt;it&gt;" in page
+
+    def test_of_schemathesis_says_it_above_that_it_has_passed(self, tmp_path: Path) -> None:
+        theirs = "<main><header>Schemathesis</header><h1>Passed</h1></main>"
+        (tmp_path / "index.html").write_text(theirs)
+        page = self.written(tmp_path)
+        assert page.startswith("<main><header>Schemathesis</header><section id='sweeps'>")
+        assert page.endswith("</section><h1>Passed</h1></main>")

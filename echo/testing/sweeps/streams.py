@@ -74,7 +74,8 @@ def judged(world: World, operation: Operation, exchange: Exchange) -> Iterator[F
         detail = f"The answer has the media type {answer.media_type or '(none)'}"
         yield Finding(NAME, NOT_STREAMED, operation.label, detail, (exchange,))
         return
-    if departures := world.session.departures_of(operation, answer):
+    # Most events of a stream are alike: what is wrong with all of them is said once.
+    if departures := list(dict.fromkeys(world.session.departures_of(operation, answer))):
         yield Finding(NAME, WRONG_EVENT, operation.label, "\n".join(departures[:5]), (exchange,))
     if answer.cut:
         yield Finding(NAME, NO_END, operation.label, "It was read for 30 seconds or 4 MiB", (exchange,))

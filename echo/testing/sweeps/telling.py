@@ -11,7 +11,11 @@ from echo.testing.sweeps.findings import Finding, Result, SweepReport, by_kind
 # Of one kind in full; of the others the operations are named.
 IN_FULL = 3
 WIDTH = 80
-PAGE = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Contract test</title><main></main></html>"
+STYLE = "body { font-family: sans-serif; margin: 2em } pre { white-space: pre-wrap; overflow-wrap: anywhere }"
+PAGE = (
+    "<!doctype html><html lang='en'><meta charset='utf-8'><title>Contract test</title>"
+    f"<style>{STYLE}</style><main></main></html>"
+)
 
 
 def as_text(report: SweepReport) -> str:
@@ -19,16 +23,28 @@ def as_text(report: SweepReport) -> str:
     lines = [" SWEEPS ".center(WIDTH, "="), ""]
     for kind, found in by_kind(report.findings):
         lines += [f" {kind.title} ".center(WIDTH, "_"), ""]
-        for finding in found[:IN_FULL]:
+        ordered = _each_operation_first(found)
+        for finding in ordered[:IN_FULL]:
             lines += [finding.operation, *_indented(finding), ""]
-        if more := found[IN_FULL:]:
-            lines += [f"and {len(more)} more: {', '.join(one.operation for one in more)}", ""]
+        if more := ordered[IN_FULL:]:
+            names = dict.fromkeys(one.operation for one in more)
+            lines += [f"and {len(more)} more: {', '.join(names)}", ""]
     for result in report.results:
-        cut = " (not to its end: the time was over)" if result.unfinished else ""
-        lines.append(f"  {result.sweep:<12} {result.tried:>5} tried, {len(result.found)} found{cut}")
+        lines.append(f"  {_counts(result, 12, 5)}")
         lines += [f"      not tried: {why}" for why in result.untried]
     lines += list(_not_held(report))
     return "\n".join(lines) + "\n"
+
+
+def _each_operation_first(found: list[Finding]) -> list[Finding]:
+    first = [*{each.operation: each for each in reversed(found)}.values()][::-1]
+    return [*first, *(each for each in found if not any(each is one for one in first))]
+
+
+def _counts(result: Result, name_width: int = 0, count_width: int = 0) -> str:
+    cut = " (not to its end: the time was over)" if result.unfinished else ""
+    name = f"{result.sweep:<{name_width}}" if name_width else f"{result.sweep}:"
+    return f"{name} {result.tried:>{count_width}} tried, {len(result.found)} found{cut}"
 
 
 def _indented(finding: Finding) -> Iterator[str]:
@@ -126,17 +142,23 @@ def _legible(text: str) -> str:
 
 
 def into_html(directory: Path, report: SweepReport) -> None:
-    """Add a section to the page, or write one."""
+    """Add a section at the top of the page, or write one."""
     page = directory / "index.html"
     directory.mkdir(parents=True, exist_ok=True)
-    before, main, after = (page.read_text("utf-8") if page.is_file() else PAGE).rpartition("</main>")
-    page.write_text(before + "".join(_section(report)) + main + after, encoding="utf-8")
+    whole = page.read_text("utf-8") if page.is_file() else PAGE
+    # Above what Schemathesis says of its own part: that it has passed says nothing of the sweeps.
+    before, place, after = whole.partition("</header>" if "</header>" in whole else "<main>")
+    page.write_text(before + place + "".join(_section(report)) + after, encoding="utf-8")
 
 
 def _section(report: SweepReport) -> Iterator[str]:
-    yield "<section id='sweeps'><h2>Sweeps</h2><ul>"
+    yield f"<section id='sweeps'><h2>Sweeps: {len(report.findings) or 'nothing'} found</h2><ul>"
     for result in report.results:
-        yield f"<li>{html.escape(result.sweep)}: {result.tried} tried, {len(result.found)} found</li>"
+        yield f"<li>{html.escape(_counts(result))}"
+        if result.untried:
+            told = "".join(f"<li>{html.escape(why)}</li>" for why in result.untried)
+            yield f"<details><summary>{len(result.untried)} not tried</summary><ul>{told}</ul></details>"
+        yield "</li>"
     yield "</ul>"
     for finding in report.findings:
         yield f"<article class='case'><h3>{html.escape(finding.operation)}</h3>"

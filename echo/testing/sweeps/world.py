@@ -73,7 +73,7 @@ class World:
             # What needs the id of another comes after it; what a first try did not have, a second may.
             late = [maker for maker in makers if not self._make(user, maker, copies)]
             for maker in late:
-                if not self._make(user, maker, copies) and user == ADA:
+                if not self._make(user, maker, copies) and user == ADA and self._matters(maker):
                     self.unmade.append(f"{maker.label}: {self._refusal[:120]}")
 
     def _makes(self, operation: Operation) -> bool:
@@ -84,6 +84,10 @@ class World:
         links = [link for _, link in self.links.declared(operation)]
         told = (value for link in links for _, value in leaves(dict(link)))
         return any(value.startswith(BODY) for value in told)
+
+    def _matters(self, maker: Operation) -> bool:
+        """Whether something that is to be tried follows from what an operation makes."""
+        return any(self.tries(target) for target, _ in self.links.declared(maker))
 
     def make_another(self, maker_id: str) -> Thing | None:
         """One more of Ada's things of a kind."""
@@ -115,7 +119,8 @@ class World:
                 return made
             if made.links:
                 first = first or made
-            self._refusal = exchange.answer.shown
+            else:
+                self._refusal = f"its answer names nothing to go on with: {exchange.answer.shown}"
         return first
 
     def _own_ids(self, maker: Operation) -> frozenset[str]:
@@ -141,7 +146,7 @@ class World:
         found: dict[str, str] = {}
         models, endpoints = self._told("/api/models"), self._told("/api/endpoints")
         if isinstance(models, Mapping) and isinstance(endpoints, Mapping | list):
-            there = {each.get("name") if isinstance(each, Mapping) else each for each in endpoints}
+            there = keyed(endpoints)
             usable = {name: each for name, each in models.items() if name in there and each}
             if name := "Offline" if "Offline" in usable else next(iter(usable), None):
                 found |= {"endpoint": name, "model": str(usable[name][0])}
@@ -160,3 +165,17 @@ class World:
         if not isinstance(operation, Operation):
             return None
         return self.session.send(ADA, self.builders[ADA].request(operation, {})).answer.json
+
+
+def keyed(endpoints: Mapping[str, Any] | list[Any]) -> set[str]:
+    """The names of the endpoints that answer without a key of the user's own."""
+    pairs = (
+        endpoints.items()
+        if isinstance(endpoints, Mapping)
+        else ((each.get("name"), each) if isinstance(each, Mapping) else (each, None) for each in endpoints)
+    )
+    return {
+        str(name)
+        for name, each in pairs
+        if not (isinstance(each, Mapping) and each.get("userProvide") is True)
+    }
