@@ -19,6 +19,7 @@ from pymongo.uri_parser import parse_uri
 from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
+from storage.core.finding import QuickCollection
 from storage.core.members import ReadPreference, at_each_member, chosen, read_preference
 from storage.core.sockets import PlainPool
 from storage.core.translation import translated
@@ -87,14 +88,14 @@ class Database:
 
     def collection(self, name: str) -> Collection[Document]:
         """A collection of this database."""
-        return self._database[name]
+        return QuickCollection(self._database, name)
 
     def collection_elsewhere(self, name: str) -> Collection[Document]:
         """The same collection for long reads, which go where the URI's `readPreference` says, if it has one.
 
         A member may be behind. In a session of `session_from_now` it is read once it has caught up.
         """
-        collection = self._database[name]
+        collection = self.collection(name)
         return collection.with_options(read_preference=self._elsewhere) if self._elsewhere else collection
 
     @contextmanager

@@ -23,6 +23,7 @@ Document = dict[str, Any]
 FOUND = b"\x03cursor\x00"
 # MongoDB's code for a login by OpenID Connect that has ended; the driver renews it.
 LOG_IN_AGAIN = 391
+QUICK = {"projection", "sort"}
 
 
 class Answer:
@@ -123,7 +124,23 @@ def asked_by_driver(
 
 
 def find_one_at_once(
-    collection: Collection[Document], wanted: Mapping[str, Any], shown: Mapping[str, Any] | None = None
+    collection: Collection[Document],
+    wanted: Mapping[str, Any],
+    shown: Mapping[str, Any] | None = None,
+    order: Sequence[tuple[str, int]] = (),
 ) -> Document | None:
-    """A document of those that are wanted, None if there is none; as the driver's `find_one`."""
-    return next(iter(find_at_once(collection, wanted, shown or {}, (), most=1).documents()), None)
+    """The first document of those that are wanted, None if there is none; as the driver's `find_one`."""
+    return next(iter(find_at_once(collection, wanted, shown or {}, order, most=1).documents()), None)
+
+
+class QuickCollection(Collection[Document]):
+    """A collection of the driver's whose `find_one` is `find_one_at_once`, where it is asked for nothing else."""
+
+    def find_one(self, filter: Any = None, *args: Any, **options: Any) -> Document | None:  # noqa: A002 - the driver's
+        """The first document, None if there is none. Takes and raises what the driver's own does."""
+        shown, *others = args or (options.get("projection"),)
+        order = options.get("sort") or ()
+        is_simple = not others and options.keys() <= QUICK and not isinstance(order, str)
+        if is_simple and isinstance(filter, Mapping) and (shown is None or isinstance(shown, Mapping)):
+            return find_one_at_once(self, filter, shown, order)
+        return super().find_one(filter, *args, **options)

@@ -11,6 +11,7 @@ import bson
 import pymongo
 import pytest
 from bson import CodecOptions, ObjectId
+from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 from pymongo.message import _OpMsg
 from pymongo.read_concern import ReadConcern
@@ -19,7 +20,7 @@ from pymongo.synchronous.pool import Connection
 
 from storage.core.commands import Command, Ended
 from storage.core.database import Database, Document
-from storage.core.finding import asked, find_at_once, find_one_at_once
+from storage.core.finding import QuickCollection, asked, find_at_once, find_one_at_once
 from tests.support.chats import profiled, shared_database
 
 MIB = 1024 * 1024
@@ -164,6 +165,41 @@ class TestFindAtOnce:
         answer = find_at_once(found, {"group": group}, {}, [("number", -1)], most=6)
         assert answer.size > 14 * MIB
         assert numbers(answer.documents()) == [6, 5]
+
+
+class TestQuickCollection:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"projection": {"_id": 0, "number": 1}},
+            {"sort": [("number", -1)]},
+            {"sort": [("number", 1)], "projection": {"number": 1}},
+            {"skip": 2, "sort": [("number", 1)]},
+            {"projection": ["number"]},
+            {"max_time_ms": 5000},
+        ],
+    )
+    def test_finds_what_the_driver_finds(
+        self, database: Database, group: ObjectId, options: dict[str, Any]
+    ) -> None:
+        quick = database.collection("found")
+        own: Collection[Document] = database.client[database.name]["found"]
+        assert (type(quick), type(own)) == (QuickCollection, Collection)
+        expected = own.find_one({"group": group}, **options)
+        assert expected is not None
+        assert quick.find_one({"group": group}, **options) == expected
+        assert quick.find_one(expected.get("_id"), {"left": 1}) == own.find_one(
+            expected.get("_id"), {"left": 1}
+        )
+        assert quick.find_one({"group": ObjectId()}, **options) is None
+
+    def test_needs_no_session_and_takes_one(self, database: Database, group: ObjectId) -> None:
+        quick = database.collection("found")
+        with profiled(database, "found") as notes, database.client.start_session() as session:
+            quick.find_one({"group": group}, {"number": 1}, sort=[("number", 1)])
+            quick.find_one({"group": group}, session=session)
+        assert ["lsid" in note["command"] for note in notes] == [False, True]
 
 
 class TestFindOneAtOnce:
