@@ -123,11 +123,13 @@ class ExchangeRepository:
                 return None
             after = there["_id"]
         drafts = [storable({**each, "_id": ObjectId()}) for each in _messages(mine, parent, said, origin, {})]
-        before = self._claims.claim(mine, [each["_id"] for each in drafts], _moved_up(drafts, origin), after)
-        if before is None:
-            return None
-        life = {"isTemporary": bool(before.get("isTemporary")), "expiredAt": before.get("expiredAt")}
-        self._claims.store(mine, [{**draft, **life} for draft in drafts], began)
+        keys = [each["_id"] for each in drafts]
+        with self._database.line() as line:
+            before = self._claims.claim(line, mine, keys, _moved_up(drafts, origin), after)
+            if before is None:
+                return None
+            life = {"isTemporary": bool(before.get("isTemporary")), "expiredAt": before.get("expiredAt")}
+            self._claims.store(line, mine, [{**draft, **life} for draft in drafts], began)
         return Stored(mine["conversationId"], drafts[-1]["messageId"]), before
 
     def _added(

@@ -19,6 +19,7 @@ from pymongo.uri_parser import parse_uri
 from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
+from storage.core.lines import Line
 from storage.core.members import ReadPreference, at_each_member, chosen, read_preference
 from storage.core.translation import translated
 from storage.core.uris import read_uri
@@ -95,6 +96,10 @@ class Database:
         """
         collection = self._database[name]
         return collection.with_options(read_preference=self._elsewhere) if self._elsewhere else collection
+
+    def line(self) -> Line:
+        """One connection for a few commands in a row, to be given back at the end of its `with`."""
+        return Line(self._client)
 
     @contextmanager
     def session_from_now(self) -> Iterator[ClientSession]:
