@@ -102,11 +102,11 @@ class Claims:
     ) -> None:
         """Store messages that were claimed, which `began` at that moment of the monotonic clock.
 
-        Raises what MongoDB refuses, and then nothing is named; `Unavailable` where it took so long that they may have
-        been given up.
+        The `line` is given back. Raises what MongoDB refuses, and then nothing is named; `Unavailable` where it took
+        so long that they may have been given up.
         """
         try:
-            with translated():
+            with line, translated():
                 if update is not None:
                     line.change(self.unhurried, mine, update, NOTHING)
                 line.insert(self._messages, messages)
@@ -116,8 +116,6 @@ class Claims:
         except BaseException:
             self._take_back(mine, messages)
             raise
-        finally:
-            line.give_back()
         if time.monotonic() - began > DOUBT_SECONDS:
             self._check_not_given_up(mine, messages)
 
