@@ -11,7 +11,7 @@ from storage.conversations.claims import Claims, Ends
 from storage.conversations.messages import NO_PARENT, OLDEST_FIRST, by_id, identified
 from storage.core.database import Database, Document
 from storage.core.errors import InvalidDocument, UnknownParent
-from storage.core.finding import find_one_at_once
+from storage.core.lines import Line
 from storage.core.translation import translated
 
 # Makes the document of a message, of its parent's id and what it takes over from its conversation.
@@ -29,53 +29,61 @@ class Additions:
     """Adds messages by two writes each, and by a read where this process does not know which one is the last."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._messages = database.collection("messages")
         self.claims = Claims(database)
         self.ends = Ends()
 
     def add(
-        self, mine: Document, parent_message_id: str | None, make: Make, parent_key: Any = None
+        self,
+        mine: Document,
+        parent_message_id: str | None,
+        make: Make,
+        parent_key: Any = None,
+        line: Line | None = None,
     ) -> tuple[Document, Document] | None:
         """Store a message, the newest one or one of this id being its parent; with the conversation as it was.
 
-        `parent_key` is the parent's `_id`, where that is known to be in the conversation.
+        `parent_key` is the parent's `_id`, where that is known to be in the conversation. The `line` is given back.
         None, and nothing is stored, where the conversation is not there, or does not name the parent.
         Raises `UnknownParent`, `InvalidDocument`.
         """
         began, key = time.monotonic(), ObjectId()
         # Before anything is named: whether MongoDB would take it.
         draft = storable({**make(parent_message_id or NO_PARENT, {}), "_id": key})
-        after = parent_key
-        if after is None and parent_message_id not in (None, NO_PARENT):
-            after = self._key_of(mine, str(parent_message_id))
-        before = self.claims.claim(mine, [key], moved_up(draft), after)
-        if before is None:
-            return None
-        followed = {} if parent_message_id is not None else self._newest(mine, before)
-        parent = parent_message_id or followed.get("messageId") or NO_PARENT
-        moment = later(draft["createdAt"], before.get("updatedAt"), followed.get("createdAt"))
-        message = {**make(parent, before), "_id": key, "createdAt": moment, "updatedAt": moment}
-        behind = None if moment == draft["createdAt"] else moved_up(message)
-        self.claims.store(mine, [message], began, update=behind)
+        with line or self._database.line() as held:
+            after = parent_key
+            if after is None and parent_message_id not in (None, NO_PARENT):
+                after = self._key_of(held, mine, str(parent_message_id))
+            before = self.claims.claim(held, mine, [key], moved_up(draft), after)
+            if before is None:
+                return None
+            followed = {} if parent_message_id is not None else self._newest(held, mine, before)
+            parent = parent_message_id or followed.get("messageId") or NO_PARENT
+            moment = later(draft["createdAt"], before.get("updatedAt"), followed.get("createdAt"))
+            message = {**make(parent, before), "_id": key, "createdAt": moment, "updatedAt": moment}
+            behind = None if moment == draft["createdAt"] else moved_up(message)
+            self.claims.store(held, mine, [message], began, update=behind)
         return message, before
 
-    def _key_of(self, mine: Document, message_id: str) -> Any:
+    def _key_of(self, line: Line, mine: Document, message_id: str) -> Any:
         end = self.ends.of(mine)
         if end and end[1] == message_id:
             return end[0]
         with translated():
-            parent = find_one_at_once(self._messages, {**mine, **by_id(message_id)}, {"_id": 1})
-        if parent is None:
+            parents = line.find(self._messages, {**mine, **by_id(message_id)}, {"_id": 1}, most=1)
+        if not parents:
             raise UnknownParent
-        return parent["_id"]
+        return parents[0]["_id"]
 
-    def _newest(self, mine: Document, before: Document) -> Document:
+    def _newest(self, line: Line, mine: Document, before: Document) -> Document:
         """The message that is followed by one without a parent; nothing where there is none."""
         names = before.get("messages")
         last = names[-1] if isinstance(names, list) and names else None
         end = self.ends.of(mine)
         if end and end[0] == last:
             return {"messageId": end[1]}
+        line.give_back()
         newest = self._find_newest(mine)
         if last is not None and newest.get("_id") != last:
             # That is on its way, or is not the newest by its date.

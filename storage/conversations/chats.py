@@ -31,7 +31,6 @@ from storage.conversations.conversations import UNTITLED
 from storage.conversations.counts import Counts
 from storage.conversations.messages import OLDEST_FIRST, by_id, identified
 from storage.conversations.shapes import INHERITED
-from storage.core.changing import change_at_once
 from storage.core.database import Database, Document
 from storage.core.errors import NotFound
 from storage.core.portions import SIZE
@@ -134,11 +133,12 @@ class ChatRepository:
         keys = [ObjectId() for _ in messages]
         for each in messages:
             storable(each)
-        before = self._claims.claim(mine, keys, _moved_up(begun, moment)) if keys else None
-        if before is not None:
-            life = _life(begun, before)
-            made = [{**each, **life, "_id": key} for each, key in zip(messages, keys, strict=True)]
-            self._claims.store(mine, made, began)
+        with self._database.line() as line:
+            before = self._claims.claim(line, mine, keys, _moved_up(begun, moment)) if keys else None
+            if before is not None:
+                life = _life(begun, before)
+                made = [{**each, **life, "_id": key} for each, key in zip(messages, keys, strict=True)]
+                self._claims.store(line, mine, made, began)
         return before
 
     def _begin(self, mine: Document, begun: Begun, session: Session) -> Document:
@@ -208,9 +208,9 @@ class ChatRepository:
         update = {"$set": {**answer_fields(fields), "updatedAt": moment, "_meiliIndex": False}}
         with translated():
             # Nobody misses the time of a change that is lost with the server; the answer waits for the journal.
-            conversation = found(
-                change_at_once(self._claims.unhurried, mine, {"$max": {"updatedAt": moment}}, after=True)
-            )
+            with self._database.line() as line:
+                moved_up = {"$max": {"updatedAt": moment}}
+                conversation = found(line.change(self._claims.unhurried, mine, moved_up, after=True))
             if not self._messages.update_one({**mine, **by_id(message_id)}, update).matched_count:
                 raise NotFound
             self._counts.touch(owner, conversation)

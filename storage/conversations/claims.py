@@ -18,9 +18,9 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from storage.conversations.shapes import INHERITED
-from storage.core.changing import change_at_once
 from storage.core.database import Database, Document
 from storage.core.errors import Unavailable
+from storage.core.lines import Line
 from storage.core.translation import translated
 
 Session = ClientSession | None
@@ -40,6 +40,7 @@ AGE = timedelta(minutes=10)
 BAD_VALUE = 2
 # What a claim gives of the conversation as it was.
 BEFORE: Document = {**INHERITED, "updatedAt": 1, "messages": {"$slice": -1}}
+NOTHING = {"_id": 1}
 # What tells whether messages are on their way into a conversation.
 LAST_NAMED: Document = {"messages": {"$slice": -LAST_NAMES}}
 
@@ -64,7 +65,12 @@ class Claims:
         self._messages = database.collection("messages")
 
     def claim(
-        self, mine: Document, keys: Sequence[ObjectId], update: Mapping[str, Any], after: Any = None
+        self,
+        line: Line,
+        mine: Document,
+        keys: Sequence[ObjectId],
+        update: Mapping[str, Any],
+        after: Any = None,
     ) -> Document | None:
         """Name the messages, the last thing that `mine` names being in `messages` of what it was before.
 
@@ -73,7 +79,7 @@ class Claims:
         """
         try:
             with translated():
-                return change_at_once(
+                return line.change(
                     self.unhurried,
                     mine if after is None else {**mine, "messages": after},
                     {**update, "$push": naming(keys)},
@@ -86,21 +92,24 @@ class Claims:
             return None
 
     def store(
-        self, mine: Document, messages: Sequence[Document], began: float, *, update: Document | None = None
+        self,
+        line: Line,
+        mine: Document,
+        messages: Sequence[Document],
+        began: float,
+        *,
+        update: Document | None = None,
     ) -> None:
         """Store messages that were claimed, which `began` at that moment of the monotonic clock.
 
-        Raises what MongoDB refuses, and then nothing is named; `Unavailable` where it took so long that they may have
-        been given up.
+        The `line` is given back. Raises what MongoDB refuses, and then nothing is named; `Unavailable` where it took
+        so long that they may have been given up.
         """
         try:
-            with translated():
+            with line, translated():
                 if update is not None:
-                    self.unhurried.update_one(mine, update)
-                if len(messages) == 1:
-                    self._messages.insert_one(messages[0])
-                else:
-                    self._messages.insert_many(messages)
+                    line.change(self.unhurried, mine, update, NOTHING)
+                line.insert(self._messages, messages)
         except Unavailable:
             # It may have been stored.
             raise

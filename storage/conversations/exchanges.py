@@ -116,18 +116,21 @@ class ExchangeRepository:
     ) -> tuple[Stored, Document] | None:
         """What is stored, and the conversation as it was; None where it is not to be had without a transaction."""
         began, after = time.monotonic(), None
-        if parent is not None:
-            with translated():
-                there = self._messages.find_one({**mine, **by_id(parent)}, {"_id": 1})
-            if there is None:
+        with self._database.line() as line:
+            if parent is not None:
+                with translated():
+                    there = line.find(self._messages, {**mine, **by_id(parent)}, {"_id": 1}, most=1)
+                if not there:
+                    return None
+                after = there[0]["_id"]
+            made = _messages(mine, parent, said, origin, {})
+            drafts = [storable({**each, "_id": ObjectId()}) for each in made]
+            keys = [each["_id"] for each in drafts]
+            before = self._claims.claim(line, mine, keys, _moved_up(drafts, origin), after)
+            if before is None:
                 return None
-            after = there["_id"]
-        drafts = [storable({**each, "_id": ObjectId()}) for each in _messages(mine, parent, said, origin, {})]
-        before = self._claims.claim(mine, [each["_id"] for each in drafts], _moved_up(drafts, origin), after)
-        if before is None:
-            return None
-        life = {"isTemporary": bool(before.get("isTemporary")), "expiredAt": before.get("expiredAt")}
-        self._claims.store(mine, [{**draft, **life} for draft in drafts], began)
+            life = {"isTemporary": bool(before.get("isTemporary")), "expiredAt": before.get("expiredAt")}
+            self._claims.store(line, mine, [{**draft, **life} for draft in drafts], began)
         return Stored(mine["conversationId"], drafts[-1]["messageId"]), before
 
     def _added(

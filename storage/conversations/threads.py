@@ -23,12 +23,14 @@ from storage.conversations.search_states import SearchStateRepository
 from storage.conversations.shapes import INHERITED, edited, new_conversation, new_message
 from storage.core.database import Database, Document
 from storage.core.errors import Conflict, UnknownParent
-from storage.core.finding import find_at_once, find_one_at_once
+from storage.core.finding import find_one_at_once
+from storage.core.lines import Line
 from storage.core.repository import found, now
 from storage.core.translation import translated
 
 Session = ClientSession | None
 ATTEMPTS = 10
+PLACED = {"messageId": 1, "conversationId": 1}
 
 
 class ThreadRepository:
@@ -61,26 +63,25 @@ class ThreadRepository:
         """
         mine = {"user": owner, "conversationId": conversation_id}
         parent_id = others.get("parent_message_id")
-        there = self._of_ids(owner, [message_id, *([parent_id] if parent_id else ())])
-        if message_id not in there:
-            parent = there.get(str(parent_id), {})
-            known = parent.get("_id") if parent.get("conversationId") == conversation_id else None
-            more = {**others.pop("more", {}), "messageId": message_id}
-            fields = {"text": text, "model": others.pop("model", None), "tokenCount": token_count}
-            return self._add(mine, sender, fields, more=more, parent_key=known, begins=False, **others)
+        with self._database.line() as line:
+            there = self._of_ids(line, owner, [message_id, *([parent_id] if parent_id else ())])
+            if message_id not in there:
+                parent = there.get(str(parent_id), {})
+                known = parent.get("_id") if parent.get("conversationId") == conversation_id else None
+                more = {**others.pop("more", {}), "messageId": message_id}
+                fields = {"text": text, "model": others.pop("model", None), "tokenCount": token_count}
+                others |= {"parent_key": known, "begins": False, "line": line}
+                return self._add(mine, sender, fields, more=more, **others)
         self._demand(mine)
         if there[message_id].get("conversationId") != conversation_id:
             raise Conflict("messageId")
         return self.edit(owner, conversation_id, message_id, text=text, token_count=token_count)
 
-    def _of_ids(self, owner: str, message_ids: Sequence[str]) -> dict[str, Document]:
+    def _of_ids(self, line: Line, owner: str, message_ids: Sequence[str]) -> dict[str, Document]:
         """Which of these the owner has, and in which conversations."""
-        wanted, shown = (
-            {"user": owner, "messageId": {"$in": message_ids}},
-            {"messageId": 1, "conversationId": 1},
-        )
+        wanted = {"user": owner, "messageId": {"$in": message_ids}}
         with translated():
-            rows = find_at_once(self._messages, wanted, shown, (), most=2 * len(message_ids)).documents()
+            rows = line.find(self._messages, wanted, PLACED, most=2 * len(message_ids))
         return {row["messageId"]: row for row in rows}
 
     def _demand(self, mine: Document) -> None:
@@ -119,6 +120,7 @@ class ThreadRepository:
         more: Mapping[str, Any] | None = None,
         parent_key: Any = None,
         begins: bool = True,
+        line: Line | None = None,
     ) -> Document:
         """As `post`; with the parent's key where that is known, and whether a conversation may begin with it."""
 
@@ -126,7 +128,7 @@ class ThreadRepository:
             return {**new_message(mine, parent, sender, fields, conversation), **(more or {})}
 
         try:
-            added = self._additions.add(mine, parent_message_id, make, parent_key)
+            added = self._additions.add(mine, parent_message_id, make, parent_key, line)
         except UnknownParent:
             if not begins:
                 self._demand(mine)

@@ -20,6 +20,7 @@ from storage.core.availability import PING_SECONDS, Availability, GuardedClient
 from storage.core.commands import CommandWatch, Watcher
 from storage.core.errors import Unavailable
 from storage.core.finding import QuickCollection
+from storage.core.lines import Line
 from storage.core.members import ReadPreference, at_each_member, chosen, read_preference
 from storage.core.sockets import PlainPool
 from storage.core.translation import translated
@@ -97,6 +98,10 @@ class Database:
         """
         collection = self.collection(name)
         return collection.with_options(read_preference=self._elsewhere) if self._elsewhere else collection
+
+    def line(self) -> Line:
+        """One connection for a few commands in a row, to be given back at the end of its `with`."""
+        return Line(self._client)
 
     @contextmanager
     def session_from_now(self) -> Iterator[ClientSession]:

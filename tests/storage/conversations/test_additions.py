@@ -142,7 +142,8 @@ class TestAdd:
         added = additions.add(self.mine, None, self.make("two"))
         assert awaited == []
         coming = ObjectId()
-        additions.claims.claim(self.mine, [coming], {"$set": {"model": "m"}})
+        with database.line() as line:
+            additions.claims.claim(line, self.mine, [coming], {"$set": {"model": "m"}})
         assert added is not None
         followed = additions.add(self.mine, None, self.make("three"))
         assert awaited == [(self.mine, [coming])]

@@ -1,6 +1,6 @@
 """Naming messages before they are stored: what is named, what is taken back, and how long is waited for what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +47,7 @@ class Hers:
     """A conversation, and what names its messages."""
 
     def __init__(self, database: Database, owner: str, **fields: Any) -> None:
-        self.database, self.owner = database, owner
+        self.database, self.owner, self.line = database, owner, database.line()
         self.conversation_id = put_conversation(database, owner, **fields)
         self.mine = {"user": owner, "conversationId": self.conversation_id}
         self.claims = Claims(database)
@@ -73,8 +73,10 @@ class Hers:
 
 
 @pytest.fixture
-def hers(database: Database, ada: str) -> Hers:
-    return Hers(database, ada, endpoint="openAI", title="T")
+def hers(database: Database, ada: str) -> Iterator[Hers]:
+    hers = Hers(database, ada, endpoint="openAI", title="T")
+    with hers.line:
+        yield hers
 
 
 def test_the_limits() -> None:
@@ -87,10 +89,10 @@ def test_the_limits() -> None:
 class TestClaim:
     def test_names_them_and_gives_what_was_before(self, hers: Hers) -> None:
         first, second, third = (ObjectId() for _ in range(3))
-        before = hers.claims.claim(hers.mine, [first, second], UPDATE)
+        before = hers.claims.claim(hers.line, hers.mine, [first, second], UPDATE)
         assert before is not None
         assert (before["endpoint"], before["updatedAt"], before.get("messages", [])) == ("openAI", START, [])
-        again = hers.claims.claim(hers.mine, [third], {"$set": {"model": "m"}})
+        again = hers.claims.claim(hers.line, hers.mine, [third], {"$set": {"model": "m"}})
         assert again is not None
         assert (again["messages"], again["updatedAt"]) == ([second], START + timedelta(days=1))
         assert "title" not in again
@@ -99,10 +101,10 @@ class TestClaim:
 
     def test_after_one_that_is_named_and_after_no_other(self, hers: Hers) -> None:
         first, second = ObjectId(), ObjectId()
-        hers.claims.claim(hers.mine, [first], UPDATE)
-        assert hers.claims.claim(hers.mine, [second], UPDATE, after=ObjectId()) is None
+        hers.claims.claim(hers.line, hers.mine, [first], UPDATE)
+        assert hers.claims.claim(hers.line, hers.mine, [second], UPDATE, after=ObjectId()) is None
         assert hers.named == [first]
-        assert hers.claims.claim(hers.mine, [second], UPDATE, after=first) is not None
+        assert hers.claims.claim(hers.line, hers.mine, [second], UPDATE, after=first) is not None
         assert hers.named == [first, second]
 
     def test_where_there_is_none_or_its_names_are_no_list_nothing_changes(
@@ -110,13 +112,13 @@ class TestClaim:
     ) -> None:
         odd = Hers(database, hers.owner, messages="odd")
         for mine in (odd.mine, {**hers.mine, "user": bob}, {**hers.mine, "conversationId": new_id()}):
-            assert hers.claims.claim(mine, [ObjectId()], UPDATE) is None
+            assert hers.claims.claim(hers.line, mine, [ObjectId()], UPDATE) is None
         assert (odd.named, odd.conversation["updatedAt"]) == ("odd", START)
         assert hers.named is None
 
     def test_another_refusal_is_none_of_these(self, hers: Hers) -> None:
         with pytest.raises(OperationFailure):
-            hers.claims.claim(hers.mine, [ObjectId()], {"$nonsense": {}})
+            hers.claims.claim(hers.line, hers.mine, [ObjectId()], {"$nonsense": {}})
 
     def test_waits_for_no_journal(self, hers: Hers) -> None:
         assert hers.claims.unhurried.write_concern.document == {"w": 1, "j": False}
@@ -126,33 +128,35 @@ class TestClaim:
 class TestStore:
     def claimed(self, hers: Hers, count: int) -> list[Document]:
         keys = [ObjectId() for _ in range(count)]
-        hers.claims.claim(hers.mine, keys, UPDATE)
+        hers.claims.claim(hers.line, hers.mine, keys, UPDATE)
         return [hers.message(key) for key in keys]
 
     @pytest.mark.parametrize("count", [1, 2])
     def test_stores_them_and_what_the_conversation_gets_besides(self, hers: Hers, count: int) -> None:
         messages = self.claimed(hers, count)
-        hers.claims.store(hers.mine, messages, module.time.monotonic(), update={"$set": {"model": "m"}})
+        hers.claims.store(
+            hers.line, hers.mine, messages, module.time.monotonic(), update={"$set": {"model": "m"}}
+        )
         assert hers.there == hers.named == [each["_id"] for each in messages]
         assert hers.conversation["model"] == "m"
 
     def test_what_mongodb_refuses_is_named_no_more(self, hers: Hers) -> None:
         there = self.claimed(hers, 1)
-        hers.claims.store(hers.mine, there, module.time.monotonic())
+        hers.claims.store(hers.line, hers.mine, there, module.time.monotonic())
         messages = self.claimed(hers, 2)
         messages[1]["messageId"] = there[0]["messageId"]
         with pytest.raises(Conflict):
-            hers.claims.store(hers.mine, messages, module.time.monotonic())
+            hers.claims.store(hers.line, hers.mine, messages, module.time.monotonic())
         assert hers.there == hers.named == [there[0]["_id"]]
 
     def test_what_may_have_been_stored_stays_named(self, hers: Hers, monkeypatch: pytest.MonkeyPatch) -> None:
-        def lost(_: object) -> None:
+        def lost(*_: object) -> None:
             raise Unavailable("no answer")
 
-        monkeypatch.setattr(hers.claims, "_messages", SimpleNamespace(insert_one=lost))
+        monkeypatch.setattr(hers.line, "insert", lost)
         messages = self.claimed(hers, 1)
         with pytest.raises(Unavailable):
-            hers.claims.store(hers.mine, messages, module.time.monotonic())
+            hers.claims.store(hers.line, hers.mine, messages, module.time.monotonic())
         assert hers.named == [messages[0]["_id"]]
 
     @pytest.mark.parametrize(("seconds", "is_given_up"), [(1.0, False), (1.1, True)])
@@ -163,11 +167,11 @@ class TestStore:
         hers.claims.give_back(hers.mine, [each["_id"] for each in messages])
         if is_given_up:
             with pytest.raises(Unavailable) as caught:
-                hers.claims.store(hers.mine, messages, clock.now - seconds)
+                hers.claims.store(hers.line, hers.mine, messages, clock.now - seconds)
             assert str(caught.value) == "a message took too long, and was given up"
             assert hers.there == []
         else:
-            hers.claims.store(hers.mine, messages, clock.now - seconds)
+            hers.claims.store(hers.line, hers.mine, messages, clock.now - seconds)
             assert len(hers.there) == 2
 
     def test_who_took_long_and_is_still_named_is_stored(
@@ -175,18 +179,18 @@ class TestStore:
     ) -> None:
         other = Hers(database, hers.owner)
         messages = self.claimed(hers, 2)
-        hers.claims.store(hers.mine, messages, clock.now - 60)
+        hers.claims.store(hers.line, hers.mine, messages, clock.now - 60)
         assert hers.there == hers.named == [each["_id"] for each in messages]
         # To be named by another conversation is not enough.
         key = ObjectId()
-        other.claims.claim(other.mine, [key], UPDATE)
+        other.claims.claim(hers.line, other.mine, [key], UPDATE)
         with pytest.raises(Unavailable):
-            hers.claims.store(hers.mine, [hers.message(key)], clock.now - 60)
+            hers.claims.store(hers.line, hers.mine, [hers.message(key)], clock.now - 60)
         assert hers.there == [each["_id"] for each in messages]
 
     def test_only_their_own_are_named_no_more(self, hers: Hers) -> None:
         first, second, third = (ObjectId() for _ in range(3))
-        hers.claims.claim(hers.mine, [first, second, third], UPDATE)
+        hers.claims.claim(hers.line, hers.mine, [first, second, third], UPDATE)
         hers.claims.give_back(hers.mine, [first, third])
         assert hers.named == [second]
 
@@ -236,7 +240,7 @@ class TestCheck:
 class TestAwaiting:
     def test_ends_when_they_have_come(self, hers: Hers, clock: Clock) -> None:
         first, second = ObjectId(), ObjectId()
-        hers.claims.claim(hers.mine, [first, second], UPDATE)
+        hers.claims.claim(hers.line, hers.mine, [first, second], UPDATE)
         clock.after = {1: lambda: hers.insert(second), 3: lambda: hers.insert(first)}
         hers.claims.await_stored(hers.mine, [first, second])
         assert clock.slept == [0.002] * 3
@@ -244,7 +248,7 @@ class TestAwaiting:
 
     def test_gives_up_those_that_do_not_come_in_two_seconds(self, hers: Hers, clock: Clock) -> None:
         first, second = ObjectId(), ObjectId()
-        hers.claims.claim(hers.mine, [first, second], UPDATE)
+        hers.claims.claim(hers.line, hers.mine, [first, second], UPDATE)
         hers.insert(first)
         hers.claims.await_stored(hers.mine, [first, second])
         # Two seconds are not too long.

@@ -14,16 +14,21 @@ from tests.support.single_server import single_server
 
 
 @pytest.fixture(scope="package", params=["deployment", "single server"])
-def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+def server_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "deployment":
-        with shared_database(request.getfixturevalue("mongo_uri")) as database:
-            yield database
+        yield request.getfixturevalue("mongo_uri")
         return
     try:
-        with single_server() as uri, shared_database(uri) as database:
-            yield database
+        with single_server() as uri:
+            yield uri
     except EmbeddedUnavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="package")
+def database(server_uri: str) -> Iterator[Database]:
+    with shared_database(server_uri) as database:
+        yield database
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ def torn(database: Database, ada: str, begun: Document) -> Named:
     """The conversation when a message was named, and its process died before it was stored."""
     mine = {"user": ada, "conversationId": begun["conversationId"]}
     key = ObjectId()
-    assert Claims(database).claim(mine, [key], {"$max": {"updatedAt": now()}})
+    with database.line() as line:
+        assert Claims(database).claim(line, mine, [key], {"$max": {"updatedAt": now()}})
     return mine, key
 
 
@@ -110,7 +111,9 @@ class TestNeverStored:
         monkeypatch.setattr(claims, "DOUBT_SECONDS", 0.0)
         Claims(database).give_back(mine, [key])
         with pytest.raises(Unavailable):
-            Claims(database).store(mine, [{**begun, "_id": key, "messageId": new_id()}], time.monotonic() - 1)
+            Claims(database).store(
+                database.line(), mine, [{**begun, "_id": key, "messageId": new_id()}], time.monotonic() - 1
+            )
         named, there = named_and_there(database, begun)
         assert named == there
         assert key not in there
@@ -120,7 +123,9 @@ class TestNeverStored:
     ) -> None:
         mine, key = torn
         monkeypatch.setattr(claims, "DOUBT_SECONDS", 0.0)
-        Claims(database).store(mine, [{**begun, "_id": key, "messageId": new_id()}], time.monotonic() - 1)
+        Claims(database).store(
+            database.line(), mine, [{**begun, "_id": key, "messageId": new_id()}], time.monotonic() - 1
+        )
         named, there = named_and_there(database, begun)
         assert sorted(named) == sorted(there)
         assert key in there
@@ -131,12 +136,12 @@ class TestNeverStored:
     ) -> None:
         mine = {"user": ada, "conversationId": begun["conversationId"]}
         keys = [ObjectId() for _ in range(count)]
-        there = Claims(database)
-        there.claim(mine, keys, {"$max": {"updatedAt": now()}})
+        there, line = Claims(database), database.line()
+        there.claim(line, mine, keys, {"$max": {"updatedAt": now()}})
         made = [{**begun, "_id": key, "messageId": new_id()} for key in keys]
         made[-1]["messageId"] = begun["messageId"]
         with pytest.raises(Conflict):
-            there.store(mine, made, time.monotonic())
+            there.store(line, mine, made, time.monotonic())
         named, left = named_and_there(database, begun)
         assert named == left
         assert len(left) == 2

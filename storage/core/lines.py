@@ -1,0 +1,204 @@
+"""A line to the database: one connection for the few commands that a thread sends one after the other.
+
+For each command the driver looks for a server, takes a connection of its pool, and gives it back. What is asked in a
+row needs that once. The driver is told of a command that fails, and takes its connection back; where another attempt
+may succeed, that is made on another connection, by the driver's own rules.
+`tests/storage/core/test_lines.py` fails when an upgrade moves a point at which this reaches into the driver.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from pymongo import MongoClient, _csot
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.errors import (
+    ConnectionFailure,
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES, _check_write_command_response
+
+from storage.core.finding import find_at_once
+from storage.core.translation import was_not_sent
+
+Document = dict[str, Any]
+T = TypeVar("T")
+
+
+class Line:
+    """A connection to the primary, taken for the first command and kept until it is given back.
+
+    For one thread. To be given back before the thread asks for anything in another way: where all connections of the
+    pool are held, that would wait for one of them.
+    """
+
+    def __init__(self, client: MongoClient[Document]) -> None:
+        self._client = client
+        self._timeout = client.options.timeout
+        self._held: Any = None
+        self._connection: Any = None
+        # A single server keeps no account of writes, by which it would know one that comes again.
+        self._retries_writes = client.options.retry_writes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def give_back(self, error: BaseException | None = None) -> None:
+        """Let the driver have the connection again; the next command takes one anew."""
+        held, self._held, self._connection = self._held, None, None
+        if held is not None:
+            held.__exit__(type(error) if error else None, error, None)
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection."""
+        if self._connection is None:
+            held = self._client._conn_for_writes(None, "line")
+            connection = held.__enter__()
+            self._held, self._connection = held, connection
+            self._retries_writes &= connection.supports_sessions and not connection.is_standalone
+        return self._connection
+
+    @_csot.apply
+    def command(self, collection: Collection[Document], command: Document, **options: Any) -> Document:
+        """Send a command once; its answer, decoded as the collection has it. Raises what the driver's does."""
+        try:
+            answer: Document = self.connection.command(
+                collection.database.name,
+                # The driver puts what is left of the time into it.
+                dict(command),
+                codec_options=collection.codec_options,
+                client=self._client,
+                **options,
+            )
+            _check_write_command_response(answer)
+        except BaseException as error:
+            self.give_back(error)
+            raise
+        return answer
+
+    @_csot.apply
+    def find(
+        self,
+        collection: Collection[Document],
+        wanted: Mapping[str, Any],
+        shown: Mapping[str, Any],
+        *,
+        most: int,
+    ) -> list[Document]:
+        """Some documents, as `find_at_once` finds them."""
+        command: Document = {"find": collection.name, "filter": wanted, "projection": shown, "limit": most}
+        command |= {"batchSize": most, "singleBatch": True}
+        try:
+            answer = self.command(collection, command, read_concern=collection.read_concern)
+        except PyMongoError as error:
+            if not self._client.options.retry_reads:
+                raise
+            return again(error, lambda: find_at_once(collection, wanted, shown, (), most=most).documents())
+        found: list[Document] = answer["cursor"]["firstBatch"]
+        return found
+
+    @_csot.apply
+    def change(
+        self,
+        collection: Collection[Document],
+        wanted: Mapping[str, Any],
+        change: Mapping[str, Any],
+        shown: Mapping[str, Any] | None = None,
+        *,
+        after: bool = False,
+        take_back: Callable[[], object] = lambda: None,
+    ) -> Document | None:
+        """Change a document; what is `shown` of it as it was, or as it is `after`, None where there is none.
+
+        MongoDB keeps no account of it: for the driver's `find_one_and_update`, which may be sent again, it notes the
+        command in `config.transactions` and the document in `config.image_collection`, a quarter of what it costs.
+        Where it is not known whether the document was changed, `take_back` is called, and it is changed in the
+        driver's way: a server that is slow may still change it a second time.
+        """
+        command: Document = {
+            "findAndModify": collection.name,
+            "query": wanted,
+            "update": change,
+            "new": after,
+        }
+        command |= {"fields": shown} if shown else {}
+
+        def anew() -> Document | None:
+            take_back()
+            return collection.find_one_and_update(wanted, change, projection=shown, return_document=after)
+
+        try:
+            answer = self.command(collection, command, write_concern=collection.write_concern)
+        except PyMongoError as error:
+            if not self._client.options.retry_writes:
+                raise
+            return again(error, anew)
+        changed: Document | None = answer["value"]
+        return changed
+
+    @_csot.apply
+    def insert(self, collection: Collection[Document], documents: Sequence[Document]) -> None:
+        """Insert documents, which have their keys, in this order; each once, however often it is sent.
+
+        Raises what the driver's `insert_one` raises, also for several.
+        """
+        command: Document = {"insert": collection.name, "ordered": True, "documents": documents}
+        with self._client._tmp_session(None) as session:
+            if session:
+                # The number by which MongoDB knows that it is the same command again.
+                session._start_retryable_write()
+
+            def attempt() -> None:
+                self._insert(collection, command, session)
+
+            try:
+                attempt()
+            except DocumentTooLarge:
+                # As one command; the driver makes several of them.
+                if len(documents) == 1:
+                    raise
+                collection.insert_many(documents)
+            except PyMongoError as error:
+                if not self._retries_writes:
+                    raise
+                if session and isinstance(error, ConnectionFailure):
+                    session._server_session.mark_dirty()
+                again(error, attempt)
+
+    def _insert(
+        self, collection: Collection[Document], command: Document, session: ClientSession | None
+    ) -> None:
+        is_numbered = self.connection.supports_sessions and self._retries_writes
+        options = {"session": session, "retryable_write": is_numbered}
+        self.command(collection, command, write_concern=collection.write_concern, **options)
+
+
+def again(error: PyMongoError, attempt: Callable[[], T]) -> T:
+    """What another attempt gives, if one may succeed and there is time for it; raises the error if not.
+
+    As the driver has it: where the second attempt was not made, the error of the first says more.
+    """
+    if not may_be_tried_again(error):
+        raise error
+    try:
+        return attempt()
+    except PyMongoError as second:
+        if isinstance(second, ServerSelectionTimeoutError) or second.has_error_label("NoWritesPerformed"):
+            raise error from None
+        raise
+
+
+def may_be_tried_again(error: PyMongoError) -> bool:
+    """Whether another attempt may succeed, and there is time for it: the driver's own rule."""
+    if (left := _csot.remaining()) is not None and left <= 0:
+        return False
+    if isinstance(error, OperationFailure):
+        return error.code in _RETRYABLE_ERROR_CODES or error.has_error_label("RetryableError")
+    return isinstance(error, ConnectionFailure) and not was_not_sent(error)
