@@ -149,6 +149,21 @@ class TestMany:
         assert {note["planSummary"] for note in notes} == {"IXSCAN { user: 1, createdAt: -1, _id: -1 }"}
         found, _ = self.search(database, ada, index, cursor=cursor, **order)
         assert found == ([5, 8, 9] if newest_first else [32, 29, 28])
+        assert index.asked == [False, False]
+
+    def test_it_is_looked_for_in_twice_as_many(self, database: Database, ada: str, keys: list[Any]) -> None:
+        # Four of the first eight have it.
+        index = Index(Candidates(None, 1), Candidates([]))
+        assert self.search(database, ada, index)[0] == [0, 1, 4]
+        assert index.asked == [False]
+
+    def test_of_one_conversation_no_index_is_asked(
+        self, database: Database, ada: str, keys: list[Any]
+    ) -> None:
+        row = database.collection("messages").find_one({"_id": keys[0]}) or {}
+        index = Index(Candidates([], None))
+        found, _ = self.search(database, ada, index, conversation_id=row["conversationId"])
+        assert (found, index.asked) == ([0, 1, 4], [])
 
     def test_if_there_is_not_the_named_ones_are_read(
         self, database: Database, ada: str, keys: list[Any]
@@ -171,7 +186,10 @@ class TestMany:
         self, database: Database, ada: str, keys: list[Any], every: int | None
     ) -> None:
         index = Index(Candidates(keys[1:], every))
-        assert self.search(database, ada, index)[0] == [1, 4, 5]
+        with profiled(database, "messages") as notes:
+            assert self.search(database, ada, index)[0] == [1, 4, 5]
+        by_date, by_key = "IXSCAN { user: 1, createdAt: -1, _id: -1 }", "IXSCAN { _id: 1 }"
+        assert {note["planSummary"] for note in notes} == {by_date if every else by_key}
         assert index.asked == [False]
 
     def test_one_more_than_asked_for_is_looked_for(
@@ -180,7 +198,7 @@ class TestMany:
         # Twenty have it: the last page is full, and is the last.
         index = Index(Candidates(None, 2), Candidates(keys, 2))
         found, cursor = self.search(database, ada, index, 20)
-        assert (len(found), cursor) == (20, None)
+        assert (len(found), cursor, index.asked) == (20, None, [False])
         found, cursor = self.search(database, ada, index, 19)
         assert (len(found), cursor is None) == (19, False)
         assert self.search(database, ada, index, 19, cursor=cursor) == ([37], None)
@@ -231,6 +249,12 @@ class TestConversationsContaining:
         assert found == [some]
         hint = {"conversationId": 1, "user": 1, "createdAt": 1, "_id": 1}
         assert [each["hint"] for each in finds.commands] == [hint]
+        with watched_by(finds, prepared_database) as watched:
+            keys = [row["_id"] for row in watched.collection("messages").find({"conversationId": some})]
+            searches = MessageSearches(watched)
+            assert searches.conversations_containing(asked(ada, text), of=[some], keys=keys[:1]) == [some]
+            assert searches.conversations_containing(asked(ada, text), of=[some], keys=[]) == []
+        assert [each.get("hint") for each in finds.commands] == [hint, None, hint, hint]
         # Nor is there need of the index.
         some, _ = (put_many(empty_database, ada, 3, text=f"a {text}") for _ in range(2))
         bare = MessageSearches(empty_database)
