@@ -147,9 +147,12 @@ class TestMany:
         assert index.asked == [False]
         assert max(note["docsExamined"] for note in notes) <= 8
         assert {note["planSummary"] for note in notes} == {"IXSCAN { user: 1, createdAt: -1, _id: -1 }"}
-        found, _ = self.search(database, ada, index, cursor=cursor, **order)
+        # Of a later page that many after the one before it.
+        found, cursor = self.search(database, ada, index, cursor=cursor, **order)
         assert found == ([5, 8, 9] if newest_first else [32, 29, 28])
-        assert index.asked == [False, False]
+        found, _ = self.search(database, ada, index, cursor=cursor, **order)
+        assert found == ([12, 13, 16] if newest_first else [25, 24, 21])
+        assert index.asked == [False] * 3
 
     def test_it_is_looked_for_in_twice_as_many(self, database: Database, ada: str, keys: list[Any]) -> None:
         # Four of the first eight have it.
