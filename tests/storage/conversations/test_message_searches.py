@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from pymongo import monitoring
 
+from storage.conversations import message_searches
 from storage.conversations.message_searches import Asked, MessageSearches
 from storage.conversations.messages import MessageRepository
 from storage.conversations.narrowing import Candidates
-from storage.core.database import Database
+from storage.core.database import Database, Document
 from storage.core.pages import Keyset, Page
 from storage.core.search import Search
 from storage.core.stop import Stop
 from tests.support.chats import START, message_document, new_id, profiled, shared_database
 from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
+
+BY_DATE, BY_KEY = "IXSCAN { user: 1, createdAt: -1, _id: -1 }", "IXSCAN { _id: 1 }"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,10 @@ def asked(owner: str, text: str) -> Asked:
 
 def texts(page: Page) -> list[str]:
     return [item["text"] for item in page.items]
+
+
+def plans(notes: list[Document]) -> set[str]:
+    return {note["planSummary"] for note in notes}
 
 
 def put_many(database: Database, owner: str, count: int, **fields: Any) -> str:
@@ -146,7 +153,7 @@ class TestMany:
         assert found == ([0, 1, 4] if newest_first else [37, 36, 33])
         assert index.asked == [False]
         assert max(note["docsExamined"] for note in notes) <= 8
-        assert {note["planSummary"] for note in notes} == {"IXSCAN { user: 1, createdAt: -1, _id: -1 }"}
+        assert plans(notes) == {BY_DATE}
         # Of a later page that many after the one before it.
         found, cursor = self.search(database, ada, index, cursor=cursor, **order)
         assert found == ([5, 8, 9] if newest_first else [32, 29, 28])
@@ -191,8 +198,18 @@ class TestMany:
         index = Index(Candidates(keys[1:], every))
         with profiled(database, "messages") as notes:
             assert self.search(database, ada, index)[0] == [1, 4, 5]
-        by_date, by_key = "IXSCAN { user: 1, createdAt: -1, _id: -1 }", "IXSCAN { _id: 1 }"
-        assert {note["planSummary"] for note in notes} == {by_date if every else by_key}
+        assert plans(notes) == {BY_DATE if every else BY_KEY}
+
+    @pytest.mark.parametrize(("named", "plan"), [(8, BY_DATE), (7, BY_KEY)])
+    def test_unless_it_takes_as_long_to_read_them_by_their_keys(
+        self, database: Database, ada: str, keys: list[Any], named: int, plan: str
+    ) -> None:
+        assert message_searches.PASSED == 5
+        # Two times four times five.
+        index = Index(Candidates(keys[:named], 5))
+        with profiled(database, "messages") as notes:
+            assert self.search(database, ada, index)[0] == [0, 1, 4]
+        assert plans(notes) == {plan}
         assert index.asked == [False]
 
     def test_one_more_than_asked_for_is_looked_for(
