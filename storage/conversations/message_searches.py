@@ -24,6 +24,8 @@ OF_ONE_CONVERSATION: Keys = [
     ("_id", ASCENDING),
 ]
 OF_ALL: Keys = [("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]
+# So many messages are passed in the order of the list while one is read by its key.
+PASSED = 5
 # So many rows with little in them come in one answer.
 AT_ONCE = 10_000
 
@@ -66,8 +68,13 @@ class MessageSearches(ListRepository):
         return self._found(asked, shown, asked.query, index if keys is None else BY_ID, keys)
 
     def _near(self, asked: Asked, shown: Mapping[str, Any], narrowed: Candidates) -> Page | None:
-        """The page, if there are enough among the next ones of the list, twice as many as it should take."""
+        """The page, if there are enough among the next ones of the list, twice as many as it should take.
+
+        Not if it takes as long to read all by their keys.
+        """
         keyset, twice = asked.keyset, 2 * (asked.limit + 1) * (narrowed.every or 1)
+        if narrowed.keys is not None and twice > PASSED * len(narrowed.keys):
+            return None
         query = {"user": asked.owner, "$and": asked.query["$and"][:1]}
         with asked.stop.over(self._database) as session, translated():
             rows = by_index(

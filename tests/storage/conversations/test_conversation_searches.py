@@ -226,6 +226,24 @@ class TestLongWalks:
         page = walking.repository.list_page(ada, limit=3, search="needle")
         assert (walking.ids(page), walking.index.patiently) == ([made[0], made[3], made[5]], 0)
 
+    def test_what_was_not_near_at_first_may_be_so_all_the_same(
+        self, database: Database, walking: Walking, ada: str
+    ) -> None:
+        # Of two, none; but then of each.
+        made = put(database, ada, 20, holding=[2, 3, 4, 5, 6, 7])
+        page = walking.repository.list_page(ada, limit=5, search="needle")
+        assert (walking.ids(page), walking.index.patiently) == (made[2:7], 0)
+
+    def test_it_is_the_whole_walk_that_would_be_long(
+        self, database: Database, walking: Walking, ada: str
+    ) -> None:
+        # Of seven, two have it: seven more would be fourteen.
+        made = put(database, ada, 20, holding=[0, 2, 18])
+        walking.know(None, self.keys(database, made[0], made[2], made[18]))
+        page = walking.repository.list_page(ada, limit=3, search="needle")
+        assert (walking.ids(page), walking.index.patiently) == ([made[0], made[2], made[18]], 1)
+        assert walking.steps == [2, 5]
+
     def test_of_many_that_are_named_these_are_read_on_the_way_or_at_once(
         self, database: Database, walking: Walking, ada: str
     ) -> None:

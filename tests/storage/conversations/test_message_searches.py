@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from pymongo import monitoring
 
+from storage.conversations import message_searches
 from storage.conversations.message_searches import Asked, MessageSearches
 from storage.conversations.messages import MessageRepository
 from storage.conversations.narrowing import Candidates
-from storage.core.database import Database
+from storage.core.database import Database, Document
 from storage.core.pages import Keyset, Page
 from storage.core.search import Search
 from storage.core.stop import Stop
 from tests.support.chats import START, message_document, new_id, profiled, shared_database
 from tests.support.commands import CommandNotes, watched_by
 from tests.support.database import PreparedDatabase
+
+BY_DATE, BY_KEY = "IXSCAN { user: 1, createdAt: -1, _id: -1 }", "IXSCAN { _id: 1 }"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,10 @@ def asked(owner: str, text: str) -> Asked:
 
 def texts(page: Page) -> list[str]:
     return [item["text"] for item in page.items]
+
+
+def plans(notes: list[Document]) -> set[str]:
+    return {note["planSummary"] for note in notes}
 
 
 def put_many(database: Database, owner: str, count: int, **fields: Any) -> str:
@@ -146,9 +153,27 @@ class TestMany:
         assert found == ([0, 1, 4] if newest_first else [37, 36, 33])
         assert index.asked == [False]
         assert max(note["docsExamined"] for note in notes) <= 8
-        assert {note["planSummary"] for note in notes} == {"IXSCAN { user: 1, createdAt: -1, _id: -1 }"}
-        found, _ = self.search(database, ada, index, cursor=cursor, **order)
+        assert plans(notes) == {BY_DATE}
+        # Of a later page that many after the one before it.
+        found, cursor = self.search(database, ada, index, cursor=cursor, **order)
         assert found == ([5, 8, 9] if newest_first else [32, 29, 28])
+        found, _ = self.search(database, ada, index, cursor=cursor, **order)
+        assert found == ([12, 13, 16] if newest_first else [25, 24, 21])
+        assert index.asked == [False] * 3
+
+    def test_it_is_looked_for_in_twice_as_many(self, database: Database, ada: str, keys: list[Any]) -> None:
+        # Four of the first eight have it.
+        index = Index(Candidates(None, 1), Candidates([]))
+        assert self.search(database, ada, index)[0] == [0, 1, 4]
+        assert index.asked == [False]
+
+    def test_of_one_conversation_no_index_is_asked(
+        self, database: Database, ada: str, keys: list[Any]
+    ) -> None:
+        row = database.collection("messages").find_one({"_id": keys[0]}) or {}
+        index = Index(Candidates([], None))
+        found, _ = self.search(database, ada, index, conversation_id=row["conversationId"])
+        assert (found, index.asked) == ([0, 1, 4], [])
 
     def test_if_there_is_not_the_named_ones_are_read(
         self, database: Database, ada: str, keys: list[Any]
@@ -171,7 +196,20 @@ class TestMany:
         self, database: Database, ada: str, keys: list[Any], every: int | None
     ) -> None:
         index = Index(Candidates(keys[1:], every))
-        assert self.search(database, ada, index)[0] == [1, 4, 5]
+        with profiled(database, "messages") as notes:
+            assert self.search(database, ada, index)[0] == [1, 4, 5]
+        assert plans(notes) == {BY_DATE if every else BY_KEY}
+
+    @pytest.mark.parametrize(("named", "plan"), [(8, BY_DATE), (7, BY_KEY)])
+    def test_unless_it_takes_as_long_to_read_them_by_their_keys(
+        self, database: Database, ada: str, keys: list[Any], named: int, plan: str
+    ) -> None:
+        assert message_searches.PASSED == 5
+        # Two times four times five.
+        index = Index(Candidates(keys[:named], 5))
+        with profiled(database, "messages") as notes:
+            assert self.search(database, ada, index)[0] == [0, 1, 4]
+        assert plans(notes) == {plan}
         assert index.asked == [False]
 
     def test_one_more_than_asked_for_is_looked_for(
@@ -180,7 +218,7 @@ class TestMany:
         # Twenty have it: the last page is full, and is the last.
         index = Index(Candidates(None, 2), Candidates(keys, 2))
         found, cursor = self.search(database, ada, index, 20)
-        assert (len(found), cursor) == (20, None)
+        assert (len(found), cursor, index.asked) == (20, None, [False])
         found, cursor = self.search(database, ada, index, 19)
         assert (len(found), cursor is None) == (19, False)
         assert self.search(database, ada, index, 19, cursor=cursor) == ([37], None)
@@ -231,6 +269,12 @@ class TestConversationsContaining:
         assert found == [some]
         hint = {"conversationId": 1, "user": 1, "createdAt": 1, "_id": 1}
         assert [each["hint"] for each in finds.commands] == [hint]
+        with watched_by(finds, prepared_database) as watched:
+            keys = [row["_id"] for row in watched.collection("messages").find({"conversationId": some})]
+            searches = MessageSearches(watched)
+            assert searches.conversations_containing(asked(ada, text), of=[some], keys=keys[:1]) == [some]
+            assert searches.conversations_containing(asked(ada, text), of=[some], keys=[]) == []
+        assert [each.get("hint") for each in finds.commands] == [hint, None, hint, hint]
         # Nor is there need of the index.
         some, _ = (put_many(empty_database, ada, 3, text=f"a {text}") for _ in range(2))
         bare = MessageSearches(empty_database)
