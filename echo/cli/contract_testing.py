@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # The parts of a test: sweeps by their names, and Schemathesis.
 FUZZ = "fuzz"
-SWEEPS = ("methods", "errors", "ownership", "streams", "paging", "idempotency")
+SWEEPS = ("ownership", "streams", "paging", "methods", "errors", "idempotency")
 
 # Neither was anything found, nor is it known that there is nothing.
 EXIT_UNTRIED = 75

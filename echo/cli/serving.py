@@ -1,6 +1,7 @@
 """`echo-api serve`."""
 
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
 
     Settings come from the environment, .env and librechat.yaml. These options win over them.
     """
+    if ready_file:
+        _clear(ready_file)
     # Imported here, and first: the workers load while all that follows is done.
     from echo.serving.forking import give_up_workers, prepare_workers  # noqa: PLC0415
 
@@ -59,6 +62,15 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
     except BaseException:
         give_up_workers()
         raise
+
+
+def _clear(ready_file: Path) -> None:
+    """Remove what an earlier server left, before anybody takes it for this one's; the file can be written later."""
+    if not os.access(ready_file.absolute().parent, os.W_OK | os.X_OK):
+        raise click.BadParameter(
+            f"No file can be written in {ready_file.absolute().parent}.", param_hint="--ready-file"
+        )
+    ready_file.unlink(missing_ok=True)
 
 
 def _serve(ready: Path | None, seed_file: Path | None, options: dict[str, Any], alone: str | None) -> None:

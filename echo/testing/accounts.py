@@ -1,6 +1,7 @@
 """The two users of a test run: registered at the server, or who the caller has tokens for."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import requests
@@ -29,6 +30,22 @@ def prepare_users(url: str) -> None:
         if _login(url, name).status_code != 200:
             sign_up(url, name)
             log_in(url, name)
+
+
+def know_tokens(url: str, tokens: Sequence[str]) -> None:
+    """See that the server knows the users of these access tokens. Raises `ServerUnusable`.
+
+    All that a wrong one asks for is refused, which is no finding.
+    """
+    for number, token in enumerate(tokens, 1):
+        try:
+            answer = requests.get(
+                f"{url}/api/user", headers={**HEADERS, "Authorization": f"Bearer {token}"}, timeout=SECONDS
+            )
+        except requests.RequestException as error:
+            raise ServerUnusable(f"{url} does not answer.") from error
+        if answer.status_code == 401:
+            raise ServerUnusable(f"Token {number} is refused by GET {url}/api/user: {_said(answer)}")
 
 
 def sign_up(url: str, name: str) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from echo.testing.accounts import USERS, log_in, prepare_users, wfc
+from echo.testing.accounts import USERS, know_tokens, log_in, prepare_users, wfc
 from echo.testing.configuration import configuration
-from echo.testing.operations import Operations
+from echo.testing.operations import Operation, Operations
 from echo.testing.refusals import refuses_like_echo, without_refusals
 from echo.testing.repeating import repeatable
 from echo.testing.sweeps import links, ownership
@@ -28,6 +28,8 @@ WITHOUT_LINKS = ("examples", "coverage", "fuzzing")
 ALONG_LINKS = ("stateful",)
 # Of documents that declare hardly any error: what they do not say is not held against the server.
 NOT_WITHOUT_ERRORS = ("status_code_conformance", "unsupported_method", "allow_header_conformance")
+# What answers with the caller's own account, at Echo and LibreChat.
+OWN_ACCOUNT = "/api/user"
 # LibreChat deletes an account without asking for anything, and nothing can be tried afterwards.
 NOT_WITH_LIBRECHAT = ("delete_account",)
 
@@ -79,6 +81,8 @@ def run_at(url: str, plan: Plan) -> Outcome:
         plan = replace(plan, exclude=unheld, without=left_out, refusals=False)
     if not plan.tokens:
         prepare_users(url)
+    elif isinstance(_document(plan).find("GET", OWN_ACCOUNT), Operation):
+        know_tokens(url, plan.tokens)
     began = time.monotonic()
     swept = sweep(url, plan) if plan.sweeps else SweepReport()
     if not plan.fuzz:
@@ -142,9 +146,13 @@ def make_repeatable(path: Path, *, in_xml: bool = False) -> None:
         path.write_text(repeatable(path.read_text(encoding="utf-8"), in_xml=in_xml), encoding="utf-8")
 
 
+def _document(plan: Plan) -> Operations:
+    return Operations(json.loads(plan.document.read_text(encoding="utf-8")))
+
+
 def _chosen(plan: Plan) -> list[str]:
     """The options of a plan that may be absent."""
-    document = Operations(json.loads(plan.document.read_text(encoding="utf-8")))
+    document = _document(plan)
     # Schemathesis fails where it is to follow links, and none is left of those that the document has.
     unlinked = plan.only and not links.any_within(document, plan.only)
     phases = plan.phases or (WITHOUT_LINKS if unlinked else ())

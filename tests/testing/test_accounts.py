@@ -52,3 +52,24 @@ def test_who_can_log_in_needs_no_registration(monkeypatch: pytest.MonkeyPatch) -
 def test_who_cannot_register_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(accounts.ServerUnusable, match=r"^ada cannot register at http://echo: 429 no$"):
         prepared(monkeypatch, Server(set(), full=True))
+
+
+class TestTokens:
+    @pytest.fixture(autouse=True)
+    def _one_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def get(_address: str, *, headers: Mapping[str, str], timeout: int) -> requests.Response:
+            assert timeout == 30
+            answer = requests.Response()
+            answer.status_code = 200 if headers["Authorization"] == "Bearer good" else 401
+            answer._content = b"who?"
+            return answer
+
+        monkeypatch.setattr(requests, "get", get)
+
+    def test_one_that_the_server_knows_is_fine(self) -> None:
+        accounts.know_tokens("http://echo", ["good"])
+
+    def test_one_that_it_refuses_is_told(self) -> None:
+        refused = r"^Token 2 is refused by GET http://echo/api/user: 401 who\?$"
+        with pytest.raises(accounts.ServerUnusable, match=refused):
+            accounts.know_tokens("http://echo", ["good", "bad"])

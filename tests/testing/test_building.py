@@ -34,6 +34,8 @@ FORM = {
         "kind": {"type": "string", "enum": ["note"]},
         "path": {"type": "string"},
         "more": {"type": "string"},
+        "where": {"type": "string", "example": "here"},
+        "file_id": {"type": "string", "example": "3f0a4c1e-6f0e-4f1b-9f4b-0b6f0f6f2a10"},
     },
 }
 EXAMPLES = [
@@ -143,15 +145,38 @@ class TestBodies:
         picture, text = builder.requests(BY_ID["post_form"], {})
         assert picture.form is not None
         assert text.form is not None
-        assert {name: each for name, each in picture.form.items() if name != "file"} == {
+        assert {name: each for name, each in picture.form.items() if not name.startswith("file")} == {
             "kind": "note",
             "path": "notes.md",
+            "where": "here",
         }
+        # An example of what need not be there is sent too; an id of the client's own is a new one each time.
+        own = {str(each.form["file_id"]) for each in (picture, text) if each.form}
+        assert len(own - {"3f0a4c1e-6f0e-4f1b-9f4b-0b6f0f6f2a10"}) == 2
+        assert {len(each) for each in own} == {36}
         assert (picture.form["file"][0], text.form["file"][0]) == ("pixel.png", "notes.md")
+        assert "endpoint" not in picture.form
         anew = builder.request(BY_ID["post_form"], {}, anew=frozenset({"path", "kind"}))
         assert anew.form is not None
         assert anew.form["path"] != "notes.md"
         assert anew.form["kind"] == "note"
+
+    def test_of_a_file_for_a_chat_say_where_that_is(self) -> None:
+        """LibreChat refuses one that does not."""
+        schema = {"properties": {"message_file": {"type": "string", "example": "true"}}}
+        form = {"content": {"multipart/form-data": {"schema": schema}}}
+        posted = {"operationId": "upload", "requestBody": form, "responses": OK}
+        operations = Operations({"paths": {"/files": {"post": posted}}})
+        builder = Builder(operations)
+        [upload] = operations.each()
+        assert builder.request(upload, {}).form == {"message_file": "true"}
+        builder.known["endpoint"] = "Fake"
+        assert builder.request(upload, {}).form == {
+            "message_file": "true",
+            "endpoint": "Fake",
+            "width": "1",
+            "height": "1",
+        }
 
 
 class TestLinks:

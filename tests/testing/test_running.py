@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from echo.testing import running
 from echo.testing.running import Plan, run_schemathesis
 
 ANSWER = {"200": {"description": "There"}}
@@ -77,3 +78,21 @@ class TestPhases:
         options = options_of(replace(plan, only=only, phases=phases), monkeypatch)
         assert ("--phases" in options) is (said is not None)
         assert said is None or options[options.index("--phases") + 1] == said
+
+
+class TestTokens:
+    """A wrong one would find nothing: all that is asked with it is refused."""
+
+    @pytest.mark.parametrize(("own_account", "asked"), [("get", True), ("post", False), (None, False)])
+    def test_are_tried_where_the_document_has_ones_own_account(
+        self, plan: Plan, monkeypatch: pytest.MonkeyPatch, own_account: str | None, *, asked: bool
+    ) -> None:
+        document = json.loads(plan.document.read_text())
+        if own_account:
+            document["paths"]["/api/user"] = {own_account: {"operationId": "own", "responses": ANSWER}}
+        plan.document.write_text(json.dumps(document))
+        known: list[tuple[str, ...]] = []
+        monkeypatch.setattr(running, "know_tokens", lambda _url, tokens: known.append(tokens))
+        monkeypatch.setattr(running, "refuses_like_echo", lambda _url: True)
+        running.run_at("http://echo", replace(plan, tokens=("a", "b"), fuzz=False))
+        assert known == ([("a", "b")] if asked else [])

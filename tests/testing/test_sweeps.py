@@ -204,6 +204,12 @@ class TestCurl:
             " --data-raw '{\"name\": \"it'\"'\"'s\"}' 'http://notes/notes/a?b=c'"
         )
 
+    def test_has_the_whole_body_but_for_a_huge_one(self) -> None:
+        whole = self.line(Request("PUT", "/notes", body=b"x" * 16384))
+        assert whole.endswith(f" --data-raw {'x' * 16384} http://notes/notes")
+        huge = self.line(Request("PUT", "/notes", body=b"x" * 16394))
+        assert huge == f"{whole} # and 10 more bytes of body"
+
     def test_of_nobody_has_no_token(self) -> None:
         line = self.line(Request("HEAD", "/notes"), None)
         assert line.startswith("curl --head -A ")

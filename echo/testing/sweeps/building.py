@@ -29,6 +29,10 @@ CHOSEN = frozenset({"clientRequestId", "clientSteerId"})
 WHERE = ("endpoint", "endpointType")
 # The name of a model there, which differs from that below `/api`.
 V1_MODEL = "/v1 model"
+# A part of the form of a file that goes with a message. LibreChat needs two more things beside it, for which Echo has
+# no use: where the chat is, and how large a picture is.
+FOR_A_CHAT = "message_file"
+SIZE = {"width": "1", "height": "1"}
 # One pixel, so that an upload of it passes.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -146,6 +150,12 @@ class Builder:
                 example = str(example_of_parameter({"schema": child}, self.resolve))
                 new = name in anew and "enum" not in child
                 parts[name] = letters() + example if new else known.get(name, example)
+            elif "example" in child:
+                # An id that need not be there is the client's own to choose.
+                example = str(child["example"])
+                parts[name] = another(example) if is_id(name) else known.get(name, example)
+        if FOR_A_CHAT in parts and known.get("endpoint"):
+            parts |= {"endpoint": known["endpoint"], **SIZE}
         return parts
 
 

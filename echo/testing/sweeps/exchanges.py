@@ -9,6 +9,8 @@ from typing import Any
 from echo.testing.accounts import HEADERS
 
 SHOWN = 600
+# Of a body, in a line for curl.
+SENT = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,11 @@ class Exchange:
             line += f' -H "Authorization: Bearer ${self.user.upper()}_TOKEN"'
         for name, value in request.headers.items():
             line += f" -H {shlex.quote(f'{name}: {value}')}"
+        body = request.body or b""
         if request.body is not None:
-            line += f" --data-raw {shlex.quote(request.body[:SHOWN].decode('utf-8', 'replace'))}"
+            line += f" --data-raw {shlex.quote(body[:SENT].decode('utf-8', 'replace'))}"
         for name, part in (request.form or {}).items():
             text = part if isinstance(part, str) else f"@{part[0]};type={part[2]}"
             line += f" -F {shlex.quote(f'{name}={text}')}"
-        return f"{line} {shlex.quote(self.url + request.target)}"
+        cut = f" # and {len(body) - SENT} more bytes of body" if len(body) > SENT else ""
+        return f"{line} {shlex.quote(self.url + request.target)}{cut}"
