@@ -8,6 +8,7 @@ RFC 9112 forbids that (section 6.1): to HTTP/1.0 such a body ends with the conne
 what is behind it, unless it is told otherwise, ApacheBench and many small clients.
 """
 
+import asyncio
 import socket
 import struct
 from typing import Any
@@ -33,30 +34,61 @@ class Kept:
         self.content += content
 
 
+class HeadFirst:
+    """The transport of a cycle until something is written, which goes behind the head."""
+
+    def __init__(self, cycle: RequestResponseCycle, head: bytes) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head = head
+        self._alone = asyncio.get_running_loop().call_soon(self.flush)
+
+    def write(self, content: bytes) -> None:
+        """Write the head and this; from now on the transport is the connection's own."""
+        self._alone.cancel()
+        self._cycle.transport = self._transport
+        if len(content) <= MOST_JOINED_BYTES:
+            self._transport.write(self._head + content)
+            return
+        self._transport.write(self._head)
+        self._transport.write(content)
+
+    def flush(self) -> None:
+        """Write the head alone: its body comes later."""
+        if not self._transport.is_closing():
+            self.write(b"")
+
+    def close(self) -> None:
+        """Close the connection behind the head."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class ResponseCycle(RequestResponseCycle):
     """Uvicorn's cycle of a request and its response.
 
-    A head goes with the first of its body, where the body has a length and so comes at once. The end of the
-    connection is that of an HTTP/1.0 body.
+    A head goes with the first of its body where that comes at once. The end of the connection is that of an HTTP/1.0
+    body.
     """
 
     _ends_with_connection = False
-    _head = b""
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send one message of the application."""
         if message["type"] == "http.response.start":
-            if has_length(message):
-                await self._keep_head(message)
-                return
-            if self.scope["http_version"] < "1.1":
+            if self.scope["http_version"] < "1.1" and not has_length(message):
                 self._ends_with_connection = True
                 self.chunked_encoding = False
+            # An answer to HEAD has nothing behind its head.
+            if self.scope["method"] != "HEAD":
+                await self._keep_head(message)
+                return
         elif self._ends_with_connection:
             # Whatever comes is as long as it should be.
             self.expected_content_length = len(message.get("body", b""))
-        elif self._head:
-            message = self._with_head(message)
         await super().send(message)  # type: ignore[arg-type]
 
     async def _keep_head(self, start: Message) -> None:
@@ -69,18 +101,8 @@ class ResponseCycle(RequestResponseCycle):
             await super().send(start)  # type: ignore[arg-type]
         finally:
             self.transport = transport
-        self._head = kept.content
-
-    def _with_head(self, message: Message) -> Message:
-        head, self._head = self._head, b""
-        body = message.get("body", b"")
-        if self.scope["method"] == "HEAD" or len(body) > MOST_JOINED_BYTES:
-            if not self.disconnected:
-                self.transport.write(head)
-            return message
-        # Uvicorn counts whether as much is sent as the head says.
-        self.expected_content_length += len(head)
-        return {**message, "body": head + body}
+        if kept.content:
+            self.transport = HeadFirst(self, kept.content)  # type: ignore[assignment]
 
     async def run_asgi(self, app: Any) -> None:
         """Run the application; a body that breaks off ends in a reset, or it would look like a whole one."""

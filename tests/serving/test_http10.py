@@ -1,6 +1,7 @@
 """How answers are written, and answers to HTTP/1.0 by uvicorn with our cycle, over real connections."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -78,41 +79,53 @@ class TestHttp10:
 
 
 class Written:
-    """In the place of a connection's transport: what is written, call by call."""
+    """In the place of a connection's transport: what is written, call by call, and that it is closed."""
 
     def __init__(self) -> None:
         self.calls: list[bytes] = []
+        self.closed = False
 
     def write(self, content: bytes) -> None:
         self.calls.append(bytes(content))
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
 
 
-def written(*messages: Message, method: str = "GET") -> list[bytes]:
-    """What is written for an answer."""
-    transport = Written()
+def made(transport: Written, method: str = "GET", *, keep_alive: bool = True) -> ResponseCycle:
     given: dict[str, Any] = {
         "scope": {"type": "http", "method": method, "http_version": "1.1"},
         "transport": transport,
         "flow": SimpleNamespace(write_paused=False),
-        **dict.fromkeys(("logger", "access_logger")),
+        "logger": logging.getLogger("test"),
+        "access_logger": None,
         "access_log": False,
         "default_headers": [],
         "message_event": asyncio.Event(),
         "expect_100_continue": False,
-        "keep_alive": True,
+        "keep_alive": keep_alive,
         "on_response": lambda: None,
     }
-    cycle = ResponseCycle(**given)
+    return ResponseCycle(**given)
+
+
+def written(*messages: Message | None, method: str = "GET", keep_alive: bool = True) -> list[bytes]:
+    """What is written for an answer; in the place of None the application waits."""
+    transport = Written()
+    cycle = made(transport, method, keep_alive=keep_alive)
 
     async def send_all() -> None:
         for message in messages:
-            await cycle.send(message)
+            await (cycle.send(message) if message else asyncio.sleep(0))
+        await asyncio.sleep(0)
 
     asyncio.run(send_all())
-    assert cycle.response_complete
+    assert (cycle.response_complete, transport.closed) == (True, not keep_alive)
     return transport.calls
 
 
@@ -151,9 +164,54 @@ class TestHead:
         head = f"HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n".encode()
         assert (len(told), b"".join(told)) == (calls, head + bytes(size))
 
-    def test_goes_at_once_where_the_body_has_no_length(self) -> None:
-        head, *_ = written(start(None), piece(b"event", more=True), piece(b""))
-        assert head == b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    def test_goes_with_the_first_event(self) -> None:
+        assert written(start(None), piece(b"event", more=True), piece(b"")) == [
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nevent\r\n",
+            b"0\r\n\r\n",
+        ]
+
+    def test_does_not_wait_for_what_comes_later(self) -> None:
+        assert written(start(5), None, piece(b"whole")) == [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+            b"whole",
+        ]
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_goes_before_the_connection_ends(self, method: str) -> None:
+        body = b"" if method == "HEAD" else b"whole"
+        assert written(start(5), piece(body), method=method, keep_alive=False) == [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\n" + body
+        ]
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_is_all_that_leaves_where_the_application_fails_behind_it(self, is_there: bool) -> None:
+        transport = Written()
+
+        async def fails(scope: Any, receive: Any, send: Any) -> None:
+            await send(start(5))
+            transport.closed = not is_there
+            raise RuntimeError("as a handler that fails")
+
+        async def run() -> None:
+            await made(transport).run_asgi(fails)
+            await asyncio.sleep(0)
+
+        asyncio.run(run())
+        head = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+        assert (transport.calls, transport.closed) == ([head] if is_there else [], True)
+
+    def test_leaves_not_where_the_client_has_gone(self) -> None:
+        transport = Written()
+
+        async def run() -> None:
+            cycle = made(transport)
+            cycle.disconnected = True
+            await cycle.send(start(5))
+            await cycle.send(piece(b"whole"))
+            await asyncio.sleep(0)
+
+        asyncio.run(run())
+        assert transport.calls == []
 
     @pytest.mark.parametrize("body", [b"four", b"sixsix"])
     def test_still_says_how_long_the_body_must_be(self, body: bytes) -> None:
