@@ -30,7 +30,7 @@ with plain_dataclasses():
         "echo.app",
         "echo.serving.connection",
         "echo.serving.crowd",
-        "echo.serving.http10",
+        "echo.serving.response_cycle",
         "uvloop",
     ):
         import_module(name)

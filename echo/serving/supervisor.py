@@ -105,9 +105,9 @@ def worker_app(settings: Settings, environment: Environment, prepared: Event | N
     gc.disable()
     # Imported here: the master, which only watches, would hold 30 MB that it never uses.
     from echo.app import create_app  # noqa: PLC0415
-    from echo.serving.http10 import answer_http10  # noqa: PLC0415
+    from echo.serving.response_cycle import use_response_cycle  # noqa: PLC0415
 
-    answer_http10()
+    use_response_cycle()
     app = create_app(settings)
     # What is there now stays. To look for garbage among it, and among all that belongs to open streams whenever there
     # are some more, would stop a worker of a thousand streams for a third of a second each time.

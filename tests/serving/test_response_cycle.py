@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import Message
 from uvicorn.protocols.http import httptools_impl
 
-from echo.serving.http10 import ResponseCycle, answer_http10
+from echo.serving.response_cycle import ResponseCycle, use_response_cycle
 from tests.support.waiting import PATIENCE, until
 
 
@@ -34,7 +34,7 @@ async def app(scope: Any, _receive: Any, send: Any) -> None:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     before = httptools_impl.RequestResponseCycle
-    answer_http10()
+    use_response_cycle()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None, log_level=60)
         server = uvicorn.Server(config)

@@ -118,6 +118,6 @@ def has_length(start: Message) -> bool:
     return any(name.lower() == b"content-length" for name, _ in start.get("headers", ()))
 
 
-def answer_http10() -> None:
+def use_response_cycle() -> None:
     """Let uvicorn's protocol use this cycle: it has no parameter for it, and looks it up by this name."""
     httptools_impl.RequestResponseCycle = ResponseCycle  # type: ignore[misc]
