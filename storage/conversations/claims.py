@@ -109,14 +109,15 @@ class Claims:
             with line, translated():
                 if update is not None:
                     line.change(self.unhurried, mine, update, NOTHING)
-                line.insert(self._messages, messages)
+                was_sent_twice = line.insert(self._messages, messages)
         except Unavailable:
             # It may have been stored.
             raise
         except BaseException:
             self._take_back(mine, messages)
             raise
-        if time.monotonic() - began > DOUBT_SECONDS:
+        # In between, somebody may have found the message there, and deleted it with its conversation.
+        if was_sent_twice or time.monotonic() - began > DOUBT_SECONDS:
             self._check_not_given_up(mine, messages)
 
     def _check_not_given_up(self, mine: Document, messages: Sequence[Document]) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from pymongo import MongoClient, _csot
-from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
+    DuplicateKeyError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -40,8 +40,6 @@ class Line:
         self._timeout = client.options.timeout
         self._held: Any = None
         self._connection: Any = None
-        # A single server keeps no account of writes, by which it would know one that comes again.
-        self._retries_writes = client.options.retry_writes
 
     def __enter__(self) -> Self:
         return self
@@ -60,9 +58,7 @@ class Line:
         """The driver's connection."""
         if self._connection is None:
             held = self._client._conn_for_writes(None, "line")
-            connection = held.__enter__()
-            self._held, self._connection = held, connection
-            self._retries_writes &= connection.supports_sessions and not connection.is_standalone
+            self._connection, self._held = held.__enter__(), held
         return self._connection
 
     @_csot.apply
@@ -144,40 +140,40 @@ class Line:
         return changed
 
     @_csot.apply
-    def insert(self, collection: Collection[Document], documents: Sequence[Document]) -> None:
-        """Insert documents, which have their keys, in this order; each once, however often it is sent.
+    def insert(self, collection: Collection[Document], documents: Sequence[Document]) -> bool:
+        """Insert documents, which have keys that are new, in this order; whether it was sent a second time.
 
+        Of this too MongoDB keeps no account: a key can be there once. Where it is not known whether they were stored,
+        those that are not there are inserted in the driver's way; others may have seen, and deleted, one meanwhile.
         Raises what the driver's `insert_one` raises, also for several.
         """
         command: Document = {"insert": collection.name, "ordered": True, "documents": documents}
-        with self._client._tmp_session(None) as session:
-            if session:
-                # The number by which MongoDB knows that it is the same command again.
-                session._start_retryable_write()
+        try:
+            self.command(collection, command, write_concern=collection.write_concern)
+        except DocumentTooLarge:
+            # As one command; the driver makes several of them.
+            if len(documents) == 1:
+                raise
+            collection.insert_many(documents)
+        except PyMongoError as error:
+            if not self._client.options.retry_writes:
+                raise
+            again(error, lambda: insert_missing(collection, documents))
+            return True
+        return False
 
-            def attempt() -> None:
-                self._insert(collection, command, session)
 
-            try:
-                attempt()
-            except DocumentTooLarge:
-                # As one command; the driver makes several of them.
-                if len(documents) == 1:
-                    raise
-                collection.insert_many(documents)
-            except PyMongoError as error:
-                if not self._retries_writes:
-                    raise
-                if session and isinstance(error, ConnectionFailure):
-                    session._server_session.mark_dirty()
-                again(error, attempt)
+def insert_missing(collection: Collection[Document], documents: Sequence[Document]) -> None:
+    """Insert those whose keys are not there.
 
-    def _insert(
-        self, collection: Collection[Document], command: Document, session: ClientSession | None
-    ) -> None:
-        is_numbered = self.connection.supports_sessions and self._retries_writes
-        options = {"session": session, "retryable_write": is_numbered}
-        self.command(collection, command, write_concern=collection.write_concern, **options)
+    What is there already is waited for as well: MongoDB answers a refusal when all before it is in the journal.
+    """
+    for each in documents:
+        try:
+            collection.insert_one(each)
+        except DuplicateKeyError:
+            if collection.find_one({"_id": each["_id"]}, {"_id": 1}) is None:
+                raise
 
 
 def again(error: PyMongoError, attempt: Callable[[], T]) -> T:

@@ -140,6 +140,16 @@ class TestStore:
         assert hers.there == hers.named == [each["_id"] for each in messages]
         assert hers.conversation["model"] == "m"
 
+    def test_gives_the_line_back_whatever_comes_of_it(self, hers: Hers) -> None:
+        messages = self.claimed(hers, 1)
+        assert hers.line._held is not None
+        hers.claims.store(hers.line, hers.mine, messages, module.time.monotonic())
+        assert hers.line._held is None
+        hers.line.find(hers.database.collection("messages"), {}, {}, most=1)
+        with pytest.raises(Conflict):
+            hers.claims.store(hers.line, hers.mine, messages, module.time.monotonic())
+        assert hers.line._held is None
+
     def test_what_mongodb_refuses_is_named_no_more(self, hers: Hers) -> None:
         there = self.claimed(hers, 1)
         hers.claims.store(hers.line, hers.mine, there, module.time.monotonic())
