@@ -49,7 +49,7 @@ class ConversationSearches(ListRepository):
 
     def page(self, asked: Asked) -> Page:
         """The page. Raises `TookTooLong`, `Unavailable`."""
-        narrowed = self._messages.narrowed(asked)
+        narrowed = self._messages.likely(asked)
         if narrowed and narrowed.every:
             page = self._walk(asked, narrowed.keys, LONGEST_WALK)
             if page is not None:
