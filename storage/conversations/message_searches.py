@@ -101,7 +101,7 @@ class MessageSearches(ListRepository):
         matching = asked.search.within(*SEARCHED)
         if keys is not None:
             matching["_id"] = {"$in": list(keys)}
-        sought = Sought(asked.search, matching, spoken, index)
+        sought = Sought(asked.search, matching, spoken, index, are_many=keys is not None)
         return self._page(query, shown, asked.keyset, limit=asked.limit, sought=sought, stop=asked.stop)
 
     def conversations_containing(

@@ -91,6 +91,20 @@ class TestIndexes:
             page = repository.list_page(ada, limit=5, search="1", sort_by=sort_by, conversation_id=of)
         assert texts(page) == ["1"]
         assert [each.get("hint") for each in finds.commands] == [hint]
+        # Some deployments refuse it.
+        assert "allowDiskUse" not in finds.commands[0]
+
+    def test_many_that_are_named_may_be_sorted_on_the_disk(
+        self, prepared_database: PreparedDatabase, ada: str
+    ) -> None:
+        finds = _Finds()
+        with watched_by(finds, prepared_database) as watched:
+            put_many(watched, ada, 2)
+            keys = watched.collection("messages").distinct("_id")
+            repository = MessageRepository(watched, index=Index(Candidates(keys)))
+            assert texts(repository.list_page(ada, limit=5, search="1")) == ["1"]
+        (command,) = finds.commands
+        assert (command["hint"], command["allowDiskUse"]) == ({"_id": 1}, True)
 
     @pytest.mark.parametrize("one_conversation", [True, False])
     def test_needs_no_index(self, empty_database: Database, ada: str, one_conversation: bool) -> None:
