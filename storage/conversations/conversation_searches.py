@@ -49,7 +49,7 @@ class ConversationSearches(ListRepository):
 
     def page(self, asked: Asked) -> Page:
         """The page. Raises `TookTooLong`, `Unavailable`."""
-        narrowed = self._messages.narrowed(asked)
+        narrowed = self._messages.likely(asked)
         if narrowed and narrowed.every:
             page = self._walk(asked, narrowed.keys, LONGEST_WALK)
             if page is not None:
@@ -72,7 +72,7 @@ class ConversationSearches(ListRepository):
         if bare:
             matching, index = {"$or": [matching, {"_id": {"$in": bare}}]}, None
         # All of these have been compared with the text.
-        sought = Sought(asked.search, matching, lambda _: (asked.search.text,), index=index)
+        sought = Sought(asked.search, matching, lambda _: (asked.search.text,), index, are_many=True)
         return self._found(asked, sought)
 
     def _titled(self, asked: Asked) -> dict[ObjectId, str | None] | None:
@@ -144,4 +144,4 @@ def _sought(search: Search, spoken: list[str], among: Sequence[ObjectId] | None 
     matching: Document = {"$or": [search.within("title"), {"conversationId": {"$in": spoken}}]}
     if among is None:
         return Sought(search, matching, texts)
-    return Sought(search, {"_id": {"$in": among}, **matching}, texts, BY_ID)
+    return Sought(search, {"_id": {"$in": among}, **matching}, texts, BY_ID, are_many=True)

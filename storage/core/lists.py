@@ -31,6 +31,8 @@ class Sought:
     texts: Texts
     # The index that finds the rows, or has them in their order, if one is known to.
     index: Keys | None = None
+    # Whether so many are found that to sort them may need the disk, which not every deployment allows.
+    are_many: bool = False
 
 
 class ListRepository(Repository):
@@ -57,13 +59,14 @@ class ListRepository(Repository):
                 items, complete = read_page(self._lists, query, shown, keyset.sort, limit=limit + 1)
             return keyset.page(items, limit, complete=complete)
         query = {"$and": [query, sought.matching]}
+        options = {"allow_disk_use": True} if sought.are_many else {}
         with stop.over(self._database) as session, translated():
             items, complete = by_index(
                 sought.index,
                 lambda hint: sought.search.first(
                     limit + 1,
                     self._searched.find(
-                        query, shown, sort=keyset.sort, hint=hint, session=session, allow_disk_use=True
+                        query, shown, sort=keyset.sort, hint=hint, session=session, **options
                     ),
                     sought.texts,
                     stop,

@@ -70,6 +70,7 @@ def test_librechats_contract_is_shown_everything(made: Any) -> None:
         conversations.LISTED,
         conversations.IN_FULL,
     )
+    assert full.conversations._searches._listed == conversations.LISTED
     assert (full.messages._shown, full.threads._shown) == (messages.IN_FULL, messages.IN_FULL)
     assert (made.conversations._listed, made.conversations._shown) == (conversations.SHOWN,) * 2
     assert (made.messages._shown, made.threads._shown) == (messages.SHOWN, messages.SHOWN)
@@ -81,9 +82,9 @@ class TestTheIndexOfSearches:
         """The collections of whose index the messages of all, and the titles, are looked for."""
         repositories = (made.conversations, made.in_full.conversations)
         found = [
-            *(each._messages._index for each in repositories),
-            *(each._titles for each in repositories),
-            *(each._index for each in (made.messages, made.in_full.messages)),
+            *(each._searches._messages._index for each in repositories),
+            *(each._searches._titles for each in repositories),
+            *(each._searches._index for each in (made.messages, made.in_full.messages)),
         ]
         return [each and each._source.collection for each in found]
 
@@ -91,8 +92,8 @@ class TestTheIndexOfSearches:
         assert self.used(made) == [*["messages"] * 2, *["conversations"] * 2, *["messages"] * 2]
         asked: list[tuple[str, str]] = []
         made.search_indexing.ask = lambda *what: asked.append(what)
-        made.messages._index.wanted("ada")
-        made.conversations._titles.wanted("bob")
+        made.messages._searches._index.wanted("ada")
+        made.conversations._searches._titles.wanted("bob")
         assert asked == [("ada", "messages"), ("bob", "conversations")]
 
     def test_is_used_by_nobody_where_the_operator_wants_none(

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from storage.conversations import conversation_searches as module
+from storage.conversations import message_searches
 from storage.conversations.conversations import ConversationRepository
 from storage.conversations.message_searches import MessageSearches
 from storage.conversations.narrowing import Candidates
@@ -195,6 +196,7 @@ class TestLongWalks:
     def short(self, walking: Walking, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "TRIED", 4)
         monkeypatch.setattr(module, "LONGEST_WALK", 9)
+        monkeypatch.setattr(message_searches, "PASSED", 100)
 
     def keys(self, database: Database, *conversation_ids: str) -> list[Any]:
         rows = database.collection("messages").find({"conversationId": {"$in": conversation_ids}})
@@ -257,6 +259,15 @@ class TestLongWalks:
         assert (walking.ids(page), page.next_cursor) == ([made[0], made[2], made[15]], None)
         assert walking.index.patiently == 0
         assert walking.steps == [3, 5]
+
+    def test_many_are_read_at_once_if_that_is_sooner(
+        self, database: Database, walking: Walking, ada: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(message_searches, "PASSED", 5)
+        made = put(database, ada, 6, holding=[0, 1, 2])
+        walking.know(self.keys(database, made[0], made[2]), are_many=True)
+        page = walking.repository.list_page(ada, limit=2, search="needle")
+        assert (walking.ids(page), walking.steps) == ([made[0], made[2]], [])
 
     def test_few_that_are_named_are_read_at_once(
         self, database: Database, walking: Walking, ada: str

@@ -91,6 +91,20 @@ class TestIndexes:
             page = repository.list_page(ada, limit=5, search="1", sort_by=sort_by, conversation_id=of)
         assert texts(page) == ["1"]
         assert [each.get("hint") for each in finds.commands] == [hint]
+        # Some deployments refuse it.
+        assert "allowDiskUse" not in finds.commands[0]
+
+    def test_many_that_are_named_may_be_sorted_on_the_disk(
+        self, prepared_database: PreparedDatabase, ada: str
+    ) -> None:
+        finds = _Finds()
+        with watched_by(finds, prepared_database) as watched:
+            put_many(watched, ada, 2)
+            keys = watched.collection("messages").distinct("_id")
+            repository = MessageRepository(watched, index=Index(Candidates(keys)))
+            assert texts(repository.list_page(ada, limit=5, search="1")) == ["1"]
+        (command,) = finds.commands
+        assert (command["hint"], command["allowDiskUse"]) == ({"_id": 1}, True)
 
     @pytest.mark.parametrize("one_conversation", [True, False])
     def test_needs_no_index(self, empty_database: Database, ada: str, one_conversation: bool) -> None:
@@ -198,19 +212,48 @@ class TestMany:
         index = Index(Candidates(keys[1:], every))
         with profiled(database, "messages") as notes:
             assert self.search(database, ada, index)[0] == [1, 4, 5]
-        assert plans(notes) == {BY_DATE if every else BY_KEY}
+        # Of many some are read by their keys first.
+        assert plans(notes) == ({BY_KEY, BY_DATE} if every else {BY_KEY})
 
-    @pytest.mark.parametrize(("named", "plan"), [(8, BY_DATE), (7, BY_KEY)])
+    @pytest.mark.parametrize(
+        "case",
+        [
+            # It should take four times five: twice that is five times eight.
+            ([0, 1, 4, 5, 8, 9, 12, 13], 5, True),
+            ([0, 1, 4, 5, 8, 9, 12], 5, False),
+            # Half of the named ones have it, so it should take four times ten.
+            ([*range(16)], 5, True),
+            ([*range(16)], 6, False),
+            ([2, 3], 1, False),
+        ],
+    )
     def test_unless_it_takes_as_long_to_read_them_by_their_keys(
-        self, database: Database, ada: str, keys: list[Any], named: int, plan: str
+        self, database: Database, ada: str, keys: list[Any], case: tuple[list[int], int, bool]
     ) -> None:
-        assert message_searches.PASSED == 5
-        # Two times four times five.
-        index = Index(Candidates(keys[:named], 5))
+        named, every, by_date = case
+        assert (message_searches.PASSED, message_searches.SAMPLE) == (5, 64)
+        index = Index(Candidates([keys[each] for each in named], every))
         with profiled(database, "messages") as notes:
-            assert self.search(database, ada, index)[0] == [0, 1, 4]
-        assert plans(notes) == {plan}
-        assert index.asked == [False]
+            found, _ = self.search(database, ada, index)
+        assert found == [each for each in named if each % 4 < 2][:3]
+        assert plans(notes) == ({BY_KEY, BY_DATE} if by_date else {BY_KEY})
+
+    @pytest.mark.parametrize("text", ["needle", "a needle in the haystack"])
+    def test_a_sample_tells_how_many_of_them_have_it(
+        self, messages: MessageSearches, database: Database, ada: str, text: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(message_searches, "SAMPLE", 4)
+        put_many(database, ada, 100, text=text)
+        for other in ("hay", "a needle in the field"[: len(text) - 1]):
+            put_many(database, ada, 1, text=other)
+        rows = list(database.collection("messages").find({"user": ada}).sort("_id", -1))
+        # The first two do not have it.
+        messages._index = Index(Candidates([row["_id"] for row in rows], 3))
+        assert messages.likely(asked(ada, text)) == Candidates([row["_id"] for row in rows], 6)
+        for known in (Candidates(None, 3), Candidates([], None), None):
+            messages._index = Index(known)
+            assert messages.likely(asked(ada, text)) == known
 
     def test_one_more_than_asked_for_is_looked_for(
         self, database: Database, ada: str, keys: list[Any]
