@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,8 +147,11 @@ def know_operations(document: dict[str, Any], names: tuple[str, ...]) -> None:
     """End where one of these is no operation of the document: it would silently be tried, or not."""
     from echo.testing.operations import Operations  # noqa: PLC0415
 
-    if unknown := set(names) - {each.id for each in Operations(document).each()}:
-        raise click.UsageError(f"The document has no operation {', '.join(sorted(unknown))}.")
+    there = [each.id for each in Operations(document).each()]
+    if unknown := sorted(set(names) - set(there)):
+        like = [near for name in unknown for near in get_close_matches(name, there, 1)]
+        hint = f" It has {', '.join(like)}." if like else ""
+        raise click.UsageError(f"The document has no operation {', '.join(unknown)}.{hint}")
 
 
 def for_users(report: str, private: Path, json_report: Path | None) -> str:

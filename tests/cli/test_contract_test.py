@@ -114,7 +114,7 @@ class TestNothingTried:
     def test_operations_that_the_document_has_not(self, run: Run, url: str, option: str) -> None:
         done = run("contract", "test", url, option, "god", option, "good")
         assert done.exit_code == 2
-        assert "The document has no operation god." in done.stderr
+        assert "The document has no operation god. It has good." in done.stderr
         assert Things.seen == {("/openapi.json", None)}
 
     def test_is_no_success(self, run: Run, url: str) -> None:
