@@ -246,6 +246,19 @@ def test_events_and_links_are_said_as_schemathesis_reads_them(document: dict[str
     assert len([link for link in links if "requestBody" in link]) == len(bodies) >= 7
 
 
+def test_every_operation_may_refuse_what_is_too_long() -> None:
+    """A server refuses it before it knows the operation, which its document does not say at each."""
+    told: dict[str, Any] = {"description": "told"}
+    mine: dict[str, Any] = {
+        "paths": {"/a": {"parameters": [], "get": {"responses": {"200": {}, "431": told}}, "put": {}}}
+    }
+    before_load_schema(HookContext(), mine)
+    answers = mine["paths"]["/a"]["get"]["responses"]
+    assert answers.keys() == {"200", "414", "431"}
+    assert answers["431"] is told
+    assert mine["paths"]["/a"]["put"] == {}
+
+
 class TestOthersSeeNothing:
     LINK = "GET /api/share/link/{conversationId}"
 
