@@ -29,6 +29,13 @@ data_dir_option = click.option(
 )
 
 
+def can_be_written(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """The callback of an option for a file that is written at the end: that this cannot be is told at once."""
+    if path is not None and not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"No file can be written in {path.absolute().parent}.")
+    return path
+
+
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json` of every command that shows something."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs, instead of text.")(

@@ -4,13 +4,14 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from echo.cli.common import EXIT_CONFIG, EXIT_NO, EXIT_UNAVAILABLE, fail
+from echo.cli.common import EXIT_CONFIG, EXIT_NO, EXIT_UNAVAILABLE, can_be_written, fail
 from echo.cli.output import for_people
 from echo.cli.standing_in import EXIT_DATA
 
@@ -27,7 +28,8 @@ EXIT_UNTRIED = 75
 
 def file_option(name: str, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that names a file to write."""
-    return click.option(name, type=click.Path(dir_okay=False, path_type=Path), help=help_)
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option(name, type=kind, callback=can_be_written, help=help_)
 
 
 @click.command()
@@ -114,6 +116,7 @@ def test(
             claimed = claimed_document(url, document)
             know_operations(claimed, (*only, *(each for each in exclude if each not in (*SWEEPS, FUZZ))))
             local.write_text(json.dumps(claimed), encoding="utf-8")
+            remove_earlier(files["junit"], files["html"])
             reports = {**wanted, "json": report}
             plan = Plan(
                 local,
@@ -146,8 +149,18 @@ def know_operations(document: dict[str, Any], names: tuple[str, ...]) -> None:
     """End where one of these is no operation of the document: it would silently be tried, or not."""
     from echo.testing.operations import Operations  # noqa: PLC0415
 
-    if unknown := set(names) - {each.id for each in Operations(document).each()}:
-        raise click.UsageError(f"The document has no operation {', '.join(sorted(unknown))}.")
+    there = [each.id for each in Operations(document).each()]
+    if unknown := sorted(set(names) - set(there)):
+        like = [near for name in unknown for near in get_close_matches(name, there, 1)]
+        hint = f" It has {', '.join(like)}." if like else ""
+        raise click.UsageError(f"The document has no operation {', '.join(unknown)}.{hint}")
+
+
+def remove_earlier(junit: Path | None, html: Path | None) -> None:
+    """Remove the reports of an earlier run: the sweeps write into them what they found."""
+    for path in (junit, html and html / "index.html"):
+        if path:
+            path.unlink(missing_ok=True)
 
 
 def for_users(report: str, private: Path, json_report: Path | None) -> str:

@@ -1,13 +1,19 @@
 """`echo-api serve`."""
 
 import gc
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from echo.cli.common import EXIT_CONFIG, data_dir_option, fail, read_settings, unavailable_ends
+from echo.cli.common import (
+    EXIT_CONFIG,
+    can_be_written,
+    data_dir_option,
+    fail,
+    read_settings,
+    unavailable_ends,
+)
 
 
 @click.command()
@@ -35,6 +41,7 @@ from echo.cli.common import EXIT_CONFIG, data_dir_option, fail, read_settings, u
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=can_be_written,
     help="File to write when the server answers, with its address and process id. It is removed at the end.",
 )
 @click.option(
@@ -50,7 +57,8 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
     Settings come from the environment, .env and librechat.yaml. These options win over them.
     """
     if ready_file:
-        _clear(ready_file)
+        # Before anybody takes what an earlier server left for this one's.
+        ready_file.unlink(missing_ok=True)
     # Imported here, and first: the workers load while all that follows is done.
     from echo.serving.forking import give_up_workers, prepare_workers  # noqa: PLC0415
 
@@ -62,15 +70,6 @@ def serve(*, ready_file: Path | None, seed_file: Path | None, **options: Any) ->
     except BaseException:
         give_up_workers()
         raise
-
-
-def _clear(ready_file: Path) -> None:
-    """Remove what an earlier server left, before anybody takes it for this one's; the file can be written later."""
-    if not os.access(ready_file.absolute().parent, os.W_OK | os.X_OK):
-        raise click.BadParameter(
-            f"No file can be written in {ready_file.absolute().parent}.", param_hint="--ready-file"
-        )
-    ready_file.unlink(missing_ok=True)
 
 
 def _serve(ready: Path | None, seed_file: Path | None, options: dict[str, Any], alone: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from echo.cli.common import EXIT_NO, EXIT_UNAVAILABLE, fail
+from echo.cli.common import EXIT_NO, EXIT_UNAVAILABLE, can_be_written, fail
 from echo.cli.output import for_people
 
 # sysexits.h: the data are at fault.
@@ -87,6 +87,7 @@ def stub(*, document: str, host: str, port: int) -> None:
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=can_be_written,
     help="File for the report at the end, in JSON.",
 )
 @address_options

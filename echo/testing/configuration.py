@@ -7,9 +7,9 @@ from echo.testing.accounts import BROWSER, USERS
 
 # A request that is valid by its schema may still be refused: a cursor that no page gave (400), a file whose content
 # is not what it should be (413, 415, 422), a text that cannot be stored (422), a password that is too common (400), a
-# parent in another conversation (422), no speech recogniser (503), no address of a file elsewhere (501), and
-# LibreChat's rate limits (429).
-REFUSALS = [400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503]
+# parent in another conversation (422), no speech recogniser (503), no address of a file elsewhere (501), LibreChat's
+# rate limits (429), and an address or headers that are too long (414, 431).
+REFUSALS = [400, 401, 403, 404, 409, 413, 414, 415, 422, 429, 431, 501, 503]
 
 # By them a user is logged out or gone, and all that follows is refused.
 NOT_TRIED = ("logout", "delete_account")

@@ -1,17 +1,23 @@
-"""Schemathesis loads this module (`SCHEMATHESIS_HOOKS`): three of its checks, where they need to know what Echo is.
+"""Schemathesis loads this module (`SCHEMATHESIS_HOOKS`): four of its checks, where they need to know what Echo is.
 
 Each calls the original and takes back only a finding that is none. Event streams are checked event by event.
 """
 
 from typing import Any
+from urllib.parse import unquote
 
 import schemathesis
 from schemathesis import Case, CheckContext, Response
 from schemathesis.core.failures import AcceptedNegativeData
-from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
+from schemathesis.openapi.checks import (
+    EnsureResourceAvailability,
+    ObjectLevelAuthorizationViolation,
+    UseAfterFree,
+)
 from schemathesis.specs.openapi.checks import (
     ensure_resource_availability,
     negative_data_rejection,
+    object_level_authorization,
     use_after_free,
 )
 
@@ -44,6 +50,31 @@ def created_is_there(ctx: CheckContext, response: Response, case: Case[Any]) -> 
         if was_taken_away(ctx, case):
             return None
         raise
+
+
+@schemathesis.check
+def others_see_nothing(ctx: CheckContext, response: Response, case: Case[Any]) -> bool | None:
+    """`object_level_authorization`, knowing that an answer which repeats what was asked shows nothing of anybody's.
+
+    That a conversation is not shared is told to whoever asks, in a body that names it.
+    """
+    try:
+        return object_level_authorization(ctx, response, case)
+    except ObjectLevelAuthorizationViolation:
+        if repeats_what_was_asked(response.json(), case):
+            return None
+        raise
+
+
+def repeats_what_was_asked(answer: Any, case: Case[Any]) -> bool:
+    """Whether all that an answer says is yes, no, nothing, or a value that is in the request's path."""
+    if isinstance(answer, dict | list):
+        values = answer.values() if isinstance(answer, dict) else answer
+        return all(repeats_what_was_asked(each, case) for each in values)
+    asked = {str(each) for each in (case.path_parameters or {}).values()}
+    return (
+        answer is None or isinstance(answer, bool) or str(answer) in asked | {unquote(each) for each in asked}
+    )
 
 
 @schemathesis.check

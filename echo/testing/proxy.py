@@ -20,6 +20,7 @@ HOP_BY_HOP = frozenset(
 SECONDS = 600
 ENDING_SECONDS = 3
 PIECE_BYTES = 64 * 1024
+LINE_BYTES = 8 * 1024
 # What is longer is passed on, and its body is not looked at.
 HELD_BYTES = 16 * 1024 * 1024
 
@@ -93,11 +94,12 @@ class ProxyHandler(BaseHTTPRequestHandler):
             self._exchange()
 
     def _exchange(self) -> None:
-        if "Transfer-Encoding" in self.headers:
+        try:
+            body = self._received()
+        except ValueError:
             self.close_connection = True
-            self.send_error(411, "The proxy takes bodies with a Content-Length only")
+            self.send_error(400, "The body has no length, and no chunks as HTTP/1.1 has them")
             return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         connection = self.server.connect()
         try:
             if answer := self._asked(connection, body):
@@ -107,6 +109,21 @@ class ProxyHandler(BaseHTTPRequestHandler):
             self.close_connection = True
         finally:
             connection.close()
+
+    def _received(self) -> bytes:
+        """The request's body. Raises `ValueError` for one that is framed in no way that HTTP has."""
+        if "Transfer-Encoding" not in self.headers:
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers["Transfer-Encoding"].strip().lower() != "chunked":
+            raise ValueError
+        pieces = []
+        while size := int(self.rfile.readline(LINE_BYTES).partition(b";")[0], 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline(LINE_BYTES)
+        # What may follow the last chunk, to an empty line.
+        while self.rfile.readline(LINE_BYTES).strip():
+            pass
+        return b"".join(pieces)
 
     def _asked(self, connection: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse | None:
         """The server's answer. None if there is none: the client is told, and it counts as a departure."""
@@ -128,6 +145,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
             # Compressed, an answer could not be looked at.
             if name.lower() not in HOP_BY_HOP | {"host", "accept-encoding"}:
                 connection.putheader(name, value)
+        if "Transfer-Encoding" in self.headers:
+            connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         return connection.getresponse()
 

@@ -23,7 +23,12 @@ from echo.testing.sweeps.session import Session
 
 # Checks of ours stand for these: see `echo.testing.hooks`.
 HOOKS = "echo.testing.hooks"
-REPLACED = ("use_after_free", "ensure_resource_availability", "negative_data_rejection")
+REPLACED = (
+    "use_after_free",
+    "ensure_resource_availability",
+    "negative_data_rejection",
+    "object_level_authorization",
+)
 WITHOUT_LINKS = ("examples", "coverage", "fuzzing")
 ALONG_LINKS = ("stateful",)
 # Of documents that declare hardly any error: what they do not say is not held against the server.

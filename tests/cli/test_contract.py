@@ -99,3 +99,9 @@ def test_generators_get_nothing_that_stands_in_their_way(run: Run, name: str) ->
     assert len(links) > 20
     assert not [link for link in links if "requestBody" in link]
     assert all("schema" in media for answer in answers for media in answer.get("content", {}).values())
+
+
+def test_a_proxy_whose_report_cannot_be_written_does_not_begin(run: Run) -> None:
+    done = run("contract", "proxy", "--to", "http://127.0.0.1:9", "--report", "no/report.json")
+    assert done.exit_code == 2
+    assert "Invalid value for '--report': No file can be written in " in done.stderr

@@ -101,6 +101,25 @@ def test_reports_a_fault_in_every_form(run: Run, url: str, tmp_path: Path) -> No
     assert "/report.json" not in done.stdout.replace(str(tmp_path / "report.json"), "")
 
 
+def test_a_report_has_nothing_of_an_earlier_run(run: Run, url: str, tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text('<testsuites tests="9" failures="9"><testsuite name="old"/></testsuites>')
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "index.html").write_text("<main>old</main>")
+    chosen = ("--exclude", "fuzz", "--sweeps", "paging", "--token", "one", "--operation", "good")
+    assert run("contract", "test", url, *chosen, "--junit", "r.xml", "--html", "html").exit_code == 75
+    suites = ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert ([each.get("name") for each in suites], suites.get("tests")) == (["sweeps"], "1")
+    assert "old" not in (tmp_path / "html" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["--junit", "--json", "--sarif"])
+def test_a_report_that_cannot_be_written_is_told_before_the_test(run: Run, url: str, option: str) -> None:
+    done = run("contract", "test", url, option, "no/report")
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': No file can be written in " in done.stderr
+    assert Things.seen == set()
+
+
 def test_names_no_report_that_nobody_asked_for(tmp_path: Path) -> None:
     printed = f"Done\n\nReports:\n  - JSON: {tmp_path}/report.json\n\nSeed: 1\n"
     assert contract_testing.for_users(printed, tmp_path, None) == "Done\n\nSeed: 1\n"
@@ -114,7 +133,7 @@ class TestNothingTried:
     def test_operations_that_the_document_has_not(self, run: Run, url: str, option: str) -> None:
         done = run("contract", "test", url, option, "god", option, "good")
         assert done.exit_code == 2
-        assert "The document has no operation god." in done.stderr
+        assert "The document has no operation god. It has good." in done.stderr
         assert Things.seen == {("/openapi.json", None)}
 
     def test_is_no_success(self, run: Run, url: str) -> None:

@@ -36,4 +36,4 @@ def test_a_ready_file_that_cannot_be_written_is_told_at_once(run: Run, tmp_path:
     nowhere = tmp_path / "no" / "echo.ready"
     done = run("serve", "--ready-file", str(nowhere))
     assert done.exit_code == 2
-    assert f"Invalid value for --ready-file: No file can be written in {nowhere.parent}." in done.stderr
+    assert f"Invalid value for '--ready-file': No file can be written in {nowhere.parent}." in done.stderr

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from schemathesis import HookContext
 from schemathesis.core.failures import AcceptedNegativeData
-from schemathesis.openapi.checks import EnsureResourceAvailability, UseAfterFree
+from schemathesis.openapi.checks import (
+    EnsureResourceAvailability,
+    ObjectLevelAuthorizationViolation,
+    UseAfterFree,
+)
 
 from echo.testing import hooks, lifetimes
 from echo.testing.event_streams import answers, before_load_schema, event_streams
@@ -240,3 +244,53 @@ def test_events_and_links_are_said_as_schemathesis_reads_them(document: dict[str
     links = [link for answer in answers(mine) for link in answer.get("links", {}).values()]
     assert [link for link in links if "x-echo-request-body" in link] == []
     assert len([link for link in links if "requestBody" in link]) == len(bodies) >= 7
+
+
+def test_every_operation_may_refuse_what_is_too_long() -> None:
+    """A server refuses it before it knows the operation, which its document does not say at each."""
+    told: dict[str, Any] = {"description": "told"}
+    mine: dict[str, Any] = {
+        "paths": {"/a": {"parameters": [], "get": {"responses": {"200": {}, "431": told}}, "put": {}}}
+    }
+    before_load_schema(HookContext(), mine)
+    answers = mine["paths"]["/a"]["get"]["responses"]
+    assert answers.keys() == {"200", "414", "431"}
+    assert answers["431"] is told
+    assert mine["paths"]["/a"]["put"] == {}
+
+
+class TestOthersSeeNothing:
+    LINK = "GET /api/share/link/{conversationId}"
+
+    @pytest.fixture(autouse=True)
+    def found(self, find: Callable[..., None]) -> None:
+        options = {"operation": self.LINK, "message": "received", "owner": "ada", "peer": "bob"}
+        find("object_level_authorization", ObjectLevelAuthorizationViolation(**options, owner_case_id="1"))
+
+    def check(self, answer: Any) -> bool | None:
+        asked = case("1", self.LINK, conversationId="c%2F1")
+        response: Any = SimpleNamespace(status_code=200, json=lambda: answer)
+        context: Any = SimpleNamespace()
+        return hooks.others_see_nothing(context, response, asked)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"success": False, "shareId": None, "conversationId": "c/1"},
+            {"success": False, "ids": ["c%2F1"]},
+            {},
+        ],
+    )
+    def test_an_answer_that_repeats_what_was_asked_shows_nothing(self, answer: Any) -> None:
+        assert self.check(answer) is None
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"success": True, "shareId": "s", "conversationId": "c/1"},
+            {"conversationId": "c/1", "more": [{"count": 0}]},
+        ],
+    )
+    def test_one_that_says_more_stands(self, answer: Any) -> None:
+        with pytest.raises(ObjectLevelAuthorizationViolation):
+            self.check(answer)

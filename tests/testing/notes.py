@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -91,6 +92,7 @@ class Notes:
     notes: dict[str, dict[str, str]] = field(default_factory=dict)
     seen: dict[str, dict[str, str]] = field(default_factory=dict)
     puts: int = 0
+    looks: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, _url: str, request: Request) -> Answer:
         """As the transport of a session."""
@@ -204,6 +206,10 @@ class Notes:
         if method == "PUT":
             self.puts += 1
             note["name"] = value.get("name", "") + (str(self.puts) if self.fault == "counts" else "")
+        elif self.fault == "news":
+            # Told once, to the second look: no fault.
+            self.looks[note_id] += 1
+            return self.tell({**note, "news": self.looks[note_id] == 2})
         return self.tell(note)
 
 

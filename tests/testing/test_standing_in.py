@@ -1,7 +1,9 @@
 """The stub answers with a document's examples; the proxy passes on, and says what departs from a document."""
 
 import copy
+import socket
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -155,6 +157,48 @@ class TestProxy:
         what = 'an event does not fit its schema: "id" is a required property'
         assert told == [what]
         assert server.found == {("GET /things/events", what): 2}
+
+    def test_a_body_in_chunks_is_passed_on_whole(self, document: dict[str, Any]) -> None:
+        got: list[tuple[str | None, bytes]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = self.headers["Content-Length"]
+                got.append((self.headers["Transfer-Encoding"], self.rfile.read(int(length))))
+                self.send_response(201)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(b'{"name": "a"}')
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        def chunks() -> Iterator[bytes]:
+            yield b'{"name":'
+            yield b" 1}"
+
+        with (
+            serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as behind,
+            serving(server := ProxyServer(("127.0.0.1", 0), behind, document, lambda *_: None)) as url,
+        ):
+            headers = {"Content-Type": "application/json"}
+            answer = requests.post(f"{url}/things", data=chunks(), headers=headers, timeout=5)
+        assert (answer.status_code, answer.content) == (201, b'{"name": "a"}')
+        assert got == [(None, b'{"name": 1}')]
+        wrong = 'the request does not fit its schema: name: 1 is not of type "string"'
+        assert list(server.found) == [("POST /things", wrong)]
+
+    @pytest.mark.parametrize(
+        "framing", ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked", "Content-Length: x"]
+    )
+    def test_a_body_that_is_framed_in_no_way_is_refused(
+        self, stub: str, document: dict[str, Any], framing: str
+    ) -> None:
+        server = ProxyServer(("127.0.0.1", 0), stub, document, lambda *_: None)
+        with serving(server) as url, socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
+            client.sendall(f"POST /things HTTP/1.1\r\nHost: {url}\r\n{framing}\r\n\r\nno\r\n".encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert server.found == {}
 
     def test_a_server_that_does_not_answer_is_told(self, document: dict[str, Any]) -> None:
         server = ProxyServer(("127.0.0.1", 0), "http://127.0.0.1:9", document, lambda *_: None)

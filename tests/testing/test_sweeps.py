@@ -93,6 +93,10 @@ def test_finds_the_fault(fault: str) -> None:
         assert finding.detail
 
 
+def test_what_is_told_once_was_changed_by_nobody() -> None:
+    assert kinds(swept("news", "ownership")) == set()
+
+
 def test_every_kind_of_finding_is_tried_here() -> None:
     tried = {sweep for sweep, _, _ in FAULTS.values()}
     assert tried == set(SWEEPS)
