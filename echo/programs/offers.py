@@ -1,10 +1,13 @@
 """Which models there are beside those that chat, and which one a name means."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from echo.chat.agents import AGENTS
+from echo.completions.agents import is_agent
 from echo.completions.models import Reach
 from echo.completions.objects import Json, model_object
 from echo.errors import NotFound
@@ -70,7 +73,15 @@ class Offers:
         return self._picked(reach, having[0], wanted)
 
     async def find(self, reach: Reach, wanted: str) -> Json:
-        """The model of that name in OpenAI's shape, whether it chats or not. Raises as `choose` does."""
+        """The model of that name in OpenAI's shape, whether it chats or not. Raises as `choose` does.
+
+        An agent is found where it is listed, whether or not there is a key for its own model.
+        """
+        if reach.agents and is_agent(wanted):
+            agent_id = wanted.removeprefix(f"{AGENTS}/")
+            if agent_id not in await asyncio.to_thread(reach.agents.names, reach.caller):
+                raise NotFound("There is no such model here.", code="model_not_found")
+            return model_object(AGENTS, agent_id)
         try:
             chosen = await reach.choose(wanted)
             endpoint, model = chosen.endpoint.name, chosen.model

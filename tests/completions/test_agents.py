@@ -151,6 +151,19 @@ def test_are_listed_for_who_may_ask_them(
     assert ask(echo, ada, agent).json()["choices"][0]["message"]["content"] == "No idea."
 
 
+def test_can_be_read_where_they_are_listed(
+    echo: Any, ada: UserClient, make_user: MakeUser, make: Callable[..., str], app_database: Database
+) -> None:
+    """Also when the provider of their own model has lost its key."""
+    agent, bob = make(ada), make_user("bob")
+    path = f"/v1/models/agents%2F{agent}"
+    app_database.collection("agents").update_one({"id": agent}, {"$set": {"provider": "nowhere"}})
+    read = echo[0].get(path, headers=ada.headers).json()
+    assert read == {"id": f"agents/{agent}", "object": "model", "created": 0, "owned_by": "agents"}
+    others = echo[0].get(path, headers=bob.headers)
+    assert (others.status_code, others.json()["code"]) == (404, "model_not_found")
+
+
 @pytest.mark.parametrize("kind", ["agent", "remoteAgent"])
 def test_are_listed_for_whom_they_are_shared_with(
     echo: Any,

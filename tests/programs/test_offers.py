@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,6 +129,20 @@ class TestFind:
     def test_of_any_kind(self) -> None:
         assert self.find("listing/chats") == "listing/chats"
         assert self.find("listing/embeds") == "listing/embeds"
+
+    def find_agent(self, wanted: str) -> dict[str, Any]:
+        agents: Any = SimpleNamespace(names=lambda caller: ["agent_a"] if caller is CALLER else [])
+        reach = Reach(ENDPOINTS, SETTINGS, {}, Variables(dict), CALLER, agents=agents)
+        return asyncio.run(Offers(ENDPOINTS, ()).find(reach, wanted))
+
+    @pytest.mark.parametrize("wanted", ["agents/agent_a", "agent_a"])
+    def test_of_an_agent_that_is_listed_whatever_its_model(self, wanted: str) -> None:
+        found = {"id": "agents/agent_a", "object": "model", "created": 0, "owned_by": "agents"}
+        assert self.find_agent(wanted) == found
+
+    def test_of_no_agent_that_is_not_listed(self) -> None:
+        with pytest.raises(NotFound, match="There is no such model here"):
+            self.find_agent("agents/agent_b")
 
     @pytest.mark.parametrize("wanted", ["own/chats", "own/anything", "nothing"])
     def test_not_without_a_key(self, wanted: str) -> None:
