@@ -19,10 +19,14 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from storage.core.database import Database
+from storage.conversations.threads import ThreadRepository
+from storage.core.database import Database, Document
+from storage.core.errors import Unavailable
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, places
 from storage.embedded.binary import find_mongod
+from tests.support.chats import new_id, new_owner, say
 from tests.support.stopped import server_pid
+from tests.support.stored import messages_of, stored
 from tests.support.threads import started_pool
 from tests.support.waiting import PATIENCE, eventually
 
@@ -399,10 +403,56 @@ class TestKill:
         for writer in writers:
             writer.result()
         database = Database(server.uri)
-        stored = {row["_id"] for row in database.collection("things").find({}, {"_id": 1})}
+        there = {row["_id"] for row in database.collection("things").find({}, {"_id": 1})}
         database.close()
         assert len(acknowledged) > 600
-        assert set(acknowledged) <= stored
+        assert set(acknowledged) <= there
+
+    def test_of_the_server_loses_no_acknowledged_message_and_no_name_of_one(
+        self, server: EmbeddedServer
+    ) -> None:
+        owner = new_owner()
+        acknowledged: dict[str, list[Document]] = {new_id(): [] for _ in range(8)}
+        stop = threading.Event()
+
+        def write(conversation_id: str) -> None:
+            database = Database(server.uri)
+            threads, made = ThreadRepository(database), acknowledged[conversation_id]
+            made.append(say(threads, owner, conversation_id))
+            said: Any = {"text": "x" * 500, "sender": "user", "token_count": 1}
+            while not stop.is_set():
+                parent = made[-1]["messageId"]
+                with contextlib.suppress(Unavailable):
+                    made.append(
+                        threads.put(owner, conversation_id, new_id(), parent_message_id=parent, **said)
+                    )
+            database.close()
+
+        def count() -> int:
+            return sum(map(len, acknowledged.values()))
+
+        with started_pool(8) as pool:
+            writers = [pool.submit(write, each) for each in acknowledged]
+            try:
+                for _ in range(3):
+                    seen = count()
+                    assert eventually(lambda seen=seen: count() > seen + 200)  # type: ignore[misc]
+                    os.kill(server_pid(server.uri), signal.SIGKILL)
+                    assert eventually(lambda: not server.alive)
+                    assert eventually(server.restart_if_dead)
+            finally:
+                stop.set()
+        for writer in writers:
+            writer.result()
+        database = Database(server.uri)
+        for conversation_id, made in acknowledged.items():
+            there = {each["_id"]: each for each in messages_of(database, owner, conversation_id)}
+            names = stored(database, owner, conversation_id)["messages"]
+            assert [there.get(each["_id"]) for each in made] == made
+            # A conversation names its newest 500 messages.
+            assert {each["_id"] for each in made[-400:]} <= set(names)
+        database.close()
+        assert count() > 600
 
 
 def script(directory: Path, text: str) -> Path:
