@@ -442,7 +442,8 @@ class TestARunThatGoesOn:
         everything.finish = conversation
         everything.end_unless_waiting = end
         everything.end_all = lambda ends: written.append(("end", "journal"))
-        everything.append_all = lambda pieces: written.append(("pieces", "journal"))
+        # As many as there is time for.
+        everything.append_all = lambda pieces: None
         everything.save_all = everything.delete_all = everything.abort_requests = lambda _: []
         everything.close = lambda *_: []
 
