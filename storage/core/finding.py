@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, _csot
 from pymongo.collection import Collection
 from pymongo.helpers_shared import _check_command_response
-from pymongo.message import _op_msg
+from pymongo.message import _COMMAND_OVERHEAD, _op_msg, _raise_document_too_large
 from pymongo.synchronous.pool import Connection
 
 Document = dict[str, Any]
@@ -96,7 +96,9 @@ def asked(
     if connection.compression_context or (listeners and listeners.enabled_for_commands):
         return asked_by_driver(connection, client, collection, command, preference)
     connection.apply_timeout(command)
-    request, message, _, _ = _op_msg(0, command, name, preference, options)
+    request, message, size, _ = _op_msg(0, command, name, preference, options)
+    if size > (most := connection.max_bson_size + _COMMAND_OVERHEAD):
+        _raise_document_too_large(next(iter(command)), size, most)
     connection.send_message(message, 0)
     raw = connection.receive_message(request).raw_command_response()
     # A list that was found comes first in its answer, whatever else MongoDB says.

@@ -9,7 +9,8 @@ may succeed, that is made on another connection, by the driver's own rules.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
-from pymongo import MongoClient, _csot
+import bson
+from pymongo import MongoClient, WriteConcern, _csot
 from pymongo.collection import Collection
 from pymongo.errors import (
     ConnectionFailure,
@@ -20,8 +21,9 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES, _check_write_command_response
+from pymongo.read_preferences import Primary
 
-from storage.core.finding import find_at_once
+from storage.core.finding import asked, find_at_once
 from storage.core.translation import was_not_sent
 
 Document = dict[str, Any]
@@ -62,17 +64,16 @@ class Line:
         return self._connection
 
     @_csot.apply
-    def command(self, collection: Collection[Document], command: Document, **options: Any) -> Document:
+    def command(
+        self, collection: Collection[Document], command: Document, concern: WriteConcern | None = None
+    ) -> Document:
         """Send a command once; its answer, decoded as the collection has it. Raises what the driver's does."""
+        # The driver puts what is left of the time into it.
+        command = dict(command)
+        _csot.apply_write_concern(command, concern)
         try:
-            answer: Document = self.connection.command(
-                collection.database.name,
-                # The driver puts what is left of the time into it.
-                dict(command),
-                codec_options=collection.codec_options,
-                client=self._client,
-                **options,
-            )
+            raw = asked(self.connection, self._client, collection, command, Primary())
+            answer: Document = bson.decode(raw, collection.codec_options)
             _check_write_command_response(answer)
         except BaseException as error:
             self.give_back(error)
@@ -91,8 +92,10 @@ class Line:
         """Some documents, as `find_at_once` finds them."""
         command: Document = {"find": collection.name, "filter": wanted, "projection": shown, "limit": most}
         command |= {"batchSize": most, "singleBatch": True}
+        if collection.read_concern.level:
+            command["readConcern"] = collection.read_concern.document
         try:
-            answer = self.command(collection, command, read_concern=collection.read_concern)
+            answer = self.command(collection, command)
         except PyMongoError as error:
             if not self._client.options.retry_reads:
                 raise
@@ -131,7 +134,7 @@ class Line:
             return collection.find_one_and_update(wanted, change, projection=shown, return_document=after)
 
         try:
-            answer = self.command(collection, command, write_concern=collection.write_concern)
+            answer = self.command(collection, command, collection.write_concern)
         except PyMongoError as error:
             if not self._client.options.retry_writes:
                 raise
@@ -149,7 +152,7 @@ class Line:
         """
         command: Document = {"insert": collection.name, "ordered": True, "documents": documents}
         try:
-            self.command(collection, command, write_concern=collection.write_concern)
+            self.command(collection, command, collection.write_concern)
         except DocumentTooLarge:
             # As one command; the driver makes several of them.
             if len(documents) == 1:

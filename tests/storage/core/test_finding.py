@@ -151,6 +151,7 @@ class TestFindAtOnce:
     def test_a_login_that_has_ended_is_left_to_the_driver(self, database: Database, group: ObjectId) -> None:
         connection, found = MagicMock(Connection), database.collection("found")
         connection.compression_context = connection.listeners = None
+        connection.max_bson_size = 16 * MIB
         refused = bson.encode({"ok": 0.0, "code": 391, "errmsg": "reauthenticate"})
         connection.receive_message.return_value = _OpMsg(0, refused)
         connection.command.return_value.raw = b"the driver's"
