@@ -33,7 +33,7 @@ class PresetRepository(Repository):
     def list(self, owner: str) -> Reading:
         """All presets in LibreChat's order: by `order` (its default preset has 0), then the last changed first."""
         newest_first = [("updatedAt", DESCENDING), ("_id", DESCENDING)]
-        return read_all(self._lists, Query({"user": owner}, {}, newest_first, _position, {"order": 1}))
+        return read_all(self._collection, Query({"user": owner}, {}, newest_first, _position, {"order": 1}))
 
     def get(self, owner: str, preset_id: str) -> Document:
         """One preset; raises `NotFound`."""
