@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import toktok
 
-from echo.conversations import token_count
 from echo.conversations.token_count import count_tokens, load_vocabulary
 
 
@@ -32,36 +31,22 @@ class TestCount:
 class TestWhoCounts:
     @pytest.fixture
     def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-        """How the library was asked, by which thread, and whether others have to wait."""
+        """How the library was asked, and by which thread."""
         asked: list[tuple[Any, ...]] = []
 
         def batch_count(texts: list[str], encoding: str, **more: Any) -> list[int]:
-            name = threading.current_thread().name
-            asked.append((texts, encoding, more, name, token_count._counting.locked()))
+            asked.append((texts, encoding, more, threading.current_thread().name))
             return [7]
 
         monkeypatch.setattr(toktok, "batch_count", batch_count)
         return asked
 
-    def test_is_whoever_asks_one_at_a_time_and_with_no_threads_besides(
-        self, asked: list[tuple[Any, ...]]
-    ) -> None:
-        name = threading.current_thread().name
+    def test_is_one_thread_which_asks_for_no_others(self, asked: list[tuple[Any, ...]]) -> None:
         assert [count_tokens(text) for text in ("a", "b")] == [7, 7]
-        assert asked == [([text], "cl100k_base", {"threads": 1}, name, True) for text in ("a", "b")]
-        assert not token_count._counting.locked()
+        assert asked == [([text], "cl100k_base", {"threads": 1}, "echo-tokens_0") for text in ("a", "b")]
 
-    def test_the_next_one_may_after_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(toktok, "batch_count", None)
-            with pytest.raises(TypeError):
-                count_tokens("a")
-        assert count_tokens("hello world") == 2
-
-    def test_is_the_thread_in_which_processes_are_to_share_the_vocabulary(
+    def test_is_not_that_thread_where_processes_are_to_share_the_vocabulary(
         self, asked: list[tuple[Any, ...]]
     ) -> None:
         load_vocabulary()
-        assert [each[:4] for each in asked] == [
-            ([""], "cl100k_base", {"threads": 1}, threading.current_thread().name)
-        ]
+        assert asked == [([""], "cl100k_base", {"threads": 1}, threading.current_thread().name)]
