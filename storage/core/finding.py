@@ -54,14 +54,10 @@ def find_at_once(
 
     Raises what the driver's `find` raises.
     """
-    command: Document = {"find": collection.name, "filter": wanted, "limit": most, "batchSize": most}
-    command |= {"projection": shown} if shown else {}
+    command = find_command(collection, wanted, shown, most)
     command |= {"sort": dict(order)} if order else {}
     command |= {"maxTimeMS": max_time_ms} if max_time_ms else {}
-    command["singleBatch"] = True
     client = collection.database.client
-    if collection.read_concern.level:
-        command["readConcern"] = collection.read_concern.document
 
     def ask(_session: Any, _server: Any, connection: Connection, preference: Any) -> bytes | memoryview:
         # A copy for each attempt: the driver puts into it what is left of the time, and the database's name.
@@ -77,6 +73,17 @@ def find_at_once(
         retryable=client.options.retry_reads,
     )
     return Answer(raw, collection.codec_options)
+
+
+def find_command(
+    collection: Collection[Document], wanted: Mapping[str, Any], shown: Mapping[str, Any], most: int
+) -> Document:
+    """The command for some documents that come in one answer, whatever their order."""
+    command: Document = {"find": collection.name, "filter": wanted, "limit": most, "batchSize": most}
+    command |= {"projection": shown} if shown else {}
+    command |= {"readConcern": collection.read_concern.document} if collection.read_concern.level else {}
+    command["singleBatch"] = True
+    return command
 
 
 def asked(

@@ -23,7 +23,7 @@ from pymongo.errors import (
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES, _check_write_command_response
 from pymongo.read_preferences import Primary
 
-from storage.core.finding import asked, find_at_once
+from storage.core.finding import asked, find_at_once, find_command
 from storage.core.translation import was_not_sent
 
 Document = dict[str, Any]
@@ -90,12 +90,8 @@ class Line:
         most: int,
     ) -> list[Document]:
         """Some documents, as `find_at_once` finds them."""
-        command: Document = {"find": collection.name, "filter": wanted, "projection": shown, "limit": most}
-        command |= {"batchSize": most, "singleBatch": True}
-        if collection.read_concern.level:
-            command["readConcern"] = collection.read_concern.document
         try:
-            answer = self.command(collection, command)
+            answer = self.command(collection, find_command(collection, wanted, shown, most))
         except PyMongoError as error:
             if not self._client.options.retry_reads:
                 raise
